@@ -1,0 +1,1 @@
+"""Arithmetic with a written contract: balls, verified linear algebra, special functions."""

@@ -1,0 +1,84 @@
+"""Balls: exact entry into and outward exit from Arb's real interval arithmetic (python-flint).
+
+Inclusion property. Every function here that returns an `arb` returns a ball that contains the exact
+result for every choice of real numbers in the argument balls. Functions whose name ends in `_lower`
+or `_upper` return a float on the stated side of every real number in the ball.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from fractions import Fraction
+from typing import TypeAlias
+
+import flint
+from flint import arb, fmpq
+
+from certify.errors import InputError
+
+Real: TypeAlias = int | float | str | Fraction | arb
+
+WORKING_PRECISION = 128
+"""Bits of the working precision of a certified evaluation."""
+
+
+@contextmanager
+def precision(bits: int = WORKING_PRECISION) -> Iterator[None]:
+    """Run a block at `bits` of working precision and restore the previous precision."""
+    before = flint.ctx.prec
+    flint.ctx.prec = bits
+    try:
+        yield
+    finally:
+        flint.ctx.prec = before
+
+
+def fraction(value: int | float | str | Fraction) -> Fraction:
+    """Exact rational value of a decimal literal (str), a float (the binary number it is) or a rational."""
+    try:
+        # A decimal exponent without a bound would be expanded to that many digits.
+        if isinstance(value, str) and "/" not in value and abs(Decimal(value).adjusted()) > 5000:
+            raise InputError(f"expected a number between 1e-5000 and 1e5000, got `{value}`")
+        return Fraction(value)
+    except (ValueError, ArithmeticError) as error:
+        raise InputError(f"expected a finite number, got `{value}`") from error
+
+
+def ball(value: Real) -> arb:
+    """Ball around an exact number.
+
+    A str is read as the decimal it spells, a float as the binary number it is, and infinities
+    (float or "inf") as the extended real number.
+    """
+    if isinstance(value, arb):
+        return value
+    if isinstance(value, (float, str)) and str(value).strip().lower() in {"inf", "+inf", "infinity"}:
+        return arb("inf")
+    rational = fraction(value)
+    return arb(fmpq(rational.numerator, rational.denominator))
+
+
+def lower(value: arb) -> float:
+    """Largest float known to be <= every real number in the ball (-inf for NaN or an unbounded ball)."""
+    if value.is_nan():
+        return -math.inf
+    candidate = float(value.lower())
+    if math.isnan(candidate):
+        return -math.inf
+    # float() rounds to nearest, so the candidate may lie above: step down until it provably does not.
+    while candidate > -math.inf and not arb(candidate) <= value.lower():
+        candidate = math.nextafter(candidate, -math.inf)
+    return candidate
+
+
+def upper(value: arb) -> float:
+    """Smallest float known to be >= every real number in the ball (+inf for NaN or an unbounded ball)."""
+    return -lower(-value)
+
+
+def midpoint(value: arb) -> float:
+    """Float nearest to the midpoint. Estimate, for display only."""
+    return float(value.mid())

@@ -1,0 +1,144 @@
+"""The generator graph: an immutable description of a map G: R^d -> R^n that all engines read.
+
+Five node kinds are enough for every network this project meets. Every linear layer (dense, convolution,
+average pooling, normalisation at inference, reshape, transpose, concatenation, split, nearest upsampling)
+is an `Affine` node with a dense or sparse matrix, a quotient is a product with the activation
+`reciprocal`, so each derivative rule, enclosure and kernel is written five times and not fifty.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+Matrix: TypeAlias = FloatArray | sp.csr_array
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """The latent vector z in R^width; always node 0."""
+
+    width: int
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """y = W v + b for the source v; `weight` has shape (width, width of source), dense or CSR."""
+
+    source: int
+    weight: Matrix
+    bias: FloatArray
+
+    @property
+    def width(self) -> int:
+        return int(self.weight.shape[0])
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """y = sum_i c_i v_i for sources v_i of equal width and exact float coefficients c_i."""
+
+    sources: tuple[int, ...]
+    coefficients: tuple[float, ...]
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """y = u * v entrywise, for two sources of equal width."""
+
+    sources: tuple[int, int]
+    width: int
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """y = sigma(v) entrywise; `name` is a key of `certify.generators.activations.ACTIVATIONS`.
+
+    `parameters` are the activation's parameters in the order the table declares (empty for most).
+    """
+
+    source: int
+    name: str
+    width: int
+    parameters: tuple[float, ...] = ()
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        return (self.source,)
+
+
+Node: TypeAlias = Input | Affine | Sum | Product | Activation
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A feed-forward computation: `nodes` in topological order, node 0 the input, the last node the output.
+
+    Every `source` is an index smaller than the node's own. Weights are float64 and are taken as the exact
+    numbers they are (float32 weights widen without error).
+    """
+
+    nodes: tuple[Node, ...]
+
+    @property
+    def latent_dim(self) -> int:
+        """d, the width of the input."""
+        return self.nodes[0].width
+
+    @property
+    def observed_dim(self) -> int:
+        """n, the width of the output."""
+        return self.nodes[-1].width
+
+
+@dataclass(frozen=True, eq=False)
+class Generator:
+    """A named generator G with the number N of parameters its author would count (shared weights once)."""
+
+    name: str
+    graph: Graph
+    parameters: int
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def latent_dim(self) -> int:
+        """d."""
+        return self.graph.latent_dim
+
+    @property
+    def observed_dim(self) -> int:
+        """n."""
+        return self.graph.observed_dim
+
+    @cached_property
+    def sha256(self) -> str:
+        """Digest of the graph (structure, weights, activation names), independent of the file it came from."""
+        digest = hashlib.sha256()
+        for node in self.graph.nodes:
+            digest.update(f"{type(node).__name__}:{node.width}:{node.sources}".encode())
+            match node:
+                case Affine():
+                    dense = node.weight.toarray() if sp.issparse(node.weight) else node.weight
+                    digest.update(np.ascontiguousarray(dense, dtype="<f8").tobytes())
+                    digest.update(np.ascontiguousarray(node.bias, dtype="<f8").tobytes())
+                case Sum():
+                    digest.update(repr(node.coefficients).encode())
+                case Activation():
+                    digest.update(f"{node.name}:{node.parameters}".encode())
+        return digest.hexdigest()
