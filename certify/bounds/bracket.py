@@ -1,0 +1,109 @@
+"""Brackets: two-sided enclosures of a generator's constants, with the evidence of each end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from certify.verdict import Evidence
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Points (and unit directions) at which anybody can recompute the end of a bracket.
+
+    m, M: two points z, z' (the quotient |G(z)-G(z')|/|z-z'|) or a point and a unit direction u (|J(z)u|).
+    M2: a point and directions u, v (|D^2G(z)[u,v]|); M3: a point and directions u, v, w.
+    """
+
+    points: tuple[tuple[float, ...], ...]
+    directions: tuple[tuple[float, ...], ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "points": [list(point) for point in self.points],
+            "directions": [list(direction) for direction in self.directions],
+        }
+
+
+@dataclass(frozen=True)
+class BoundEvidence:
+    """How one end of a bracket was obtained: by which kind of evidence, by which method, at which witness."""
+
+    kind: Evidence
+    method: str
+    witness: Witness | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "kind": str(self.kind),
+            "method": self.method,
+            "witness": None if self.witness is None else self.witness.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """The true constant lies in [lower, upper]; an end that is not known is None; `math.inf` is a value."""
+
+    lower: float | None
+    upper: float | None
+    lower_evidence: BoundEvidence | None
+    upper_evidence: BoundEvidence | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract: unknown is null, infinity the string "inf"."""
+        return {
+            "lower": json_number(self.lower),
+            "upper": json_number(self.upper),
+            "lower_evidence": None if self.lower_evidence is None else self.lower_evidence.to_dict(),
+            "upper_evidence": None if self.upper_evidence is None else self.upper_evidence.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where the constants hold: all of R^d (`radius` None) or the ball of `radius` around `centre` (0 if None)."""
+
+    radius: float | None = None
+    centre: tuple[float, ...] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "kind": "all" if self.radius is None else "ball",
+            "radius": self.radius,
+            "centre": None if self.centre is None else list(self.centre),
+        }
+
+
+@dataclass(frozen=True)
+class ConstantBrackets:
+    """Brackets of m, M, M2, M3 of one generator on one region.
+
+    For m the theorems need the lower end, for M, M2, M3 the upper end: those are certified or None.
+    """
+
+    m: Bracket
+    M: Bracket
+    M2: Bracket
+    M3: Bracket
+    region: Region
+    seconds: float
+    notes: tuple[str, ...] = field(default=())
+
+    def items(self) -> tuple[tuple[str, Bracket], ...]:
+        """The four brackets by name, in the order of the paper."""
+        return (("m", self.m), ("M", self.M), ("M2", self.M2), ("M3", self.M3))
+
+
+def json_number(value: float | None) -> float | str | None:
+    """A number as the contract writes it: None for unknown or NaN, "inf" and "-inf" for the infinities."""
+    if value is None or math.isnan(value):
+        return None
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return value

@@ -1,0 +1,242 @@
+"""Records: what a check of a theorem leaves behind; plain data that prints, serialises and can be re-checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from certify.bounds.bracket import Bracket, Witness, json_number
+from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
+
+
+@dataclass(frozen=True)
+class AssumptionRecord:
+    """One assumption at one generator: its verdict and the bracket of the constant that decides it."""
+
+    label: str
+    statement: str
+    verdict: Verdict
+    evidence: Evidence
+    constant: str | None
+    bracket: Bracket | None
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "id": self.label,
+            "statement": self.statement,
+            "verdict": str(self.verdict),
+            "evidence": str(self.evidence),
+            "constant": self.constant,
+            "bracket": None if self.bracket is None else self.bracket.to_dict(),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class ClaimRecord:
+    """One inequality of a step held against measurement, at the case of smallest slack.
+
+    slack is claimed/measured for an upper bound and measured/claimed for a lower bound: 1 is tight, large
+    is loose, below 1 violates. `claimed` is rounded outward in the direction that keeps the claim true.
+    """
+
+    name: str
+    text: str
+    latex: str
+    relation: str
+    verdict: Verdict
+    evidence: Evidence
+    claimed: float
+    measured: float
+    slack: float
+    cases: int
+    seed: int
+    confidence: float | None = None
+    interval: tuple[float, float] | None = None
+    witness: Witness | None = None
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "name": self.name,
+            "claim": self.text,
+            "latex": self.latex,
+            "relation": self.relation,
+            "verdict": str(self.verdict),
+            "evidence": str(self.evidence),
+            "claimed": json_number(self.claimed),
+            "measured": json_number(self.measured),
+            "slack": json_number(self.slack),
+            "cases": self.cases,
+            "seed": self.seed,
+            "confidence": self.confidence,
+            "interval": None if self.interval is None else [json_number(end) for end in self.interval],
+            "witness": None if self.witness is None else self.witness.to_dict(),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of a proof: its claims' records; the step's own numbers are those of its weakest, tightest claim."""
+
+    label: str
+    title: str
+    uses: tuple[str, ...]
+    claims: tuple[ClaimRecord, ...]
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The weakest claim's verdict."""
+        return weakest_verdict(claim.verdict for claim in self.claims)
+
+    @property
+    def binding(self) -> ClaimRecord:
+        """The claim that speaks for the step: the gravest verdict, then the smallest slack."""
+        return min(self.claims, key=lambda claim: (-claim.verdict.rank, claim.slack))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract, with every claim of the step under `parts`."""
+        binding = self.binding
+        return {
+            "id": self.label,
+            "title": self.title,
+            **{key: value for key, value in binding.to_dict().items() if key not in {"name", "cases"}},
+            "verdict": str(self.verdict),
+            "uses": list(self.uses),
+            "cases": sum(claim.cases for claim in self.claims),
+            "parts": [claim.to_dict() for claim in self.claims],
+        }
+
+
+@dataclass(frozen=True)
+class MeasuredDistance:
+    """A measured total variation distance: an estimate inside [lower, upper], and by which method."""
+
+    estimate: float
+    lower: float
+    upper: float
+    method: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {"estimate": self.estimate, "lower": self.lower, "upper": self.upper, "method": self.method}
+
+
+@dataclass(frozen=True)
+class EncoderSize:
+    """Number of parameters of the generator and of the encoder the theorem builds from it."""
+
+    generator_parameters: int
+    encoder_unrolled: int
+    encoder_shared: int
+    bound: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "generator_parameters": self.generator_parameters,
+            "encoder_unrolled": self.encoder_unrolled,
+            "encoder_shared": self.encoder_shared,
+            "bound": json_number(self.bound),
+        }
+
+
+@dataclass(frozen=True)
+class ConclusionRecord:
+    """The conclusion of a theorem at one generator: `values` holds every quantity the theorem names.
+
+    `values` maps a public name ("beta_max", "K", "tv_bound", ...) to a number; certified numbers are
+    rounded outward. `notes` are sentences a reader must not miss (a negative result, a convention).
+    """
+
+    verdict: Verdict
+    values: dict[str, float | int | str | None]
+    tv_measured: MeasuredDistance | None
+    size: EncoderSize | None
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        numbers = {
+            key: json_number(value) if isinstance(value, float) else value for key, value in self.values.items()
+        }
+        return {
+            "verdict": str(self.verdict),
+            **numbers,
+            "tv_measured": None if self.tv_measured is None else self.tv_measured.to_dict(),
+            "size": None if self.size is None else self.size.to_dict(),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class TheoremRecord:
+    """One theorem at one generator (or at bare constants: `generator` is then None)."""
+
+    id: str
+    title: str
+    generator: str | None
+    assumptions: tuple[AssumptionRecord, ...]
+    steps: tuple[StepRecord, ...]
+    conclusion: ConclusionRecord | None
+    definitions: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Every closed form by public name, enclosed: (lower, upper)."""
+    reason: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Weakest part's verdict; `not-applicable` as soon as an assumption is refuted."""
+        if any(item.verdict is Verdict.REFUTED for item in self.assumptions):
+            return Verdict.NOT_APPLICABLE
+        parts = [item.verdict for item in self.assumptions] + [step.verdict for step in self.steps]
+        if self.conclusion is not None:
+            parts.append(self.conclusion.verdict)
+        return weakest_verdict(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "generator": self.generator,
+            "verdict": str(self.verdict),
+            "assumptions": [item.to_dict() for item in self.assumptions],
+            "steps": [step.to_dict() for step in self.steps],
+            "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
+            "definitions": {
+                key: [json_number(low), json_number(high)] for key, (low, high) in self.definitions.items()
+            },
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """Everything one `check` found, with the provenance needed to run it again."""
+
+    theorems: tuple[TheoremRecord, ...]
+    provenance: dict[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Weakest theorem's verdict, gravest first."""
+        return weakest_verdict(record.verdict for record in self.theorems)
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's exit code for this result."""
+        return exit_code(record.verdict for record in self.theorems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "schema": 1,
+            "verdict": str(self.verdict),
+            "theorems": [record.to_dict() for record in self.theorems],
+            "provenance": self.provenance,
+        }
