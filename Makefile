@@ -1,0 +1,48 @@
+# Needs python3.11, a C compiler's runtime and the network; everything else is installed into .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROFILE ?= quick
+
+.DEFAULT_GOAL := check
+.PHONY: check setup test lint quickstart tables check-tables bench lock clean
+
+check: setup  ## the main job: every theorem on the embedded generators
+	$(BIN)/certify check
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+test: setup  ## all tests; PROFILE=ci or PROFILE=long draws more cases
+	$(BIN)/python -m pytest --quiet --hypothesis-profile=$(PROFILE)
+
+lint: setup  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+quickstart: setup  ## runs the commands of docs/quickstart.md
+	$(BIN)/python tests/quickstart.py docs/quickstart.md
+
+tables: setup  ## writes the tables of the embedded generators
+	$(BIN)/certify tables --out docs/tables
+
+check-tables: setup  ## fails if a committed table differs from what is computed
+	$(BIN)/certify tables --out docs/tables --check
+
+bench: setup  ## every benchmark, one after the other
+	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
+
+lock: setup  ## writes requirements.lock anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-annotate \
+	    --extra test --extra dev --upgrade --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find certify theorems tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,39 @@
+"""Provenance: what a reader needs to run a computation again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from certify.version import __version__
+
+_PACKAGES = ("numpy", "scipy", "sympy", "numba", "python-flint", "onnx")
+
+
+def started() -> tuple[datetime, float]:
+    """Wall-clock time and monotonic clock at the beginning of a run; goes into `provenance`."""
+    return datetime.now(UTC), time.perf_counter()
+
+
+def provenance(command: str, seed: int, start: tuple[datetime, float]) -> dict[str, Any]:
+    """JSON form of the contract: version, seed, platform, packages, command, started, seconds."""
+    moment, clock = start
+    return {
+        "version": __version__,
+        "seed": seed,
+        "platform": f"{platform.system()}-{platform.machine()} Python {platform.python_version()}",
+        "packages": {name: _installed_version(name) for name in _PACKAGES},
+        "command": command,
+        "started": moment.isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - clock, 3),
+    }
+
+
+def _installed_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
