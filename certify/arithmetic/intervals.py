@@ -1,0 +1,163 @@
+"""Midpoint-radius matrices in floats: matrix products on BLAS, every rounding error put into the radius.
+
+Inclusion property. A `MatrixBall` (C, R) stands for every real matrix A with |A - C| <= R entrywise. Each
+function returns a `MatrixBall` that contains the exact result for every choice of matrices in its arguments.
+
+Assumptions on the machine: IEEE 754 binary64 rounding to nearest, and a BLAS that computes an inner product
+of length k by k multiplications and k - 1 additions in any order (fused or not), so that its error is at
+most gamma_k |a|^T|b| + k * 2^-1022 with gamma_k = k u / (1 - k u), u = 2^-53 (Higham, Accuracy and Stability
+of Numerical Algorithms, 2nd ed., section 3.1; the last term also covers a flush of subnormals to zero).
+
+Edge cases. A NaN anywhere in an entry's computation gives that entry the radius infinity; an overflow
+likewise; empty matrices are legal and give empty or zero results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+EPSILON = 2.0**-52
+"""Twice the unit roundoff of binary64."""
+
+SMALLEST_NORMAL = 2.0**-1022
+"""An underflow costs at most this much, whether subnormals are kept or flushed to zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixBall:
+    """All matrices A with |A - midpoint| <= radius entrywise; both arrays have the same shape."""
+
+    midpoint: FloatArray
+    radius: FloatArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return (int(self.midpoint.shape[0]), int(self.midpoint.shape[1]))
+
+    @property
+    def transpose(self) -> MatrixBall:
+        """The transposed matrices, exactly."""
+        return MatrixBall(self.midpoint.T, self.radius.T)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every entry of every contained matrix is bounded."""
+        return bool(np.isfinite(self.midpoint).all() and np.isfinite(self.radius).all())
+
+
+def round_up(values: FloatArray) -> FloatArray:
+    """Next float above each entry: >= the exact value of which the entry is the rounding to nearest."""
+    result: FloatArray = np.nextafter(values, np.inf)
+    return result
+
+
+def round_down(values: FloatArray) -> FloatArray:
+    """Next float below each entry: <= the exact value of which the entry is the rounding to nearest."""
+    result: FloatArray = np.nextafter(values, -np.inf)
+    return result
+
+
+def exact_matrix(matrix: npt.ArrayLike) -> MatrixBall:
+    """The single matrix of the given floats (radius zero; infinite where an entry is not finite)."""
+    midpoint = np.array(matrix, dtype=np.float64, ndmin=2)
+    return _guarded(midpoint, np.zeros_like(midpoint))
+
+
+def matrix_from_bounds(lower: npt.ArrayLike, upper: npt.ArrayLike) -> MatrixBall:
+    """Smallest convenient ball around {A : lower <= A <= upper entrywise}; unbounded entries get radius infinity."""
+    low = np.array(lower, dtype=np.float64, ndmin=2)
+    high = np.array(upper, dtype=np.float64, ndmin=2)
+    with np.errstate(invalid="ignore", over="ignore"):
+        midpoint = 0.5 * low + 0.5 * high
+        radius = round_up(np.maximum(high - midpoint, midpoint - low))
+    # Equal ends are an exact number, which needs no radius.
+    return _guarded(np.where(low == high, low, midpoint), np.where(low == high, 0.0, radius))
+
+
+def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
+    """Product of every left with every right matrix, shapes (n, k) and (k, p), rounded outward.
+
+    |AB - fl(C_A C_B)| <= |C_A|(R_B + gamma |C_B|) + R_A(|C_B| + R_B) + k 2^-1022.
+    """
+    inner = left.shape[1]
+    growth = (inner + 8) * EPSILON
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        midpoint = left.midpoint @ right.midpoint
+        absolute_left, absolute_right = np.abs(left.midpoint), np.abs(right.midpoint)
+        spread = absolute_left @ (right.radius + growth * absolute_right)
+        if left.radius.any():
+            spread = spread + left.radius @ (absolute_right + right.radius)
+        # The spread itself is a computed inner product of non-negative numbers: inflate it once for its own error.
+        radius = (spread + 4 * (inner + 1) * SMALLEST_NORMAL) * (1.0 + 4 * growth)
+    if inner == 0:
+        return MatrixBall(np.zeros_like(midpoint), np.zeros_like(midpoint))
+    return _guarded(midpoint, radius)
+
+
+def add(left: MatrixBall, right: MatrixBall) -> MatrixBall:
+    """Entrywise sum, rounded outward."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        midpoint = left.midpoint + right.midpoint
+        radius = round_up(round_up(left.radius + right.radius) + _half_ulp(midpoint))
+    return _guarded(midpoint, radius)
+
+
+def subtract(left: MatrixBall, right: MatrixBall) -> MatrixBall:
+    """Entrywise difference, rounded outward."""
+    return add(left, MatrixBall(-right.midpoint, right.radius))
+
+
+def scale_columns(matrix: MatrixBall, factors: MatrixBall) -> MatrixBall:
+    """A diag(s) for every s in the (1, k) ball `factors`, rounded outward."""
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        midpoint = matrix.midpoint * factors.midpoint
+        spread = np.abs(matrix.midpoint) * factors.radius + matrix.radius * (
+            np.abs(factors.midpoint) + factors.radius
+        )
+        radius = (spread + np.abs(midpoint) * EPSILON + 4 * SMALLEST_NORMAL) * (1.0 + 16 * EPSILON)
+    # A factor zero or an entry zero makes the product exactly zero; keep such structure sharp.
+    exact_zero = ((matrix.midpoint == 0) & (matrix.radius == 0) & np.isfinite(factors.radius)) | (
+        (factors.midpoint == 0) & (factors.radius == 0) & np.isfinite(matrix.radius)
+    )
+    return _guarded(np.where(exact_zero, 0.0, midpoint), np.where(exact_zero, 0.0, radius))
+
+
+def scale(matrix: MatrixBall, factor: float) -> MatrixBall:
+    """Product with one exact float, rounded outward."""
+    return scale_columns(matrix, exact_matrix(np.full((1, matrix.shape[1]), factor)))
+
+
+def magnitude_upper(matrix: MatrixBall) -> FloatArray:
+    """Entrywise upper bound of |A|, rounded outward."""
+    with np.errstate(over="ignore"):
+        return round_up(np.abs(matrix.midpoint) + matrix.radius)
+
+
+def shift_exponent(matrix: MatrixBall, exponent: int) -> MatrixBall:
+    """Product with 2^exponent: exact up to underflow, which goes into the radius."""
+    with np.errstate(over="ignore", under="ignore"):
+        midpoint = np.ldexp(matrix.midpoint, exponent)
+        radius = np.ldexp(matrix.radius, exponent)
+        inexact = np.ldexp(midpoint, -exponent) != matrix.midpoint
+        inexact |= np.ldexp(radius, -exponent) != matrix.radius
+    return _guarded(midpoint, np.where(inexact, round_up(radius + 2 * SMALLEST_NORMAL), radius))
+
+
+def _half_ulp(values: FloatArray) -> FloatArray:
+    """Upper bound of the error of one rounding to nearest with result `values` (additions do not underflow)."""
+    return np.abs(values) * EPSILON
+
+
+def _guarded(midpoint: FloatArray, radius: FloatArray) -> MatrixBall:
+    """A ball whose undefined entries (NaN or infinite midpoint or NaN radius) are the whole line."""
+    bad = ~np.isfinite(midpoint) | np.isnan(radius)
+    if bad.any():
+        return MatrixBall(np.where(bad, 0.0, midpoint), np.where(bad, np.inf, radius))
+    return MatrixBall(midpoint, radius)
