@@ -118,13 +118,51 @@ class Generator:
 
     @property
     def latent_dim(self) -> int:
-        """d."""
+        """The latent dimension d."""
         return self.graph.latent_dim
 
     @property
     def observed_dim(self) -> int:
-        """n."""
+        """The observed dimension n."""
         return self.graph.observed_dim
+
+    def value(self, z: npt.ArrayLike) -> FloatArray:
+        """G(z) for z of shape (batch, d) or (d,); shape (batch, n) or (n,). Estimate."""
+        from certify.generators import derivatives
+
+        return derivatives.value(self.graph, z)
+
+    def jacobian(self, z: npt.ArrayLike) -> FloatArray:
+        """J(z), shape (batch, n, d) or (n, d). Estimate."""
+        from certify.generators import derivatives
+
+        return derivatives.jacobian(self.graph, z)
+
+    def vector_jacobian_product(self, z: npt.ArrayLike, r: npt.ArrayLike) -> FloatArray:
+        """J(z)^T r for r of shape (batch, n) or (n,). Estimate."""
+        from certify.generators import derivatives
+
+        return derivatives.vector_jacobian_product(self.graph, z, r)
+
+    def hessian_contraction(self, z: npt.ArrayLike, r: npt.ArrayLike) -> FloatArray:
+        """sum_i r_i Hess G_i(z), shape (batch, d, d) or (d, d). Estimate."""
+        from certify.generators import derivatives
+
+        return derivatives.hessian_contraction(self.graph, z, r)
+
+    def second_derivative(self, z: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> FloatArray:
+        """D^2G(z)[u, v], shape (batch, n) or (n,). Estimate."""
+        from certify.generators import derivatives
+
+        return derivatives.second_derivative(self.graph, z, u, v)
+
+    def third_derivative(
+        self, z: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike, w: npt.ArrayLike
+    ) -> FloatArray:
+        """D^3G(z)[u, v, w], shape (batch, n) or (n,). Estimate."""
+        from certify.generators import derivatives
+
+        return derivatives.third_derivative(self.graph, z, u, v, w)
 
     @cached_property
     def sha256(self) -> str:
@@ -134,7 +172,7 @@ class Generator:
             digest.update(f"{type(node).__name__}:{node.width}:{node.sources}".encode())
             match node:
                 case Affine():
-                    dense = node.weight.toarray() if sp.issparse(node.weight) else node.weight
+                    dense = node.weight if isinstance(node.weight, np.ndarray) else node.weight.toarray()
                     digest.update(np.ascontiguousarray(dense, dtype="<f8").tobytes())
                     digest.update(np.ascontiguousarray(node.bias, dtype="<f8").tobytes())
                 case Sum():

@@ -1,0 +1,20 @@
+"""The maps G: R^d -> R^n: graphs, activations as data, derivatives, jets, families and specifications."""
+
+from certify.generators.family import Family, FamilyParameter
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.specification import families, load_generator
+
+__all__ = [
+    "Activation",
+    "Affine",
+    "Family",
+    "FamilyParameter",
+    "Generator",
+    "Graph",
+    "Input",
+    "Node",
+    "Product",
+    "Sum",
+    "families",
+    "load_generator",
+]

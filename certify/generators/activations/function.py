@@ -1,0 +1,88 @@
+"""What is known about one activation function, as a record that every engine reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb, arb_series
+
+from certify.errors import InputError
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+Parameters: TypeAlias = tuple[float, ...]
+BallLike = TypeVar("BallLike", arb, arb_series)
+
+
+class Smoothness(StrEnum):
+    """How often an activation may be differentiated; C^1 means with a Lipschitz first derivative."""
+
+    SMOOTH = "C^inf"
+    ONCE = "C^1"
+    CONTINUOUS = "C^0"
+    SINGULAR = "singular"
+
+
+@dataclass(frozen=True)
+class ActivationParameter:
+    """A real parameter of an activation and the closed interval it must lie in."""
+
+    name: str
+    default: float
+    minimum: float = -math.inf
+    maximum: float = math.inf
+
+
+@dataclass(frozen=True)
+class ActivationFunction:
+    """An elementwise function sigma: R -> R, described once for floats, balls, jets and enclosures.
+
+    `numeric(x, parameters, order)` returns (sigma, sigma', ..., sigma^(order)) at a float array, order <= 3.
+    `analytic(x, parameters)` returns an enclosure of sigma at an `arb` ball, or the jet of sigma at an
+    `arb_series`. `smoothness(parameters)` is the class over all of R.
+    """
+
+    name: str
+    tex: str
+    parameters: tuple[ActivationParameter, ...]
+    numeric: Callable[[FloatArray, Parameters, int], tuple[FloatArray, ...]]
+    ball: Callable[[arb, Parameters], arb]
+    series: Callable[[arb_series, Parameters], arb_series]
+    smoothness: Callable[[Parameters], Smoothness]
+
+    def resolve(self, parameters: Parameters = ()) -> Parameters:
+        """The full tuple of parameters: those given, in the declared order, then the defaults.
+
+        Raises `InputError` for too many parameters, or one that is not finite or outside its interval.
+        """
+        if len(parameters) > len(self.parameters):
+            raise InputError(
+                f"activation `{self.name}` takes {len(self.parameters)} parameters, got {len(parameters)}"
+            )
+        values = parameters + tuple(item.default for item in self.parameters[len(parameters) :])
+        for item, value in zip(self.parameters, values, strict=True):
+            if not (math.isfinite(value) and item.minimum <= value <= item.maximum):
+                raise InputError(
+                    f"activation `{self.name}`: `{item.name}` must be in [{item.minimum}, {item.maximum}], got {value}"
+                )
+        return values
+
+
+def always_smooth(parameters: Parameters) -> Smoothness:
+    """Smoothness class of a function that is C^inf for every choice of its parameters."""
+    return Smoothness.SMOOTH
+
+
+def constant_term(x: arb | arb_series) -> arb:
+    """The ball itself, or the constant term of a jet."""
+    return x if isinstance(x, arb) else x[0]
+
+
+def is_right_of_zero(x: arb | arb_series) -> bool:
+    """Whether the midpoint of the constant term is positive; it chooses between two forms equal on all of R."""
+    return bool(constant_term(x).mid() > 0)

@@ -1,0 +1,86 @@
+"""GELU in both forms: x Phi(x) with the normal distribution function, and its tanh approximation."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from flint import arb
+from scipy.special import ndtr
+
+from certify.arithmetic.balls import ball
+from certify.generators.activations.function import (
+    ActivationFunction,
+    BallLike,
+    FloatArray,
+    Parameters,
+    always_smooth,
+)
+from certify.generators.activations.sigmoidal import logistic, logistic_derivatives
+
+CUBIC_COEFFICIENT = "0.044715"
+"""The decimal in the definition of the tanh form (Hendrycks & Gimpel, arXiv 1606.08415)."""
+
+SATURATION = 40.0
+"""Beyond it exp(-x^2/2) < 1e-340 is zero in float64, so the Gaussian factor may be taken at +-40."""
+
+
+def gelu_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:
+    """Derivatives of x Phi(x): Phi + x phi, (2 - x^2) phi, (x^3 - 4x) phi."""
+    cumulative = np.asarray(ndtr(x))
+    y = np.clip(x, -SATURATION, SATURATION)
+    density = np.exp(-0.5 * y * y) / math.sqrt(2.0 * math.pi)
+    all_orders = (
+        x * cumulative,
+        cumulative + y * density,
+        (2.0 - y * y) * density,
+        (y * y - 4.0) * y * density,
+    )
+    return all_orders[: order + 1]
+
+
+def gelu_tanh_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:
+    """Derivatives of x s(u(x)), u = 2 sqrt(2/pi) (x + 0.044715 x^3), by the chain rule and Leibniz' rule."""
+    scale, cubic = 2.0 * math.sqrt(2.0 / math.pi), float(CUBIC_COEFFICIENT)
+    y = np.clip(x, -SATURATION, SATURATION)
+    u = scale * (y + cubic * y**3)
+    u1, u2, u3 = scale * (1.0 + 3.0 * cubic * y * y), scale * 6.0 * cubic * y, scale * 6.0 * cubic
+    s = logistic_derivatives(u, order)
+    gate = [s[0]]
+    if order >= 1:
+        gate.append(s[1] * u1)
+    if order >= 2:
+        gate.append(s[2] * u1**2 + s[1] * u2)
+    if order >= 3:
+        gate.append(s[3] * u1**3 + 3.0 * s[2] * u1 * u2 + s[1] * u3)
+    return (x * gate[0], *(y * gate[k] + k * gate[k - 1] for k in range(1, order + 1)))
+
+
+def _gelu(x: BallLike, parameters: Parameters) -> BallLike:
+    # Phi(x) = erfc(-x/sqrt 2)/2 keeps the left tail's relative accuracy.
+    return x * (-x / arb(2).sqrt()).erfc() / 2
+
+
+def _gelu_tanh(x: BallLike, parameters: Parameters) -> BallLike:
+    u = 2 * (2 / arb.pi()).sqrt() * (x + ball(CUBIC_COEFFICIENT) * (x * x * x))
+    return x * logistic(u)
+
+
+GELU = ActivationFunction(
+    name="gelu",
+    tex=r"x\,\Phi(x)",
+    parameters=(),
+    numeric=gelu_derivatives,
+    ball=_gelu,
+    series=_gelu,
+    smoothness=always_smooth,
+)
+GELU_TANH = ActivationFunction(
+    name="gelu_tanh",
+    tex=r"\tfrac{x}{2}\bigl(1+\tanh(\sqrt{2/\pi}(x+0.044715x^3))\bigr)",
+    parameters=(),
+    numeric=gelu_tanh_derivatives,
+    ball=_gelu_tanh,
+    series=_gelu_tanh,
+    smoothness=always_smooth,
+)

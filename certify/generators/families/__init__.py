@@ -1,0 +1,1 @@
+"""One file per generator family; each defines `FAMILY` and is found by discovery."""

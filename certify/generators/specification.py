@@ -1,0 +1,148 @@
+"""Specifications of generators: one line of text to a `Generator`.
+
+FILE.onnx; a family with parameters (`linear:d=8,kappa=2,seed=0`); or `pkg.mod:callable`, a callable without
+arguments that returns a certify `Generator` or a `torch.nn.Module`. Family names win over modules. Only a
+module path, which names code on purpose, executes code; a file never does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from certify.errors import CertifyError, InputError, UnknownNameError
+from certify.generators import families as families_package
+from certify.generators.family import Family, Setting
+from certify.generators.graph import Generator
+
+MAXIMUM_LENGTH = 4096
+"""Characters of a specification; a longer one is a mistake."""
+
+
+def families() -> dict[str, Family]:
+    """Every family by name, found by discovery in `certify/generators/families`, sorted."""
+    prefix = f"{families_package.__name__}."
+    modules = [importlib.import_module(info.name) for info in pkgutil.iter_modules(families_package.__path__, prefix)]
+    found = {module.FAMILY.name: module.FAMILY for module in modules}
+    return dict(sorted(found.items()))
+
+
+def load_generator(spec: str) -> Generator:
+    """The generator that `spec` describes.
+
+    Raises `InputError`, in one line, for a missing or unreadable file, an unknown family or parameter
+    (with the closest match), a value outside its domain, and a callable that cannot be had.
+    """
+    text = spec.strip()
+    if not text or len(text) > MAXIMUM_LENGTH or not text.isprintable():
+        raise InputError("expected FILE.onnx, a family like `linear:d=8,kappa=2`, or `pkg.mod:callable`")
+    head, _, tail = text.partition(":")
+    known = families()
+    if head in known:
+        return known[head].generator(_settings(head, tail))
+    suffix = Path(text).suffix.lower()
+    if suffix == ".onnx":
+        return _from_onnx(Path(text))
+    if suffix in {".pt2", ".pt", ".pth", ".pkl"}:
+        raise InputError(
+            f"`{text}`: a {suffix} file can run code when it is loaded; export the model with torch.onnx.export "
+            "and give the .onnx file"
+        )
+    if os.sep in text or Path(text).exists():
+        raise InputError(f"`{text}`: expected a file that ends in .onnx")
+    if tail and "=" not in tail and all(part.isidentifier() for part in (*head.split("."), *tail.split("."))):
+        return _from_callable(head, tail, known)
+    raise UnknownNameError("family", head, known)
+
+
+def _settings(family: str, text: str) -> dict[str, Setting]:
+    """The parameters that `key=value,key=value` spells, values still text."""
+    settings: dict[str, Setting] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = (part.strip() for part in item.partition("="))
+        if not equals or not key or not value:
+            raise InputError(f"family `{family}`: expected `parameter=value`, got `{item}`")
+        if key in settings:
+            raise InputError(f"family `{family}`: `{key}` is given twice")
+        settings[key] = value
+    return settings
+
+
+def _from_onnx(path: Path) -> Generator:
+    if not path.is_file():
+        raise InputError(f"`{path}`: no such file")
+    from certify.generators.onnx_import import load_onnx
+
+    return load_onnx(path)
+
+
+def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -> Generator:
+    """Import `module_name`, call `attribute` and turn what it returns into a `Generator`."""
+    with _working_directory_importable():
+        try:
+            target: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name != module_name.split(".")[0]:
+                raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
+            raise UnknownNameError("family or module", module_name, known) from None
+        except ImportError as error:
+            raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
+    for part in attribute.split("."):
+        if not hasattr(target, part):
+            raise UnknownNameError(f"callable of module `{module_name}`", attribute, _public_names(target))
+        target = getattr(target, part)
+    return _as_generator(f"{module_name}:{attribute}", target)
+
+
+def _as_generator(name: str, target: Any) -> Generator:
+    result = target if isinstance(target, Generator) or _is_torch_module(target) else _call(name, target)
+    if isinstance(result, Generator):
+        return result
+    if _is_torch_module(result):
+        from certify.generators.torch_import import from_torch
+
+        return from_torch(result, name=name)
+    raise InputError(f"`{name}` must return a certify Generator or a torch.nn.Module, got {type(result).__name__}")
+
+
+def _call(name: str, target: Callable[[], Any]) -> Any:
+    if not callable(target):
+        raise InputError(f"`{name}` must be callable without arguments, got {type(target).__name__}")
+    try:
+        return target()
+    except CertifyError:
+        raise
+    except Exception as error:
+        # Whatever a user's own code raises is bad input to this program; the cause stays attached.
+        raise InputError(f"`{name}` raised {type(error).__name__}: {_one_line(error)}") from error
+
+
+def _is_torch_module(value: Any) -> bool:
+    # A torch module cannot exist before torch was imported, so torch need not be imported to ask.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.nn.Module)
+
+
+def _public_names(target: Any) -> list[str]:
+    return [name for name in dir(target) if not name.startswith("_")] or [repr(target)]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _working_directory_importable() -> Iterator[None]:
+    """Let `pkg.mod` be found in the working directory, as `python -m` would, for the duration of an import."""
+    before = list(sys.path)
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        yield
+    finally:
+        sys.path[:] = before

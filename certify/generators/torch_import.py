@@ -1,0 +1,54 @@
+"""Import of a `torch.nn.Module` by way of ONNX, so that one importer defines what every operator means."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import warnings
+from contextlib import redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from certify.errors import InputError, MissingExtraError
+from certify.generators.graph import Generator
+
+if TYPE_CHECKING:
+    import torch
+
+
+def from_torch(module: torch.nn.Module, latent_dim: int | None = None, name: str = "torch module") -> Generator:
+    """The generator a module computes on a latent vector of `latent_dim` entries, in evaluation mode.
+
+    Without `latent_dim` the module's own attribute `latent_dim`, else the number of input features of its
+    first linear layer is taken. Raises `InputError` where neither exists or the export fails.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("torch", "train", "importing a torch module") from error
+    from certify.generators.onnx_import import load_onnx
+
+    d = latent_dim or _latent_dim(module)
+    if d is None:
+        raise InputError(f"`{name}`: give the module an attribute `latent_dim`; its first layer does not tell")
+    sample = torch.zeros(1, d, dtype=next((p.dtype for p in module.parameters()), torch.float32))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        # The exporter's own deprecation warnings say nothing about the module.
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "module.onnx"
+        try:
+            torch.onnx.export(module.eval(), (sample,), str(path), dynamo=True, verbose=False)
+        except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
+            first = " ".join(str(error).split())[:200]
+            raise InputError(f"`{name}` cannot be exported to ONNX: {first}") from error
+        generator = load_onnx(path)
+    return replace(generator, name=name)
+
+
+def _latent_dim(module: torch.nn.Module) -> int | None:
+    declared = getattr(module, "latent_dim", None)
+    if isinstance(declared, int):
+        return declared
+    features = (getattr(child, "in_features", None) for child in module.modules())
+    return next((size for size in features if isinstance(size, int)), None)
