@@ -1,0 +1,1 @@
+"""The encoder as a network: its size (and, later, its construction and export)."""

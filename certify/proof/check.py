@@ -1,0 +1,167 @@
+"""`check`: a theorem from its assumptions to its conclusion at a generator, or at bare constants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+
+from certify import provenance
+from certify.arithmetic.balls import lower, upper
+from certify.bounds.bracket import ConstantBrackets, Region
+from certify.bounds.constants import constants as bracket_constants
+from certify.errors import InputError
+from certify.generators.graph import FloatArray, Generator
+from certify.progress import Progress, SilentProgress
+from certify.proof.conclusion import conclude, conclude_constants, settle
+from certify.proof.instance import Instance
+from certify.proof.judgement import judge, tightest
+from certify.proof.records import AssumptionRecord, CheckResult, StepRecord, TheoremRecord
+from certify.proof.registry import load_theorem, theorems
+from certify.proof.theorem import Step, Theorem
+from certify.verdict import Evidence, Verdict
+
+CONSTANTS_BUDGET = 10.0
+"""Seconds for the brackets of one generator within `check`."""
+
+
+def check(
+    theorem_names: Sequence[str],
+    generators: Sequence[Generator],
+    *,
+    beta: Fraction | None = None,
+    epsilon: Fraction = Fraction(1, 10),
+    observations: FloatArray | None = None,
+    region: Region | None = None,
+    seed: int = 0,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+    command: str = "",
+) -> CheckResult:
+    """Check theorems (all discovered ones if none is named) at generators.
+
+    Args:
+        theorem_names: ids or Python files; empty for all.
+        generators: the maps G to check them at.
+        beta: noise level > 0, or None for one that the theorem admits.
+        epsilon: target total variation distance in (0, 1).
+        observations: shape (k, n); drawn from the model if None.
+        region: where the constants must hold; all of R^d if None.
+        seed: of every random stream.
+        effort: scales the sample sizes.
+        progress: receives how far the work has come.
+        command: what the user typed, for the provenance.
+
+    Raises:
+        InputError: for an unknown theorem, or observations whose width is not n.
+    """
+    start = provenance.started()
+    progress = SilentProgress() if progress is None else progress
+    chosen = [load_theorem(name) for name in theorem_names] or list(theorems().values())
+    records = []
+    for generator in generators:
+        if observations is not None and observations.shape[1] != generator.observed_dim:
+            raise InputError(
+                f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
+                f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
+            )
+        brackets = bracket_constants(
+            generator, region=region or Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
+        )
+        records += [
+            check_theorem(theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress)
+            for theorem in chosen
+        ]
+    return CheckResult(tuple(records), provenance.provenance(command, seed, start))
+
+
+def check_theorem(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    beta: Fraction | None,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    seed: int,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+) -> TheoremRecord:
+    """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
+    progress = SilentProgress() if progress is None else progress
+    assumptions = tuple(item.decide(generator, brackets) for item in theorem.assumptions)
+    record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None)
+    failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
+    if failing:
+        return replace(record, reason="; ".join(f"{item.label}: {item.reason}" for item in failing))
+    setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    if setting.certificate is None:
+        conclusion = conclude(theorem, generator, setting, None, assumptions, ())
+        return replace(record, conclusion=conclusion, reason=setting.reason)
+    instance = Instance(
+        theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed, effort, progress
+    )
+    steps = run_steps(instance)
+    conclusion = conclude(theorem, generator, setting, instance, assumptions, steps)
+    return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
+
+
+def check_constants(
+    theorem_name: str,
+    constants: Mapping[str, Fraction],
+    *,
+    beta: Fraction | None = None,
+    epsilon: Fraction = Fraction(1, 10),
+    command: str = "",
+) -> CheckResult:
+    """A theorem at bare constants d, m, M, M2 (and N, rho if given): every closed form, thresholds, sizes.
+
+    The verdict is `conditional`: it holds for every generator that has these constants.
+    """
+    start = provenance.started()
+    theorem = load_theorem(theorem_name)
+    assumptions = tuple(
+        AssumptionRecord(
+            item.label, item.statement, Verdict.CONDITIONAL, Evidence.ASSUMED, item.constant, None,
+            "assumed with the constants given",
+        )
+        for item in theorem.assumptions
+    )
+    conclusion, definitions, reason = conclude_constants(theorem, constants, beta, epsilon)
+    record = TheoremRecord(theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason)
+    return CheckResult((record,), provenance.provenance(command, 0, start))
+
+
+def run_steps(instance: Instance) -> tuple[StepRecord, ...]:
+    """The records of all steps of the instance's theorem, in order."""
+    steps = instance.theorem.steps
+    instance.progress.start(f"{instance.theorem.id} at {instance.generator.name}", len(steps))
+    records = []
+    for step in steps:
+        records.append(run_step(step, instance))
+        instance.progress.advance()
+    instance.progress.finish()
+    return tuple(records)
+
+
+def run_step(step: Step, instance: Instance) -> StepRecord:
+    """The record of one step: each claim at its tightest finding; a claim without a finding is inconclusive."""
+    clock = time.perf_counter()
+    findings = step.check(instance)
+    unknown = {finding.claim for finding in findings} - {claim.name for claim in step.claims}
+    if unknown:
+        raise ValueError(f"step {step.label}: findings for unknown claims {sorted(unknown)}")
+    records = []
+    for claim in step.claims:
+        mine = [finding for finding in findings if finding.claim == claim.name]
+        if mine:
+            records.append(judge(claim, tightest(claim, mine, instance), instance, instance.theorem.tex))
+    if not records:
+        raise ValueError(f"step {step.label}: its check returned no finding")
+    return StepRecord(step.label, step.title, step.uses, tuple(records), time.perf_counter() - clock)
+
+
+def _definitions(theorem: Theorem, instance: Instance) -> dict[str, tuple[float, float]]:
+    named = {quantity.name for quantity in theorem.quantities}
+    return {name: (lower(value), upper(value)) for name, value in instance.values.items() if name in named}

@@ -1,0 +1,57 @@
+"""Evaluation of every closed form of a theorem, in balls (certified) or in float arrays (estimates)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import sympy as sp
+from flint import arb
+
+from certify.arithmetic.balls import Real, ball, precision
+from certify.proof.theorem import Theorem
+from certify.symbolic.evaluation import compile_estimate, evaluate_ball
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
+    """Balls of all quantities of `theorem` at the exact `inputs` (constants, settings and choices).
+
+    A definition whose name is among the inputs keeps the input: the user knows better (a measured rho).
+    A definition that needs an absent input is left out. Guarantee: inclusion property at 128 bits.
+    """
+    with precision():
+        values = {name: ball(value) for name, value in inputs.items()}
+        for quantity in theorem.definitions:
+            if quantity.name in values:
+                continue
+            needed = {symbol.name for symbol in quantity.definition.free_symbols}  # type: ignore[union-attr]
+            if needed <= values.keys():
+                values[quantity.name] = evaluate_ball(quantity.definition, values)
+    return values
+
+
+def estimate(
+    theorem: Theorem, inputs: Mapping[str, npt.ArrayLike], choices: Mapping[sp.Symbol, sp.Expr] | None = None
+) -> dict[str, FloatArray]:
+    """Float arrays of all quantities, broadcast over the inputs; choices not given follow the rules `choices`.
+
+    The default rules are the search's. Estimate: for searching and plotting; `enclose` certifies.
+    """
+    values = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
+    rules = {symbol.name: rule for symbol, rule in (choices or theorem.conclusion.search.choices).items()}
+    for quantity in theorem.quantities:
+        if quantity.name in values:
+            continue
+        expression = quantity.definition if quantity.definition is not None else rules.get(quantity.name)
+        if expression is None:
+            continue
+        symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))
+        if all(symbol.name in values for symbol in symbols):
+            (values[quantity.name],) = compile_estimate([expression], symbols)(
+                *(values[symbol.name] for symbol in symbols)
+            )
+    return values
+

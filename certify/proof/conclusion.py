@@ -1,0 +1,229 @@
+"""The conclusion of a theorem at given constants: noise level, choices, size and distance, with their certificate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
+from certify.bounds.bracket import ConstantBrackets
+from certify.generators.derivatives import value
+from certify.generators.graph import FloatArray, Generator
+from certify.proof.closed_forms import estimate
+from certify.proof.instance import Instance
+from certify.proof.optimiser import Certificate, certify_choices, closest, largest_beta, shortest
+from certify.proof.records import AssumptionRecord, ConclusionRecord, StepRecord
+from certify.proof.theorem import Theorem
+from certify.symbolic.evaluation import compile_estimate
+from certify.verdict import Verdict, weakest_verdict
+
+DEFAULT_DEVIATION = 2
+"""t_x of S5 when no observation is given: the statement holds with probability >= 1 - exp(-2) over x."""
+DRAWN_OBSERVATIONS, MOST_DRAWS = 3, 200
+_LARGEST_INTEGER = 10**15
+"""An integer-valued quantity from here on is printed as a float."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a theorem is checked: exact inputs, noise level, observations, and the certified choices there."""
+
+    inputs: Mapping[str, Real]
+    beta: float
+    beta_max: float | None
+    observations: FloatArray
+    certificate: Certificate | None
+    reason: str = ""
+
+
+def settle(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    beta: Fraction | None,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    seed: int,
+) -> Setting:
+    """Noise level, observations and certified choices for one generator.
+
+    Without `beta` half of the largest certified noise level is taken, rounded down to two digits. Without
+    `observations` a few are drawn from the model, redrawn until the setting's bounds hold for them.
+    """
+    ends = {"m": brackets.m.lower, "M": brackets.M.upper, "M2": brackets.M2.upper}
+    inputs: dict[str, Real] = {name: end for name, end in ends.items() if end is not None}
+    inputs |= {"d": generator.latent_dim, "N": generator.parameters, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
+    bounds_of = theorem.conclusion.observation_bounds
+    if observations is not None:
+        bounds = [bounds_of(generator, brackets, row) for row in observations]
+        inputs |= {name: max(bound[name] for bound in bounds) for name in bounds[0]}
+    found = largest_beta(theorem, inputs)
+    beta_max = None if found is None else found[0]
+    if beta is None and beta_max is None:
+        none = np.empty((0, generator.observed_dim))
+        return Setting(inputs, math.nan, None, none, None, "no noise level was found at which the bound is below epsilon")
+    # The kernels and the closed forms use one and the same binary number.
+    noise = float(beta) if beta is not None else _two_digits_below(beta_max / 2)  # type: ignore[operator]
+    inputs["beta"] = noise
+    certificate = shortest(theorem, inputs) or closest(theorem, inputs)
+    if certificate is None:
+        largest = "" if beta_max is None else f"; the largest noise level that works is {beta_max:.4g}"
+        reason = f"at beta = {noise:g} no choice meets the side conditions{largest}"
+        return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
+    if observations is None:
+        observations = _draw(theorem, generator, brackets, certificate, noise, seed)
+    return Setting(inputs, noise, beta_max, observations, certificate)
+
+
+def conclude(
+    theorem: Theorem,
+    generator: Generator,
+    setting: Setting,
+    instance: Instance | None,
+    assumptions: Sequence[AssumptionRecord],
+    steps: Sequence[StepRecord],
+) -> ConclusionRecord:
+    """The conclusion's record at a generator: its verdict is the weakest of its own and of what it rests on."""
+    trained = generator.metadata.get("trained_beta")
+    extra: dict[str, float | int | str | None] = {"beta_trained": float(trained) if trained else None}
+    record = _evaluate(theorem, setting, generator)
+    notes = list(record.notes)
+    if trained and setting.beta_max is not None and float(trained) > setting.beta_max:
+        notes.append(
+            f"the decoder was trained with noise {float(trained):.4g}; the largest this theorem admits is "
+            f"{setting.beta_max:.4g}"
+        )
+    measured = None if instance is None else theorem.conclusion.measure(instance)
+    own = record.verdict
+    bound = record.values.get("tv_bound")
+    if measured is not None and isinstance(bound, float) and measured.lower > bound:
+        own = Verdict.REFUTED
+    parts = [own, *(item.verdict for item in assumptions), *(step.verdict for step in steps)]
+    return ConclusionRecord(weakest_verdict(parts), {**record.values, **extra}, measured, record.size, tuple(notes))
+
+
+def conclude_constants(
+    theorem: Theorem, constants: Mapping[str, Fraction], beta: Fraction | None, epsilon: Fraction
+) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], str]:
+    """Conclusion, all closed forms enclosed, and a reason if there is none, at bare constants."""
+    inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
+    found = largest_beta(theorem, inputs)
+    beta_max = None if found is None else found[0]
+    noise: Fraction | float | None = beta
+    if noise is None and beta_max is not None:
+        noise = Fraction(repr(_two_digits_below(beta_max / 2)))
+    if noise is None:
+        reason = "no noise level was found at which the bound is below epsilon"
+        return ConclusionRecord(Verdict.INCONCLUSIVE, {"beta_max": None}, None, None, (reason,)), {}, reason
+    inputs["beta"] = noise
+    certificate = shortest(theorem, inputs) or closest(theorem, inputs)
+    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate)
+    record = _evaluate(theorem, setting, None)
+    definitions = {} if certificate is None else {
+        name: (lower(enclosed), upper(enclosed)) for name, enclosed in certificate.values.items()
+    }
+    verdict = weakest_verdict([record.verdict, Verdict.CONDITIONAL])
+    reason = record.notes[-1] if record.verdict is Verdict.INCONCLUSIVE else ""
+    return ConclusionRecord(verdict, record.values, None, record.size, record.notes), definitions, reason
+
+
+def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+    """The closed-form choices of the explicit form at `inputs["beta"]`, evaluated in balls; None if not admitted."""
+    rules = theorem.conclusion.explicit_form_choices
+    values = estimate(theorem, {name: midpoint(ball(entry)) for name, entry in inputs.items()}, rules)
+    numbers = {symbol.name: float(values[symbol.name]) for symbol in rules}
+    if not all(math.isfinite(number) for number in numbers.values()):
+        return None
+    return certify_choices(theorem, inputs, {name: Fraction(number) for name, number in numbers.items()})
+
+
+def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float:
+    """Largest noise level the explicit form admits: beta <= its right-hand side at beta. Estimate (bisection)."""
+    constants = {name: midpoint(ball(entry)) for name, entry in inputs.items()}
+
+    def admitted(noise: float) -> bool:
+        values = estimate(theorem, {**constants, "beta": noise}, theorem.conclusion.explicit_form_choices)
+        return noise <= _number(theorem.conclusion.explicit_form_beta, values)
+
+    low, high = 0.0, constants["m"]
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if admitted(middle) else (low, middle)
+    return low
+
+
+def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
+    conclusion, certificate = theorem.conclusion, setting.certificate
+    constants = {name: midpoint(ball(entry)) for name, entry in setting.inputs.items()}
+    values: dict[str, float | int | str | None] = {
+        "epsilon": constants["epsilon"],
+        "beta": None if math.isnan(setting.beta) else setting.beta,
+        "beta_max": setting.beta_max,
+        "beta_paper_form": _number(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()}),
+        "beta_explicit_form": explicit_beta(theorem, setting.inputs),
+    }
+    names = [quantity.name for quantity in theorem.quantities if quantity.role in {"choice", "definition"}]
+    if certificate is None:
+        values |= dict.fromkeys(names)
+        return ConclusionRecord(Verdict.INCONCLUSIVE, values, None, None, (setting.reason,) if setting.reason else ())
+    for name in names:
+        if name in certificate.values:
+            values[name] = _public_number(certificate, name)
+    values["tv_bound"] = certificate.distance_upper
+    values |= _admitted_everywhere(constants, certificate)
+    with precision():
+        holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
+    notes = conclusion.notes(certificate, generator)
+    if not holds:
+        largest = "none was found" if setting.beta_max is None else f"it is {setting.beta_max:.4g}"
+        notes += (
+            f"at beta = {setting.beta:g} the smallest bound found is {certificate.distance_upper:.4g}, above epsilon = "
+            f"{constants['epsilon']:g}; the largest noise level that works: {largest}",
+        )
+    verdict = Verdict.PROVED if holds else Verdict.INCONCLUSIVE
+    return ConclusionRecord(verdict, values, None, conclusion.size(certificate, generator), notes)
+
+
+def _admitted_everywhere(constants: Mapping[str, float], certificate: Certificate) -> dict[str, float | int | str | None]:
+    """M2 = 0 admits every radius: the stand-in for infinity is printed as what it stands for."""
+    names = ("R", "R_D", "t") if constants.get("M2") == 0.0 else ()
+    return {name: math.inf for name in names if name in certificate.values}
+
+
+def _public_number(certificate: Certificate, name: str) -> float | int:
+    enclosed = certificate.values[name]
+    if enclosed.is_integer() and enclosed < _LARGEST_INTEGER:
+        return int(enclosed.unique_fmpz())
+    return midpoint(enclosed)
+
+
+def _draw(
+    theorem: Theorem, generator: Generator, brackets: ConstantBrackets, certificate: Certificate, noise: float, seed: int
+) -> FloatArray:
+    random = np.random.default_rng([seed, 0x0B5])
+    kept: list[FloatArray] = []
+    for _ in range(MOST_DRAWS):
+        latent = random.standard_normal((1, generator.latent_dim))
+        row = value(generator.graph, latent)[0] + noise * random.standard_normal(generator.observed_dim)
+        bounds = theorem.conclusion.observation_bounds(generator, brackets, row)
+        if all(ball(bound) <= certificate.values[name].lower() for name, bound in bounds.items()):
+            kept.append(row)
+        if len(kept) == DRAWN_OBSERVATIONS:
+            break
+    return np.array(kept)
+
+
+def _number(expression: object, values: Mapping[str, object]) -> float:
+    symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))  # type: ignore[attr-defined]
+    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
+    return float(result)
+
+
+def _two_digits_below(number: float) -> float:
+    exponent = math.floor(math.log10(number)) - 1
+    return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")
+

@@ -1,0 +1,77 @@
+"""A theorem at one generator: the closed forms in balls and what the checks measure with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import sympy as sp
+from flint import arb
+
+from certify.arithmetic.balls import Real, ball, midpoint, precision
+from certify.bounds.bracket import ConstantBrackets
+from certify.generators.graph import FloatArray, Generator
+from certify.posteriors.posterior import Posterior
+from certify.progress import Progress, SilentProgress
+from certify.proof.optimiser import Certificate
+from certify.proof.theorem import Theorem
+from certify.symbolic.evaluation import evaluate_ball
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Everything a step's check may use.
+
+    `values` are balls of every quantity by public name; `observations` has shape (k, n), and the checks that
+    look at one observation take the first. `effort` scales sample sizes (1 is the command line's default).
+    """
+
+    theorem: Theorem
+    certificate: Certificate
+    generator: Generator
+    brackets: ConstantBrackets
+    observations: FloatArray
+    beta: float
+    seed: int
+    effort: float = 1.0
+    progress: Progress = field(default_factory=SilentProgress)
+    _shared: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def values(self) -> Mapping[str, arb]:
+        """Balls of all quantities by public name."""
+        return self.certificate.values
+
+    def enclosure(self, expression: sp.Expr, at: Mapping[str, Real] | None = None) -> arb:
+        """Ball of a closed form at this instance, with the values of `at` in place of its own."""
+        with precision():
+            overrides = {name: ball(value) for name, value in (at or {}).items()}
+            return evaluate_ball(expression, {**self.values, **overrides})
+
+    def number(self, name: str) -> float:
+        """Float nearest to a quantity; for steering measurements, never for a certificate."""
+        return midpoint(self.values[name])
+
+    def count(self, cases: int, least: int = 1) -> int:
+        """A sample size scaled by the effort."""
+        return max(least, round(cases * self.effort))
+
+    def posterior(self, index: int = 0) -> Posterior:
+        """The posterior of observation `index`."""
+        return self.once(
+            f"posterior-{index}", lambda: Posterior(self.generator, self.observations[index], self.beta)
+        )
+
+    def random(self, purpose: str) -> np.random.Generator:
+        """A random generator of its own for each purpose: adding a check does not change another's draws."""
+        return np.random.default_rng([self.seed, *purpose.encode()])
+
+    def once(self, key: str, compute: Callable[[], T]) -> T:
+        """The result of `compute`, remembered under `key` for the other checks of this instance."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        return self._shared[key]  # type: ignore[no-any-return]

@@ -1,0 +1,123 @@
+"""From a finding to a verdict: the one place where a measurement is held against a claim."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from flint import arb
+
+from certify.arithmetic.balls import lower, midpoint, precision, upper
+from certify.proof.instance import Instance
+from certify.proof.records import ClaimRecord
+from certify.proof.theorem import Claim, Finding, Relation
+from certify.verdict import Evidence, Verdict
+
+_TIE_WIDTH = arb("1e-9")
+"""A re-check whose ball is wider than this says too little to call an overlap a tie."""
+
+
+def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, str]) -> ClaimRecord:
+    """Record of one claim at its tightest case.
+
+    A statistical estimate refutes when its whole interval lies on the wrong side of the claim. A computed
+    value refutes when its ball, recomputed at the witness, does: a float comparison only raises the suspicion.
+    """
+    with precision():
+        claimed = instance.enclosure(claim.bound, finding.at)
+        verdict, reason = _verdict(claim.relation, claimed, finding)
+    number = _outward(claim.relation, claimed)
+    return ClaimRecord(
+        name=claim.name,
+        text=claim.text,
+        latex=claim.latex(tex),
+        relation=claim.relation,
+        verdict=verdict,
+        evidence=finding.evidence,
+        claimed=number,
+        measured=finding.measured,
+        slack=slack(claim.relation, number, finding.measured),
+        cases=finding.cases,
+        seed=instance.seed,
+        confidence=finding.confidence,
+        interval=finding.interval,
+        witness=finding.witness,
+        reason=reason,
+    )
+
+
+def slack(relation: Relation, claimed: float, measured: float) -> float:
+    """claimed/measured for an upper bound, measured/claimed for a lower bound; 1 is tight, large is loose."""
+    numerator, denominator = (measured, claimed) if relation == ">=" else (claimed, measured)
+    if numerator == denominator:
+        return 1.0
+    if denominator == 0.0:
+        return math.inf if numerator > 0.0 else -math.inf
+    return numerator / denominator
+
+
+def tightest(claim: Claim, findings: list[Finding], instance: Instance) -> Finding:
+    """Of several findings of one claim the one closest to violating it, with the cases of all."""
+
+    def margin(finding: Finding) -> float:
+        claimed = midpoint(instance.enclosure(claim.bound, finding.at))
+        if claim.relation == "=":
+            return -abs(finding.measured - claimed) / max(abs(claimed), 1e-300)
+        return slack(claim.relation, claimed, finding.measured)
+
+    best = min(findings, key=margin)
+    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
+    return Finding(**{**fields, "cases": sum(item.cases for item in findings)})
+
+
+def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdict, str]:
+    if math.isnan(finding.measured) or claimed.is_nan():
+        return Verdict.INCONCLUSIVE, finding.reason or "no number could be measured or claimed here"
+    if finding.interval is not None:
+        low, high = (arb(end) if math.isfinite(end) else arb(str(end)) for end in finding.interval)
+        if _beyond(relation, low, high, claimed):
+            return Verdict.REFUTED, f"the interval {_show(finding.interval)} lies beyond the claim"
+        if _violates(relation, arb(finding.measured), claimed):
+            return Verdict.INCONCLUSIVE, "the estimate violates the claim, its interval does not: take more cases"
+        return _holding(finding), finding.reason
+    if not _violates(relation, arb(finding.measured), claimed):
+        return _holding(finding), finding.reason
+    if finding.recheck is None:
+        return Verdict.INCONCLUSIVE, finding.reason or "the float value violates the claim and has no ball to decide it"
+    again = finding.recheck()
+    if _beyond(relation, again.lower(), again.upper(), claimed):
+        return Verdict.REFUTED, f"re-checked in balls: {again.str(12)} against {claimed.str(12)}"
+    if not _violates(relation, again, claimed):
+        return _holding(finding), finding.reason
+    if again.is_nan() or again.rad() > _TIE_WIDTH * (abs(again.mid()) + 1):
+        return Verdict.INCONCLUSIVE, "the re-check in balls could not decide"
+    return _holding(finding), finding.reason or "attained: equal to the claim to working precision"
+
+
+def _holding(finding: Finding) -> Verdict:
+    proof = finding.exhaustive and finding.evidence.rank <= Evidence.RIGOROUS.rank
+    return Verdict.PROVED if proof else Verdict.SUPPORTED
+
+
+def _beyond(relation: Relation, low: arb, high: arb, claimed: arb) -> bool:
+    """Every number of [low, high] violates the claim for every number of `claimed`."""
+    above, below = bool(low > claimed), bool(high < claimed)
+    return above if relation == "<=" else below if relation == ">=" else above or below
+
+
+def _violates(relation: Relation, measured: arb, claimed: arb) -> bool:
+    if relation == "<=":
+        return not measured <= claimed
+    if relation == ">=":
+        return not measured >= claimed
+    return not measured.overlaps(claimed)
+
+
+def _outward(relation: Relation, claimed: arb) -> float:
+    if relation == "=":
+        return midpoint(claimed)
+    return upper(claimed) if relation == "<=" else lower(claimed)
+
+
+def _show(interval: tuple[float, float]) -> str:
+    return f"[{interval[0]:.6g}, {interval[1]:.6g}]"

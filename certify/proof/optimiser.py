@@ -1,0 +1,194 @@
+"""The optimiser of a theorem's free choices: shortest encoder at given beta and eps, largest beta at given eps.
+
+Every choice that meets the side conditions is a valid theorem, so the search may be as rough as it likes:
+it runs in floats, and what it returns was evaluated again in balls, rounded outward, conditions included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
+from certify.proof.closed_forms import FloatArray, enclose, estimate
+from certify.proof.theorem import Condition, Search, Theorem
+from certify.symbolic.evaluation import compile_estimate, evaluate_ball
+
+COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 64, 9, 7, 0.35
+SAFETY = Fraction(1, 10**9)
+"""Relative margin that keeps a choice found in floats inside its side conditions in balls."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Choices with every closed form enclosed at them: the conclusion's distance is at most `distance_upper`."""
+
+    values: Mapping[str, arb]
+    choices: Mapping[str, Fraction]
+    distance_upper: float
+
+    def __getitem__(self, name: str) -> arb:
+        return self.values[name]
+
+
+def certify_choices(theorem: Theorem, inputs: Mapping[str, Real], choices: Mapping[str, Fraction]) -> Certificate | None:
+    """Evaluate the conclusion at `choices` in balls; None unless every side condition is met beyond doubt."""
+    values = enclose(theorem, {**inputs, **choices})
+    with precision():
+        for condition in theorem.conclusion.conditions:
+            if not holds(condition, values):
+                return None
+        distance = evaluate_ball(theorem.conclusion.distance, values)
+    return Certificate(values, choices, upper(distance))
+
+
+def holds(condition: Condition, values: Mapping[str, arb]) -> bool:
+    """Whether the side condition holds for all reals in the balls (False also when it is undecided)."""
+    left, right = evaluate_ball(condition.left, values), evaluate_ball(condition.right, values)
+    return bool(left < right) if condition.strict else bool(left <= right)
+
+
+def shortest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+    """Certified choices with the fewest stochastic layers found such that the distance is <= epsilon.
+
+    `inputs` holds the constants and settings (with `beta` and `epsilon`). None if no choice was found.
+    """
+    epsilon = inputs["epsilon"]
+    for margin in (SAFETY, Fraction(1, 10**5), Fraction(1, 10**3)):
+        found = _zoom(theorem, inputs, float(ball(epsilon).mid()) * float(1 - margin))
+        if found is None:
+            return None
+        certificate = certify_choices(theorem, inputs, found)
+        if certificate is not None and ball(certificate.distance_upper) <= ball(epsilon).lower():
+            return certificate
+    return None
+
+
+def closest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+    """Certified choices with the smallest distance found, whether or not it is below epsilon."""
+    found = _zoom(theorem, inputs, 0.0)
+    return None if found is None else certify_choices(theorem, inputs, found)
+
+
+def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
+    """Largest noise level found for which some choice gives distance <= epsilon, with its certificate.
+
+    Guarantee: the returned beta is certified; that no larger one works is not claimed.
+    """
+    scale = midpoint(ball(inputs["m"]))
+    epsilon = float(ball(inputs["epsilon"]).mid())
+    low, high = 0.0, scale
+    for exponent in range(200):
+        trial = scale * 2.0 ** (1 - exponent)
+        if _feasible(theorem, {**inputs, "beta": trial}, epsilon):
+            low, high = trial, 2.0 * trial
+            break
+    if low == 0.0:
+        return None
+    for _ in range(24):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if _feasible(theorem, {**inputs, "beta": middle}, epsilon) else (low, middle)
+    for shrink in (0.0, 1e-7, 1e-5, 1e-3, 1e-2):
+        beta = low * (1.0 - shrink)
+        certificate = shortest(theorem, {**inputs, "beta": beta})
+        if certificate is not None:
+            return beta, certificate
+    return None
+
+
+def _feasible(theorem: Theorem, inputs: Mapping[str, Real], epsilon: float) -> bool:
+    return _zoom(theorem, inputs, epsilon, require_epsilon=True) is not None
+
+
+def _zoom(
+    theorem: Theorem, inputs: Mapping[str, Real], epsilon: float, require_epsilon: bool | None = None
+) -> dict[str, Fraction] | None:
+    """Grid search on the coordinates and the logarithm of the length, refined around the best cell.
+
+    The score is the logarithm of the length where the distance is at most epsilon and the distance itself
+    elsewhere; with epsilon = 0 the smallest distance wins.
+    """
+    require = epsilon > 0.0 if require_epsilon is None else require_epsilon
+    search = theorem.conclusion.search
+    constants = {name: _as_float(value) for name, value in inputs.items()}
+    axes = [_axis(item.lower, item.upper, item.points, item.scale) for item in search.coordinates]
+    axes.append(_axis(1.0, search.length_limit, COARSE_LENGTHS, "log"))
+    spans = [np.ptp(axis) for axis in axes]
+    best: tuple[float, float, list[float]] | None = None
+    for _ in range(ZOOM_ROUNDS):
+        score, distance = _score(theorem, search, constants, axes, epsilon)
+        flat = int(np.argmin(score))
+        cell = np.unravel_index(flat, score.shape)
+        if np.isfinite(score[cell]) and (best is None or score[cell] < best[0]):
+            best = (float(score[cell]), float(distance[cell]), [float(axis[i]) for axis, i in zip(axes, cell, strict=True)])
+        if best is None:
+            return None
+        spans = [span * ZOOM_FACTOR for span in spans]
+        axes = [
+            np.clip(np.linspace(centre - span / 2, centre + span / 2, ZOOM_POINTS), *_ends(search, index))
+            for index, (centre, span) in enumerate(zip(best[2], spans, strict=True))
+        ]
+    if best is None or (require and best[1] > epsilon):
+        return None
+    return _exact_choices(theorem, search, constants, best[2])
+
+
+def _score(
+    theorem: Theorem, search: Search, constants: Mapping[str, float], axes: list[FloatArray], epsilon: float
+) -> tuple[FloatArray, FloatArray]:
+    values = _estimates(theorem, search, constants, list(np.ix_(*axes)))
+    shape = tuple(len(axis) for axis in axes)
+    distance = np.broadcast_to(_evaluate(theorem.conclusion.distance, values), shape).copy()
+    for condition in theorem.conclusion.conditions:
+        violated = ~(_evaluate(condition.left, values) <= _evaluate(condition.right, values))
+        distance[np.broadcast_to(violated, shape)] = np.inf
+    distance[np.isnan(distance)] = np.inf
+    lengths = np.broadcast_to(np.log(values[search.length.name]), shape)
+    return np.where(distance <= epsilon, lengths - 1e3, distance), distance
+
+
+def _estimates(
+    theorem: Theorem, search: Search, constants: Mapping[str, float], points: list[Any]
+) -> dict[str, FloatArray]:
+    inputs: dict[str, Any] = dict(constants)
+    for item, point in zip(search.coordinates, points, strict=False):
+        inputs[item.symbol.name] = np.exp(point) if item.scale == "log" else point
+    inputs[search.length.name] = np.ceil(np.exp(points[-1]))
+    return estimate(theorem, inputs)
+
+
+def _exact_choices(
+    theorem: Theorem, search: Search, constants: Mapping[str, float], point: list[float]
+) -> dict[str, Fraction]:
+    values = _estimates(theorem, search, constants, [np.float64(item) for item in point])
+    choices = {symbol.name: Fraction(float(values[symbol.name])) for symbol in search.choices}
+    choices[search.length.name] = Fraction(int(values[search.length.name]))
+    return choices
+
+
+def _evaluate(expression: Any, values: Mapping[str, FloatArray]) -> FloatArray:
+    symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))
+    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
+    return result
+
+
+def _axis(low: float, high: float, points: int, scale: str) -> FloatArray:
+    return np.linspace(math.log(low), math.log(high), points) if scale == "log" else np.linspace(low, high, points)
+
+
+def _ends(search: Search, index: int) -> tuple[float, float]:
+    if index == len(search.coordinates):
+        return 0.0, math.log(search.length_limit)
+    item = search.coordinates[index]
+    return (math.log(item.lower), math.log(item.upper)) if item.scale == "log" else (item.lower, item.upper)
+
+
+def _as_float(value: Real) -> float:
+    exact = ball(value)
+    return math.inf if lower(exact) == math.inf else midpoint(exact)

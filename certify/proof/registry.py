@@ -1,0 +1,83 @@
+"""Discovery of theorems: the entry-point group `certify.theorems`, the package `theorems`, or one Python file.
+
+An entry point names a `Theorem`, a module with a `THEOREM`, or a package whose modules have one. This project's
+own `theorems` package is found in the same way as anybody's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from certify.errors import InputError, UnknownNameError
+from certify.proof.theorem import Theorem
+
+ENTRY_POINT_GROUP = "certify.theorems"
+_OWN_PACKAGE = "theorems"
+
+
+def theorems() -> dict[str, Theorem]:
+    """Every discovered theorem by id, sorted by id; raises InputError if two share an id."""
+    found: dict[str, Theorem] = {}
+    for theorem in _discovered():
+        if found.setdefault(theorem.id, theorem) is not theorem:
+            raise InputError(f"two installed theorems have the id `{theorem.id}`; rename one of them")
+    return dict(sorted(found.items()))
+
+
+def load_theorem(name: str) -> Theorem:
+    """The theorem with this id, or the one in a Python file (which is executed: pass only files you trust).
+
+    Raises:
+        UnknownNameError: for an id that is not installed.
+        InputError: for a file that is missing or has no `THEOREM`.
+    """
+    if name.endswith(".py"):
+        return _from_file(Path(name))
+    known = theorems()
+    if name not in known:
+        raise UnknownNameError("theorem", name, known)
+    return known[name]
+
+
+def _discovered() -> Iterator[Theorem]:
+    yield from _in_package(importlib.import_module(_OWN_PACKAGE))
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        found = entry.load()
+        if isinstance(found, Theorem):
+            yield found
+        elif isinstance(found, ModuleType) and hasattr(found, "__path__"):
+            yield from _in_package(found)
+        elif isinstance(getattr(found, "THEOREM", None), Theorem):
+            yield found.THEOREM
+        else:
+            raise InputError(f"entry point `{entry.name}` in `{ENTRY_POINT_GROUP}` names no Theorem: {entry.value}")
+
+
+def _in_package(package: ModuleType) -> Iterator[Theorem]:
+    for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
+        theorem = getattr(importlib.import_module(module.name), "THEOREM", None)
+        if isinstance(theorem, Theorem):
+            yield theorem
+
+
+def _from_file(path: Path) -> Theorem:
+    if not path.is_file():
+        raise InputError(f"theorem file `{path}`: no such file")
+    spec = importlib.util.spec_from_file_location(f"certify_user_theorem_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"theorem file `{path}`: not importable as a Python module")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"theorem file `{path}`: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    theorem = getattr(module, "THEOREM", None)
+    if not isinstance(theorem, Theorem):
+        raise InputError(f"theorem file `{path}`: it must define THEOREM, a certify.proof.theorem.Theorem")
+    return theorem

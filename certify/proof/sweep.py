@@ -1,0 +1,85 @@
+"""A theorem over arrays of constants: for plots over d, beta, kappa, epsilon. Every cell is certified on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.arithmetic.balls import Real, midpoint
+from certify.errors import InputError, UnknownNameError
+from certify.progress import Progress, SilentProgress
+from certify.proof.conclusion import DEFAULT_DEVIATION
+from certify.proof.optimiser import Certificate, largest_beta, shortest
+from certify.proof.registry import load_theorem
+from certify.proof.theorem import Theorem
+
+
+def sweep(
+    theorem_name: str,
+    *,
+    solve_for: Literal["length", "beta"] = "length",
+    progress: Progress | None = None,
+    **inputs: npt.ArrayLike,
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Every quantity of a theorem over the broadcast of its inputs.
+
+    Args:
+        theorem_name: id or Python file of the theorem.
+        solve_for: "length": fewest layers at the given `beta`; "beta": largest noise level, with the choices there.
+        progress: receives how far the sweep has come.
+        inputs: arrays of the constants and settings by public name (d, m, M, M2, epsilon, beta, rho, N, ...).
+
+    Returns:
+        Arrays of the broadcast shape by public name; NaN where no choice was found to work. The bound
+        `tv_bound` is rounded outward and holds at the returned choices; the others are midpoints of
+        enclosures. With "beta", `beta` is certified to work; that no larger one does is not claimed.
+
+    Raises:
+        UnknownNameError: for an input that is not a quantity of the theorem.
+        InputError: if an input is missing.
+
+    >>> table = sweep("strong-invertibility", d=8, m=1, M=[1.2, 1.5], M2=0.15, epsilon=0.1, beta=0.05)
+    >>> table["K"].shape
+    (2,)
+    """
+    theorem = load_theorem(theorem_name)
+    progress = SilentProgress() if progress is None else progress
+    _check_names(theorem, inputs, solve_for)
+    arrays = np.broadcast_arrays(*(np.asarray(entry, dtype=np.float64) for entry in inputs.values()))
+    shape = arrays[0].shape
+    results: dict[str, npt.NDArray[np.float64]] = {
+        item.name: np.full(shape, np.nan) for item in theorem.quantities if item.role != "variable"
+    }
+    progress.start("sweep", float(np.prod(shape, dtype=int)))
+    for index in np.ndindex(shape):
+        cell: dict[str, Real] = {"t_x": DEFAULT_DEVIATION, "N": 1}
+        cell |= {name: float(array[index]) for name, array in zip(inputs, arrays, strict=True)}
+        certificate = _solve(theorem, cell, solve_for)
+        if certificate is not None:
+            for name in results.keys() & certificate.values.keys():
+                results[name][index] = midpoint(certificate.values[name])
+            results["tv_bound"][index] = certificate.distance_upper
+        progress.advance()
+    progress.finish()
+    return results
+
+
+def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certificate | None:
+    if solve_for == "length":
+        return shortest(theorem, cell)
+    found = largest_beta(theorem, cell)
+    return None if found is None else found[1]
+
+
+def _check_names(theorem: Theorem, inputs: Mapping[str, npt.ArrayLike], solve_for: str) -> None:
+    known = {item.name for item in theorem.quantities if item.role in {"constant", "setting", "definition"}}
+    for name in inputs:
+        if name not in known:
+            raise UnknownNameError(f"quantity of `{theorem.id}`", name, known)
+    optional = {"N", "t_x"} | ({"beta"} if solve_for == "beta" else set())
+    missing = [item.name for item in theorem.constants if item.name not in inputs and item.name not in optional]
+    if missing:
+        raise InputError(f"`sweep` needs values for: {', '.join(missing)}")

@@ -1,0 +1,223 @@
+"""A theorem as data: quantities, assumptions, steps and a conclusion, each with one symbolic source.
+
+A theorem file in `theorems/` (or a user's own) builds one `Theorem` and is found by discovery. Everything
+that is printed, evaluated in floats, enclosed in balls or set in LaTeX comes from the sympy expressions here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import sympy as sp
+
+from certify.symbolic.evaluation import latex
+from certify.verdict import Evidence
+
+if TYPE_CHECKING:
+    from flint import arb
+
+    from certify.bounds.bracket import ConstantBrackets, Witness
+    from certify.generators.graph import FloatArray, Generator
+    from certify.proof.instance import Instance
+    from certify.proof.optimiser import Certificate
+    from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance
+
+Relation: TypeAlias = Literal["<=", ">=", "="]
+RELATION_TEX: Mapping[Relation, str] = {"<=": r"\leq", ">=": r"\geq", "=": "="}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A named number of the theorem.
+
+    `role` says where its value comes from: "constant" from the generator, "setting" from the user,
+    "choice" from the optimiser (every choice that meets the side conditions is valid), "definition" from
+    `definition`, and "variable" for the bound variable of a claim (a radius, an iteration).
+    """
+
+    symbol: sp.Symbol
+    role: Literal["constant", "setting", "choice", "definition", "variable"]
+    tex: str
+    meaning: str
+    domain: str
+    definition: sp.Expr | None = None
+
+    @property
+    def name(self) -> str:
+        """Public name, the same in Python, JSON, tables and on the command line."""
+        return str(self.symbol.name)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A hypothesis of the theorem, decided on a generator from the brackets of its constants."""
+
+    label: str
+    statement: str
+    latex: str
+    constant: str | None
+    decide: Callable[[Any, ConstantBrackets], AssumptionRecord]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A side condition `left <= right` on the free choices under which the conclusion holds."""
+
+    label: str
+    left: sp.Expr
+    right: sp.Expr
+    strict: bool = False
+
+    def latex(self, tex: Mapping[str, str]) -> str:
+        """The inequality in LaTeX."""
+        return f"{latex(self.left, tex)} {'<' if self.strict else RELATION_TEX['<=']} {latex(self.right, tex)}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One inequality (or identity) of a proof step: `quantity` `relation` `bound` on the stated domain."""
+
+    name: str
+    quantity: str
+    quantity_tex: str
+    relation: Relation
+    bound: sp.Expr
+    domain: str
+
+    @property
+    def text(self) -> str:
+        """The claim in plain characters."""
+        return f"{self.quantity} {self.relation} {self.bound} for {self.domain}"
+
+    def latex(self, tex: Mapping[str, str]) -> str:
+        """The claim in LaTeX."""
+        return f"{self.quantity_tex} {RELATION_TEX[self.relation]} {latex(self.bound, tex)}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measurement of a claim at one generator: what was found where, and how sure it is.
+
+    measured     the extreme value found (the one that comes closest to violating the claim), in floats
+    at           values of the claim's bound variables there (balls, exact numbers or floats), keyed by name
+    cases        how many cases it is the extreme of
+    evidence     STATISTICAL for sampled cases; RIGOROUS or SYMBOLIC where the whole domain is covered
+    exhaustive   True if the whole domain of the claim is covered by the evidence
+    interval     confidence interval of `measured` where it is itself an estimate
+    confidence   1 - error probability of that interval
+    recheck      recomputes the measured value at the witness as a ball: decides a violation and a tie
+    """
+
+    claim: str
+    measured: float
+    cases: int
+    evidence: Evidence = Evidence.STATISTICAL
+    at: Mapping[str, Any] = field(default_factory=dict)
+    exhaustive: bool = False
+    interval: tuple[float, float] | None = None
+    confidence: float | None = None
+    witness: Witness | None = None
+    recheck: Callable[[], arb] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the proof: its claims, what it uses, and the check that holds it against measurement."""
+
+    label: str
+    title: str
+    claims: tuple[Claim, ...]
+    uses: tuple[str, ...]
+    check: Callable[[Instance], tuple[Finding, ...]]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class SearchCoordinate:
+    """One coordinate of the optimiser's search box; `scale` is the spacing of its grid."""
+
+    symbol: sp.Symbol
+    lower: float
+    upper: float
+    points: int
+    scale: Literal["linear", "log"] = "linear"
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the optimiser parametrises the free choices.
+
+    Each choice is an expression in the constants, the settings, the search coordinates and earlier
+    choices; `length` is the integer choice to be minimised (the number of stochastic layers).
+    """
+
+    coordinates: tuple[SearchCoordinate, ...]
+    choices: Mapping[sp.Symbol, sp.Expr]
+    length: sp.Symbol
+    length_limit: float = 1e12
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What the theorem gives: `distance` <= epsilon, with the paper's form and a closed explicit form beside it.
+
+    `size` counts the encoder (None if N is unknown), `measure` the true distance where it can be had,
+    `observation_bounds` gives certified settings for one observation (a bound on |zh|, say), each combined
+    over observations by its maximum, and `notes` are sentences that a reader must not miss.
+    """
+
+    statement: str
+    latex: str
+    distance: sp.Expr
+    conditions: tuple[Condition, ...]
+    search: Search
+    layers: tuple[sp.Symbol, ...]
+    paper_form: str
+    paper_form_beta: sp.Expr
+    explicit_form: str
+    explicit_form_beta: sp.Expr
+    explicit_form_choices: Mapping[sp.Symbol, sp.Expr]
+    size: Callable[[Certificate, Generator | None], EncoderSize | None]
+    measure: Callable[[Instance], MeasuredDistance | None]
+    observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray], Mapping[str, float]]
+    notes: Callable[[Certificate, Generator | None], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A theorem: statement (quantities, assumptions, conclusion) and proof (steps)."""
+
+    id: str
+    title: str
+    summary: str
+    source: str
+    quantities: tuple[Quantity, ...]
+    assumptions: tuple[Assumption, ...]
+    steps: tuple[Step, ...]
+    conclusion: Conclusion
+
+    @cached_property
+    def tex(self) -> dict[str, str]:
+        """TeX of every quantity by public name."""
+        return {quantity.name: quantity.tex for quantity in self.quantities}
+
+    @property
+    def constants(self) -> tuple[Quantity, ...]:
+        """The quantities that the statement is made of: constants of the generator and settings of the user."""
+        return tuple(item for item in self.quantities if item.role in {"constant", "setting"})
+
+    @property
+    def definitions(self) -> tuple[Quantity, ...]:
+        """Closed forms in an order in which each uses only earlier ones."""
+        return tuple(item for item in self.quantities if item.definition is not None)
+
+    def step(self, label: str) -> Step:
+        """The step with this label; KeyError if there is none."""
+        for step in self.steps:
+            if step.label == label:
+                return step
+        raise KeyError(label)

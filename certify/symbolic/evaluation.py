@@ -1,0 +1,93 @@
+"""One sympy expression, three readings: a ball (certified), arrays of floats (estimates), LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sympy as sp
+from flint import arb, fmpq
+
+from certify.symbolic.functions import ChiTail, chi_tail_ball, chi_tail_estimate
+
+
+def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
+    """Enclosure of `expression` at symbols taking any real values in the balls `values` (keyed by name).
+
+    Rationals are exact; a floating-point literal inside the expression is refused, since it would taint
+    the result. Guarantee: inclusion property. Raises KeyError for a symbol without a value and TypeError
+    for a function that has no enclosure.
+    """
+    if isinstance(expression, sp.Symbol):
+        return values[expression.name]
+    if isinstance(expression, sp.Rational):
+        return arb(fmpq(int(expression.p), int(expression.q)))
+    if expression is sp.pi:
+        return arb.pi()
+    if expression is sp.E:
+        return arb.const_e()
+    if expression is sp.oo:
+        return arb("inf")
+    rule = _BALL_RULES.get(expression.func)
+    if rule is None:
+        raise TypeError(f"no enclosure for `{expression.func.__name__}` in {expression}")
+    return rule([evaluate_ball(argument, values) for argument in expression.args])
+
+
+def compile_estimate(
+    expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
+) -> Callable[..., list[npt.NDArray[np.float64]]]:
+    """Vectorised float64 function of `symbols` that returns the values of `expressions`. Estimate."""
+    return _compile(tuple(expressions), tuple(symbols))
+
+
+@lru_cache(maxsize=64)
+def _compile(
+    expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
+) -> Callable[..., list[npt.NDArray[np.float64]]]:
+    compiled = sp.lambdify(symbols, list(expressions), modules=[{"ChiTail": chi_tail_estimate}, "numpy"], cse=True)
+
+    def evaluate(*arguments: Any) -> list[npt.NDArray[np.float64]]:
+        with np.errstate(all="ignore"):
+            return [np.asarray(value, dtype=np.float64) for value in compiled(*arguments)]
+
+    return evaluate
+
+
+def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:
+    """LaTeX of an expression, with symbols printed by the TeX in `tex` (keyed by symbol name)."""
+    names = {symbol: tex.get(symbol.name, symbol.name) for symbol in expression.free_symbols}
+    return str(sp.latex(expression, symbol_names=names))
+
+
+def _power(arguments: list[arb]) -> arb:
+    base, exponent = arguments
+    if exponent.is_integer():
+        # Integer powers are defined for a base of any sign; Arb's own rule keeps that only for exact exponents.
+        return base ** exponent.unique_fmpz()
+    if exponent.is_exact() and (2 * exponent).is_integer():
+        root = base.sqrt()
+        return root ** (2 * exponent).unique_fmpz()
+    return base**exponent
+
+
+def _ceiling(arguments: list[arb]) -> arb:
+    (value,) = arguments
+    return value.lower().ceil().union(value.upper().ceil())
+
+
+_BALL_RULES: Mapping[Any, Callable[[list[arb]], arb]] = {
+    sp.Add: lambda arguments: reduce(lambda left, right: left + right, arguments),
+    sp.Mul: lambda arguments: reduce(lambda left, right: left * right, arguments),
+    sp.Pow: _power,
+    sp.exp: lambda arguments: arguments[0].exp(),
+    sp.log: lambda arguments: arguments[0].log(),
+    sp.Min: lambda arguments: reduce(lambda left, right: left.min(right), arguments),
+    sp.Max: lambda arguments: reduce(lambda left, right: left.max(right), arguments),
+    sp.Abs: lambda arguments: abs(arguments[0]),
+    sp.ceiling: _ceiling,
+    ChiTail: lambda arguments: chi_tail_ball(arguments[0], arguments[1]),
+}

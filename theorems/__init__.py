@@ -1,0 +1,1 @@
+"""The theorems, one file each; every module with a `THEOREM` is found by discovery."""

@@ -1,0 +1,181 @@
+r"""Theorem 1: strongly invertible generators have small encoders (a Langevin chain unrolled into a network).
+
+Problem. z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_d), G: R^d -> R^d with |G(z)-G(z')| >= m|z-z'|, Lipschitz
+constant M, Lipschitz constant M2 of its Jacobian. The posterior is pi_x ~ exp(-f),
+f(z) = |z|^2/2 + |G(z)-x|^2/(2 beta^2).
+
+Guarantee (explicit form, upper bound). A deep latent Gaussian with K_gd descent layers and K Langevin layers
+z <- z - eta grad f(z) + sqrt(2 eta) xi has a law within `tv_bound` of pi_x in total variation, where `tv_bound`
+is S8 below; its layers are built from G, one vector-Jacobian product and sums.
+
+Paper form. beta = O(1/(d^{3/2} sqrt(log(d/eps)))) and N poly(d, 1/beta, 1/eps) parameters suffice, with
+probability 1 - exp(-Omega(d)) over x. The explicit constants are this project's (docs/theory.md), not the paper's.
+
+References. D. Pareek, A. Risteski, "The Effects of Invertibility on the Representational Complexity of Encoders
+in Variational Autoencoders", ICLR 2022, arXiv 2107.04652 (statement); docs/theory.md, S1-S9 (constants, proofs).
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Search, SearchCoordinate, Step, Theorem
+from certify.symbolic.functions import ChiTail
+
+# --- symbols -------------------------------------------------------------------------------------------------
+d, m, M, M2, N = sp.symbols("d m M M2 N", positive=True)
+beta, epsilon, t_x = sp.symbols("beta epsilon t_x", positive=True)
+R, delta0, eta, t, K = sp.symbols("R delta0 eta t K", positive=True)
+rho, mu, L, R_D, delta1, s, L_Phi, rho_c, theta = sp.symbols("rho mu L R_D delta1 s L_Phi rho_c theta", positive=True)
+kappa, a, b = sp.symbols("kappa a b", positive=True)
+K_gd, tail, exit_plain, exit_projected, KL, burn_in = sp.symbols(
+    "K_gd tail exit_plain exit_projected KL burn_in", positive=True
+)
+tv_bound, tv_bound_projected, C_grad, size_bound = sp.symbols(
+    "tv_bound tv_bound_projected C_grad size_bound", positive=True
+)
+R0, k, t0, distance0 = sp.symbols("R0 k t0 distance0", positive=True)
+theta_search, eta_search, delta_search = sp.symbols("theta_search eta_search delta_search", positive=True)
+Lam, B = sp.symbols("Lam B", positive=True)
+
+WHOLE_SPACE = sp.Integer(2) ** 400
+"""Stands for R = infinity when M2 = 0: then every R is admissible, and one this large costs nothing."""
+
+
+# --- closed forms that several steps share -------------------------------------------------------------------
+def curvature_lower(radius: sp.Expr) -> sp.Expr:
+    """S2: mu(R) = 1 + (m^2 - M M2 R)/beta^2."""
+    return 1 + (m**2 - M * M2 * radius) / beta**2
+
+
+def curvature_upper(radius: sp.Expr) -> sp.Expr:
+    """S2: L(R) = 1 + (M^2 + M M2 R)/beta^2."""
+    return 1 + (M**2 + M * M2 * radius) / beta**2
+
+
+def tail_mass(radius: sp.Expr) -> sp.Expr:
+    """S4: bound on pi_x(|z - zh| > R0), with a = m^2/beta^2 and b = M^2/beta^2."""
+    prefactor = ((1 + b) / (1 + a)) ** (d / 2) * sp.exp(rho**2 / 2 * (b / (1 + b) - a / (1 + a)))
+    return sp.Min(1, prefactor * ChiTail(d, sp.sqrt(1 + a) * radius - rho / sp.sqrt(1 + a)))
+
+
+def burn_in_bound(steps: sp.Expr) -> sp.Expr:
+    """S7f: the smaller of the two forms after `steps` steps."""
+    start = rho_c**steps * (sp.sqrt(d / mu) + delta1)
+    return sp.Min(
+        start / (2 * sp.sqrt(sp.pi * eta)),
+        start / (2 * s * sp.sqrt(1 - rho_c ** (2 * steps))),
+    )
+
+
+def path_divergence(steps: sp.Expr) -> sp.Expr:
+    """S7e: KL between the stopped path laws of the reflected diffusion and the chain over `steps` steps."""
+    bracket = 1 + sp.Rational(4, 5) * sp.sqrt(2) * sp.sqrt(eta * L) + eta * L / 3
+    return L**2 * steps * d * eta**2 / 4 * bracket
+
+
+def exit_margin() -> sp.Expr:
+    """Largest t for which the side conditions of S7d and S7g hold."""
+    return sp.Min(
+        (R_D - delta1) / (s + sp.sqrt(2 * eta)) - sp.sqrt(d),
+        (R_D - delta1 - sp.Max(delta1, s * sp.sqrt(d))) / s,
+    )
+
+
+DESCENT_RATE = sp.Max(1 - m**2 / L_Phi, sp.Integer(2) ** -200)
+"""S6: 1 - m^2/L_Phi; the floor is a weaker, valid rate that keeps the exact case L_Phi = m^2 finite."""
+
+QUANTITIES = (
+    Quantity(d, "constant", "d", "latent dimension (n = d)", "integer >= 1"),
+    Quantity(m, "constant", "m", "strong invertibility: |G(z)-G(z')| >= m|z-z'|", "(0, inf)"),
+    Quantity(M, "constant", "M", "Lipschitz constant of G", "[m, inf)"),
+    Quantity(M2, "constant", "M_2", "Lipschitz constant of the Jacobian, operator norm |D^2G[u,v]| <= M2|u||v|", "[0, inf)"),
+    Quantity(N, "constant", "N", "number of parameters of G", "integer >= 1"),
+    Quantity(beta, "setting", r"\beta", "noise level of the decoder", "(0, inf)"),
+    Quantity(epsilon, "setting", r"\varepsilon", "target total variation distance", "(0, 1)"),
+    Quantity(t_x, "setting", "t_x", "deviation of x: S5 holds with probability 1 - exp(-t_x^2/2)", "[0, inf)"),
+    Quantity(
+        rho, "definition", r"\rho", "bound on |zh|, zh = G^{-1}(x) (S5, or measured at the observation)", "[0, inf)",
+        (1 + beta / m) * sp.sqrt(d) + sp.sqrt(1 + beta**2 / m**2) * t_x,
+    ),
+    Quantity(kappa, "definition", r"\kappa", "condition number of G", "[1, inf)", M / m),
+    Quantity(a, "definition", "a", "m^2/beta^2", "(0, inf)", m**2 / beta**2),
+    Quantity(b, "definition", "b", "M^2/beta^2", "(0, inf)", M**2 / beta**2),
+    Quantity(R, "choice", "R", "log-concavity radius around zh", "(0, m^2/(M M2))"),
+    Quantity(theta, "definition", r"\theta", "fraction of the largest radius", "(0, 1)", R * M * M2 / m**2),
+    Quantity(mu, "definition", r"\mu", "curvature on B(zh, R) from below (S2)", "(1, inf)", curvature_lower(R)),
+    Quantity(L, "definition", "L", "curvature on B(zh, R) from above (S2)", "(1, inf)", curvature_upper(R)),
+    Quantity(delta0, "choice", r"\delta_0", "accuracy of the inversion (S6)", "(0, R/2)"),
+    Quantity(R_D, "definition", "R_D", "radius of the domain D around the centre", "(0, R)", R - delta0),
+    Quantity(
+        delta1, "definition", r"\delta_1", "distance of mode and centre (S7b)", "(0, R_D)", beta**2 * rho / m**2 + delta0
+    ),
+    Quantity(
+        Lam, "definition", r"\Lambda", "logarithm of the explicit form (S9)", "(0, inf)",
+        sp.log(4 * (sp.sqrt(d) + sp.sqrt(mu) * delta1) / epsilon),
+    ),
+    Quantity(eta, "choice", r"\eta", "step size", "(0, 1/L]"),
+    Quantity(s, "definition", "s", "stationary scale of the chain", "(0, inf)", sp.sqrt(2 / (mu * (2 - eta * mu)))),
+    Quantity(K, "choice", "K", "number of Langevin layers", "integer >= 1"),
+    Quantity(t, "choice", "t", "deviation of the chain (S7d, S7g)", "[0, inf)"),
+    Quantity(
+        B, "definition", "B", "curvature budget of the explicit form (S9)", "(0, inf)",
+        sp.sqrt(d) * (1 + sp.sqrt(2 * sp.log(kappa))) + t_x + t,
+    ),
+    Quantity(rho_c, "definition", r"\rho_c", "contraction per step (S7a)", "[0, 1)", 1 - eta * mu),
+    Quantity(L_Phi, "definition", r"L_\Phi", "smoothness of |G(z)-x|^2/2 (S6)", "[m^2, inf)", M**2 + M * M2 * rho),
+    Quantity(
+        K_gd, "definition", r"K_{\mathrm{gd}}", "number of descent layers (S6)", "integer >= 0",
+        sp.Max(0, sp.ceiling(2 * sp.log(M * rho / (m * delta0)) / -sp.log(DESCENT_RATE))),
+    ),
+    Quantity(tail, "definition", r"\mathrm{tail}", "posterior mass outside (S4)", "[0, 1]", tail_mass(R - 2 * delta0)),
+    Quantity(
+        exit_projected, "definition", r"3Ke^{-t^2/2}", "exit of the projected chain (S7d)", "[0, inf)",
+        3 * K * sp.exp(-(t**2) / 2),
+    ),
+    Quantity(
+        exit_plain, "definition", r"4Ke^{-t^2/2}", "exit of the plain chain (S7d, S7g)", "[0, inf)",
+        4 * K * sp.exp(-(t**2) / 2),
+    ),
+    Quantity(KL, "definition", r"\mathrm{KL}", "discretisation (S7e)", "[0, inf)", path_divergence(K)),
+    Quantity(burn_in, "definition", r"\mathrm{burn\text{-}in}", "burn-in (S7f)", "[0, inf)", burn_in_bound(K)),
+    Quantity(
+        tv_bound, "definition", r"\mathrm{TV}", "S8 for the plain chain, the encoder", "[0, inf)",
+        tail + exit_plain + sp.sqrt(KL / 2) + burn_in,
+    ),
+    Quantity(
+        tv_bound_projected, "definition", r"\mathrm{TV}_{\mathrm{proj}}", "S8 for the projected chain", "[0, inf)",
+        tail + exit_projected + sp.sqrt(KL / 2) + burn_in,
+    ),
+    Quantity(
+        C_grad, "definition", r"C_{\nabla}", "size of the G-and-vector-Jacobian graph over N", "[1, 2]", sp.Integer(2)
+    ),
+    Quantity(
+        size_bound, "definition", r"N'", "bound on the unrolled encoder's parameters (S9)", "[0, inf)",
+        (N * C_grad + 4 * d) * (K_gd + K),
+    ),
+)
+
+CONDITIONS = (
+    Condition("curvature", R * M * M2, m**2, strict=True),
+    Condition("step size", eta * L, sp.Integer(1)),
+    Condition("centre", delta1, R_D, strict=True),
+    Condition("deviation", sp.Integer(0), t),
+    Condition("exit (S7d)", (s + sp.sqrt(2 * eta)) * (sp.sqrt(d) + t), R_D - delta1),
+    Condition("no projection (S7g)", sp.Max(delta1, s * sp.sqrt(d)) + s * t, R_D - delta1),
+)
+
+SEARCH = Search(
+    coordinates=(
+        SearchCoordinate(theta_search, 0.01, 0.99, 15),
+        SearchCoordinate(eta_search, 1e-9, 1.0, 25, "log"),
+        SearchCoordinate(delta_search, 1e-4, 0.06, 3, "log"),
+    ),
+    choices={
+        R: sp.Min(WHOLE_SPACE, theta_search * m**2 / (M * M2)),
+        delta0: delta_search * sp.Min(R, beta * sp.sqrt(d) / m),
+        eta: eta_search / L,
+        t: (1 - sp.Rational(1, 10**9)) * exit_margin(),
+    },
+    length=K,
+)
