@@ -1,0 +1,118 @@
+"""Brackets of m, M, M2, M3: every method proposes certified ends, and the best end of each side is kept."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
+from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
+from certify.errors import CertifyError, InputError, UnknownNameError
+from certify.generators.graph import Generator
+from certify.progress import Progress, SilentProgress
+from certify.verdict import Evidence
+
+NAMES: tuple[ConstantName, ...] = ("m", "M", "M2", "M3")
+
+
+class CrossedBracketError(CertifyError):
+    """A certified end passed a witness: one of the two is wrong, and the result must not be used."""
+
+
+def constants(
+    generator: Generator,
+    region: Region | None = None,
+    budget: float = 10.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+    methods: Sequence[str] | None = None,
+) -> ConstantBrackets:
+    """Two-sided enclosures of m, M, M2, M3 of a generator on R^d or on a ball.
+
+    Args:
+        generator: the map G: R^d -> R^n.
+        region: all of R^d (None) or a ball.
+        budget: seconds after which no further method is begun; cheap methods run first and always.
+        seed: of the searches for witnesses; certified ends do not depend on it.
+        progress: receives one unit per method.
+        methods: names of the methods to use (all by default); see `bound_methods`.
+
+    Returns:
+        Brackets whose ends are certified bounds (rounded outward) with the method that gave each.
+
+    Raises:
+        InputError: for a region or budget that makes no sense; UnknownNameError for an unknown method.
+        CrossedBracketError: if two certified ends contradict each other (a defect of this program).
+
+    """
+    started = time.monotonic()
+    region, progress = region or Region(), progress or SilentProgress()
+    _validate(generator, region, budget)
+    chosen = _selected(methods)
+    problem = Problem(generator, region, started + budget, seed)
+    ends: dict[tuple[ConstantName, End], Proposal] = {}
+    notes: list[str] = []
+    progress.start("bounding constants", len(chosen))
+    for method in chosen:
+        if problem.seconds_left <= 0 and method.cost > 3:
+            notes.append(f"{method.name}: not begun, the budget of {budget:g} s was spent")
+        else:
+            for proposal in method.propose(problem):
+                _keep(proposal, ends, problem)
+        progress.advance()
+    progress.finish()
+    found = {name: _bracket(name, ends) for name in NAMES}
+    return ConstantBrackets(
+        found["m"], found["M"], found["M2"], found["M3"], region, time.monotonic() - started, tuple(notes)
+    )
+
+
+def _validate(generator: Generator, region: Region, budget: float) -> None:
+    if not budget > 0:
+        raise InputError(f"`budget` must be a positive number of seconds, got {budget}")
+    if region.radius is not None and not (region.radius > 0 and math.isfinite(region.radius)):
+        raise InputError(f"`region` radius must be positive and finite, got {region.radius}")
+    if region.centre is not None:
+        if region.radius is None:
+            raise InputError("`region` has a centre but no radius: give both or neither")
+        if len(region.centre) != generator.latent_dim or not all(map(math.isfinite, region.centre)):
+            raise InputError(f"`region` centre must be {generator.latent_dim} finite numbers, got {region.centre}")
+
+
+def _selected(names: Sequence[str] | None) -> tuple[BoundMethod, ...]:
+    known = bound_methods()
+    for name in names or ():
+        if name not in known:
+            raise UnknownNameError("bound method", name, known)
+    return tuple(method for name, method in known.items() if names is None or name in names)
+
+
+def _keep(proposal: Proposal, ends: dict[tuple[ConstantName, End], Proposal], problem: Problem) -> None:
+    key = (proposal.constant, proposal.end)
+    if math.isnan(proposal.value):
+        return
+    current = ends.get(key)
+    better = current is None or (
+        proposal.value > current.value if proposal.end == "lower" else proposal.value < current.value
+    )
+    if better:
+        ends[key] = proposal
+        problem.best[key] = proposal.value
+
+
+def _bracket(name: ConstantName, ends: dict[tuple[ConstantName, End], Proposal]) -> Bracket:
+    low, high = ends.get((name, "lower")), ends.get((name, "upper"))
+    if low is not None and high is not None and low.value > high.value:
+        raise CrossedBracketError(
+            f"{name}: lower end {low.value!r} by `{low.method}` exceeds upper end {high.value!r} by `{high.method}`"
+        )
+    return Bracket(
+        None if low is None else low.value, None if high is None else high.value, _evidence(low), _evidence(high)
+    )
+
+
+def _evidence(proposal: Proposal | None) -> BoundEvidence | None:
+    if proposal is None:
+        return None
+    return BoundEvidence(Evidence.RIGOROUS, proposal.method, proposal.witness)

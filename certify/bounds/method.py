@@ -1,0 +1,74 @@
+"""What a bound method is: a file with a `METHOD` that proposes certified ends of m, M, M2, M3."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from certify.bounds.bracket import Region, Witness
+from certify.bounds.ranges import NodeRanges, node_ranges
+from certify.generators.graph import Generator
+
+ConstantName = Literal["m", "M", "M2", "M3"]
+End = Literal["lower", "upper"]
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One end of one constant's bracket; `value` is on the stated side of the truth, rounded outward."""
+
+    constant: ConstantName
+    end: End
+    value: float
+    method: str
+    witness: Witness | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The constants of `generator` on `region`, to be bounded before `deadline` (of `time.monotonic`)."""
+
+    generator: Generator
+    region: Region
+    deadline: float
+    seed: int = 0
+    best: dict[tuple[ConstantName, End], float] = field(default_factory=dict)
+    """Best ends of the cheaper methods that ran before: a hint where to stop, never part of a proof."""
+
+    @property
+    def seconds_left(self) -> float:
+        """Time until the deadline (negative when it has passed)."""
+        return self.deadline - time.monotonic()
+
+    @cached_property
+    def ranges(self) -> NodeRanges:
+        """Enclosures of every node's values and slopes over the region."""
+        return node_ranges(self.generator.graph, self.region)
+
+
+@dataclass(frozen=True)
+class BoundMethod:
+    """A way to bound constants; `cost` orders the methods from cheap to expensive (any number)."""
+
+    name: str
+    summary: str
+    cost: float
+    propose: Callable[[Problem], Iterator[Proposal]]
+
+
+def bound_methods() -> dict[str, BoundMethod]:
+    """Every method of this package by name, cheap ones first; found by discovery."""
+    import certify.bounds as package
+
+    found = []
+    for module in pkgutil.iter_modules(package.__path__):
+        loaded = importlib.import_module(f"{package.__name__}.{module.name}")
+        method = getattr(loaded, "METHOD", None)
+        if isinstance(method, BoundMethod):
+            found.append(method)
+    return {method.name: method for method in sorted(found, key=lambda item: (item.cost, item.name))}

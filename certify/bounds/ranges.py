@@ -1,0 +1,167 @@
+"""Enclosures of every node's values over a region: interval propagation through the graph, batched.
+
+Inclusion property. For every point z of the region (or of box b of a batch) and every node, the node's
+value at z lies in the returned interval; infinite ends are legal, so R^d itself is a legal region.
+Nodes that are affine functions of z are enclosed over a ball by |w.(z - c)| <= |w| R, not through its box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import scipy.sparse as sp
+
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.bounds.bracket import Region
+from certify.generators.activations import range_enclosure
+from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
+
+Interval: TypeAlias = tuple[FloatArray, FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class NodeRanges:
+    """Per node, the interval (lower, upper) of its values, arrays of shape (boxes, width)."""
+
+    graph: Graph
+    values: tuple[Interval, ...]
+
+    def slopes(self, node: int, order: int = 1) -> Interval:
+        """Range of sigma^(order) over the pre-activations of the activation `node`, shape (boxes, width)."""
+        activation = self.graph.nodes[node]
+        assert isinstance(activation, Activation)
+        return range_enclosure(activation.name, activation.parameters, order, *self.values[activation.source])
+
+    def magnitude_upper(self, node: int, order: int) -> FloatArray:
+        """Upper bound of |sigma^(order)| at the activation `node`, shape (boxes, width)."""
+        low, high = self.slopes(node, order)
+        return np.maximum(np.abs(low), np.abs(high))
+
+
+def node_ranges(graph: Graph, region: Region) -> NodeRanges:
+    """Enclosures over one region, as a batch of one box."""
+    if region.radius is None:
+        unbounded = np.full((1, graph.latent_dim), np.inf)
+        return box_ranges(graph, -unbounded, unbounded)
+    centre = np.zeros(graph.latent_dim) if region.centre is None else np.asarray(region.centre, dtype=np.float64)
+    radius = float(region.radius)
+    reach = np.nextafter(radius + EPSILON * np.abs(centre), np.inf)
+    boxes = box_ranges(
+        graph, np.nextafter(centre - reach, -np.inf)[None], np.nextafter(centre + reach, np.inf)[None],
+        ball=(centre, radius),
+    )
+    return boxes
+
+
+def box_ranges(
+    graph: Graph, lower: FloatArray, upper: FloatArray, ball: tuple[FloatArray, float] | None = None
+) -> NodeRanges:
+    """Enclosures over boxes [lower, upper], arrays of shape (boxes, d).
+
+    `ball` = (centre, radius) says that a batch of one stands for that Euclidean ball, which is sharper.
+    """
+    values: list[Interval] = []
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Input():
+                values.append((lower, upper))
+            case Affine():
+                image = affine_image(node, values[node.source])
+                if ball is not None and node.source == 0:
+                    image = _intersection(image, _ball_image(node, *ball))
+                values.append(image)
+            case Sum():
+                values.append(_sum_image(node, [values[source] for source in node.sources]))
+            case Product():
+                first, second = node.sources
+                values.append(_square(values[first]) if first == second else product(values[first], values[second]))
+            case Activation():
+                values.append(range_enclosure(node.name, node.parameters, 0, *values[node.source]))
+        assert values[index][0].shape[1] == node.width
+    return NodeRanges(graph, tuple(values))
+
+
+def dense(matrix: FloatArray | sp.csr_array) -> FloatArray:
+    """The weight as a dense array."""
+    return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=np.float64)  # type: ignore[union-attr]
+
+
+def affine_image(node: Affine, source: Interval) -> Interval:
+    """Interval image of W v + b for v in [lower, upper] (boxes, k), rounded outward; infinite ends by sign of W."""
+    weight = dense(node.weight)
+    low, high = source
+    open_low, open_high = ~np.isfinite(low), ~np.isfinite(high)
+    finite_low, finite_high = np.where(open_low, 0.0, low), np.where(open_high, 0.0, high)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        middle = 0.5 * finite_low + 0.5 * finite_high
+        spread = np.maximum(finite_high - middle, middle - finite_low) * (1 + EPSILON)
+        growth = (weight.shape[1] + 9) * EPSILON
+        absolute = np.abs(weight).T
+        centre = middle @ weight.T + node.bias
+        radius = (spread + growth * np.abs(middle)) @ absolute + growth * np.abs(node.bias) + EPSILON * np.abs(centre)
+        radius = (radius + 8 * (weight.shape[1] + 1) * SMALLEST_NORMAL) * (1 + 4 * growth)
+        image_low, image_high = np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
+    positive, negative = (weight > 0).T.astype(np.float64), (weight < 0).T.astype(np.float64)
+    falls = (open_low @ positive + open_high @ negative > 0) | np.isnan(image_low)
+    rises = (open_high @ positive + open_low @ negative > 0) | np.isnan(image_high)
+    return np.where(falls, -np.inf, image_low), np.where(rises, np.inf, image_high)
+
+
+def product(first: Interval, second: Interval) -> Interval:
+    """Interval product, rounded outward, with 0 * inf = 0 (a factor that is zero throughout)."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        corners = np.stack([_times(a, b) for a in first for b in second])
+    return _outward(corners.min(axis=0)), -_outward(-corners.max(axis=0))
+
+
+def add(first: Interval, second: Interval) -> Interval:
+    """Interval sum, rounded outward; an undefined end (inf - inf cannot occur within one end) is unbounded."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, high = first[0] + second[0], first[1] + second[1]
+    return _outward(low), -_outward(-high)
+
+
+def scaled(values: Interval, factor: float) -> Interval:
+    """Interval times one exact float, rounded outward."""
+    constant = np.full((1, 1), factor)
+    return product(values, (constant, constant))
+
+
+def _sum_image(node: Sum, terms: list[Interval]) -> Interval:
+    total = scaled(terms[0], node.coefficients[0]) if node.coefficients[0] != 1.0 else terms[0]
+    for coefficient, term in zip(node.coefficients[1:], terms[1:], strict=True):
+        total = add(total, scaled(term, coefficient) if coefficient != 1.0 else term)
+    return total
+
+
+def _square(values: Interval) -> Interval:
+    low, high = product(values, values)
+    return np.maximum(low, 0.0), high
+
+
+def _ball_image(node: Affine, centre: FloatArray, radius: float) -> Interval:
+    """W z + b over the Euclidean ball: centre value plus and minus |w_i| R."""
+    weight = dense(node.weight)
+    point = affine_image(node, (centre[None], centre[None]))
+    with np.errstate(over="ignore", under="ignore"):
+        growth = (weight.shape[1] + 9) * EPSILON
+        largest = np.abs(weight).max(axis=1, initial=0.0)
+        safe = np.where(largest > 0, largest, 1.0)
+        norms = largest * np.sqrt(((weight / safe[:, None]) ** 2).sum(axis=1)) * (1 + 2 * growth)
+        reach = np.nextafter(norms * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf)[None]
+        return np.nextafter(point[0] - reach, -np.inf), np.nextafter(point[1] + reach, np.inf)
+
+
+def _intersection(first: Interval, second: Interval) -> Interval:
+    return np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
+
+
+def _times(first: FloatArray, second: FloatArray) -> FloatArray:
+    return np.where((first == 0) | (second == 0), 0.0, first * second)
+
+
+def _outward(low: FloatArray) -> FloatArray:
+    """Float below each lower end; NaN becomes -inf, an exact zero product stays near zero."""
+    return np.where(np.isnan(low), -np.inf, np.nextafter(low, -np.inf))

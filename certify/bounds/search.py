@@ -1,0 +1,232 @@
+"""Multi-start local search for the extreme stretch and curvature of a generator. Estimates: nothing here is a bound.
+
+The points and directions found are handed to `certify.bounds.witnesses`, which recomputes them in balls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.bounds.bracket import Region
+from certify.generators import derivatives
+from certify.generators.graph import FloatArray, Graph
+
+SCALES = (0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1e4)
+"""Standard deviations of the starting points on R^d; the large ones reach the saturated ends of the activations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A point z, a unit direction u (or a second point in `direction` for a pair) and the objective there."""
+
+    point: FloatArray
+    direction: FloatArray
+    objective: float
+
+
+def starting_points(graph: Graph, region: Region, count: int, rng: np.random.Generator) -> FloatArray:
+    """Points of the region, shape (count, d): normal at several scales, or uniform in radius on a ball."""
+    normal = rng.normal(size=(count, graph.latent_dim))
+    if region.radius is None:
+        return normal * np.resize(np.array(SCALES), count)[:, None]
+    lengths = np.linalg.norm(normal, axis=1, keepdims=True)
+    offsets = normal / np.maximum(lengths, 1e-300) * region.radius * rng.random((count, 1)) ** 0.5
+    points: FloatArray = _centre(graph, region) + offsets
+    return points
+
+
+def project(graph: Graph, region: Region, points: FloatArray) -> FloatArray:
+    """Nearest points of the region, pulled inside by one part in 1e12 where the ball's boundary is reached."""
+    if region.radius is None:
+        return points
+    centre = _centre(graph, region)
+    offsets = points - centre
+    lengths = np.linalg.norm(offsets, axis=-1, keepdims=True)
+    reach = region.radius * (1 - 1e-12)
+    inside: FloatArray = centre + offsets * np.minimum(1.0, reach / np.maximum(lengths, 1e-300))
+    return inside
+
+
+def extreme_stretch(
+    graph: Graph, region: Region, largest: bool, deadline: float, rng: np.random.Generator, starts: int = 6
+) -> Candidate:
+    """Point and direction of (locally) largest or smallest |J(z) u|, by gradient steps on the singular value.
+
+    The gradient of sigma = r^T J(z) u with respect to z is (sum_i r_i Hess G_i(z)) u.
+    """
+    sign = -1.0 if largest else 1.0
+    pool = starting_points(graph, region, 256, rng)
+    with np.errstate(all="ignore"):
+        values = np.asarray(np.linalg.svd(_finite(derivatives.jacobian(graph, pool)), compute_uv=False))
+    scores = values[:, 0] if largest else _smallest(values, graph)
+    order = np.argsort(sign * scores, kind="stable")
+
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+        point = project(graph, region, flat)
+        value, left, right = _singular_pair(graph, point, largest)
+        gradient = derivatives.hessian_contraction(graph, point, left) @ right
+        return sign * value, sign * _through_projection(graph, region, flat, gradient)
+
+    best: Candidate | None = None
+    for start in order[:starts]:
+        point = pool[start]
+        if best is None or time.monotonic() < deadline:
+            point = project(graph, region, _descend(objective, point))
+        value, _, direction = _singular_pair(graph, point, largest)
+        if best is None or sign * value < sign * best.objective:
+            best = Candidate(point, direction, value)
+    assert best is not None
+    return best
+
+
+def closest_pair(
+    graph: Graph, region: Region, deadline: float, rng: np.random.Generator, starts: int = 6
+) -> Candidate:
+    """Two points of (locally) smallest |G(z)-G(z')|/|z-z'|, kept at a distance where cancellation does no harm."""
+    d = graph.latent_dim
+    pool = np.concatenate(
+        [starting_points(graph, region, 256, rng), starting_points(graph, region, 256, rng)[::-1]], axis=1
+    )
+    # Antipodal points at the same scale see both saturated ends of a bounded map.
+    pool[::4, d:] = project(graph, region, 2 * _centre(graph, region) - pool[::4, :d])
+    order = np.argsort([_quotient(graph, row) for row in pool], kind="stable")
+
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+        pair = project(graph, region, flat.reshape(2, d))
+        images = derivatives.value(graph, pair)
+        image, gap = images[0] - images[1], pair[0] - pair[1]
+        top, bottom = float(image @ image) + 1e-300, float(gap @ gap) + 1e-300
+        pulls = derivatives.vector_jacobian_product(graph, pair, np.stack([image, -image]))
+        gradient = 2 * pulls / top - 2 * np.stack([gap, -gap]) / bottom
+        rows = [_through_projection(graph, region, row, part)
+                for row, part in zip(flat.reshape(2, d), gradient, strict=True)]
+        return float(np.log(top) - np.log(bottom)), np.concatenate(rows)
+
+    best: Candidate | None = None
+    for start in order[:starts]:
+        pair = pool[start]
+        if time.monotonic() < deadline:
+            moved = project(graph, region, _descend(objective, pair).reshape(2, d)).ravel()
+            pair = moved if _separated(moved, d) else pair
+        value = _quotient(graph, pair)
+        if best is None or value < best.objective:
+            best = Candidate(pair[:d], pair[d:], value)
+    assert best is not None
+    return best
+
+
+def extreme_curvature(
+    graph: Graph, region: Region, order: int, deadline: float, rng: np.random.Generator, starts: int = 5
+) -> Candidate:
+    """Point and unit direction of (locally) largest |D^kG(z)[u, ..., u]|, k = `order` in {2, 3}.
+
+    A symmetric multilinear map attains its norm at equal directions (Banach), so one direction is enough.
+    """
+    d = graph.latent_dim
+    scale = 0.2 if order == 2 else 0.3
+    points = starting_points(graph, region, 512, rng)
+    directions = rng.normal(size=(512, d))
+    pool = np.concatenate([points, directions], axis=1)
+    scores = _curvatures(graph, region, order, pool)
+    steps = np.concatenate([np.full(d, 1e-6), np.full(d, 1e-6)])
+
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+        moved = np.concatenate([flat[None], flat + np.diag(steps), flat - np.diag(steps)])
+        values = np.log(_curvatures(graph, region, order, moved) + 1e-300)
+        return -float(values[0]), -(values[1 : 2 * d + 1] - values[2 * d + 1 :]) / (2 * steps)
+
+    best: Candidate | None = None
+    for start in np.argsort(-scores, kind="stable")[:starts]:
+        flat = pool[start].copy()
+        flat[d:] /= np.linalg.norm(flat[d:])
+        if best is None or time.monotonic() < deadline:
+            flat = _descend(objective, flat, scale)
+        value = float(_curvatures(graph, region, order, flat[None])[0])
+        if best is None or value > best.objective:
+            best = Candidate(project(graph, region, flat[:d]), flat[d:] / np.linalg.norm(flat[d:]), value)
+    assert best is not None
+    return best
+
+
+def _descend(
+    objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, scale: float = 1.0
+) -> FloatArray:
+    """L-BFGS from `start`; the start itself where the objective is not finite."""
+    # Imported here: scipy.optimize takes longer to load than a generator with known constants takes to bound.
+    from scipy.optimize import minimize
+
+    with np.errstate(all="ignore"):
+        value, gradient = objective(start)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return start
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 80, "maxcor": 12})
+    result: FloatArray = np.asarray(found.x, dtype=np.float64)
+    return result if np.isfinite(result).all() and np.isfinite(found.fun) and found.fun <= value else start
+
+
+def _singular_pair(graph: Graph, point: FloatArray, largest: bool) -> tuple[float, FloatArray, FloatArray]:
+    """Singular value and vectors (left, right) of J(point); a wide Jacobian has the singular value 0."""
+    matrix = _finite(derivatives.jacobian(graph, point))
+    left, values, right = np.linalg.svd(matrix, full_matrices=matrix.shape[0] < matrix.shape[1])
+    if largest:
+        return float(values[0]), left[:, 0], right[0]
+    if matrix.shape[0] < matrix.shape[1]:
+        return 0.0, np.zeros(matrix.shape[0]), right[-1]
+    return float(values[-1]), left[:, values.size - 1], right[-1]
+
+
+def _smallest(values: FloatArray, graph: Graph) -> FloatArray:
+    return values[:, -1] if graph.observed_dim >= graph.latent_dim else np.zeros(len(values))
+
+
+def _quotient(graph: Graph, pair: FloatArray) -> float:
+    points = pair.reshape(2, graph.latent_dim)
+    with np.errstate(all="ignore"):
+        images = derivatives.value(graph, points)
+        gap = float(np.linalg.norm(points[0] - points[1]))
+        value = float(np.linalg.norm(images[0] - images[1])) / gap if gap > 0 else np.inf
+    return value if np.isfinite(value) else np.inf
+
+
+def _separated(pair: FloatArray, d: int) -> bool:
+    """Whether the two points differ by more than a thousandth of their size."""
+    return bool(np.linalg.norm(pair[:d] - pair[d:]) > 1e-3 * (1e-3 + np.linalg.norm(pair[:d])))
+
+
+def _curvatures(graph: Graph, region: Region, order: int, rows: FloatArray) -> FloatArray:
+    d = graph.latent_dim
+    points, directions = project(graph, region, rows[:, :d]), rows[:, d:]
+    unit = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-300)
+    with np.errstate(all="ignore"):
+        if order == 2:
+            images = derivatives.second_derivative(graph, points, unit, unit)
+        else:
+            images = derivatives.third_derivative(graph, points, unit, unit, unit)
+        norms = np.linalg.norm(images, axis=1)
+    return np.where(np.isfinite(norms), norms, 0.0)
+
+
+def _through_projection(graph: Graph, region: Region, flat: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Gradient of z -> phi(project(z)) from that of phi."""
+    if region.radius is None:
+        return gradient
+    offset = flat - _centre(graph, region)
+    length = float(np.linalg.norm(offset))
+    if length <= region.radius:
+        return gradient
+    normal = offset / length
+    return (region.radius / length) * (gradient - normal * float(normal @ gradient))
+
+
+def _centre(graph: Graph, region: Region) -> FloatArray:
+    if region.centre is None:
+        return np.zeros(graph.latent_dim)
+    return np.asarray(region.centre, dtype=np.float64)
+
+
+def _finite(array: FloatArray) -> FloatArray:
+    return np.nan_to_num(array, nan=0.0, posinf=0.0, neginf=0.0)
