@@ -18,6 +18,7 @@ from certify.version import __version__
 
 if TYPE_CHECKING:
     from certify.api import check as check
+    from certify.api import check_constants as check_constants
     from certify.api import constants as constants
     from certify.api import load_generator as load_generator
     from certify.bounds.bracket import Region as Region
@@ -35,6 +36,7 @@ _HOMES = {
     "Region": "certify.bounds.bracket",
     "Verdict": "certify.verdict",
     "check": "certify.api",
+    "check_constants": "certify.api",
     "constants": "certify.api",
     "load_generator": "certify.api",
 }
@@ -48,6 +50,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "check",
+    "check_constants",
     "constants",
     "load_generator",
 ]

@@ -1,0 +1,230 @@
+"""The Python face: what the command line does, as functions whose results print, show in a notebook and serialise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from certify.bounds.bracket import ConstantBrackets, Region
+from certify.generators.graph import Generator
+from certify.progress import Progress, SilentProgress
+from certify.proof.records import CheckResult
+from certify.report.discovery import table_formats
+from certify.report.table import Document, Table
+from certify.report.tables import constants_table, record_tables
+from certify.report.terminal import check_report, draw, render_text
+from certify.validation import (
+    Number,
+    accuracy,
+    check_observations,
+    constants_from_text,
+    noise_level,
+    observations_from_file,
+    random_seed,
+    region_radius,
+    time_budget,
+)
+
+if TYPE_CHECKING:
+    from certify.generators.graph import FloatArray
+
+GeneratorLike: TypeAlias = Generator | str
+
+
+@dataclass(frozen=True)
+class Constants(ConstantBrackets):
+    """Brackets of m, M, M2, M3 that print as a table and show as HTML in a notebook."""
+
+    generator: Generator | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form of `certify constants`, without provenance."""
+        return constants_dict(self, self.generator)
+
+    def to_latex(self) -> str:
+        """The brackets as a booktabs tabular, each end rounded outward."""
+        return table_formats()["latex"].render(Document((self._table(),)))
+
+    def _table(self) -> Table:
+        name = "" if self.generator is None else f" of {self.generator.name}"
+        return constants_table(self.items(), f"Constants{name}")
+
+    def _repr_html_(self) -> str:
+        return table_formats()["html"].render(Document((self._table(),)))
+
+    def __str__(self) -> str:
+        return render_text(draw(self._table()))
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Result(CheckResult):
+    """What a check found: `verdict`, `exit_code`, the records, and every form they are printed in."""
+
+    def to_latex(self) -> str:
+        """All tables of the result as booktabs tabulars."""
+        return table_formats()["latex"].render(Document(self._tables()))
+
+    def to_markdown(self) -> str:
+        """All tables of the result in Markdown."""
+        return table_formats()["markdown"].render(Document(self._tables()))
+
+    def _tables(self) -> tuple[Table, ...]:
+        return tuple(table for record in self.theorems for table in record_tables(record))
+
+    def _repr_html_(self) -> str:
+        return table_formats()["html"].render(Document(self._tables()))
+
+    def __str__(self) -> str:
+        return render_text(check_report(self))
+
+    __repr__ = __str__
+
+
+def load_generator(specification: str | Path) -> Generator:
+    """The generator of a SPEC: an ONNX file, a family with parameters, or `pkg.mod:callable`.
+
+    Raises InputError where the specification names none.
+    """
+    from certify.generators.specification import load_generator as load
+
+    return load(str(specification))
+
+
+def constants(
+    generator: GeneratorLike,
+    *,
+    region: Number | Region | None = None,
+    budget: Number = 10,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Constants:
+    """Brackets of m, M, M2, M3: the true constant lies between the two ends.
+
+    `region` is a radius around 0 (None: all of R^d) and `budget` a time in seconds. The lower end of m and the
+    upper ends of M, M2, M3 are certified or None; the other ends come from witnesses.
+    Raises InputError for a radius, budget or seed out of its domain.
+    """
+    from certify.bounds.constants import constants as brackets
+
+    loaded = _loaded(generator)
+    found = brackets(
+        loaded, _region(region), time_budget(budget), random_seed(seed), progress if progress else SilentProgress()
+    )
+    values = {item.name: getattr(found, item.name) for item in fields(ConstantBrackets)}
+    return Constants(**values, generator=loaded)
+
+
+def check(
+    theorems: str | Sequence[str] = (),
+    generators: GeneratorLike | Sequence[GeneratorLike] | None = None,
+    *,
+    beta: Number | None = None,
+    epsilon: Number = "0.1",
+    observations: FloatArray | str | Path | None = None,
+    region: Number | Region | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Result:
+    """Hold theorems against generators, from the assumptions to the conclusion.
+
+    No theorem is every theorem, no generator the embedded ones; without `beta` each theorem takes a noise level
+    that it admits. `observations` has shape (k, n) or (n,), or is a .npy or .csv file.
+    Raises InputError for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name.
+    """
+    from certify.proof.check import check as run
+
+    names = [theorems] if isinstance(theorems, str) else list(theorems)
+    loaded = _all_loaded(generators)
+    found = run(
+        names,
+        loaded,
+        beta=None if beta is None else noise_level(beta),
+        epsilon=accuracy(epsilon),
+        observations=_observations(observations, loaded),
+        region=_region(region),
+        seed=random_seed(seed),
+        progress=progress if progress else SilentProgress(),
+        command=command,
+    )
+    return Result(found.theorems, found.provenance)
+
+
+def check_constants(
+    theorem: str,
+    values: str | Mapping[str, Number],
+    *,
+    beta: Number | None = None,
+    epsilon: Number = "0.1",
+    command: str = "",
+) -> Result:
+    """Evaluate a theorem on its constants alone: every closed form, the thresholds, the layers, the sizes.
+
+    `values` is `d=8,m=1,M=1.5,M2=0.15[,M3=..][,rho=..][,N=..]` or a mapping with these names.
+    Raises InputError for a constant out of its domain, UnknownNameError for an unknown name.
+    """
+    from certify.proof.check import check_constants as run
+
+    text = values if isinstance(values, str) else ",".join(f"{name}={value}" for name, value in values.items())
+    found = run(
+        theorem,
+        constants_from_text(text),
+        beta=None if beta is None else noise_level(beta),
+        epsilon=accuracy(epsilon),
+        command=command,
+    )
+    return Result(found.theorems, found.provenance)
+
+
+def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:
+    """The JSON form of `certify constants`, without provenance."""
+    described = None
+    if generator is not None:
+        described = {
+            "name": generator.name,
+            "latent_dim": generator.latent_dim,
+            "observed_dim": generator.observed_dim,
+            "parameters": generator.parameters,
+            "sha256": generator.sha256,
+        }
+    return {
+        "schema": 1,
+        "generator": described,
+        "region": found.region.to_dict(),
+        "constants": {name: bracket.to_dict() for name, bracket in found.items()},
+        "seconds": found.seconds,
+        "notes": list(found.notes),
+    }
+
+
+def _loaded(generator: GeneratorLike | Path) -> Generator:
+    return generator if isinstance(generator, Generator) else load_generator(generator)
+
+
+def _all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> list[Generator]:
+    if generators is None:
+        from certify.generators.embedded import embedded_specifications
+
+        return [load_generator(specification) for specification in embedded_specifications()]
+    several = [generators] if isinstance(generators, (Generator, str, Path)) else generators
+    return [_loaded(item) for item in several]
+
+
+def _region(region: Number | Region | None) -> Region:
+    return region if isinstance(region, Region) else Region(region_radius(region))
+
+
+def _observations(given: FloatArray | str | Path | None, generators: list[Generator]) -> FloatArray | None:
+    if given is None:
+        return None
+    if isinstance(given, (str, Path)):
+        name, rows = f"observations `{given}`", observations_from_file(given)
+    else:
+        name, rows = "`observations`", check_observations(given, None)
+    for width in sorted({generator.observed_dim for generator in generators}):
+        check_observations(rows, width, name)
+    return rows

@@ -1,0 +1,118 @@
+"""`certify check`: theorems from their assumptions to their conclusion, on generators or on bare constants."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from certify.cli.options import (
+    DEFAULT_SEED,
+    BetaOption,
+    EpsilonOption,
+    GeneratorsOption,
+    JsonOption,
+    ObservationsOption,
+    QuietOption,
+    RegionOption,
+    SeedOption,
+    TheoremsArgument,
+)
+from certify.cli.output import Output
+from certify.cli.progress_bar import progress_on_terminal
+from certify.errors import InputError
+
+if TYPE_CHECKING:
+    from certify.proof.records import CheckResult
+
+EMBEDDED = "the embedded generators"
+
+ConstantsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--constants",
+        metavar="d=..,m=..,M=..,M2=..",
+        help="The constants alone, no generator; also M3=, rho= (bound of |G^-1(x)|) and N= (parameters of G).",
+        show_default=False,
+    ),
+]
+
+
+def run(
+    context: typer.Context,
+    theorems: TheoremsArgument = None,
+    generator: GeneratorsOption = None,
+    constants: ConstantsOption = None,
+    beta: BetaOption = None,
+    epsilon: EpsilonOption = "0.1",
+    observations: ObservationsOption = None,
+    region: RegionOption = None,
+    json: JsonOption = None,
+    seed: SeedOption = DEFAULT_SEED,
+    quiet: QuietOption = False,
+) -> int:
+    """Check theorems on generators or constants.
+
+    Every step of a theorem is held against a generator; with --constants it is evaluated without one.
+
+    Exit code: 0 everything holds, 1 a step is refuted, 2 bad input, 3 something is inconclusive, 4 not applicable.
+    """
+    from certify.validation import accuracy, noise_level, random_seed, region_radius
+
+    noise = None if beta is None else noise_level(beta)
+    distance = accuracy(epsilon)
+    radius = region_radius(region)
+    output = Output(json, quiet)
+    output.check_destination()
+    names = list(theorems or ())
+    if constants is not None:
+        for option, given in (("generator", generator), ("observations", observations), ("region", region)):
+            if given:
+                raise InputError(f"`--constants` evaluates a theorem without a generator; leave out `--{option}`")
+        return _finish(output, _check_constants(output, names, constants, noise, distance, context.obj))
+    where = ", ".join(generator or ()) or EMBEDDED
+    output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
+    import certify.api as api
+
+    with progress_on_terminal(quiet) as progress:
+        result = api.check(
+            names,
+            generator,
+            beta=noise,
+            epsilon=distance,
+            observations=observations,
+            region=radius,
+            seed=seed,
+            progress=progress,
+            command=context.obj,
+        )
+    return _finish(output, result)
+
+
+def _check_constants(
+    output: Output, names: list[str], text: str, beta: Fraction | None, epsilon: Fraction, command: str
+) -> CheckResult:
+    from certify.validation import constants_from_text
+
+    values = constants_from_text(text)
+    if len(names) != 1:
+        raise InputError(f"`--constants` needs exactly one THEOREM; got {len(names)}")
+    output.first_line(f"{names[0]} on constants {text}")
+    import certify.api as api
+
+    return api.check_constants(names[0], values, beta=beta, epsilon=epsilon, command=command)
+
+
+def _finish(output: Output, result: CheckResult) -> int:
+    output.write_json(result.to_dict())
+    if output.quiet:
+        from certify.report.terminal import verdict_text
+
+        for record in result.theorems:
+            output.line(verdict_text(record))
+    elif output.prints:
+        from certify.report.terminal import check_report
+
+        output.report(check_report(result))
+    return result.exit_code

@@ -1,0 +1,56 @@
+"""`certify constants`: certified and witnessed ends of m, M, M2, M3 of a generator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from certify.cli.options import DEFAULT_SEED, GeneratorOption, JsonOption, QuietOption, RegionOption, SeedOption
+from certify.cli.output import Output
+from certify.cli.progress_bar import progress_on_terminal
+
+BudgetOption = Annotated[
+    str, typer.Option("--budget", metavar="SECONDS", help="Time for the methods that improve with time.")
+]
+
+
+def run(
+    context: typer.Context,
+    generator: GeneratorOption,
+    region: RegionOption = None,
+    budget: BudgetOption = "10",
+    json: JsonOption = None,
+    seed: SeedOption = DEFAULT_SEED,
+    quiet: QuietOption = False,
+) -> int:
+    """Bracket the constants m, M, M2, M3.
+
+    The true constant lies between the two ends; each end says by which method and evidence.
+
+    Exit code 0, or 3 when an end that the theorems need (lower of m, upper of M, M2) could not be certified.
+    """
+    from certify.validation import random_seed, region_radius, time_budget
+
+    radius, seconds = region_radius(region), time_budget(budget)
+    output = Output(json, quiet)
+    output.check_destination()
+    output.first_line(f"constants of {generator}", random_seed(seed))
+    import certify.api as api
+    from certify.provenance import provenance, started
+
+    start = started()
+    with progress_on_terminal(quiet) as progress:
+        found = api.constants(generator, region=radius, budget=seconds, seed=seed, progress=progress)
+    output.write_json({**found.to_dict(), "provenance": provenance(context.obj, seed, start)})
+    if quiet:
+        from certify.report.rounding import interval_text
+
+        output.line("  ".join(f"{name} in {interval_text(item.lower, item.upper)}" for name, item in found.items()))
+    elif output.prints:
+        from certify.report.tables import constants_table
+        from certify.report.terminal import draw
+
+        output.report(draw(constants_table(found.items(), f"Constants of {generator}")))
+    needed = (found.m.lower, found.M.upper, found.M2.upper)
+    return 0 if all(end is not None for end in needed) else 3

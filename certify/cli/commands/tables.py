@@ -1,0 +1,122 @@
+"""`certify tables`: the results as files for a paper, true as printed, and the check that they still are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from certify.cli.options import (
+    DEFAULT_SEED,
+    BetaOption,
+    EpsilonOption,
+    GeneratorsOption,
+    JsonOption,
+    ObservationsOption,
+    QuietOption,
+    RegionOption,
+    SeedOption,
+    TheoremsArgument,
+)
+from certify.cli.output import STANDARD_OUTPUT, Output
+from certify.cli.progress_bar import progress_on_terminal
+
+if TYPE_CHECKING:
+    from certify.report.files import TableFile
+
+FormatOption = Annotated[
+    str, typer.Option("--format", metavar="NAMES", help="Comma-separated: latex, markdown, csv, html.")
+]
+OutOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Folder of the files; `-` prints them instead.")]
+CheckOption = Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file differs or is missing.")]
+
+
+def run(
+    context: typer.Context,
+    theorems: TheoremsArgument = None,
+    generator: GeneratorsOption = None,
+    format: FormatOption = "latex,markdown,csv",  # noqa: A002 - the option's public name
+    out: OutOption = "tables",
+    check: CheckOption = False,
+    beta: BetaOption = None,
+    epsilon: EpsilonOption = "0.1",
+    observations: ObservationsOption = None,
+    region: RegionOption = None,
+    json: JsonOption = None,
+    seed: SeedOption = DEFAULT_SEED,
+    quiet: QuietOption = False,
+) -> int:
+    """Write results as tables for a paper.
+
+    Constants, steps and conclusion, lower bounds rounded down and upper bounds up.
+
+    The same seed and inputs give the same bytes. Exit code as for `check`; 1 if --check finds a difference.
+    """
+    from certify.report.discovery import formats_from_text
+    from certify.validation import accuracy, noise_level, random_seed, region_radius
+
+    chosen = formats_from_text(format)
+    noise = None if beta is None else noise_level(beta)
+    distance, radius = accuracy(epsilon), region_radius(region)
+    output = Output(json, quiet)
+    output.check_destination()
+    prints_tables = out == STANDARD_OUTPUT
+    if not prints_tables:
+        output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(seed))
+    import certify.api as api
+    from certify.report.files import differing_files, table_files, write_files
+
+    with progress_on_terminal(quiet) as progress:
+        result = api.check(
+            list(theorems or ()),
+            generator,
+            beta=noise,
+            epsilon=distance,
+            observations=observations,
+            region=radius,
+            seed=seed,
+            progress=progress,
+            command=context.obj,
+        )
+    files = table_files(result, chosen, _reproducing_command(theorems, generator, beta, epsilon, seed))
+    if prints_tables:
+        output.line("\n".join(file.content for file in files))
+        differing: tuple[str, ...] = ()
+    elif check:
+        differing = differing_files(files, Path(out))
+    else:
+        write_files(files, Path(out))
+        differing = ()
+    output.write_json(_document(files, differing, result.provenance))
+    if not prints_tables:
+        _say(output, files, differing, Path(out), check)
+    return 1 if differing else result.exit_code
+
+
+def _say(output: Output, files: tuple[TableFile, ...], differing: tuple[str, ...], folder: Path, check: bool) -> None:
+    for line in differing:
+        output.line(f"differs: {folder / line}")
+    if check:
+        output.line(f"{len(files) - len(differing)} of {len(files)} tables in {folder} are as computed")
+    else:
+        for file in files if not output.quiet else ():
+            output.line(f"wrote {folder / file.name}")
+
+
+def _document(files: tuple[TableFile, ...], differing: tuple[str, ...], provenance: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "files": [{"name": file.name, "format": file.format, "differs": file.name in differing} for file in files],
+        "provenance": provenance,
+    }
+
+
+def _reproducing_command(
+    theorems: list[str] | None, generators: list[str] | None, beta: str | None, epsilon: str, seed: int
+) -> str:
+    """The command without what does not change a table (where it goes, in which format)."""
+    parts = ["certify tables", *(theorems or ())]
+    parts += [f"--generator {specification}" for specification in generators or ()]
+    parts += [] if beta is None else [f"--beta {beta}"]
+    return " ".join([*parts, f"--epsilon {epsilon}", f"--seed {seed}"])

@@ -1,0 +1,101 @@
+"""The entry point of the console script: finds the commands, runs one, turns errors into one line and a code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from certify.cli import commands
+from certify.errors import CertifyError
+from certify.version import __version__
+
+USAGE_ERROR = 2
+INTERNAL_ERROR = 70
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+# typer brings its own copy of click or depends on it, by version; its public subclass leads to the base in both.
+_USAGE_ERRORS: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+def application() -> typer.Typer:
+    """The command line with every command of `certify.cli.commands`, each under its module's name."""
+    app = typer.Typer(
+        name="certify",
+        help="Hold theorems about encoders against a decoder, step by step, with certified numbers.",
+        no_args_is_help=False,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    )
+    app.callback()(_global_options)
+    for information in sorted(pkgutil.iter_modules(commands.__path__), key=lambda item: item.name):
+        module = importlib.import_module(f"{commands.__name__}.{information.name}")
+        app.command(name=information.name.replace("_", "-"))(module.run)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code of the contract.
+
+    Bad usage and bad input print one line on standard error and return 2; an interrupt returns 130, a defect of
+    the program its traceback and 70.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        # Commands find what the user typed as the context's `obj`, for the provenance.
+        code = application()(
+            args=given, prog_name="certify", standalone_mode=False, obj=shlex.join(["certify", *given])
+        )
+        sys.stdout.flush()
+    except CertifyError as error:
+        return _fail(str(error))
+    except _USAGE_ERRORS as error:
+        return _fail(_usage_message(error))
+    except (typer.Abort, KeyboardInterrupt):
+        print("certify: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader went away (`| head`): send the interpreter's last flush nowhere and end as a signal would.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except Exception:
+        # Python would end with 1, which means "refuted" here: a crash must not read as a counterexample.
+        traceback.print_exc()
+        return INTERNAL_ERROR
+    return code if isinstance(code, int) else 0
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"certify {__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and exit.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """Options that stand before the command."""
+
+
+def _usage_message(error: Exception) -> str:
+    describe = getattr(error, "format_message", None)
+    message = describe() if callable(describe) else str(error)
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", "certify") or "certify"
+    return f"{message or 'no command given'} (see `{command} --help`)"
+
+
+def _fail(message: str) -> int:
+    print(f"certify: {' '.join(message.split())}", file=sys.stderr)
+    return USAGE_ERROR

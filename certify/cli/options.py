@@ -1,0 +1,49 @@
+"""Options that commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_SEED = 0
+
+JsonOption = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; `-` is standard output.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of every random stream.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print one line per result, and no progress.")]
+TheoremsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[THEOREM]...", help="Names, or a theorem's Python file; none: all.", show_default=False),
+]
+GeneratorsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--generator",
+        "-g",
+        metavar="SPEC",
+        help="FILE.onnx, family:key=value,... or pkg.mod:callable; may be repeated. None: the embedded ones.",
+        show_default=False,
+    ),
+]
+GeneratorOption = Annotated[
+    str,
+    typer.Option("--generator", "-g", metavar="SPEC", help="FILE.onnx, family:key=value,... or pkg.mod:callable."),
+]
+BetaOption = Annotated[
+    str | None,
+    typer.Option("--beta", metavar="B", help="Noise level > 0; none: one that the theorem admits.", show_default=False),
+]
+EpsilonOption = Annotated[
+    str, typer.Option("--epsilon", metavar="E", help="Total variation distance asked for, in (0, 1).")
+]
+RegionOption = Annotated[
+    str | None,
+    typer.Option("--region", metavar="RADIUS", help="Constants on this ball around 0; none: on all of R^d."),
+]
+ObservationsOption = Annotated[
+    Path | None,
+    typer.Option("--observations", metavar="FILE", help="Observations x, .npy or .csv of shape (k, n) or (n,)."),
+]

@@ -1,0 +1,58 @@
+"""Progress bars on a terminal, silence in a pipe; they go to standard error and never into a result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from certify.progress import Progress, SilentProgress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichBars
+    from rich.progress import TaskID
+
+
+class BarProgress:
+    """Draws one bar per piece of work with rich; pieces may nest, the innermost is the current one."""
+
+    def __init__(self, bars: RichBars) -> None:
+        self._bars = bars
+        self._open: list[TaskID] = []
+
+    def start(self, description: str, total: float) -> None:
+        """Open a bar of `total` units below those already open."""
+        self._open.append(self._bars.add_task(description, total=total))
+
+    def advance(self, amount: float = 1.0) -> None:
+        """Move the innermost bar."""
+        if self._open:
+            self._bars.advance(self._open[-1], amount)
+
+    def finish(self) -> None:
+        """Close the innermost bar."""
+        if self._open:
+            self._bars.remove_task(self._open.pop())
+
+
+@contextmanager
+def progress_on_terminal(quiet: bool) -> Iterator[Progress]:
+    """A progress that draws while the block runs, or a silent one without a terminal or under --quiet."""
+    if quiet or not sys.stderr.isatty():
+        yield SilentProgress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichBars
+
+    with RichBars(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        yield BarProgress(bars)

@@ -1,0 +1,73 @@
+"""Writing files whole or not at all: a reader, or a killed run, never sees half a result."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from certify.errors import InputError
+
+
+def write_text_atomically(path: str | Path, text: str) -> None:
+    """Write UTF-8 text so that `path` holds either its old content or all of `text`.
+
+    Raises InputError if the place cannot be written, naming it and the reason.
+    """
+    write_bytes_atomically(path, text.encode("utf-8"))
+
+
+def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+    """Write bytes to a temporary file beside `path`, flush it to the disk and move it into place.
+
+    A device or pipe (`/dev/stdout`) is written directly: there is nothing to replace.
+    Raises InputError if the place cannot be written, naming it and the reason.
+    """
+    target = Path(path)
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)
+            return
+        _replace(target.resolve(), content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"cannot write `{path}`: {reason}; give a path in an existing, writable folder") from error
+
+
+def check_writable(path: str | Path) -> None:
+    """See before long work that its result can be written.
+
+    Raises InputError if `path` is a folder, or its folder is missing or not writable.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"cannot write `{path}`: it is a folder; give the path of a file")
+    folder = target.resolve().parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write `{path}`: no folder `{folder}`")
+    if not os.access(folder, os.W_OK) and not target.exists():
+        raise InputError(f"cannot write `{path}`: folder `{folder}` is not writable")
+
+
+def _replace(target: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, _permissions(target))
+        os.replace(temporary, target)
+    except BaseException:
+        # Whatever stopped the write, an interrupt included, the half-written copy must not stay behind.
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _permissions(target: Path) -> int:
+    """Mode of the file that is replaced, else what `open` would have given a new one."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

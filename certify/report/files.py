@@ -1,0 +1,74 @@
+"""Table files: one per theorem, generator, table and format; the same inputs and seed give the same bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from certify.errors import InputError
+from certify.proof.records import CheckResult
+from certify.report.atomic import write_text_atomically
+from certify.report.table import Document, Table, TableFormat
+from certify.report.tables import record_tables, summary_table
+
+_LONGEST_SLUG = 60
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A file to be written: its name within the folder, its format and its text."""
+
+    name: str
+    format: str
+    content: str
+
+
+def table_files(result: CheckResult, formats: Sequence[TableFormat], command: str) -> tuple[TableFile, ...]:
+    """All files of a result, in a fixed order.
+
+    Above each table stand the version, the seed and the command, and neither time, duration nor platform.
+    """
+    comments = (
+        f"proof-companion {result.provenance['version']}, seed {result.provenance['seed']}",
+        command,
+        "lower bounds are rounded down, upper bounds up, measured values to nearest",
+    )
+    named: list[tuple[str, str, Table]] = [("summary", "all", summary_table(result))]
+    for record in result.theorems:
+        where = record.generator or "constants"
+        named += [(f"{slug(record.id)}_{slug(where)}_{table.name}", where, table) for table in record_tables(record)]
+    return tuple(
+        TableFile(f"{stem}.{item.suffix}", item.name, item.render(Document((table,), (*comments, f"of {where}"))))
+        for stem, where, table in named
+        for item in formats
+    )
+
+
+def slug(text: str) -> str:
+    """A file name's part: letters, digits, dots and dashes, at most 60 characters."""
+    cleaned = re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")
+    return cleaned[:_LONGEST_SLUG].rstrip("-.") or "unnamed"
+
+
+def write_files(files: Sequence[TableFile], folder: Path) -> None:
+    """Write every file, each whole or not at all; the folder is made if it is missing.
+
+    Raises InputError if the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make folder `{folder}`: {error.strerror or error}") from error
+    for file in files:
+        write_text_atomically(folder / file.name, file.content)
+
+
+def differing_files(files: Sequence[TableFile], folder: Path) -> tuple[str, ...]:
+    """Names of the files that are missing in `folder` or hold other bytes than what was computed."""
+    return tuple(file.name for file in files if _committed(folder / file.name) != file.content.encode("utf-8"))
+
+
+def _committed(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,249 @@
+"""The tables of a result: constants, assumptions, steps, claims, closed forms and the conclusion.
+
+Direction of every printed number: a certified lower end is rounded down, a certified upper end up, a measured
+value to nearest. A claimed value keeps the claim true: an upper bound is printed rounded up, a lower one down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from certify.bounds.bracket import BoundEvidence, Bracket
+from certify.proof.records import (
+    AssumptionRecord,
+    CheckResult,
+    ClaimRecord,
+    ConclusionRecord,
+    TheoremRecord,
+)
+from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
+from certify.report.rounding import Direction, decimal_text, interval_text
+from certify.report.table import (
+    Cell,
+    Table,
+    columns,
+    interval_cell,
+    label_cell,
+    lower_cell,
+    number_cell,
+    text_cell,
+    upper_cell,
+    verdict_cell,
+    without_empty_columns,
+)
+
+MEASURED_DIGITS = 4
+"""Significant digits of measured values and ratios."""
+
+_ALWAYS_SHOWN = frozenset({"beta", "beta_max", "tv_bound"})
+
+
+def constants_table(brackets: Iterable[tuple[str, Bracket]], title: str = "Constants") -> Table:
+    """Both ends of each constant, rounded outward, with the method and the evidence of each end."""
+    rows = tuple(
+        (
+            label_cell(name, symbol(name)),
+            lower_cell(bracket.lower),
+            upper_cell(bracket.upper),
+            text_cell(_evidence(bracket.lower_evidence)),
+            text_cell(_evidence(bracket.upper_evidence)),
+        )
+        for name, bracket in brackets
+    )
+    return Table(
+        "constants",
+        title,
+        columns(("constant", "lower", "upper", "lower end by", "upper end by"), numeric=("lower", "upper")),
+        rows,
+    )
+
+
+def assumption_brackets(record: TheoremRecord) -> tuple[tuple[str, Bracket], ...]:
+    """The brackets that the assumptions were decided from, each constant once, in order of appearance."""
+    found: dict[str, Bracket] = {}
+    for item in record.assumptions:
+        if item.constant is not None and item.bracket is not None:
+            found.setdefault(item.constant, item.bracket)
+    return tuple(found.items())
+
+
+def assumptions_table(record: TheoremRecord) -> Table:
+    """Each hypothesis with its verdict, the constant that decides it and the reason."""
+    rows = tuple(
+        (
+            label_cell(item.label),
+            text_cell(item.statement),
+            verdict_cell(item.verdict),
+            text_cell(item.evidence),
+            _assumption_constant(item),
+            text_cell(item.reason),
+        )
+        for item in record.assumptions
+    )
+    headings = ("id", "assumption", "verdict", "evidence", "constant", "reason")
+    return without_empty_columns(Table("assumptions", "Assumptions", columns(headings), rows))
+
+
+def steps_table(record: TheoremRecord) -> Table:
+    """Each step with the numbers of its binding claim: claimed, measured, slack, verdict, evidence, cases."""
+    rows = tuple(
+        (
+            label_cell(step.label),
+            text_cell(step.title),
+            *_claim_numbers(step.binding),
+            verdict_cell(step.verdict),
+            text_cell(step.binding.evidence),
+            number_cell(sum(claim.cases for claim in step.claims)),
+        )
+        for step in record.steps
+        if step.claims
+    )
+    headings = ("step", "title", "claimed", "measured", "slack", "verdict", "evidence", "cases")
+    numeric = ("claimed", "measured", "slack", "cases")
+    notes = tuple(note for step in record.steps if step.claims for note in _interval_notes(step.label, step.binding))
+    return Table("steps", "Steps", columns(headings, numeric), rows, notes)
+
+
+def claims_table(record: TheoremRecord) -> Table:
+    """Every inequality of every step, with its text and the reason of its verdict."""
+    rows = tuple(
+        (
+            label_cell(step.label),
+            text_cell(claim.name),
+            text_cell(claim.text, claim.latex or None),
+            *_claim_numbers(claim),
+            verdict_cell(claim.verdict),
+            text_cell(claim.evidence),
+            number_cell(claim.cases),
+            Cell("" if claim.interval is None else interval_text(*claim.interval, MEASURED_DIGITS), "number"),
+            _error_cell(claim),
+            text_cell(claim.reason),
+        )
+        for step in record.steps
+        for claim in step.claims
+    )
+    numbers = ("claimed", "measured", "slack")
+    headings = ("step", "name", "claim", *numbers, "verdict", "evidence", "cases", "interval", "error", "reason")
+    table = Table("claims", "Claims", columns(headings, (*numbers, "cases", "interval", "error")), rows)
+    return without_empty_columns(table)
+
+
+def definitions_table(record: TheoremRecord) -> Table:
+    """Every closed form of the theorem, enclosed; the printed interval contains the computed one."""
+    rows = tuple(
+        (label_cell(name, symbol(name)), lower_cell(low, 9), upper_cell(high, 9), text_cell(meaning(name)))
+        for name, (low, high) in record.definitions.items()
+    )
+    headings = ("quantity", "lower", "upper", "meaning")
+    return without_empty_columns(
+        Table("definitions", "Closed forms", columns(headings, numeric=("lower", "upper")), rows)
+    )
+
+
+def conclusion_table(conclusion: ConclusionRecord) -> Table:
+    """What the theorem gives: thresholds rounded down, distances and sizes up, choices to nearest.
+
+    The other closed forms of the theorem, enclosed, are the rows of `definitions_table`.
+    """
+    known = {name: conclusion.values[name] for name in QUANTITIES if name in conclusion.values}
+    rows: list[tuple[Cell, ...]] = [
+        (label_cell(name, symbol(name)), _conclusion_cell(name, value), text_cell(meaning(name)))
+        for name, value in known.items()
+        if value is not None or name in _ALWAYS_SHOWN
+    ]
+    if conclusion.tv_measured is not None:
+        found = conclusion.tv_measured
+        measured = decimal_text(found.estimate, MEASURED_DIGITS)
+        inside = interval_text(found.lower, found.upper, MEASURED_DIGITS)
+        rows.append((label_cell("tv_measured"), Cell(f"{measured} in {inside}", "number"), text_cell(found.method)))
+    if conclusion.size is not None:
+        size = conclusion.size
+        rows += [
+            (label_cell(name, symbol(name)), upper_cell(count), text_cell(meaning(name)))
+            for name, count in (
+                ("generator_parameters", size.generator_parameters),
+                ("encoder_unrolled", size.encoder_unrolled),
+                ("encoder_shared", size.encoder_shared),
+                ("size_bound", size.bound),
+            )
+        ]
+    rows.append((label_cell("verdict"), verdict_cell(conclusion.verdict), text_cell("of the conclusion")))
+    headings = ("quantity", "value", "meaning")
+    return Table("conclusion", "Conclusion", columns(headings, numeric=("value",)), tuple(rows), conclusion.notes)
+
+
+def record_tables(record: TheoremRecord) -> tuple[Table, ...]:
+    """All tables of one theorem at one generator that have something to say, in reading order."""
+    tables = [constants_table(assumption_brackets(record)), assumptions_table(record), steps_table(record)]
+    tables += [claims_table(record), definitions_table(record)]
+    if record.conclusion is not None:
+        tables.append(conclusion_table(record.conclusion))
+    return tuple(table for table in tables if table.rows)
+
+
+def summary_table(result: CheckResult) -> Table:
+    """One row per theorem and generator: the verdict, the noise levels, the layers and the distance."""
+    rows = tuple(
+        (
+            label_cell(record.id),
+            text_cell(record.generator or "constants alone"),
+            verdict_cell(record.verdict),
+            *(_summary_value(record, name) for name in ("beta", "beta_max", "K", "tv_bound")),
+        )
+        for record in result.theorems
+    )
+    numeric = ("beta", "beta_max", "K", "tv_bound")
+    return Table("summary", "Summary", columns(("theorem", "generator", "verdict", *numeric), numeric), rows)
+
+
+def _claim_numbers(claim: ClaimRecord) -> tuple[Cell, Cell, Cell]:
+    direction = {"<=": Direction.UP, ">=": Direction.DOWN}.get(claim.relation, Direction.NEAREST)
+    return (
+        number_cell(claim.claimed, direction),
+        number_cell(claim.measured, Direction.NEAREST, MEASURED_DIGITS),
+        number_cell(claim.slack, Direction.NEAREST, MEASURED_DIGITS),
+    )
+
+
+def _error_cell(claim: ClaimRecord) -> Cell:
+    """Probability that the interval of a measured value misses the truth."""
+    if claim.confidence is None:
+        return text_cell("")
+    return number_cell(_error_probability(claim.confidence), Direction.NEAREST, 2)
+
+
+def _error_probability(confidence: float) -> float:
+    # 1 - 0.999999 is not 1e-6 in binary: the decimal that the confidence was written as is meant.
+    return float(1 - Fraction(repr(confidence)))
+
+
+def _interval_notes(label: str, claim: ClaimRecord) -> tuple[str, ...]:
+    if claim.interval is None:
+        return ()
+    error = "" if claim.confidence is None else f" at error probability {_error_cell(claim).text}"
+    return (f"{label}: the measured value lies in {interval_text(*claim.interval, MEASURED_DIGITS)}{error}",)
+
+
+def _assumption_constant(item: AssumptionRecord) -> Cell:
+    if item.constant is None:
+        return text_cell("")
+    if item.bracket is None:
+        return text_cell(item.constant, symbol(item.constant))
+    enclosure = interval_cell(item.bracket.lower, item.bracket.upper)
+    return Cell(f"{item.constant} in {enclosure.text}", "text")
+
+
+def _conclusion_cell(name: str, value: float | int | str | None) -> Cell:
+    if isinstance(value, str):
+        return text_cell(value)
+    return number_cell(value, conclusion_direction(name))
+
+
+def _summary_value(record: TheoremRecord, name: str) -> Cell:
+    value = None if record.conclusion is None else record.conclusion.values.get(name)
+    return text_cell("") if value is None else _conclusion_cell(name, value)
+
+
+def _evidence(evidence: BoundEvidence | None) -> str:
+    return "" if evidence is None else f"{evidence.method} ({evidence.kind})"
