@@ -129,6 +129,15 @@ def scale_columns(matrix: MatrixBall, factors: MatrixBall) -> MatrixBall:
     return _guarded(np.where(exact_zero, 0.0, midpoint), np.where(exact_zero, 0.0, radius))
 
 
+def hadamard(left: MatrixBall, right: MatrixBall) -> MatrixBall:
+    """Entrywise product of two balls of equal shape, rounded outward."""
+    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+        midpoint = left.midpoint * right.midpoint
+        spread = np.abs(left.midpoint) * right.radius + left.radius * (np.abs(right.midpoint) + right.radius)
+        radius = (spread + np.abs(midpoint) * EPSILON + 4 * SMALLEST_NORMAL) * (1.0 + 16 * EPSILON)
+    return _guarded(midpoint, radius)
+
+
 def scale(matrix: MatrixBall, factor: float) -> MatrixBall:
     """Product with one exact float, rounded outward."""
     return scale_columns(matrix, exact_matrix(np.full((1, matrix.shape[1]), factor)))
