@@ -95,6 +95,17 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
     return tuple(found) or (Block(live, origin),)
 
 
+def join(chain: tuple[Block, ...]) -> Block:
+    """The consecutive blocks as one: the exit of each is the entry of the next."""
+    nodes: list[Node] = list(chain[0].graph.nodes)
+    origin = list(chain[0].origin)
+    for block in chain[1:]:
+        shift = len(nodes) - 1
+        nodes.extend(_shifted(node, shift) for node in block.graph.nodes[1:])
+        origin.extend(block.origin[1:])
+    return Block(Graph(tuple(nodes)), tuple(origin))
+
+
 def block_ranges(block: Block, ranges: NodeRanges) -> NodeRanges:
     """The enclosures of the whole graph's nodes, as enclosures of the block's."""
     return NodeRanges(block.graph, tuple(ranges.values[index] for index in block.origin))
@@ -156,6 +167,18 @@ def _combination(node: Sum, maps: list[MatrixBall]) -> MatrixBall:
         total = term if total is None else add(total, term)
     assert total is not None
     return total
+
+
+def _shifted(node: Node, shift: int) -> Node:
+    match node:
+        case Affine() | Activation():
+            return replace(node, source=node.source + shift)
+        case Sum():
+            return replace(node, sources=tuple(source + shift for source in node.sources))
+        case Product():
+            return replace(node, sources=(node.sources[0] + shift, node.sources[1] + shift))
+        case Input():
+            return node
 
 
 def _subgraph(graph: Graph, kept: tuple[int, ...], entry: bool = False) -> Graph:

@@ -1,0 +1,160 @@
+"""A barrier method for the semidefinite programs of `certify.bounds.semidefinite`. Estimate: proves nothing.
+
+    minimise  s  (or maximise)  subject to  sign (s E_0 - C^T C) - sum_i T_i (r_i r_i^T - e_i e_i^T) > 0,  T > 0
+
+with E_0 the projection on the first d of N coordinates, r_i the rows of `reach` (k, N), e_i the unit vector
+of coordinate d + i. Newton's method on kappa s - log det F - sum log T_i, with kappa growing geometrically:
+the constraint matrices have rank two, so gradient and Hessian cost a few products of size N and k and no
+general solver is needed (Boyd and Vandenberghe, Convex Optimization, sections 11.3 and 11.6).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
+
+from certify.arithmetic.intervals import FloatArray
+
+GROWTH = 12.0
+"""Factor between successive barrier weights."""
+
+RELATIVE_GAP = 1e-7
+"""Stop when the duality gap (N + k)/kappa is below this share of the objective's scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMatrixInequality:
+    """F(s, T) = sign (s E_0 - gram) - reach^T diag(T) reach + diag(0, T), shapes (N, N), (k, N), N = d + k."""
+
+    gram: FloatArray
+    reach: FloatArray
+    latent_dim: int
+    sign: float
+
+    def matrix(self, s: float, multipliers: FloatArray) -> FloatArray:
+        """F(s, T) in floats."""
+        result: FloatArray = -self.sign * self.gram - (self.reach.T * multipliers) @ self.reach
+        d = self.latent_dim
+        index = np.arange(result.shape[0])
+        result[index[:d], index[:d]] += self.sign * s
+        result[index[d:], index[d:]] += multipliers
+        return result
+
+
+def solve(problem: LinearMatrixInequality, groups: list[slice], deadline: float) -> tuple[float, FloatArray] | None:
+    """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found in time.
+
+    `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
+    coordinates only, so multipliers large enough, chosen from the last layer to the first, are feasible.
+    """
+    multipliers = _feasible_multipliers(problem, groups)
+    s = None if multipliers is None else _feasible_objective(problem, multipliers)
+    if multipliers is None or s is None:
+        return None
+    size = problem.gram.shape[0] + multipliers.size
+    kappa = size / max(abs(s), 1.0)
+    while time.monotonic() < deadline:
+        s, multipliers = _centre(problem, s, multipliers, kappa, deadline)
+        if size / kappa < RELATIVE_GAP * max(abs(s), 1e-6):
+            break
+        kappa *= GROWTH
+    return s, multipliers
+
+
+def _feasible_multipliers(problem: LinearMatrixInequality, groups: list[slice]) -> FloatArray | None:
+    d, count = problem.latent_dim, problem.reach.shape[0]
+    multipliers = np.zeros(count)
+    for group in reversed(groups):
+        value = 1.0
+        for _ in range(200):
+            multipliers[group] = value
+            tail = slice(d + group.start, None)
+            if _cholesky(problem.matrix(0.0, multipliers)[tail, tail]) is not None:
+                multipliers[group] = 2.0 * value
+                break
+            value *= 2.0
+        else:
+            return None
+    return multipliers
+
+
+def _feasible_objective(problem: LinearMatrixInequality, multipliers: FloatArray) -> float | None:
+    s = problem.sign
+    for _ in range(200):
+        if _cholesky(problem.matrix(s, multipliers)) is not None:
+            return 2.0 * s
+        s *= 2.0
+    return None
+
+
+def _centre(
+    problem: LinearMatrixInequality, s: float, multipliers: FloatArray, kappa: float, deadline: float
+) -> tuple[float, FloatArray]:
+    """Damped Newton steps at one barrier weight."""
+    for _ in range(30):
+        if time.monotonic() > deadline:
+            break
+        factor = _cholesky(problem.matrix(s, multipliers))
+        if factor is None:
+            break
+        gradient, hessian = _newton_system(problem, factor, multipliers, kappa)
+        try:
+            # Scaling by the diagonal keeps the system solvable when multipliers differ by many orders.
+            scale = 1.0 / np.sqrt(np.diag(hessian))
+            step = -scale * cho_solve(cho_factor(scale[:, None] * hessian * scale), scale * gradient)
+        except (LinAlgError, ValueError):
+            break
+        decrement = float(-gradient @ step)
+        if not np.isfinite(decrement):
+            break
+        length = 1.0 if decrement < 0.25 else 1.0 / (1.0 + np.sqrt(max(decrement, 0.0)))
+        length = _longest(problem, s, multipliers, step, max(length, 0.9 if decrement > 1.0 else length))
+        if length == 0.0:
+            break
+        s, multipliers = s + length * float(step[0]), multipliers + length * step[1:]
+        if decrement < 1e-4:
+            break
+    return s, multipliers
+
+
+def _newton_system(
+    problem: LinearMatrixInequality, factor: FloatArray, multipliers: FloatArray, kappa: float
+) -> tuple[FloatArray, FloatArray]:
+    """Gradient and Hessian of the barrier in (s, T), from G = F^-1."""
+    d, sign = problem.latent_dim, problem.sign
+    inverse, _ = lapack.dpotri(factor, lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    reached = problem.reach @ inverse
+    pairs = reached @ problem.reach.T
+    mixed, own = reached[:, d:], inverse[d:, d:]
+    gradient = np.concatenate(
+        [[sign * (kappa - np.trace(inverse[:d, :d]))], np.diag(pairs) - np.diag(own) - 1.0 / multipliers]
+    )
+    hessian = np.empty((gradient.size, gradient.size))
+    hessian[0, 0] = (inverse[:d, :d] ** 2).sum()
+    hessian[0, 1:] = -sign * ((reached[:, :d] ** 2).sum(axis=1) - (inverse[d:, :d] ** 2).sum(axis=1))
+    hessian[1:, 0] = hessian[0, 1:]
+    hessian[1:, 1:] = pairs**2 - mixed**2 - mixed.T**2 + own**2 + np.diag(1.0 / multipliers**2)
+    return gradient, hessian
+
+
+def _longest(
+    problem: LinearMatrixInequality, s: float, multipliers: FloatArray, step: FloatArray, length: float
+) -> float:
+    """Largest tried fraction of the step that stays strictly feasible (0 if none)."""
+    for _ in range(60):
+        moved = multipliers + length * step[1:]
+        if (moved > 0).all() and _cholesky(problem.matrix(s + length * float(step[0]), moved)) is not None:
+            return length
+        length *= 0.6
+    return 0.0
+
+
+def _cholesky(matrix: FloatArray) -> FloatArray | None:
+    if not np.isfinite(matrix).all():
+        return None
+    factor, info = lapack.dpotrf(matrix, lower=1)
+    return np.asarray(factor) if info == 0 else None

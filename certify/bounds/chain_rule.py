@@ -1,0 +1,116 @@
+"""Chain rule over cuts: the best way to bracket the chain of blocks, with sharp bounds for every stretch of it.
+
+Between any two cuts i < j of the chain lies a map G_ij. Its constants are bounded directly (residual rule and
+semidefinite for M; one hidden layer's curvature or composition for M2, M3) and through every cut k between by
+
+    M(h o g) <= M(h) M(g),   M2(h o g) <= M2(h) M(g)^2 + M(h) M2(g),
+    M3(h o g) <= M3(h) M(g)^3 + 3 M2(h) M(g) M2(g) + M(h) M3(g),   m(h o g) >= m(h) m(g),
+
+(theory section 4; Faa di Bruno), and the best is kept: dynamic programming over intervals of cuts. Bounds
+rounded outward; the ranges of each stretch are those of the whole map's region, so local constants chain too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flint import arb
+
+from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.bounds.compositional import derivative_norms
+from certify.bounds.curvature import layer_curvature_upper, single_layer
+from certify.bounds.method import BoundMethod, Problem, Proposal
+from certify.bounds.ranges import NodeRanges
+from certify.bounds.semidefinite import block_bounds
+from certify.bounds.structure import Block, block_ranges, blocks, increment_form, join
+
+MOST_CUTS = 16
+"""Longer chains are bounded block by block without regrouping."""
+
+
+@dataclass(frozen=True)
+class StretchConstants:
+    """Certified ends for one stretch: m from below, M, M2, M3 from above."""
+
+    m: float
+    M: float
+    M2: float
+    M3: float
+
+
+def direct_constants(block: Block, ranges: NodeRanges, deadline: float) -> StretchConstants:
+    """Constants of one stretch without cutting it."""
+    local = block_ranges(block, ranges)
+    norms = derivative_norms(block.graph, local)[-1]
+    low, high = block_bounds(block.graph, local, deadline)
+    second, third = norms.totals[1], norms.totals[2]
+    form = increment_form(block.graph, local, centred=False)
+    layer = None if form is None else single_layer(form)
+    if form is not None and layer is not None:
+        for order in (2, 3):
+            least, largest = (end[0] for end in local.slopes(form.nodes[0], order))
+            bound = layer_curvature_upper(*layer, least, largest, order)
+            second, third = (min(second, bound), third) if order == 2 else (second, min(third, bound))
+    return StretchConstants(low, min(high, norms.totals[0]), second, third)
+
+
+def compose(outer: StretchConstants, inner: StretchConstants) -> StretchConstants:
+    """Constants of h o g from those of h and g, rounded outward."""
+    with precision():
+        h1, h2, h3 = (ball(value) for value in (outer.M, outer.M2, outer.M3))
+        g1, g2, g3 = (ball(value) for value in (inner.M, inner.M2, inner.M3))
+        return StretchConstants(
+            max(0.0, lower(ball(outer.m) * ball(inner.m))),
+            upper(_times(h1, g1)),
+            upper(_times(h2, g1, g1) + _times(h1, g2)),
+            upper(_times(h3, g1, g1, g1) + 3 * _times(h2, g1, g2) + _times(h1, g3)),
+        )
+
+
+def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, deadline: float) -> StretchConstants:
+    """Best constants of the whole chain over all groupings of its blocks."""
+    count = len(chain)
+    if count > MOST_CUTS:
+        total = direct_constants(chain[0], ranges, deadline)
+        for block in chain[1:]:
+            total = compose(direct_constants(block, ranges, deadline), total)
+        return total
+    best: dict[tuple[int, int], StretchConstants] = {}
+    for length in range(1, count + 1):
+        for start in range(count - length + 1):
+            stop = start + length
+            found = direct_constants(join(chain[start:stop]), ranges, deadline)
+            for cut in range(start + 1, stop):
+                found = _better(found, compose(best[cut, stop], best[start, cut]))
+            best[start, stop] = found
+    return best[0, count]
+
+
+def _better(first: StretchConstants, second: StretchConstants) -> StretchConstants:
+    return StretchConstants(
+        max(first.m, second.m), min(first.M, second.M), min(first.M2, second.M2), min(first.M3, second.M3)
+    )
+
+
+def _times(*factors: arb) -> arb:
+    """Product of non-negative balls with 0 * inf = 0: a derivative that vanishes identically stays zero."""
+    result = ball(1)
+    if any(factor == 0 for factor in factors):
+        return ball(0)
+    for factor in factors:
+        result = result * factor
+    return result if not result.is_nan() else ball(math.inf)
+
+
+def _propose(problem: Problem) -> Iterator[Proposal]:
+    found = chain_constants(blocks(problem.generator.graph), problem.ranges, problem.deadline)
+    yield Proposal("m", "lower", found.m, METHOD.name)
+    yield Proposal("M", "upper", found.M, METHOD.name)
+    yield Proposal("M2", "upper", found.M2, METHOD.name)
+    yield Proposal("M3", "upper", found.M3, METHOD.name)
+
+
+METHOD = BoundMethod("chain rule", "dynamic programming over the cuts of the graph with sharp bounds of each stretch",
+                     5.0, _propose)

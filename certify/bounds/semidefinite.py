@@ -1,0 +1,154 @@
+"""Semidefinite bounds of M and m: LipSDP's linear matrix inequality, re-verified with outward rounding.
+
+In the centred increment form (`certify.bounds.structure`) every activation satisfies eta_i^2 <= r_i^2 (p_i x)^2.
+With multipliers T >= 0 and Q_i = r_i^2 p_i^T p_i - e_i e_i^T, so that x^T Q_i x >= 0,
+
+    s E_0 - C^T C - sum_i T_i Q_i >= 0   implies  |C x|^2 <= s |delta|^2,  so M <= sqrt(s);
+    C^T C - s E_0 - sum_i T_i Q_i >= 0   implies  |C x|^2 >= s |delta|^2,  so m >= sqrt(s).
+
+The first is LipSDP (Fazlyab et al. 2019, arXiv 1906.04893), for any graph of affine, sum and activation nodes; the
+second is its counterpart for m and does not need the layers to be invertible. A float solver's (s, T) is
+not a certificate: s is relaxed until positive definiteness is verified a-posteriori
+(`certify.arithmetic.matrices.positive_definite`) for the matrix built from T in midpoint-radius arithmetic,
+otherwise the solution is discarded. Valid for increments on any convex region whose slopes were enclosed.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
+from certify.arithmetic.matrices import positive_definite
+from certify.bounds.barrier import LinearMatrixInequality, solve
+from certify.bounds.method import BoundMethod, Problem, Proposal
+from certify.bounds.ranges import NodeRanges
+from certify.bounds.residual import stretch_bounds
+from certify.bounds.structure import IncrementForm, block_ranges, blocks, increment_form
+from certify.generators.graph import Graph
+
+LARGEST_SIZE = 1200
+"""Coordinates of x beyond which the whole graph is not attempted."""
+
+_RELAXATIONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+
+
+def norm_upper(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
+    """Upper bound of |matrix x|/|delta| over the increments of the form, rounded outward (inf if none is proved)."""
+    found = _optimum(form, matrix, 1.0, deadline)
+    if found is None:
+        return math.inf
+    s, multipliers = found
+    for relaxation in _RELAXATIONS:
+        candidate = s * (1 + relaxation)
+        if _is_certificate(form, matrix, candidate, multipliers, 1.0):
+            with precision():
+                return upper(ball(candidate).sqrt())
+    return math.inf
+
+
+def stretch_lower(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
+    """Lower bound of |matrix x|/|delta| over the increments of the form, rounded outward (0 if none is proved)."""
+    found = _optimum(form, matrix, -1.0, deadline)
+    if found is None or found[0] <= 0:
+        return 0.0
+    s, multipliers = found
+    for relaxation in _RELAXATIONS:
+        candidate = s * (1 - relaxation)
+        if candidate > 0 and _is_certificate(form, matrix, candidate, multipliers, -1.0):
+            with precision():
+                return max(0.0, lower(ball(candidate).sqrt()))
+    return 0.0
+
+
+def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
+    """Centred increment form of a graph with finite slopes; None if it has products or unbounded slopes."""
+    form = increment_form(graph, ranges, centred=True)
+    if form is None or not all(np.isfinite(span).all() for span in form.spans):
+        return None
+    return form if form.output.is_finite else None
+
+
+def _optimum(
+    form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float
+) -> tuple[float, FloatArray] | None:
+    """Float proposal (s, T) in the form's own units; the solver works with balanced coordinates."""
+    d = form.latent_dim
+    spans = np.concatenate([*form.spans, np.zeros(0)])
+    rows = np.concatenate([block.midpoint for block in form.inputs] + [np.zeros((0, form.size))])
+    reach = spans[:, None] * rows
+    # A unit of eta_i is what its pre-activation can move per unit of delta, propagated through the layers.
+    units = np.ones(form.size)
+    for block in range(len(form.inputs)):
+        own = form.columns(block)
+        local = reach[own.start - d : own.stop - d]
+        units[own] = np.maximum(np.sqrt(((local * units) ** 2).sum(axis=1)), 1e-12)
+    factor = matrix.midpoint * units
+    size = float(np.linalg.norm(factor, 2)) if factor.size else 0.0
+    if not (math.isfinite(size) and size > 0):
+        return None
+    scaled_reach = reach * units / units[d:, None]
+    factor = factor / size
+    groups = [slice(form.columns(k).start - d, form.columns(k).stop - d) for k in range(len(form.inputs))]
+    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
+    if found is None:
+        return None
+    return found[0] * size**2, found[1] * (size / units[d:]) ** 2
+
+
+def _is_certificate(
+    form: IncrementForm, matrix: MatrixBall, s: float, multipliers: FloatArray, sign: float
+) -> bool:
+    """Whether sign (s E_0 - C^T C) - sum T_i Q_i is verified positive definite for every matrix of the enclosures."""
+    if not (np.isfinite(multipliers).all() and (multipliers >= 0).all() and math.isfinite(s)):
+        return False
+    d = form.latent_dim
+    diagonal = np.concatenate([np.full(d, sign * s), multipliers])
+    total = exact_matrix(np.diag(diagonal))
+    gram = multiply(matrix.transpose, matrix)
+    total = subtract(total, gram) if sign > 0 else add(total, gram)
+    for block, span in enumerate(form.spans):
+        weights = multipliers[form.columns(block).start - d : form.columns(block).stop - d]
+        reach = scale_columns(form.inputs[block].transpose, exact_matrix(span[None]))
+        total = subtract(total, multiply(scale_columns(reach, exact_matrix(weights[None])), reach.transpose))
+    return positive_definite(total) is True
+
+
+def block_bounds(graph: Graph, ranges: NodeRanges, deadline: float) -> tuple[float, float]:
+    """(lower bound of m, upper bound of M) of one graph: the better of the residual rule and this method."""
+    low, high = stretch_bounds(graph, ranges)
+    form = reduced_form(graph, ranges)
+    if form is None or form.size > LARGEST_SIZE or len(graph.nodes) == 2 or time.monotonic() > deadline:
+        return low, high
+    high = min(high, norm_upper(form, form.output, deadline))
+    if graph.observed_dim >= graph.latent_dim:
+        low = max(low, stretch_lower(form, form.output, deadline))
+    return low, high
+
+
+def _propose(problem: Problem) -> Iterator[Proposal]:
+    graph = problem.generator.graph
+    chain = blocks(graph)
+    if len(chain) > 1:
+        name = f"{METHOD.name} over {len(chain)} blocks"
+        with precision():
+            least, largest = ball(1), ball(1)
+            for block in chain:
+                low, high = block_bounds(block.graph, block_ranges(block, problem.ranges), problem.deadline)
+                least, largest = least * ball(low), largest * ball(high)
+            yield Proposal("m", "lower", max(0.0, lower(least)), name)
+            yield Proposal("M", "upper", upper(largest), name)
+    form = reduced_form(graph, problem.ranges)
+    if form is None or form.size > LARGEST_SIZE:
+        return
+    yield Proposal("M", "upper", norm_upper(form, form.output, problem.deadline), METHOD.name)
+    if graph.observed_dim >= graph.latent_dim:
+        yield Proposal("m", "lower", stretch_lower(form, form.output, problem.deadline), METHOD.name)
+
+
+METHOD = BoundMethod("semidefinite", "LipSDP's matrix inequality for M and its counterpart for m, re-verified", 4.0,
+                     _propose)
