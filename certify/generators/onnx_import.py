@@ -1,0 +1,204 @@
+"""ONNX files as generators: every operator lowers to the five node kinds of the graph, nothing is executed.
+
+The generator is the function that the file defines over the real numbers, at batch size one. float32 weights are
+the exact numbers they are. Where a constant has to be computed (a batch normalisation's factor, a division by a
+constant that is no power of two) it is rounded once to a double, and the metadata entry `rounded_constants`
+lists the operators concerned: certificates are about the generator with those doubles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import scipy.sparse as sp
+
+from certify.errors import InputError
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.onnx_model import (
+    MALFORMED,
+    METADATA_PREFIX,
+    Model,
+    activation_patterns,
+    latent_input,
+    model_parts,
+    needed_operators,
+    one_line,
+    only,
+    parsed_model,
+)
+from certify.generators.onnx_operators import lowerings
+from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.folding import FOLDED, SHAPES, extents, fold
+from certify.generators.onnx_operators.patterns import Recognised
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, shown
+from certify.generators.onnx_tensors import attributes
+
+
+def load_onnx(path: str | Path) -> Generator:
+    """The generator G: R^d -> R^n of an ONNX file with one input (batch, d...) and one output.
+
+    Its parameters N are the entries of the distinct initialisers that enter as weights (batch statistics and
+    scalar constants are not counted), unless the file's metadata declares a smaller count as
+    `certify.parameters`. Metadata entries with the prefix `certify.` are copied without it.
+
+    Raises InputError, one line, when the file is missing, unreadable, too large, not ONNX, has operators with no
+    lowering, NaN or infinite weights, unknown extents, several inputs or outputs, or n < d. Never executes code
+    and reads no file outside of the model's folder.
+    """
+    path = Path(path)
+    proto = parsed_model(path)
+    try:
+        return _generator(proto, path)
+    except InputError as error:
+        raise InputError(f"{shown(str(path))}: {error}") from error
+    except MALFORMED as error:
+        raise InputError(f"{shown(str(path))}: the ONNX model is malformed ({one_line(error)})") from error
+
+
+def _generator(proto: onnx.ModelProto, path: Path) -> Generator:
+    model = model_parts(proto, path)
+    builder = GraphBuilder()
+    source, shape = latent_input(model)
+    target = only([output.name for output in model.graph.output], "outputs")
+    values: dict[str, Value] = {source: builder.input(math.prod(shape), shape)}
+    notes: list[str] = []
+    patterns = activation_patterns(model)
+    for node in needed_operators(model, target, patterns):
+        match = patterns.get(node.output[0]) if len(node.output) == 1 else None
+        if match is not None and match.source in values and isinstance(values[match.source], Symbol):
+            values[node.output[0]] = _activation(builder, values[match.source], match)
+            notes += [match.note] if match.note else []
+            continue
+        results = _lowered(builder, model, node, values)
+        for name, value in zip([name for name in node.output if name], results, strict=False):
+            values[name] = value
+    output = values.get(target)
+    if not isinstance(output, Symbol):
+        raise InputError(f"the output {shown(target)} does not depend on the input {shown(source)}")
+    graph = _pruned(builder, output)
+    if graph.observed_dim < graph.latent_dim:
+        raise InputError(
+            f"the output has n = {graph.observed_dim} entries and the latent vector d = {graph.latent_dim}; a map with "
+            "n < d cannot be injective, so a generator with n >= d is expected"
+        )
+    metadata = _metadata(proto, builder, model.opset)
+    if notes:
+        metadata["read_as"] = "; ".join(dict.fromkeys(notes))
+    return Generator(path.stem, graph, _parameters(model, builder, metadata), metadata)
+
+
+def _activation(builder: GraphBuilder, value: Value, match: Recognised) -> Symbol:
+    assert isinstance(value, Symbol)
+    return builder.scaled(builder.activation(value, match.name, match.parameters), match.scale)
+
+
+def _lowered(builder: GraphBuilder, model: Model, node: onnx.NodeProto, values: dict[str, Value]) -> tuple[Value, ...]:
+    kind, owner = node.op_type, f"operator {shown(node.op_type)} (node {shown(node.name)})"
+    table = lowerings()
+    if kind in ("If", "Loop", "Scan"):
+        raise InputError(f"{owner} is control flow, which is refused; export a model without branches and loops")
+    if node.domain not in ("", "ai.onnx") or kind not in {*table, *FOLDED, *SHAPES}:
+        domain = f" of the domain {shown(node.domain)}" if node.domain not in ("", "ai.onnx") else ""
+        raise InputError(f"{owner}{domain} is not supported; supported are {', '.join(table)}")
+    inputs = tuple(_input(model, name, values, owner) for name in node.input)
+    count = sum(1 for name in node.output if name)
+    operation = Operation(
+        kind, node.name, inputs, tuple(node.input), count, attributes(node.attribute, owner), model.opset
+    )
+    try:
+        if kind in SHAPES:
+            return (extents(operation),)
+        if kind in FOLDED and all(value is None or isinstance(value, Constant) for value in inputs):
+            return (fold(builder, operation),)
+        if kind not in table:
+            raise InputError(f"{owner} is supported for constants only; supported elsewhere are {', '.join(table)}")
+        results = table[kind](builder, operation)
+    except MALFORMED as error:
+        raise InputError(f"{owner} has inconsistent attributes or shapes ({one_line(error)})") from error
+    if len(results) < count:
+        raise InputError(f"{owner} has {count} outputs; {len(results)} are supported")
+    return results
+
+
+def _input(model: Model, name: str, values: dict[str, Value], owner: str) -> Value | None:
+    if not name:
+        return None
+    if name not in values:
+        if name not in model.initialisers:
+            raise InputError(f"{owner} reads {shown(name)}, which no earlier operator produces")
+        values[name] = model.initialiser(name)
+    return values[name]
+
+
+def _pruned(builder: GraphBuilder, output: Symbol) -> Graph:
+    """The ancestors of the output as a graph whose last node is the output."""
+    last = builder.materialised(output).node
+    kept = {0, last}
+    for position in range(last, 0, -1):
+        if position in kept:
+            kept.update(builder.nodes[position].sources)
+    order = sorted(kept)
+    renamed = {position: rank for rank, position in enumerate(order)}
+    if len(order) > 1 and 0 not in {source for position in order for source in builder.nodes[position].sources}:
+        raise InputError("the output does not depend on the input")
+    nodes = tuple(_renumbered(builder.nodes[position], renamed) for position in order)
+    for node in nodes:
+        if isinstance(node, Affine) and not _is_finite(node):
+            raise InputError("a constant of the model overflows to NaN or infinity when it is folded")
+        if isinstance(node, Sum) and not all(math.isfinite(factor) for factor in node.coefficients):
+            raise InputError("a constant of the model overflows to NaN or infinity when it is folded")
+    return Graph(nodes)
+
+
+def _is_finite(node: Affine) -> bool:
+    entries = node.weight.data if sp.issparse(node.weight) else node.weight
+    return bool(np.all(np.isfinite(entries)) and np.all(np.isfinite(node.bias)))
+
+
+def _renumbered(node: Node, renamed: dict[int, int]) -> Node:
+    match node:
+        case Input():
+            return node
+        case Affine():
+            return Affine(renamed[node.source], node.weight, node.bias)
+        case Sum():
+            return Sum(tuple(renamed[source] for source in node.sources), node.coefficients, node.width)
+        case Product():
+            return Product((renamed[node.sources[0]], renamed[node.sources[1]]), node.width)
+        case Activation():
+            return Activation(renamed[node.source], node.name, node.width, node.parameters)
+
+
+def _metadata(proto: onnx.ModelProto, builder: GraphBuilder, opset: int) -> dict[str, str]:
+    metadata = {
+        entry.key.removeprefix(METADATA_PREFIX): entry.value
+        for entry in proto.metadata_props
+        if entry.key.startswith(METADATA_PREFIX)
+    }
+    metadata |= {"format": "onnx", "opset": str(opset), "producer": proto.producer_name}
+    if builder.rounded:
+        metadata["rounded_constants"] = ", ".join(name or "unnamed" for name in dict.fromkeys(builder.rounded))
+    return metadata
+
+
+def _parameters(model: Model, builder: GraphBuilder, metadata: dict[str, str]) -> int:
+    """Entries of the initialisers used as weights; a declared count is taken when it is positive and not larger."""
+    counted = sum(_entries(model.initialisers[name]) for name in builder.parameters if name in model.initialisers)
+    declared = metadata.get("parameters")
+    if declared is None:
+        return counted
+    if not declared.isdecimal() or len(declared) > 12 or not 0 <= int(declared) <= counted:
+        raise InputError(
+            f"the metadata entry `{METADATA_PREFIX}parameters` is {shown(declared)}; an integer from 0 to "
+            f"{counted}, the number of weights in the file, is expected"
+        )
+    return int(declared)
+
+
+def _entries(proto: onnx.TensorProto | onnx.SparseTensorProto) -> int:
+    dims: Iterable[int] = proto.values.dims if isinstance(proto, onnx.SparseTensorProto) else proto.dims
+    return math.prod(int(extent) for extent in dims)

@@ -1,0 +1,141 @@
+"""Entrywise arithmetic of constants and computed tensors: sums, differences, products, quotients, powers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.errors import InputError
+from certify.generators.graph import FloatArray
+from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
+
+
+def add(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The sum a + b or difference a - b, one of them possibly constant."""
+    sign = -1.0 if operation.kind == "Sub" else 1.0
+    left, right = operation.value(0), operation.value(1)
+    match left, right:
+        case Symbol(), Symbol():
+            return (builder.sum([left, builder.scaled(right, sign)]),)
+        case Symbol(), Constant():
+            return (_shifted(builder, operation, left, right, sign),)
+        case Constant(), Symbol():
+            return (_shifted(builder, operation, builder.scaled(right, sign), left, 1.0),)
+    raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
+
+
+def total(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The variadic Sum: one sum node whose coefficients are the pending factors of its inputs."""
+    symbols = [operation.symbol(position) for position in range(len(operation.inputs))]
+    if not symbols:
+        raise InputError(f"{operation.label} has no inputs")
+    return (builder.sum(symbols),)
+
+
+def multiply(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The product a b; a tensor times itself is its square."""
+    left, right = operation.value(0), operation.value(1)
+    match left, right:
+        case Symbol(), Symbol():
+            if operation.input_names[0] == operation.input_names[1]:
+                return (builder.activation(left, "square"),)
+            return (builder.product(left, right),)
+        case Symbol(), Constant():
+            return (_scaled(builder, operation, left, right, _floats(operation, right)),)
+        case Constant(), Symbol():
+            return (_scaled(builder, operation, right, left, _floats(operation, left)),)
+    raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
+
+
+def divide(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The quotient a / b: a constant divisor becomes its reciprocal (rounded once), a computed one `reciprocal`."""
+    left, right = operation.value(0), operation.value(1)
+    if isinstance(left, Symbol) and isinstance(right, Constant):
+        divisor = _floats(operation, right)
+        if np.any(divisor == 0.0):
+            raise InputError(f"{operation.label} divides by a constant zero")
+        if np.any(np.abs(np.frexp(divisor)[0]) != 0.5):
+            builder.rounded.append(operation.name)
+        return (_scaled(builder, operation, left, right, 1.0 / divisor),)
+    if not isinstance(right, Symbol):
+        raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
+    inverse = builder.activation(right, "reciprocal")
+    if isinstance(left, Symbol):
+        return (builder.product(left, inverse),)
+    if isinstance(left, Constant):
+        return (_scaled(builder, operation, inverse, left, _floats(operation, left)),)
+    raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
+
+
+def negate(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """-a."""
+    return (builder.scaled(operation.symbol(0), -1.0),)
+
+
+def power(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """a^k for the exponents that the graph's activations express: -1, 1, 2 and 3."""
+    symbol, exponent = operation.symbol(0), operation.constant(1).array
+    if exponent.size != 1:
+        raise InputError(f"{operation.label} has an array of exponents; one of -1, 1, 2, 3 is supported")
+    match float(exponent.reshape(())):
+        case 1.0:
+            return (symbol,)
+        case 2.0:
+            return (builder.activation(symbol, "square"),)
+        case 3.0:
+            return (builder.product(builder.activation(symbol, "square"), symbol),)
+        case -1.0:
+            return (builder.activation(symbol, "reciprocal"),)
+        case other:
+            raise InputError(f"{operation.label} has the exponent {other}; -1, 1, 2 and 3 are supported")
+
+
+def cast(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Cast of a computed tensor to a floating type: the identity on real numbers."""
+    if int(operation.attributes.get("to", 1)) not in (1, 10, 11, 16):
+        raise InputError(f"{operation.label} casts a computed tensor to a type that is not floating point")
+    return (operation.symbol(0),)
+
+
+def _shifted(builder: GraphBuilder, operation: Operation, symbol: Symbol, constant: Constant, sign: float) -> Symbol:
+    offset = sign * _floats(operation, constant)
+    if constant.array.size > 1 or constant.array.ndim > 0:
+        builder.parameters |= constant.parameters
+    return builder.shifted(symbol, offset, np.broadcast_shapes(symbol.shape, offset.shape))
+
+
+def _scaled(
+    builder: GraphBuilder, operation: Operation, symbol: Symbol, constant: Constant, factors: FloatArray
+) -> Symbol:
+    """The multiple c a: one common factor stays pending in the view, several become a diagonal matrix."""
+    if constant.array.size > 1 or constant.array.ndim > 0:
+        builder.parameters |= constant.parameters
+    shape = np.broadcast_shapes(symbol.shape, factors.shape)
+    if factors.size == 0:
+        raise InputError(f"{operation.label} multiplies by an empty constant")
+    first = float(factors.reshape(-1)[0])
+    if shape == symbol.shape and bool(np.all(factors == first)):
+        return builder.scaled(symbol, first)
+    return builder.diagonal(symbol, factors, shape)
+
+
+def _floats(operation: Operation, constant: Constant) -> npt.NDArray[np.float64]:
+    array: npt.NDArray[Any] = constant.array
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{operation.label} needs numbers, not booleans")
+    return array.astype(np.float64)
+
+
+OPERATORS = {
+    "Add": add,
+    "Cast": cast,
+    "Div": divide,
+    "Mul": multiply,
+    "Neg": negate,
+    "Pow": power,
+    "Sub": add,
+    "Sum": total,
+}

@@ -1,0 +1,291 @@
+"""Operators that only move entries: Reshape, Transpose, Slice, Gather, Split, Concat, Pad, Resize and their kin.
+
+Each is one array function applied to the values of a constant or to the index of a view; all are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.errors import InputError
+from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, shown
+
+AnyArray = npt.NDArray[Any]
+Move = Callable[[AnyArray], AnyArray]
+
+
+def moved(builder: GraphBuilder, operation: Operation, value: Value, move: Move, entries: int | None = None) -> Value:
+    """`move` applied to a constant's values or to a view's index; `entries` announces a result that grows."""
+    size = math.prod(value.shape) if entries is None else entries
+    builder.charge_tensor(size)
+    match value:
+        case Constant():
+            return Constant(move(value.array), value.parameters)
+        case Symbol():
+            return Symbol(value.node, move(value.index), value.scale)
+        case _:
+            raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
+
+
+def identity(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Identity and Dropout at inference."""
+    training = operation.optional_constant(2) if operation.kind == "Dropout" else None
+    if training is not None and bool(training.array.any()):
+        raise InputError(f"{operation.label} is in training mode; export the model after `model.eval()`")
+    return (operation.value(0),)
+
+
+def reshape(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Reshape; 0 copies an extent (unless `allowzero`) and -1 is inferred."""
+    value = operation.value(0)
+    target = operation.integers(1, "shape")
+    if target is None:
+        raise InputError(f"{operation.label} lacks its target shape")
+    if not operation.attributes.get("allowzero", 0):
+        target = tuple(value.shape[axis] if extent == 0 else extent for axis, extent in enumerate(target))
+    return (moved(builder, operation, value, lambda array: array.reshape(target)),)
+
+
+def flatten(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Flatten to a matrix at `axis`."""
+    value = operation.value(0)
+    axis = int(operation.attributes.get("axis", 1))
+    axis += len(value.shape) if axis < 0 else 0
+    rows = math.prod(value.shape[:axis])
+    return (moved(builder, operation, value, lambda array: array.reshape(rows, array.size // max(rows, 1))),)
+
+
+def squeeze(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Squeeze the given axes, or every axis of extent 1."""
+    axes = operation.integers(1, "axes")
+    return (moved(builder, operation, operation.value(0), lambda array: np.squeeze(array, axis=axes)),)
+
+
+def unsqueeze(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Insert axes of extent 1."""
+    axes = operation.integers(1, "axes") or ()
+    return (moved(builder, operation, operation.value(0), lambda array: np.expand_dims(array, axes)),)
+
+
+def transpose(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Permute the axes; without `perm` reverse them."""
+    axes = operation.attributes.get("perm")
+    return (moved(builder, operation, operation.value(0), lambda array: np.transpose(array, axes)),)
+
+
+def slice_(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Slice with constant starts, ends, axes and steps."""
+    value = operation.value(0)
+    starts, ends = operation.integers(1, "starts"), operation.integers(2, "ends")
+    if starts is None or ends is None:
+        raise InputError(f"{operation.label} lacks its starts or ends")
+    axes = operation.integers(3, "axes") or tuple(range(len(starts)))
+    steps = operation.integers(4, "steps") or (1,) * len(starts)
+    cuts = [slice(None)] * len(value.shape)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        cuts[axis] = slice(start, end, step)
+    return (moved(builder, operation, value, lambda array: array[tuple(cuts)]),)
+
+
+def gather(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Gather along one axis with constant indices."""
+    value, indices = operation.value(0), operation.constant(1).array
+    if indices.dtype.kind not in "iu":
+        raise InputError(f"{operation.label} needs integer indices")
+    axis = int(operation.attributes.get("axis", 0))
+    entries = math.prod(value.shape) // max(value.shape[axis], 1) * indices.size
+    return (moved(builder, operation, value, lambda array: np.take(array, indices, axis=axis), entries),)
+
+
+def split(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Split along one axis into given or equal extents."""
+    value = operation.value(0)
+    axis = int(operation.attributes.get("axis", 0))
+    extent, count = value.shape[axis], operation.output_count
+    extents = operation.integers(1, "split")
+    if extents is None:
+        chunk = -(-extent // count)
+        extents = (*((chunk,) * (count - 1)), extent - chunk * (count - 1))
+    if len(extents) != count or sum(extents) != extent or min(extents) < 0:
+        raise InputError(f"{operation.label} splits an extent of {extent} into {extents} for {count} outputs")
+    cuts = np.cumsum((0, *extents))
+    builder.charge_tensor(math.prod(value.shape))
+    parts = [np.arange(low, high) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    return tuple(moved(builder, operation, value, partial(np.take, indices=part, axis=axis), 0) for part in parts)
+
+
+def concat(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Concatenate along one axis; views of one node stay a view, others become a sum of 0/1 placements."""
+    values = [operation.value(position) for position in range(len(operation.inputs))]
+    axis = int(operation.attributes["axis"])
+    builder.charge_tensor(sum(math.prod(value.shape) for value in values))
+    constants = [value for value in values if isinstance(value, Constant)]
+    symbols = [value for value in values if isinstance(value, Symbol)]
+    if len(constants) == len(values):
+        parameters = frozenset().union(*(value.parameters for value in constants))
+        return (Constant(np.concatenate([value.array for value in constants], axis=axis), parameters),)
+    if len(symbols) == len(values) and len({(symbol.node, symbol.scale) for symbol in symbols}) == 1:
+        index = np.concatenate([symbol.index for symbol in symbols], axis=axis)
+        return (Symbol(symbols[0].node, index, symbols[0].scale),)
+    if len(constants) + len(symbols) != len(values):
+        raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
+    for constant in constants:
+        builder.parameters |= constant.parameters
+    labels = [np.full(value.shape, position) for position, value in enumerate(values)]
+    owner = np.concatenate(labels, axis=axis)
+    places = [np.flatnonzero(owner == position).astype(np.int64) for position in range(len(values))]
+    kept = [(part, place) for part, place in zip([*values], places, strict=True) if place.size]
+    parts = [part for part, _ in kept if isinstance(part, Constant | Symbol)]
+    return (builder.assembled(parts, [place for _, place in kept], owner.shape),)
+
+
+def pad(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Pad with a constant, or by reflection, edge or wrapping (which only move entries)."""
+    value = operation.value(0)
+    pads = operation.integers(1, "pads") or ()
+    rank = len(value.shape)
+    axes = [axis % rank for axis in operation.integers(3, "axes") or range(rank)]
+    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes):
+        raise InputError(f"{operation.label} has {len(pads)} pads for {len(axes)} axes")
+    amounts = [(0, 0)] * rank
+    for position, axis in enumerate(axes):
+        amounts[axis] = (pads[position], pads[position + len(axes)])
+    if min(min(pair) for pair in amounts) < 0:
+        raise InputError(f"{operation.label} has negative pads, which have no lowering; slice instead")
+    extents = [extent + low + high for extent, (low, high) in zip(value.shape, amounts, strict=True)]
+    entries = math.prod(extents)
+    mode = operation.attributes.get("mode", "constant")
+    if mode in ("reflect", "edge", "wrap"):
+        return (moved(builder, operation, value, lambda array: np.pad(array, amounts, mode=mode), entries),)
+    if mode != "constant":
+        raise InputError(f"{operation.label} has the unknown mode {shown(str(mode))}")
+    given = operation.optional_constant(2)
+    fill = float(operation.attributes.get("value", 0.0)) if given is None else float(given.array.reshape(()))
+    if isinstance(value, Symbol):
+        builder.charge_tensor(entries)
+        return (builder.padded(value, np.pad(value.index, amounts, constant_values=-1), fill),)
+    return (moved(builder, operation, value, lambda array: np.pad(array, amounts, constant_values=fill), entries),)
+
+
+def expand(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Broadcast to a constant shape."""
+    value = operation.value(0)
+    shape = np.broadcast_shapes(value.shape, operation.integers(1, "shape") or ())
+    return (moved(builder, operation, value, lambda array: np.broadcast_to(array, shape), math.prod(shape)),)
+
+
+def tile(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Repeat along each axis."""
+    value = operation.value(0)
+    repeats = operation.integers(1, "repeats") or ()
+    if len(repeats) != len(value.shape) or min(repeats, default=1) < 0:
+        raise InputError(f"{operation.label} has repeats {repeats} for a tensor of {len(value.shape)} axes")
+    entries = math.prod(value.shape) * math.prod(repeats)
+    return (moved(builder, operation, value, lambda array: np.tile(array, repeats), entries),)
+
+
+def depth_to_space(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Pixel shuffle of a (1, channels, height, width) tensor in the DCR or CRD order."""
+    value, block = operation.value(0), int(operation.attributes["blocksize"])
+    batch, channels, height, width = value.shape
+    column_row_depth = operation.attributes.get("mode", "DCR") == "CRD"
+    inner = channels // (block * block)
+    blocks = (inner, block, block) if column_row_depth else (block, block, inner)
+    first = (batch, *blocks, height, width)
+    order = (0, 1, 4, 2, 5, 3) if column_row_depth else (0, 3, 4, 1, 5, 2)
+
+    def shuffle(array: AnyArray) -> AnyArray:
+        return array.reshape(first).transpose(order).reshape(batch, inner, height * block, width * block)
+
+    return (moved(builder, operation, value, shuffle),)
+
+
+def resize(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Resize or Upsample by nearest neighbour: out[i] = in[nearest(coordinate(i))] along each axis."""
+    value = operation.value(0)
+    if operation.attributes.get("mode", "nearest") != "nearest":
+        raise InputError(f"{operation.label} interpolates; only nearest-neighbour resizing is supported")
+    if operation.attributes.get("axes") is not None or operation.attributes.get("antialias", 0):
+        raise InputError(f"{operation.label} uses `axes` or `antialias`; only plain nearest resizing is supported")
+    extents, scales = _resize_target(operation, value.shape)
+    entries = math.prod(extents)
+    builder.charge_tensor(sum(extents))
+    if operation.opset < 11:
+        transform, rounding = "asymmetric", "floor"
+    else:
+        transform = operation.attributes.get("coordinate_transformation_mode", "half_pixel")
+        rounding = operation.attributes.get("nearest_mode", "round_prefer_floor")
+    picks = [
+        _nearest(operation, extent, target, scale, transform, rounding)
+        for extent, target, scale in zip(value.shape, extents, scales, strict=True)
+    ]
+    return (moved(builder, operation, value, lambda array: array[np.ix_(*picks)], entries),)
+
+
+def _resize_target(operation: Operation, shape: tuple[int, ...]) -> tuple[list[int], list[float]]:
+    """Target extents and scales of a Resize or Upsample; one of them is given, the other follows."""
+    old = operation.kind == "Upsample" or len(operation.inputs) == 2
+    scales = operation.optional_constant(1 if old else 2)
+    sizes = None if old else operation.integers(3, "sizes")
+    if sizes is not None:
+        if len(sizes) != len(shape) or min(sizes) < 1:
+            raise InputError(f"{operation.label} has sizes {sizes} for a tensor of {len(shape)} axes")
+        return list(sizes), [target / extent for target, extent in zip(sizes, shape, strict=True)]
+    given = operation.attributes.get("scales") if scales is None else scales.array.reshape(-1).tolist()
+    if not given or len(given) != len(shape) or not all(0 < float(scale) < 1e4 for scale in given):
+        raise InputError(f"{operation.label} needs one positive scale per axis ({len(shape)})")
+    factors = [float(scale) for scale in given]
+    return [int(math.floor(extent * scale)) for extent, scale in zip(shape, factors, strict=True)], factors
+
+
+def _nearest(operation: Operation, extent: int, target: int, scale: float, transform: str, rounding: str) -> AnyArray:
+    """Source position of each of `target` outputs along one axis (ONNX Resize, `nearest`)."""
+    outputs = np.arange(target, dtype=np.float64)
+    match transform:
+        case "asymmetric":
+            positions = outputs / scale
+        case "half_pixel":
+            positions = (outputs + 0.5) / scale - 0.5
+        case "pytorch_half_pixel":
+            positions = (outputs + 0.5) / scale - 0.5 if target > 1 else np.zeros(target)
+        case "align_corners":
+            positions = outputs * ((extent - 1) / (target - 1)) if target > 1 else np.zeros(target)
+        case _:
+            raise InputError(f"{operation.label} has the unsupported coordinate transformation {shown(transform)}")
+    roundings: dict[str, Callable[[AnyArray], AnyArray]] = {
+        "floor": np.floor,
+        "ceil": np.ceil,
+        "round_prefer_floor": lambda position: np.ceil(position - 0.5),
+        "round_prefer_ceil": lambda position: np.floor(position + 0.5),
+    }
+    if rounding not in roundings:
+        raise InputError(f"{operation.label} has the unknown nearest mode {shown(rounding)}")
+    return np.clip(roundings[rounding](positions), 0, extent - 1).astype(np.int64)
+
+
+OPERATORS = {
+    "Concat": concat,
+    "DepthToSpace": depth_to_space,
+    "Dropout": identity,
+    "Expand": expand,
+    "Flatten": flatten,
+    "Gather": gather,
+    "Identity": identity,
+    "Pad": pad,
+    "Reshape": reshape,
+    "Resize": resize,
+    "Slice": slice_,
+    "Split": split,
+    "Squeeze": squeeze,
+    "Tile": tile,
+    "Transpose": transpose,
+    "Unsqueeze": unsqueeze,
+    "Upsample": resize,
+}
