@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-
 from certify import provenance
 from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import ConstantBrackets, Region
@@ -90,7 +89,7 @@ def check_theorem(
 ) -> TheoremRecord:
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
-    assumptions = tuple(item.decide(generator, brackets) for item in theorem.assumptions)
+    assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None)
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     if failing:
@@ -123,7 +122,12 @@ def check_constants(
     theorem = load_theorem(theorem_name)
     assumptions = tuple(
         AssumptionRecord(
-            item.label, item.statement, Verdict.CONDITIONAL, Evidence.ASSUMED, item.constant, None,
+            item.label,
+            item.statement,
+            Verdict.CONDITIONAL,
+            Evidence.ASSUMED,
+            item.constant,
+            None,
             "assumed with the constants given",
         )
         for item in theorem.assumptions

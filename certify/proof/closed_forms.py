@@ -54,4 +54,3 @@ def estimate(
                 *(values[symbol.name] for symbol in symbols)
             )
     return values
-

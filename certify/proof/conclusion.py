@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from certify.verdict import Verdict, weakest_verdict
 DEFAULT_DEVIATION = 2
 """t_x of S5 when no observation is given: the statement holds with probability >= 1 - exp(-2) over x."""
 DRAWN_OBSERVATIONS, MOST_DRAWS = 3, 200
+NO_NOISE_LEVEL = "no noise level was found at which the bound is below epsilon"
+PublicValues: TypeAlias = dict[str, float | int | str | None]
 _LARGEST_INTEGER = 10**15
 """An integer-valued quantity from here on is printed as a float."""
 
@@ -65,7 +68,7 @@ def settle(
     beta_max = None if found is None else found[0]
     if beta is None and beta_max is None:
         none = np.empty((0, generator.observed_dim))
-        return Setting(inputs, math.nan, None, none, None, "no noise level was found at which the bound is below epsilon")
+        return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
     noise = float(beta) if beta is not None else _two_digits_below(beta_max / 2)  # type: ignore[operator]
     inputs["beta"] = noise
@@ -89,7 +92,7 @@ def conclude(
 ) -> ConclusionRecord:
     """The conclusion's record at a generator: its verdict is the weakest of its own and of what it rests on."""
     trained = generator.metadata.get("trained_beta")
-    extra: dict[str, float | int | str | None] = {"beta_trained": float(trained) if trained else None}
+    extra: PublicValues = {"beta_trained": float(trained) if trained else None}
     record = _evaluate(theorem, setting, generator)
     notes = list(record.notes)
     if trained and setting.beta_max is not None and float(trained) > setting.beta_max:
@@ -117,15 +120,20 @@ def conclude_constants(
     if noise is None and beta_max is not None:
         noise = Fraction(repr(_two_digits_below(beta_max / 2)))
     if noise is None:
-        reason = "no noise level was found at which the bound is below epsilon"
-        return ConclusionRecord(Verdict.INCONCLUSIVE, {"beta_max": None}, None, None, (reason,)), {}, reason
+        return (
+            ConclusionRecord(Verdict.INCONCLUSIVE, {"beta_max": None}, None, None, (NO_NOISE_LEVEL,)),
+            {},
+            NO_NOISE_LEVEL,
+        )
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate)
     record = _evaluate(theorem, setting, None)
-    definitions = {} if certificate is None else {
-        name: (lower(enclosed), upper(enclosed)) for name, enclosed in certificate.values.items()
-    }
+    definitions = (
+        {}
+        if certificate is None
+        else {name: (lower(enclosed), upper(enclosed)) for name, enclosed in certificate.values.items()}
+    )
     verdict = weakest_verdict([record.verdict, Verdict.CONDITIONAL])
     reason = record.notes[-1] if record.verdict is Verdict.INCONCLUSIVE else ""
     return ConclusionRecord(verdict, record.values, None, record.size, record.notes), definitions, reason
@@ -159,7 +167,7 @@ def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float:
 def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
     conclusion, certificate = theorem.conclusion, setting.certificate
     constants = {name: midpoint(ball(entry)) for name, entry in setting.inputs.items()}
-    values: dict[str, float | int | str | None] = {
+    values: PublicValues = {
         "epsilon": constants["epsilon"],
         "beta": None if math.isnan(setting.beta) else setting.beta,
         "beta_max": setting.beta_max,
@@ -188,7 +196,7 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     return ConclusionRecord(verdict, values, None, conclusion.size(certificate, generator), notes)
 
 
-def _admitted_everywhere(constants: Mapping[str, float], certificate: Certificate) -> dict[str, float | int | str | None]:
+def _admitted_everywhere(constants: Mapping[str, float], certificate: Certificate) -> PublicValues:
     """M2 = 0 admits every radius: the stand-in for infinity is printed as what it stands for."""
     names = ("R", "R_D", "t") if constants.get("M2") == 0.0 else ()
     return {name: math.inf for name in names if name in certificate.values}
@@ -196,13 +204,17 @@ def _admitted_everywhere(constants: Mapping[str, float], certificate: Certificat
 
 def _public_number(certificate: Certificate, name: str) -> float | int:
     enclosed = certificate.values[name]
-    if enclosed.is_integer() and enclosed < _LARGEST_INTEGER:
-        return int(enclosed.unique_fmpz())
-    return midpoint(enclosed)
+    integer = enclosed.unique_fmpz() if enclosed < _LARGEST_INTEGER else None
+    return midpoint(enclosed) if integer is None or not enclosed.is_exact() else int(integer)
 
 
 def _draw(
-    theorem: Theorem, generator: Generator, brackets: ConstantBrackets, certificate: Certificate, noise: float, seed: int
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    certificate: Certificate,
+    noise: float,
+    seed: int,
 ) -> FloatArray:
     random = np.random.default_rng([seed, 0x0B5])
     kept: list[FloatArray] = []
@@ -226,4 +238,3 @@ def _number(expression: object, values: Mapping[str, object]) -> float:
 def _two_digits_below(number: float) -> float:
     exponent = math.floor(math.log10(number)) - 1
     return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")
-

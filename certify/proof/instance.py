@@ -62,9 +62,7 @@ class Instance:
 
     def posterior(self, index: int = 0) -> Posterior:
         """The posterior of observation `index`."""
-        return self.once(
-            f"posterior-{index}", lambda: Posterior(self.generator, self.observations[index], self.beta)
-        )
+        return self.once(f"posterior-{index}", lambda: Posterior(self.generator, self.observations[index], self.beta))
 
     def random(self, purpose: str) -> np.random.Generator:
         """A random generator of its own for each purpose: adding a check does not change another's draws."""

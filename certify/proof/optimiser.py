@@ -37,7 +37,9 @@ class Certificate:
         return self.values[name]
 
 
-def certify_choices(theorem: Theorem, inputs: Mapping[str, Real], choices: Mapping[str, Fraction]) -> Certificate | None:
+def certify_choices(
+    theorem: Theorem, inputs: Mapping[str, Real], choices: Mapping[str, Fraction]
+) -> Certificate | None:
     """Evaluate the conclusion at `choices` in balls; None unless every side condition is met beyond doubt."""
     values = enclose(theorem, {**inputs, **choices})
     with precision():
@@ -126,7 +128,11 @@ def _zoom(
         flat = int(np.argmin(score))
         cell = np.unravel_index(flat, score.shape)
         if np.isfinite(score[cell]) and (best is None or score[cell] < best[0]):
-            best = (float(score[cell]), float(distance[cell]), [float(axis[i]) for axis, i in zip(axes, cell, strict=True)])
+            best = (
+                float(score[cell]),
+                float(distance[cell]),
+                [float(axis[i]) for axis, i in zip(axes, cell, strict=True)],
+            )
         if best is None:
             return None
         spans = [span * ZOOM_FACTOR for span in spans]

@@ -20,6 +20,7 @@ class AssumptionRecord:
     constant: str | None
     bracket: Bracket | None
     reason: str = ""
+    witness: Witness | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
@@ -30,6 +31,7 @@ class AssumptionRecord:
             "evidence": str(self.evidence),
             "constant": self.constant,
             "bracket": None if self.bracket is None else self.bracket.to_dict(),
+            "witness": None if self.witness is None else self.witness.to_dict(),
             "reason": self.reason,
         }
 
@@ -162,9 +164,7 @@ class ConclusionRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
-        numbers = {
-            key: json_number(value) if isinstance(value, float) else value for key, value in self.values.items()
-        }
+        numbers = {key: json_number(value) if isinstance(value, float) else value for key, value in self.values.items()}
         return {
             "verdict": str(self.verdict),
             **numbers,

@@ -59,7 +59,7 @@ class Assumption:
     statement: str
     latex: str
     constant: str | None
-    decide: Callable[[Any, ConstantBrackets], AssumptionRecord]
+    decide: Callable[[Assumption, Generator, ConstantBrackets], AssumptionRecord]
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,12 @@ def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:
 
 def _power(arguments: list[arb]) -> arb:
     base, exponent = arguments
-    if exponent.is_integer():
-        # Integer powers are defined for a base of any sign; Arb's own rule keeps that only for exact exponents.
-        return base ** exponent.unique_fmpz()
-    if exponent.is_exact() and (2 * exponent).is_integer():
-        root = base.sqrt()
-        return root ** (2 * exponent).unique_fmpz()
-    return base**exponent
+    integer = exponent.unique_fmpz() if exponent.is_exact() else None
+    if integer is not None:
+        # Integer powers are defined for a base of any sign.
+        return base**integer
+    halves = (2 * exponent).unique_fmpz() if exponent.is_exact() else None
+    return base**exponent if halves is None else base.sqrt() ** halves
 
 
 def _ceiling(arguments: list[arb]) -> arb:

@@ -50,9 +50,7 @@ def _chi_tail_exact(dimension: arb, threshold: arb) -> arb:
     return tail.nonnegative_part().min(ball(1))
 
 
-def chi_tail_estimate(
-    dimension: npt.ArrayLike, threshold: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
+def chi_tail_estimate(dimension: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """P(chi_d > r) in floats, vectorised. Estimate."""
     from scipy.special import gammaincc
 

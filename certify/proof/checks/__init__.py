@@ -1,0 +1,1 @@
+"""Checks that theorems share: each turns measurements of one instance into findings on named claims."""

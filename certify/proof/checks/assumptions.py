@@ -1,0 +1,110 @@
+"""A0-A3 decided on a generator: from its dimensions, the brackets of its constants and its activations."""
+
+from __future__ import annotations
+
+import math
+
+from certify.bounds.bracket import Bracket, ConstantBrackets, Witness
+from certify.bounds.invertibility import refute_strong_invertibility
+from certify.generators.activations import activation
+from certify.generators.activations.function import Smoothness
+from certify.generators.graph import Activation, Generator
+from certify.proof.records import AssumptionRecord
+from certify.proof.theorem import Assumption
+from certify.verdict import Evidence, Verdict
+
+
+def equal_dimensions(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A0 with n = d: read off the graph."""
+    latent, observed = generator.latent_dim, generator.observed_dim
+    if latent == observed:
+        return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, None, f"n = d = {latent}")
+    reason = f"the generator maps R^{latent} to R^{observed}; this theorem needs n = d"
+    return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
+
+
+def strongly_invertible(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A1: proved by a certified m > 0, refuted by a proof that m = 0."""
+    bracket = brackets.m
+    if bracket.lower is not None and bracket.lower > 0.0:
+        return _on_region(assumption, brackets, bracket, f"m >= {bracket.lower:.6g} certified")
+    refutation = refute_strong_invertibility(generator)
+    if refutation is not None:
+        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, refutation.reason, refutation.witness)
+    if bracket.upper == 0.0 and bracket.upper_evidence is not None:
+        kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
+        return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
+    found = "" if bracket.upper is None else f"; the smallest quotient found is {bracket.upper:.3g}"
+    reason = f"no m > 0 could be certified{found}: try a larger --budget or a --region"
+    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
+
+
+def lipschitz(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A2, first half: proved by a certified finite M."""
+    return _finite(assumption, brackets, brackets.M, "M", "G is not Lipschitz")
+
+
+def smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A2, second half: proved by a certified finite M2, refuted where the Jacobian is discontinuous."""
+    kinked = sorted({node.name for node in _activations(generator) if _smoothness(node) is Smoothness.CONTINUOUS})
+    reason = "the Jacobian is not Lipschitz"
+    if kinked:
+        names = ", ".join(kinked)
+        reason = f"M2 is infinite: G is not C^1 (activation {names}), the theorem does not apply as it stands"
+    return _finite(assumption, brackets, brackets.M2, "M2", reason)
+
+
+def differentiable_network(
+    assumption: Assumption, generator: Generator, brackets: ConstantBrackets
+) -> AssumptionRecord:
+    """A3: every activation of the graph is differentiable on R."""
+    bad = sorted(
+        {node.name for node in _activations(generator) if _smoothness(node) not in {Smoothness.SMOOTH, Smoothness.ONCE}}
+    )
+    if bad:
+        reason = f"activation {', '.join(bad)} is not differentiable everywhere"
+        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
+    names = sorted({node.name for node in _activations(generator)})
+    reason = f"N = {generator.parameters}, activations: {', '.join(names) or 'none'}"
+    return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, None, reason)
+
+
+def _finite(
+    assumption: Assumption, brackets: ConstantBrackets, bracket: Bracket, name: str, infinite: str
+) -> AssumptionRecord:
+    if bracket.upper is not None and math.isfinite(bracket.upper):
+        return _on_region(assumption, brackets, bracket, f"{name} <= {bracket.upper:.6g} certified")
+    if bracket.lower == math.inf:
+        witness = bracket.lower_evidence.witness if bracket.lower_evidence else None
+        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, infinite, witness)
+    reason = f"no finite {name} could be certified: try a larger --budget or a --region"
+    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
+
+
+def _on_region(assumption: Assumption, brackets: ConstantBrackets, bracket: Bracket, reason: str) -> AssumptionRecord:
+    if brackets.region.radius is None:
+        return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, bracket, reason)
+    hypothesis = f"{reason} on the ball of radius {brackets.region.radius:g} only; assumed to hold on all of R^d"
+    return _record(assumption, Verdict.CONDITIONAL, Evidence.ASSUMED, bracket, hypothesis)
+
+
+def _record(
+    assumption: Assumption,
+    verdict: Verdict,
+    evidence: Evidence,
+    bracket: Bracket | None,
+    reason: str,
+    witness: Witness | None = None,
+) -> AssumptionRecord:
+    return AssumptionRecord(
+        assumption.label, assumption.statement, verdict, evidence, assumption.constant, bracket, reason, witness
+    )
+
+
+def _activations(generator: Generator) -> list[Activation]:
+    return [node for node in generator.graph.nodes if isinstance(node, Activation)]
+
+
+def _smoothness(node: Activation) -> Smoothness:
+    item = activation(node.name)
+    return item.smoothness(item.resolve(node.parameters))

@@ -1,0 +1,192 @@
+"""S7: the Langevin chain from c, statement by statement: contraction, centre, moments, exit, divergence, burn-in."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import ball, precision
+from certify.bounds.bracket import Witness
+from certify.generators.graph import FloatArray
+from certify.measure.burn_in import burn_in_distances as measure_burn_in
+from certify.measure.burn_in import informative_steps
+from certify.measure.contraction import ContractionQuotient, contraction_quotient
+from certify.measure.exits import exit_frequency
+from certify.measure.moments import region_moments
+from certify.measure.path_divergence import path_divergence
+from certify.posteriors.estimates import frequency_interval
+from certify.posteriors.transition import Projection
+from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.locations import centre, domain, preimages
+from certify.proof.checks.mode import critical_point_error, found_critical_points, gradient_ball
+from certify.proof.instance import Instance
+from certify.proof.theorem import Finding
+from certify.sampling.langevin import run_langevin
+
+VISIBLE = 0.5
+"""S7d and S7g are held against measurement on the smaller ball where their own bound is this probability."""
+
+
+def contraction(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "contraction": the pair of points that T o P_D contracts least."""
+    found = contraction_quotient(
+        instance.posterior(), domain(instance), instance.number("eta"), instance.count(2000, least=200), instance.seed
+    )
+    pair = (tuple(found.first.tolist()), tuple(found.second.tolist()))
+    return (
+        Finding(
+            "contraction", found.factor, found.cases, witness=Witness(pair), recheck=lambda: _quotient(instance, found)
+        ),
+    )
+
+
+def _quotient(instance: Instance, found: ContractionQuotient) -> arb:
+    """The quotient of the pair in balls; undecided (NaN) unless both points lie inside D."""
+    region = domain(instance)
+    if max(float(np.linalg.norm(point - region.centre)) for point in (found.first, found.second)) >= region.radius:
+        return arb("nan")
+    with precision():
+        eta, posterior = instance.values["eta"], instance.posterior()
+        slopes = [gradient_ball(posterior, point) for point in (found.first, found.second)]
+        gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(found.first, found.second, strict=True)]
+        moved = [gap - eta * (a - b) for gap, a, b in zip(gaps, *slopes, strict=True)]
+        return _norm(moved) / _norm(gaps)
+
+
+def centre_of_domain(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "centre": the distance from the mode found to c."""
+    found = found_critical_points(instance, 0)
+    start = centre(instance)
+    if not found.points:
+        return (Finding("centre", math.nan, found.cases, reason="no critical point was found"),)
+    mode = found.mode.point
+
+    def recheck() -> arb:
+        with precision():
+            error = critical_point_error(instance, instance.posterior(), mode)
+            gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(mode, start, strict=True)]
+            return _norm(gaps) + arb(0, ball(error).upper())
+
+    measured = float(np.linalg.norm(mode - start))
+    return (Finding("centre", measured, found.cases, witness=Witness((tuple(mode.tolist()),)), recheck=recheck),)
+
+
+def moments(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on the claims "variance" and "gradient" of pi_D."""
+    found = region_moments(
+        instance.posterior(),
+        preimages(instance)[0].point,
+        _mode(instance),
+        domain(instance),
+        draws=instance.count(20_000, least=4_000),
+        seed=instance.seed,
+        m_lower=instance.brackets.m.lower,
+    )
+    return (from_interval("variance", found.distance, {}), from_interval("mean square gradient", found.gradient, {}))
+
+
+def exits(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "exit" (bound variables k, t0), on the ball where the bound is `VISIBLE`."""
+    steps = int(instance.number("K"))
+    deviation = math.sqrt(2 * math.log(3 * steps / VISIBLE))
+    found = exit_frequency(
+        instance.posterior(),
+        preimages(instance)[0].point,
+        Projection(centre(instance), exit_radius(instance, deviation)),
+        instance.number("eta"),
+        steps,
+        seed=instance.seed,
+        m_lower=instance.brackets.m.lower,
+        gradient_budget=instance.count(20_000_000),
+    )
+    return (from_interval("exit", found.frequency, {"k": found.horizon, "t0": deviation}),)
+
+
+def exit_radius(instance: Instance, deviation: float) -> float:
+    """Smallest R_D that S7d's side condition admits at t = `deviation`."""
+    s, eta, d = (instance.number(name) for name in ("s", "eta", "d"))
+    return instance.number("delta1") + (s + math.sqrt(2 * eta)) * (math.sqrt(d) + deviation)
+
+
+def path_divergences(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "divergence" at k = K."""
+    steps = int(instance.number("K"))
+    found = path_divergence(
+        instance.posterior(),
+        preimages(instance)[0].point,
+        domain(instance),
+        instance.number("eta"),
+        steps,
+        paths=instance.count(10_000, least=2_000),
+        seed=instance.seed,
+        m_lower=instance.brackets.m.lower,
+    )
+    return (from_interval("divergence", found, {"k": steps}),)
+
+
+def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on the claim "burn-in" (bound variable k), at step counts where the distance is visible."""
+    posterior, preimage = instance.posterior(), preimages(instance)[0].point
+    found = measure_burn_in(
+        posterior,
+        preimage,
+        centre(instance),
+        domain(instance),
+        instance.number("eta"),
+        informative_steps(posterior, preimage, instance.number("eta")),
+        chains=instance.count(2048, least=256),
+        seed=instance.seed,
+        m_lower=instance.brackets.m.lower,
+    )
+    return tuple(
+        Finding(
+            "burn-in",
+            item.distance.estimate,
+            1,
+            at={"k": item.steps},
+            interval=(item.distance.lower, item.distance.upper),
+            reason=item.distance.method,
+        )
+        for item in found
+    )
+
+
+def projection_free(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "projection" (bound variables k, t0): exits of the chain from c, which bound the TV."""
+    steps = int(instance.number("K"))
+    deviation = math.sqrt(2 * math.log(max(steps - 1, 1) / VISIBLE))
+    s, d, shift = instance.number("s"), instance.number("d"), instance.number("delta1")
+    radius = shift + max(shift, s * math.sqrt(d)) + s * deviation
+    chains = int(np.clip(instance.count(20_000_000) // steps, 64, 1024))
+    run = run_langevin(
+        instance.posterior(),
+        centre(instance),
+        instance.number("eta"),
+        steps,
+        seed=instance.seed,
+        chains=chains,
+        projection=(centre(instance), radius),
+    )
+    left = int(np.sum((run.exits >= 0) & (run.exits < steps)))
+    frequency = frequency_interval(left, chains)
+    return (
+        Finding(
+            "projection",
+            frequency.estimate,
+            chains,
+            at={"k": steps, "t0": deviation},
+            interval=(0.0, frequency.upper),
+            confidence=1.0 - frequency.error_probability,
+            reason="frequency of exits before step K, an upper bound of the distance",
+        ),
+    )
+
+
+def _mode(instance: Instance) -> FloatArray:
+    return found_critical_points(instance, 0).mode.point
+
+
+def _norm(entries: list[arb]) -> arb:
+    return sum((entry * entry for entry in entries), arb(0)).sqrt()

@@ -1,0 +1,52 @@
+"""S7 and S8: the measured total variation distance of the chain's last state, where truth is known or bracketed."""
+
+from __future__ import annotations
+
+from certify.arithmetic.balls import upper
+from certify.measure.total_variation import TRANSITION_DIMENSION, chain_distance
+from certify.posteriors.estimates import DistanceEstimate
+from certify.posteriors.gaussian import is_affine
+from certify.proof.checks.locations import centre, preimages
+from certify.proof.instance import Instance
+from certify.proof.records import MeasuredDistance
+from certify.proof.theorem import Finding
+
+
+def measured_distance(instance: Instance) -> DistanceEstimate:
+    """TV(law U_K, pi_x) of the plain chain at the instance's choices, measured once."""
+    return instance.once(
+        "distance",
+        lambda: chain_distance(
+            instance.posterior(),
+            preimages(instance)[0].point,
+            centre(instance),
+            instance.number("eta"),
+            int(instance.number("K")),
+            seed=instance.seed,
+            m_lower=instance.brackets.m.lower,
+            gradient_budget=instance.count(60_000_000),
+            progress=instance.progress,
+        ),
+    )
+
+
+def chain_to_posterior(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "total"."""
+    found = measured_distance(instance)
+    return (Finding("total", found.estimate, 1, interval=(found.lower, found.upper), reason=found.method),)
+
+
+def chain_to_domain(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "chain": TV(law U_K, pi_D) differs from the measured one by at most pi_x(outside D)."""
+    found = measured_distance(instance)
+    outside = upper(instance.values["tail"])
+    interval = (max(0.0, found.lower - outside), min(1.0, found.upper + outside))
+    return (Finding("chain", found.estimate, 1, interval=interval, reason=found.method),)
+
+
+def published_distance(instance: Instance) -> MeasuredDistance | None:
+    """The measured distance for the conclusion, or None where only a lower bound from samples is known."""
+    if not (is_affine(instance.posterior()) or instance.generator.latent_dim <= TRANSITION_DIMENSION):
+        return None
+    found = measured_distance(instance)
+    return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)

@@ -1,0 +1,100 @@
+"""S3: the mode and all critical points found from many starts against their distance from zh, and their number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import Real, ball, precision, upper
+from certify.bounds.bracket import Witness
+from certify.generators.graph import FloatArray
+from certify.measure.critical_points import CriticalPoint, CriticalPoints, critical_points
+from certify.posteriors.posterior import Posterior, line_derivatives_ball
+from certify.proof.checks.locations import distance_ball, own_rho, preimages
+from certify.proof.instance import Instance
+from certify.proof.theorem import Finding
+
+
+def found_critical_points(instance: Instance, index: int) -> CriticalPoints:
+    """Critical points of f for one observation, searched once per instance."""
+    return instance.once(
+        f"critical-points-{index}",
+        lambda: critical_points(
+            instance.posterior(index),
+            preimages(instance)[index].point,
+            starts=instance.count(96, least=16),
+            seed=instance.seed + index,
+        ),
+    )
+
+
+def mode_and_critical_points(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "mode norm", "mode distance", and where they apply "critical points" and "unimodal"."""
+    findings: list[Finding] = []
+    for index in range(instance.observations.shape[0]):
+        found = found_critical_points(instance, index)
+        if not found.points:
+            findings.append(Finding("mode distance", float("nan"), found.cases, reason="no critical point was found"))
+            continue
+        rho = own_rho(instance, index)
+        mode, farthest = found.mode, found.farthest
+        findings += [
+            _located("mode norm", instance, index, mode, mode.norm, found.cases, to_origin=True),
+            _located("mode distance", instance, index, mode, mode.distance, found.cases),
+        ]
+        if instance.values["beta"] < instance.values["m"]:
+            findings.append(_located("critical points", instance, index, farthest, farthest.distance, found.cases))
+            if _unimodality_applies(instance, rho):
+                findings.append(
+                    Finding("unimodal", float(len(found.points)), found.cases, witness=_witness(found.points))
+                )
+    return tuple(findings)
+
+
+def _located(
+    name: str,
+    instance: Instance,
+    index: int,
+    point: CriticalPoint,
+    measured: float,
+    cases: int,
+    to_origin: bool = False,
+) -> Finding:
+    location, posterior = preimages(instance)[index], instance.posterior(index)
+
+    def recheck() -> arb:
+        with precision():
+            error = critical_point_error(instance, posterior, point.point)
+            if not to_origin:
+                return distance_ball(point.point, location, error)
+            length = sum((ball(float(entry)) ** 2 for entry in point.point), arb(0)).sqrt()
+            return length + arb(0, ball(error).upper())
+
+    return Finding(name, measured, cases, at=own_rho(instance, index), witness=_witness((point,)), recheck=recheck)
+
+
+def critical_point_error(instance: Instance, posterior: Posterior, point: FloatArray) -> float:
+    """Bound on the distance from `point` to the critical point it approximates: |grad f|/mu on B(zh, R).
+
+    Valid where f is mu-strongly convex and both points are inside; an upper bound, rounded outward.
+    """
+    norm = sum((slope * slope for slope in gradient_ball(posterior, point)), arb(0)).sqrt()
+    return upper(norm / instance.values["mu"])
+
+
+def gradient_ball(posterior: Posterior, point: FloatArray) -> list[arb]:
+    """Enclosure of grad f(point), coordinate by coordinate."""
+    return [line_derivatives_ball(posterior, point, axis).slope for axis in np.eye(posterior.latent_dim)]
+
+
+def _unimodality_applies(instance: Instance, rho: Mapping[str, Real]) -> bool:
+    with precision():
+        values = instance.values
+        reach = values["beta"] ** 2 * ball(rho["rho"]) / (values["m"] ** 2 - values["beta"] ** 2)
+        return bool(reach <= values["R"]) and bool(values["R"] * values["M"] * values["M2"] < values["m"] ** 2)
+
+
+def _witness(points: tuple[CriticalPoint, ...]) -> Witness:
+    return Witness(tuple(tuple(item.point.tolist()) for item in points[:4]))

@@ -1,0 +1,91 @@
+"""How a finding becomes a verdict: what refutes, what is a tie, what stays undecided."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import sympy as sp
+from flint import arb
+
+from certify.proof.judgement import judge, slack, tightest
+from certify.proof.theorem import Claim, Finding
+from certify.symbolic.evaluation import evaluate_ball
+from certify.verdict import Evidence, Verdict
+
+r = sp.Symbol("r")
+INSTANCE = SimpleNamespace(seed=0, enclosure=lambda bound, at: evaluate_ball(bound, {k: arb(v) for k, v in at.items()}))
+
+
+def verdict(relation: str, finding: Finding) -> Verdict:
+    claim = Claim("c", "q", "q", relation, r, "r")  # type: ignore[arg-type]
+    return judge(claim, finding, INSTANCE, {}).verdict  # type: ignore[arg-type]
+
+
+def finding(measured: float, **fields: object) -> Finding:
+    return Finding("c", measured, 1, at={"r": 1.0}, **fields)  # type: ignore[arg-type]
+
+
+def test_a_sampled_case_that_holds_is_supported_never_proved() -> None:
+    assert verdict("<=", finding(0.5)) is Verdict.SUPPORTED
+    assert verdict(">=", finding(1.5)) is Verdict.SUPPORTED
+    assert verdict("<=", finding(0.5, exhaustive=True)) is Verdict.SUPPORTED
+    assert verdict("<=", finding(0.5, evidence=Evidence.RIGOROUS)) is Verdict.SUPPORTED
+
+
+def test_rigorous_evidence_on_the_whole_domain_is_a_proof() -> None:
+    assert verdict("<=", finding(0.5, evidence=Evidence.RIGOROUS, exhaustive=True)) is Verdict.PROVED
+
+
+def test_a_float_violation_alone_decides_nothing() -> None:
+    assert verdict("<=", finding(1.1)) is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("relation", "value"), [("<=", 1.1), (">=", 0.9), ("=", 1.1)])
+def test_a_violation_confirmed_in_balls_refutes(relation: str, value: float) -> None:
+    assert verdict(relation, finding(value, recheck=lambda: arb(value, 1e-12))) is Verdict.REFUTED
+
+
+def test_a_tie_to_working_precision_holds() -> None:
+    assert verdict("<=", finding(1.0 + 1e-15, recheck=lambda: arb(1, 1e-14))) is Verdict.SUPPORTED
+
+
+def test_a_rounding_error_in_floats_is_repaired_by_the_recheck() -> None:
+    assert verdict("<=", finding(1.0 + 1e-9, recheck=lambda: arb(1 - 1e-9, 1e-14))) is Verdict.SUPPORTED
+
+
+def test_a_recheck_that_is_too_wide_decides_nothing() -> None:
+    assert verdict("<=", finding(1.1, recheck=lambda: arb(1.1, 0.5))) is Verdict.INCONCLUSIVE
+    assert verdict("<=", finding(1.1, recheck=lambda: arb("nan"))) is Verdict.INCONCLUSIVE
+
+
+def test_an_interval_beyond_the_claim_refutes_and_one_across_it_does_not() -> None:
+    assert verdict("<=", finding(1.2, interval=(1.1, 1.3))) is Verdict.REFUTED
+    assert verdict("<=", finding(1.1, interval=(0.9, 1.3))) is Verdict.INCONCLUSIVE
+    assert verdict("<=", finding(0.9, interval=(0.7, 1.3))) is Verdict.SUPPORTED
+    assert verdict(">=", finding(0.8, interval=(0.7, 0.9))) is Verdict.REFUTED
+    assert verdict("<=", finding(0.8, interval=(0.0, math.inf))) is Verdict.SUPPORTED
+
+
+def test_nan_is_inconclusive() -> None:
+    assert verdict("<=", finding(math.nan)) is Verdict.INCONCLUSIVE
+
+
+def test_slack_is_large_when_loose_and_one_when_tight() -> None:
+    assert slack("<=", 2.0, 1.0) == 2.0
+    assert slack(">=", 1.0, 2.0) == 2.0
+    assert slack("<=", 1.0, 1.0) == 1.0
+    assert slack("<=", 0.0, 0.0) == 1.0
+    assert slack("<=", 1.0, 0.0) == math.inf
+
+
+def test_the_tightest_case_speaks_and_all_cases_count() -> None:
+    claim = Claim("c", "q", "q", "<=", r, "r")
+    cases = [
+        Finding("c", 0.5, 10, at={"r": 1.0}),
+        Finding("c", 0.9, 20, at={"r": 1.0}),
+        Finding("c", 0.9, 30, at={"r": 9.0}),
+    ]
+    best = tightest(claim, cases, INSTANCE)  # type: ignore[arg-type]
+    assert (best.measured, best.at["r"], best.cases) == (0.9, 1.0, 60)
