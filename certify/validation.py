@@ -13,9 +13,11 @@ from certify.arithmetic.balls import fraction
 from certify.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    from certify.generators.graph import FloatArray
+    import numpy as np
+    import numpy.typing as npt
 
 Number: TypeAlias = int | float | str | Fraction
+FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 CONSTANT_NAMES = ("d", "m", "M", "M2", "M3", "rho", "N")
 """Names that the constants string knows; `d`, `m`, `M` and `M2` must be given."""

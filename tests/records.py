@@ -24,7 +24,11 @@ BRACKET = Bracket(
 
 
 def claim(
-    name: str = "upper", relation: str = "<=", verdict: Verdict = Verdict.SUPPORTED, slack: float = 1.25, reason: str = ""
+    name: str = "upper",
+    relation: str = "<=",
+    verdict: Verdict = Verdict.SUPPORTED,
+    slack: float = 1.25,
+    reason: str = "",
 ) -> ClaimRecord:
     return ClaimRecord(
         name=name,
@@ -42,13 +46,17 @@ def claim(
     )
 
 
-def record(verdict: Verdict = Verdict.SUPPORTED, generator: str | None = "linear:d=8,kappa=1.5,seed=0") -> TheoremRecord:
+def record(
+    verdict: Verdict = Verdict.SUPPORTED, generator: str | None = "linear:d=8,kappa=1.5,seed=0"
+) -> TheoremRecord:
     assumption = AssumptionRecord(
         "A1", "|G(z)-G(z')| >= m |z-z'|, m > 0", Verdict.PROVED, Evidence.RIGOROUS, "m", BRACKET, "m >= 0.49 certified"
     )
     reason = "" if verdict is Verdict.SUPPORTED else "measured exceeds claimed"
     steps = (
-        StepRecord("S2", "log-concavity radius", ("S1",), (claim(verdict=verdict, reason=reason), claim("lower", ">="))),
+        StepRecord(
+            "S2", "log-concavity radius", ("S1",), (claim(verdict=verdict, reason=reason), claim("lower", ">="))
+        ),
         StepRecord("S3", "mode", ("S2",), (claim("mode", "<=", Verdict.PROVED, 1.0),)),
     )
     conclusion = ConclusionRecord(

@@ -61,16 +61,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _USAGE_ERRORS as error:
         return _fail(_usage_message(error))
     except (typer.Abort, KeyboardInterrupt):
-        print("certify: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`| head`): send the interpreter's last flush nowhere and end as a signal would.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _interrupted()
+    except (BrokenPipeError, SystemExit):
+        # The reader went away (`| head`), which typer answers with an exit of its own: send the interpreter's
+        # last flush nowhere and end as the signal would.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
         return CLOSED_PIPE
     except Exception:
         # Python would end with 1, which means "refuted" here: a crash must not read as a counterexample.
         traceback.print_exc()
         return INTERNAL_ERROR
+    # Some versions of typer turn the interrupt into its code themselves.
+    if code == INTERRUPTED:
+        return _interrupted()
     return code if isinstance(code, int) else 0
 
 
@@ -94,6 +97,11 @@ def _usage_message(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "certify") or "certify"
     return f"{message or 'no command given'} (see `{command} --help`)"
+
+
+def _interrupted() -> int:
+    print("certify: interrupted", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _fail(message: str) -> int:

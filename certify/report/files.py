@@ -13,6 +13,7 @@ from certify.report.atomic import write_text_atomically
 from certify.report.table import Document, Table, TableFormat
 from certify.report.tables import record_tables, summary_table
 
+CONSTANTS_ALONE = "constants"
 _LONGEST_SLUG = 60
 
 
@@ -36,9 +37,10 @@ def table_files(result: CheckResult, formats: Sequence[TableFormat], command: st
         "lower bounds are rounded down, upper bounds up, measured values to nearest",
     )
     named: list[tuple[str, str, Table]] = [("summary", "all", summary_table(result))]
-    for record in result.theorems:
-        where = record.generator or "constants"
-        named += [(f"{slug(record.id)}_{slug(where)}_{table.name}", where, table) for table in record_tables(record)]
+    stems = _distinct([f"{slug(record.id)}_{slug(record.generator or CONSTANTS_ALONE)}" for record in result.theorems])
+    for stem, record in zip(stems, result.theorems, strict=True):
+        where = record.generator or CONSTANTS_ALONE
+        named += [(f"{stem}_{table.name}", where, table) for table in record_tables(record)]
     return tuple(
         TableFile(f"{stem}.{item.suffix}", item.name, item.render(Document((table,), (*comments, f"of {where}"))))
         for stem, where, table in named
@@ -50,6 +52,15 @@ def slug(text: str) -> str:
     """A file name's part: letters, digits, dots and dashes, at most 60 characters."""
     cleaned = re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")
     return cleaned[:_LONGEST_SLUG].rstrip("-.") or "unnamed"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names in order, a repeated one with -2, -3, ... behind it."""
+    found: list[str] = []
+    for name in names:
+        candidates = (name, *(f"{name}-{number}" for number in range(2, len(names) + 2)))
+        found.append(next(candidate for candidate in candidates if candidate not in found))
+    return found
 
 
 def write_files(files: Sequence[TableFile], folder: Path) -> None:

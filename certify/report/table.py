@@ -50,6 +50,11 @@ class Document:
     tables: tuple[Table, ...]
     comments: tuple[str, ...] = field(default=())
 
+    @property
+    def comment_lines(self) -> tuple[str, ...]:
+        """The comments with every line break and run of blanks made one blank: none leaves its line."""
+        return tuple(one_line(comment) for comment in self.comments)
+
 
 @dataclass(frozen=True)
 class TableFormat:
@@ -60,9 +65,14 @@ class TableFormat:
     render: Callable[[Document], str]
 
 
+def one_line(text: str) -> str:
+    """The text with every run of blanks and line breaks made one blank."""
+    return " ".join(text.split())
+
+
 def text_cell(text: str, latex: str | None = None) -> Cell:
     """Entry of running text."""
-    return Cell(" ".join(text.split()), "text", latex)
+    return Cell(one_line(text), "text", latex)
 
 
 def label_cell(label: str, latex: str | None = None) -> Cell:

@@ -10,7 +10,7 @@ from certify.report.table import Document, Table, TableFormat
 
 def render(document: Document) -> str:
     """The document as CSV; with more than one table each stands under a comment with its title."""
-    comments = "".join(f"# {line}\n" for line in document.comments)
+    comments = "".join(f"# {line}\n" for line in document.comment_lines)
     titled = len(document.tables) > 1
     return comments + "\n".join(_table(table, titled) for table in document.tables)
 

@@ -9,7 +9,7 @@ from certify.report.table import Cell, Document, Table, TableFormat
 
 def render(document: Document) -> str:
     """The document as an HTML fragment; every text is escaped."""
-    comments = "".join(f"<!-- {escape(line.replace('--', '- -'))} -->\n" for line in document.comments)
+    comments = "".join(f"<!-- {line.replace('>', '&gt;')} -->\n" for line in document.comment_lines)
     return comments + "".join(_table(table) for table in document.tables)
 
 

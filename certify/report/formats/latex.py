@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from certify.report.table import Cell, Column, Document, Table, TableFormat
+from certify.report.table import Cell, Column, Document, Table, TableFormat, one_line
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -49,7 +49,7 @@ _LONG_TEXT = 40
 
 def render(document: Document) -> str:
     """The document as LaTeX source, each table a tabular between booktabs rules."""
-    comments = "".join(f"% {line}\n" for line in document.comments)
+    comments = "".join(f"% {line}\n" for line in document.comment_lines)
     return comments + "\n".join(_tabular(table) for table in document.tables)
 
 
@@ -88,7 +88,7 @@ def number(text: str) -> str:
 def _tabular(table: Table) -> str:
     layout = "".join(_alignment(table, index, column) for index, column in enumerate(table.columns))
     lines = [
-        f"% {table.title}",
+        f"% {one_line(table.title)}",
         rf"\begin{{tabular}}{{@{{}}{layout}@{{}}}}",
         r"\toprule",
         " & ".join(escape(column.heading) for column in table.columns) + r" \\",
@@ -96,7 +96,7 @@ def _tabular(table: Table) -> str:
         *(" & ".join(_cell(cell) for cell in row) + r" \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
-        *(f"% {note}" for note in table.notes),
+        *(f"% {one_line(note)}" for note in table.notes),
     ]
     return "\n".join(lines) + "\n"
 

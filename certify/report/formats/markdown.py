@@ -7,7 +7,7 @@ from certify.report.table import Document, Table, TableFormat
 
 def render(document: Document) -> str:
     """The document as Markdown, each table under its title, columns padded to equal width."""
-    comments = "".join(f"<!-- {line.replace('--', '- -')} -->\n" for line in document.comments)
+    comments = "".join(f"<!-- {line.replace('>', '&gt;')} -->\n" for line in document.comment_lines)
     body = "\n".join(_table(table) for table in document.tables)
     return f"{comments}\n{body}" if comments else body
 

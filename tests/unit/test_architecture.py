@@ -1,0 +1,129 @@
+"""The import arrows of docs/architecture.md, read from every import statement; and the size and weight of files."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = {"arviz", "clarabel", "cvxpy", "matplotlib", "onnxruntime", "onnxscript", "scs", "sklearn", "torch"}
+LONGEST_FILE = 400
+
+
+def rooms() -> list[frozenset[str]]:
+    """Rows of the table in docs/architecture.md, lowest first: the modules `certify.x` that live in each."""
+    rows = []
+    for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines():
+        cells = line.split("|")
+        if len(cells) > 2 and (names := re.findall(r"`(?:certify/)?([a-z_]+)(?:\.py|/)`", cells[1])):
+            rows.append(frozenset(name for name in names if name != "theorems"))
+    return [row for row in rows if row]
+
+
+def imported_modules(source: str, package: str) -> Iterator[str]:
+    """Full dotted names of what a file imports, at any depth and under TYPE_CHECKING too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {package}: spell the room out"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def violations(name: str, source: str, rows: Sequence[frozenset[str]]) -> list[str]:
+    """Imports of `certify.<name>...` that point upwards, or out of `certify` into `theorems`."""
+    order = {room: index for index, row in enumerate(rows) for room in row}
+    found = []
+    for module in imported_modules(source, name):
+        parts = module.split(".")
+        if parts[0] == "theorems":
+            found.append(f"{name} imports {module}: certify knows no theorem")
+        elif parts[0] == "certify" and len(parts) > 1 and parts[1] in order and order[parts[1]] > order[name]:
+            found.append(f"{name} imports {module}: the arrow points upwards")
+    return found
+
+
+def sources(folder: str) -> list[Path]:
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "certify").parts[0].removesuffix(".py")
+
+
+def test_the_page_places_every_room_in_order() -> None:
+    placed = [room for row in rooms() for room in row]
+    assert len(placed) == len(set(placed))
+    assert placed.index("arithmetic") < placed.index("generators") < placed.index("proof") < placed.index("cli")
+    existing = {room_of(path) for path in sources("certify")} - {"__init__", "__main__"}
+    assert existing <= set(placed), f"not on the page: {sorted(existing - set(placed))}"
+
+
+def test_no_import_points_upwards() -> None:
+    rows = rooms()
+    found = [
+        violation
+        for path in sources("certify")
+        if room_of(path) not in {"__init__", "__main__"}
+        for violation in violations(room_of(path), path.read_text(encoding="utf-8"), rows)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("arithmetic", "from certify.proof.records import ClaimRecord"),
+        ("bounds", "def f():\n    import certify.report.table"),
+        ("generators", "from certify import cli"),
+        ("errors", "from certify.arithmetic import balls"),
+        ("proof", "import theorems.strong_invertibility"),
+        ("proof", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from certify.report.table import Table"),
+    ],
+)
+def test_an_upward_import_is_seen(name: str, source: str) -> None:
+    assert len(violations(name, source, rooms())) >= 1
+
+
+def test_a_downward_import_is_allowed() -> None:
+    assert violations("proof", "from certify.bounds.bracket import Bracket\nimport numpy", rooms()) == []
+
+
+def test_heavy_packages_are_imported_where_they_are_used() -> None:
+    found = []
+    for path in sources("certify") + sources("theorems"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{path.relative_to(ROOT)}: {name}" for name in names if name.split(".")[0] in HEAVY]
+    assert found == []
+
+
+def test_files_stay_short() -> None:
+    # A theorem is one file however long its proof; everything else is split before it swells.
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in sources("certify")}
+    swollen = {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > LONGEST_FILE}
+    assert swollen == {}
+
+
+def test_every_folder_with_code_is_a_package() -> None:
+    folders = {path.parent for folder in ("certify", "theorems") for path in sources(folder)}
+    assert sorted(str(folder.relative_to(ROOT)) for folder in folders if not (folder / "__init__.py").exists()) == []
+
+
+def test_every_file_says_what_it_is() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for folder in ("certify", "theorems")
+        for path in sources(folder)
+        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert silent == []

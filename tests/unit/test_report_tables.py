@@ -1,0 +1,154 @@
+"""The tables of a result: right numbers, right direction, right order; terminal output readable in a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from certify.report.discovery import formats_from_text
+from certify.report.files import slug, table_files
+from certify.report.json import json_text
+from certify.report.quantities import conclusion_direction
+from certify.report.rounding import Direction
+from certify.report.table import Table
+from certify.report.tables import (
+    claims_table,
+    conclusion_table,
+    constants_table,
+    definitions_table,
+    record_tables,
+    steps_table,
+    summary_table,
+)
+from certify.report.terminal import check_report, render_text, verdict_text
+from certify.verdict import Verdict
+from tests.records import BRACKET, claim, record, result
+
+
+def _texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_constants_are_rounded_outward() -> None:
+    row = _texts(constants_table([("m", BRACKET)]))[0]
+    assert row == ["m", "0.49999", "0.53334", "residual (rigorous)", "witness (rigorous)"]
+
+
+def test_an_unknown_end_is_not_printed_as_a_number() -> None:
+    row = _texts(constants_table([("m", replace(BRACKET, lower=None, lower_evidence=None))]))[0]
+    assert row[1] == "unknown"
+    assert row[3] == ""
+
+
+def test_claimed_is_printed_so_that_the_claim_stays_true() -> None:
+    upper, lower = _texts(claims_table(record()))[:2]
+    assert upper[3] == "976.01"
+    assert lower[3] == "976.00"
+    assert float(lower[3]) <= 976.0000123 <= float(upper[3])
+
+
+def test_a_step_speaks_through_its_gravest_and_tightest_claim() -> None:
+    base = record()
+    step = replace(base.steps[0], claims=(claim(slack=3.0), claim("tight", slack=1.01), claim("loose", slack=9.0)))
+    assert _texts(steps_table(replace(base, steps=(step,))))[0][4] == "1.01"
+    refuted = replace(step, claims=(*step.claims, claim("broken", verdict=Verdict.REFUTED, slack=0.9)))
+    row = _texts(steps_table(replace(base, steps=(refuted,))))[0]
+    assert row[4:8] == ["0.9", "refuted", "statistical", "2048"]
+
+
+def test_the_interval_of_an_estimate_stands_beside_it() -> None:
+    measured = replace(claim(), interval=(0.123456, 0.234561), confidence=0.999999)
+    step = replace(record().steps[0], claims=(measured,))
+    notes = steps_table(replace(record(), steps=(step,))).notes
+    assert notes == ("S2: the measured value lies in [0.1234, 0.2346] at error probability 1e-06",)
+
+
+def test_the_conclusion_is_rounded_in_the_safe_direction() -> None:
+    conclusion = record().conclusion
+    assert conclusion is not None
+    values = {row[0]: row[1] for row in _texts(conclusion_table(conclusion))}
+    assert values["beta_max"] == "0.18543"
+    assert values["tv_bound"] == "0.092613"
+    assert float(values["tv_bound"]) >= 0.09261270334
+    assert values["K"] == "109123"
+    assert values["tv_measured"] == "0.0004163 in [0.0004162, 0.0004164]"
+    assert "beta_trained" not in values
+
+
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [
+        ("beta_max", Direction.DOWN),
+        ("tv_bound", Direction.UP),
+        ("beta_other_form", Direction.DOWN),
+        ("radius_upper", Direction.UP),
+        ("radius_lower", Direction.DOWN),
+        ("anything", Direction.NEAREST),
+    ],
+)
+def test_directions_of_conclusions(name: str, direction: Direction) -> None:
+    assert conclusion_direction(name) is direction
+
+
+def test_closed_forms_are_printed_as_enclosures() -> None:
+    rows = {row[0]: row[1:] for row in _texts(definitions_table(record()))}
+    assert float(rows["mu"][0]) <= 325.99999999999
+    assert float(rows["mu"][1]) >= 326.00000000001
+    assert rows["L"][:2] == ["976", "976"]
+
+
+def test_a_record_without_steps_or_conclusion_still_prints() -> None:
+    bare = replace(record(), steps=(), conclusion=None, definitions={}, reason="A1: m = 0")
+    assert [table.name for table in record_tables(bare)] == ["constants", "assumptions"]
+    assert "A1: m = 0" in render_text(check_report(result(bare)))
+    assert verdict_text(bare).endswith("(A1: m = 0)")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_report_fits_and_loses_nothing(width: int) -> None:
+    text = render_text(check_report(result(record(), record(Verdict.REFUTED, "residual:d=8"))), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "\x1b" not in text
+    for word in ("cases", "1024", "tv_bound", "0.092613", "109123", "S3", "note:", "verdict: refuted"):
+        assert word in text
+
+
+def test_the_summary_has_one_row_per_theorem_and_generator() -> None:
+    rows = _texts(summary_table(result(record(), record(generator=None))))
+    assert [row[1] for row in rows] == ["linear:d=8,kappa=1.5,seed=0", "constants alone"]
+
+
+def test_files_carry_provenance_and_no_time() -> None:
+    files = table_files(result(), formats_from_text("latex,markdown,csv,html"), "certify tables --seed 0")
+    names = [file.name for file in files]
+    assert len(set(names)) == len(names)
+    assert "strong-invertibility_linear-d-8-kappa-1.5-seed-0_steps.tex" in names
+    for file in files:
+        assert "certify tables" in file.content
+        assert "seed 0" in file.content
+        assert "2020" not in file.content
+        assert "12.5" not in file.content
+
+
+def test_files_of_generators_that_differ_beyond_the_slug_do_not_collide() -> None:
+    long_name = "residual:" + ",".join(f"parameter{index}=1" for index in range(20))
+    files = table_files(
+        result(record(generator=long_name), record(generator=long_name + ",x=2")), formats_from_text("csv"), "c"
+    )
+    names = [file.name for file in files]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a/../b", "a-..-b"), ("../..", "unnamed"), ("x" * 99, "x" * 60), ("", "unnamed")]
+)
+def test_slugs_never_leave_the_folder(text: str, expected: str) -> None:
+    assert slug(text) == expected
+    assert "/" not in slug(text)
+
+
+def test_json_refuses_what_strict_readers_reject() -> None:
+    assert json_text(result().to_dict()).endswith("}\n")
+    with pytest.raises(ValueError, match="JSON"):
+        json_text({"x": float("nan")})
