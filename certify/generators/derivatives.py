@@ -172,9 +172,7 @@ def _tangents(graph: Graph, values: list[FloatArray]) -> list[FloatArray]:
                 tangents.append(_combine([tangents[source] for source in node.sources], node.coefficients))
             case Product():
                 left, right = node.sources
-                tangents.append(
-                    tangents[left] * values[right][:, None, :] + values[left][:, None, :] * tangents[right]
-                )
+                tangents.append(tangents[left] * values[right][:, None, :] + values[left][:, None, :] * tangents[right])
             case Activation():
                 slope = activations.derivatives(node.name, values[node.source], node.parameters, 1)[1]
                 tangents.append(tangents[node.source] * slope[:, None, :])

@@ -156,9 +156,7 @@ class Generator:
 
         return derivatives.second_derivative(self.graph, z, u, v)
 
-    def third_derivative(
-        self, z: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike, w: npt.ArrayLike
-    ) -> FloatArray:
+    def third_derivative(self, z: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike, w: npt.ArrayLike) -> FloatArray:
         """D^3G(z)[u, v, w], shape (batch, n) or (n,). Estimate."""
         from certify.generators import derivatives
 

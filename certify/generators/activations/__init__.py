@@ -1,13 +1,17 @@
 """Activations as data: values, derivatives, balls, jets and the ranges of each derivative."""
 
 from certify.generators.activations.function import ActivationFunction, ActivationParameter, Smoothness
+from certify.generators.activations.ranges import ActivationConstants, activation_constants, range_enclosure
 from certify.generators.activations.table import ACTIVATIONS, activation, derivatives
 
 __all__ = [
     "ACTIVATIONS",
+    "ActivationConstants",
     "ActivationFunction",
     "ActivationParameter",
     "Smoothness",
     "activation",
+    "activation_constants",
     "derivatives",
+    "range_enclosure",
 ]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from flint import arb
 
 from certify.generators.activations.function import (
     ActivationFunction,
+    BallLike,
     FloatArray,
     Parameters,
     always_smooth,
 )
+from certify.generators.activations.profile import PeriodicProfile
+from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.taylor import RADIUS, tabulated
 
 
 def sin_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:
@@ -31,30 +36,58 @@ def atan_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple
     return (np.arctan(x), c**2, -2.0 * t * c**3, (6.0 * t**2 - 2.0 * c**2) * c**4)[: order + 1]
 
 
+def _sin(x: BallLike, parameters: Parameters) -> BallLike:
+    return x.sin()
+
+
+def _cos(x: BallLike, parameters: Parameters) -> BallLike:
+    return x.cos()
+
+
+def _atan(x: BallLike, parameters: Parameters) -> BallLike:
+    return x.atan()
+
+
+def sin_profile(parameters: Parameters, order: int) -> PeriodicProfile:
+    """The derivative of order k of sin is sin(x + k pi/2)."""
+    return PeriodicProfile(lambda x: tabulated(_sin, order, -RADIUS, RADIUS, x), order)
+
+
+def cos_profile(parameters: Parameters, order: int) -> PeriodicProfile:
+    """The derivative of order k of cos is sin(x + (k + 1) pi/2)."""
+    return PeriodicProfile(lambda x: tabulated(_cos, order, -RADIUS, RADIUS, x), order + 1)
+
+
+# The zeros of the derivatives of atan up to the fourth are 0, +-1/sqrt 3 and +-1: the tails are monotone.
+ATAN_SHAPE = Shape(_atan, 0, 0, -1, lambda: -arb.pi() / 2, RADIUS)
+
 SIN = ActivationFunction(
     name="sin",
     tex=r"\sin(x)",
     parameters=(),
     numeric=sin_derivatives,
-    ball=lambda x, parameters: x.sin(),
-    series=lambda x, parameters: x.sin(),
+    ball=_sin,
+    series=_sin,
     smoothness=always_smooth,
+    profile=sin_profile,
 )
 COS = ActivationFunction(
     name="cos",
     tex=r"\cos(x)",
     parameters=(),
     numeric=cos_derivatives,
-    ball=lambda x, parameters: x.cos(),
-    series=lambda x, parameters: x.cos(),
+    ball=_cos,
+    series=_cos,
     smoothness=always_smooth,
+    profile=cos_profile,
 )
 ATAN = ActivationFunction(
     name="atan",
     tex=r"\arctan(x)",
     parameters=(),
     numeric=atan_derivatives,
-    ball=lambda x, parameters: x.atan(),
-    series=lambda x, parameters: x.atan(),
+    ball=_atan,
+    series=_atan,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(ATAN_SHAPE, order),
 )

@@ -8,12 +8,22 @@ from flint import arb, arb_series
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
+    BallLike,
     FloatArray,
     Parameters,
     Smoothness,
     always_smooth,
 )
 from certify.generators.activations.piecewise_linear import kink_ball, kink_series
+from certify.generators.activations.profile import (
+    MINUS_INFINITY,
+    PLUS_INFINITY,
+    FloatEnclosure,
+    Knot,
+    KnotProfile,
+    outward,
+)
+from certify.generators.activations.taylor import RADIUS, tabulated
 
 
 def exp_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:
@@ -47,14 +57,54 @@ def _elu_series(x: arb_series, parameters: Parameters) -> arb_series:
     return kink_series(x, lambda y: alpha * (y.exp() - 1), lambda y: y)
 
 
+def _exp(x: BallLike, parameters: Parameters) -> BallLike:
+    return x.exp()
+
+
+def _expm1(x: BallLike, parameters: Parameters) -> BallLike:
+    return x.exp() - 1
+
+
+def exp_profile(parameters: Parameters, order: int) -> KnotProfile:
+    """Every derivative is exp: increasing, from 0 to infinity."""
+    return KnotProfile(lambda x: tabulated(_exp, 0, -RADIUS, RADIUS, x), (), arb(0), PLUS_INFINITY)
+
+
+def elu_profile(parameters: Parameters, order: int) -> KnotProfile:
+    """ELU is monotone in every order on each side of its kink at zero, whose one-sided values are a knot.
+
+    At the kink the second derivative exists only in the essential sense and only for alpha = 1, the third never.
+    """
+    alpha = parameters[0]
+    sides = (arb(alpha), arb(1) if order == 1 else arb(0))
+    if order == 0:
+        kink: tuple[arb, ...] = ()
+    elif order == 1 or (order == 2 and alpha == 1.0):
+        kink = sides
+    else:
+        kink = (MINUS_INFINITY, PLUS_INFINITY)
+    knots = tuple(Knot.at(0.0, value) for value in kink)
+
+    def evaluate(x: FloatArray) -> FloatEnclosure:
+        left = np.minimum(x, 0.0)
+        low, high = tabulated(_expm1 if order == 0 else _exp, 0, -RADIUS, 0, left)
+        low, high = outward(alpha * low, alpha * high)
+        right = x if order == 0 else np.full_like(x, 1.0 if order == 1 else 0.0)
+        return np.where(x > 0, right, low), np.where(x > 0, right, high)
+
+    limits = (-arb(alpha), PLUS_INFINITY) if order == 0 else (arb(0), sides[1])
+    return KnotProfile(evaluate, knots, *limits)
+
+
 EXP = ActivationFunction(
     name="exp",
     tex=r"e^{x}",
     parameters=(),
     numeric=exp_derivatives,
-    ball=lambda x, parameters: x.exp(),
-    series=lambda x, parameters: x.exp(),
+    ball=_exp,
+    series=_exp,
     smoothness=always_smooth,
+    profile=exp_profile,
 )
 ELU = ActivationFunction(
     name="elu",
@@ -64,4 +114,5 @@ ELU = ActivationFunction(
     ball=_elu_ball,
     series=_elu_series,
     smoothness=_elu_smoothness,
+    profile=elu_profile,
 )

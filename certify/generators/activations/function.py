@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from flint import arb, arb_series
 
 from certify.errors import InputError
+
+if TYPE_CHECKING:
+    from certify.generators.activations.profile import Profile
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Parameters: TypeAlias = tuple[float, ...]
@@ -43,8 +46,8 @@ class ActivationFunction:
     """An elementwise function sigma: R -> R, described once for floats, balls, jets and enclosures.
 
     `numeric(x, parameters, order)` returns (sigma, sigma', ..., sigma^(order)) at a float array, order <= 3.
-    `analytic(x, parameters)` returns an enclosure of sigma at an `arb` ball, or the jet of sigma at an
-    `arb_series`. `smoothness(parameters)` is the class over all of R.
+    `ball(x, parameters)` encloses sigma at an `arb`, `series(x, parameters)` is its jet at an `arb_series`.
+    `smoothness(parameters)` is the class over all of R and `profile(parameters, order)` encloses ranges.
     """
 
     name: str
@@ -54,6 +57,7 @@ class ActivationFunction:
     ball: Callable[[arb, Parameters], arb]
     series: Callable[[arb_series, Parameters], arb_series]
     smoothness: Callable[[Parameters], Smoothness]
+    profile: Callable[[Parameters, int], Profile]
 
     def resolve(self, parameters: Parameters = ()) -> Parameters:
         """The full tuple of parameters: those given, in the declared order, then the defaults.
@@ -61,9 +65,7 @@ class ActivationFunction:
         Raises `InputError` for too many parameters, or one that is not finite or outside its interval.
         """
         if len(parameters) > len(self.parameters):
-            raise InputError(
-                f"activation `{self.name}` takes {len(self.parameters)} parameters, got {len(parameters)}"
-            )
+            raise InputError(f"activation `{self.name}` takes {len(self.parameters)} parameters, got {len(parameters)}")
         values = parameters + tuple(item.default for item in self.parameters[len(parameters) :])
         for item, value in zip(self.parameters, values, strict=True):
             if not (math.isfinite(value) and item.minimum <= value <= item.maximum):
@@ -81,8 +83,3 @@ def always_smooth(parameters: Parameters) -> Smoothness:
 def constant_term(x: arb | arb_series) -> arb:
     """The ball itself, or the constant term of a jet."""
     return x if isinstance(x, arb) else x[0]
-
-
-def is_right_of_zero(x: arb | arb_series) -> bool:
-    """Whether the midpoint of the constant term is positive; it chooses between two forms equal on all of R."""
-    return bool(constant_term(x).mid() > 0)

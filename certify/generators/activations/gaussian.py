@@ -17,6 +17,7 @@ from certify.generators.activations.function import (
     always_smooth,
 )
 from certify.generators.activations.sigmoidal import logistic, logistic_derivatives
+from certify.generators.activations.smooth import Shape, smooth_profile
 
 CUBIC_COEFFICIENT = "0.044715"
 """The decimal in the definition of the tanh form (Hendrycks & Gimpel, arXiv 1606.08415)."""
@@ -66,6 +67,20 @@ def _gelu_tanh(x: BallLike, parameters: Parameters) -> BallLike:
     return x * logistic(u)
 
 
+def _gaussian_tail(radius: arb) -> arb:
+    """exp(-4 r), for r >= 12.
+
+    x Phi: Phi <= phi and the derivatives are Phi + x phi or a cubic at most times phi: below
+    (|x|^3 + 5|x| + 1) exp(-x^2/2) <= exp(-4|x|) because x^2/2 >= 6|x|.
+    x s(u): |u| >= 11|x| and the derivatives of u are at most x^2, so those of s(u) are at most 10 x^6 exp(-11|x|)
+    (Faa di Bruno, five terms at order 3, |s^(j)(u)| <= 2 exp(-|u|)) and those of x s(u) at most 2 x^8 exp(-11|x|).
+    """
+    return (-4 * radius).exp()
+
+
+GELU_SHAPE = Shape(_gelu, 1, 0, 1, lambda: arb(0), 12, _gaussian_tail)
+GELU_TANH_SHAPE = Shape(_gelu_tanh, 1, 0, 1, lambda: arb(0), 12, _gaussian_tail)
+
 GELU = ActivationFunction(
     name="gelu",
     tex=r"x\,\Phi(x)",
@@ -74,6 +89,7 @@ GELU = ActivationFunction(
     ball=_gelu,
     series=_gelu,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(GELU_SHAPE, order),
 )
 GELU_TANH = ActivationFunction(
     name="gelu_tanh",
@@ -83,4 +99,5 @@ GELU_TANH = ActivationFunction(
     ball=_gelu_tanh,
     series=_gelu_tanh,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(GELU_TANH_SHAPE, order),
 )

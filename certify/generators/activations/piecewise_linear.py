@@ -15,6 +15,16 @@ from certify.generators.activations.function import (
     Smoothness,
     always_smooth,
 )
+from certify.generators.activations.profile import (
+    MINUS_INFINITY,
+    PLUS_INFINITY,
+    FloatEnclosure,
+    Knot,
+    KnotProfile,
+    constant_evaluator,
+    constant_profile,
+    outward,
+)
 
 
 def kink_ball(x: arb, left: Callable[[arb], arb], right: Callable[[arb], arb]) -> arb:
@@ -83,6 +93,33 @@ def _slope_series(x: arb_series, parameters: Parameters) -> arb_series:
     return kink_series(x, lambda y: slope * y, lambda y: y)
 
 
+def slope_profile(slope: float, order: int) -> KnotProfile:
+    """Range of a derivative of max(x, 0) + slope min(x, 0): two lines that meet in a kink at zero.
+
+    Order 1 is the set of slopes between `slope` and 1 at the kink; from order 2 on nothing bounds a kink.
+    """
+    if order == 0:
+        ends = (MINUS_INFINITY if slope > 0 else arb(0) if slope == 0 else PLUS_INFINITY, PLUS_INFINITY)
+        return KnotProfile(lambda x: _two_lines(slope, x), (Knot.at(0.0, arb(0)),), *ends)
+    if slope == 1.0:
+        return constant_profile(1.0 if order == 1 else 0.0)
+    if order == 1:
+        return KnotProfile(
+            lambda x: (np.where(x > 0, 1.0, slope), np.where(x > 0, 1.0, slope)),
+            (Knot.at(0.0, arb(slope)), Knot.at(0.0, arb(1))),
+            arb(slope),
+            arb(1),
+        )
+    kink = (Knot.at(0.0, MINUS_INFINITY), Knot.at(0.0, PLUS_INFINITY))
+    return KnotProfile(constant_evaluator(0.0), kink, arb(0), arb(0))
+
+
+def _two_lines(slope: float, x: FloatArray) -> FloatEnclosure:
+    with np.errstate(over="ignore"):
+        low, high = outward(slope * x, slope * x) if slope not in (0.0, 1.0) else (slope * x, slope * x)
+    return np.where(x >= 0, x, low), np.where(x >= 0, x, high)
+
+
 IDENTITY = ActivationFunction(
     name="identity",
     tex="x",
@@ -91,6 +128,7 @@ IDENTITY = ActivationFunction(
     ball=lambda x, parameters: x,
     series=lambda x, parameters: x,
     smoothness=always_smooth,
+    profile=lambda parameters, order: slope_profile(1.0, order),
 )
 RELU = ActivationFunction(
     name="relu",
@@ -100,6 +138,7 @@ RELU = ActivationFunction(
     ball=_slope_ball,
     series=_slope_series,
     smoothness=_continuous,
+    profile=lambda parameters, order: slope_profile(0.0, order),
 )
 LEAKY_RELU = ActivationFunction(
     name="leaky_relu",
@@ -109,4 +148,5 @@ LEAKY_RELU = ActivationFunction(
     ball=_slope_ball,
     series=_slope_series,
     smoothness=_leaky_smoothness,
+    profile=lambda parameters, order: slope_profile(parameters[0], order),
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from flint import arb
 
 from certify.generators.activations.function import (
     ActivationFunction,
@@ -10,6 +13,15 @@ from certify.generators.activations.function import (
     Parameters,
     Smoothness,
     always_smooth,
+)
+from certify.generators.activations.profile import (
+    MINUS_INFINITY,
+    PLUS_INFINITY,
+    FloatEnclosure,
+    Knot,
+    KnotProfile,
+    constant_profile,
+    outward,
 )
 
 
@@ -30,6 +42,53 @@ def _singular(parameters: Parameters) -> Smoothness:
     return Smoothness.SINGULAR
 
 
+def square_profile(parameters: Parameters, order: int) -> KnotProfile:
+    """The square has its minimum at zero; its derivative 2x increases."""
+    if order == 0:
+        return KnotProfile(_square_evaluate, (Knot.at(0.0, arb(0)),), PLUS_INFINITY, PLUS_INFINITY)
+    if order == 1:
+        return KnotProfile(_double_evaluate, (), MINUS_INFINITY, PLUS_INFINITY)
+    return constant_profile(2.0 if order == 2 else 0.0)
+
+
+def reciprocal_profile(parameters: Parameters, order: int) -> KnotProfile:
+    """The derivative (-1)^k k! x^-(k+1) is monotone on each side of its pole at zero, where it may be anything."""
+    pole = (Knot.at(0.0, MINUS_INFINITY), Knot.at(0.0, PLUS_INFINITY))
+    return KnotProfile(lambda x: _reciprocal_evaluate(order, x), pole, arb(0), arb(0))
+
+
+def _square_evaluate(x: FloatArray) -> FloatEnclosure:
+    with np.errstate(over="ignore"):
+        low, high = outward(x * x, x * x)
+    return np.where(x == 0, 0.0, np.maximum(low, 0.0)), np.where(x == 0, 0.0, high)
+
+
+def _double_evaluate(x: FloatArray) -> FloatEnclosure:
+    # Doubling is exact unless it overflows; then one step inward of the infinity is a bound on that side.
+    with np.errstate(over="ignore"):
+        double = 2.0 * x
+    low, high = outward(double, double)
+    finite = np.isfinite(double)
+    return np.where(finite, double, low), np.where(finite, double, high)
+
+
+def _reciprocal_evaluate(order: int, x: FloatArray) -> FloatEnclosure:
+    """K! |1/x|^(k+1) with its sign: at most k + 3 roundings, inside a relative 2^-48 unless it under- or overflows."""
+    safe = np.where(x == 0, 1.0, x)
+    with np.errstate(over="ignore", under="ignore"):
+        inverse = np.abs(1.0 / safe)
+        modulus = float(math.factorial(order)) * inverse
+        for _ in range(order):
+            modulus = modulus * inverse
+        low, high = modulus * (1.0 - 2.0**-48), modulus * (1.0 + 2.0**-48)
+    # A modulus near the ends of the float range is only known to be small or large.
+    tiny, huge = modulus < 1e-290, modulus > 1e290
+    low, high = np.where(tiny, 0.0, np.where(huge, 1e289, low)), np.where(tiny, 1e-289, np.where(huge, np.inf, high))
+    # The sign of (-1)^k x^-(k+1): always minus for odd k, that of x for even k.
+    positive = (x > 0) & (order % 2 == 0)
+    return np.where(positive, low, -high), np.where(positive, high, -low)
+
+
 SQUARE = ActivationFunction(
     name="square",
     tex="x^2",
@@ -38,6 +97,7 @@ SQUARE = ActivationFunction(
     ball=lambda x, parameters: x**2,
     series=lambda x, parameters: x * x,
     smoothness=always_smooth,
+    profile=square_profile,
 )
 RECIPROCAL = ActivationFunction(
     name="reciprocal",
@@ -47,4 +107,5 @@ RECIPROCAL = ActivationFunction(
     ball=lambda x, parameters: 1 / x,
     series=lambda x, parameters: 1 / x,
     smoothness=_singular,
+    profile=reciprocal_profile,
 )

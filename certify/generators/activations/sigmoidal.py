@@ -6,10 +6,13 @@ s'(x) = q/(1+q)^2 with q = exp(-|x|), which keeps its relative accuracy in both 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from flint import arb
 from scipy.special import expit
 
+from certify.arithmetic.balls import lower, precision, upper
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
@@ -17,8 +20,17 @@ from certify.generators.activations.function import (
     FloatArray,
     Parameters,
     always_smooth,
-    is_right_of_zero,
+    constant_term,
 )
+from certify.generators.activations.profile import (
+    MINUS_INFINITY,
+    PLUS_INFINITY,
+    FloatEnclosure,
+    KnotProfile,
+    outward,
+)
+from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.taylor import RADIUS
 
 
 def logistic_derivatives(x: FloatArray, order: int) -> tuple[FloatArray, ...]:
@@ -71,15 +83,19 @@ def silu_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple
 
 
 def logistic(x: BallLike) -> BallLike:
-    """Enclosure (or jet) of 1/(1 + exp(-x)); both branches are the same function."""
-    if is_right_of_zero(x):
-        return 1 / (1 + (-x).exp())
-    return 1 - 1 / (1 + x.exp())
+    """Enclosure (or jet) of 1/(1 + exp(-x)) = exp(x)/(1 + exp(x)).
+
+    The second form keeps the relative accuracy of the left tail, in every coefficient of a jet.
+    """
+    if constant_term(x).mid() < -1:
+        q = x.exp()
+        return q / (1 + q)
+    return 1 / (1 + (-x).exp())
 
 
 def softplus(x: BallLike) -> BallLike:
     """Enclosure (or jet) of log(1 + exp(x)) = x + log(1 + exp(-x))."""
-    if is_right_of_zero(x):
+    if constant_term(x).mid() > 0:
         return x + (1 + (-x).exp()).log()
     return (1 + x.exp()).log()
 
@@ -105,6 +121,50 @@ def _silu(x: BallLike, parameters: Parameters) -> BallLike:
     return x * logistic(x)
 
 
+def _exponential_tail(radius: arb) -> arb:
+    """64 (r + 4) exp(-r), decreasing for r >= 0.
+
+    For x <= -48 and q = exp(x): s = sum_n (-1)^(n-1) q^n, softplus = sum_n (-1)^(n-1) q^n/n and 1 + tanh = 2 s(2x),
+    so every derivative up to the third lies in (0, 64 q]; those of x s are at most 2 (|x| + 3) q in modulus.
+    """
+    return 64 * (radius + 4) * (-radius).exp()
+
+
+def leaky_softplus_profile(parameters: Parameters, order: int) -> KnotProfile:
+    """Range of the derivative of alpha x + (1 - alpha) softplus(x), 0 <= alpha <= 1, from that of softplus.
+
+    Order 0 is increasing. From order 1 on the linear part is constant, so the critical points are those of softplus.
+    """
+    base = smooth_profile(SOFTPLUS_SHAPE, order)
+    with precision():
+        alpha = arb(parameters[0])
+        rest = 1 - alpha
+        knots = []
+        for knot in base.knots:
+            linear = alpha * knot.left if order == 0 else alpha if order == 1 else arb(0)
+            knots.append(replace(knot, low=linear + rest * knot.low, high=linear + rest * knot.high))
+        if order == 0:
+            limits = (arb(0) if alpha == 0 else MINUS_INFINITY, PLUS_INFINITY)
+        else:
+            limits = (alpha, arb(1)) if order == 1 else (arb(0), arb(0))
+        weight = lower(rest), upper(rest)
+
+    def evaluate(x: FloatArray) -> FloatEnclosure:
+        low, high = base.evaluate(x)
+        curved = outward(low * np.where(low >= 0, *weight), high * np.where(high >= 0, *weight[::-1]))
+        linear = parameters[0] * x if order == 0 else np.full_like(x, parameters[0] if order == 1 else 0.0)
+        # alpha x is rounded once (order 0 only), the sum once more.
+        lines = outward(linear, linear) if order == 0 else (linear, linear)
+        return outward(lines[0] + curved[0], lines[1] + curved[1])
+
+    return KnotProfile(evaluate, tuple(knots), *limits)
+
+
+TANH_SHAPE = Shape(_tanh, 0, 0, -1, lambda: arb(-1), RADIUS, _exponential_tail, tail_is_positive=True)
+SIGMOID_SHAPE = Shape(_sigmoid, 0, 1, -1, lambda: arb(0), RADIUS, _exponential_tail, tail_is_positive=True)
+SOFTPLUS_SHAPE = Shape(_softplus, 1, 0, 1, lambda: arb(0), RADIUS, _exponential_tail, tail_is_positive=True)
+SILU_SHAPE = Shape(_silu, 1, 0, 1, lambda: arb(0), RADIUS, _exponential_tail)
+
 TANH = ActivationFunction(
     name="tanh",
     tex=r"\tanh(x)",
@@ -113,6 +173,7 @@ TANH = ActivationFunction(
     ball=lambda x, parameters: x.tanh(),
     series=_tanh,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(TANH_SHAPE, order),
 )
 SIGMOID = ActivationFunction(
     name="sigmoid",
@@ -122,6 +183,7 @@ SIGMOID = ActivationFunction(
     ball=_sigmoid,
     series=_sigmoid,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(SIGMOID_SHAPE, order),
 )
 SOFTPLUS = ActivationFunction(
     name="softplus",
@@ -131,6 +193,7 @@ SOFTPLUS = ActivationFunction(
     ball=_softplus,
     series=_softplus,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(SOFTPLUS_SHAPE, order),
 )
 LEAKY_SOFTPLUS = ActivationFunction(
     name="leaky_softplus",
@@ -140,6 +203,7 @@ LEAKY_SOFTPLUS = ActivationFunction(
     ball=_leaky_softplus,
     series=_leaky_softplus,
     smoothness=always_smooth,
+    profile=leaky_softplus_profile,
 )
 SILU = ActivationFunction(
     name="silu",
@@ -149,4 +213,5 @@ SILU = ActivationFunction(
     ball=_silu,
     series=_silu,
     smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(SILU_SHAPE, order),
 )

@@ -46,9 +46,7 @@ def activation(name: str) -> ActivationFunction:
         raise UnknownNameError("activation", name, ACTIVATIONS) from None
 
 
-def derivatives(
-    name: str, x: npt.ArrayLike, parameters: Parameters = (), order: int = 1
-) -> tuple[FloatArray, ...]:
+def derivatives(name: str, x: npt.ArrayLike, parameters: Parameters = (), order: int = 1) -> tuple[FloatArray, ...]:
     """(sigma(x), sigma'(x), ..., sigma^(order)(x)) entrywise, order <= 3. Estimate (floating point).
 
     Never overflows where the result is finite. At a kink the left piece's derivatives are returned.

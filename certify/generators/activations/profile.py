@@ -1,0 +1,149 @@
+"""Profiles: what is needed to enclose the range of one derivative sigma^(k) over any interval, outward.
+
+A function that is monotone between consecutive knots takes its extreme values over [l, u] at l, at u, or at
+a knot inside. A `KnotProfile` therefore holds the complete list of knots (critical points, kinks and poles)
+with their values enclosed, the limits at both infinities and an enclosure of the function at floats. Adding a
+superfluous knot only widens the result; leaving one out would be wrong, so every construction says why its
+list is complete.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import lower, upper
+from certify.generators.activations.function import FloatArray
+
+FloatEnclosure: TypeAlias = tuple[FloatArray, FloatArray]
+Evaluator: TypeAlias = Callable[[FloatArray], FloatEnclosure]
+
+MINUS_INFINITY = -arb("inf")
+PLUS_INFINITY = arb("inf")
+
+
+class Profile(Protocol):
+    """The range of one derivative of one activation."""
+
+    def enclose(self, low: FloatArray, high: FloatArray) -> FloatEnclosure:
+        """Enclosure of the range over every closed interval [low_i, high_i] of extended reals."""
+
+    def extrema(self) -> tuple[arb, arb]:
+        """Enclosures of the infimum and of the supremum over R (essential ones at kinks)."""
+
+
+@dataclass(frozen=True)
+class Knot:
+    """A value the function takes or tends to, known to lie in [low, high], at some point of [left, right]."""
+
+    left: float
+    right: float
+    low: arb
+    high: arb
+
+    @classmethod
+    def at(cls, location: float, value: arb) -> Knot:
+        """A value, enclosed by a ball, at an exactly known location; a kink or a pole has one knot per side."""
+        return cls(location, location, value, value)
+
+
+@dataclass(frozen=True)
+class KnotProfile:
+    """A function monotone between knots, with exactly known limits at both infinities."""
+
+    evaluate: Evaluator
+    knots: tuple[Knot, ...]
+    limit_left: arb
+    limit_right: arb
+
+    def enclose(self, low: FloatArray, high: FloatArray) -> FloatEnclosure:
+        """Hull of the values at both ends and at the knots between them. Rounded outward."""
+        first, second = self._at_ends(low), self._at_ends(high)
+        bottom, top = np.minimum(first[0], second[0]), np.maximum(first[1], second[1])
+        for knot in self.knots:
+            inside = (low <= knot.right) & (high >= knot.left)
+            bottom = np.where(inside, np.minimum(bottom, lower(knot.low)), bottom)
+            top = np.where(inside, np.maximum(top, upper(knot.high)), top)
+        return bottom, top
+
+    def extrema(self) -> tuple[arb, arb]:
+        """Infimum and supremum over R: every knot value and limit is attained or approached, and no others count."""
+        limits = (self.limit_left, self.limit_right)
+        lows = [value.lower() for value in (*limits, *(knot.low for knot in self.knots))]
+        highs = [value.upper() for value in (*limits, *(knot.high for knot in self.knots))]
+        return _between(min(lows), min(highs)), _between(max(lows), max(highs))
+
+    def _at_ends(self, x: FloatArray) -> FloatEnclosure:
+        finite = np.isfinite(x)
+        low, high = self.evaluate(np.where(finite, x, 0.0))
+        limit_low = np.where(x < 0, lower(self.limit_left), lower(self.limit_right))
+        limit_high = np.where(x < 0, upper(self.limit_left), upper(self.limit_right))
+        return np.where(finite, low, limit_low), np.where(finite, high, limit_high)
+
+
+@dataclass(frozen=True)
+class PeriodicProfile:
+    """sin(x + phase pi/2) for an integer phase: maxima at (1 - phase) pi/2 + 2 pi n, minima half a period on."""
+
+    evaluate: Evaluator
+    phase: int
+
+    def enclose(self, low: FloatArray, high: FloatArray) -> FloatEnclosure:
+        """Values at the ends, and 1 or -1 where a maximum or minimum may lie between. Rounded outward."""
+        finite = np.isfinite(low) & np.isfinite(high)
+        start, stop = np.where(finite, low, 0.0), np.where(finite, high, 0.0)
+        first, second = self.evaluate(start), self.evaluate(stop)
+        quarter = 1 - self.phase
+        has_maximum = ~finite | _meets_lattice(start, stop, quarter)
+        has_minimum = ~finite | _meets_lattice(start, stop, quarter + 2)
+        bottom = np.where(has_minimum, -1.0, np.maximum(np.minimum(first[0], second[0]), -1.0))
+        top = np.where(has_maximum, 1.0, np.minimum(np.maximum(first[1], second[1]), 1.0))
+        return bottom, top
+
+    def extrema(self) -> tuple[arb, arb]:
+        """-1 and 1."""
+        return arb(-1), arb(1)
+
+
+def outward(low: FloatArray, high: FloatArray) -> FloatEnclosure:
+    """One float further out on each side: absorbs one rounding to nearest of a correctly rounded operation."""
+    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+
+
+def constant_evaluator(value: float) -> Evaluator:
+    """A function that is exactly `value` everywhere."""
+
+    def evaluate(x: FloatArray) -> FloatEnclosure:
+        return np.full_like(x, value), np.full_like(x, value)
+
+    return evaluate
+
+
+def constant_profile(value: float) -> KnotProfile:
+    """The profile of a constant."""
+    return KnotProfile(constant_evaluator(value), (), arb(value), arb(value))
+
+
+def _meets_lattice(start: FloatArray, stop: FloatArray, quarter: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool]]:
+    """Whether [start, stop] may meet quarter pi/2 + 2 pi Z; never says no where it does.
+
+    t = x/(2 pi) - quarter/4 has two roundings and the rounding of 2 pi: an error below 4 * 2^-53 (|t| + 1).
+    """
+    turns = [x / (2.0 * math.pi) - 0.25 * quarter for x in (start, stop)]
+    margins = [2.0**-50 * (np.abs(t) + 1.0) for t in turns]
+    return np.asarray(np.floor(turns[1] + margins[1]) >= np.ceil(turns[0] - margins[0]))
+
+
+def larger(first: arb, second: arb) -> arb:
+    """Enclosure of the maximum of two numbers enclosed by balls; infinities stay exact."""
+    return _between(max(first.lower(), second.lower()), max(first.upper(), second.upper()))
+
+
+def _between(low: arb, high: arb) -> arb:
+    """A ball that contains every number between two exact ones."""
+    return low if bool(low == high) else low.union(high)
