@@ -47,8 +47,8 @@ def direct_constants(block: Block, ranges: NodeRanges, deadline: float) -> Stret
     low, high = block_bounds(block.graph, local, deadline)
     second, third = norms.totals[1], norms.totals[2]
     form = increment_form(block.graph, local, centred=False)
-    layer = None if form is None else single_layer(form)
-    if form is not None and layer is not None:
+    layer = single_layer(block.graph, form)
+    if layer is not None:
         for order in (2, 3):
             least, largest = (end[0] for end in local.slopes(form.nodes[0], order))
             bound = layer_curvature_upper(*layer, least, largest, order)

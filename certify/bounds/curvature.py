@@ -3,22 +3,31 @@
 For k = 2, 3 the derivative is D^kG(z)[u, ..., u] = sum_i s_i S_i (P_i u)^k with |s_i| <= c_i = sup|sigma^(k)|, and
 a symmetric form attains its norm at equal directions (Banach), so for every weight t > 0, by Cauchy-Schwarz,
 
-    |D^kG|^2 <= sup_r (sum_i t_i (r S_i)^2) sup_u (sum_i c_i^2/t_i (P_i u)^{2k})
-             <= ||S diag(t)^{1/2}||^2 || diag(c/sqrt t) (P P^T)^{o k} diag(c/sqrt t) ||,
+    |D^kG|^2 <= sup_r (sum_i t_i (r S_i)^2) sup_u (sum_i a_i^2 (P_i u)^{2k}),     a = c / sqrt(t).
 
-the last because (P_i u)^k = <P_i^{(x)k}, u^{(x)k}> and the Gram matrix of the P_i^{(x)k} is (P P^T) to the
-entrywise power k. Where sigma^(k) lies in [a, b] with centre e and span h, the centre contributes the fixed
-form sum_i e_i S_i (P_i u)^k, bounded by its flattening || S diag(e) (P P^T)^{o k} diag(e) S^T ||^{1/2}, and h stands
-for c in the rest; the better of the two is taken. Bounds rounded outward at weights found in floats.
+The first factor is ||S diag(t)^{1/2}||^2. The second is a form in y = u^{(x)k}: with y_i = P_i^{(x)k} it is
+sum_i a_i^2 <y_i, y>^2, and on the unit sphere |y| = |Cy| = 1, C the contraction of two indices with u (the
+trace for k = 2). So it is at most mu + nu as soon as sum_i a_i^2 y_i y_i^T <= mu I + nu C^T C, which, C C^T being
+c_k I with c_2 = d and c_3 = (d + 2)/3, is equivalent (Woodbury) with theta = nu/(mu + nu c_k) to
+
+    mu = || diag(a) ((P P^T)^{o k} - theta H) diag(a) ||,   H_ij = |P_i|^2 |P_j|^2 <P_i, P_j>^{k-2},
+    mu + nu = mu (1 + theta/(1 - theta c_k)),               0 <= theta < 1/c_k.
+
+theta = 0 is the plain flattening; theta > 0 removes the direction of y that no u^{(x)k} can take.
+Where sigma^(k) lies in [e - h, e + h] the centre contributes the fixed form sum_i e_i S_i (P_i u)^k, bounded
+in the same way, and h stands for c in the rest; the better of the two is taken. Bounds rounded outward at
+weights and theta found in floats.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+from flint import arb
 
-from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import (
     FloatArray,
     MatrixBall,
@@ -26,13 +35,35 @@ from certify.arithmetic.intervals import (
     hadamard,
     multiply,
     round_up,
+    scale,
     scale_columns,
+    subtract,
 )
 from certify.arithmetic.matrices import spectral_norm_upper
 from certify.bounds.structure import IncrementForm
+from certify.generators.graph import Activation, Graph
 
-_STEPS = 60
-"""Gradient steps on the logarithm of the weights."""
+_THETA_SHARES = (0.0, 0.25, 0.5, 0.75)
+"""Tried values of theta c_k for the fixed form."""
+
+
+@dataclass(frozen=True, eq=False)
+class PowerGram:
+    """(P P^T)^{o k} and H of the module's docstring, and c_k."""
+
+    gram: MatrixBall
+    trace: MatrixBall
+    contraction: arb
+    contraction_estimate: float
+
+    def reduced(self, theta: float) -> MatrixBall:
+        """(P P^T)^{o k} - theta H."""
+        return self.gram if theta == 0.0 else subtract(self.gram, scale(self.trace, theta))
+
+    def growth(self, theta: float) -> arb:
+        """1 + theta/(1 - theta c_k) in balls (infinite where the denominator is not provably positive)."""
+        denominator = ball(1) - ball(theta) * self.contraction
+        return ball(1) + ball(theta) / denominator if lower(denominator) > 0 else ball(math.inf)
 
 
 def layer_curvature_upper(outer: MatrixBall, inner: MatrixBall, low: FloatArray, high: FloatArray, order: int) -> float:
@@ -48,26 +79,38 @@ def layer_curvature_upper(outer: MatrixBall, inner: MatrixBall, low: FloatArray,
     """
     if not (np.isfinite(low).all() and np.isfinite(high).all() and outer.is_finite and inner.is_finite):
         return math.inf
-    gram = multiply(inner, inner.transpose)
-    power = gram
-    for _ in range(order - 1):
-        power = hadamard(power, gram)
+    if outer.shape[0] == 0 or outer.shape[1] == 0:
+        return 0.0
+    grams = power_gram(inner, order)
     magnitude = np.maximum(np.abs(low), np.abs(high))
-    plain = _weighted(outer, power, magnitude)
+    plain = _weighted(outer, grams, magnitude)
     centre = 0.5 * low + 0.5 * high
     span = round_up(np.maximum(high - centre, centre - low))
-    fixed = scale_columns(outer, exact_matrix(centre[None]))
-    flattened = spectral_norm_upper(multiply(fixed, multiply(power, fixed.transpose)))
-    rest = _weighted(outer, power, span)
-    if not (math.isfinite(flattened) and math.isfinite(rest)):
+    # Without a common sign the centre is small and its form would only be paid on top of the same span.
+    if not (np.abs(centre) > 0.25 * magnitude).any():
         return plain
+    fixed = _fixed_form(scale_columns(outer, exact_matrix(centre[None])), grams)
     with precision():
-        return min(plain, upper(ball(flattened).sqrt() + ball(rest)))
+        return min(plain, upper(ball(fixed) + ball(_weighted(outer, grams, span))))
 
 
-def single_layer(form: IncrementForm) -> tuple[MatrixBall, MatrixBall] | None:
-    """(S, P) when the form has exactly one activation layer, whose input is then linear in delta; None otherwise."""
-    if len(form.inputs) != 1:
+def power_gram(inner: MatrixBall, order: int) -> PowerGram:
+    """The entrywise power of P P^T and its trace part, enclosed."""
+    gram = multiply(inner, inner.transpose)
+    power = hadamard(gram, gram)
+    squares = np.diag(gram.midpoint), np.diag(gram.radius)
+    norms = MatrixBall(squares[0][:, None], squares[1][:, None])
+    trace = multiply(norms, norms.transpose)
+    if order == 3:
+        power, trace = hadamard(power, gram), hadamard(trace, gram)
+    d = inner.shape[1]
+    contraction = ball(d) if order == 2 else ball(d + 2) / 3
+    return PowerGram(power, trace, contraction, float(d) if order == 2 else (d + 2) / 3)
+
+
+def single_layer(graph: Graph, form: IncrementForm) -> tuple[MatrixBall, MatrixBall] | None:
+    """(S, P) when the form has exactly one gain, an activation whose input is linear in delta; None otherwise."""
+    if len(form.inputs) != 1 or not isinstance(graph.nodes[form.nodes[0]], Activation):
         return None
     d = form.latent_dim
     output, inner = form.output, form.inputs[0]
@@ -75,62 +118,92 @@ def single_layer(form: IncrementForm) -> tuple[MatrixBall, MatrixBall] | None:
     return outer, MatrixBall(inner.midpoint[:, :d], inner.radius[:, :d])
 
 
-def _weighted(outer: MatrixBall, power: MatrixBall, magnitude: FloatArray) -> float:
-    """sqrt(||S D_t S^T|| ||D_a K D_a||), a = c/sqrt(t), at the best weights found."""
-    active = magnitude > 0
-    if not active.any():
-        return 0.0
-    outer = MatrixBall(outer.midpoint[:, active], outer.radius[:, active])
-    power = MatrixBall(power.midpoint[np.ix_(active, active)], power.radius[np.ix_(active, active)])
-    sizes = magnitude[active]
+def _fixed_form(outer: MatrixBall, grams: PowerGram) -> float:
+    """Upper bound of |sum_i S_i (P_i u)^k| for fixed S, over |u| = 1."""
     best = math.inf
-    for roots in _weights(outer.midpoint, power.midpoint, sizes):
-        left = spectral_norm_upper(scale_columns(outer, exact_matrix(roots[None])))
-        inverse = exact_matrix(round_up(sizes / roots)[None])
-        scaled = scale_columns(scale_columns(power, inverse).transpose, inverse)
-        # The float a >= c/sqrt(t) belongs to weights c/a <= sqrt(t), whose S-norm the one computed above majorises.
-        right = spectral_norm_upper(scaled)
-        if math.isfinite(left) and math.isfinite(right):
+    for share in _THETA_SHARES:
+        theta = share / grams.contraction_estimate
+        mu = spectral_norm_upper(multiply(outer, multiply(grams.reduced(theta), outer.transpose)))
+        if math.isfinite(mu):
             with precision():
-                best = min(best, upper(ball(left) * ball(right).sqrt()))
+                best = min(best, upper((ball(mu) * grams.growth(theta)).sqrt()))
     return best
 
 
-def _weights(outer: FloatArray, power: FloatArray, sizes: FloatArray) -> list[FloatArray]:
-    """Proposals for sqrt(t): from descent on log ||S D_t S^T|| + log ||D_a K D_a|| in log t. Estimate."""
+def _weighted(outer: MatrixBall, grams: PowerGram, magnitude: FloatArray) -> float:
+    """The product of the two factors' roots at the best weights found."""
+    active = magnitude > 0
+    if not active.any():
+        return 0.0
+    index = np.ix_(active, active)
+    outer = MatrixBall(outer.midpoint[:, active], outer.radius[:, active])
+    grams = PowerGram(
+        MatrixBall(grams.gram.midpoint[index], grams.gram.radius[index]),
+        MatrixBall(grams.trace.midpoint[index], grams.trace.radius[index]),
+        grams.contraction, grams.contraction_estimate,
+    )
+    sizes = magnitude[active]
+    best = math.inf
+    for roots, theta in _proposals(outer.midpoint, grams, sizes):
+        left = spectral_norm_upper(scale_columns(outer, exact_matrix(roots[None])))
+        # The float a >= c/sqrt(t) belongs to weights c/a <= sqrt(t), whose S-norm the one above majorises.
+        weights = exact_matrix(round_up(sizes / roots)[None])
+        scaled = scale_columns(scale_columns(grams.reduced(theta), weights).transpose, weights)
+        right = spectral_norm_upper(scaled)
+        if math.isfinite(left) and math.isfinite(right):
+            with precision():
+                best = min(best, upper(ball(left) * (ball(right) * grams.growth(theta)).sqrt()))
+    return best
+
+
+def _proposals(outer: FloatArray, grams: PowerGram, sizes: FloatArray) -> list[tuple[FloatArray, float]]:
+    """Proposals for (sqrt(t), theta) from a quasi-Newton descent on the logarithm of the bound. Estimate."""
+    # Imported here: scipy.optimize takes longer to load than most networks take to bound without it.
+    from scipy.optimize import minimize
+
     columns = np.maximum(np.linalg.norm(outer, axis=0), 1e-12)
-    heights = np.maximum(sizes * np.sqrt(np.maximum(np.diag(power), 0.0)), 1e-12)
+    heights = np.maximum(sizes * np.sqrt(np.maximum(np.diag(grams.gram.midpoint), 0.0)), 1e-12)
     start = np.log(heights / columns) / 2
-    start -= start.mean()
-    best, current, step = start, start, 0.5
-    value, gradient = _objective(outer, power, sizes, current)
-    for _ in range(_STEPS):
-        moved = current - step * gradient
-        trial, slope = _objective(outer, power, sizes, moved)
-        if trial < value:
-            current, value, gradient, best, step = moved, trial, slope, moved, step * 1.3
-        else:
-            step *= 0.5
-    return [np.exp(best), np.exp(np.zeros_like(best))]
+    start = np.clip(start - start.mean(), -20, 20)
+    top = 1.0 / grams.contraction_estimate
+
+    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
+        return _log_bound(outer, grams, sizes, flat, top)
+
+    with np.errstate(all="ignore"):
+        found = minimize(objective, np.append(start, -2.0), jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    result = np.asarray(found.x, dtype=np.float64)
+    proposals = [(np.exp(start), 0.0), (np.ones_like(start), 0.0)]
+    if np.isfinite(result).all():
+        proposals.insert(0, (np.exp(np.clip(result[:-1], -40, 40)), top / (1.0 + math.exp(-float(result[-1])))))
+    return proposals
 
 
-def _objective(outer: FloatArray, power: FloatArray, sizes: FloatArray, logs: FloatArray) -> tuple[float, FloatArray]:
-    """Value and gradient in log sqrt(t), smoothed over the leading eigenvalues so that ties do not stall it."""
-    roots = np.exp(np.clip(logs, -30, 30))
-    left, values = np.linalg.svd(outer * roots, full_matrices=False)[1:][::-1]
-    energies = values**2
-    first = _soft_weights(energies)
-    scaled = (sizes / roots)[:, None] * power * (sizes / roots)
+def _log_bound(
+    outer: FloatArray, grams: PowerGram, sizes: FloatArray, flat: FloatArray, top: float
+) -> tuple[float, FloatArray]:
+    """Value and gradient in (log sqrt(t), logit of theta/top), smoothed over the leading eigenvalues."""
+    roots, share = np.exp(np.clip(flat[:-1], -40, 40)), 1.0 / (1.0 + np.exp(-np.clip(flat[-1], -30, 30)))
+    theta = top * share
+    _, values, right = np.linalg.svd(outer * roots, full_matrices=False)
+    energies, weights = values**2, sizes / roots
+    first = _soft_weights(energies) * energies
+    scaled = weights[:, None] * (grams.gram.midpoint - theta * grams.trace.midpoint) * weights
     eigenvalues, vectors = np.linalg.eigh(scaled)
-    second = _soft_weights(eigenvalues)
-    value = float(np.log(np.sum(first * energies)) + np.log(np.sum(second * eigenvalues)))
-    rise = 2 * (first * energies) @ left**2 / np.sum(first * energies)
-    fall = 2 * (vectors**2) @ (second * eigenvalues) / np.sum(second * eigenvalues)
-    return value, rise - fall
+    chosen = _soft_weights(eigenvalues)
+    second = chosen * eigenvalues
+    growth = 1.0 + theta / (1.0 - share)
+    value = float(np.log(first.sum()) + np.log(second.sum()) + np.log(growth))
+    gradient = 2 * first @ right**2 / first.sum() - 2 * (vectors**2) @ second / second.sum()
+    lost = np.einsum("ki,kl,li,i->", vectors * weights[:, None], grams.trace.midpoint, vectors * weights[:, None],
+                     chosen, optimize=True)
+    slope = -lost / second.sum() + 1.0 / ((1.0 - share) ** 2 * growth)
+    return value, np.append(gradient, slope * top * share * (1.0 - share))
 
 
 def _soft_weights(values: FloatArray) -> FloatArray:
+    """Weights close to 1 on the largest values; they make the largest eigenvalue differentiable at ties."""
     top = float(values.max())
-    weights = np.exp(40.0 * (values / top - 1.0)) if top > 0 else np.ones_like(values)
+    weights = np.exp(60.0 * (values / top - 1.0)) if top > 0 else np.ones_like(values)
     result: FloatArray = weights / weights.sum()
     return result

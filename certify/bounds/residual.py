@@ -1,7 +1,7 @@
 """Residual rule: blocks A z + g(z) with a Lipschitz remainder, centred at the mean slope, and preconditioned.
 
-For a graph without products, G(z) - G(z') = A delta + sum_k C_k eta_k with |eta_k| <= span_k |P_k x| (see
-`certify.bounds.structure.IncrementForm`), so with l_k >= |eta_k|/|delta| found layer by layer,
+With increments as in `certify.bounds.structure.IncrementForm`, G(z) - G(z') = A delta + sum_k C_k eta_k with
+|eta_k| <= span_k |P_k x|, so with l_k >= |eta_k|/|delta| found layer by layer,
 
     M <= ||A|| + sum_k ||C_k|| l_k,      m >= sigma_min(A) - sum_k ||C_k|| l_k         (residual rule)
     m >= sigma_min(A) (1 - q),  q = sum_k ||A^+ C_k|| l_k                              (preconditioned, n = d)
@@ -34,10 +34,7 @@ def stretch_bounds(graph: Graph, ranges: NodeRanges) -> tuple[float, float]:
         return single
     low, high = 0.0, math.inf
     for centred in (False, True):
-        form = increment_form(graph, ranges, centred)
-        if form is None:
-            return (0.0, math.inf)
-        found = form_bounds(form)
+        found = form_bounds(increment_form(graph, ranges, centred))
         low, high = max(low, found[0]), min(high, found[1])
     return low, high
 

@@ -66,9 +66,9 @@ def stretch_lower(form: IncrementForm, matrix: MatrixBall, deadline: float) -> f
 
 
 def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
-    """Centred increment form of a graph with finite slopes; None if it has products or unbounded slopes."""
+    """Centred increment form of a graph; None if a gain is unbounded."""
     form = increment_form(graph, ranges, centred=True)
-    if form is None or not all(np.isfinite(span).all() for span in form.spans):
+    if not all(np.isfinite(span).all() for span in form.spans):
         return None
     return form if form.output.is_finite else None
 

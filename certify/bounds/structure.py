@@ -34,12 +34,15 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class IncrementForm:
-    """Increments of a graph without products as linear functions of x = (delta, eta_1, ..., eta_K).
+    """Increments of a graph as linear functions of x = (delta, eta_1, ..., eta_K), one eta per gain.
 
-    For two points z, z' of the region, delta = z - z' and eta_k is the increment of the k-th activation's
-    output minus `centre_k` times that of its input (the loop transformation; `centre` is 0 without it).
-    The increment of the k-th pre-activation is `inputs[k]` x, that of the output is `output` x, and
-    eta_k lies between `slope_lower_k` and `slope_upper_k` times the pre-activation's, entry by entry.
+    For two points z, z' of the region, delta = z - z'. A gain is a place where an increment p is multiplied,
+    entry by entry, by an unknown number in a known interval: an activation (the mean slope), or either term of
+    a product, fg - f'g' = (f+f')/2 (g-g') + (g+g')/2 (f-f'), whose factor lies in the range of f or g. With
+    `centre` the middle of the interval (0 where it is not subtracted: the loop transformation), the output
+    of the k-th gain is centre p + eta_k, and eta_k lies between `slope_lower_k` p and `slope_upper_k` p.
+    The increment p of the k-th gain's input is `inputs[k]` x, that of the output is `output` x; `nodes[k]` is the
+    gain's node.
     The same holds for derivatives at one point: delta a direction, eta_k the derivative along it.
     """
 
@@ -111,17 +114,14 @@ def block_ranges(block: Block, ranges: NodeRanges) -> NodeRanges:
     return NodeRanges(block.graph, tuple(ranges.values[index] for index in block.origin))
 
 
-def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> IncrementForm | None:
-    """Increments of the graph over the region behind `ranges` (a batch of one); None if it has product nodes.
+def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> IncrementForm:
+    """Increments of the graph over the region behind `ranges` (a batch of one).
 
-    `centred` subtracts the mean slope, which leaves eta_k symmetric: |eta_k| <= span |increment of input|.
+    `centred` subtracts the middle of each gain, which leaves eta_k symmetric: |eta_k| <= span |input increment|.
     """
-    if any(isinstance(node, Product) for node in graph.nodes):
-        return None
-    layers = [index for index, node in enumerate(graph.nodes) if isinstance(node, Activation)]
-    widths = [graph.nodes[index].width for index in layers]
-    offsets = [graph.latent_dim + sum(widths[:position]) for position in range(len(layers))]
-    size = graph.latent_dim + sum(widths)
+    gains = [gain for index in range(len(graph.nodes)) for gain in _gains(graph, ranges, index)]
+    starts = np.cumsum([graph.latent_dim] + [gain.lower.size for gain in gains])
+    size = int(starts[-1])
     maps: list[MatrixBall] = []
     inputs, lower, upper = [], [], []
     for index, node in enumerate(graph.nodes):
@@ -132,25 +132,57 @@ def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> Increment
                 maps.append(multiply(exact_matrix(dense(node.weight)), maps[node.source]))
             case Sum():
                 maps.append(_combination(node, maps))
-            case Activation():
-                low, high = (end[0] for end in ranges.slopes(index))
-                position = layers.index(index)
-                centre = _centre(low, high) if centred else np.zeros_like(low)
-                through = scale_columns(maps[node.source].transpose, exact_matrix(centre[None])).transpose
-                maps.append(add(_selector(node.width, offsets[position], size), through) if centred
-                            else _selector(node.width, offsets[position], size))
-                inputs.append(maps[node.source])
-                # An interval around 0 after centring: outward, so that it still contains every slope.
-                lower.append(-round_up(centre - low) if centred else low)
-                upper.append(round_up(high - centre) if centred else high)
+            case Activation() | Product():
+                outcome: MatrixBall | None = None
+                for position, gain in enumerate(gains):
+                    if gain.node != index:
+                        continue
+                    centre = _centre(gain) if centred else np.zeros_like(gain.lower)
+                    through = scale_columns(maps[gain.source].transpose, exact_matrix(centre[None])).transpose
+                    own = _selector(node.width, int(starts[position]), size)
+                    term = add(own, through) if centre.any() else own
+                    outcome = term if outcome is None else add(outcome, term)
+                    inputs.append(maps[gain.source])
+                    # Outward, so that the shifted interval still contains every slope.
+                    lower.append(-round_up(centre - gain.lower) if centred else gain.lower)
+                    upper.append(round_up(gain.upper - centre) if centred else gain.upper)
+                assert outcome is not None
+                maps.append(outcome)
     return IncrementForm(
-        graph.latent_dim, tuple(offsets), tuple(inputs), maps[-1], tuple(lower), tuple(upper), tuple(layers)
+        graph.latent_dim, tuple(int(start) for start in starts[:-1]), tuple(inputs), maps[-1], tuple(lower),
+        tuple(upper), tuple(gain.node for gain in gains),
     )
 
 
-def _centre(low: FloatArray, high: FloatArray) -> FloatArray:
+@dataclass(frozen=True, eq=False)
+class _Gain:
+    """One uncertain entrywise factor in [lower, upper] that the increment of `source` meets at `node`."""
+
+    node: int
+    source: int
+    lower: FloatArray
+    upper: FloatArray
+
+
+def _gains(graph: Graph, ranges: NodeRanges, index: int) -> list[_Gain]:
+    node = graph.nodes[index]
+    match node:
+        case Activation():
+            low, high = ranges.slopes(index)
+            return [_Gain(index, node.source, low[0], high[0])]
+        case Product():
+            first, second = node.sources
+            return [
+                _Gain(index, second, ranges.values[first][0][0], ranges.values[first][1][0]),
+                _Gain(index, first, ranges.values[second][0][0], ranges.values[second][1][0]),
+            ]
+        case _:
+            return []
+
+
+def _centre(gain: _Gain) -> FloatArray:
     with np.errstate(invalid="ignore"):
-        middle = 0.5 * low + 0.5 * high
+        middle = 0.5 * gain.lower + 0.5 * gain.upper
     return np.where(np.isfinite(middle), middle, 0.0)
 
 

@@ -22,6 +22,10 @@ from certify.generators.graph import FloatArray, Graph
 from certify.generators.jets import directional_derivatives_ball, value_ball
 
 
+STARTS = 16
+"""Local searches per constant for m and M; half as many for M2 and M3, whose objective is costlier."""
+
+
 def derivative_size(graph: Graph, point: Sequence[float], direction: Sequence[float], order: int) -> arb:
     """Ball that contains |D^kG(z)[u, ..., u]|/|u|^k for k = `order`."""
     with precision():
@@ -60,7 +64,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     rng = np.random.default_rng(problem.seed)
     deadline = problem.deadline
     for largest in (True, False):
-        found = extreme_stretch(graph, region, largest, deadline, rng)
+        found = extreme_stretch(graph, region, largest, deadline, rng, STARTS)
         yield from _checked("M" if largest else "m", problem, found.point, found.direction, 1)
     pair = closest_pair(graph, region, deadline, rng)
     if math.isfinite(pair.objective) and is_inside(region, pair.point) and is_inside(region, pair.direction):
@@ -69,7 +73,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
             witness = Witness((_floats(pair.point), _floats(pair.direction)))
             yield Proposal("m", "upper", max(0.0, end), "witness pair", witness)
     for order in (2, 3):
-        found = extreme_curvature(graph, region, order, deadline, rng)
+        found = extreme_curvature(graph, region, order, deadline, rng, STARTS // 2)
         yield from _checked("M2" if order == 2 else "M3", problem, found.point, found.direction, order)
 
 
