@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from certify.generators.activations import derivatives
+from certify.arithmetic.balls import upper
+from certify.generators.activations.profile import larger
+from certify.generators.activations.ranges import profile
 
 SMOOTH_ACTIVATIONS = (
     "tanh",
@@ -26,5 +26,6 @@ MONOTONE_ACTIVATIONS = ("leaky_softplus", "tanh", "sigmoid", "softplus", "atan",
 
 
 def slope_bound(name: str) -> float:
-    """sup|sigma'| of an activation at its default parameters."""
-    return float(np.max(np.abs(derivatives(name, np.linspace(-8.0, 8.0, 16385), (), 1)[1])))
+    """sup|sigma'| of an activation at its default parameters. Upper bound, rounded outward."""
+    infimum, supremum = profile(name, (), 1).extrema()
+    return upper(larger(-infimum, supremum))
