@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.generators.graph import FloatArray
-from certify.measure.reference import reference_draws
+from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate
 from certify.posteriors.gaussian import GaussianLaw, is_affine, langevin_law, posterior_law
@@ -42,16 +42,17 @@ def burn_in_distances(
     region: Projection,
     step_size: float,
     steps: Sequence[int],
-    chains: int = 4096,
+    reference: ReferenceDraws | None = None,
     seed: int = 0,
-    m_lower: float | None = None,
+    chains: int = 4096,
     error_probability: float = ERROR_PROBABILITY,
 ) -> tuple[BurnInDistance, ...]:
     """Measure the burn-in distance of the projected chain from `start` = c (d,) at each number of `steps`.
 
     Affine generator and D = R^d: two Gaussian laws in any d (closed form on the line, exact densities and an
     interval otherwise). d <= 2: transition operator. Otherwise: a held-out lower bound from simulated chains
-    (`upper` is then the trivial 1).
+    (`upper` is then the trivial 1), at most `chains` of them from the draws of pi_x in D (`reference`; None
+    draws them here).
     """
     if is_affine(posterior) and math.isinf(region.radius):
         target = posterior_law(posterior)
@@ -68,7 +69,8 @@ def burn_in_distances(
         truth = build_quadrature(posterior, preimage)
         distances = list(burn_in_total_variation(truth, start, step_size, steps, region))
     else:
-        reference = reference_draws(posterior, preimage, chains, seed, m_lower, region)
+        drawn = reference or reference_draws(posterior, preimage, chains, seed)
+        stationary = drawn.inside(region)[:chains]
         distances = []
         for index, count in enumerate(steps):
             ends = [
@@ -78,12 +80,12 @@ def burn_in_distances(
                     step_size,
                     count,
                     seed=seed + 2 * index + offset,
-                    chains=reference.points.shape[0],
+                    chains=stationary.shape[0],
                     projection=(region.centre, region.radius),
                 ).positions
-                for offset, begin in enumerate((start, reference.points))
+                for offset, begin in enumerate((start, stationary))
             ]
-            note = f", starts: {reference.method}"
+            note = f", starts: {drawn.method}"
             distances.append(total_variation_lower(ends[0], ends[1], error_probability, note))
     return tuple(BurnInDistance(int(count), distance) for count, distance in zip(steps, distances, strict=True))
 

@@ -45,8 +45,8 @@ def formula_deviation(
     """Compare the float formulae of S1 with ball-arithmetic jets at points around `centre`.
 
     Points: `centre`, and points at distances from 1e-3 `radius` to `radius` in random directions. A deviation
-    is relative to the size of the terms summed, |z| + |J|_F |r|/beta^2 for the gradient and
-    1 + |J|_F^2/beta^2 + |Hess f|_F for the Hessian, so that rounding alone gives about 1e-15.
+    is relative to the size of the terms summed, |z| + |J|_F (|G(z)| + |x|)/beta^2 for the gradient and
+    1 + |J|_F^2/beta^2 + |Hess f|_F for the Hessian, so that rounding alone gives about 1e-16.
     """
     generator = np.random.default_rng(seed)
     directions = generator.standard_normal((cases, 2, posterior.latent_dim))
@@ -98,8 +98,9 @@ def polynomial_identity(
 
 def _scales(posterior: Posterior, points: FloatArray, hessians: FloatArray) -> tuple[FloatArray, FloatArray]:
     norms = np.linalg.norm(jacobian(posterior.generator.graph, points), axis=(1, 2))
-    residuals = np.linalg.norm(posterior.residual(points), axis=1)
-    slope = np.linalg.norm(points, axis=1) + norms * residuals / posterior.beta**2
+    images = np.linalg.norm(posterior.residual(points) + posterior.observation, axis=1)
+    images += np.linalg.norm(posterior.observation)
+    slope = np.linalg.norm(points, axis=1) + norms * images / posterior.beta**2
     curvature = 1 + (norms / posterior.beta) ** 2 + np.linalg.norm(hessians, axis=(1, 2))
     return np.maximum(slope, np.finfo(np.float64).tiny), curvature
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
-from certify.measure.reference import reference_draws
+from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.transition import Projection
@@ -36,18 +36,19 @@ def exit_frequency(
     region: Projection,
     step_size: float,
     steps: int,
+    reference: ReferenceDraws | None = None,
     seed: int = 0,
-    m_lower: float | None = None,
     gradient_budget: int = GRADIENT_BUDGET,
     error_probability: float = ERROR_PROBABILITY,
     progress: Progress | None = None,
 ) -> ExitFrequency:
     """Start independent chains from pi_D and count those with |X_k - c| > R_D for some k < `horizon`.
 
-    Chains: as many as the budget of gradient evaluations pays for, from 64 to 1024; if it does not pay for 64
-    chains of `steps` steps, the horizon is shortened (S7d holds for every K, so hold it against the claim at
-    `horizon`). Up to its exit the projected chain is the plain one, so one run serves both. The Brownian
-    interpolation between steps is not watched: the frequency is of the event at step times, a smaller one.
+    The starts are draws of pi_x in D (`reference`; None draws them here). Chains: as many as the budget of
+    gradient evaluations pays for, from 64 to 1024; if it does not pay for 64 chains of `steps` steps, the
+    horizon is shortened (S7d holds for every K, so hold it against the claim at `horizon`). Up to its exit
+    the projected chain is the plain one, so one run serves both. The Brownian interpolation between steps is
+    not watched: the frequency is of the event at step times, a smaller one.
 
     Raises:
         InputError: if no draw of the reference falls into D.
@@ -58,8 +59,8 @@ def exit_frequency(
         )
     chains = int(np.clip(gradient_budget // max(1, steps), *CHAINS))
     horizon = min(steps, max(1, gradient_budget // chains))
-    reference = reference_draws(posterior, preimage, 2 * chains, seed, m_lower, region)
-    starts = reference.points[:chains]
+    drawn = reference or reference_draws(posterior, preimage, 2 * chains, seed)
+    starts = drawn.inside(region)[:chains]
     if starts.shape[0] == 0:
         raise InputError("no reference draw falls into D; the region is too far from the posterior's mass")
     run = run_langevin(
@@ -73,6 +74,6 @@ def exit_frequency(
     )
     left = run.exits[(run.exits >= 0) & (run.exits < horizon)]
     interval = frequency_interval(
-        int(left.size), starts.shape[0], error_probability, f"independent chains, starts: {reference.method}"
+        int(left.size), starts.shape[0], error_probability, f"independent chains, starts: {drawn.method}"
     )
-    return ExitFrequency(interval, horizon, int(np.min(left)) if left.size else None, reference.exact)
+    return ExitFrequency(interval, horizon, int(np.min(left)) if left.size else None, drawn.exact)

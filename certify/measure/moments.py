@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.errors import CertifyError
 from certify.generators.graph import FloatArray
-from certify.measure.reference import reference_draws
+from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, nonnegative_mean_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.posterior import Posterior
@@ -17,6 +17,8 @@ from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import Projection
 
 QUADRATURE_DIMENSION = 2
+DRAWS = 20_000
+MINIMAL_DRAWS = 1000
 
 
 class RegionError(CertifyError):
@@ -37,15 +39,15 @@ def region_moments(
     preimage: FloatArray,
     mode: FloatArray,
     region: Projection,
-    draws: int = 20_000,
+    reference: ReferenceDraws | None = None,
     seed: int = 0,
-    m_lower: float | None = None,
     error_probability: float = ERROR_PROBABILITY,
 ) -> RegionMoments:
     """Measure both moments of pi_D about the mode z* (d,).
 
     Closed form for an affine generator and D = R^d; quadrature for d <= 2; otherwise independent draws, with
     intervals whose lower ends hold at `error_probability` each (`nonnegative_mean_interval`).
+    `reference` are draws from pi_x made beforehand; None draws `DRAWS` here.
 
     Raises:
         RegionError: if fewer than 1000 draws fall into D.
@@ -61,14 +63,27 @@ def region_moments(
             truth.conditional_expectation(region.centre, region.radius, lambda z: _squares(posterior.gradient(z))),
             True,
         )
-    reference = reference_draws(posterior, preimage, draws, seed, m_lower, region)
-    if reference.points.shape[0] < 1000:
-        raise RegionError(f"only {reference.points.shape[0]} of {draws} draws fall into D; moments need 1000")
+    drawn = reference or reference_draws(posterior, preimage, DRAWS, seed)
+    points = draws_inside(drawn, region)
     intervals = [
-        nonnegative_mean_interval(values, error_probability, reference.method)
-        for values in (_squares(reference.points - mode), _squares(posterior.gradient(reference.points)))
+        nonnegative_mean_interval(values, error_probability, drawn.method)
+        for values in (_squares(points - mode), _squares(posterior.gradient(points)))
     ]
-    return RegionMoments(intervals[0], intervals[1], reference.exact)
+    return RegionMoments(intervals[0], intervals[1], drawn.exact)
+
+
+def draws_inside(reference: ReferenceDraws, region: Projection) -> FloatArray:
+    """The draws that fall into the ball `region`, shape (count, d).
+
+    Raises:
+        RegionError: if fewer than 1000 do.
+    """
+    points = reference.inside(region)
+    if points.shape[0] < MINIMAL_DRAWS:
+        raise RegionError(
+            f"only {points.shape[0]} of {reference.points.shape[0]} draws fall into D; {MINIMAL_DRAWS} are needed"
+        )
+    return points
 
 
 def _squares(vectors: FloatArray) -> FloatArray:

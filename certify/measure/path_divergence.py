@@ -13,8 +13,8 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
-from certify.measure.moments import RegionError
-from certify.measure.reference import reference_draws
+from certify.measure.moments import draws_inside
+from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, nonnegative_mean_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.posterior import Posterior
@@ -29,12 +29,14 @@ def path_divergence(
     region: Projection,
     step_size: float,
     steps: int,
-    paths: int = 10_000,
+    reference: ReferenceDraws | None = None,
     seed: int = 0,
-    m_lower: float | None = None,
+    paths: int = 10_000,
     error_probability: float = ERROR_PROBABILITY,
 ) -> IntervalEstimate:
-    """Measure KL over `steps` steps of size `step_size` by simulating `paths` diffusion paths of one step.
+    """Measure KL over `steps` steps of size `step_size` by simulating diffusion paths of one step.
+
+    At most `paths` paths start from the draws of pi_x in D (`reference`; None draws them here).
 
     Affine generator and D = R^d: closed form (steps/2) sum_i (lambda_i eta - 1 + exp(-lambda_i eta)).
     Otherwise 32 Euler-Maruyama substeps from draws of pi_D, stopped on leaving D, and the trapezoid rule in
@@ -51,12 +53,11 @@ def path_divergence(
         rates = step_size * np.linalg.eigvalsh(posterior.hessian(preimage))
         total = 0.5 * steps * float(np.sum(rates + np.expm1(-rates)))
         return IntervalEstimate(total, total * (1 - 1e-9), total * (1 + 1e-9), 0.0, 0, "closed form")
-    reference = reference_draws(posterior, preimage, paths, seed, m_lower, region)
-    if reference.points.shape[0] < 1000:
-        raise RegionError(f"only {reference.points.shape[0]} of {paths} draws fall into D; the paths need 1000")
-    integrals = _squared_drift_change(posterior, region, reference.points, step_size, seed + 1)
+    drawn = reference or reference_draws(posterior, preimage, paths, seed)
+    starts = draws_inside(drawn, region)[:paths]
+    integrals = _squared_drift_change(posterior, region, starts, step_size, seed + 1)
     interval = nonnegative_mean_interval(
-        integrals / 4, error_probability, f"simulated diffusion paths, starts: {reference.method}"
+        integrals / 4, error_probability, f"simulated diffusion paths, starts: {drawn.method}"
     )
     return IntervalEstimate(
         steps * interval.estimate,

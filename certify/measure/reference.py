@@ -1,4 +1,4 @@
-"""Reference draws from pi_x, or from pi_x conditioned on a ball: exact where possible, long MALA otherwise.
+"""Reference draws from pi_x: exact where possible, long MALA otherwise.
 
 Exact: the Gaussian law of an affine generator; rejection under the envelope that A1 gives. Otherwise the end
 points of independent MALA chains, each started at its own draw of the Laplace approximation: independent of
@@ -22,6 +22,7 @@ from certify.sampling.mala import run_mala
 
 PILOT_DRAWS = 400
 MALA_ROUNDS = 40
+MALA_CHAINS = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,12 @@ class ReferenceDraws:
     exact: bool
     method: str
 
+    def inside(self, region: Projection) -> FloatArray:
+        """The points in the ball `region`: independent draws from pi_x conditioned on it."""
+        if math.isinf(region.radius):
+            return self.points
+        return np.asarray(self.points[np.linalg.norm(self.points - region.centre, axis=1) <= region.radius])
+
 
 def reference_draws(
     posterior: Posterior,
@@ -39,33 +46,28 @@ def reference_draws(
     count: int,
     seed: int,
     m_lower: float | None = None,
-    region: Projection | None = None,
     proposals_maximal: int = 4_000_000,
 ) -> ReferenceDraws:
-    """Up to `count` independent draws from pi_x, or from pi_x conditioned on the ball `region`.
+    """Up to `count` independent draws from pi_x: drawn once, they serve every measurement at one posterior.
 
     Args:
         posterior: the posterior.
         preimage: zh = G^{-1}(x), shape (d,).
-        count: draws wanted; conditioning on a region that carries little mass returns fewer.
+        count: draws wanted; MALA returns at most `MALA_CHAINS`.
         seed: seed of every random number used.
         m_lower: a certified lower constant m, which makes exact rejection possible; None for MALA.
-        region: the ball to condition on, None for all of R^d.
         proposals_maximal: largest number of proposals spent on rejection.
     """
     if is_affine(posterior):
         points = posterior_law(posterior).sample(count, np.random.default_rng(seed))
-        return ReferenceDraws(_inside(points, region), True, "exact Gaussian draws")
+        return ReferenceDraws(points, True, "exact Gaussian draws")
     if m_lower is not None and m_lower > 0:
         pilot = rejection_draws(posterior, preimage, m_lower, PILOT_DRAWS, seed + 1, proposals_maximal // 16)
         if pilot.acceptance_rate * proposals_maximal >= count:
             drawn = rejection_draws(posterior, preimage, m_lower, count, seed, proposals_maximal)
-            return ReferenceDraws(_inside(drawn.points, region), True, "exact draws by rejection under A1's envelope")
-    return ReferenceDraws(
-        _inside(_mala_draws(posterior, preimage, min(count, 8192), seed), region),
-        False,
-        "end points of independent MALA chains",
-    )
+            return ReferenceDraws(drawn.points, True, "exact draws by rejection under A1's envelope")
+    points = _mala_draws(posterior, preimage, min(count, MALA_CHAINS), seed)
+    return ReferenceDraws(points, False, "end points of independent MALA chains")
 
 
 def laplace_draws(posterior: Posterior, preimage: FloatArray, count: int, seed: int) -> FloatArray:
@@ -84,9 +86,3 @@ def _mala_draws(posterior: Posterior, preimage: FloatArray, chains: int, seed: i
     step_size = 0.6 * posterior.latent_dim ** (-1 / 3) / float(spectrum[-1])
     steps = math.ceil(MALA_ROUNDS / (step_size * max(1.0, float(spectrum[0]))))
     return np.asarray(run_mala(posterior, start, step_size, steps, seed=seed).positions)
-
-
-def _inside(points: FloatArray, region: Projection | None) -> FloatArray:
-    if region is None or math.isinf(region.radius):
-        return points
-    return np.asarray(points[np.linalg.norm(points - region.centre, axis=1) <= region.radius])

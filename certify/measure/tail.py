@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.generators.graph import FloatArray
-from certify.measure.reference import laplace_draws, reference_draws
+from certify.measure.reference import ReferenceDraws, laplace_draws, reference_draws
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import build_quadrature
 
 QUADRATURE_DIMENSION = 2
-AFFINE_DRAWS = 20_000
+DRAWS = 20_000
 PROBABILITIES = (0.99, 0.5, 0.1, 0.01)
 
 
@@ -35,15 +35,14 @@ def tail_masses(
     posterior: Posterior,
     preimage: FloatArray,
     radii: Sequence[float],
-    draws: int = AFFINE_DRAWS,
+    reference: ReferenceDraws | None = None,
     seed: int = 0,
-    m_lower: float | None = None,
     error_probability: float = ERROR_PROBABILITY,
 ) -> tuple[TailMass, ...]:
     """Measure the tail mass beyond each of `radii` around zh = `preimage` (d,).
 
     Each interval has error `error_probability` (0 for quadrature, whose half width is a refinement error).
-    `m_lower`, a certified m, makes exact draws possible.
+    `reference` are draws made beforehand (they may be exact); None draws `DRAWS` here.
 
     Raises:
         MassElsewhereError: if d <= 2 and the posterior has a second basin.
@@ -51,13 +50,13 @@ def tail_masses(
     if posterior.latent_dim <= QUADRATURE_DIMENSION:
         truth = build_quadrature(posterior, preimage)
         return tuple(TailMass(float(radius), truth.tail_mass(preimage, radius), True) for radius in radii)
-    reference = reference_draws(posterior, preimage, draws, seed, m_lower)
-    distances = np.linalg.norm(reference.points - preimage, axis=1)
+    drawn = reference or reference_draws(posterior, preimage, DRAWS, seed)
+    distances = np.linalg.norm(drawn.points - preimage, axis=1)
     return tuple(
         TailMass(
             float(radius),
-            frequency_interval(int(np.sum(distances > radius)), distances.size, error_probability, reference.method),
-            reference.exact,
+            frequency_interval(int(np.sum(distances > radius)), distances.size, error_probability, drawn.method),
+            drawn.exact,
         )
         for radius in radii
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from certify.generators.graph import FloatArray
 from certify.measure.burn_in import gaussian_distance
-from certify.measure.reference import reference_draws
+from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate
 from certify.posteriors.gaussian import is_affine, langevin_law, posterior_law
@@ -25,6 +25,7 @@ from certify.sampling.langevin import run_langevin
 TRANSITION_DIMENSION = 2
 GRADIENT_BUDGET = 120_000_000
 CHAINS = (128, 4096)
+DRAWS = 8192
 
 
 def chain_distance(
@@ -34,8 +35,8 @@ def chain_distance(
     step_size: float,
     steps: int,
     region: Projection | None = None,
+    reference: ReferenceDraws | None = None,
     seed: int = 0,
-    m_lower: float | None = None,
     gradient_budget: int = GRADIENT_BUDGET,
     error_probability: float = ERROR_PROBABILITY,
     progress: Progress | None = None,
@@ -49,8 +50,8 @@ def chain_distance(
         step_size: eta > 0.
         steps: K >= 1.
         region: the ball D of the projected chain; None for the plain chain.
+        reference: draws from pi_x made beforehand, for the simulated case; None draws them here.
         seed: seed of every random number used.
-        m_lower: a certified m, for exact reference draws.
         gradient_budget: gradient evaluations the simulated case may spend; at least 128 chains are run.
         error_probability: of the interval (the transition operator's half width is a refinement error).
         progress: told how far the simulated chains have come.
@@ -79,5 +80,5 @@ def chain_distance(
         projection=None if region is None else (region.centre, region.radius),
         progress=progress or SilentProgress(),
     )
-    reference = reference_draws(posterior, preimage, max(chains, 8192), seed + 1, m_lower)
-    return total_variation_lower(run.positions, reference.points, error_probability, f", {reference.method}")
+    drawn = reference or reference_draws(posterior, preimage, DRAWS, seed + 1)
+    return total_variation_lower(run.positions, drawn.points, error_probability, f", {drawn.method}")

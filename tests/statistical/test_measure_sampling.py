@@ -19,7 +19,7 @@ from certify.measure.exits import exit_frequency
 from certify.measure.inverse import preimage
 from certify.measure.moments import RegionError, region_moments
 from certify.measure.path_divergence import path_divergence
-from certify.measure.reference import reference_draws
+from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.measure.tail import informative_radii, tail_masses
 from certify.measure.total_variation import chain_distance
 from certify.measure.two_sample import total_variation_lower
@@ -51,6 +51,11 @@ def curved() -> tuple[Posterior, FloatArray]:
     generator = load_generator("residual:d=3,width=6,depth=1,lipschitz=0.2,seed=2")
     posterior = Posterior(generator, value(generator.graph, np.array([0.5, -1.0, 0.3])) + 0.02, 0.1)
     return posterior, preimage(generator, posterior.observation)
+
+
+def exact_draws(posterior: Posterior, centre: FloatArray, count: int = 4000) -> ReferenceDraws:
+    """Exact draws: 0.75 is below m of the residual generator in `curved` (1 - 0.2)."""
+    return reference_draws(posterior, centre, count, 0, m_lower=0.75)
 
 
 def test_rejection_draws_have_the_posteriors_law() -> None:
@@ -86,8 +91,9 @@ def test_tails_against_quadrature(curved: tuple[Posterior, FloatArray]) -> None:
     posterior, centre = curved
     radii = informative_radii(posterior, centre)
     truth = build_quadrature(posterior, centre)
-    for method in (0.75, None):
-        for radius, tail in zip(radii, tail_masses(posterior, centre, radii, 4000, m_lower=method), strict=True):
+    for reference in (exact_draws(posterior, centre), reference_draws(posterior, centre, 4000, 3)):
+        for radius, tail in zip(radii, tail_masses(posterior, centre, radii, reference), strict=True):
+            assert tail.exact is reference.exact
             expected = truth.tail_mass(centre, radius).estimate
             assert tail.mass.lower <= expected <= tail.mass.upper
             assert not tail.mass.lower <= expected + 0.1 <= tail.mass.upper
@@ -119,7 +125,8 @@ def test_moments_against_closed_forms_and_quadrature(curved: tuple[Posterior, Fl
     posterior, centre = curved
     truth = build_quadrature(posterior, centre)
     region = Projection(centre, 0.4)
-    sampled = region_moments(posterior, centre, truth.mode, region, m_lower=0.75)
+    drawn = exact_draws(posterior, centre, 20_000)
+    sampled = region_moments(posterior, centre, truth.mode, region, drawn)
     for interval, function in (
         (sampled.distance, lambda z: np.sum((z - truth.mode) ** 2, axis=1)),
         (sampled.gradient, lambda z: np.sum(posterior.gradient(z) ** 2, axis=1)),
@@ -129,24 +136,25 @@ def test_moments_against_closed_forms_and_quadrature(curved: tuple[Posterior, Fl
         assert not interval.lower <= 1.3 * expected <= interval.upper
         assert not interval.lower <= 0.7 * expected
     with pytest.raises(RegionError, match="fall into D"):
-        region_moments(posterior, centre, truth.mode, Projection(centre + 5, 0.1), m_lower=0.75)
+        region_moments(posterior, centre, truth.mode, Projection(centre + 5, 0.1), drawn)
 
 
 def test_exits_are_counted(curved: tuple[Posterior, FloatArray]) -> None:
     posterior, centre = curved
     spread = float(np.sqrt(np.max(build_quadrature(posterior, centre).covariance())))
-    wide = exit_frequency(posterior, centre, Projection(centre, 12 * spread), 2e-4, 400, m_lower=0.75)
+    drawn = exact_draws(posterior, centre)
+    wide = exit_frequency(posterior, centre, Projection(centre, 12 * spread), 2e-4, 400, drawn)
     assert wide.frequency.estimate == 0.0
     assert wide.first_exit is None
     assert 0 < wide.frequency.upper < 0.05
-    tight = exit_frequency(posterior, centre, Projection(centre, 2 * spread), 2e-4, 400, m_lower=0.75)
+    tight = exit_frequency(posterior, centre, Projection(centre, 2 * spread), 2e-4, 400, drawn)
     assert tight.frequency.lower > 0.5
     assert tight.first_exit is not None
-    short = exit_frequency(posterior, centre, Projection(centre, 2 * spread), 2e-4, 400, gradient_budget=6400)
+    short = exit_frequency(posterior, centre, Projection(centre, 2 * spread), 2e-4, 400, drawn, gradient_budget=6400)
     assert short.horizon == 100
     assert exit_frequency(posterior, centre, Projection(centre, EVERYWHERE), 2e-4, 400).frequency.upper == 0.0
     with pytest.raises(InputError, match="no reference draw"):
-        exit_frequency(posterior, centre, Projection(centre + 5, 0.1), 2e-4, 400, m_lower=0.75)
+        exit_frequency(posterior, centre, Projection(centre + 5, 0.1), 2e-4, 400, drawn)
 
 
 def test_path_divergence_against_the_closed_form() -> None:
@@ -171,7 +179,9 @@ def test_burn_in_decays_in_every_engine(curved: tuple[Posterior, FloatArray]) ->
         largest = float(np.linalg.eigvalsh(posterior.hessian(centre))[-1])
         step_size = 0.05 / largest
         steps = informative_steps(posterior, centre, step_size)
-        results = burn_in_distances(posterior, centre, centre, Projection(centre, radius), step_size, steps, 1000)
+        results = burn_in_distances(
+            posterior, centre, centre, Projection(centre, radius), step_size, steps, chains=1000
+        )
         distances = [item.distance for item in results]
         assert [item.steps for item in results] == list(steps)
         assert distances[0].lower > 0.1
@@ -182,10 +192,11 @@ def test_burn_in_decays_in_every_engine(curved: tuple[Posterior, FloatArray]) ->
 def test_chain_distance_sees_a_bias(curved: tuple[Posterior, FloatArray]) -> None:
     posterior, centre = curved
     largest = float(np.linalg.eigvalsh(posterior.hessian(centre))[-1])
-    biased = chain_distance(posterior, centre, centre, 1.2 / largest, 200, m_lower=0.75, gradient_budget=1_000_000)
+    drawn = exact_draws(posterior, centre)
+    biased = chain_distance(posterior, centre, centre, 1.2 / largest, 200, None, drawn, gradient_budget=1_000_000)
     assert biased.lower > 0.05
     assert biased.upper == 1.0
-    fine = chain_distance(posterior, centre, centre, 0.02 / largest, 1000, m_lower=0.75, gradient_budget=1_000_000)
+    fine = chain_distance(posterior, centre, centre, 0.02 / largest, 1000, None, drawn, gradient_budget=1_000_000)
     assert fine.lower < 0.05
 
 

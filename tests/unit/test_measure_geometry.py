@@ -1,4 +1,4 @@
-"""Measurements without randomness in their truth: S1, preimages, S2, S3, S6, S7a; each with a false claim it must expose."""
+"""Measurements whose truth is known exactly: S1, preimages, S2, S3, S6, S7a, each with a false claim to expose."""
 
 from __future__ import annotations
 
