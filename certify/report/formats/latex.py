@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from certify.report.quantities import symbol
 from certify.report.table import Cell, Column, Document, Table, TableFormat, one_line
 
 _SPECIAL = {
@@ -55,7 +56,8 @@ def render(document: Document) -> str:
 
 def escape(text: str) -> str:
     """Running text as LaTeX that any engine sets; a character without a form here becomes its code point."""
-    return "".join(_escape_character(character) for character in text)
+    related = text.replace("<=", "≤").replace(">=", "≥")
+    return "".join(_escape_character(character) for character in related)
 
 
 def _escape_character(character: str) -> str:
@@ -91,7 +93,7 @@ def _tabular(table: Table) -> str:
         f"% {one_line(table.title)}",
         rf"\begin{{tabular}}{{@{{}}{layout}@{{}}}}",
         r"\toprule",
-        " & ".join(escape(column.heading) for column in table.columns) + r" \\",
+        " & ".join(_heading(column) for column in table.columns) + r" \\",
         r"\midrule",
         *(" & ".join(_cell(cell) for cell in row) + r" \\" for row in table.rows),
         r"\bottomrule",
@@ -106,6 +108,12 @@ def _alignment(table: Table, index: int, column: Column) -> str:
         return "r"
     longest = max((len(row[index].text) for row in table.rows if row[index].latex is None), default=0)
     return r"p{0.3\linewidth}" if longest > _LONG_TEXT else "l"
+
+
+def _heading(column: Column) -> str:
+    """A heading that is the name of a quantity is set as its symbol."""
+    tex = symbol(column.heading)
+    return escape(column.heading) if tex is None else f"${tex}$"
 
 
 def _cell(cell: Cell) -> str:
