@@ -49,7 +49,7 @@ class Constants(ConstantBrackets):
 
     def _table(self) -> Table:
         name = "" if self.generator is None else f" of {self.generator.name}"
-        return constants_table(self.items(), f"Constants{name}")
+        return constants_table(self.items(), f"Constants{name}", self.notes)
 
     def _repr_html_(self) -> str:
         return table_formats()["html"].render(Document((self._table(),)))

@@ -42,11 +42,14 @@ class Output:
         """Draw a report on standard output, in colour on a terminal, plain and at most 110 wide in a pipe."""
         if not self.prints or self.quiet:
             return
-        from rich.console import Console
+        if not sys.stdout.isatty():
+            from certify.report.terminal import render_text
 
-        width = None if sys.stdout.isatty() else PIPE_WIDTH
-        console = Console(width=width, highlight=False, emoji=False, markup=False, soft_wrap=False)
-        console.print(content)
+            sys.stdout.write(render_text(content, PIPE_WIDTH))
+        else:
+            from rich.console import Console
+
+            Console(highlight=False, emoji=False, markup=False).print(content)
         sys.stdout.flush()
 
     def write_json(self, document: dict[str, Any]) -> None:

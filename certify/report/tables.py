@@ -39,7 +39,9 @@ MEASURED_DIGITS = 4
 _ALWAYS_SHOWN = frozenset({"beta", "beta_max", "tv_bound"})
 
 
-def constants_table(brackets: Iterable[tuple[str, Bracket]], title: str = "Constants") -> Table:
+def constants_table(
+    brackets: Iterable[tuple[str, Bracket]], title: str = "Constants", notes: tuple[str, ...] = ()
+) -> Table:
     """Both ends of each constant, rounded outward, with the method and the evidence of each end."""
     rows = tuple(
         (
@@ -56,6 +58,7 @@ def constants_table(brackets: Iterable[tuple[str, Bracket]], title: str = "Const
         title,
         columns(("constant", "lower", "upper", "lower end by", "upper end by"), numeric=("lower", "upper")),
         rows,
+        notes,
     )
 
 

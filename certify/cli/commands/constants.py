@@ -51,6 +51,6 @@ def run(
         from certify.report.tables import constants_table
         from certify.report.terminal import draw
 
-        output.report(draw(constants_table(found.items(), f"Constants of {generator}")))
+        output.report(draw(constants_table(found.items(), f"Constants of {generator}", found.notes)))
     needed = (found.m.lower, found.M.upper, found.M2.upper)
     return 0 if all(end is not None for end in needed) else 3
