@@ -40,11 +40,11 @@ class StretchConstants:
     M3: float
 
 
-def direct_constants(block: Block, ranges: NodeRanges, deadline: float) -> StretchConstants:
-    """Constants of one stretch without cutting it."""
+def direct_constants(block: Block, ranges: NodeRanges, deadline: float, is_whole: bool = False) -> StretchConstants:
+    """Constants of one stretch without cutting it; m and M of the whole map are left to the methods before."""
     local = block_ranges(block, ranges)
     norms = derivative_norms(block.graph, local)[-1]
-    low, high = block_bounds(block.graph, local, deadline)
+    low, high = (0.0, math.inf) if is_whole else block_bounds(block.graph, local, deadline)
     second, third = norms.totals[1], norms.totals[2]
     form = increment_form(block.graph, local, centred=False)
     layer = single_layer(block.graph, form)
@@ -81,7 +81,7 @@ def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, deadline: floa
     for length in range(1, count + 1):
         for start in range(count - length + 1):
             stop = start + length
-            found = direct_constants(join(chain[start:stop]), ranges, deadline)
+            found = direct_constants(join(chain[start:stop]), ranges, deadline, length == count)
             for cut in range(start + 1, stop):
                 found = _better(found, compose(best[cut, stop], best[start, cut]))
             best[start, stop] = found

@@ -15,6 +15,9 @@ from certify.bounds.bracket import Region
 from certify.generators import derivatives
 from certify.generators.graph import FloatArray, Graph
 
+PATIENCE = 5
+"""A search ends after this many starts in a row that did not improve the best by one part in a million."""
+
 SCALES = (0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1e4)
 """Standard deviations of the starting points on R^d; the large ones reach the saturated ends of the activations."""
 
@@ -71,16 +74,12 @@ def extreme_stretch(
         gradient = derivatives.hessian_contraction(graph, point, left) @ right
         return sign * value, sign * _through_projection(graph, region, flat, gradient)
 
-    best: Candidate | None = None
-    for start in order[:starts]:
-        point = pool[start]
-        if best is None or time.monotonic() < deadline:
-            point = project(graph, region, _descend(objective, point))
+    def refine(start: int) -> Candidate:
+        point = project(graph, region, _descend(objective, pool[start]))
         value, _, direction = _singular_pair(graph, point, largest)
-        if best is None or sign * value < sign * best.objective:
-            best = Candidate(point, direction, value)
-    assert best is not None
-    return best
+        return Candidate(point, direction, value)
+
+    return _best_of(refine, order[:starts].tolist(), sign, deadline)
 
 
 def closest_pair(
@@ -106,17 +105,12 @@ def closest_pair(
                 for row, part in zip(flat.reshape(2, d), gradient, strict=True)]
         return float(np.log(top) - np.log(bottom)), np.concatenate(rows)
 
-    best: Candidate | None = None
-    for start in order[:starts]:
-        pair = pool[start]
-        if time.monotonic() < deadline:
-            moved = project(graph, region, _descend(objective, pair).reshape(2, d)).ravel()
-            pair = moved if _separated(moved, d) else pair
-        value = _quotient(graph, pair)
-        if best is None or value < best.objective:
-            best = Candidate(pair[:d], pair[d:], value)
-    assert best is not None
-    return best
+    def refine(start: int) -> Candidate:
+        moved = project(graph, region, _descend(objective, pool[start]).reshape(2, d)).ravel()
+        pair = moved if _separated(moved, d) else pool[start]
+        return Candidate(pair[:d], pair[d:], _quotient(graph, pair))
+
+    return _best_of(refine, order[:starts].tolist(), 1.0, deadline)
 
 
 def extreme_curvature(
@@ -127,7 +121,6 @@ def extreme_curvature(
     A symmetric multilinear map attains its norm at equal directions (Banach), so one direction is enough.
     """
     d = graph.latent_dim
-    scale = 0.2 if order == 2 else 0.3
     points = starting_points(graph, region, 512, rng)
     directions = rng.normal(size=(512, d))
     pool = np.concatenate([points, directions], axis=1)
@@ -139,22 +132,32 @@ def extreme_curvature(
         values = np.log(_curvatures(graph, region, order, moved) + 1e-300)
         return -float(values[0]), -(values[1 : 2 * d + 1] - values[2 * d + 1 :]) / (2 * steps)
 
-    best: Candidate | None = None
-    for start in np.argsort(-scores, kind="stable")[:starts]:
+    def refine(start: int) -> Candidate:
         flat = pool[start].copy()
         flat[d:] /= np.linalg.norm(flat[d:])
-        if best is None or time.monotonic() < deadline:
-            flat = _descend(objective, flat, scale)
+        flat = _descend(objective, flat)
         value = float(_curvatures(graph, region, order, flat[None])[0])
-        if best is None or value > best.objective:
-            best = Candidate(project(graph, region, flat[:d]), flat[d:] / np.linalg.norm(flat[d:]), value)
-    assert best is not None
+        return Candidate(project(graph, region, flat[:d]), flat[d:] / np.linalg.norm(flat[d:]), value)
+
+    return _best_of(refine, np.argsort(-scores, kind="stable")[:starts].tolist(), -1.0, deadline)
+
+
+def _best_of(
+    refine: Callable[[int], Candidate], starts: list[int], sign: float, deadline: float
+) -> Candidate:
+    """The refined start of smallest `sign` times objective; at least one start is refined."""
+    best, idle = refine(starts[0]), 0
+    for start in starts[1:]:
+        if time.monotonic() > deadline or idle >= PATIENCE:
+            break
+        found = refine(start)
+        gain = sign * (best.objective - found.objective)
+        idle = 0 if gain > 1e-6 * abs(best.objective) else idle + 1
+        best = found if gain > 0 else best
     return best
 
 
-def _descend(
-    objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, scale: float = 1.0
-) -> FloatArray:
+def _descend(objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray) -> FloatArray:
     """L-BFGS from `start`; the start itself where the objective is not finite."""
     # Imported here: scipy.optimize takes longer to load than a generator with known constants takes to bound.
     from scipy.optimize import minimize

@@ -28,7 +28,7 @@ from certify.bounds.barrier import LinearMatrixInequality, solve
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.residual import stretch_bounds
-from certify.bounds.structure import IncrementForm, block_ranges, blocks, increment_form
+from certify.bounds.structure import IncrementForm, increment_form
 from certify.generators.graph import Graph
 
 LARGEST_SIZE = 1200
@@ -132,16 +132,6 @@ def block_bounds(graph: Graph, ranges: NodeRanges, deadline: float) -> tuple[flo
 
 def _propose(problem: Problem) -> Iterator[Proposal]:
     graph = problem.generator.graph
-    chain = blocks(graph)
-    if len(chain) > 1:
-        name = f"{METHOD.name} over {len(chain)} blocks"
-        with precision():
-            least, largest = ball(1), ball(1)
-            for block in chain:
-                low, high = block_bounds(block.graph, block_ranges(block, problem.ranges), problem.deadline)
-                least, largest = least * ball(low), largest * ball(high)
-            yield Proposal("m", "lower", max(0.0, lower(least)), name)
-            yield Proposal("M", "upper", upper(largest), name)
     form = reduced_form(graph, problem.ranges)
     if form is None or form.size > LARGEST_SIZE:
         return
