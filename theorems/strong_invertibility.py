@@ -435,7 +435,7 @@ STEPS = (
     Step(
         "S7b",
         "centre",
-        (Claim("centre", "|z* - c|", r"\lvert z^*-c\rvert", "<=", delta1, "c = z_{K_gd}"),),
+        (Claim("centre", "|z* - c|", r"\lvert z^*-c\rvert", "<=", beta**2 * rho / m**2 + delta0, "c = z_{K_gd}"),),
         ("S3", "S6"),
         centre_of_domain,
     ),

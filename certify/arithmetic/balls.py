@@ -79,6 +79,17 @@ def upper(value: arb) -> float:
     return -lower(-value)
 
 
+def exact_integer(value: arb) -> int | None:
+    """The integer that an exact ball of size below 2^62 stands for, or None.
+
+    FLINT aborts the process when asked for an integer of astronomical size, hence the limit.
+    """
+    if not (value.is_exact() and value.is_finite() and abs(value) < 2**62 and value.is_integer()):
+        return None
+    integer = value.unique_fmpz()
+    return None if integer is None else int(integer)
+
+
 def midpoint(value: arb) -> float:
     """Float nearest to the midpoint. Estimate, for display only."""
     return float(value.mid())

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
+from certify.arithmetic.balls import Real, ball, exact_integer, lower, midpoint, precision, upper
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
@@ -54,7 +54,7 @@ def settle(
 ) -> Setting:
     """Noise level, observations and certified choices for one generator.
 
-    Without `beta` half of the largest certified noise level is taken, rounded down to two digits. Without
+    Without `beta` a noise level that the theorem admits is taken (`default_beta`). Without
     `observations` a few are drawn from the model, redrawn until the setting's bounds hold for them.
     """
     ends = {"m": brackets.m.lower, "M": brackets.M.upper, "M2": brackets.M2.upper}
@@ -70,7 +70,7 @@ def settle(
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise = float(beta) if beta is not None else _two_digits_below(beta_max / 2)  # type: ignore[operator]
+    noise = float(beta) if beta is not None else default_beta(beta_max, inputs)
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     if certificate is None:
@@ -118,7 +118,7 @@ def conclude_constants(
     beta_max = None if found is None else found[0]
     noise: Fraction | float | None = beta
     if noise is None and beta_max is not None:
-        noise = Fraction(repr(_two_digits_below(beta_max / 2)))
+        noise = Fraction(repr(default_beta(beta_max, inputs)))
     if noise is None:
         return (
             ConclusionRecord(Verdict.INCONCLUSIVE, {"beta_max": None}, None, None, (NO_NOISE_LEVEL,)),
@@ -142,7 +142,7 @@ def conclude_constants(
 def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
     """The closed-form choices of the explicit form at `inputs["beta"]`, evaluated in balls; None if not admitted."""
     rules = theorem.conclusion.explicit_form_choices
-    values = estimate(theorem, {name: midpoint(ball(entry)) for name, entry in inputs.items()}, rules)
+    values = estimate(theorem, _floats(inputs), rules)
     numbers = {symbol.name: float(values[symbol.name]) for symbol in rules}
     if not all(math.isfinite(number) for number in numbers.values()):
         return None
@@ -151,7 +151,7 @@ def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certif
 
 def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float:
     """Largest noise level the explicit form admits: beta <= its right-hand side at beta. Estimate (bisection)."""
-    constants = {name: midpoint(ball(entry)) for name, entry in inputs.items()}
+    constants = _floats(inputs)
 
     def admitted(noise: float) -> bool:
         values = estimate(theorem, {**constants, "beta": noise}, theorem.conclusion.explicit_form_choices)
@@ -166,7 +166,7 @@ def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float:
 
 def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
     conclusion, certificate = theorem.conclusion, setting.certificate
-    constants = {name: midpoint(ball(entry)) for name, entry in setting.inputs.items()}
+    constants = _floats(setting.inputs)
     values: PublicValues = {
         "epsilon": constants["epsilon"],
         "beta": None if math.isnan(setting.beta) else setting.beta,
@@ -204,8 +204,8 @@ def _admitted_everywhere(constants: Mapping[str, float], certificate: Certificat
 
 def _public_number(certificate: Certificate, name: str) -> float | int:
     enclosed = certificate.values[name]
-    integer = enclosed.unique_fmpz() if enclosed < _LARGEST_INTEGER else None
-    return midpoint(enclosed) if integer is None or not enclosed.is_exact() else int(integer)
+    integer = exact_integer(enclosed)
+    return midpoint(enclosed) if integer is None or integer >= _LARGEST_INTEGER else integer
 
 
 def _draw(
@@ -229,12 +229,20 @@ def _draw(
     return np.array(kept)
 
 
+def _floats(inputs: Mapping[str, Real]) -> dict[str, float]:
+    with precision():
+        return {name: midpoint(ball(entry)) for name, entry in inputs.items()}
+
+
 def _number(expression: object, values: Mapping[str, object]) -> float:
     symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))  # type: ignore[attr-defined]
     (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
     return float(result)
 
 
-def _two_digits_below(number: float) -> float:
+def default_beta(beta_max: float | None, inputs: Mapping[str, Real]) -> float:
+    """Noise level taken when none is given: half the largest one, at most m/4, rounded down to two digits."""
+    assert beta_max is not None
+    number = min(beta_max / 2, _floats(inputs)["m"] / 4)
     exponent = math.floor(math.log10(number)) - 1
     return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")

@@ -21,6 +21,7 @@ from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 
 COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 64, 9, 7, 0.35
+LARGEST_EXPONENT = 20
 SAFETY = Fraction(1, 10**9)
 """Relative margin that keeps a choice found in floats inside its side conditions in balls."""
 
@@ -81,18 +82,21 @@ def closest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
 def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
     """Largest noise level found for which some choice gives distance <= epsilon, with its certificate.
 
-    Guarantee: the returned beta is certified; that no larger one works is not claimed.
+    Guarantee: the returned beta is certified; that no larger one works is not claimed. It is infinite, with a
+    certificate at m 2^LARGEST_EXPONENT, where the noise level stays feasible that far (M2 = 0).
     """
     scale = midpoint(ball(inputs["m"]))
     epsilon = float(ball(inputs["epsilon"]).mid())
-    low, high = 0.0, scale
-    for exponent in range(200):
-        trial = scale * 2.0 ** (1 - exponent)
-        if _feasible(theorem, {**inputs, "beta": trial}, epsilon):
-            low, high = trial, 2.0 * trial
-            break
-    if low == 0.0:
+    unbounded = scale * 2.0**LARGEST_EXPONENT
+    if _feasible(theorem, {**inputs, "beta": unbounded}, epsilon):
+        certificate = shortest(theorem, {**inputs, "beta": unbounded})
+        return None if certificate is None else (math.inf, certificate)
+    exponents = range(LARGEST_EXPONENT - 1, -200, -1)
+    feasible = (e for e in exponents if _feasible(theorem, {**inputs, "beta": scale * 2.0**e}, epsilon))
+    exponent = next(feasible, None)
+    if exponent is None:
         return None
+    low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 1)
     for _ in range(24):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if _feasible(theorem, {**inputs, "beta": middle}, epsilon) else (low, middle)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import sympy as sp
 from flint import arb, fmpq
 
+from certify.arithmetic.balls import exact_integer
 from certify.symbolic.functions import ChiTail, chi_tail_ball, chi_tail_estimate
 
 
@@ -65,11 +66,11 @@ def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:
 
 def _power(arguments: list[arb]) -> arb:
     base, exponent = arguments
-    integer = exponent.unique_fmpz() if exponent.is_exact() else None
+    integer = exact_integer(exponent)
     if integer is not None:
         # Integer powers are defined for a base of any sign.
         return base**integer
-    halves = (2 * exponent).unique_fmpz() if exponent.is_exact() else None
+    halves = exact_integer(2 * exponent)
     return base**exponent if halves is None else base.sqrt() ** halves
 
 

@@ -19,7 +19,7 @@ from certify.measure.path_divergence import path_divergence
 from certify.posteriors.estimates import frequency_interval
 from certify.posteriors.transition import Projection
 from certify.proof.checks.concentration import from_interval
-from certify.proof.checks.locations import centre, domain, preimages
+from certify.proof.checks.locations import centre, domain, own_rho, preimages
 from certify.proof.checks.mode import critical_point_error, found_critical_points, gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
@@ -70,7 +70,8 @@ def centre_of_domain(instance: Instance) -> tuple[Finding, ...]:
             return _norm(gaps) + arb(0, ball(error).upper())
 
     measured = float(np.linalg.norm(mode - start))
-    return (Finding("centre", measured, found.cases, witness=Witness((tuple(mode.tolist()),)), recheck=recheck),)
+    witness = Witness((tuple(mode.tolist()),))
+    return (Finding("centre", measured, found.cases, at=own_rho(instance, 0), witness=witness, recheck=recheck),)
 
 
 def moments(instance: Instance) -> tuple[Finding, ...]:

@@ -36,16 +36,21 @@ def derivative_formulae(instance: Instance) -> tuple[Finding, ...]:
         witness = Witness((tuple(point.tolist()),), (tuple(direction.tolist()),))
         for found, name, measured in ((gradient, "gradient", line.slope), (hessian, "hessian", line.curvature)):
             found.append(_identity(name, measured, at, witness))
-    exact = polynomial_identity(seed=instance.seed)
-    polynomial = Finding(
+    return (*gradient, *hessian, _exact_identities(instance.seed))
+
+
+def _exact_identities(seed: int) -> Finding:
+    cubic = polynomial_identity(dimensions=(1, 2), degree=3, maps=1, seed=seed)
+    quadratic = polynomial_identity(dimensions=(3,), degree=2, maps=1, seed=seed)
+    failures = cubic.failures + quadratic.failures
+    return Finding(
         "polynomial",
-        float(exact.failures),
-        exact.identities,
+        float(failures),
+        cubic.identities + quadratic.identities,
         Evidence.SYMBOLIC,
-        recheck=lambda: arb(exact.failures),
+        recheck=lambda: arb(failures),
         reason="exact rational arithmetic on random polynomial maps",
     )
-    return (*gradient, *hessian, polynomial)
 
 
 def _identity(name: str, measured: arb, at: dict[str, arb], witness: Witness) -> Finding:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from certify.arithmetic.balls import upper
+from flint import arb
+
+from certify.arithmetic.balls import exact_integer, upper
 from certify.encoders.size import shared_size, unrolled_size
 from certify.generators.graph import Generator
 from certify.proof.conclusion import explicit_beta, explicit_certificate
@@ -21,7 +23,7 @@ def encoder_size(certificate: Certificate, generator: Generator | None) -> Encod
         return None
     bound = upper(certificate["size_bound"])
     if generator is None:
-        parameters = int(certificate["N"].unique_fmpz() or 0)
+        parameters = exact_integer(certificate["N"]) or 0
         return EncoderSize(parameters, int(bound), parameters + 4, bound)
     descent, langevin = (int(upper(certificate[name])) for name in ("K_gd", "K"))
     return EncoderSize(generator.parameters, unrolled_size(generator, descent, langevin), shared_size(generator), bound)
@@ -33,7 +35,15 @@ def size_and_explicit_form(instance: Instance) -> tuple[Finding, ...]:
     findings = []
     if size is not None:
         findings.append(
-            Finding("parameters", float(size.encoder_unrolled), 1, Evidence.RIGOROUS, exhaustive=True, reason="counted")
+            Finding(
+                "parameters",
+                float(size.encoder_unrolled),
+                1,
+                Evidence.RIGOROUS,
+                exhaustive=True,
+                recheck=lambda: arb(size.encoder_unrolled),
+                reason="counted",
+            )
         )
     inputs = {name: instance.values[name] for name in ("d", "m", "M", "M2", "N", "epsilon", "t_x")}
     largest = explicit_beta(instance.theorem, inputs)

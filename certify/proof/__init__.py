@@ -1,0 +1,1 @@
+"""Theorems as data: statement, proof steps, discovery, optimiser, and their check at a generator."""
