@@ -2,16 +2,19 @@
 
 Numerically: <grad f, u> and u^T Hess f u from the float formulae against the jets' enclosures at sampled
 points and directions. Exactly: for random polynomial maps with rational coefficients the formula minus
-sympy's derivative of f must expand to the zero polynomial.
+the derivative of f (sympy's polynomial ring) must be the zero polynomial.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
-import sympy
+from sympy import QQ
+from sympy.polys.rings import PolyElement, ring
 
 from certify.arithmetic.balls import midpoint
 from certify.errors import InputError
@@ -105,36 +108,42 @@ def _scales(posterior: Posterior, points: FloatArray, hessians: FloatArray) -> t
     return np.maximum(slope, np.finfo(np.float64).tiny), curvature
 
 
-def _identity_differences(dimension: int, degree: int, generator: np.random.Generator) -> list[sympy.Expr]:
-    """Formula minus derivative, expanded, for the gradient and the Hessian of one random polynomial posterior."""
-    z = sympy.symbols(f"z1:{dimension + 1}")
-    precision = sympy.Symbol("w")
-    targets = [_rational(generator) for _ in range(dimension)]
-    maps = [_random_polynomial(z, degree, generator) for _ in range(dimension)]
-    residuals = [image - target for image, target in zip(maps, targets, strict=True)]
-    half = sympy.Rational(1, 2)
-    potential = sympy.expand(
-        half * sum(entry**2 for entry in z) + half * precision * sum(entry**2 for entry in residuals)
-    )
-    table = [[sympy.diff(image, entry) for entry in z] for image in maps]
+def _identity_differences(dimension: int, degree: int, generator: np.random.Generator) -> list[PolyElement]:
+    """Formula minus derivative for the gradient and the Hessian of one random polynomial posterior."""
+    names = [f"z{index + 1}" for index in range(dimension)]
+    _, *variables = ring([*names, "w"], QQ)
+    z, inverse_variance = variables[:-1], variables[-1]
+    residuals = [_random_polynomial(z, degree, generator) - _rational(generator) for _ in range(dimension)]
+    potential = (sum(entry**2 for entry in z) + inverse_variance * sum(entry**2 for entry in residuals)) / 2
     differences = []
     for row in range(dimension):
-        slope = z[row] + precision * sum(table[k][row] * residuals[k] for k in range(dimension))
-        differences.append(sympy.expand(slope - sympy.diff(potential, z[row])))
+        pulled = sum(_partial(residual, z[row]) * residual for residual in residuals)
+        differences.append(z[row] + inverse_variance * pulled - _partial(potential, z[row]))
         for column in range(row, dimension):
-            curvature = precision * sum(
-                table[k][row] * table[k][column] + residuals[k] * sympy.diff(maps[k], z[row], z[column])
-                for k in range(dimension)
-            ) + (1 if row == column else 0)
-            differences.append(sympy.expand(curvature - sympy.diff(potential, z[row], z[column])))
+            gram = sum(_partial(residual, z[row]) * _partial(residual, z[column]) for residual in residuals)
+            bent = sum(residual * _partial(residual, z[row], z[column]) for residual in residuals)
+            formula = (1 if row == column else 0) + inverse_variance * (gram + bent)
+            differences.append(formula - _partial(potential, z[row], z[column]))
     return differences
 
 
-def _random_polynomial(z: tuple[sympy.Symbol, ...], degree: int, generator: np.random.Generator) -> sympy.Expr:
-    monomials = sympy.itermonomials(z, degree)
-    return sum(_rational(generator) * monomial for monomial in sorted(monomials, key=sympy.default_sort_key))
+def _partial(polynomial: PolyElement, *variables: PolyElement) -> PolyElement:
+    """Exact partial derivative with respect to each of `variables` in turn."""
+    for variable in variables:
+        polynomial = polynomial.diff(variable)
+    return polynomial
 
 
-def _rational(generator: np.random.Generator) -> sympy.Rational:
-    value = Fraction(int(generator.integers(-9, 10)), int(generator.integers(1, 8)))
-    return sympy.Rational(value.numerator, value.denominator)
+def _random_polynomial(z: list[PolyElement], degree: int, generator: np.random.Generator) -> PolyElement:
+    """Every monomial of total degree <= `degree` with a random rational coefficient."""
+    total = z[0].ring.zero
+    for exponents in itertools.product(range(degree + 1), repeat=len(z)):
+        if sum(exponents) <= degree:
+            factors = (variable**power for variable, power in zip(z, exponents, strict=True))
+            monomial = math.prod(factors, start=z[0].ring.one)
+            total += _rational(generator) * monomial
+    return total
+
+
+def _rational(generator: np.random.Generator) -> Any:
+    return QQ(int(generator.integers(-9, 10)), int(generator.integers(1, 8)))

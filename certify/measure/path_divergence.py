@@ -19,6 +19,7 @@ from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, no
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.transition import Projection
+from certify.sampling.target import Target, potential_and_gradient
 
 SUBSTEPS = 32
 
@@ -76,7 +77,8 @@ def _squared_drift_change(
     generator = np.random.default_rng(seed)
     substep = step_size / SUBSTEPS
     points = np.array(starts)
-    initial = posterior.gradient(points)
+    target = Target.from_posterior(posterior)
+    initial = potential_and_gradient(target, points)[1]
     gradient = initial
     inside = np.ones(points.shape[0])
     previous = np.zeros(points.shape[0])
@@ -85,7 +87,7 @@ def _squared_drift_change(
         points = points - substep * gradient + math.sqrt(2 * substep) * generator.standard_normal(points.shape)
         # Both laws are stopped on leaving D, so a path contributes nothing from there on.
         inside *= np.linalg.norm(points - region.centre, axis=1) <= region.radius
-        gradient = posterior.gradient(points)
+        gradient = potential_and_gradient(target, points)[1]
         current = np.sum((gradient - initial) ** 2, axis=1)
         total += inside * 0.5 * substep * (previous + current)
         previous = current

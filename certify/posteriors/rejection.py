@@ -16,7 +16,7 @@ from certify.errors import CertifyError
 from certify.generators.graph import FloatArray
 from certify.posteriors.posterior import Posterior
 
-BATCH = 32_768
+BATCH = 1024
 ENVELOPE_ALLOWANCE = 1e-7
 
 

@@ -180,7 +180,7 @@ def test_burn_in_decays_in_every_engine(curved: tuple[Posterior, FloatArray]) ->
         step_size = 0.05 / largest
         steps = informative_steps(posterior, centre, step_size)
         results = burn_in_distances(
-            posterior, centre, centre, Projection(centre, radius), step_size, steps, chains=1000
+            posterior, centre, centre, Projection(centre, radius), step_size, steps, chains=2000
         )
         distances = [item.distance for item in results]
         assert [item.steps for item in results] == list(steps)
