@@ -1,0 +1,183 @@
+"""Activations on a block of chains: value and slope of every element in one vectorised pass.
+
+Codes are positions in `ACTIVATION_NAMES`. At a kink (ReLU, leaky ReLU, at 0) the slope is the right one's
+left limit: 0 for ReLU and alpha for leaky ReLU, as in every automatic differentiation package.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.sampling.elementary import exp, expm1, log1p_unit, tanh
+from certify.sampling.numba_options import kernel
+
+FloatArray = npt.NDArray[np.float64]
+
+ACTIVATION_NAMES = (
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "sin",
+    "cos",
+    "atan",
+    "elu",
+    "leaky_softplus",
+    "relu",
+    "leaky_relu",
+    "identity",
+    "square",
+    "exp",
+    "reciprocal",
+)
+"""Names that a generator graph may use; the code of an activation is its position here."""
+
+ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATION_NAMES)}
+
+(
+    _TANH,
+    _SIGMOID,
+    _SOFTPLUS,
+    _GELU,
+    _GELU_TANH,
+    _SILU,
+    _SIN,
+    _COS,
+    _ATAN,
+    _ELU,
+    _LEAKY_SOFTPLUS,
+    _RELU,
+    _LEAKY_RELU,
+    _IDENTITY,
+    _SQUARE,
+    _EXP,
+    _RECIPROCAL,
+) = range(len(ACTIVATION_NAMES))
+
+_SQRT_HALF = math.sqrt(0.5)
+_NORMAL_DENSITY = 1.0 / math.sqrt(2.0 * math.pi)
+_GELU_SLOPE = math.sqrt(2.0 / math.pi)
+_GELU_CUBIC = 0.044715
+
+
+@kernel
+def activate(code: int, alpha: float, inner: FloatArray, outer: FloatArray) -> None:
+    """Write sigma(v) to `outer` and replace v by sigma'(v) in `inner`, for flat arrays of equal length."""
+    count = outer.size
+    if code == _TANH:
+        for i in range(count):
+            y = tanh(inner[i])
+            outer[i] = y
+            inner[i] = 1.0 - y * y
+    elif code == _SIGMOID:
+        for i in range(count):
+            v = inner[i]
+            decay = exp(-abs(v))
+            small = decay / (1.0 + decay)
+            large = 1.0 / (1.0 + decay)
+            outer[i] = large if v >= 0.0 else small
+            inner[i] = small * large
+    elif code in (_SOFTPLUS, _LEAKY_SOFTPLUS):
+        _softplus(alpha if code == _LEAKY_SOFTPLUS else 0.0, inner, outer)
+    elif code == _GELU:
+        for i in range(count):
+            v = inner[i]
+            probability = 0.5 * math.erfc(-v * _SQRT_HALF)
+            outer[i] = v * probability
+            inner[i] = probability + v * (_NORMAL_DENSITY * exp(-0.5 * v * v))
+    elif code == _GELU_TANH:
+        _gelu_tanh(inner, outer)
+    elif code == _SILU:
+        for i in range(count):
+            v = inner[i]
+            decay = exp(-abs(v))
+            small = decay / (1.0 + decay)
+            large = 1.0 / (1.0 + decay)
+            rising = large if v >= 0.0 else small
+            falling = small if v >= 0.0 else large
+            outer[i] = v * rising
+            inner[i] = rising + rising * (v * falling)
+    elif code == _ELU:
+        for i in range(count):
+            v = inner[i]
+            y = alpha * expm1(v if v < 0.0 else 0.0 * v)
+            outer[i] = v if v > 0.0 else y
+            inner[i] = 1.0 if v > 0.0 else alpha + y
+    elif code in (_RELU, _LEAKY_RELU):
+        low = alpha if code == _LEAKY_RELU else 0.0
+        for i in range(count):
+            v = inner[i]
+            outer[i] = v if v > 0.0 else low * v
+            inner[i] = 1.0 if v > 0.0 else low
+    else:
+        _activate_plain(code, inner, outer)
+
+
+@kernel
+def _softplus(alpha: float, inner: FloatArray, outer: FloatArray) -> None:
+    for i in range(outer.size):
+        v = inner[i]
+        decay = exp(-abs(v))
+        small = decay / (1.0 + decay)
+        large = 1.0 / (1.0 + decay)
+        positive = v if v > 0.0 else 0.0 * v
+        outer[i] = alpha * v + (1.0 - alpha) * (positive + log1p_unit(decay))
+        inner[i] = alpha + (1.0 - alpha) * (large if v >= 0.0 else small)
+
+
+@kernel
+def _gelu_tanh(inner: FloatArray, outer: FloatArray) -> None:
+    for i in range(outer.size):
+        v = inner[i]
+        # (1 + tanh(u))/2 = 1/(1 + exp(-2u)): the exponential form keeps the lower tail's relative accuracy.
+        doubled = (2.0 * _GELU_SLOPE) * (v + _GELU_CUBIC * v * v * v)
+        decay = exp(-abs(doubled))
+        small = decay / (1.0 + decay)
+        large = 1.0 / (1.0 + decay)
+        rising = large if doubled >= 0.0 else small
+        outer[i] = v * rising
+        inner[i] = rising + v * (small * large) * ((2.0 * _GELU_SLOPE) * (1.0 + 3.0 * _GELU_CUBIC * v * v))
+
+
+@kernel
+def _activate_plain(code: int, inner: FloatArray, outer: FloatArray) -> None:
+    count = outer.size
+    if code == _SIN:
+        for i in range(count):
+            v = inner[i]
+            outer[i] = math.sin(v)
+            inner[i] = math.cos(v)
+    elif code == _COS:
+        for i in range(count):
+            v = inner[i]
+            outer[i] = math.cos(v)
+            inner[i] = -math.sin(v)
+    elif code == _ATAN:
+        for i in range(count):
+            v = inner[i]
+            outer[i] = math.atan(v)
+            inner[i] = 1.0 / (1.0 + v * v)
+    elif code == _SQUARE:
+        for i in range(count):
+            v = inner[i]
+            outer[i] = v * v
+            inner[i] = 2.0 * v
+    elif code == _EXP:
+        for i in range(count):
+            y = exp(inner[i])
+            outer[i] = y
+            inner[i] = y
+    elif code == _RECIPROCAL:
+        for i in range(count):
+            y = 1.0 / inner[i]
+            outer[i] = y
+            inner[i] = -y * y
+    else:
+        for i in range(count):
+            outer[i] = inner[i]
+            inner[i] = 1.0

@@ -1,0 +1,118 @@
+"""Metropolis-adjusted Langevin chains: draws whose invariant law is the posterior itself.
+
+Proposal y = x - eta grad f(x) + sqrt(2 eta) xi, accepted with probability
+min(1, pi(y) q(y, x) / (pi(x) q(x, y))), q(x, y) ~ exp(-|y - x + eta grad f(x)|^2/(4 eta)).
+Source: Roberts and Tweedie, "Exponential convergence of Langevin distributions and their discrete
+approximations", Bernoulli 2 (1996).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.progress import Progress, SilentProgress
+from certify.sampling.errors import DivergenceError
+from certify.sampling.mala_kernel import advance_mala
+from certify.sampling.randomness import noise_batch, seed_streams
+from certify.sampling.recording import Moments, recorded_moments, start_recorder
+from certify.sampling.target import (
+    Ball,
+    PosteriorLike,
+    Target,
+    as_target,
+    block_lanes,
+    check_ball,
+    start_positions,
+    step_sizes,
+    steps_per_call,
+)
+from certify.sampling.workers import workers
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MalaRun:
+    """Where the chains ended, how often they moved, and what was kept on the way.
+
+    `positions` (chains, d); `log_densities` (chains,) is -f there, without the normalising constant;
+    `acceptance` (chains,) the fraction of accepted proposals; `trajectory` (records + 1, chains, d) holds
+    X_0, X_r, X_2r, ... for r = record_every, or is None.
+    """
+
+    positions: FloatArray
+    log_densities: FloatArray
+    acceptance: FloatArray
+    steps: int
+    seed: int
+    moments: Moments | None
+    trajectory: FloatArray | None
+
+    @property
+    def acceptance_rate(self) -> float:
+        """Mean over the chains. Estimate."""
+        return float(self.acceptance.mean())
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """Steps times chains."""
+        return self.steps * int(self.positions.shape[0])
+
+
+def run_mala(
+    posterior: Target | PosteriorLike,
+    start: npt.ArrayLike,
+    step_size: npt.ArrayLike,
+    steps: int,
+    *,
+    seed: int,
+    chains: int | None = None,
+    region: Ball | None = None,
+    record_every: int = 0,
+    moments_every: int = 0,
+    burn_in: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> MalaRun:
+    """Run `chains` MALA chains for `steps` steps of `step_size` (a number, or one per step).
+
+    `start` has shape (d,) or (chains, d). With `region` = (c, R) the invariant law is the posterior
+    conditioned on B(c, R): proposals outside are rejected, and every start must lie inside. The chain is only
+    close to its invariant law after its mixing time, which nothing here bounds. Estimate.
+    Results are the same bits for any number of `threads` and any division into calls.
+
+    Raises `InputError` for a wrong shape, steps < 0, step sizes that are not positive and finite or a start
+    outside the region, `DivergenceError` if f is not finite at a start.
+    """
+    target = as_target(posterior)
+    positions = start_positions(target, start, chains)
+    count, dim = positions.shape
+    centre, radius = check_ball(region, dim, positions)
+    sizes = step_sizes(step_size, steps)
+    lanes = block_lanes(count)
+    recorder = start_recorder(positions, steps, record_every, moments_every, burn_in, lanes)
+    streams = seed_streams(seed, count)
+    potentials = np.full(count, math.nan)
+    accepted = np.zeros(count, dtype=np.int64)
+    call = steps_per_call(target, count, noise_batch(dim))
+    report = progress or SilentProgress()
+    report.start("MALA chains", float(steps))
+    with workers(threads) as team:
+        for first in range(0, max(steps, 1), call):
+            part = sizes[first : first + call]
+            team.run(
+                advance_mala, -(-count // lanes), *target, recorder, centre, radius,
+                positions, potentials, streams, part, first, accepted, lanes,
+            )
+            if not np.all(np.isfinite(potentials)):
+                raise DivergenceError("MALA", int(np.argmin(np.isfinite(potentials))), first, float(sizes.max()))
+            report.advance(float(part.size))
+    report.finish()
+    return MalaRun(
+        positions, -potentials, accepted / max(steps, 1), steps, seed,
+        recorded_moments(recorder, steps, count), recorder.trajectory if record_every > 0 else None,
+    )
