@@ -90,7 +90,9 @@ def check_theorem(
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
     assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
-    record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None)
+    record = TheoremRecord(
+        theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=_symbols(theorem)
+    )
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     if failing:
         return replace(record, reason="; ".join(f"{item.label}: {item.reason}" for item in failing))
@@ -133,7 +135,9 @@ def check_constants(
         for item in theorem.assumptions
     )
     conclusion, definitions, reason = conclude_constants(theorem, constants, beta, epsilon)
-    record = TheoremRecord(theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason)
+    record = TheoremRecord(
+        theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason, _symbols(theorem)
+    )
     return CheckResult((record,), provenance.provenance(command, 0, start))
 
 
@@ -164,6 +168,10 @@ def run_step(step: Step, instance: Instance) -> StepRecord:
     if not records:
         raise ValueError(f"step {step.label}: its check returned no finding")
     return StepRecord(step.label, step.title, step.uses, tuple(records), time.perf_counter() - clock)
+
+
+def _symbols(theorem: Theorem) -> dict[str, tuple[str, str]]:
+    return {quantity.name: (quantity.tex, quantity.meaning) for quantity in theorem.quantities}
 
 
 def _definitions(theorem: Theorem, instance: Instance) -> dict[str, tuple[float, float]]:

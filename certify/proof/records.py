@@ -187,6 +187,8 @@ class TheoremRecord:
     definitions: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Every closed form by public name, enclosed: (lower, upper)."""
     reason: str = ""
+    symbols: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """TeX and meaning of the theorem's quantities by public name, for tables."""
 
     @property
     def verdict(self) -> Verdict:

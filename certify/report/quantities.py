@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from certify.report.rounding import Direction
+from certify.arithmetic.rounding import Direction
 
 
 class Quantity(NamedTuple):
@@ -23,10 +23,10 @@ QUANTITIES: dict[str, Quantity] = {
     "M": Quantity("M", "Lipschitz constant of G", _UP),
     "M2": Quantity("M_2", "bound of the second derivative of G", _UP),
     "M3": Quantity("M_3", "bound of the third derivative of G", _UP),
-    "rho": Quantity(r"\rho", "bound of |G^-1(x)|", _UP),
     "N": Quantity("N", "parameters of the generator", _NEAREST),
     "epsilon": Quantity(r"\varepsilon", "total variation distance asked for", _NEAREST),
     "beta": Quantity(r"\beta", "noise level", _NEAREST),
+    "beta_trained": Quantity(r"\beta_{\mathrm{trained}}", "noise level that the decoder was trained with", _NEAREST),
     "beta_max": Quantity(r"\beta_{\max}", "largest noise level for which the theorem gives epsilon", _DOWN),
     "beta_paper_form": Quantity(r"\beta_{\mathrm{paper}}", "noise level of the paper's form, constant 1", _DOWN),
     "beta_explicit_form": Quantity(r"\beta_{\mathrm{explicit}}", "noise level of the closed explicit form", _DOWN),
@@ -35,6 +35,7 @@ QUANTITIES: dict[str, Quantity] = {
     "eta": Quantity(r"\eta", "Langevin step size", _NEAREST),
     "theta": Quantity(r"\theta", "share of the log-concavity radius that is used", _NEAREST),
     "R": Quantity("R", "radius on which the posterior is log-concave", _NEAREST),
+    "rho": Quantity(r"\rho", "bound of |G^-1(x)|", _UP),
     "delta0": Quantity(r"\delta_0", "accuracy of the descent", _NEAREST),
     "t": Quantity("t", "deviation parameter of the exit bound", _NEAREST),
     "tv_bound": Quantity(r"\mathrm{TV}_{\mathrm{bound}}", "certified bound of the encoder's distance", _UP),

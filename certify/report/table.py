@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from certify.report.rounding import Direction, Printable, decimal_text, interval_text
+from certify.arithmetic.rounding import Direction, Printable, decimal_text, interval_text
 
 CellKind = Literal["text", "number", "verdict", "label"]
 

@@ -6,9 +6,12 @@ value to nearest. A claimed value keeps the claim true: an upper bound is printe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from types import MappingProxyType
 
+from certify.arithmetic.rounding import Direction, decimal_text, interval_text
 from certify.bounds.bracket import BoundEvidence, Bracket
 from certify.proof.records import (
     AssumptionRecord,
@@ -18,7 +21,6 @@ from certify.proof.records import (
     TheoremRecord,
 )
 from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
-from certify.report.rounding import Direction, decimal_text, interval_text
 from certify.report.table import (
     Cell,
     Table,
@@ -135,7 +137,7 @@ def claims_table(record: TheoremRecord) -> Table:
 def definitions_table(record: TheoremRecord) -> Table:
     """Every closed form of the theorem, enclosed; the printed interval contains the computed one."""
     rows = tuple(
-        (label_cell(name, symbol(name)), lower_cell(low, 9), upper_cell(high, 9), text_cell(meaning(name)))
+        (_name_cell(name, record.symbols), lower_cell(low, 9), upper_cell(high, 9), _meaning_cell(name, record.symbols))
         for name, (low, high) in record.definitions.items()
     )
     headings = ("quantity", "lower", "upper", "meaning")
@@ -144,14 +146,19 @@ def definitions_table(record: TheoremRecord) -> Table:
     )
 
 
-def conclusion_table(conclusion: ConclusionRecord) -> Table:
+def conclusion_table(
+    conclusion: ConclusionRecord, symbols: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Table:
     """What the theorem gives: thresholds rounded down, distances and sizes up, choices to nearest.
 
-    The other closed forms of the theorem, enclosed, are the rows of `definitions_table`.
+    `symbols` has the TeX and the meaning of the theorem's own quantities. The other closed forms, enclosed, are
+    the rows of `definitions_table`.
     """
-    known = {name: conclusion.values[name] for name in QUANTITIES if name in conclusion.values}
+    # The size's bound is printed with the counts that it bounds.
+    elsewhere = set() if conclusion.size is None else {"size_bound"}
+    known = {name: conclusion.values[name] for name in QUANTITIES if name in conclusion.values.keys() - elsewhere}
     rows: list[tuple[Cell, ...]] = [
-        (label_cell(name, symbol(name)), _conclusion_cell(name, value), text_cell(meaning(name)))
+        (_name_cell(name, symbols), _conclusion_cell(name, value), _meaning_cell(name, symbols))
         for name, value in known.items()
         if value is not None or name in _ALWAYS_SHOWN
     ]
@@ -163,7 +170,7 @@ def conclusion_table(conclusion: ConclusionRecord) -> Table:
     if conclusion.size is not None:
         size = conclusion.size
         rows += [
-            (label_cell(name, symbol(name)), upper_cell(count), text_cell(meaning(name)))
+            (label_cell(name, symbol(name)), _count_cell(count), text_cell(meaning(name)))
             for name, count in (
                 ("generator_parameters", size.generator_parameters),
                 ("encoder_unrolled", size.encoder_unrolled),
@@ -181,7 +188,7 @@ def record_tables(record: TheoremRecord) -> tuple[Table, ...]:
     tables = [constants_table(assumption_brackets(record)), assumptions_table(record), steps_table(record)]
     tables += [claims_table(record), definitions_table(record)]
     if record.conclusion is not None:
-        tables.append(conclusion_table(record.conclusion))
+        tables.append(conclusion_table(record.conclusion, record.symbols))
     return tuple(table for table in tables if table.rows)
 
 
@@ -198,6 +205,15 @@ def summary_table(result: CheckResult) -> Table:
     )
     numeric = ("beta", "beta_max", "K", "tv_bound")
     return Table("summary", "Summary", columns(("theorem", "generator", "verdict", *numeric), numeric), rows)
+
+
+def _name_cell(name: str, symbols: Mapping[str, tuple[str, str]]) -> Cell:
+    """A quantity's name, with the theorem's own TeX where it has one."""
+    return label_cell(name, symbols[name][0] if name in symbols else symbol(name))
+
+
+def _meaning_cell(name: str, symbols: Mapping[str, tuple[str, str]]) -> Cell:
+    return text_cell(symbols[name][1] if name in symbols else meaning(name))
 
 
 def _claim_numbers(claim: ClaimRecord) -> tuple[Cell, Cell, Cell]:
@@ -225,7 +241,7 @@ def _interval_notes(label: str, claim: ClaimRecord) -> tuple[str, ...]:
     if claim.interval is None:
         return ()
     error = "" if claim.confidence is None else f" at error probability {_error_cell(claim).text}"
-    return (f"{label}: the measured value lies in {interval_text(*claim.interval, MEASURED_DIGITS)}{error}",)
+    return (f"{label}: measured within {interval_text(*claim.interval, MEASURED_DIGITS)}{error}",)
 
 
 def _assumption_constant(item: AssumptionRecord) -> Cell:
@@ -241,6 +257,11 @@ def _conclusion_cell(name: str, value: float | int | str | None) -> Cell:
     if isinstance(value, str):
         return text_cell(value)
     return number_cell(value, conclusion_direction(name))
+
+
+def _count_cell(count: float) -> Cell:
+    """An upper bound of a count; one that is a whole number is printed in full."""
+    return upper_cell(int(count) if math.isfinite(count) and count == int(count) else count)
 
 
 def _summary_value(record: TheoremRecord, name: str) -> Cell:

@@ -66,7 +66,7 @@ def theorem_report(record: TheoremRecord) -> RenderableType:
     if record.generator is None:
         tables.append(definitions_table(record))
     if record.conclusion is not None:
-        tables.append(conclusion_table(record.conclusion))
+        tables.append(conclusion_table(record.conclusion, record.symbols))
     parts += [draw(table) for table in tables if table.rows]
     parts += _reasons(record)
     parts.append(_verdict_line(record))

@@ -28,7 +28,7 @@ def example(tmp_path: Path) -> Path:
 
 
 def test_the_example_theorem_evaluates_on_constants(example: Path, tmp_path: Path) -> None:
-    arguments = ["check", str(example), "--constants", "d=2,m=1,M=1.5,M2=0", "--beta", "0.05", "--epsilon", "1e-6"]
+    arguments = ["check", str(example), "--constants", "d=2,m=1,M=1.5,M2=0.1", "--beta", "0.05", "--epsilon", "1e-6"]
     assert cli.main([*arguments, "--json", str(tmp_path / "r.json"), "--quiet"]) == 0
     found = json.loads((tmp_path / "r.json").read_text())["theorems"][0]
     assert found["verdict"] == "conditional"

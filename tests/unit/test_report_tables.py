@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from certify.arithmetic.rounding import Direction
+from certify.proof.records import EncoderSize
 from certify.report.discovery import formats_from_text
 from certify.report.files import slug, table_files
 from certify.report.json import json_text
 from certify.report.quantities import conclusion_direction
-from certify.report.rounding import Direction
 from certify.report.table import Table
 from certify.report.tables import (
     claims_table,
@@ -61,7 +62,7 @@ def test_the_interval_of_an_estimate_stands_beside_it() -> None:
     measured = replace(claim(), interval=(0.123456, 0.234561), confidence=0.999999)
     step = replace(record().steps[0], claims=(measured,))
     notes = steps_table(replace(record(), steps=(step,))).notes
-    assert notes == ("S2: the measured value lies in [0.1234, 0.2346] at error probability 1e-06",)
+    assert notes == ("S2: measured within [0.1234, 0.2346] at error probability 1e-06",)
 
 
 def test_the_conclusion_is_rounded_in_the_safe_direction() -> None:
@@ -74,6 +75,9 @@ def test_the_conclusion_is_rounded_in_the_safe_direction() -> None:
     assert values["K"] == "109123"
     assert values["tv_measured"] == "0.0004163 in [0.0004162, 0.0004164]"
     assert "beta_trained" not in values
+    assert values["size_bound"] == "1.4001e+07"
+    whole = replace(conclusion, size=EncoderSize(64, 319784, 20, 319968.0))
+    assert {row[0]: row[1] for row in _texts(conclusion_table(whole))}["size_bound"] == "319968"
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,14 @@ def test_closed_forms_are_printed_as_enclosures() -> None:
     assert float(rows["mu"][0]) <= 325.99999999999
     assert float(rows["mu"][1]) >= 326.00000000001
     assert rows["L"][:2] == ["976", "976"]
+
+
+def test_the_theorem_names_its_own_quantities() -> None:
+    named = replace(record(), symbols={"mu": (r"\mu", "curvature from below"), "K": ("K", "Langevin layers")})
+    assert definitions_table(named).rows[0][0].latex == r"\mu"
+    assert _texts(definitions_table(named))[0][3] == "curvature from below"
+    assert named.conclusion is not None
+    assert ["K", "109123", "Langevin layers"] in _texts(conclusion_table(named.conclusion, named.symbols))
 
 
 def test_a_record_without_steps_or_conclusion_still_prints() -> None:

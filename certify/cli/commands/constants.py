@@ -44,7 +44,7 @@ def run(
         found = api.constants(generator, region=radius, budget=seconds, seed=seed, progress=progress)
     output.write_json({**found.to_dict(), "provenance": provenance(context.obj, seed, start)})
     if quiet:
-        from certify.report.rounding import interval_text
+        from certify.arithmetic.rounding import interval_text
 
         output.line("  ".join(f"{name} in {interval_text(item.lower, item.upper)}" for name, item in found.items()))
     elif output.prints:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from certify.report.rounding import UNKNOWN, Direction, decimal_text, interval_text
+from certify.arithmetic.rounding import UNKNOWN, Direction, decimal_text, interval_text
 
 DIGITS = st.integers(1, 17)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
