@@ -54,9 +54,9 @@ def load_onnx(path: str | Path) -> Generator:
     try:
         return _generator(proto, path)
     except InputError as error:
-        raise InputError(f"{shown(str(path))}: {error}") from error
+        raise InputError(f"{shown(str(path), 400)}: {error}") from error
     except MALFORMED as error:
-        raise InputError(f"{shown(str(path))}: the ONNX model is malformed ({one_line(error)})") from error
+        raise InputError(f"{shown(str(path), 400)}: the ONNX model is malformed ({one_line(error)})") from error
 
 
 def _generator(proto: onnx.ModelProto, path: Path) -> Generator:

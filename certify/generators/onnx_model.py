@@ -41,22 +41,22 @@ def parsed_model(path: Path) -> onnx.ModelProto:
     """The protocol buffer of a file; raises InputError when it is missing, unreadable, too large or not ONNX."""
     try:
         if path.is_dir():
-            raise InputError(f"{shown(str(path))} is a directory; an ONNX file is expected")
+            raise InputError(f"{shown(str(path), 400)} is a directory; an ONNX file is expected")
         size = path.stat().st_size
         if size > MAXIMUM_FILE_BYTES:
-            raise InputError(f"{shown(str(path))} has {size} bytes; at most {MAXIMUM_FILE_BYTES} are accepted")
+            raise InputError(f"{shown(str(path), 400)} has {size} bytes; at most {MAXIMUM_FILE_BYTES} are accepted")
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"{shown(str(path))} does not exist; an ONNX file is expected") from error
+        raise InputError(f"{shown(str(path), 400)} does not exist; an ONNX file is expected") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{shown(str(path))} cannot be read ({one_line(error)})") from error
+        raise InputError(f"{shown(str(path), 400)} cannot be read ({one_line(error)})") from error
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(content)
     except (DecodeError, *MALFORMED) as error:
-        raise InputError(f"{shown(str(path))} is not an ONNX file, or is truncated ({one_line(error)})") from error
+        raise InputError(f"{shown(str(path), 400)} is not an ONNX file, or is truncated ({one_line(error)})") from error
     if not proto.HasField("graph") or not proto.opset_import:
-        raise InputError(f"{shown(str(path))} is not an ONNX file, or is truncated: it holds no graph")
+        raise InputError(f"{shown(str(path), 400)} is not an ONNX file, or is truncated: it holds no graph")
     return proto
 
 

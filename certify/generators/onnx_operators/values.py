@@ -121,7 +121,7 @@ class Operation:
         return f"operator `{self.kind}` (node {shown(self.name)})"
 
 
-def shown(text: str) -> str:
-    """A name from a file as messages print it: one line, printable, at most 60 characters."""
+def shown(text: str, limit: int = 60) -> str:
+    """A name from a file as messages print it: one line, printable, at most `limit` characters."""
     printable = ascii(text)[1:-1]
-    return f"`{printable if len(printable) <= 60 else printable[:57] + '...'}`"
+    return f"`{printable if len(printable) <= limit else printable[: limit - 3] + '...'}`"
