@@ -1,7 +1,7 @@
 """Activations on a block of chains: value and slope of every element in one vectorised pass.
 
-Codes are positions in `ACTIVATION_NAMES`. At a kink (ReLU, leaky ReLU, at 0) the slope is the right one's
-left limit: 0 for ReLU and alpha for leaky ReLU, as in every automatic differentiation package.
+Codes are positions in `ACTIVATION_NAMES`. At a kink the slope is the left piece's, as in
+`certify.generators.activations`.
 """
 
 from __future__ import annotations

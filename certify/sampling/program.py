@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from certify.errors import InputError, UnknownNameError
+from certify.errors import InputError
+from certify.generators.activations import activation
 from certify.generators.graph import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 from certify.sampling.activation_kernels import ACTIVATION_CODES
 
@@ -73,7 +74,8 @@ class Program(NamedTuple):
 def compile_program(graph: Graph) -> Program:
     """Compile a graph to a `Program`.
 
-    Raises `InputError` if a weight is not finite, `UnknownNameError` for an activation without a kernel.
+    Raises `InputError` if a weight is not finite or a parameter out of its interval, `UnknownNameError` for an
+    activation that does not exist.
     """
     return _Compiler(graph).compile()
 
@@ -186,9 +188,8 @@ class _Compiler:
         if node.name == "identity":
             self._emit_scale(row, node.width, source, 1.0, adds=False)
             return
-        if node.name not in ACTIVATION_CODES:
-            raise UnknownNameError("activation", node.name, ACTIVATION_CODES)
-        reals = self._append_reals(np.array(node.parameters or (0.0,), dtype=np.float64))
+        parameters = activation(node.name).resolve(node.parameters)
+        reals = self._append_reals(np.array(parameters or (0.0,), dtype=np.float64))
         integers = self._append_integers(np.array([ACTIVATION_CODES[node.name]], dtype=np.int64))
         self._emit(ACTIVATION, row, node.width, source, node.width, reals, -1, integers, extra=slopes)
 

@@ -20,6 +20,7 @@ FloatArray = npt.NDArray[np.float64]
 
 Ball: TypeAlias = tuple[npt.ArrayLike, float]
 
+_SMALLEST_BETA = 1e-150
 _CALL_OPERATIONS = 2_000_000_000
 
 
@@ -51,11 +52,11 @@ class Target(NamedTuple):
     def create(cls, program: Program, observation: npt.ArrayLike, beta: float) -> Target:
         """Posterior pi_x for noise level `beta`: prior 1, misfit scale 1/beta^2.
 
-        Raises `InputError` unless beta > 0 is finite and `observation` is finite, (n,) or (chains, n).
+        Raises `InputError` unless beta >= 1e-150 is finite (so that 1/beta^2 is a number) and `observation` is finite, (n,) or (chains, n).
         """
-        if not (np.isfinite(beta) and beta > 0.0):
-            raise InputError(f"`beta` must be in (0, inf); got {beta}")
-        return cls(program, check_observations(program, observation), 1.0, 1.0 / beta**2)
+        if not (np.isfinite(beta) and _SMALLEST_BETA <= beta):
+            raise InputError(f"`beta` must be in [{_SMALLEST_BETA:g}, inf); got {beta:g}")
+        return cls(program, check_observations(program, observation), 1.0, 1.0 / float(beta) ** 2)
 
     @classmethod
     def from_posterior(cls, posterior: PosteriorLike) -> Target:
