@@ -215,6 +215,13 @@ class Theorem:
         """Closed forms in an order in which each uses only earlier ones."""
         return tuple(item for item in self.quantities if item.definition is not None)
 
+    def definition(self, name: str) -> sp.Expr:
+        """The closed form of the quantity with this public name; KeyError if it has none."""
+        for quantity in self.definitions:
+            if quantity.name == name and quantity.definition is not None:
+                return quantity.definition
+        raise KeyError(name)
+
     def step(self, label: str) -> Step:
         """The step with this label; KeyError if there is none."""
         for step in self.steps:

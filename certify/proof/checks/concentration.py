@@ -8,7 +8,7 @@ from certify.arithmetic.balls import ball, midpoint, precision
 from certify.measure.tail import informative_radii, tail_masses
 from certify.measure.typical import exceedance_frequencies
 from certify.posteriors.estimates import IntervalEstimate
-from certify.proof.checks.locations import own_rho, preimages
+from certify.proof.checks.locations import own_rho, preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 
@@ -19,14 +19,7 @@ def posterior_tail(instance: Instance) -> tuple[Finding, ...]:
     """Findings on the claim "tail" with the bound variable R0, at radii where the mass is neither 0 nor 1."""
     location, posterior = preimages(instance)[0], instance.posterior()
     radii = informative_radii(posterior, location.point, seed=instance.seed)
-    masses = tail_masses(
-        posterior,
-        location.point,
-        radii,
-        draws=instance.count(20_000, least=2_000),
-        seed=instance.seed,
-        m_lower=instance.brackets.m.lower,
-    )
+    masses = tail_masses(posterior, location.point, radii, reference(instance), instance.seed)
     findings = []
     for item in masses:
         with precision():

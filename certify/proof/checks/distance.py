@@ -6,7 +6,7 @@ from certify.arithmetic.balls import upper
 from certify.measure.total_variation import TRANSITION_DIMENSION, chain_distance
 from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.gaussian import is_affine
-from certify.proof.checks.locations import centre, preimages
+from certify.proof.checks.locations import centre, preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
 from certify.proof.theorem import Finding
@@ -22,9 +22,9 @@ def measured_distance(instance: Instance) -> DistanceEstimate:
             centre(instance),
             instance.number("eta"),
             int(instance.number("K")),
+            reference=reference(instance),
             seed=instance.seed,
-            m_lower=instance.brackets.m.lower,
-            gradient_budget=instance.count(60_000_000),
+            gradient_budget=instance.count(40_000_000),
             progress=instance.progress,
         ),
     )

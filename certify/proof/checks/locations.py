@@ -12,6 +12,9 @@ from certify.bounds.bracket import ConstantBrackets
 from certify.generators.graph import FloatArray, Generator
 from certify.measure.descent import DescentDistances, descent_distances
 from certify.measure.inverse import PreimageEnclosure, enclose_preimage, preimage
+from certify.measure.reference import ReferenceDraws, reference_draws
+from certify.measure.tail import QUADRATURE_DIMENSION
+from certify.posteriors.gaussian import is_affine
 from certify.posteriors.transition import Projection
 from certify.proof.instance import Instance
 
@@ -62,6 +65,22 @@ def descent(instance: Instance) -> DescentDistances:
             np.array([location.point for location in preimages(instance)]),
             1.0 / instance.number("L_Phi"),
             int(instance.number("K_gd")),
+        ),
+    )
+
+
+def reference(instance: Instance) -> ReferenceDraws | None:
+    """Draws from the first observation's posterior, made once; None where d <= 2 and quadrature is the truth."""
+    if instance.generator.latent_dim <= QUADRATURE_DIMENSION and not is_affine(instance.posterior()):
+        return None
+    return instance.once(
+        "reference",
+        lambda: reference_draws(
+            instance.posterior(),
+            preimages(instance)[0].point,
+            instance.count(20_000, least=4_000),
+            instance.seed,
+            instance.brackets.m.lower,
         ),
     )
 
