@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from certify.generators.activations import ACTIVATIONS
 from certify.generators.embedded import embedded_specifications
 from certify.generators.specification import families
 from certify.proof.registry import theorems
 from certify.report.discovery import table_formats
-from certify.report.table import Table, columns, label_cell, text_cell
+from certify.report.table import Cell, Table, columns, label_cell, text_cell
 
 
 def theorems_table() -> Table:
@@ -17,20 +19,19 @@ def theorems_table() -> Table:
 
 
 def generators_table() -> Table:
-    """The families with their parameters and defaults, then the embedded generators."""
-    rows = [
-        (
-            label_cell(family.name),
-            text_cell(family.summary),
-            text_cell(", ".join(f"{item.name}={item.default} ({item.domain})" for item in family.parameters)),
-        )
-        for family in families().values()
-    ]
+    """The families, a row for what each is and one for each parameter, then the embedded generators."""
+    rows: list[tuple[Cell, ...]] = []
+    for family in families().values():
+        rows.append((label_cell(family.name), label_cell(""), label_cell(""), text_cell(family.summary)))
+        rows += [
+            (label_cell(""), label_cell(item.name), label_cell(str(item.default)), text_cell(item.domain))
+            for item in family.parameters
+        ]
     rows += [
-        (label_cell(specification), text_cell("embedded: what `check` takes without --generator"), text_cell(""))
-        for specification in embedded_specifications()
+        (label_cell(Path(item).name), label_cell(""), label_cell(""), text_cell("embedded: checked when none is named"))
+        for item in embedded_specifications()
     ]
-    return Table("generators", "Generators", columns(("generator", "what", "parameters")), tuple(rows))
+    return Table("generators", "Generators", columns(("generator", "parameter", "default", "what")), tuple(rows))
 
 
 def activations_table() -> Table:

@@ -65,12 +65,13 @@ def constants_table(
 
 
 def assumption_brackets(record: TheoremRecord) -> tuple[tuple[str, Bracket], ...]:
-    """The brackets that the assumptions were decided from, each constant once, in order of appearance."""
+    """The brackets that the assumptions were decided from, each constant once: m, M, M2, M3, then any other."""
     found: dict[str, Bracket] = {}
     for item in record.assumptions:
         if item.constant is not None and item.bracket is not None:
             found.setdefault(item.constant, item.bracket)
-    return tuple(found.items())
+    order = list(QUANTITIES)
+    return tuple(sorted(found.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
 
 
 def assumptions_table(record: TheoremRecord) -> Table:
