@@ -20,6 +20,9 @@ import scipy.sparse as sp
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Matrix: TypeAlias = FloatArray | sp.csr_array
 
+ROW_BLOCK_ENTRIES = 2**20
+"""Entries of a sparse matrix that are made dense at a time for the digest."""
+
 
 @dataclass(frozen=True, eq=False)
 class Input:
@@ -170,9 +173,14 @@ class Generator:
             digest.update(f"{type(node).__name__}:{node.width}:{node.sources}".encode())
             match node:
                 case Affine():
-                    dense = node.weight if isinstance(node.weight, np.ndarray) else node.weight.toarray()
-                    digest.update(np.ascontiguousarray(dense, dtype="<f8").tobytes())
-                    digest.update(np.ascontiguousarray(node.bias, dtype="<f8").tobytes())
+                    # Row blocks hash to the same digest as the whole dense matrix, without ever holding it;
+                    # adding zero turns -0.0 into 0.0, which is the same map.
+                    step = max(1, ROW_BLOCK_ENTRIES // max(1, node.weight.shape[1]))
+                    for start in range(0, node.width, step):
+                        rows = node.weight[start : start + step]
+                        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
+                        digest.update(np.ascontiguousarray(dense + 0.0, dtype="<f8").tobytes())
+                    digest.update(np.ascontiguousarray(node.bias + 0.0, dtype="<f8").tobytes())
                 case Sum():
                     digest.update(repr(node.coefficients).encode())
                 case Activation():

@@ -24,6 +24,21 @@ from certify.generators.graph import Generator
 MAXIMUM_LENGTH = 4096
 """Characters of a specification; a longer one is a mistake."""
 
+FOREIGN_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""What a user's own module or callable raises is bad input: one line, with the cause attached."""
+
 
 def families() -> dict[str, Family]:
     """Every family by name, found by discovery in `certify/generators/families`, sorted."""
@@ -91,7 +106,7 @@ def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -
             if error.name != module_name.split(".")[0]:
                 raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
             raise UnknownNameError("family or module", module_name, known) from None
-        except ImportError as error:
+        except FOREIGN_ERRORS as error:
             raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
     for part in attribute.split("."):
         if not hasattr(target, part):
@@ -118,8 +133,7 @@ def _call(name: str, target: Callable[[], Any]) -> Any:
         return target()
     except CertifyError:
         raise
-    except Exception as error:
-        # Whatever a user's own code raises is bad input to this program; the cause stays attached.
+    except FOREIGN_ERRORS as error:
         raise InputError(f"`{name}` raised {type(error).__name__}: {_one_line(error)}") from error
 
 

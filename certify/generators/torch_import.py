@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,17 +35,33 @@ def from_torch(module: torch.nn.Module, latent_dim: int | None = None, name: str
     if d is None:
         raise InputError(f"`{name}`: give the module an attribute `latent_dim`; its first layer does not tell")
     sample = torch.zeros(1, d, dtype=next((p.dtype for p in module.parameters()), torch.float32))
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        # The exporter's own deprecation warnings say nothing about the module.
-        warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder, _quiet_exporter():
         path = Path(folder) / "module.onnx"
         try:
             torch.onnx.export(module.eval(), (sample,), str(path), dynamo=True, verbose=False)
+        except ImportError as error:
+            raise MissingExtraError("onnxscript", "train", "exporting a torch module") from error
         except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
             first = " ".join(str(error).split())[:200]
             raise InputError(f"`{name}` cannot be exported to ONNX: {first}") from error
         generator = load_onnx(path)
     return replace(generator, name=name)
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """Keep the exporter's progress, deprecations and notes on absent packages off the terminal.
+
+    None of them says anything about the module; errors still raise.
+    """
+    before = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 def _latent_dim(module: torch.nn.Module) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from flint import arb
+from flint import arb, arb_series
 
 from certify.generators.activations.function import (
     ActivationFunction,
@@ -57,6 +57,13 @@ def reciprocal_profile(parameters: Parameters, order: int) -> KnotProfile:
     return KnotProfile(lambda x: _reciprocal_evaluate(order, x), pole, arb(0), arb(0))
 
 
+def _reciprocal_series(x: arb_series, parameters: Parameters) -> arb_series:
+    """Jet of 1/x; NaN in every coefficient where the constant term may be zero."""
+    if x[0].contains(0):
+        return arb_series([arb.nan()] * x.prec)
+    return 1 / x
+
+
 def _square_evaluate(x: FloatArray) -> FloatEnclosure:
     with np.errstate(over="ignore"):
         low, high = outward(x * x, x * x)
@@ -105,7 +112,7 @@ RECIPROCAL = ActivationFunction(
     parameters=(),
     numeric=reciprocal_derivatives,
     ball=lambda x, parameters: 1 / x,
-    series=lambda x, parameters: 1 / x,
+    series=_reciprocal_series,
     smoothness=_singular,
     profile=reciprocal_profile,
 )

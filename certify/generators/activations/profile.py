@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from flint import arb
 
-from certify.arithmetic.balls import lower, upper
+from certify.arithmetic.balls import lower, precision, upper
 from certify.generators.activations.function import FloatArray
 
 FloatEnclosure: TypeAlias = tuple[FloatArray, FloatArray]
@@ -65,11 +66,12 @@ class KnotProfile:
         """Hull of the values at both ends and at the knots between them. Rounded outward."""
         first, second = self._at_ends(low), self._at_ends(high)
         bottom, top = np.minimum(first[0], second[0]), np.maximum(first[1], second[1])
-        for knot in self.knots:
+        for (knot_low, knot_high), knot in zip(self._float_values[2:], self.knots, strict=True):
             inside = (low <= knot.right) & (high >= knot.left)
-            bottom = np.where(inside, np.minimum(bottom, lower(knot.low)), bottom)
-            top = np.where(inside, np.maximum(top, upper(knot.high)), top)
-        return bottom, top
+            bottom = np.where(inside, np.minimum(bottom, knot_low), bottom)
+            top = np.where(inside, np.maximum(top, knot_high), top)
+        # No value lies beyond the infimum or the supremum over R: this takes back a rounding at saturation.
+        return np.maximum(bottom, self._float_extrema[0]), np.minimum(top, self._float_extrema[1])
 
     def extrema(self) -> tuple[arb, arb]:
         """Infimum and supremum over R: every knot value and limit is attained or approached, and no others count."""
@@ -81,9 +83,23 @@ class KnotProfile:
     def _at_ends(self, x: FloatArray) -> FloatEnclosure:
         finite = np.isfinite(x)
         low, high = self.evaluate(np.where(finite, x, 0.0))
-        limit_low = np.where(x < 0, lower(self.limit_left), lower(self.limit_right))
-        limit_high = np.where(x < 0, upper(self.limit_left), upper(self.limit_right))
+        left, right = self._float_values[:2]
+        limit_low, limit_high = np.where(x < 0, left[0], right[0]), np.where(x < 0, left[1], right[1])
         return np.where(finite, low, limit_low), np.where(finite, high, limit_high)
+
+    @cached_property
+    def _float_extrema(self) -> tuple[float, float]:
+        with precision():
+            infimum, supremum = self.extrema()
+            return lower(infimum), upper(supremum)
+
+    @cached_property
+    def _float_values(self) -> list[tuple[float, float]]:
+        """Both limits and then every knot's value, rounded outward to floats."""
+        with precision():
+            pairs = [(limit, limit) for limit in (self.limit_left, self.limit_right)]
+            pairs += [(knot.low, knot.high) for knot in self.knots]
+            return [(lower(low), upper(high)) for low, high in pairs]
 
 
 @dataclass(frozen=True)

@@ -44,14 +44,16 @@ def range_enclosure(
     an interval that meets a pole, or has a NaN end, gives all of R. Raises `InputError` for lower > upper.
     """
     low, high = np.broadcast_arrays(np.asarray(lower, dtype=np.float64), np.asarray(upper, dtype=np.float64))
+    shape, low, high = low.shape, low.ravel(), high.ravel()
     unknown = np.isnan(low) | np.isnan(high)
     if bool(np.any((low > high) & ~unknown)):
         raise InputError("`lower` must not exceed `upper`: the interval is empty")
     low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
-    bottom, top = profile(name, parameters, order).enclose(low, high)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        bottom, top = profile(name, parameters, order).enclose(low, high)
     # A formula that overflows to inf - inf knows nothing.
     known = ~(unknown | np.isnan(bottom) | np.isnan(top))
-    return np.where(known, bottom, -np.inf), np.where(known, top, np.inf)
+    return np.where(known, bottom, -np.inf).reshape(shape), np.where(known, top, np.inf).reshape(shape)
 
 
 def activation_constants(name: str, parameters: Parameters = ()) -> ActivationConstants:

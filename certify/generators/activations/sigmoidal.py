@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from flint import arb
+from flint import arb, arb_series
 from scipy.special import expit
 
 from certify.arithmetic.balls import lower, precision, upper
@@ -93,11 +93,16 @@ def logistic(x: BallLike) -> BallLike:
     return 1 / (1 + (-x).exp())
 
 
-def softplus(x: BallLike) -> BallLike:
-    """Enclosure (or jet) of log(1 + exp(x)) = x + log(1 + exp(-x))."""
-    if constant_term(x).mid() > 0:
-        return x + (1 + (-x).exp()).log()
-    return (1 + x.exp()).log()
+def softplus_ball(x: arb) -> arb:
+    """Enclosure of log(1 + exp(x)) = x + log(1 + exp(-x)), by log1p so that the left tail keeps its accuracy."""
+    if x.mid() > 0:
+        return x + (-x).exp().log1p()
+    return x.exp().log1p()
+
+
+def softplus_series(x: arb_series) -> arb_series:
+    """Jet of softplus: its value, then the integral of softplus'(x(t)) x'(t) = s(x(t)) x'(t)."""
+    return softplus_ball(x[0]) + (logistic(x) * x.derivative()).integral()
 
 
 def _tanh(x: BallLike, parameters: Parameters) -> BallLike:
@@ -108,13 +113,18 @@ def _sigmoid(x: BallLike, parameters: Parameters) -> BallLike:
     return logistic(x)
 
 
-def _softplus(x: BallLike, parameters: Parameters) -> BallLike:
-    return softplus(x)
+def _softplus(x: arb_series, parameters: Parameters) -> arb_series:
+    return softplus_series(x)
 
 
-def _leaky_softplus(x: BallLike, parameters: Parameters) -> BallLike:
+def _leaky_softplus_ball(x: arb, parameters: Parameters) -> arb:
     alpha = arb(parameters[0])
-    return alpha * x + (1 - alpha) * softplus(x)
+    return alpha * x + (1 - alpha) * softplus_ball(x)
+
+
+def _leaky_softplus(x: arb_series, parameters: Parameters) -> arb_series:
+    alpha = arb(parameters[0])
+    return alpha * x + (1 - alpha) * softplus_series(x)
 
 
 def _silu(x: BallLike, parameters: Parameters) -> BallLike:
@@ -190,7 +200,7 @@ SOFTPLUS = ActivationFunction(
     tex=r"\log(1+e^{x})",
     parameters=(),
     numeric=softplus_derivatives,
-    ball=_softplus,
+    ball=lambda x, parameters: softplus_ball(x),
     series=_softplus,
     smoothness=always_smooth,
     profile=lambda parameters, order: smooth_profile(SOFTPLUS_SHAPE, order),
@@ -200,7 +210,7 @@ LEAKY_SOFTPLUS = ActivationFunction(
     tex=r"\alpha x+(1-\alpha)\log(1+e^{x})",
     parameters=(ActivationParameter("alpha", 0.1, 0.0, 1.0),),
     numeric=leaky_softplus_derivatives,
-    ball=_leaky_softplus,
+    ball=_leaky_softplus_ball,
     series=_leaky_softplus,
     smoothness=always_smooth,
     profile=leaky_softplus_profile,

@@ -1,0 +1,56 @@
+"""A torch module becomes the generator it computes; what cannot be imported is refused in one line."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from certify.errors import InputError
+from certify.generators.torch_import import from_torch
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+pytestmark = pytest.mark.slow
+
+
+def residual_module() -> object:
+    torch.manual_seed(0)
+
+    class Residual(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inward, self.outward = torch.nn.Linear(4, 6), torch.nn.Linear(6, 4)
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return z + self.outward(torch.tanh(self.inward(z)))
+
+    return Residual()
+
+
+def test_a_module_is_imported_as_what_it_computes(capsys: pytest.CaptureFixture[str]) -> None:
+    module = residual_module()
+    generator = from_torch(module, name="mine")
+    z = np.random.default_rng(0).standard_normal((5, 4))
+    expected = module(torch.tensor(z, dtype=torch.float32)).detach().numpy()
+    assert np.allclose(generator.value(z), expected, atol=1e-5)
+    assert (generator.name, generator.latent_dim) == ("mine", 4)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_latent_dimension_must_be_known() -> None:
+    with pytest.raises(InputError, match="give the module an attribute `latent_dim`"):
+        from_torch(torch.nn.Tanh())
+    assert from_torch(torch.nn.Sequential(torch.nn.Tanh()), latent_dim=3).latent_dim == 3
+
+
+def test_an_export_that_fails_is_one_line() -> None:
+    class DataDependent(torch.nn.Module):
+        latent_dim = 2
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return z if z.sum().item() > 0 else -z
+
+    with pytest.raises(InputError, match="cannot be exported to ONNX") as caught:
+        from_torch(DataDependent())
+    assert "\n" not in str(caught.value)
