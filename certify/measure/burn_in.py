@@ -44,7 +44,7 @@ def burn_in_distances(
     steps: Sequence[int],
     reference: ReferenceDraws | None = None,
     seed: int = 0,
-    chains: int = 4096,
+    chains: int = 2048,
     error_probability: float = ERROR_PROBABILITY,
 ) -> tuple[BurnInDistance, ...]:
     """Measure the burn-in distance of the projected chain from `start` = c (d,) at each number of `steps`.

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from certify.errors import CertifyError
 from certify.generators.graph import FloatArray
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
 
 NEWTON_TOLERANCE = 1e-9
 SAME_POINT = 1e-6
+
+
+class SearchError(CertifyError):
+    """The search for critical points converged from no start."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +56,9 @@ def critical_points(posterior: Posterior, preimage: FloatArray, starts: int = 16
     Starts: zh, 0, prior draws, far points (3 standard deviations of the prior) and points around zh at scales
     from beta to 1. Half descend f (minimisers only); all minimise |grad f|^2 by Levenberg-Marquardt steps.
     Estimate: what is found exists; that nothing else exists is not shown.
+
+    Raises:
+        SearchError: if no start converged.
     """
     candidates = _starts(posterior, preimage, starts, seed)
     descended = minimise_potential(posterior, candidates[: max(2, starts // 2)]).points
@@ -72,6 +80,8 @@ def critical_points(posterior: Posterior, preimage: FloatArray, starts: int = 16
                     int(np.sum(spectra[index] < 0)),
                 )
             )
+    if not found:
+        raise SearchError(f"no critical point of f found from {ends.shape[0]} starts; is f finite at the starts?")
     return CriticalPoints(tuple(found), int(ends.shape[0]), int(np.sum(~converged)))
 
 

@@ -16,7 +16,7 @@ from certify.posteriors.transition import Projection
 from certify.progress import Progress, SilentProgress
 from certify.sampling.langevin import run_langevin
 
-GRADIENT_BUDGET = 20_000_000
+GRADIENT_BUDGET = 10_000_000
 CHAINS = (64, 1024)
 
 

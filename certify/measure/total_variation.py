@@ -23,7 +23,7 @@ from certify.progress import Progress, SilentProgress
 from certify.sampling.langevin import run_langevin
 
 TRANSITION_DIMENSION = 2
-GRADIENT_BUDGET = 120_000_000
+GRADIENT_BUDGET = 30_000_000
 CHAINS = (128, 4096)
 DRAWS = 8192
 

@@ -222,5 +222,8 @@ def test_two_sample_bound_is_below_the_truth_and_not_vacuous() -> None:
     wider = 1.3 * random.standard_normal((20_000, 5))
     assert total_variation_lower(first, wider).lower > 0.1
     assert total_variation_lower(first, random.standard_normal((20_000, 5))).lower == 0.0
+    same = [total_variation_lower(*random.standard_normal((2, 200, 5))) for _ in range(20)]
+    assert max(bound.estimate for bound in same) > 0
+    assert all(bound.lower == 0.0 for bound in same)
     with pytest.raises(InputError, match="20 points"):
         total_variation_lower(first[:5], shifted)

@@ -11,9 +11,10 @@ from certify.errors import InputError
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
+from certify.measure import critical_points as critical_points_module
 from certify.measure import derivatives
 from certify.measure.contraction import contraction_quotient
-from certify.measure.critical_points import critical_points
+from certify.measure.critical_points import SearchError, critical_points
 from certify.measure.curvature import curvature_extremes
 from certify.measure.derivatives import formula_deviation, polynomial_identity
 from certify.measure.descent import descent_distances
@@ -150,6 +151,12 @@ def test_critical_points_of_two_wells() -> None:
     np.testing.assert_allclose(positions, [-math.sqrt(0.955), 0.0, math.sqrt(0.955)], atol=1e-9)
     assert [item.negative_eigenvalues for item in found.points] == [0, 0, 1]
     assert found.farthest.distance == pytest.approx(1 + math.sqrt(0.955))
+
+
+def test_a_search_that_finds_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(critical_points_module, "NEWTON_TOLERANCE", -1.0)
+    with pytest.raises(SearchError, match="no critical point"):
+        critical_points(sine_posterior(), np.zeros(1), starts=4)
 
 
 def test_strongly_invertible_posterior_has_one_critical_point(residual_posterior: Posterior) -> None:

@@ -49,6 +49,12 @@ def test_mean_interval_covers_and_shrinks() -> None:
     assert narrow.upper - narrow.lower < 0.2 * (wide.upper - wide.lower)
 
 
+def test_mean_interval_survives_a_sample_without_variance() -> None:
+    # A rare value that the sample missed: the empirical variance is 0 and only the range term protects.
+    interval = mean_interval(np.zeros(300), 0.0, 1.0)
+    assert interval.upper > 1 - 1e-6 ** (1 / 300)
+
+
 def test_mean_of_a_wrong_value_is_excluded() -> None:
     interval = mean_interval(np.random.default_rng(1).random(50_000), 0.0, 1.0)
     assert not interval.lower <= 0.52 <= interval.upper
