@@ -118,7 +118,7 @@ def _run(
     progress.start("Langevin chains", float(sizes.size))
     with workers(threads) as team:
         for first in range(0, sizes.size, call):
-            part = sizes[first : first + call]
+            part = np.array(sizes[first : first + call])
             team.run(
                 advance_langevin, blocks,
                 *target, dynamics, recorder, positions, streams, part, first, exits, failures, lanes,

@@ -103,13 +103,13 @@ def run_mala(
     report.start("MALA chains", float(steps))
     with workers(threads) as team:
         for first in range(0, max(steps, 1), call):
-            part = sizes[first : first + call]
+            part = np.array(sizes[first : first + call])
             team.run(
                 advance_mala, -(-count // lanes), *target, recorder, centre, radius,
                 positions, potentials, streams, part, first, accepted, lanes,
             )
             if not np.all(np.isfinite(potentials)):
-                raise DivergenceError("MALA", int(np.argmin(np.isfinite(potentials))), first, float(sizes.max()))
+                raise DivergenceError("MALA", int(np.argmin(np.isfinite(potentials))), first, float(sizes[0]) if steps else 0.0)
             report.advance(float(part.size))
     report.finish()
     return MalaRun(

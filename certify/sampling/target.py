@@ -97,7 +97,7 @@ def steps_per_call(target: Target, chains: int, multiple: int) -> int:
 
 
 def step_sizes(step_size: npt.ArrayLike, steps: int) -> FloatArray:
-    """One positive finite step size per step, shape (steps,); `InputError` otherwise."""
+    """One positive finite step size per step, a read-only view of shape (steps,); `InputError` otherwise."""
     if steps < 0:
         raise InputError(f"`steps` must be at least 0; got {steps}")
     sizes = np.asarray(step_size, dtype=np.float64)
@@ -105,7 +105,7 @@ def step_sizes(step_size: npt.ArrayLike, steps: int) -> FloatArray:
         raise InputError(f"`step_size` must be a number or have shape ({steps},); got shape {sizes.shape}")
     if not np.all(np.isfinite(sizes) & (sizes > 0.0)):
         raise InputError(f"`step_size` must be in (0, inf); got {float(np.min(sizes))}")
-    return np.array(np.broadcast_to(sizes, (steps,)))
+    return np.broadcast_to(sizes, (steps,))
 
 
 def check_ball(ball: Ball | None, dim: int, inside: FloatArray | None = None) -> tuple[FloatArray, float]:

@@ -1,0 +1,64 @@
+"""Machine code on disk: a second process compiles nothing, and an edit of any file of the room discards it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import certify
+
+PACKAGE = Path(certify.__file__).parent
+
+COMPILE = "import certify.sampling as s; print(s.compile_kernels())"
+
+SMALL = """
+import numpy as np
+from certify.sampling.numba_options import kernel
+from certify.sampling.randomness import fill_uniforms
+fill_uniforms(np.ones(4, dtype=np.uint64), np.zeros(1), 1, 1)
+print(sum(fill_uniforms.stats.cache_misses.values()))
+"""
+
+
+def run_python(code: str, cache: Path, path: Path) -> str:
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=500, check=True, cwd=path
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    assert run_python(COMPILE, tmp_path, PACKAGE.parent) == "3"
+    assert run_python(COMPILE, tmp_path, PACKAGE.parent) == "0"
+
+
+def test_editing_a_callees_file_recompiles_its_callers(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(PACKAGE, copy / "certify", ignore=shutil.ignore_patterns("__pycache__"))
+    cache = tmp_path / "cache"
+    assert [run_python(SMALL, cache, copy) for _ in range(2)] == ["1", "0"]
+    with (copy / "certify" / "sampling" / "windows.py").open("a") as file:
+        file.write("\n# edited\n")
+    assert run_python(SMALL, cache, copy) == "1"
+
+
+def test_importing_the_samplers_compiles_and_loads_no_kernel() -> None:
+    code = (
+        "import certify.sampling.mala_kernel as k, certify.sampling.langevin_kernel as l;"
+        "print(len(k.advance_mala.signatures), len(l.advance_langevin.signatures))"
+    )
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True, cwd=PACKAGE.parent
+    )
+    assert done.stdout.split() == ["0", "0"]
+    # Generous: about 0.7 s where nothing else runs; compiling would take half a minute.
+    assert time.perf_counter() - start < 15.0
