@@ -1,8 +1,8 @@
 """A held-out lower bound on the total variation distance of two laws that are known through samples only.
 
-TV(p, q) >= p(A) - q(A) for every event A. The event is chosen on one half of the samples (the best
+TV(p, q) >= p(A) - q(A) for every event A. The event is chosen on one third of the samples (the best
 half-space, ellipsoid or ratio-of-Gaussians region among a few), its two probabilities are measured on the
-other half, and the Clopper-Pearson ends give a lower bound that holds at the stated error probability.
+other two, and the Clopper-Pearson ends give a lower bound that holds at the stated error probability.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate, fr
 from certify.posteriors.gaussian import GaussianLaw
 
 Score = Callable[[FloatArray], FloatArray]
-MINIMAL_SAMPLES = 20
+MINIMAL_SAMPLES = 30
 
 
 @dataclass(frozen=True, eq=False)
 class _Event:
-    """{z : sign (score(z) - threshold) > 0} and its advantage p(A) - q(A) on the training half."""
+    """{z : sign (score(z) - threshold) > 0} and its advantage p(A) - q(A) on the training third."""
 
     score: Score
     threshold: float
@@ -43,17 +43,17 @@ def total_variation_lower(
     an estimate of a lower bound; `upper` is the trivial 1.
 
     Raises:
-        InputError: if a sample has fewer than 20 rows.
+        InputError: if a sample has fewer than 30 rows.
     """
     if min(first.shape[0], second.shape[0]) < MINIMAL_SAMPLES:
         raise InputError(
             f"a held-out bound needs {MINIMAL_SAMPLES} points of each law; got {first.shape[0]} and {second.shape[0]}"
         )
     event = max(
-        (_best_threshold(score, first[::2], second[::2]) for score in _scores(first[::2], second[::2])),
+        (_best_threshold(score, first[::3], second[::3]) for score in _scores(first[::3], second[::3])),
         key=lambda candidate: candidate.advantage,
     )
-    held_out = (first[1::2], second[1::2])
+    held_out = [points[np.arange(points.shape[0]) % 3 > 0] for points in (first, second)]
     inside = [frequency_interval(event.count(points), points.shape[0], error_probability) for points in held_out]
     return DistanceEstimate(
         max(0.0, inside[0].estimate - inside[1].estimate),
