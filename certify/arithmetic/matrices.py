@@ -212,7 +212,7 @@ def nonnegative_norm_upper(matrix: FloatArray) -> float:
     balls, exponent = _normalised(exact_matrix(matrix))
     entries = balls.midpoint
     vector = np.ones(entries.shape[1])
-    for _ in range(20):
+    for _ in range(5):
         vector = entries.T @ (entries @ vector)
         vector = np.maximum(vector / max(float(vector.max()), 2.0**-1000), 2.0**-30)
     column = exact_matrix(vector[:, None])

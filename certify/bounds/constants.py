@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
@@ -12,6 +13,12 @@ from certify.errors import CertifyError, InputError, UnknownNameError
 from certify.generators.graph import Generator
 from certify.progress import Progress, SilentProgress
 from certify.verdict import Evidence
+
+CERTIFIED_SHARE = 0.7
+"""Part of the budget for the certified ends; the search for witnesses has the rest, and at least one start each."""
+
+ALWAYS = 2.0
+"""Methods up to this cost run whatever the budget."""
 
 NAMES: tuple[ConstantName, ...] = ("m", "M", "M2", "M3")
 
@@ -33,7 +40,7 @@ def constants(
     Args:
         generator: the map G: R^d -> R^n.
         region: all of R^d (None) or a ball.
-        budget: seconds after which no further method is begun; cheap methods run first and always.
+        budget: seconds; the cheap methods and a minimal search for witnesses run whatever it is.
         seed: of the searches for witnesses; certified ends do not depend on it.
         progress: receives one unit per method.
         methods: names of the methods to use (all by default); see `bound_methods`.
@@ -50,15 +57,16 @@ def constants(
     region, progress = region or Region(), progress or SilentProgress()
     _validate(generator, region, budget)
     chosen = _selected(methods)
-    problem = Problem(generator, region, started + budget, seed)
+    problem = Problem(generator, region, started + CERTIFIED_SHARE * budget, seed)
     ends: dict[tuple[ConstantName, End], Proposal] = {}
     notes: list[str] = []
     progress.start("bounding constants", len(chosen))
     for method in chosen:
-        if problem.seconds_left <= 0 and method.cost > 3:
-            notes.append(f"{method.name}: not begun, the budget of {budget:g} s was spent")
+        current = replace(problem, deadline=started + budget) if method.is_search else problem
+        if current.seconds_left <= 0 and not (method.is_search or method.cost <= ALWAYS):
+            notes.append(f"{method.name}: not begun, its share of the budget of {budget:g} s was spent")
         else:
-            for proposal in method.propose(problem):
+            for proposal in method.propose(current):
                 _keep(proposal, ends, problem)
         progress.advance()
     progress.finish()

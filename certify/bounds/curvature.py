@@ -161,26 +161,34 @@ def _proposals(outer: FloatArray, grams: PowerGram, sizes: FloatArray) -> list[t
     # Imported here: scipy.optimize takes longer to load than most networks take to bound without it.
     from scipy.optimize import minimize
 
+    largest = max(float(np.abs(grams.gram.midpoint).max()), 1e-300)
+    outer, sizes = outer / max(float(np.abs(outer).max()), 1e-300), sizes / float(sizes.max())
+    power, trace = grams.gram.midpoint / largest, grams.trace.midpoint / largest
     columns = np.maximum(np.linalg.norm(outer, axis=0), 1e-12)
-    heights = np.maximum(sizes * np.sqrt(np.maximum(np.diag(grams.gram.midpoint), 0.0)), 1e-12)
+    heights = np.maximum(sizes * np.sqrt(np.maximum(np.diag(power), 0.0)), 1e-12)
     start = np.log(heights / columns) / 2
     start = np.clip(start - start.mean(), -20, 20)
     top = 1.0 / grams.contraction_estimate
+    proposals = [(np.exp(start), 0.0), (np.ones_like(start), 0.0)]
 
     def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        return _log_bound(outer, grams, sizes, flat, top)
+        return _log_bound(outer, power, trace, sizes, flat, top)
 
-    with np.errstate(all="ignore"):
-        found = minimize(objective, np.append(start, -2.0), jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    try:
+        with np.errstate(all="ignore"):
+            found = minimize(objective, np.append(start, -2.0), jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    except np.linalg.LinAlgError:
+        # A degenerate layer (zero or subnormal weights): the plain proposals are as good as any.
+        return proposals
     result = np.asarray(found.x, dtype=np.float64)
-    proposals = [(np.exp(start), 0.0), (np.ones_like(start), 0.0)]
     if np.isfinite(result).all():
-        proposals.insert(0, (np.exp(np.clip(result[:-1], -40, 40)), top / (1.0 + math.exp(-float(result[-1])))))
+        share = 1.0 / (1.0 + math.exp(-min(max(float(result[-1]), -30.0), 30.0)))
+        proposals.insert(0, (np.exp(np.clip(result[:-1], -40, 40)), top * share))
     return proposals
 
 
 def _log_bound(
-    outer: FloatArray, grams: PowerGram, sizes: FloatArray, flat: FloatArray, top: float
+    outer: FloatArray, power: FloatArray, trace: FloatArray, sizes: FloatArray, flat: FloatArray, top: float
 ) -> tuple[float, FloatArray]:
     """Value and gradient in (log sqrt(t), logit of theta/top), smoothed over the leading eigenvalues."""
     roots, share = np.exp(np.clip(flat[:-1], -40, 40)), 1.0 / (1.0 + np.exp(-np.clip(flat[-1], -30, 30)))
@@ -188,15 +196,15 @@ def _log_bound(
     _, values, right = np.linalg.svd(outer * roots, full_matrices=False)
     energies, weights = values**2, sizes / roots
     first = _soft_weights(energies) * energies
-    scaled = weights[:, None] * (grams.gram.midpoint - theta * grams.trace.midpoint) * weights
+    scaled = weights[:, None] * (power - theta * trace) * weights
     eigenvalues, vectors = np.linalg.eigh(scaled)
     chosen = _soft_weights(eigenvalues)
     second = chosen * eigenvalues
     growth = 1.0 + theta / (1.0 - share)
     value = float(np.log(first.sum()) + np.log(second.sum()) + np.log(growth))
     gradient = 2 * first @ right**2 / first.sum() - 2 * (vectors**2) @ second / second.sum()
-    lost = np.einsum("ki,kl,li,i->", vectors * weights[:, None], grams.trace.midpoint, vectors * weights[:, None],
-                     chosen, optimize=True)
+    weighted = vectors * weights[:, None]
+    lost = float(chosen @ (weighted * (trace @ weighted)).sum(axis=0))
     slope = -lost / second.sum() + 1.0 / ((1.0 - share) ** 2 * growth)
     return value, np.append(gradient, slope * top * share * (1.0 - share))
 

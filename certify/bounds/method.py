@@ -53,12 +53,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class BoundMethod:
-    """A way to bound constants; `cost` orders the methods from cheap to expensive (any number)."""
+    """A way to bound constants; `cost` orders the methods from cheap to expensive (any number).
+
+    A search (`is_search`) looks for witnesses: it runs last in time and has its own share of the budget.
+    """
 
     name: str
     summary: str
     cost: float
     propose: Callable[[Problem], Iterator[Proposal]]
+    is_search: bool = False
 
 
 def bound_methods() -> dict[str, BoundMethod]:

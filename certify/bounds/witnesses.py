@@ -9,7 +9,6 @@ in ordinary arithmetic agrees to about 1e-9 relative, because pairs are kept apa
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -21,9 +20,6 @@ from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.search import closest_pair, extreme_curvature, extreme_stretch
 from certify.generators.graph import FloatArray, Graph
 from certify.generators.jets import directional_derivatives_ball, value_ball
-
-SHARE = 0.3
-"""Part of the remaining budget that the searches may take."""
 
 STARTS = 16
 """Local searches per constant for m and M; half as many for M2 and M3, whose objective is costlier."""
@@ -65,8 +61,7 @@ def is_inside(region: Region, point: FloatArray) -> bool:
 def _propose(problem: Problem) -> Iterator[Proposal]:
     graph, region = problem.generator.graph, problem.region
     rng = np.random.default_rng(problem.seed)
-    # A witness says how loose the certified end is; it may not eat the time in which that end is improved.
-    deadline = time.monotonic() + SHARE * max(problem.seconds_left, 0.0)
+    deadline = problem.deadline
     for largest in (True, False):
         found = extreme_stretch(graph, region, largest, deadline, rng, STARTS)
         yield from _checked("M" if largest else "m", problem, found.point, found.direction, 1)
@@ -100,5 +95,5 @@ def _floats(vector: FloatArray) -> tuple[float, ...]:
     return tuple(float(entry) for entry in vector)
 
 
-METHOD = BoundMethod("witness", "multi-start search for extreme points and directions, recomputed in balls", 3.0,
-                     _propose)
+METHOD = BoundMethod("witness", "multi-start search for extreme points and directions, recomputed in balls", 9.0,
+                     _propose, is_search=True)
