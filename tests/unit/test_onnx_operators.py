@@ -125,6 +125,37 @@ CASES: dict[str, Case] = {
         {"n": np.array([1, 3])},
     ),
     "Gather": Case([node("Gather", "z i", "x", axis=1)], {"i": np.array([3, 0, -2, 1, 1])}),
+    "GatherND": Case(
+        [
+            node("Transpose", "z", "t", perm=[1, 0]),
+            node("GatherND", "t i", "g"),
+            node("Transpose", "g", "x", perm=[1, 0]),
+        ],
+        {"i": np.array([[3], [0], [2], [1], [1]])},
+    ),
+    "GatherElements": Case([node("GatherElements", "z i", "x", axis=1)], {"i": np.array([[3, 0, 2, 2, -1]])}),
+    "ScatterND": Case(
+        [
+            node("Slice", "z a b ax", "u"),
+            node("Exp", "u", "e"),
+            node("Squeeze", "e sq", "f"),
+            node("ScatterND", "z i f", "x"),
+        ],
+        {
+            "a": np.array([1]),
+            "b": np.array([3]),
+            "ax": np.array([1]),
+            "sq": np.array([0]),
+            "i": np.array([[0, 3], [0, 0]]),
+        },
+    ),
+    "Where": Case(
+        [node("Tanh", "z", "t"), node("Where", "k t z", "y"), node("Where", "k2 y c", "x")],
+        {"k": np.array([True, False, True, False]), "k2": np.array([[True, True, False, True]]), "c": np.array([0.5])},
+    ),
+    "Abs": Case([node("Abs", "z", "x")]),
+    "Max": Case([node("Max", "c z", "y"), node("Tanh", "z", "t"), node("Max", "y t", "x")], {"c": weights(4)}),
+    "Min": Case([node("Min", "z c", "y"), node("Tanh", "z", "t"), node("Min", "y t", "x")], {"c": weights(4)}),
     "Expand": Case(
         [node("Unsqueeze", "z u", "y"), node("Expand", "y s", "x")], {"u": np.array([1]), "s": np.array([1, 3, 4])}
     ),

@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.values import Operation, Symbol, Value
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
 
 
 def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -91,6 +91,32 @@ def clip(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     return (_offset(builder, builder.sum([rising, builder.scaled(above, -1.0)]), low),)
 
 
+def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The absolute value relu(x) + relu(-x)."""
+    symbol = operation.symbol(0)
+    sides = [builder.activation(builder.scaled(symbol, sign), "relu") for sign in (1.0, -1.0)]
+    return (builder.sum(sides),)
+
+
+def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The maximum a + relu(b - a) or minimum a - relu(a - b) of two tensors, one of them possibly constant."""
+    left, right = operation.value(0), operation.value(1)
+    if len(operation.inputs) != 2:
+        raise InputError(f"{operation.label} has {len(operation.inputs)} inputs; two are supported")
+    sign = 1.0 if operation.kind == "Max" else -1.0
+    if isinstance(left, Constant):
+        left, right = right, left
+    symbol = left if isinstance(left, Symbol) else operation.symbol(0)
+    if isinstance(right, Constant):
+        bound = right.array.astype(np.float64)
+        shape = np.broadcast_shapes(symbol.shape, bound.shape)
+        excess = builder.activation(builder.scaled(builder.shifted(symbol, -bound, shape), sign), "relu")
+        return (builder.shifted(builder.scaled(excess, sign), bound, shape),)
+    other = right if isinstance(right, Symbol) else operation.symbol(1)
+    excess = builder.activation(builder.sum([builder.scaled(other, sign), builder.scaled(symbol, -sign)]), "relu")
+    return (builder.sum([symbol, builder.scaled(excess, sign)]),)
+
+
 def _end(operation: Operation, position: int, attribute: str) -> float | None:
     """One end of a Clip; the extreme float32 that exporters write for `no end` counts as absent."""
     given = operation.optional_constant(position)
@@ -117,10 +143,13 @@ _PLAIN = {
 Lowering = Callable[[GraphBuilder, Operation], tuple[Value, ...]]
 
 OPERATORS: dict[str, Lowering] = {
+    "Abs": absolute,
     "Clip": clip,
     "Elu": elu,
     "Gelu": gelu,
     "LeakyRelu": leaky_relu,
+    "Max": extremum,
+    "Min": extremum,
     "Mish": mish,
     "PRelu": prelu,
     "Selu": selu,

@@ -6,6 +6,7 @@ the operators concerned in the generator's metadata under `rounded_constants`.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -28,8 +29,11 @@ _ENTRYWISE: dict[str, Callable[..., AnyArray]] = {
     "Exp": np.exp,
     "Floor": np.floor,
     "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
     "Less": np.less,
+    "LessOrEqual": np.less_equal,
     "Log": np.log,
+    "Mod": np.mod,
     "Mul": np.multiply,
     "Neg": np.negative,
     "Not": np.logical_not,
@@ -42,8 +46,27 @@ _ENTRYWISE: dict[str, Callable[..., AnyArray]] = {
     "Sub": np.subtract,
     "Tanh": np.tanh,
     "Where": np.where,
+    "Max": lambda *arrays: functools.reduce(np.maximum, arrays),
+    "Min": lambda *arrays: functools.reduce(np.minimum, arrays),
 }
-_EXACT = {"Abs", "And", "Ceil", "Equal", "Floor", "Greater", "Less", "Neg", "Not", "Or", "Where"}
+_EXACT = {
+    "Abs",
+    "And",
+    "Ceil",
+    "Equal",
+    "Floor",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Max",
+    "Min",
+    "Mod",
+    "Neg",
+    "Not",
+    "Or",
+    "Where",
+}
 _REDUCTIONS: dict[str, Callable[..., AnyArray]] = {
     "ReduceL2": lambda x, axis, keepdims: np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)),
     "ReduceMax": np.max,
@@ -56,7 +79,9 @@ _CASTS: dict[int, type] = {1: np.float64, 6: np.int64, 7: np.int64, 9: np.bool_,
 _ROUNDS_ON_CAST = {10, 16}
 
 SHAPES = frozenset({"Shape", "Size"})
-FOLDED = frozenset({*_ENTRYWISE, *_REDUCTIONS, "Cast", "Constant", "ConstantOfShape", "Div", "Gemm", "MatMul", "Range"})
+FOLDED = frozenset(
+    {*_ENTRYWISE, *_REDUCTIONS, "Cast", "Constant", "ConstantOfShape", "Div", "Gemm", "MatMul", "NonZero", "Range"}
+)
 
 
 def extents(operation: Operation) -> Constant:
@@ -115,6 +140,8 @@ def _evaluated(builder: GraphBuilder, operation: Operation, arrays: list[AnyArra
             start, limit, step = (array.reshape(()).item() for array in arrays)
             builder.charge_tensor(max(0, math.ceil((limit - start) / step)))
             return np.arange(start, limit, step)
+        case "NonZero":
+            return np.stack(np.nonzero(arrays[0])).astype(np.int64)
         case "Gemm" | "MatMul":
             return _matrix_product(builder, operation, arrays)
     raise InputError(f"{operation.label} has no value at constant inputs")

@@ -1,4 +1,4 @@
-"""Operators that only move entries: Reshape, Transpose, Slice, Gather, Split, Concat, Pad, Resize and their kin.
+"""Operators that only move entries: Reshape, Transpose, Slice, Gather, Split, Pad, Resize and their kin.
 
 Each is one array function applied to the values of a constant or to the index of a view; all are exact.
 """
@@ -86,8 +86,11 @@ def slice_(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     starts, ends = operation.integers(1, "starts"), operation.integers(2, "ends")
     if starts is None or ends is None:
         raise InputError(f"{operation.label} lacks its starts or ends")
-    axes = operation.integers(3, "axes") or tuple(range(len(starts)))
-    steps = operation.integers(4, "steps") or (1,) * len(starts)
+    axes, steps = operation.integers(3, "axes"), operation.integers(4, "steps")
+    axes = tuple(range(len(starts))) if axes is None else tuple(axis % len(value.shape) for axis in axes)
+    steps = (1,) * len(starts) if steps is None else steps
+    if len(set(axes)) != len(axes):
+        raise InputError(f"{operation.label} slices an axis twice")
     cuts = [slice(None)] * len(value.shape)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         cuts[axis] = slice(start, end, step)
@@ -121,29 +124,27 @@ def split(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     return tuple(moved(builder, operation, value, partial(np.take, indices=part, axis=axis), 0) for part in parts)
 
 
-def concat(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Concatenate along one axis; views of one node stay a view, others become a sum of 0/1 placements."""
-    values = [operation.value(position) for position in range(len(operation.inputs))]
-    axis = int(operation.attributes["axis"])
-    builder.charge_tensor(sum(math.prod(value.shape) for value in values))
-    constants = [value for value in values if isinstance(value, Constant)]
-    symbols = [value for value in values if isinstance(value, Symbol)]
-    if len(constants) == len(values):
-        parameters = frozenset().union(*(value.parameters for value in constants))
-        return (Constant(np.concatenate([value.array for value in constants], axis=axis), parameters),)
-    if len(symbols) == len(values) and len({(symbol.node, symbol.scale) for symbol in symbols}) == 1:
-        index = np.concatenate([symbol.index for symbol in symbols], axis=axis)
-        return (Symbol(symbols[0].node, index, symbols[0].scale),)
-    if len(constants) + len(symbols) != len(values):
-        raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
-    for constant in constants:
-        builder.parameters |= constant.parameters
-    labels = [np.full(value.shape, position) for position, value in enumerate(values)]
-    owner = np.concatenate(labels, axis=axis)
-    places = [np.flatnonzero(owner == position).astype(np.int64) for position in range(len(values))]
-    kept = [(part, place) for part, place in zip([*values], places, strict=True) if place.size]
-    parts = [part for part, _ in kept if isinstance(part, Constant | Symbol)]
-    return (builder.assembled(parts, [place for _, place in kept], owner.shape),)
+def gather_nd(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """GatherND with constant indices and no batch axes."""
+    value, indices = operation.value(0), operation.constant(1).array
+    if operation.attributes.get("batch_dims", 0) or indices.dtype.kind != "i":
+        raise InputError(f"{operation.label} has batch axes or indices that are not integers; neither is supported")
+    depth = indices.shape[-1]
+    entries = indices.size // max(depth, 1) * math.prod(value.shape[depth:])
+    cuts = tuple(np.moveaxis(indices, -1, 0))
+    return (moved(builder, operation, value, lambda array: array[cuts], entries),)
+
+
+def gather_elements(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """GatherElements along one axis with constant indices."""
+    value, indices = operation.value(0), operation.constant(1).array
+    if indices.dtype.kind != "i":
+        raise InputError(f"{operation.label} needs integer indices")
+    axis = int(operation.attributes.get("axis", 0)) % len(value.shape)
+    window = tuple(slice(None) if a == axis else slice(extent) for a, extent in enumerate(indices.shape))
+    return (
+        moved(builder, operation, value, lambda array: np.take_along_axis(array[window], indices, axis), indices.size),
+    )
 
 
 def pad(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -271,12 +272,13 @@ def _nearest(operation: Operation, extent: int, target: int, scale: float, trans
 
 
 OPERATORS = {
-    "Concat": concat,
     "DepthToSpace": depth_to_space,
     "Dropout": identity,
     "Expand": expand,
     "Flatten": flatten,
     "Gather": gather,
+    "GatherElements": gather_elements,
+    "GatherND": gather_nd,
     "Identity": identity,
     "Pad": pad,
     "Reshape": reshape,
