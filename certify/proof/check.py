@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from threadpoolctl import threadpool_limits
+
 from certify import provenance
 from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import ConstantBrackets, Region
@@ -103,8 +105,10 @@ def check_theorem(
     instance = Instance(
         theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed, effort, progress
     )
-    steps = run_steps(instance)
-    conclusion = conclude(theorem, generator, setting, instance, assumptions, steps)
+    # Batches of small matrices: a second BLAS thread costs more than it brings.
+    with threadpool_limits(1):
+        steps = run_steps(instance)
+        conclusion = conclude(theorem, generator, setting, instance, assumptions, steps)
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
 
 

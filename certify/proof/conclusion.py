@@ -24,7 +24,7 @@ from certify.verdict import Verdict, weakest_verdict
 
 DEFAULT_DEVIATION = 2
 """t_x of S5 when no observation is given: the statement holds with probability >= 1 - exp(-2) over x."""
-DRAWN_OBSERVATIONS, MOST_DRAWS = 3, 200
+DRAWN_OBSERVATIONS, CHECKED_OBSERVATIONS, MOST_DRAWS = 3, 4, 200
 NO_NOISE_LEVEL = "no noise level was found at which the bound is below epsilon"
 PublicValues: TypeAlias = dict[str, float | int | str | None]
 _LARGEST_INTEGER = 10**15
@@ -54,6 +54,7 @@ def settle(
 ) -> Setting:
     """Noise level, observations and certified choices for one generator.
 
+    The settings hold for all observations given; the checks then look at the worst of them and a few others.
     Without `beta` a noise level that the theorem admits is taken (`default_beta`). Without
     `observations` a few are drawn from the model, redrawn until the setting's bounds hold for them.
     """
@@ -64,6 +65,7 @@ def settle(
     if observations is not None:
         bounds = [bounds_of(generator, brackets, row) for row in observations]
         inputs |= {name: max(bound[name] for bound in bounds) for name in bounds[0]}
+        observations = observations[_spread([sum(bound.values()) for bound in bounds])]
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
     if beta is None and beta_max is None:
@@ -232,6 +234,13 @@ def _draw(
 def _floats(inputs: Mapping[str, Real]) -> dict[str, float]:
     with precision():
         return {name: midpoint(ball(entry)) for name, entry in inputs.items()}
+
+
+def _spread(sizes: Sequence[float]) -> list[int]:
+    """Indices of a few entries of a list: the largest first, then some evenly spaced in order of size."""
+    order = np.argsort(sizes)[::-1]
+    places = np.linspace(0, len(sizes) - 1, min(CHECKED_OBSERVATIONS, len(sizes)))
+    return [int(order[round(place)]) for place in places]
 
 
 def _number(expression: object, values: Mapping[str, object]) -> float:

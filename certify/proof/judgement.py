@@ -77,7 +77,7 @@ def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdic
         low, high = (arb(end) if math.isfinite(end) else arb(str(end)) for end in finding.interval)
         if _beyond(relation, low, high, claimed):
             return Verdict.REFUTED, f"the interval {_show(finding.interval)} lies beyond the claim"
-        if _violates(relation, arb(finding.measured), claimed):
+        if not finding.one_sided and _violates(relation, arb(finding.measured), claimed):
             return Verdict.INCONCLUSIVE, "the estimate violates the claim, its interval does not: take more cases"
         return _holding(finding), finding.reason
     if not _violates(relation, arb(finding.measured), claimed):

@@ -108,6 +108,8 @@ class Finding:
     exhaustive   True if the whole domain of the claim is covered by the evidence
     interval     confidence interval of `measured` where it is itself an estimate
     confidence   1 - error probability of that interval
+    one_sided    True if only the end of the interval that could refute means anything (the truth is known from
+                 one side): that end alone decides, and `measured` is shown as the noisy estimate it is
     recheck      recomputes the measured value at the witness as a ball: decides a violation and a tie
     """
 
@@ -119,6 +121,7 @@ class Finding:
     exhaustive: bool = False
     interval: tuple[float, float] | None = None
     confidence: float | None = None
+    one_sided: bool = False
     witness: Witness | None = None
     recheck: Callable[[], arb] | None = None
     reason: str = ""

@@ -68,6 +68,11 @@ def test_an_interval_beyond_the_claim_refutes_and_one_across_it_does_not() -> No
     assert verdict("<=", finding(0.8, interval=(0.0, math.inf))) is Verdict.SUPPORTED
 
 
+def test_a_one_sided_interval_is_decided_by_its_informative_end() -> None:
+    assert verdict("<=", finding(1.1, interval=(0.9, 2.0), one_sided=True)) is Verdict.SUPPORTED
+    assert verdict("<=", finding(1.1, interval=(1.05, 2.0), one_sided=True)) is Verdict.REFUTED
+
+
 def test_nan_is_inconclusive() -> None:
     assert verdict("<=", finding(math.nan)) is Verdict.INCONCLUSIVE
 

@@ -156,6 +156,7 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
             1,
             at={"k": item.steps, "delta1": own_shift},
             interval=(item.distance.lower, item.distance.upper),
+            one_sided=item.distance.upper >= 1.0,
             reason=item.distance.method,
         )
         for item in found

@@ -33,7 +33,7 @@ def measured_distance(instance: Instance) -> DistanceEstimate:
 def chain_to_posterior(instance: Instance) -> tuple[Finding, ...]:
     """Finding on the claim "total"."""
     found = measured_distance(instance)
-    return (Finding("total", found.estimate, 1, interval=(found.lower, found.upper), reason=found.method),)
+    return (_finding("total", found, (found.lower, found.upper)),)
 
 
 def chain_to_domain(instance: Instance) -> tuple[Finding, ...]:
@@ -41,7 +41,12 @@ def chain_to_domain(instance: Instance) -> tuple[Finding, ...]:
     found = measured_distance(instance)
     outside = upper(instance.values["tail"])
     interval = (max(0.0, found.lower - outside), min(1.0, found.upper + outside))
-    return (Finding("chain", found.estimate, 1, interval=interval, reason=found.method),)
+    return (_finding("chain", found, interval),)
+
+
+def _finding(claim: str, found: DistanceEstimate, interval: tuple[float, float]) -> Finding:
+    # An upper end of 1 says nothing: truth is known from below only.
+    return Finding(claim, found.estimate, 1, interval=interval, one_sided=found.upper >= 1.0, reason=found.method)
 
 
 def published_distance(instance: Instance) -> MeasuredDistance | None:
