@@ -114,6 +114,31 @@ def seed_models() -> list[bytes]:
             },
             ("batch", 3),
         ),
+        (
+            [
+                node("Transpose", "z", "t", perm=[1, 0]),
+                node("GatherND", "t i", "g"),
+                node("ScatterND", "t j g", "s"),
+                node("Transpose", "s", "u", perm=[1, 0]),
+                node("Where", "k u z", "w"),
+                node("Max", "w c", "m"),
+                node("Abs", "m", "a"),
+                node("GatherElements", "a e", "f", axis=1),
+                node("Mish", "f", "h"),
+                node("NonZero", "c", "nz"),
+                node("Gather", "nz zero", "p", axis=0),
+                node("Gather", "h p", "x", axis=1),
+            ],
+            {
+                "i": np.array([[3], [0], [2], [1]]),
+                "j": np.array([[0], [1], [3], [2]]),
+                "k": np.array([True, False, True, True]),
+                "c": draw(size=4),
+                "e": np.array([[1, 0, 3, 2]]),
+                "zero": np.array(0),
+            },
+            (1, 4),
+        ),
     ]
     return [model(nodes, constants, latent, np.float32).SerializeToString() for nodes, constants, latent in models]
 

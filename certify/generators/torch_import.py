@@ -44,7 +44,10 @@ def from_torch(module: torch.nn.Module, latent_dim: int | None = None, name: str
         except (RuntimeError, TypeError, ValueError, torch.onnx.errors.OnnxExporterError) as error:
             first = " ".join(str(error).split())[:200]
             raise InputError(f"`{name}` cannot be exported to ONNX: {first}") from error
-        generator = load_onnx(path)
+        try:
+            generator = load_onnx(path)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), name)) from error
     return replace(generator, name=name)
 
 

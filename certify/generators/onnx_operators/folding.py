@@ -94,7 +94,10 @@ def extents(operation: Operation) -> Constant:
 
 def fold(builder: GraphBuilder, operation: Operation) -> Constant:
     """The value of an operator of `FOLDED` at constant inputs; raises InputError for malformed ones."""
-    constants = [operation.constant(p) for p, value in enumerate(operation.inputs) if value is not None]
+    needed = list(range(len(operation.inputs)))
+    if operation.kind not in _ENTRYWISE:
+        needed = [position for position in needed if operation.optional(position) is not None]
+    constants = [operation.constant(position) for position in needed]
     arrays = [constant.array for constant in constants]
     parameters: frozenset[str] = frozenset().union(*(constant.parameters for constant in constants))
     with np.errstate(all="ignore"):
