@@ -94,7 +94,7 @@ def _centre(
     problem: LinearMatrixInequality, s: float, multipliers: FloatArray, kappa: float, deadline: float
 ) -> tuple[float, FloatArray]:
     """Damped Newton steps at one barrier weight."""
-    for _ in range(30):
+    for _ in range(40):
         if time.monotonic() > deadline:
             break
         factor = _cholesky(problem.matrix(s, multipliers))
@@ -110,12 +110,11 @@ def _centre(
         decrement = float(-gradient @ step)
         if not np.isfinite(decrement):
             break
-        length = 1.0 if decrement < 0.25 else 1.0 / (1.0 + np.sqrt(max(decrement, 0.0)))
-        length = _longest(problem, s, multipliers, step, max(length, 0.9 if decrement > 1.0 else length))
+        length = _accepted_length(problem, s, multipliers, step, decrement, kappa, factor)
         if length == 0.0:
             break
         s, multipliers = s + length * float(step[0]), multipliers + length * step[1:]
-        if decrement < 1e-4:
+        if decrement < 1e-3:
             break
     return s, multipliers
 
@@ -141,15 +140,30 @@ def _newton_system(
     return gradient, hessian
 
 
-def _longest(
-    problem: LinearMatrixInequality, s: float, multipliers: FloatArray, step: FloatArray, length: float
+def _accepted_length(
+    problem: LinearMatrixInequality,
+    s: float,
+    multipliers: FloatArray,
+    step: FloatArray,
+    decrement: float,
+    kappa: float,
+    factor: FloatArray,
 ) -> float:
-    """Largest tried fraction of the step that stays strictly feasible (0 if none)."""
-    for _ in range(60):
+    """Fraction of the Newton step that stays strictly feasible and lowers the barrier enough (0 if none)."""
+    before = 2.0 * np.log(np.diag(factor)).sum()
+    length = 1.0
+    for _ in range(50):
         moved = multipliers + length * step[1:]
-        if (moved > 0).all() and _cholesky(problem.matrix(s + length * float(step[0]), moved)) is not None:
-            return length
-        length *= 0.6
+        if (moved > 0).all():
+            trial = _cholesky(problem.matrix(s + length * float(step[0]), moved))
+            if trial is not None:
+                after = 2.0 * np.log(np.diag(trial)).sum()
+                change = kappa * problem.sign * length * float(step[0]) + before - after
+                change -= float(np.log(moved / multipliers).sum())
+                # Rounding in the logarithms must not stop the last, small steps.
+                if change <= -0.1 * length * decrement + 1e-9:
+                    return length
+        length *= 0.5
     return 0.0
 
 

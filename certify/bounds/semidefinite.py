@@ -93,11 +93,25 @@ def _optimum(
         return None
     scaled_reach = reach * units / units[d:, None]
     factor = factor / size
-    groups = [slice(form.columns(k).start - d, form.columns(k).stop - d) for k in range(len(form.inputs))]
+    if sign > 0:
+        factor, scaled_reach, d = _without_idle_directions(factor, scaled_reach, d)
+    first = form.latent_dim
+    groups = [slice(form.columns(k).start - first, form.columns(k).stop - first) for k in range(len(form.inputs))]
     found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
     if found is None:
         return None
-    return found[0] * size**2, found[1] * (size / units[d:]) ** 2
+    return found[0] * size**2, found[1] * (size / units[first:]) ** 2
+
+
+def _without_idle_directions(factor: FloatArray, reach: FloatArray, d: int) -> tuple[FloatArray, FloatArray, int]:
+    """The problem for M on the directions delta that reach anything: along the others s|delta|^2 >= 0 remains."""
+    seen = np.concatenate([reach[:, :d], factor[:, :d]])
+    if seen.shape[0] >= d:
+        return factor, reach, d
+    basis = np.linalg.svd(seen, full_matrices=False)[2].T
+    reduced = (np.concatenate([rows[:, :d] @ basis, rows[:, d:]], axis=1) for rows in (factor, reach))
+    smaller_factor, smaller_reach = reduced
+    return smaller_factor, smaller_reach, basis.shape[1]
 
 
 def _is_certificate(
