@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from certify.sampling.gradient import gather, gather_observations, potential_gradient, scatter
+from certify.sampling.gradient import borrow, gather, gather_observations, potential_gradient, scatter
 from certify.sampling.numba_options import block_kernel, kernel
 from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_normals
 from certify.sampling.recording import record
@@ -47,27 +47,27 @@ def advance_langevin(
     for block in range(first_block, last_block):
         first = block * lanes
         width = min(lanes, positions.shape[0] - first)
+        noise_rows = 2 * ((program.latent_dim + 1) // 2) * noise_batch(program.latent_dim)
+        workspace = np.zeros((3 * program.rows + program.observed_dim + noise_rows) * width)
         _advance_block(
-            program, observations, prior, misfit_scale, dynamics, recorder,
+            workspace, borrow(program), observations, prior, misfit_scale, dynamics, recorder,
             positions, streams, step_sizes, first_step, exits, failures, block, first, width,
         )
 
 
 @kernel
 def _advance_block(
-    program: Any, observations: FloatArray, prior: float, misfit_scale: float, dynamics: Any, recorder: Any,
+    workspace: FloatArray, program: Any, observations: FloatArray, prior: float, misfit_scale: float,
+    dynamics: Any, recorder: Any,
     positions: FloatArray, streams: StreamArray, step_sizes: FloatArray, first_step: int,
     exits: IntegerArray, failures: IntegerArray,
     block: int, first: int, lanes: int,
 ) -> None:
     dim = program.latent_dim
-    values = np.empty(program.rows * lanes)
-    adjoints = np.empty(program.rows * lanes)
-    scratch = np.empty(program.rows * lanes)
-    observed = np.empty(program.observed_dim * lanes)
-    batch = noise_batch(dim)
-    half = (dim + 1) // 2
-    normals = np.zeros(2 * half * batch * lanes)
+    batch, half, size = noise_batch(dim), (dim + 1) // 2, program.rows * lanes
+    values, adjoints = window(workspace, 0, size), window(workspace, size, size)
+    scratch, observed = window(workspace, 2 * size, size), window(workspace, 3 * size, program.observed_dim * lanes)
+    normals = window(workspace, 3 * size + program.observed_dim * lanes, 2 * half * batch * lanes)
     own_streams = np.empty(4 * lanes, dtype=np.uint64)
     gather(positions, first, lanes, values)
     gather(streams, first, lanes, own_streams)
@@ -88,7 +88,8 @@ def _advance_block(
             failures[block, 0] = step + 1
             failures[block, 1] = first + _first_bad_lane(state, dim, lanes)
             break
-        record(recorder, state, step + 1, block, first, scratch, lanes)
+        if recorder.every > 0 or recorder.moments_every > 0:
+            record(recorder, state, step + 1, block, first, scratch, lanes)
     scatter(values, first, lanes, positions)
     scatter(own_streams, first, lanes, streams)
 

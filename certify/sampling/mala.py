@@ -109,7 +109,8 @@ def run_mala(
                 positions, potentials, streams, part, first, accepted, lanes,
             )
             if not np.all(np.isfinite(potentials)):
-                raise DivergenceError("MALA", int(np.argmin(np.isfinite(potentials))), first, float(sizes[0]) if steps else 0.0)
+                chain = int(np.argmin(np.isfinite(potentials)))
+                raise DivergenceError("MALA", chain, first, float(sizes[first]) if steps > 0 else 0.0)
             report.advance(float(part.size))
     report.finish()
     return MalaRun(

@@ -52,9 +52,10 @@ class Target(NamedTuple):
     def create(cls, program: Program, observation: npt.ArrayLike, beta: float) -> Target:
         """Posterior pi_x for noise level `beta`: prior 1, misfit scale 1/beta^2.
 
-        Raises `InputError` unless beta >= 1e-150 is finite (so that 1/beta^2 is a number) and `observation` is finite, (n,) or (chains, n).
+        Raises `InputError` unless beta >= 1e-150 is finite (so that 1/beta^2 is a number) and `observation` is
+        finite with shape (n,) or (chains, n).
         """
-        if not (np.isfinite(beta) and _SMALLEST_BETA <= beta):
+        if not (np.isfinite(beta) and beta >= _SMALLEST_BETA):
             raise InputError(f"`beta` must be in [{_SMALLEST_BETA:g}, inf); got {beta:g}")
         return cls(program, check_observations(program, observation), 1.0, 1.0 / float(beta) ** 2)
 
