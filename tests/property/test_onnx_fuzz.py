@@ -25,14 +25,14 @@ SEEDS = seed_models()
 
 def load_or_refusal(path: Path) -> str | None:
     """The refusal's message, or None for a file that loads; asserts what holds in either case."""
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         generator = load_onnx(path)
     except InputError as error:
         assert str(error).isprintable() and len(str(error)) < 1500
         return str(error)
     finally:
-        assert time.perf_counter() - start < 2.0
+        assert time.process_time() - start < 2.0
     assert generator.observed_dim >= generator.latent_dim >= 1
     for position, node in enumerate(generator.graph.nodes):
         assert all(0 <= source < position for source in node.sources)

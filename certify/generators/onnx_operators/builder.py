@@ -14,6 +14,7 @@ from certify.generators.graph import Activation, Affine, FloatArray, Input, Matr
 from certify.generators.onnx_operators.values import Constant, IntArray, Symbol
 
 MAXIMUM_WIDTH = 16_384
+MAXIMUM_VIEW = 1_048_576
 MAXIMUM_ENTRIES = 4_194_304
 MAXIMUM_TENSOR_ENTRIES = 16_777_216
 
@@ -36,6 +37,12 @@ class GraphBuilder:
                 f"the model is too large: its tensors need {self.tensor_entries} entries, at most "
                 f"{MAXIMUM_TENSOR_ENTRIES} are accepted"
             )
+
+    def charge_view(self, entries: int) -> None:
+        """Count entries of a computed tensor about to be made; raises InputError for one that is far too wide."""
+        if entries > MAXIMUM_VIEW:
+            raise InputError(f"the model has a tensor of {entries} entries; 1 to {MAXIMUM_WIDTH} are accepted")
+        self.charge_tensor(entries)
 
     def charge_weight(self, entries: int) -> None:
         """Count stored entries of a lowered matrix about to be made; raises InputError beyond the cap."""
