@@ -26,8 +26,8 @@ lint: setup  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-quickstart: setup  ## runs the commands of docs/quickstart.md
-	$(BIN)/python tests/quickstart.py docs/quickstart.md
+quickstart: setup  ## runs the commands of the quickstart and of the README
+	$(BIN)/python tests/quickstart.py docs/quickstart.md README.md
 
 tables: setup  ## writes the tables of the embedded generators
 	$(BIN)/certify tables --out docs/tables

@@ -3,7 +3,7 @@
 A command must end with 0, or with the code that a trailing comment `# exit code 4` names. The page is read, not
 imported: what a reader copies is what is run.
 
-    python tests/quickstart.py docs/quickstart.md
+    python tests/quickstart.py docs/quickstart.md README.md
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
 _BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _EXIT_CODE = re.compile(r"#\s*exit code (\d+)\s*$")
 
@@ -41,6 +42,8 @@ def run(page: Path) -> int:
         print(f"{page}: no command found", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as folder:
+        # Pages speak of the examples as they lie in a clone; what the commands write stays in the folder.
+        (Path(folder) / "examples").symlink_to(ROOT / "examples")
         for arguments, expected in found:
             print(f"$ {arguments[-1].strip()}", flush=True)
             done = subprocess.run(arguments, cwd=folder, env={**os.environ, "PATH": path}, check=False)
@@ -51,4 +54,4 @@ def run(page: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1])))
+    sys.exit(max(run(Path(page)) for page in sys.argv[1:]))

@@ -58,10 +58,9 @@ def _replace(target: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         os.chmod(temporary, _permissions(target))
         os.replace(temporary, target)
-    except BaseException:
+    finally:
         # Whatever stopped the write, an interrupt included, the half-written copy must not stay behind.
         Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _permissions(target: Path) -> int:
