@@ -38,6 +38,9 @@ from certify.generators.onnx_operators.values import Constant, Operation, Symbol
 from certify.generators.onnx_tensors import attributes
 
 
+MAXIMUM_MESSAGE = 1000
+
+
 def load_onnx(path: str | Path) -> Generator:
     """The generator G: R^d -> R^n of an ONNX file with one input (batch, d...) and one output.
 
@@ -54,7 +57,7 @@ def load_onnx(path: str | Path) -> Generator:
     try:
         return _generator(proto, path)
     except InputError as error:
-        raise InputError(f"{shown(str(path), 400)}: {error}") from error
+        raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
     except MALFORMED as error:
         raise InputError(f"{shown(str(path), 400)}: the ONNX model is malformed ({one_line(error)})") from error
 
@@ -89,6 +92,11 @@ def _generator(proto: onnx.ModelProto, path: Path) -> Generator:
     if notes:
         metadata["read_as"] = "; ".join(dict.fromkeys(notes))
     return Generator(path.stem, graph, _parameters(model, builder, metadata), metadata)
+
+
+def _shortened(message: str) -> str:
+    """A message whose lists, which come from the file, may be of any length."""
+    return message if len(message) <= MAXIMUM_MESSAGE else f"{message[: MAXIMUM_MESSAGE - 3]}..."
 
 
 def _activation(builder: GraphBuilder, value: Value, match: Recognised) -> Symbol:

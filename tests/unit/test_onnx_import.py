@@ -212,6 +212,12 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     refusal(tmp_path / "new\nline")
 
 
+def test_long_shapes_make_no_long_message(tmp_path: Path) -> None:
+    proto = model(GEMM, CONSTANTS)
+    proto.graph.initializer[0].dims[:] = range(1, 2000)
+    assert len(refused(proto, tmp_path)) < 1400
+
+
 def external(location: str, **options: str) -> onnx.ModelProto:
     """A model whose weight lies in another file."""
     proto = model(GEMM, CONSTANTS)

@@ -50,7 +50,7 @@ CASES: dict[str, Case] = {
     "Elu": unary("Elu", alpha=0.75),
     "Selu": unary("Selu"),
     "LeakyRelu": unary("LeakyRelu", alpha=0.125),
-    # The reference's GELU has float32 constants: held against the runtime here, against the formula below.
+    # The reference's GELU has float32 constants; test_onnx_patterns holds it against the formula.
     "Gelu": Case([node("Gelu", "z", "x")], in_reference=False),
     "Gelu tanh": Case([node("Gelu", "z", "x", approximate="tanh")], in_reference=False),
     "Swish": Case([node("Swish", "z", "x", alpha=0.5)], opset=24),
