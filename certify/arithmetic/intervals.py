@@ -149,6 +149,21 @@ def magnitude_upper(matrix: MatrixBall) -> FloatArray:
         return round_up(np.abs(matrix.midpoint) + matrix.radius)
 
 
+def row_norms_upper(matrix: FloatArray) -> FloatArray:
+    """Upper bounds of the Euclidean norms of the rows of a float matrix, rounded outward; scaled against overflow."""
+    if not np.isfinite(matrix).all():
+        return np.full(matrix.shape[0], np.inf)
+    growth = (matrix.shape[1] + 9) * EPSILON
+    largest = np.abs(matrix).max(axis=1, initial=0.0)
+    safe = np.where(largest > 0, largest, 1.0)
+    with np.errstate(over="ignore", under="ignore"):
+        # Entries scaled below the smallest normal number lose at most that much each.
+        squares = ((matrix / safe[:, None]) ** 2).sum(axis=1) + 4 * matrix.shape[1] * SMALLEST_NORMAL
+        norms = largest * np.sqrt(squares) * (1 + 4 * growth) + SMALLEST_NORMAL
+    result: FloatArray = np.where(largest > 0, round_up(norms), 0.0)
+    return result
+
+
 def shift_exponent(matrix: MatrixBall, exponent: int) -> MatrixBall:
     """Product with 2^exponent: exact up to underflow, which goes into the radius."""
     with np.errstate(over="ignore", under="ignore"):

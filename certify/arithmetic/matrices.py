@@ -1,13 +1,13 @@
-"""Verified spectral bounds of real matrices: norm, smallest singular value, positive definiteness, linear solve.
+"""Verified spectral bounds of real matrices: the norm and the smallest singular value.
 
-Every bound is a-posteriori: LAPACK only proposes (singular vectors, a Cholesky factor, an inverse), and the
-proposal is measured in midpoint-radius arithmetic (`certify.arithmetic.intervals`), so a wrong proposal can
-cost sharpness but never truth. All functions take a float array or a `MatrixBall` and their bounds then
-hold for every matrix in the ball. `certify.arithmetic.ball_matrices` is an independent engine in Arb.
+Every bound is a-posteriori: LAPACK only proposes singular vectors, and the proposal is measured in
+midpoint-radius arithmetic (`certify.arithmetic.intervals`), so a wrong proposal can cost sharpness but never
+truth. All functions take a float array or a `MatrixBall` and their bounds then hold for every matrix in the
+ball. `certify.arithmetic.ball_matrices` is an independent engine in Arb.
 
 Edge cases. The matrix is first scaled by a power of two, so entries from 1e-300 to 1e300 are handled
 without overflow or underflow of the method itself. NaN or infinite entries give norm_upper = inf,
-norm_lower = 0, sigma_min_lower = 0, sigma_min_upper = inf, positive_definite = None. An empty matrix is the
+norm_lower = 0, sigma_min_lower = 0, sigma_min_upper = inf. An empty matrix is the
 zero map: norm 0; without columns its sigma_min is the infimum over the empty unit sphere, inf.
 A matrix with fewer rows than columns has a kernel: sigma_min = 0.
 """
@@ -24,14 +24,12 @@ from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import (
     FloatArray,
     MatrixBall,
-    add,
     exact_matrix,
     magnitude_upper,
     multiply,
     shift_exponent,
     subtract,
 )
-from certify.errors import InputError
 
 MatrixLike: TypeAlias = FloatArray | MatrixBall
 
@@ -48,12 +46,12 @@ def spectral_norm_upper(matrix: MatrixLike) -> float:
     With V close to orthogonal and B = C V: ||C||^2 <= ||B^T B|| ||V^-1||^2, ||B^T B|| by Gershgorin's discs,
     ||V^-1||^2 <= 1/(1 - ||V^T V - I||); and ||A|| <= ||C|| + ||R|| for the radius R (`nonnegative_norm_upper`).
     """
-    balls = _as_ball(matrix)
+    balls = as_ball(matrix)
     if 0 in balls.shape:
         return 0.0
     if not balls.is_finite:
         return math.inf
-    scaled, exponent = _normalised(balls)
+    scaled, exponent = normalised(balls)
     if scaled.shape[0] < scaled.shape[1]:
         scaled = scaled.transpose
     return _unscale_upper(
@@ -63,14 +61,14 @@ def spectral_norm_upper(matrix: MatrixLike) -> float:
 
 def spectral_norm_lower(matrix: MatrixLike) -> float:
     """Lower bound of min ||A|| over the ball, rounded outward: |C v|/|v| - ||R|| at the leading singular vector v."""
-    balls = _as_ball(matrix)
+    balls = as_ball(matrix)
     if 0 in balls.shape or not balls.is_finite:
         return 0.0
-    scaled, exponent = _normalised(balls)
+    scaled, exponent = normalised(balls)
     vector = _right_vectors(scaled.midpoint)[:, -1]
     quotient, _ = stretch(scaled.midpoint, vector)
     spread = nonnegative_norm_upper(scaled.radius)
-    return _unscale_lower(max(0.0, lower(ball(quotient) - ball(spread))), exponent)
+    return unscale_lower(max(0.0, lower(ball(quotient) - ball(spread))), exponent)
 
 
 def sigma_min_lower(matrix: MatrixLike) -> float:
@@ -81,12 +79,12 @@ def sigma_min_lower(matrix: MatrixLike) -> float:
     The absolute error is of order d u ||C||; a smaller sigma_min is sharpened by the Arb engine.
     The radius R costs ||R||, or, where that is better, a relative share ||C^+ R|| of sigma_min(C).
     """
-    balls = _as_ball(matrix)
+    balls = as_ball(matrix)
     if balls.shape[1] == 0:
         return math.inf
     if balls.shape[0] < balls.shape[1] or not balls.is_finite:
         return 0.0
-    scaled, exponent = _normalised(balls)
+    scaled, exponent = normalised(balls)
     core = _midpoint_sigma_min_lower(scaled.midpoint)
     if core < _SHARP_ABOVE and max(scaled.shape) <= _ARB_SIZE:
         core = max(core, sigma_min_bounds(scaled.midpoint)[0])
@@ -94,110 +92,22 @@ def sigma_min_lower(matrix: MatrixLike) -> float:
         return 0.0
     absolute = lower(ball(core) - ball(nonnegative_norm_upper(scaled.radius)))
     candidate = max(absolute, _preconditioned_sigma_min(scaled)) if scaled.radius.any() else absolute
-    return _unscale_lower(max(0.0, candidate), exponent)
+    return unscale_lower(max(0.0, candidate), exponent)
 
 
 def sigma_min_upper(matrix: MatrixLike) -> float:
     """Upper bound of max sigma_min(A) over the ball, rounded outward: |C v|/|v| + ||R|| at the last singular vector."""
-    balls = _as_ball(matrix)
+    balls = as_ball(matrix)
     if balls.shape[1] == 0 or not balls.is_finite:
         return math.inf
     if balls.shape[0] < balls.shape[1]:
         return 0.0
-    scaled, exponent = _normalised(balls)
+    scaled, exponent = normalised(balls)
     vector = _right_vectors(scaled.midpoint)[:, 0]
     _, quotient = stretch(scaled.midpoint, vector)
     if quotient < _SHARP_ABOVE and max(scaled.shape) <= _ARB_SIZE:
         quotient = min(quotient, sigma_min_bounds(scaled.midpoint)[1])
     return _unscale_upper(_sum_upper(quotient, nonnegative_norm_upper(scaled.radius)), exponent)
-
-
-def positive_definite(matrix: MatrixLike) -> bool | None:
-    """Whether x^T A x > 0 for all x != 0: True for every A of the ball, False for no A of it, None undecided.
-
-    True: after an exact diagonal scaling, A = c I + L L^T + E with L the float Cholesky factor of A - c I and
-    the residual E enclosed, so lambda_min(A) >= c - ||E||. False: a vector with x^T A x < 0 for every A of the
-    ball. The quadratic form sees the symmetric part only: A need not be symmetric.
-    """
-    balls = _as_ball(matrix)
-    if balls.shape[0] != balls.shape[1]:
-        raise InputError(f"`matrix` must be square, got shape {balls.shape}")
-    if balls.shape[0] == 0:
-        return True
-    if not balls.is_finite:
-        return None
-    symmetric = _symmetric_part(balls)
-    diagonal = np.diag(symmetric.midpoint)
-    # A diagonal entry is a value of the form: non-positive throughout the ball decides the question.
-    if bool((diagonal + np.diag(symmetric.radius) < 0).any()):
-        return False
-    scaled = _equilibrated(symmetric)
-    size = scaled.shape[0]
-    for factor in (8.0, 512.0):
-        shift = factor * size * 2.0**-53 * size
-        if _exceeds(scaled, shift):
-            return True
-    values, vectors = _eigenvectors(scaled.midpoint)
-    return False if values[0] < 0 and _form_upper(scaled, vectors[:, 0]) < 0 else None
-
-
-def eigenvalue_min_lower(matrix: MatrixLike) -> float:
-    """Lower bound of lambda_min of the symmetric part over the ball, rounded outward (-inf if nothing is proved).
-
-    With V close to orthogonal and D = V^T S V: lambda_min(D) >= min_i (D_ii - sum_j |D_ij|) = l, and
-    lambda_min(S) >= l/||V||^2 if l >= 0, l ||V^-1||^2 otherwise.
-    """
-    balls = _as_ball(matrix)
-    if balls.shape[0] != balls.shape[1]:
-        raise InputError(f"`matrix` must be square, got shape {balls.shape}")
-    if balls.shape[0] == 0:
-        return math.inf
-    if not balls.is_finite:
-        return -math.inf
-    scaled, exponent = _normalised(_symmetric_part(balls))
-    _, vectors = _eigenvectors(scaled.midpoint)
-    basis = exact_matrix(vectors)
-    congruent = multiply(basis.transpose, multiply(exact_matrix(scaled.midpoint), basis))
-    disc = _gershgorin_lower(congruent)
-    defect = _orthogonality_defect(vectors)
-    if defect >= 1.0 or disc == -math.inf:
-        return -math.inf
-    with precision():
-        one = ball(1)
-        value = ball(disc) / (one + ball(defect)) if disc >= 0 else ball(disc) / (one - ball(defect))
-        result = lower(value - ball(nonnegative_norm_upper(scaled.radius)))
-    return _unscale_lower(result, exponent)
-
-
-def solve_enclosure(matrix: MatrixLike, right: MatrixLike) -> MatrixBall | None:
-    """Ball around the solutions X of A X = B for all A, B of the balls; None when no A^-1 could be verified.
-
-    With P close to A^-1 and E = I - P A, ||E||_inf < 1: |X - X0| <= |P(B - A X0)| + (||E||_inf/(1 - ||E||_inf))
-    max|P(B - A X0)| columnwise (Krawczyk's operator, radii rounded outward).
-    """
-    balls, values = _as_ball(matrix), _as_ball(right)
-    if balls.shape[0] != balls.shape[1] or values.shape[0] != balls.shape[0]:
-        raise InputError(f"`matrix` must be square and `right` as tall, got {balls.shape} and {values.shape}")
-    if balls.shape[0] == 0:
-        return values
-    if not (balls.is_finite and values.is_finite):
-        return None
-    try:
-        inverse = exact_matrix(np.linalg.inv(balls.midpoint))
-    except np.linalg.LinAlgError:
-        return None
-    if not inverse.is_finite:
-        return None
-    defect = subtract(exact_matrix(np.eye(balls.shape[0])), multiply(inverse, balls))
-    contraction = float(_row_sums_upper(magnitude_upper(defect)).max())
-    if not contraction < 1.0:
-        return None
-    guess = multiply(inverse, exact_matrix(values.midpoint)).midpoint
-    residual = magnitude_upper(multiply(inverse, subtract(values, multiply(balls, exact_matrix(guess)))))
-    with precision():
-        tail = upper(ball(contraction) / (ball(1) - ball(contraction)))
-    spread = np.nextafter(residual + np.nextafter(tail * residual.max(axis=0, keepdims=True), np.inf), np.inf)
-    return MatrixBall(guess, spread) if np.isfinite(spread).all() else None
 
 
 def nonnegative_norm_upper(matrix: FloatArray) -> float:
@@ -209,7 +119,7 @@ def nonnegative_norm_upper(matrix: FloatArray) -> float:
         return 0.0
     if not np.isfinite(matrix).all():
         return math.inf
-    balls, exponent = _normalised(exact_matrix(matrix))
+    balls, exponent = normalised(exact_matrix(matrix))
     entries = balls.midpoint
     vector = np.ones(entries.shape[1])
     for _ in range(5):
@@ -224,7 +134,7 @@ def nonnegative_norm_upper(matrix: FloatArray) -> float:
 def stretch(matrix: MatrixLike, vector: FloatArray) -> tuple[float, float]:
     """Enclosure (lower, upper) of |A v|/|v| over the ball for one non-zero vector v, rounded outward."""
     column = exact_matrix(np.asarray(vector, dtype=np.float64)[:, None])
-    image = multiply(_as_ball(matrix), column)
+    image = multiply(as_ball(matrix), column)
     with precision():
         numerator_low = sum((ball(max(0.0, float(value))) ** 2 for value in _magnitude_lower(image).ravel()), ball(0))
         high = magnitude_upper(image).ravel()
@@ -235,11 +145,12 @@ def stretch(matrix: MatrixLike, vector: FloatArray) -> tuple[float, float]:
         return (max(0.0, lower(numerator_low.sqrt() / length)), upper(numerator_high.sqrt() / length))
 
 
-def _as_ball(matrix: MatrixLike) -> MatrixBall:
+def as_ball(matrix: MatrixLike) -> MatrixBall:
+    """The argument as a ball: an array is the single matrix of its floats."""
     return matrix if isinstance(matrix, MatrixBall) else exact_matrix(matrix)
 
 
-def _normalised(balls: MatrixBall) -> tuple[MatrixBall, int]:
+def normalised(balls: MatrixBall) -> tuple[MatrixBall, int]:
     """The ball times 2^-exponent, with its largest magnitude in [1/2, 1]: A = 2^exponent * scaled."""
     largest = float(np.maximum(np.abs(balls.midpoint), balls.radius).max())
     exponent = math.frexp(largest)[1] if largest > 0 else 0
@@ -256,7 +167,8 @@ def _unscale_upper(value: float, exponent: int) -> float:
     return result if math.ldexp(result, -exponent) == value else math.nextafter(result, math.inf)
 
 
-def _unscale_lower(value: float, exponent: int) -> float:
+def unscale_lower(value: float, exponent: int) -> float:
+    """Float below value * 2^exponent."""
     return -_unscale_upper(-value, exponent) if value < 0 else _unscale_positive_lower(value, exponent)
 
 
@@ -285,20 +197,11 @@ def _right_vectors(matrix: FloatArray) -> FloatArray:
     return np.ascontiguousarray(right.T[:, ::-1], dtype=np.float64)
 
 
-def _eigenvectors(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Eigenvalues (ascending) and eigenvectors of a symmetric matrix. Estimate."""
-    try:
-        values, vectors = np.linalg.eigh(matrix)
-    except np.linalg.LinAlgError:
-        return np.full(matrix.shape[0], -np.inf), np.eye(matrix.shape[0])
-    return values, vectors
-
-
 def _midpoint_norm_upper(matrix: FloatArray) -> float:
     vectors = _right_vectors(matrix)
     image = multiply(exact_matrix(matrix), exact_matrix(vectors))
-    squared = _row_sums_upper(magnitude_upper(multiply(image.transpose, image))).max()
-    defect = _orthogonality_defect(vectors)
+    squared = row_sums_upper(magnitude_upper(multiply(image.transpose, image))).max()
+    defect = orthogonality_defect(vectors)
     if defect >= 1.0 or not math.isfinite(squared):
         return math.inf
     with precision():
@@ -314,7 +217,7 @@ def _midpoint_sigma_min_lower(matrix: FloatArray) -> float:
     diagonal = float(np.diag(_magnitude_lower(core)).min())
     off_diagonal = magnitude_upper(core)
     np.fill_diagonal(off_diagonal, 0.0)
-    defects = _orthogonality_defect(left), _orthogonality_defect(right.T)
+    defects = orthogonality_defect(left), orthogonality_defect(right.T)
     with precision():
         gap = ball(diagonal) - ball(nonnegative_norm_upper(off_diagonal))
         norms = (ball(1) + ball(defects[0])) * (ball(1) + ball(defects[1]))
@@ -342,59 +245,14 @@ def _preconditioned_sigma_min(balls: MatrixBall) -> float:
         return max(0.0, lower(gap / ball(_midpoint_norm_upper(inverse.T)))) if lower(gap) > 0 else 0.0
 
 
-def _symmetric_part(balls: MatrixBall) -> MatrixBall:
-    if not balls.radius.any() and np.array_equal(balls.midpoint, balls.midpoint.T):
-        return balls
-    half = MatrixBall(0.5 * balls.midpoint, 0.5 * balls.radius)
-    return add(half, half.transpose)
-
-
-def _equilibrated(balls: MatrixBall) -> MatrixBall:
-    """Congruent ball 2^e_i A_ij 2^e_j with diagonal in [1/4, 1]: definiteness is unchanged, scaling is exact."""
-    diagonal = np.diag(balls.midpoint)
-    exponents = np.where(diagonal > 0, -(np.frexp(np.maximum(diagonal, 2.0**-1074))[1] + 1) // 2, 0)
-    shift = np.clip(exponents[:, None] + exponents[None, :], -2000, 2000)
-    with np.errstate(over="ignore", under="ignore"):
-        midpoint, radius = np.ldexp(balls.midpoint, shift), np.ldexp(balls.radius, shift)
-        inexact = (np.ldexp(midpoint, -shift) != balls.midpoint) | (np.ldexp(radius, -shift) != balls.radius)
-    radius = np.where(inexact, np.nextafter(radius + 2.0**-1021, np.inf), radius)
-    return MatrixBall(np.where(np.isfinite(midpoint), midpoint, 0.0), np.where(np.isfinite(midpoint), radius, np.inf))
-
-
-def _exceeds(balls: MatrixBall, shift: float) -> bool:
-    """Whether lambda_min(A) > 0 is proved through A = shift I + L L^T + E, ||E|| < shift."""
-    identity = exact_matrix(shift * np.eye(balls.shape[0]))
-    shifted = subtract(balls, identity)
-    try:
-        factor = np.linalg.cholesky(shifted.midpoint)
-    except np.linalg.LinAlgError:
-        return False
-    triangular = exact_matrix(factor)
-    residual = subtract(shifted, multiply(triangular, triangular.transpose))
-    return nonnegative_norm_upper(magnitude_upper(residual)) < shift
-
-
-def _form_upper(balls: MatrixBall, vector: FloatArray) -> float:
-    column = exact_matrix(vector[:, None])
-    value = multiply(column.transpose, multiply(balls, column))
-    return float(np.nextafter(value.midpoint + value.radius, np.inf)[0, 0])
-
-
-def _orthogonality_defect(vectors: FloatArray) -> float:
+def orthogonality_defect(vectors: FloatArray) -> float:
     """Upper bound of ||V^T V - I||, rounded outward (inf for NaN)."""
     basis = exact_matrix(vectors)
     defect = subtract(multiply(basis.transpose, basis), exact_matrix(np.eye(basis.shape[1])))
     return nonnegative_norm_upper(magnitude_upper(defect))
 
 
-def _gershgorin_lower(balls: MatrixBall) -> float:
-    magnitude = magnitude_upper(balls)
-    np.fill_diagonal(magnitude, 0.0)
-    low = np.nextafter(np.diag(balls.midpoint) - np.diag(balls.radius), -np.inf)
-    return float(np.nextafter(low - _row_sums_upper(magnitude), -np.inf).min())
-
-
-def _row_sums_upper(magnitude: FloatArray) -> FloatArray:
+def row_sums_upper(magnitude: FloatArray) -> FloatArray:
     """Upper bounds of the row sums of a non-negative matrix, rounded outward."""
     with np.errstate(over="ignore"):
         sums: FloatArray = magnitude.sum(axis=1) * (1.0 + 2.0 * magnitude.shape[1] * 2.0**-52)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.arithmetic.matrices import spectral_norm_upper
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges, dense
@@ -55,7 +55,7 @@ def _affine(node: Affine, source: DerivativeNorms) -> DerivativeNorms:
     """|W| r entrywise, or |W_j| t; ||W|| t."""
     weight = dense(node.weight)
     norm = spectral_norm_upper(weight)
-    row_norms = np.array([spectral_norm_upper(row[None]) for row in weight])
+    row_norms = row_norms_upper(weight)
     rows, totals = [], []
     for own_rows, total in zip(source.rows, source.totals, strict=True):
         sums = _inflate(times(np.abs(weight), own_rows[None]).sum(axis=1), weight.shape[1] + 2)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.bounds.bracket import Region
 from certify.generators.activations import range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
@@ -146,11 +146,7 @@ def _ball_image(node: Affine, centre: FloatArray, radius: float) -> Interval:
     weight = dense(node.weight)
     point = affine_image(node, (centre[None], centre[None]))
     with np.errstate(over="ignore", under="ignore"):
-        growth = (weight.shape[1] + 9) * EPSILON
-        largest = np.abs(weight).max(axis=1, initial=0.0)
-        safe = np.where(largest > 0, largest, 1.0)
-        norms = largest * np.sqrt(((weight / safe[:, None]) ** 2).sum(axis=1)) * (1 + 2 * growth)
-        reach = np.nextafter(norms * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf)[None]
+        reach = np.nextafter(row_norms_upper(weight) * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf)[None]
         return np.nextafter(point[0] - reach, -np.inf), np.nextafter(point[1] + reach, np.inf)
 
 

@@ -9,8 +9,11 @@ With multipliers T >= 0 and Q_i = r_i^2 p_i^T p_i - e_i e_i^T, so that x^T Q_i x
 The first is LipSDP (Fazlyab et al. 2019, arXiv 1906.04893), for any graph of affine, sum and activation nodes; the
 second is its counterpart for m and does not need the layers to be invertible. A float solver's (s, T) is
 not a certificate: s is relaxed until positive definiteness is verified a-posteriori
-(`certify.arithmetic.matrices.positive_definite`) for the matrix built from T in midpoint-radius arithmetic,
-otherwise the solution is discarded. Valid for increments on any convex region whose slopes were enclosed.
+(`certify.arithmetic.definiteness.positive_definite`) for the matrix built from T in midpoint-radius arithmetic,
+otherwise the solution is discarded. The second inequality contains the other rules for m as choices of T: the
+residual and the preconditioned rule, the exact rule of additive couplings, and the monotone one (if
+<delta, C x> - c|delta|^2 = sum T_i q_i + a square, then |C x|^2 >= c^2|delta|^2 + 2c sum T_i q_i, from
+|C x - c delta|^2 >= 0). Valid for increments on any convex region whose slopes were enclosed.
 """
 
 from __future__ import annotations
@@ -22,8 +25,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
-from certify.arithmetic.matrices import positive_definite
 from certify.bounds.barrier import LinearMatrixInequality, solve
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from certify.arithmetic import ball_matrices, matrices
-from certify.arithmetic.intervals import MatrixBall, exact_matrix, multiply
+from certify.arithmetic import ball_matrices, definiteness, matrices
+from certify.arithmetic.intervals import MatrixBall, exact_matrix, multiply, row_norms_upper
 from certify.errors import InputError
 
 
@@ -60,7 +60,7 @@ def test_undefined_entries_give_the_trivial_bounds(entry: float) -> None:
     assert matrices.spectral_norm_lower(matrix) == 0.0
     assert matrices.sigma_min_lower(matrix) == 0.0
     assert matrices.sigma_min_upper(matrix) == math.inf
-    assert matrices.positive_definite(matrix) is None
+    assert definiteness.positive_definite(matrix) is None
     assert ball_matrices.spectral_norm_bounds(matrix) == (0.0, math.inf)
 
 
@@ -68,7 +68,7 @@ def test_empty_and_wide_matrices() -> None:
     assert matrices.spectral_norm_upper(np.zeros((0, 3))) == 0.0
     assert matrices.sigma_min_lower(np.zeros((3, 0))) == math.inf
     assert matrices.sigma_min_lower(np.ones((2, 3))) == 0.0 == matrices.sigma_min_upper(np.ones((2, 3)))
-    assert matrices.positive_definite(np.zeros((0, 0))) is True
+    assert definiteness.positive_definite(np.zeros((0, 0))) is True
 
 
 def test_singular_matrix_has_no_positive_lower_bound() -> None:
@@ -99,30 +99,39 @@ def test_definiteness_is_three_valued() -> None:
     basis = orthogonal(12, rng)
     matrix = basis @ np.diag(np.geomspace(1, 1e-8, 12)) @ basis.T
     matrix = (matrix + matrix.T) / 2
-    assert matrices.positive_definite(matrix) is True
-    assert matrices.positive_definite(matrix - 2e-8 * np.eye(12)) is False
-    assert matrices.positive_definite(MatrixBall(matrix, np.full((12, 12), 1e-8))) is None
-    assert matrices.positive_definite(np.zeros((2, 2))) is None
-    assert 0 < matrices.eigenvalue_min_lower(matrix) <= 1.0000001e-8
-    assert matrices.eigenvalue_min_lower(-np.eye(3)) == pytest.approx(-1.0, rel=1e-12)
-    assert matrices.eigenvalue_min_lower(-np.eye(3)) <= -1.0
+    assert definiteness.positive_definite(matrix) is True
+    assert definiteness.positive_definite(matrix - 2e-8 * np.eye(12)) is False
+    assert definiteness.positive_definite(MatrixBall(matrix, np.full((12, 12), 1e-8))) is None
+    assert definiteness.positive_definite(np.zeros((2, 2))) is None
+    assert 0 < definiteness.eigenvalue_min_lower(matrix) <= 1.0000001e-8
+    assert definiteness.eigenvalue_min_lower(-np.eye(3)) == pytest.approx(-1.0, rel=1e-12)
+    assert definiteness.eigenvalue_min_lower(-np.eye(3)) <= -1.0
 
 
 def test_definiteness_with_rows_of_very_different_size() -> None:
     scales = np.array([1e-100, 1.0, 1e100])
     matrix = (np.full((3, 3), 0.5) + 0.5 * np.eye(3)) * scales[:, None] * scales
-    assert matrices.positive_definite(matrix) is True
+    assert definiteness.positive_definite(matrix) is True
 
 
 def test_solve_encloses_the_exact_solution() -> None:
     hilbert = np.array([[3.0, 1.0], [1.0, 2.0]])
-    found = matrices.solve_enclosure(hilbert, np.array([[5.0], [5.0]]))
+    found = definiteness.solve_enclosure(hilbert, np.array([[5.0], [5.0]]))
     assert found is not None
     assert np.all(np.abs(found.midpoint.ravel() - [1.0, 2.0]) <= found.radius.ravel())
     assert found.radius.max() < 1e-13
-    assert matrices.solve_enclosure(np.ones((2, 2)), np.ones((2, 1))) is None
+    assert definiteness.solve_enclosure(np.ones((2, 2)), np.ones((2, 1))) is None
     with pytest.raises(InputError, match="square"):
-        matrices.solve_enclosure(np.ones((3, 2)), np.ones((3, 1)))
+        definiteness.solve_enclosure(np.ones((3, 2)), np.ones((3, 1)))
+
+
+def test_row_norms_bound_the_exact_norms_at_every_scale() -> None:
+    matrix = np.array([[3.0, 4.0], [3e-320, 4e-320], [3e300, 4e300], [0.0, 0.0]])
+    found = row_norms_upper(matrix)
+    assert found[0] >= 5.0 and found[0] == pytest.approx(5.0, rel=1e-13)
+    assert found[1] >= 5e-320 and found[3] == 0.0
+    assert found[2] >= 5e300 and found[2] == pytest.approx(5e300, rel=1e-13)
+    assert np.isinf(row_norms_upper(np.array([[math.nan]]))).all()
 
 
 def test_nonnegative_norm_is_the_perron_root() -> None:
