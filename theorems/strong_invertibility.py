@@ -62,7 +62,9 @@ from certify.symbolic.functions import ChiTail
 d, m, M, M2, N = sp.symbols("d m M M2 N", positive=True)
 beta, epsilon, t_x = sp.symbols("beta epsilon t_x", positive=True)
 R, delta0, eta, t, K = sp.symbols("R delta0 eta t K", positive=True)
-rho, mu, L, R_D, delta1, s, L_Phi, rho_c, theta = sp.symbols("rho mu L R_D delta1 s L_Phi rho_c theta", positive=True)
+rho, mu, L, R_D, delta1, s, L_Phi, q_Phi, rho_c, theta = sp.symbols(
+    "rho mu L R_D delta1 s L_Phi q_Phi rho_c theta", positive=True
+)
 kappa, a, b = sp.symbols("kappa a b", positive=True)
 K_gd, tail, exit_plain, exit_projected, KL, burn_in = sp.symbols(
     "K_gd tail exit_plain exit_projected KL burn_in", positive=True
@@ -115,8 +117,8 @@ def exit_margin() -> sp.Expr:
     )
 
 
-DESCENT_RATE = sp.Max(1 - m**2 / L_Phi, sp.Integer(2) ** -200)
-"""S6: 1 - m^2/L_Phi; the floor is a weaker, valid rate that keeps the exact case L_Phi = m^2 finite."""
+SLOWEST_RATE = sp.Integer(2) ** -200
+"""Floor of S6's rate: a weaker, valid rate that keeps the exact case L_Phi = m^2 (one step) finite."""
 
 QUANTITIES = (
     Quantity(d, "constant", "d", "latent dimension (n = d)", "integer >= 1"),
@@ -175,12 +177,20 @@ QUANTITIES = (
     Quantity(rho_c, "definition", r"\rho_c", "contraction per step (S7a)", "[0, 1)", 1 - eta * mu),
     Quantity(L_Phi, "definition", r"L_\Phi", "smoothness of |G(z)-x|^2/2 (S6)", "[m^2, inf)", M**2 + M * M2 * rho),
     Quantity(
+        q_Phi,
+        "definition",
+        r"q_\Phi",
+        "squared contraction of one descent step (S6)",
+        "[0, 1)",
+        sp.Max(1 - m**2 / L_Phi, SLOWEST_RATE),
+    ),
+    Quantity(
         K_gd,
         "definition",
         r"K_{\mathrm{gd}}",
         "number of descent layers (S6)",
         "integer >= 0",
-        sp.Max(0, sp.ceiling(2 * sp.log(M * rho / (m * delta0)) / -sp.log(DESCENT_RATE))),
+        sp.Max(0, sp.ceiling(2 * sp.log(M * rho / (m * delta0)) / -sp.log(q_Phi))),
     ),
     Quantity(tail, "definition", r"\mathrm{tail}", "posterior mass outside (S4)", "[0, 1]", tail_mass(R - 2 * delta0)),
     Quantity(
@@ -408,7 +418,7 @@ STEPS = (
                 "|z_k - zh|",
                 r"\lvert z_k-\hat z\rvert",
                 "<=",
-                M * rho / m * DESCENT_RATE ** (k / 2),
+                M * rho / m * q_Phi ** (k / 2),
                 "k >= 0, step 1/L_Phi from z_0 = 0",
             ),
             Claim("accuracy", "|c - zh|", r"\lvert c-\hat z\rvert", "<=", delta0, "c = z_{K_gd}"),

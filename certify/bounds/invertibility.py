@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb_mat
 
+from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bracket import Region, Witness
+from certify.bounds.kinks import kinked_activations
 from certify.bounds.ranges import node_ranges
-from certify.generators.activations import activation
-from certify.generators.activations.function import Smoothness
 from certify.generators.derivatives import jacobian
-from certify.generators.graph import Activation, FloatArray, Generator
+from certify.generators.graph import FloatArray, Generator
 from certify.generators.jets import jacobian_ball
 
 FAR = 1e8
@@ -48,16 +48,17 @@ def bounded_image(generator: Generator) -> NotInvertible | None:
     diameter = float(np.nextafter(np.linalg.norm(np.nextafter(upper - lower, np.inf)) * (1 + 1e-12), np.inf))
     far = np.zeros(generator.latent_dim)
     far[0] = FAR
+    width = decimal_text(diameter, 4, Direction.UP)
     return NotInvertible(
         Witness((tuple((-far).tolist()), tuple(far.tolist()))),
-        f"the image of G is bounded (diameter <= {diameter:.4g}), so |G(z)-G(z')|/|z-z'| has infimum 0 and G is not "
-        f"onto; at the witness pair, {2 * FAR:.0e} apart, it is below {diameter / (2 * FAR):.2g}",
+        f"the image of G is bounded (diameter <= {width}), so |G(z)-G(z')|/|z-z'| has infimum 0 and G is not onto; the "
+        f"witness pair is {2 * FAR:.0e} apart",
     )
 
 
 def determinant_signs(generator: Generator, samples: int, seed: int) -> NotInvertible | None:
     """Refutation by two points whose Jacobian determinants have opposite signs; None if none was found."""
-    if generator.latent_dim != generator.observed_dim or not _continuously_differentiable(generator):
+    if generator.latent_dim != generator.observed_dim or kinked_activations(generator):
         return None
     random = np.random.default_rng([seed, 0xDE7])
     signs: dict[int, FloatArray] = {}
@@ -77,15 +78,6 @@ def determinant_signs(generator: Generator, samples: int, seed: int) -> NotInver
                 "singular somewhere between them and m = 0",
             )
     return None
-
-
-def _continuously_differentiable(generator: Generator) -> bool:
-    return all(
-        activation(node.name).smoothness(activation(node.name).resolve(node.parameters))
-        in {Smoothness.SMOOTH, Smoothness.ONCE}
-        for node in generator.graph.nodes
-        if isinstance(node, Activation)
-    )
 
 
 def _certified_sign(generator: Generator, point: FloatArray) -> int:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from certify.arithmetic.balls import Real, ball, exact_integer, lower, midpoint, precision, upper
+from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
@@ -76,7 +77,7 @@ def settle(
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     if certificate is None:
-        largest = "" if beta_max is None else f"; the largest noise level that works is {beta_max:.4g}"
+        largest = "" if beta_max is None else f"; the largest noise level that works is {_below(beta_max)}"
         reason = f"at beta = {noise:g} no choice meets the side conditions{largest}"
         return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
     if observations is None:
@@ -100,7 +101,7 @@ def conclude(
     if trained and setting.beta_max is not None and float(trained) > setting.beta_max:
         notes.append(
             f"the decoder was trained with noise {float(trained):.4g}; the largest this theorem admits is "
-            f"{setting.beta_max:.4g}"
+            f"{_below(setting.beta_max)}"
         )
     measured = None if instance is None else theorem.conclusion.measure(instance)
     own = record.verdict
@@ -189,9 +190,10 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
         holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
     notes = conclusion.notes(certificate, generator)
     if not holds:
-        largest = "none was found" if setting.beta_max is None else f"it is {setting.beta_max:.4g}"
+        largest = "none was found" if setting.beta_max is None else f"it is {_below(setting.beta_max)}"
         notes += (
-            f"at beta = {setting.beta:g} the smallest bound found is {certificate.distance_upper:.4g}, above epsilon = "
+            f"at beta = {setting.beta:g} the smallest bound found is "
+            f"{decimal_text(certificate.distance_upper, 4, Direction.UP)}, above epsilon = "
             f"{constants['epsilon']:g}; the largest noise level that works: {largest}",
         )
     verdict = Verdict.PROVED if holds else Verdict.INCONCLUSIVE
@@ -234,6 +236,11 @@ def _draw(
 def _floats(inputs: Mapping[str, Real]) -> dict[str, float]:
     with precision():
         return {name: midpoint(ball(entry)) for name, entry in inputs.items()}
+
+
+def _below(number: float) -> str:
+    """A number printed so that the decimal is not above it."""
+    return decimal_text(number, 4, Direction.DOWN)
 
 
 def _spread(sizes: Sequence[float]) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from flint import arb
 
 from certify.arithmetic.balls import lower, midpoint, precision, upper
+from certify.arithmetic.rounding import interval_text
 from certify.proof.instance import Instance
 from certify.proof.records import ClaimRecord
 from certify.proof.theorem import Claim, Finding, Relation
@@ -120,4 +121,4 @@ def _outward(relation: Relation, claimed: arb) -> float:
 
 
 def _show(interval: tuple[float, float]) -> str:
-    return f"[{interval[0]:.6g}, {interval[1]:.6g}]"
+    return interval_text(interval[0], interval[1], 6)

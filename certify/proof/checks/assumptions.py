@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bracket import Bracket, ConstantBrackets, Witness
 from certify.bounds.invertibility import refute_strong_invertibility
-from certify.generators.activations import activation
-from certify.generators.activations.function import Smoothness
+from certify.bounds.kinks import kinked_activations, refute_differentiability
 from certify.generators.graph import Activation, Generator
 from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Assumption
@@ -27,14 +27,14 @@ def strongly_invertible(assumption: Assumption, generator: Generator, brackets: 
     """A1: proved by a certified m > 0, refuted by a proof that m = 0."""
     bracket = brackets.m
     if bracket.lower is not None and bracket.lower > 0.0:
-        return _on_region(assumption, brackets, bracket, f"m >= {bracket.lower:.6g} certified")
+        return _on_region(assumption, brackets, bracket, f"m >= {_below(bracket.lower)} certified")
     refutation = refute_strong_invertibility(generator)
     if refutation is not None:
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, refutation.reason, refutation.witness)
     if bracket.upper == 0.0 and bracket.upper_evidence is not None:
         kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
         return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
-    found = "" if bracket.upper is None else f"; the smallest quotient found is {bracket.upper:.3g}"
+    found = "" if bracket.upper is None else f"; the smallest quotient found is {_above(bracket.upper)}"
     reason = f"no m > 0 could be certified{found}: try a larger --budget or a --region"
     return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
 
@@ -46,25 +46,26 @@ def lipschitz(assumption: Assumption, generator: Generator, brackets: ConstantBr
 
 def smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A2, second half: proved by a certified finite M2, refuted where the Jacobian is discontinuous."""
-    kinked = sorted({node.name for node in _activations(generator) if _smoothness(node) is Smoothness.CONTINUOUS})
-    reason = "the Jacobian is not Lipschitz"
-    if kinked:
-        names = ", ".join(kinked)
-        reason = f"M2 is infinite: G is not C^1 (activation {names}), the theorem does not apply as it stands"
-    return _finite(assumption, brackets, brackets.M2, "M2", reason)
+    kinked = kinked_activations(generator)
+    witness = refute_differentiability(generator) if kinked else None
+    if witness is None:
+        return _finite(assumption, brackets, brackets.M2, "M2", "the Jacobian is not Lipschitz")
+    reason = (
+        f"M2 is infinite: G is not C^1 (activation {', '.join(kinked)}; the Jacobian differs at the witness pair), so "
+        "the theorem does not apply as it stands"
+    )
+    return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, brackets.M2, reason, witness)
 
 
 def differentiable_network(
     assumption: Assumption, generator: Generator, brackets: ConstantBrackets
 ) -> AssumptionRecord:
     """A3: every activation of the graph is differentiable on R."""
-    bad = sorted(
-        {node.name for node in _activations(generator) if _smoothness(node) not in {Smoothness.SMOOTH, Smoothness.ONCE}}
-    )
+    bad = kinked_activations(generator)
     if bad:
         reason = f"activation {', '.join(bad)} is not differentiable everywhere"
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
-    names = sorted({node.name for node in _activations(generator)})
+    names = sorted({node.name for node in generator.graph.nodes if isinstance(node, Activation)})
     reason = f"N = {generator.parameters}, activations: {', '.join(names) or 'none'}"
     return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, None, reason)
 
@@ -73,7 +74,7 @@ def _finite(
     assumption: Assumption, brackets: ConstantBrackets, bracket: Bracket, name: str, infinite: str
 ) -> AssumptionRecord:
     if bracket.upper is not None and math.isfinite(bracket.upper):
-        return _on_region(assumption, brackets, bracket, f"{name} <= {bracket.upper:.6g} certified")
+        return _on_region(assumption, brackets, bracket, f"{name} <= {_above(bracket.upper)} certified")
     if bracket.lower == math.inf:
         witness = bracket.lower_evidence.witness if bracket.lower_evidence else None
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, infinite, witness)
@@ -101,10 +102,9 @@ def _record(
     )
 
 
-def _activations(generator: Generator) -> list[Activation]:
-    return [node for node in generator.graph.nodes if isinstance(node, Activation)]
+def _below(number: float) -> str:
+    return decimal_text(number, 6, Direction.DOWN)
 
 
-def _smoothness(node: Activation) -> Smoothness:
-    item = activation(node.name)
-    return item.smoothness(item.resolve(node.parameters))
+def _above(number: float) -> str:
+    return decimal_text(number, 6, Direction.UP)
