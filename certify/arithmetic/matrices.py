@@ -27,6 +27,7 @@ from certify.arithmetic.intervals import (
     exact_matrix,
     magnitude_upper,
     multiply,
+    row_norms_upper,
     shift_exponent,
     subtract,
 )
@@ -35,6 +36,9 @@ MatrixLike: TypeAlias = FloatArray | MatrixBall
 
 _SHARP_ABOVE = 1e-3
 """Below this share of the norm the float engine's sigma_min loses its ninth digit and Arb takes over."""
+
+_NEGLIGIBLE = 1e-9
+"""A radius of this size next to a matrix of norm about 1 is rounding, whose norm need not be sharp."""
 
 _ARB_SIZE = 64
 """Largest number of rows for which Arb takes over (about 0.1 s)."""
@@ -114,11 +118,15 @@ def nonnegative_norm_upper(matrix: FloatArray) -> float:
     """Upper bound of ||R|| for an entrywise non-negative R, rounded outward (Collatz-Wielandt).
 
     ||R||^2 = rho(R^T R) <= max_j (R^T R x)_j / x_j for every positive x; x comes from a few power steps.
+    Rounding errors (a Frobenius norm below 1e-9) are not worth them and keep the Frobenius norm.
     """
     if matrix.size == 0 or not matrix.any():
         return 0.0
     if not np.isfinite(matrix).all():
         return math.inf
+    frobenius = row_norms_upper(matrix.reshape(1, -1))[0]
+    if frobenius < _NEGLIGIBLE:
+        return float(frobenius)
     balls, exponent = normalised(exact_matrix(matrix))
     entries = balls.midpoint
     vector = np.ones(entries.shape[1])
