@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
     from certify.generators.graph import Generator as Generator
+    from certify.proof.sweep import sweep as sweep
     from certify.verdict import Evidence as Evidence
     from certify.verdict import Verdict as Verdict
 
@@ -39,6 +40,7 @@ _HOMES = {
     "check_constants": "certify.api",
     "constants": "certify.api",
     "load_generator": "certify.api",
+    "sweep": "certify.proof.sweep",
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "check_constants",
     "constants",
     "load_generator",
+    "sweep",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from certify import provenance
 from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants as bracket_constants
-from certify.errors import InputError
+from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import conclude, conclude_constants, settle
@@ -21,7 +22,7 @@ from certify.proof.instance import Instance
 from certify.proof.judgement import judge, tightest
 from certify.proof.records import AssumptionRecord, CheckResult, StepRecord, TheoremRecord
 from certify.proof.registry import load_theorem, theorems
-from certify.proof.theorem import Step, Theorem
+from certify.proof.theorem import Finding, Step, Theorem
 from certify.verdict import Evidence, Verdict
 
 CONSTANTS_BUDGET = 10.0
@@ -160,7 +161,11 @@ def run_steps(instance: Instance) -> tuple[StepRecord, ...]:
 def run_step(step: Step, instance: Instance) -> StepRecord:
     """The record of one step: each claim at its tightest finding; a claim without a finding is inconclusive."""
     clock = time.perf_counter()
-    findings = step.check(instance)
+    try:
+        findings = step.check(instance)
+    except CertifyError as error:
+        # What cannot be measured here (a second basin, a region without mass) leaves the step open.
+        findings = tuple(Finding(claim.name, math.nan, 0, reason=str(error)) for claim in step.claims)
     unknown = {finding.claim for finding in findings} - {claim.name for claim in step.claims}
     if unknown:
         raise ValueError(f"step {step.label}: findings for unknown claims {sorted(unknown)}")

@@ -42,6 +42,7 @@ class Setting:
     observations: FloatArray
     certificate: Certificate | None
     reason: str = ""
+    scope: str = ""
 
 
 def settle(
@@ -63,7 +64,9 @@ def settle(
     inputs: dict[str, Real] = {name: end for name, end in ends.items() if end is not None}
     inputs |= {"d": generator.latent_dim, "N": generator.parameters, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
     bounds_of = theorem.conclusion.observation_bounds
+    scope = ""
     if observations is not None:
+        scope = f"holds for each of the {observations.shape[0]} observations given"
         bounds = [bounds_of(generator, brackets, row) for row in observations]
         inputs |= {name: max(bound[name] for bound in bounds) for name in bounds[0]}
         observations = observations[_spread([sum(bound.values()) for bound in bounds])]
@@ -82,7 +85,12 @@ def settle(
         return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
     if observations is None:
         observations = _draw(theorem, generator, brackets, certificate, noise, seed)
-    return Setting(inputs, noise, beta_max, observations, certificate)
+        if observations.shape[0] == 0:
+            reason = f"none of {MOST_DRAWS} observations drawn from the model meets the setting; give --observations"
+            return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
+        probability = decimal_text(1 - math.exp(-(DEFAULT_DEVIATION**2) / 2), 4, Direction.DOWN)
+        scope = f"holds for x of the model with probability at least {probability} (t_x = {DEFAULT_DEVIATION})"
+    return Setting(inputs, noise, beta_max, observations, certificate, scope=scope)
 
 
 def conclude(
@@ -130,7 +138,8 @@ def conclude_constants(
         )
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
-    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate)
+    scope = "" if "rho" in constants else f"rho is S5's bound at t_x = {DEFAULT_DEVIATION}"
+    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, scope=scope)
     record = _evaluate(theorem, setting, None)
     definitions = (
         {}
@@ -189,6 +198,8 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     with precision():
         holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
     notes = conclusion.notes(certificate, generator)
+    if setting.scope:
+        notes = (setting.scope, *notes)
     if not holds:
         largest = "none was found" if setting.beta_max is None else f"it is {_below(setting.beta_max)}"
         notes += (

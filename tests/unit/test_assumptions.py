@@ -28,7 +28,9 @@ def decide(generator: Generator, brackets: ConstantBrackets | None = None) -> di
     return {item.label: item.decide(item, generator, found) for item in THEOREM.assumptions}
 
 
-def network(activation: str, seed: int = 0, dimension: int = 2, width: int = 16, outputs: int | None = None) -> Generator:
+def network(
+    activation: str, seed: int = 0, dimension: int = 2, width: int = 16, outputs: int | None = None
+) -> Generator:
     random = np.random.default_rng(seed)
     outputs = outputs or dimension
     graph = Graph(
@@ -87,7 +89,8 @@ def test_an_uncertified_constant_is_inconclusive_not_proved() -> None:
     found = decide(generator, replace(honest, m=unknown))
     assert found["A1"].verdict is Verdict.INCONCLUSIVE
     assert decide(generator, replace(honest, M2=Bracket(0.1, None, None, None)))["A2"].verdict is Verdict.INCONCLUSIVE
-    assert decide(generator, replace(honest, M2=Bracket(0.1, math.inf, None, None)))["A2"].verdict is Verdict.INCONCLUSIVE
+    infinite = Bracket(0.1, math.inf, None, None)
+    assert decide(generator, replace(honest, M2=infinite))["A2"].verdict is Verdict.INCONCLUSIVE
 
 
 def test_constants_of_a_ball_make_the_result_conditional() -> None:
