@@ -37,7 +37,6 @@ from certify.generators.onnx_operators.patterns import Recognised
 from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, shown
 from certify.generators.onnx_tensors import attributes
 
-
 MAXIMUM_MESSAGE = 1000
 
 
