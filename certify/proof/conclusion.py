@@ -28,6 +28,8 @@ DEFAULT_DEVIATION = 2
 DRAWN_OBSERVATIONS, CHECKED_OBSERVATIONS, MOST_DRAWS = 3, 4, 200
 NO_NOISE_LEVEL = "no noise level was found at which the bound is below epsilon"
 PublicValues: TypeAlias = dict[str, float | int | str | None]
+_STANDS_FOR_INFINITY = 1e100
+"""A quantity beyond this comes from a choice that stands for infinity (a radius where every one is admissible)."""
 _LARGEST_INTEGER = 10**15
 """An integer-valued quantity from here on is printed as a float."""
 
@@ -194,7 +196,6 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
         if name in certificate.values:
             values[name] = _public_number(certificate, name)
     values["tv_bound"] = certificate.distance_upper
-    values |= _admitted_everywhere(constants, certificate)
     with precision():
         holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
     notes = conclusion.notes(certificate, generator)
@@ -211,14 +212,10 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     return ConclusionRecord(verdict, values, None, conclusion.size(certificate, generator), notes)
 
 
-def _admitted_everywhere(constants: Mapping[str, float], certificate: Certificate) -> PublicValues:
-    """M2 = 0 admits every radius: the stand-in for infinity is printed as what it stands for."""
-    names = ("R", "R_D", "t") if constants.get("M2") == 0.0 else ()
-    return {name: math.inf for name in names if name in certificate.values}
-
-
 def _public_number(certificate: Certificate, name: str) -> float | int:
     enclosed = certificate.values[name]
+    if enclosed > _STANDS_FOR_INFINITY:
+        return math.inf
     integer = exact_integer(enclosed)
     return midpoint(enclosed) if integer is None or integer >= _LARGEST_INTEGER else integer
 

@@ -16,7 +16,7 @@ from certify.measure.contraction import ContractionQuotient, contraction_quotien
 from certify.measure.exits import exit_frequency
 from certify.measure.moments import region_moments
 from certify.measure.path_divergence import path_divergence
-from certify.posteriors.estimates import frequency_interval
+from certify.posteriors.estimates import ERROR_PROBABILITY, frequency_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.transition import Projection
 from certify.proof.checks.concentration import from_interval
@@ -157,6 +157,7 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
             1,
             at={"k": item.steps, "delta1": own_shift},
             interval=(item.distance.lower, item.distance.upper),
+            confidence=1.0 - ERROR_PROBABILITY,
             one_sided=item.distance.upper >= 1.0,
             reason=item.distance.method,
         )

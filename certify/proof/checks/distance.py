@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from certify.arithmetic.balls import upper
 from certify.measure.total_variation import TRANSITION_DIMENSION, chain_distance
-from certify.posteriors.estimates import DistanceEstimate
+from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate
 from certify.posteriors.gaussian import is_affine
 from certify.proof.checks.locations import centre, preimages, reference
 from certify.proof.instance import Instance
@@ -46,7 +46,15 @@ def chain_to_domain(instance: Instance) -> tuple[Finding, ...]:
 
 def _finding(claim: str, found: DistanceEstimate, interval: tuple[float, float]) -> Finding:
     # An upper end of 1 says nothing: truth is known from below only.
-    return Finding(claim, found.estimate, 1, interval=interval, one_sided=found.upper >= 1.0, reason=found.method)
+    return Finding(
+        claim,
+        found.estimate,
+        1,
+        interval=interval,
+        confidence=1.0 - ERROR_PROBABILITY,
+        one_sided=found.upper >= 1.0,
+        reason=found.method,
+    )
 
 
 def published_distance(instance: Instance) -> MeasuredDistance | None:
