@@ -58,7 +58,7 @@ def spectral_norm_upper(matrix: MatrixLike) -> float:
     scaled, exponent = normalised(balls)
     if scaled.shape[0] < scaled.shape[1]:
         scaled = scaled.transpose
-    return _unscale_upper(
+    return unscale_upper(
         _sum_upper(_midpoint_norm_upper(scaled.midpoint), nonnegative_norm_upper(scaled.radius)), exponent
     )
 
@@ -111,7 +111,7 @@ def sigma_min_upper(matrix: MatrixLike) -> float:
     _, quotient = stretch(scaled.midpoint, vector)
     if quotient < _SHARP_ABOVE and max(scaled.shape) <= _ARB_SIZE:
         quotient = min(quotient, sigma_min_bounds(scaled.midpoint)[1])
-    return _unscale_upper(_sum_upper(quotient, nonnegative_norm_upper(scaled.radius)), exponent)
+    return unscale_upper(_sum_upper(quotient, nonnegative_norm_upper(scaled.radius)), exponent)
 
 
 def nonnegative_norm_upper(matrix: FloatArray) -> float:
@@ -136,7 +136,7 @@ def nonnegative_norm_upper(matrix: FloatArray) -> float:
     column = exact_matrix(vector[:, None])
     image = magnitude_upper(multiply(balls.transpose, multiply(balls, column)))
     squared = float(np.nextafter(image[:, 0] / vector, np.inf).max())
-    return _unscale_upper(upper(ball(squared).sqrt()) if math.isfinite(squared) else math.inf, exponent)
+    return unscale_upper(upper(ball(squared).sqrt()) if math.isfinite(squared) else math.inf, exponent)
 
 
 def stretch(matrix: MatrixLike, vector: FloatArray) -> tuple[float, float]:
@@ -165,7 +165,8 @@ def normalised(balls: MatrixBall) -> tuple[MatrixBall, int]:
     return shift_exponent(balls, -exponent), exponent
 
 
-def _unscale_upper(value: float, exponent: int) -> float:
+def unscale_upper(value: float, exponent: int) -> float:
+    """Float above value * 2^exponent."""
     if value == 0.0 or math.isinf(value):
         return value
     try:
@@ -177,7 +178,7 @@ def _unscale_upper(value: float, exponent: int) -> float:
 
 def unscale_lower(value: float, exponent: int) -> float:
     """Float below value * 2^exponent."""
-    return -_unscale_upper(-value, exponent) if value < 0 else _unscale_positive_lower(value, exponent)
+    return -unscale_upper(-value, exponent) if value < 0 else _unscale_positive_lower(value, exponent)
 
 
 def _unscale_positive_lower(value: float, exponent: int) -> float:

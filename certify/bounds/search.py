@@ -173,7 +173,8 @@ def _descend(objective: Callable[[FloatArray], tuple[float, FloatArray]], start:
 
 def _singular_pair(graph: Graph, point: FloatArray, largest: bool) -> tuple[float, FloatArray, FloatArray]:
     """Singular value and vectors (left, right) of J(point); a wide Jacobian has the singular value 0."""
-    matrix = _finite(derivatives.jacobian(graph, point))
+    with np.errstate(all="ignore"):
+        matrix = _finite(derivatives.jacobian(graph, point))
     left, values, right = np.linalg.svd(matrix, full_matrices=matrix.shape[0] < matrix.shape[1])
     if largest:
         return float(values[0]), left[:, 0], right[0]

@@ -27,6 +27,7 @@ import numpy as np
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
+from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
 from certify.bounds.barrier import LinearMatrixInequality, solve
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
@@ -42,29 +43,31 @@ _RELAXATIONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 def norm_upper(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
     """Upper bound of |matrix x|/|delta| over the increments of the form, rounded outward (inf if none is proved)."""
-    found = _optimum(form, matrix, 1.0, deadline)
+    scaled, exponent = normalised(matrix)
+    found = _optimum(form, scaled, 1.0, deadline)
     if found is None:
         return math.inf
     s, multipliers = found
     for relaxation in _RELAXATIONS:
         candidate = s * (1 + relaxation)
-        if _is_certificate(form, matrix, candidate, multipliers, 1.0):
+        if _is_certificate(form, scaled, candidate, multipliers, 1.0):
             with precision():
-                return upper(ball(candidate).sqrt())
+                return unscale_upper(upper(ball(candidate).sqrt()), exponent)
     return math.inf
 
 
 def stretch_lower(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
     """Lower bound of |matrix x|/|delta| over the increments of the form, rounded outward (0 if none is proved)."""
-    found = _optimum(form, matrix, -1.0, deadline)
+    scaled, exponent = normalised(matrix)
+    found = _optimum(form, scaled, -1.0, deadline)
     if found is None or found[0] <= 0:
         return 0.0
     s, multipliers = found
     for relaxation in _RELAXATIONS:
         candidate = s * (1 - relaxation)
-        if candidate > 0 and _is_certificate(form, matrix, candidate, multipliers, -1.0):
+        if candidate > 0 and _is_certificate(form, scaled, candidate, multipliers, -1.0):
             with precision():
-                return max(0.0, lower(ball(candidate).sqrt()))
+                return unscale_lower(max(0.0, lower(ball(candidate).sqrt())), exponent)
     return 0.0
 
 
@@ -100,10 +103,12 @@ def _optimum(
         factor, scaled_reach, d = _without_idle_directions(factor, scaled_reach, d)
     first = form.latent_dim
     groups = [slice(form.columns(k).start - first, form.columns(k).stop - first) for k in range(len(form.inputs))]
-    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
-    if found is None:
-        return None
-    return found[0] * size**2, found[1] * (size / units[first:]) ** 2
+    with np.errstate(all="ignore"):
+        # Overflow in the float search only spoils a proposal, which the verification then rejects.
+        found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
+        if found is None:
+            return None
+        return found[0] * size**2, found[1] * (size / units[first:]) ** 2
 
 
 def _without_idle_directions(factor: FloatArray, reach: FloatArray, d: int) -> tuple[FloatArray, FloatArray, int]:

@@ -190,6 +190,25 @@ def test_ranges_of_unbounded_and_half_bounded_boxes() -> None:
     assert ball.values[1][1][0, 1] == pytest.approx(1 + math.sqrt(2), rel=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+def test_constants_scale_with_the_output_near_the_ends_of_the_format(scale: float) -> None:
+    nodes = residual_nodes()
+    plain = constants(generator(nodes))
+    scaled = constants(generator((*nodes, Affine(len(nodes) - 1, scale * np.eye(2), np.zeros(2)))))
+    for name, bracket in plain.items():
+        other = dict(scaled.items())[name]
+        assert other.lower == pytest.approx(scale * bracket.lower, rel=1e-3)  # type: ignore[operator]
+        assert other.upper == pytest.approx(scale * bracket.upper, rel=1e-3)  # type: ignore[operator]
+
+
+def test_an_activation_that_overflows_leaves_unbounded_ends_and_no_warning() -> None:
+    nodes = (Input(1), Affine(0, np.ones((2, 1)), np.zeros(2)), Activation(1, "exp", 2), Affine(2, np.ones((1, 2)),
+             np.zeros(1)))
+    found = constants(generator(nodes))
+    assert found.M.upper == math.inf and found.M.lower is not None and found.M.lower > 1e3
+    assert found.m.lower == 0.0
+
+
 def test_definite_certificate_rejects_a_negative_multiplier() -> None:
     graph = Graph(residual_nodes())  # type: ignore[arg-type]
     form = increment_form(graph, node_ranges(graph, Region()), centred=True)
