@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from threadpoolctl import threadpool_limits
+
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
 from certify.errors import CertifyError, InputError, UnknownNameError
@@ -61,14 +63,16 @@ def constants(
     ends: dict[tuple[ConstantName, End], Proposal] = {}
     notes: list[str] = []
     progress.start("bounding constants", len(chosen))
-    for method in chosen:
-        current = replace(problem, deadline=started + budget) if method.is_search else problem
-        if current.seconds_left <= 0 and not (method.is_search or method.cost <= ALWAYS):
-            notes.append(f"{method.name}: not begun, its share of the budget of {budget:g} s was spent")
-        else:
-            for proposal in method.propose(current):
-                _keep(proposal, ends, problem)
-        progress.advance()
+    # Many small matrices: a second BLAS thread costs ten times what it brings.
+    with threadpool_limits(1):
+        for method in chosen:
+            current = replace(problem, deadline=started + budget) if method.is_search else problem
+            if current.seconds_left <= 0 and not (method.is_search or method.cost <= ALWAYS):
+                notes.append(f"{method.name}: not begun, its share of the budget of {budget:g} s was spent")
+            else:
+                for proposal in method.propose(current):
+                    _keep(proposal, ends, problem)
+            progress.advance()
     progress.finish()
     found = {name: _bracket(name, ends) for name in NAMES}
     return ConstantBrackets(

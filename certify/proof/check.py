@@ -25,7 +25,7 @@ from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Finding, Step, Theorem
 from certify.verdict import Evidence, Verdict
 
-CONSTANTS_BUDGET = 10.0
+CONSTANTS_BUDGET = 30.0
 """Seconds for the brackets of one generator within `check`."""
 
 
