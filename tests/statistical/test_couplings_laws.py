@@ -14,7 +14,9 @@ from scipy import stats
 from scipy.special import ndtr
 
 from certify.errors import InputError
+from certify.generators.graph import Activation, Affine, Graph, Input, Sum
 from certify.progress import SilentProgress
+from certify.sampling import Target, compile_program
 from certify.sampling.couplings import (
     CallableDensity,
     CoupledPoints,
@@ -129,7 +131,8 @@ def test_the_chain_that_lags_has_the_law_of_the_other_one() -> None:
             first_seen.setdefault(time, np.zeros(100_000))[replicates] = first[:, 0]
         if 3 <= time <= 8:
             # Where the pair has met Y_{t-lag} is X_t.
-            second_seen.setdefault(time - 3, np.zeros(100_000))[replicates] = (first if second is None else second)[:, 0]
+            lagging = first if second is None else second
+            second_seen.setdefault(time - 3, np.zeros(100_000))[replicates] = lagging[:, 0]
 
     simulate(NORMAL, UnadjustedLangevin(0.3), Experiment([2.0], 3, 100_000, 100, 3), observe, 8, SilentProgress())
     for seen in (first_seen, second_seen):
@@ -216,6 +219,25 @@ def test_estimators_are_unbiased_for_the_chains_own_law(
         assert not (lower[0] <= 0.0 <= upper[0])
     if transition.target != "posterior" and last_time > 0:
         assert not found.lower[1] <= 1.0 <= found.upper[1]
+
+
+@pytest.mark.parametrize("transition", [MetropolisLangevin(0.08), RandomWalk(0.5)], ids=lambda t: t.name)
+def test_estimators_and_quadrature_agree_on_a_curved_posterior(transition: Transition) -> None:
+    # G(z) = z + tanh(2z), x = 0.4, beta = 0.5: moments by quadrature on a fine grid.
+    graph = Graph(
+        (Input(1), Affine(0, np.array([[2.0]]), np.zeros(1)), Activation(1, "tanh", 1), Sum((0, 2), (1.0, 1.0), 1))
+    )
+    target = Target.create(compile_program(graph), np.array([0.4]), 0.5)
+    found = unbiased_expectation(
+        target, transition, Experiment([0.0], 10, 10_000, 2000, 10, 1.0), lambda z: np.hstack((z, z**2)),
+        first_time=10, last_time=30, error_probability=LEVEL / 2,
+    )
+    grid = np.linspace(-5.0, 5.0, 20_001)
+    weights = np.exp(-0.5 * grid**2 - 2.0 * (grid + np.tanh(2.0 * grid) - 0.4) ** 2)
+    truth = np.array([np.sum(weights * grid**power) for power in (1, 2)]) / np.sum(weights)
+    assert np.all((found.lower <= truth) & (truth <= found.upper))
+    assert np.all(found.upper - found.lower < 0.05)
+    assert not (found.lower[0] <= truth[0] + 0.05 <= found.upper[0])
 
 
 def exact_curve(step: float, steps: int) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -36,10 +37,12 @@ from certify.sampling.couplings.interval import bounded_mean_interval
 from certify.sampling.couplings.lagged import simulate
 from certify.sampling.couplings.unbiased import correction_weight
 from certify.verdict import Verdict
+from tests.conftest import ROOT
 
 FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
+KINDS = ("python", "text")
 PRECISION = np.array([[2.0, 0.4], [0.4, 1.2]])
 GAUSSIAN = CallableDensity(2, lambda z: -0.5 * np.einsum("ni,ij,nj->n", z, PRECISION, z), lambda z: -z @ PRECISION)
 FACTOR = np.linalg.cholesky(np.linalg.inv(PRECISION))
@@ -121,6 +124,14 @@ def test_the_total_variation_bound_counts_the_steps_of_its_definition(times: lis
     assert short.remainder_times[0] == time + lag
 
 
+def test_a_sample_without_spread_has_no_asymptotic_upper_end() -> None:
+    run = run_by_hand([4, 6, 6], 2, 20)
+    bound = total_variation_bound(run, [0, 10], interval=Interval.ASYMPTOTIC)
+    assert math.isfinite(bound.upper[0]) and math.isinf(bound.upper[1])
+    assert bound.verdict is Verdict.INCONCLUSIVE
+    assert total_variation_bound(run, [0, 10]).verdict is Verdict.SUPPORTED
+
+
 def test_the_wasserstein_bound_sums_the_distances_of_its_definition() -> None:
     run = run_lagged_pairs(GAUSSIAN, RandomWalk(1.0), EXPERIMENT, keep_distances=True)
     assert run.distances is not None
@@ -144,7 +155,7 @@ def test_a_pair_that_has_not_met_takes_the_upper_end_away() -> None:
     for bound in bounds:
         assert bound.verdict is Verdict.INCONCLUSIVE
         assert np.all(np.isinf(bound.upper)) and np.all(np.isinf(bound.estimate))
-        assert np.all(np.isfinite(bound.truncated_upper)) and np.all(np.isfinite(bound.lower))
+        assert np.all(np.isfinite(bound.truncated_upper[:1])) and np.all(np.isfinite(bound.lower))
         assert "had not met" in bound.covers
     # Of the eight terms at t = 5 the unmet pairs have all: min(J, 8) is known exactly.
     lower, upper = bounded_mean_interval(
@@ -301,3 +312,10 @@ def test_bad_questions_are_refused() -> None:
         unbiased_expectation(GAUSSIAN, RandomWalk(1.0), EXPERIMENT, lambda z: z.T, first_time=0, last_time=2)
     with pytest.raises(InputError, match="step_size"):
         MetropolisLangevin(0.0)
+
+
+def test_the_example_of_the_documentation_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "couplings.md").read_text(encoding="utf-8")
+    (code,), (output,) = (re.findall(rf"^```{kind}\n(.*?)^```", page, re.MULTILINE | re.DOTALL) for kind in KINDS)
+    exec(compile(code, "docs/couplings.md", "exec"), {})
+    assert capsys.readouterr().out == output

@@ -41,8 +41,8 @@ class CouplingBound:
 
     `estimate` (k,) is the mean over replicates, `standard_error` (k,) its own; [`lower`, `upper`] covers what `covers`
     says, at each time alone, with probability 1 - `error_probability`. With `censored` > 0 pairs that never met,
-    `estimate` and `upper` are infinite and the verdict is `inconclusive`; `truncated_upper` is finite all the same and
-    bounds the first terms only: distance(law X_t, target) <= truncated_upper + distance(law X_s, target) with s the
+    `estimate` and `upper` are infinite and the verdict is `inconclusive`; `truncated_upper` bounds the mean of the
+    first terms all the same: distance(law X_t, target) <= truncated_upper + distance(law X_s, target) with s the
     entry of `remainder_times`. Statistical.
     """
 
@@ -62,8 +62,8 @@ class CouplingBound:
 
     @property
     def verdict(self) -> Verdict:
-        """`supported`, or `inconclusive` where a pair did not meet."""
-        return Verdict.INCONCLUSIVE if self.censored else Verdict.SUPPORTED
+        """`supported`, or `inconclusive` if a pair did not meet or a time has no upper end."""
+        return Verdict.SUPPORTED if np.all(np.isfinite(self.upper)) else Verdict.INCONCLUSIVE
 
 
 def total_variation_bound(
@@ -78,7 +78,8 @@ def total_variation_bound(
 
     The finite-sample interval covers E min(J_t, T), T = `truncation` or as many terms as fit into max_steps; either
     must be chosen before the run is looked at. Small T, many replicates and a large lag make it narrow. The
-    asymptotic interval covers E J_t as the number of replicates grows.
+    asymptotic interval covers E J_t as the number of replicates grows; late, where hardly a pair is still apart, it
+    is too short.
     Raises `InputError` for a time out of range, truncation < 1 or fewer than two replicates.
     """
     moments, terms = _times_and_terms(run, times, truncation)
@@ -126,7 +127,7 @@ def distance_to_posterior(bound: CouplingBound, bias_upper: float | None = None)
     """The same bound read as one of the distance to the posterior, which it is for Metropolis-adjusted chains.
 
     For a chain with another invariant law, `bias_upper` must bound the distance (the same one) of that law to the
-    posterior; it is added, by the triangle inequality, to all numbers but `lower`, which stays a lower end of the sum.
+    posterior; by the triangle inequality it is added to the expectation, and so to both ends of its interval.
     Raises `InputError` for such a chain without `bias_upper`, or for a bias that is negative or not finite.
     """
     if bias_upper is None:
@@ -185,7 +186,9 @@ def _bound(
     else:
         lower, upper = asymptotic_interval(estimate, errors, error_probability)
         truncated_upper = asymptotic_interval(truncated.mean(axis=0), column_errors(truncated), error_probability)[1]
-        covers = "the mean of all terms, as the number of replicates grows"
+        covers = "the mean of all terms, as the number of replicates grows; no upper end where all replicates agree"
+        # A sample without spread says nothing to the central limit theorem: its interval would be one point.
+        upper, truncated_upper = (np.where(errors > 0.0, end, math.inf) for end in (upper, truncated_upper))
     censored = int(np.count_nonzero(run.censored))
     if censored:
         # Of a pair that has not met nothing bounds the sum: its mean over replicates is not known, nor its error.

@@ -24,6 +24,10 @@ Evaluate: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Points (n, d) to log densities (n,) and gradients (n, d) of the log density."""
 
 
+_SMALL_BATCH = 1_000_000
+"""Operations that take less time than handing them to other threads; blocks, and so the bits, are the same."""
+
+
 class LogDensity(Protocol):
     """An unnormalised log density on R^d; `opened` holds what its evaluation needs (threads) for one run."""
 
@@ -111,7 +115,11 @@ class PosteriorDensity:
                 potentials, gradients = np.empty(points.shape[0]), np.empty_like(positions)
                 lanes = block_lanes(points.shape[0])
                 blocks = -(-points.shape[0] // lanes)
-                team.run(evaluate_blocks, blocks, *self.target, positions, potentials, gradients, lanes)
+                arguments = (*self.target, positions, potentials, gradients, lanes)
+                if points.shape[0] * self.target.program.operations < _SMALL_BATCH:
+                    evaluate_blocks(0, blocks, *arguments)
+                else:
+                    team.run(evaluate_blocks, blocks, *arguments)
                 return -potentials, -gradients
 
             yield evaluate
