@@ -1,6 +1,6 @@
 """Prints how much the checks of Theorem 1 can see: slack of each claim and the smallest break that is refuted.
 
-    python -m benchmarks.power [--out docs/power.md]
+python -m benchmarks.power [--out docs/power.md]
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import math
 from pathlib import Path
 
 from certify.arithmetic.rounding import ratio_text
+from certify.atomic import write_text_atomically
 from certify.proof.power import power
-from certify.report.atomic import write_text_atomically
 from tests.power_instances import AMOUNTS, HIDDEN, THEOREM, instances
 
 HEADING = """# What the checks can see

@@ -56,7 +56,7 @@ class Output:
         """Write the result as JSON where it was asked for: whole or not at all."""
         if self.json_file is None:
             return
-        from certify.report.atomic import write_text_atomically
+        from certify.atomic import write_text_atomically
         from certify.report.json import json_text
 
         text = json_text(document)
@@ -72,6 +72,6 @@ class Output:
         Raises InputError if the folder is missing or not writable.
         """
         if self.json_file is not None and self.json_file != STANDARD_OUTPUT:
-            from certify.report.atomic import check_writable
+            from certify.atomic import check_writable
 
             check_writable(self.json_file)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from certify.atomic import write_text_atomically
 from certify.errors import InputError
 from certify.proof.records import CheckResult
-from certify.report.atomic import write_text_atomically
 from certify.report.table import Document, Table, TableFormat
 from certify.report.tables import record_tables, summary_table
 

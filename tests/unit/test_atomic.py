@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from certify import atomic
 from certify.errors import InputError
-from certify.report import atomic
 
 
 def test_text_is_written_and_replaced(tmp_path: Path) -> None:
