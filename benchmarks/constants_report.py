@@ -72,7 +72,7 @@ def is_false(row: Row, constant: str, value: float) -> bool:
 
 def looser_than_peers(row: Row, constant: str) -> float | None:
     """Relative amount by which our certified end is looser than the best peer value that is not false."""
-    values = [item[constant] for item in row["peers"] if item[constant] is not None]
+    values = [float(item[constant]) for item in row["peers"] if item[constant] is not None]
     honest = [value for value in values if not is_false(row, constant, value)]
     own = end(row, constant, "lower" if constant == "m" else "upper")
     if not honest or own is None:
@@ -84,9 +84,9 @@ def looser_than_peers(row: Row, constant: str) -> float | None:
 
 
 def faster_share(row: Row) -> float | None:
-    """Our seconds for the certified ends over the semidefinite peer's seconds."""
-    seconds = peer(row, "LipSDP")["seconds"]
-    return row["certifying_seconds"] / seconds if seconds else None
+    """Our seconds for certified m and M over the semidefinite peer's seconds for its float m and M."""
+    seconds = float(peer(row, "LipSDP")["seconds"])
+    return float(row["stretch_seconds"]) / seconds if seconds else None
 
 
 def published_share(row: Row) -> float | None:
@@ -115,7 +115,7 @@ GOALS = (
          lambda row: True, lambda row: looser_than_peers(row, "M")),
     Goal("m not looser than the best peer by more than 2 %", 0.02,
          lambda row: True, lambda row: looser_than_peers(row, "m")),
-    Goal("less time for the certified ends than the semidefinite peer (ours/peer < 1)", 1.0,
+    Goal("less time for certified m and M than the semidefinite peer (ours/peer < 1)", 1.0,
          lambda row: True, faster_share),
     Goal("M2 within a factor 2 of the witness, d <= 8", 1.0,
          lambda row: row["latent_dim"] <= 8, lambda row: excess(row, "M2")),
@@ -149,13 +149,13 @@ def _medians(rows: list[Row]) -> str:
     groups: dict[tuple[str, int], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row["kind"], row["latent_dim"]].append(row)
-    head = "| kind | d | networks | m excess | M excess | M2 factor | M3 factor | seconds | certifying | LipSDP s |"
+    head = "| kind | d | networks | m excess | M excess | M2 factor | M3 factor | seconds | m, M alone | LipSDP s |"
     lines = [head, "|" + " --- |" * 10]
     for (kind, dimension), group in sorted(groups.items()):
         cells = [kind, str(dimension), str(len(group))]
         cells += [_percent(_median([excess(row, name) for row in group])) for name in ("m", "M")]
         cells += [_factor(_median([excess(row, name) for row in group])) for name in ("M2", "M3")]
-        cells += [_number(_median([row[key] for row in group])) for key in ("seconds", "certifying_seconds")]
+        cells += [_number(_median([row[key] for row in group])) for key in ("seconds", "stretch_seconds")]
         cells.append(_number(_median([peer(row, "LipSDP")["seconds"] or None for row in group])))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -163,7 +163,7 @@ def _medians(rows: list[Row]) -> str:
 
 def _table(rows: list[Row]) -> str:
     head = (
-        "| network | m certified | m witness | M certified | M witness | M2 factor | M3 factor | s | certifying s "
+        "| network | m certified | m witness | M certified | M witness | M2 factor | M3 factor | s | m, M alone s "
         "| LipSDP m | LipSDP M | LipSDP s | norms m | norms M |"
     )
     lines = [head, "|" + " --- |" * 14]
@@ -172,7 +172,7 @@ def _table(rows: list[Row]) -> str:
         cells += [_number(end(row, "m", "lower")), _number(end(row, "m", "upper"))]
         cells += [_number(end(row, "M", "upper")), _number(end(row, "M", "lower"))]
         cells += [_factor(excess(row, name)) for name in ("M2", "M3")]
-        cells += [_number(row["seconds"]), _number(row["certifying_seconds"])]
+        cells += [_number(row["seconds"]), _number(row["stretch_seconds"])]
         lmi, norms = peer(row, "LipSDP"), peer(row, "product of norms")
         cells += [_peer_number(row, "m", lmi["m"]), _peer_number(row, "M", lmi["M"]), _number(lmi["seconds"] or None)]
         cells += [_peer_number(row, "m", norms["m"]), _peer_number(row, "M", norms["M"])]

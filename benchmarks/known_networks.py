@@ -126,7 +126,8 @@ def linear(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
     depth = int(rng.choice([1, 1, 2, 4]))
     widths = [int(rng.integers(1, 7)) for _ in range(depth + 1)]
     exponents = rng.uniform(-150, 150, depth) if depth == 1 else rng.uniform(-30, 30, depth)
-    weights, nodes = [], [Input(widths[0])]
+    weights: list[FloatArray] = []
+    nodes: list[Node] = [Input(widths[0])]
     for layer, exponent in enumerate(exponents):
         rows, columns = widths[layer + 1], widths[layer]
         rank = min(rows, columns)
@@ -195,7 +196,7 @@ def _units(rng: np.random.Generator, d: int, name: str, with_skip: bool) -> _Uni
     return _Units(name, slope if with_skip else np.zeros(d), rate, offset, owner, weight)
 
 
-def _sandwich(units: _Units, rng: np.random.Generator, rows: int, shift: FloatArray | None) -> Graph:
+def _sandwich(units: _Units, rng: np.random.Generator, rows: int, shift: npt.NDArray[np.int64] | None) -> Graph:
     """Q1 (diag(a) + C sigma(W . + b)) Q2 with exact products; `shift` is the coupling's move of the images."""
     d, width = units.rate.size, units.owner.size
     inward, outward = exact_orthogonal(d, rng), exact_orthogonal(rows, rng)[:, :d]

@@ -7,9 +7,12 @@ one is false.
 
 from __future__ import annotations
 
+import importlib
 import math
 import time
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +122,8 @@ def _sectors(graph: Graph) -> _Sectors | None:
             case Affine():
                 maps.append(_dense(node.weight) @ maps[node.source])
             case Sum():
-                maps.append(sum(c * maps[s] for s, c in zip(node.sources, node.coefficients, strict=True)) + 0.0)
+                terms = [c * maps[s] for s, c in zip(node.sources, node.coefficients, strict=True)]
+                maps.append(np.sum(terms, axis=0))
             case Activation():
                 own = np.eye(node.width, size, start)
                 bottom, top = _slopes(node)
@@ -133,15 +137,12 @@ def _sectors(graph: Graph) -> _Sectors | None:
 
 
 def _solve(sectors: _Sectors, sign: float, solver: str, time_limit: float) -> tuple[float | None, str]:
-    import warnings
-
-    import cvxpy as cp
-
+    cp: Any = importlib.import_module("cvxpy")
     size, count = sectors.output.shape[1], sectors.below.shape[0]
     corner = np.zeros((size, size))
     corner[: sectors.latent_dim, : sectors.latent_dim] = np.eye(sectors.latent_dim)
     s, weights = cp.Variable(nonneg=True), cp.Variable(count, nonneg=True)
-    cross = sectors.below.T @ cp.diag(weights) @ sectors.above
+    cross = sectors.below.T @ cp.multiply(weights[:, None], sectors.above)
     inequality = sign * (s * corner - sectors.output.T @ sectors.output) + 0.5 * (cross + cross.T)
     goal = cp.Minimize(s) if sign > 0 else cp.Maximize(s)
     problem = cp.Problem(goal, [inequality >> 0])

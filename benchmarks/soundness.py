@@ -1,6 +1,6 @@
 """Soundness campaign: no bracket may exclude a constant that is known exactly.
 
-    python -m benchmarks.soundness [--networks 2000] [--first 0] [--seed 0] [--budget 0.3] [--records FILE]
+    python -m benchmarks.soundness [--networks 2000] [--first 0] [--seed 0] [--budget 2] [--records FILE]
 
 Random and adversarial networks (`benchmarks.known_networks`) are bracketed and held against the truth in
 balls. A violation is printed with the command that reproduces it, and the exit code is 1.
@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--networks", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget", type=float, default=0.3, help="seconds per network")
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds per network")
     parser.add_argument("--records", type=Path, help="JSON lines; a run that was interrupted goes on from here")
     options = parser.parse_args()
     known = reload(options.records)

@@ -125,7 +125,7 @@ def row(peer_m: float, peer_most: float, low: float = 0.5, high: float = 0.6) ->
     brackets = {"m": {"lower": low, "upper": high}, "M": {"lower": 1.0, "upper": 1.2},
                 "M2": {"lower": 0.1, "upper": 0.3}, "M3": {"lower": 0.0, "upper": 0.0}}
     return {"network": "residual:x", "kind": "residual", "latent_dim": 8, "depth": 1, "has_goal": True, "budget": 1.0,
-            "seconds": 2.0, "certifying_seconds": 1.0, "brackets": brackets,
+            "seconds": 2.0, "stretch_seconds": 1.0, "brackets": brackets,
             "peers": [{"peer": "LipSDP", "m": peer_m, "M": peer_most, "seconds": 0.5, "note": ""},
                       {"peer": "product of norms", "m": 0.1, "M": 9.0, "seconds": 0.0, "note": ""}]}
 
