@@ -79,7 +79,9 @@ def tensor_apply(matrix: MatrixBall, tensor: TensorBall) -> TensorBall:
     growth = (inner + 8) * EPSILON
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         image = matrix.midpoint @ middle
-        spread = np.abs(matrix.midpoint) @ (radius + growth * np.abs(middle))
+        # Below the normal range growth * |C| is rounded: what an underflow can cost is added.
+        magnitude = growth * np.abs(middle) + SMALLEST_NORMAL * (middle != 0)
+        spread = np.abs(matrix.midpoint) @ (radius + magnitude)
         if matrix.radius.any():
             spread = spread + matrix.radius @ (np.abs(middle) + radius)
         spread = (spread + 4 * (inner + 1) * SMALLEST_NORMAL) * (1.0 + 4 * growth)

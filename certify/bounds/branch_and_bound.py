@@ -32,13 +32,15 @@ from certify.arithmetic.form_norms import (
 )
 from certify.arithmetic.interval_tensors import TensorBall
 from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.arithmetic.matrices import unscale_lower, unscale_upper
 from certify.bounds.bracket import Region
 from certify.bounds.charts import BoolArray, Pieces, box, cover, join, split
 from certify.bounds.enclosure import LinearParts, along_basis, derivative_tensors, linear_parts, piece_ranges
 from certify.bounds.kinks import kinked_activations
-from certify.bounds.method import BoundMethod, ConstantName, Problem, Proposal
+from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal
 from certify.bounds.ranges import node_ranges
-from certify.generators.graph import Activation, Product
+from certify.generators.derivatives import jacobian
+from certify.generators.graph import Activation, Affine, Graph, Product
 
 MOST_DIRECTIONS = 3
 """Directions the derivatives may depend on."""
@@ -56,6 +58,11 @@ STALL_CHECK = 1.5
 """Whenever the number of pieces has grown by this factor, the gap must have shrunk to `STALL_SHARE` of what it was."""
 
 STALL_SHARE = 0.95
+
+TIME_SHARE = 0.8
+"""Part of the time left that is used; the rest is for the chain rule."""
+
+_MODERATE_EXPONENT = 40
 
 _BATCH_ENTRIES = 2**20
 
@@ -94,7 +101,7 @@ def maximise(
             break
         if used >= check:
             gap = float(upper.max()) - attained
-            if gap > STALL_SHARE * last_gap:
+            if gap > STALL_SHARE * last_gap or not math.isfinite(gap):
                 break
             check, last_gap = STALL_CHECK * used, gap
         order = np.argsort(-upper, kind="stable")
@@ -217,32 +224,58 @@ def _start(parts: LinearParts, region: Region) -> Pieces | None:
     return box(low[0], high[0]) if parts.graph.latent_dim <= MOST_DIRECTIONS else None
 
 
+def _balanced(graph: Graph) -> tuple[Graph, int]:
+    """(2^-e G, e) with a Jacobian of moderate size at 0, so that no square of an entry overflows or vanishes."""
+    with np.errstate(all="ignore"):
+        size = float(np.abs(jacobian(graph, np.zeros(graph.latent_dim))).max(initial=0.0))
+    exponent = math.frexp(size)[1] if math.isfinite(size) else 0
+    if abs(exponent) <= _MODERATE_EXPONENT:
+        return graph, 0
+    # Powers of two beyond the format would not be exact; nothing is lost by stopping short of them.
+    exponent = max(-1000, min(1000, exponent))
+    n = graph.observed_dim
+    scaling = Affine(len(graph.nodes) - 1, math.ldexp(1.0, -exponent) * np.eye(n), np.zeros(n))
+    return Graph((*graph.nodes, scaling)), exponent
+
+
 def _propose(problem: Problem) -> Iterator[Proposal]:
-    graph, region = problem.generator.graph, problem.region
+    region = problem.region
+    graph, exponent = _balanced(problem.generator.graph)
     parts = linear_parts(graph)
     start = _start(parts, region)
     if start is None:
         return
+    deadline = time.monotonic() + TIME_SHARE * problem.seconds_left
     inputs = [s for node in graph.nodes if isinstance(node, Activation | Product) for s in node.sources]
     rows = [matrix.midpoint for matrix in (parts.matrices[source] for source in inputs) if matrix is not None]
     weight = np.concatenate([*rows, np.zeros((1, graph.latent_dim))])
     width = max(node.width for node in graph.nodes)
 
-    def solve(name: ConstantName, objective: Objective, known: float, order: int) -> float:
+    def solve(name: ConstantName, objective: Objective, order: int) -> float:
+        end: End = "lower" if name == "m" else "upper"
+        found = problem.best.get((name, end), math.inf)
+        known = math.ldexp(found, -exponent) if 0.0 < found < 1e300 else math.inf
+        known = -known if name == "m" and known < math.inf else known
         batch = int(np.clip(_BATCH_ENTRIES // (width * graph.latent_dim ** min(order + 1, 3)), 1, 512))
-        return maximise(objective, start, weight, TOLERANCES[name], known, MOST_PIECES[name], batch, problem.deadline)
+        # Overflow makes a piece's bound infinite, which is what it then is; no decomposition, no bound.
+        try:
+            with np.errstate(all="ignore"):
+                return maximise(
+                    objective, start, weight, TOLERANCES[name], known, MOST_PIECES[name], batch, deadline
+                )
+        except np.linalg.LinAlgError:
+            return math.inf
 
     kinked = bool(kinked_activations(problem.generator))
     if region.radius is None and graph.observed_dim == graph.latent_dim and not kinked:
-        known = -problem.best.get(("m", "lower"), 0.0)
-        yield Proposal("m", "lower", max(0.0, -solve("m", partial(stretch_scores, parts), known, 1)), METHOD.name)
+        least = max(0.0, -solve("m", partial(stretch_scores, parts), 1))
+        yield Proposal("m", "lower", unscale_lower(least, exponent), METHOD.name)
     orders: tuple[tuple[int, ConstantName], ...] = ((1, "M"), (2, "M2"), (3, "M3"))
     for order, name in orders:
         if order > 1 and kinked:
             return
-        known = problem.best.get((name, "upper"), math.inf)
-        found = solve(name, partial(form_scores, parts, region, order), known, order)
-        yield Proposal(name, "upper", max(0.0, found), METHOD.name)
+        found = max(0.0, solve(name, partial(form_scores, parts, region, order), order))
+        yield Proposal(name, "upper", unscale_upper(found, exponent), METHOD.name)
 
 
-METHOD = BoundMethod("branch and bound", "pieces of R^d split until the enclosed derivatives are sharp", 5.0, _propose)
+METHOD = BoundMethod("branch and bound", "pieces of R^d split until the enclosed derivatives are sharp", 2.8, _propose)

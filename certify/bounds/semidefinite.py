@@ -32,11 +32,16 @@ from certify.bounds.barrier import LinearMatrixInequality, solve
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.residual import stretch_bounds
-from certify.bounds.structure import IncrementForm, increment_form
+from certify.bounds.structure import IncrementForm, blocks, increment_form
 from certify.generators.graph import Graph
 
 LARGEST_SIZE = 1200
 """Coordinates of x beyond which the whole graph is not attempted."""
+
+TIME_SHARE = 0.6
+"""Part of the time left that the whole graph has when it can also be bounded in parts."""
+
+_IDLE_MULTIPLIER = 1e10
 
 _RELAXATIONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
@@ -87,6 +92,9 @@ def _optimum(
     spans = np.concatenate([*form.spans, np.zeros(0)])
     rows = np.concatenate([block.midpoint for block in form.inputs] + [np.zeros((0, form.size))])
     reach = spans[:, None] * rows
+    # A gain that never sees delta is zero: its multiplier would grow without end, and takes a large value instead.
+    idle = ~reach.any(axis=1)
+    seen = np.concatenate([np.ones(d, dtype=bool), ~idle])
     # A unit of eta_i is what its pre-activation can move per unit of delta, propagated through the layers.
     units = np.ones(form.size)
     for block in range(len(form.inputs)):
@@ -97,18 +105,22 @@ def _optimum(
     size = float(np.linalg.norm(factor, 2)) if factor.size else 0.0
     if not (math.isfinite(size) and size > 0):
         return None
-    scaled_reach = reach * units / units[d:, None]
-    factor = factor / size
+    scaled_reach = (reach * units / units[d:, None])[~idle][:, seen]
+    factor = factor[:, seen] / size
     if sign > 0:
         factor, scaled_reach, d = _without_idle_directions(factor, scaled_reach, d)
     first = form.latent_dim
-    groups = [slice(form.columns(k).start - first, form.columns(k).stop - first) for k in range(len(form.inputs))]
+    counts = np.concatenate([[0], np.cumsum(~idle)])
+    groups = [slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
+              for k in range(len(form.inputs))]
     with np.errstate(all="ignore"):
         # Overflow in the float search only spoils a proposal, which the verification then rejects.
         found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
         if found is None:
             return None
-        return found[0] * size**2, found[1] * (size / units[first:]) ** 2
+        multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
+        multipliers[~idle] = found[1] * (size / units[first:][~idle]) ** 2
+        return found[0] * size**2, multipliers
 
 
 def _without_idle_directions(factor: FloatArray, reach: FloatArray, d: int) -> tuple[FloatArray, FloatArray, int]:
@@ -157,10 +169,14 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     form = reduced_form(graph, problem.ranges)
     if form is None or form.size > LARGEST_SIZE:
         return
-    yield Proposal("M", "upper", norm_upper(form, form.output, problem.deadline), METHOD.name)
-    if graph.observed_dim >= graph.latent_dim:
-        yield Proposal("m", "lower", stretch_lower(form, form.output, problem.deadline), METHOD.name)
+    share = TIME_SHARE if len(blocks(graph)) > 1 else 1.0
+    deadline = time.monotonic() + share * problem.seconds_left
+    is_tall = graph.observed_dim >= graph.latent_dim
+    half = 0.5 * (time.monotonic() + deadline) if is_tall else deadline
+    yield Proposal("M", "upper", norm_upper(form, form.output, half), METHOD.name)
+    if is_tall:
+        yield Proposal("m", "lower", stretch_lower(form, form.output, deadline), METHOD.name)
 
 
-METHOD = BoundMethod("semidefinite", "LipSDP's matrix inequality for M and its counterpart for m, re-verified", 4.0,
+METHOD = BoundMethod("semidefinite", "LipSDP's matrix inequality for M and its counterpart for m, re-verified", 2.5,
                      _propose)
