@@ -6,8 +6,9 @@ semidefinite for M; one hidden layer's curvature or composition for M2, M3) and 
     M(h o g) <= M(h) M(g),   M2(h o g) <= M2(h) M(g)^2 + M(h) M2(g),
     M3(h o g) <= M3(h) M(g)^3 + 3 M2(h) M(g) M2(g) + M(h) M3(g),   m(h o g) >= m(h) m(g),
 
-(theory section 4; Faa di Bruno), and the best is kept: dynamic programming over intervals of cuts. Bounds
-rounded outward; the ranges of each stretch are those of the whole map's region, so local constants chain too.
+(theory section 4; Faa di Bruno), and the best is kept: dynamic programming over intervals of cuts. A block that
+ends in a sum has at most the sum of its branches' M2 and M3, each branch a chain again. Bounds rounded outward;
+the ranges of each stretch are those of the whole map's region, so local constants chain too.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from certify.bounds.curvature import layer_curvature_upper, single_layer
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.semidefinite import block_bounds
-from certify.bounds.structure import Block, block_ranges, blocks, increment_form, join
-from certify.generators.graph import Activation, Graph
+from certify.bounds.structure import Block, block_ranges, blocks, increment_form, join, live_graph
+from certify.generators.graph import Activation, Graph, Product, Sum
 
 MOST_CUTS = 16
 """Longer chains are bounded block by block without regrouping."""
@@ -41,8 +42,13 @@ class StretchConstants:
     M3: float
 
 
-def direct_constants(block: Block, ranges: NodeRanges, deadline: float, is_whole: bool = False) -> StretchConstants:
-    """Constants of one stretch without cutting it; m and M of the whole map are left to other methods."""
+def direct_constants(
+    block: Block, ranges: NodeRanges, deadline: float, is_whole: bool = False, is_joined: bool = False
+) -> StretchConstants:
+    """Constants of one stretch without cutting it; m and M of the whole map are left to other methods.
+
+    A stretch that is not joined from several is one block, whose branches are bounded one by one.
+    """
     local = block_ranges(block, ranges)
     norms = derivative_norms(block.graph, local)[-1]
     low, high = (0.0, math.inf) if is_whole else block_bounds(block.graph, local, deadline)
@@ -54,7 +60,31 @@ def direct_constants(block: Block, ranges: NodeRanges, deadline: float, is_whole
             least, largest = (end[0] for end in local.slopes(form.nodes[0], order))
             bound = layer_curvature_upper(*layer, least, largest, order)
             second, third = (min(second, bound), third) if order == 2 else (second, min(third, bound))
+    elif len(form.inputs) > 1 and not is_joined:
+        bends = branch_curvatures(block.graph, local, deadline)
+        second, third = min(second, bends[0]), min(third, bends[1])
     return StretchConstants(low, min(high, norms.totals[0]), second, third)
+
+
+def branch_curvatures(graph: Graph, ranges: NodeRanges, deadline: float) -> tuple[float, float]:
+    """(M2, M3) of a sum, sum_k |c_k| (M2, M3)(f_k), each branch f_k a chain of its own; infinite for no sum.
+
+    A linear branch adds nothing, so a residual block is as curved as what it adds to its input.
+    """
+    last = graph.nodes[-1]
+    if not isinstance(last, Sum):
+        return math.inf, math.inf
+    with precision():
+        second, third = ball(0), ball(0)
+        for source, coefficient in zip(last.sources, last.coefficients, strict=True):
+            branch, kept = live_graph(Graph(graph.nodes[: source + 1]))
+            if not any(isinstance(node, Activation | Product) for node in branch.nodes):
+                continue
+            local = NodeRanges(branch, tuple(ranges.values[index] for index in kept))
+            found = chain_constants(stretches(branch), local, deadline)
+            size = ball(abs(coefficient))
+            second, third = second + _times(size, ball(found.M2)), third + _times(size, ball(found.M3))
+        return upper(second), upper(third)
 
 
 def compose(outer: StretchConstants, inner: StretchConstants) -> StretchConstants:
@@ -82,7 +112,7 @@ def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, deadline: floa
     for length in range(1, count + 1):
         for start in range(count - length + 1):
             stop = start + length
-            found = direct_constants(join(chain[start:stop]), ranges, deadline, length == count)
+            found = direct_constants(join(chain[start:stop]), ranges, deadline, length == count, length > 1)
             for cut in range(start + 1, stop):
                 found = _better(found, compose(best[cut, stop], best[start, cut]))
             best[start, stop] = found

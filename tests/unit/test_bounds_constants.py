@@ -215,3 +215,42 @@ def test_definite_certificate_rejects_a_negative_multiplier() -> None:
     weights = np.full(6, -1.0)
     assert not semidefinite._is_certificate(form, form.output, 1e6, weights, 1.0)
     assert not semidefinite._is_certificate(form, exact_matrix(form.output.midpoint), math.nan, -weights, 1.0)
+
+
+def two_activations_in_a_branch(coefficient: float) -> tuple[object, ...]:
+    rng = np.random.default_rng(3)
+    return (
+        Input(3), Affine(0, rng.normal(size=(4, 3)), rng.normal(size=4)), Activation(1, "tanh", 4),
+        Affine(2, rng.normal(size=(4, 4)), rng.normal(size=4)), Activation(3, "tanh", 4),
+        Affine(4, rng.normal(size=(3, 4)), np.zeros(3)), Sum((0, 5), (1.0, coefficient), 3),
+    )
+
+
+@pytest.mark.parametrize("coefficient", [1.0, -2.5])
+def test_a_branch_with_two_activations_is_bounded_as_a_chain(coefficient: float) -> None:
+    graph = generator(two_activations_in_a_branch(coefficient)).graph
+    ranges = node_ranges(graph, Region())
+    second, third = chain_rule.branch_curvatures(graph, ranges, np.inf)
+    rng = np.random.default_rng(0)
+    z, u = rng.normal(size=(2, 4000, 3))
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    bends = np.linalg.norm(derivatives.second_derivative(graph, z, u, u), axis=1).max()
+    twists = np.linalg.norm(derivatives.third_derivative(graph, z, u, u, u), axis=1).max()
+    assert bends <= second < 20 * bends and twists <= third < 60 * twists
+    plain = generator(two_activations_in_a_branch(1.0)).graph
+    unit = chain_rule.branch_curvatures(plain, node_ranges(plain, Region()), np.inf)[0]
+    assert second == pytest.approx(abs(coefficient) * unit, rel=1e-9)
+    assert chain_rule.branch_curvatures(Graph(graph.nodes[:-1]), ranges, np.inf) == (np.inf, np.inf)
+
+
+def test_a_neuron_that_sees_nothing_does_not_loosen_the_semidefinite_bounds() -> None:
+    rng = np.random.default_rng(0)
+    orthogonal = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    rate, gain = np.diag([1.0, 1.5, 0.7, 0.0]), np.diag([0.5, -0.3, 0.4, 0.0])
+    made = generator((
+        Input(4), Affine(0, rate @ orthogonal, np.ones(4)), Activation(1, "softplus", 4), Affine(2, gain, np.zeros(4)),
+        Affine(0, orthogonal, np.zeros(4)), Sum((3, 4), (1.0, 1.0), 4),
+    ))
+    found = constants(made, budget=20.0, methods=["semidefinite"])
+    assert found.m.lower is not None and (1 - 1e-4) * 0.55 <= found.m.lower <= 0.55 * (1 + 1e-12)
+    assert found.M.upper is not None and 1.5 * (1 - 1e-12) <= found.M.upper <= 1.5 * (1 + 1e-4)
