@@ -20,12 +20,13 @@ StreamArray = npt.NDArray[np.uint64]
 
 
 class Dynamics(NamedTuple):
-    """What one step does: X + = T(P(X)) + noise_scale sqrt(2 eta) xi, T(z) = z - eta grad f(z).
+    """What one step does: X + = T(P(X)) + noise_scale sqrt(2 eta - damping eta^2) xi, T(z) = z - eta grad f(z).
 
     `radius` is infinite when there is no ball; the ball is projected onto if `projected`, otherwise only watched.
     """
 
     noise_scale: float
+    damping: float
     centre: FloatArray
     radius: float
     projected: bool
@@ -83,7 +84,7 @@ def _advance_block(
             _meet_ball(dynamics, state, window(exits, first, lanes), step, scratch, lanes)
         potential_gradient(program, observed, misfit_scale, values, adjoints, scratch, lanes)
         eta = step_sizes[index]
-        spread = dynamics.noise_scale * math.sqrt(2.0 * eta)
+        spread = dynamics.noise_scale * math.sqrt(2.0 * eta - dynamics.damping * (eta * eta))
         if not _take_step(state, adjoints, normals, eta, spread, prior, dim, slot, half, batch, lanes):
             failures[block, 0] = step + 1
             failures[block, 1] = first + _first_bad_lane(state, dim, lanes)

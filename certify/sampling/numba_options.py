@@ -27,15 +27,19 @@ REASSOCIATE = frozenset({"contract", "reassoc", "nsz"})
 ERROR_MODEL = "numpy"
 """Division by zero gives an infinity: the Python error would put a branch into every loop."""
 
+INLINE = True
+"""Callees become part of the kernel that calls them. A shared copy would be linked by name: the process that
+compiles would run a copy optimised elsewhere, a process that loads from disk its own, and their last bits differ."""
+
 
 def elementary(function: Function) -> Function:
     """Compile a scalar function of a kernel; it keeps the order of its floating-point operations."""
-    return _compile(function, fastmath=set(CONTRACT))
+    return _compile(function, fastmath=set(CONTRACT), forceinline=INLINE)
 
 
 def kernel(function: Function) -> Function:
     """Compile a serial function over one block of chains; sums may be reordered (at compile time, so always alike)."""
-    return _compile(function, fastmath=set(REASSOCIATE))
+    return _compile(function, fastmath=set(REASSOCIATE), forceinline=INLINE)
 
 
 def block_kernel(function: Function) -> Function:

@@ -105,7 +105,7 @@ class _Compiler:
             if index not in merged:
                 self._translate(index, self.nodes[index])
         instructions = np.array(self.instructions, dtype=np.int64).reshape(-1, COLUMNS)
-        _mark_reverse_writes(instructions, self.row_of[output])
+        mark_reverse_writes(instructions, self.row_of[output])
         return Program(
             instructions.ravel(),
             np.concatenate([np.zeros(1, dtype=np.int64), *self.integers]),
@@ -228,8 +228,11 @@ def _live_nodes(graph: Graph) -> list[int]:
     return sorted(live)
 
 
-def _mark_reverse_writes(instructions: npt.NDArray[np.int64], output: int) -> None:
-    """In reverse order the first write to a source's adjoint overwrites, every later one adds."""
+def mark_reverse_writes(instructions: npt.NDArray[np.int64], output: int) -> None:
+    """Mark in place: in reverse order the first write to a source's adjoint overwrites, every later one adds.
+
+    `instructions` has shape (count, COLUMNS); the rows from `output` on are written before the first of them.
+    """
     written = {output}
     for instruction in instructions[::-1]:
         source = int(instruction[SOURCE])

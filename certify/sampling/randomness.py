@@ -121,9 +121,9 @@ def fill_normals(streams: StreamArray, normals: FloatArray, rows: int, lanes: in
     uniforms_to_normals(normals, half * lanes)
 
 
-def standard_normals(seed: int, chains: int, count: int) -> FloatArray:
-    """The first `count` normals of each chain's stream, shape (chains, count): what a test of the stream reads."""
-    streams = np.ascontiguousarray(seed_streams(seed, chains).T).ravel()
+def standard_normals(seed: int, chains: int, count: int, first: int = 0) -> FloatArray:
+    """The first `count` normals of the streams of chains first, first + 1, ..., shape (chains, count)."""
+    streams = np.ascontiguousarray(seed_streams(seed, chains, first).T).ravel()
     normals = np.empty(2 * ((count + 1) // 2) * chains)
     fill_normals(streams, normals, count, chains)
     return np.ascontiguousarray(normals[: count * chains].reshape(count, chains).T)

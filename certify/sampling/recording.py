@@ -60,7 +60,7 @@ def start_recorder(
             f"`record_every` = {every} would keep {records} states of {chains} chains, more than {MAXIMAL_RECORD} "
             "numbers; take a larger `record_every`"
         )
-    trajectory = np.empty((records, chains, dim))
+    trajectory = np.zeros((records, chains, dim))
     trajectory[:1] = positions
     blocks = -(-chains // lanes) if moments_every > 0 else 0
     reference = positions.mean(axis=0)
@@ -80,6 +80,11 @@ def recorded_moments(recorder: Recorder, steps: int, chains: int) -> Moments | N
     lower = recorder.products.sum(axis=0) / count
     products = lower + np.tril(lower, -1).T
     return Moments(recorder.reference + shift, products - np.outer(shift, shift), count)
+
+
+def recorded_state(recorder: Recorder) -> dict[str, FloatArray]:
+    """The recorder's arrays by name: what a checkpoint keeps of it."""
+    return {"trajectory": recorder.trajectory, "sums": recorder.sums, "products": recorder.products}
 
 
 @kernel
