@@ -37,7 +37,7 @@ def exact_number(name: str, value: Number) -> Fraction:
     """
     try:
         number = fraction(value.strip() if isinstance(value, str) else value)
-    except (InputError, OverflowError) as error:
+    except (InputError, OverflowError, TypeError) as error:
         raise InputError(f"`{name}` must be a finite number; got `{value}`") from error
     if number != 0 and not _SMALLEST <= abs(number) <= _LARGEST:
         raise InputError(f"`{name}` must be 0 or of size 1e-300 to 1e300; got `{value}`")

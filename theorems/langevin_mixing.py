@@ -271,6 +271,7 @@ MIXING = Theorem(
         ),
         search=Search((SearchCoordinate(eta_search, 1e-9, 1.0, 60, "log"),), {eta: eta_search / (2 * L)}, K),
         layers=(K,),
+        every_noise=Condition("no curvature", M2, sp.Integer(0)),
         paper_form="none: these bounds have no noise level of their own",
         paper_form_beta=m,
         explicit_form="none",

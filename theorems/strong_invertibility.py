@@ -117,7 +117,7 @@ def exit_margin() -> sp.Expr:
     )
 
 
-SLOWEST_RATE = sp.Integer(2) ** -200
+SLOWEST_RATE = sp.Integer(2) ** -100
 """Floor of S6's rate: a weaker, valid rate that keeps the exact case L_Phi = m^2 (one step) finite."""
 
 QUANTITIES = (
@@ -142,10 +142,10 @@ QUANTITIES = (
     Quantity(b, "definition", "b", "M^2/beta^2", "(0, inf)", M**2 / beta**2),
     Quantity(R, "choice", "R", "log-concavity radius around zh", "(0, m^2/(M M2))"),
     Quantity(theta, "definition", r"\theta", "fraction of the largest radius", "(0, 1)", R * M * M2 / m**2),
-    Quantity(mu, "definition", r"\mu", "curvature on B(zh, R) from below (S2)", "(1, inf)", curvature_lower(R)),
+    Quantity(mu, "definition", r"\mu", "least curvature on B(zh, R) (S2)", "(1, inf)", curvature_lower(R), "lower"),
     Quantity(L, "definition", "L", "curvature on B(zh, R) from above (S2)", "(1, inf)", curvature_upper(R)),
     Quantity(delta0, "choice", r"\delta_0", "accuracy of the inversion (S6)", "(0, R/2)"),
-    Quantity(R_D, "definition", "R_D", "radius of the domain D around the centre", "(0, R)", R - delta0),
+    Quantity(R_D, "definition", "R_D", "radius of the domain D around the centre", "(0, R)", R - delta0, "lower"),
     Quantity(
         delta1,
         "definition",
@@ -190,7 +190,7 @@ QUANTITIES = (
         r"K_{\mathrm{gd}}",
         "number of descent layers (S6)",
         "integer >= 0",
-        sp.Max(0, sp.ceiling(2 * sp.log(M * rho / (m * delta0)) / -sp.log(q_Phi))),
+        sp.ceiling(2 * sp.log(sp.Max(1, M * rho / (m * delta0))) / -sp.log(q_Phi)),
     ),
     Quantity(tail, "definition", r"\mathrm{tail}", "posterior mass outside (S4)", "[0, 1]", tail_mass(R - 2 * delta0)),
     Quantity(
@@ -210,7 +210,7 @@ QUANTITIES = (
         4 * K * sp.exp(-(t**2) / 2),
     ),
     Quantity(KL, "definition", r"\mathrm{KL}", "discretisation (S7e)", "[0, inf)", path_divergence(K)),
-    Quantity(burn_in, "definition", r"\mathrm{burn\text{-}in}", "burn-in (S7f)", "[0, inf)", burn_in_bound(K)),
+    Quantity(burn_in, "definition", r"\mathrm{burn\mbox{-}in}", "burn-in (S7f)", "[0, inf)", burn_in_bound(K)),
     Quantity(
         tv_bound,
         "definition",
@@ -241,6 +241,10 @@ QUANTITIES = (
 )
 
 CONDITIONS = (
+    Condition("length", sp.Integer(1), K),
+    Condition("positive step", sp.Integer(0), eta, strict=True),
+    Condition("positive accuracy", sp.Integer(0), delta0, strict=True),
+    Condition("radius", 2 * delta0, R, strict=True),
     Condition("curvature", R * M * M2, m**2, strict=True),
     Condition("step size", eta * L, sp.Integer(1)),
     Condition("centre", delta1, R_D, strict=True),
@@ -290,7 +294,7 @@ ASSUMPTIONS = (
     Assumption(
         "A3",
         "G is a network with N parameters and differentiable activations",
-        r"G \text{ is a network with } N \text{ parameters and differentiable activations}",
+        r"G \mbox{ is a network with } N \mbox{ parameters and differentiable activations}",
         None,
         differentiable_network,
     ),
@@ -320,7 +324,7 @@ STEPS = (
             Claim(
                 "polynomial",
                 "mismatches in exact arithmetic",
-                r"\#\text{mismatches}",
+                r"\#\mbox{mismatches}",
                 "=",
                 sp.Integer(0),
                 "polynomial G with rational coefficients",
@@ -468,7 +472,7 @@ STEPS = (
             Claim(
                 "exit",
                 "P(the chain from pi_D leaves D before step K)",
-                r"\mathrm P(\text{exit before }K)",
+                r"\mathrm P(\mbox{exit before }K)",
                 "<=",
                 3 * k * sp.exp(-(t0**2) / 2),
                 "K = k steps; (s + sqrt(2 eta))(sqrt(d) + t0) <= R_D - delta1",
@@ -515,11 +519,11 @@ STEPS = (
         (
             Claim(
                 "projection",
-                "TV(law U_K, law X_K)",
-                r"\mathrm{TV}(\mathcal L(U_K),\mathcal L(X_K))",
+                "P(U_k leaves D for some k < K)",
+                r"\mathrm P(U_k\notin D,\ k<K)",
                 "<=",
                 (k - 1) * sp.exp(-(t0**2) / 2),
-                "K = k steps; max(delta1, s sqrt(d)) + s t0 <= R_D - delta1",
+                "K = k steps; max(delta1, s sqrt(d)) + s t0 <= R_D - delta1; it bounds TV(law U_K, law X_K)",
             ),
         ),
         ("S7a", "S7b"),
@@ -594,11 +598,12 @@ CONCLUSION = Conclusion(
         "variation, with at most size_bound parameters; tv_bound <= epsilon for suitable choices when beta <= beta_max"
     ),
     latex=r"\mathrm{TV}(\mathcal L(U_K),\pi_x)\leq\mathrm{tail}(R-2\delta_0)+4Ke^{-t^2/2}+\sqrt{\mathrm{KL}/2}"
-    r"+\mathrm{burn\text{-}in}\leq\varepsilon",
+    r"+\mathrm{burn\mbox{-}in}\leq\varepsilon",
     distance=tail + exit_plain + sp.sqrt(KL / 2) + burn_in,
     conditions=CONDITIONS,
     search=SEARCH,
     layers=(K_gd, K),
+    every_noise=Condition("no curvature", M2, sp.Integer(0)),
     paper_form=(
         "beta = O(1/(d^1.5 sqrt(log(d/eps)))): with probability 1 - exp(-Omega(d)) over x a deep latent Gaussian with "
         "N poly(d, 1/beta, 1/eps) parameters is within eps of pi_x in total variation (constant 1 is printed)"

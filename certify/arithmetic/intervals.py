@@ -91,7 +91,9 @@ def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = left.midpoint @ right.midpoint
         absolute_left, absolute_right = np.abs(left.midpoint), np.abs(right.midpoint)
-        spread = absolute_left @ (right.radius + growth * absolute_right)
+        # Below the normal range growth * |B| is rounded: what an underflow can cost is added.
+        magnitude = growth * absolute_right + SMALLEST_NORMAL * (absolute_right > 0)
+        spread = absolute_left @ (right.radius + magnitude)
         if left.radius.any():
             spread = spread + left.radius @ (absolute_right + right.radius)
         # The spread itself is a computed inner product of non-negative numbers: inflate it once for its own error.

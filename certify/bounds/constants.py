@@ -7,12 +7,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
 from certify.errors import CertifyError, InputError, UnknownNameError
-from certify.generators.graph import Generator
+from certify.generators.graph import Affine, Generator, Sum
 from certify.progress import Progress, SilentProgress
 from certify.verdict import Evidence
 
@@ -83,6 +86,14 @@ def constants(
 def _validate(generator: Generator, region: Region, budget: float) -> None:
     if not budget > 0:
         raise InputError(f"`budget` must be a positive number of seconds, got {budget}")
+    for index, node in enumerate(generator.graph.nodes):
+        numbers: list[npt.ArrayLike] = []
+        if isinstance(node, Affine):
+            numbers = [node.weight.data if isinstance(node.weight, sp.csr_array) else node.weight, node.bias]
+        elif isinstance(node, Sum):
+            numbers = [node.coefficients]
+        if not all(np.isfinite(entry).all() for entry in numbers):
+            raise InputError(f"generator `{generator.name}`: node {index} has a NaN or infinite weight")
     if region.radius is not None and not (region.radius > 0 and math.isfinite(region.radius)):
         raise InputError(f"`region` radius must be positive and finite, got {region.radius}")
     if region.centre is not None:

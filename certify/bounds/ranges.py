@@ -93,19 +93,23 @@ def affine_image(node: Affine, source: Interval) -> Interval:
     weight = dense(node.weight)
     low, high = source
     open_low, open_high = ~np.isfinite(low), ~np.isfinite(high)
-    finite_low, finite_high = np.where(open_low, 0.0, low), np.where(open_high, 0.0, high)
+    # Of a half-infinite interval only the finite end enters, as a point: the other end is infinite anyway.
+    finite_low = np.where(open_low, np.where(open_high, 0.0, high), low)
+    finite_high = np.where(open_high, np.where(open_low, 0.0, low), high)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         middle = 0.5 * finite_low + 0.5 * finite_high
         spread = np.maximum(finite_high - middle, middle - finite_low) * (1 + EPSILON)
         growth = (weight.shape[1] + 9) * EPSILON
         absolute = np.abs(weight).T
         centre = middle @ weight.T + node.bias
-        radius = (spread + growth * np.abs(middle)) @ absolute + growth * np.abs(node.bias) + EPSILON * np.abs(centre)
+        magnitude = growth * np.abs(middle) + SMALLEST_NORMAL * (middle != 0)
+        radius = (spread + magnitude) @ absolute + growth * np.abs(node.bias) + EPSILON * np.abs(centre)
         radius = (radius + 8 * (weight.shape[1] + 1) * SMALLEST_NORMAL) * (1 + 4 * growth)
         image_low, image_high = np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
     positive, negative = (weight > 0).T.astype(np.float64), (weight < 0).T.astype(np.float64)
-    falls = (open_low @ positive + open_high @ negative > 0) | np.isnan(image_low)
-    rises = (open_high @ positive + open_low @ negative > 0) | np.isnan(image_high)
+    lost = ~np.isfinite(centre) | ~np.isfinite(radius)
+    falls = (open_low @ positive + open_high @ negative > 0) | lost
+    rises = (open_high @ positive + open_low @ negative > 0) | lost
     return np.where(falls, -np.inf, image_low), np.where(rises, np.inf, image_high)
 
 

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from certify.errors import InputError
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Matrix: TypeAlias = FloatArray | sp.csr_array
 
@@ -42,6 +44,11 @@ class Affine:
     source: int
     weight: Matrix
     bias: FloatArray
+
+    def __post_init__(self) -> None:
+        # Repeated entries would be summed in floats by one engine and exactly by another.
+        if sp.issparse(self.weight) and not self.weight.has_canonical_format:  # type: ignore[union-attr]
+            raise InputError("a sparse weight must have sorted columns without repetition (canonical CSR format)")
 
     @property
     def width(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,14 +18,15 @@ from certify.generators.graph import FloatArray, Generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import conclude, conclude_constants, settle
 from certify.proof.instance import Instance
-from certify.proof.judgement import judge, tightest
+from certify.proof.judgement import gravest, judge, unmeasured
 from certify.proof.records import AssumptionRecord, CheckResult, StepRecord, TheoremRecord
 from certify.proof.registry import load_theorem, theorems
-from certify.proof.theorem import Finding, Step, Theorem
+from certify.proof.theorem import Step, Theorem
 from certify.verdict import Evidence, Verdict
 
-CONSTANTS_BUDGET = 30.0
-"""Seconds for the brackets of one generator within `check`."""
+CONSTANTS_BUDGET = 600.0
+"""Seconds for the brackets of one generator within `check`: a safety net, since a cut-off search would make the
+result depend on the machine's load; the methods end by themselves long before."""
 
 
 def check(
@@ -165,15 +165,17 @@ def run_step(step: Step, instance: Instance) -> StepRecord:
         findings = step.check(instance)
     except CertifyError as error:
         # What cannot be measured here (a second basin, a region without mass) leaves the step open.
-        findings = tuple(Finding(claim.name, math.nan, 0, reason=str(error)) for claim in step.claims)
+        opened = tuple(unmeasured(claim, instance.seed, instance.theorem.tex, str(error)) for claim in step.claims)
+        return StepRecord(step.label, step.title, step.uses, opened, time.perf_counter() - clock)
     unknown = {finding.claim for finding in findings} - {claim.name for claim in step.claims}
     if unknown:
         raise ValueError(f"step {step.label}: findings for unknown claims {sorted(unknown)}")
     records = []
     for claim in step.claims:
-        mine = [finding for finding in findings if finding.claim == claim.name]
+        tex = instance.theorem.tex
+        mine = [judge(claim, finding, instance, tex) for finding in findings if finding.claim == claim.name]
         if mine:
-            records.append(judge(claim, tightest(claim, mine, instance), instance, instance.theorem.tex))
+            records.append(gravest(mine))
     if not records:
         raise ValueError(f"step {step.label}: its check returned no finding")
     return StepRecord(step.label, step.title, step.uses, tuple(records), time.perf_counter() - clock)

@@ -19,14 +19,17 @@ from certify.proof.closed_forms import estimate
 from certify.proof.instance import Instance
 from certify.proof.optimiser import Certificate, certify_choices, closest, largest_beta, shortest
 from certify.proof.records import AssumptionRecord, ConclusionRecord, StepRecord
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import Quantity, Theorem
 from certify.symbolic.evaluation import compile_estimate
 from certify.verdict import Verdict, weakest_verdict
 
 DEFAULT_DEVIATION = 2
 """t_x of S5 when no observation is given: the statement holds with probability >= 1 - exp(-2) over x."""
 DRAWN_OBSERVATIONS, CHECKED_OBSERVATIONS, MOST_DRAWS = 3, 4, 200
-NO_NOISE_LEVEL = "no noise level was found at which the bound is below epsilon"
+NO_NOISE_LEVEL = (
+    "no noise level was found at which the bound is below epsilon within the search's largest number of layers: "
+    "try a larger epsilon"
+)
 PublicValues: TypeAlias = dict[str, float | int | str | None]
 _STANDS_FOR_INFINITY = 1e100
 """A quantity beyond this comes from a choice that stands for infinity (a radius where every one is admissible)."""
@@ -82,9 +85,9 @@ def settle(
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     if certificate is None:
-        largest = "" if beta_max is None else f"; the largest noise level that works is {_below(beta_max)}"
-        reason = f"at beta = {noise:g} no choice meets the side conditions{largest}"
-        return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
+        return Setting(
+            inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, _no_choice(noise, beta_max)
+        )
     if observations is None:
         observations = _draw(theorem, generator, brackets, certificate, noise, seed)
         if observations.shape[0] == 0:
@@ -133,15 +136,13 @@ def conclude_constants(
     if noise is None and beta_max is not None:
         noise = Fraction(repr(default_beta(beta_max, inputs)))
     if noise is None:
-        return (
-            ConclusionRecord(Verdict.INCONCLUSIVE, {"beta_max": None}, None, None, (NO_NOISE_LEVEL,)),
-            {},
-            NO_NOISE_LEVEL,
-        )
+        nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
+        return _evaluate(theorem, nowhere, None), {}, NO_NOISE_LEVEL
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     scope = "" if "rho" in constants else f"rho is S5's bound at t_x = {DEFAULT_DEVIATION}"
-    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, scope=scope)
+    reason = "" if certificate is not None else _no_choice(float(noise), beta_max)
+    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, reason, scope)
     record = _evaluate(theorem, setting, None)
     definitions = (
         {}
@@ -149,7 +150,7 @@ def conclude_constants(
         else {name: (lower(enclosed), upper(enclosed)) for name, enclosed in certificate.values.items()}
     )
     verdict = weakest_verdict([record.verdict, Verdict.CONDITIONAL])
-    reason = record.notes[-1] if record.verdict is Verdict.INCONCLUSIVE else ""
+    reason = "; ".join(record.notes[-1:]) if record.verdict is Verdict.INCONCLUSIVE else ""
     return ConclusionRecord(verdict, record.values, None, record.size, record.notes), definitions, reason
 
 
@@ -194,7 +195,7 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
         return ConclusionRecord(Verdict.INCONCLUSIVE, values, None, None, (setting.reason,) if setting.reason else ())
     for name in names:
         if name in certificate.values:
-            values[name] = _public_number(certificate, name)
+            values[name] = _public_number(certificate, theorem.quantity(name))
     values["tv_bound"] = certificate.distance_upper
     with precision():
         holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
@@ -212,12 +213,17 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     return ConclusionRecord(verdict, values, None, conclusion.size(certificate, generator), notes)
 
 
-def _public_number(certificate: Certificate, name: str) -> float | int:
-    enclosed = certificate.values[name]
+def _public_number(certificate: Certificate, quantity: Quantity) -> float | int:
+    """The integer or choice itself; of a closed form the end of its enclosure that keeps it a bound."""
+    enclosed = certificate.values[quantity.name]
     if enclosed > _STANDS_FOR_INFINITY:
         return math.inf
     integer = exact_integer(enclosed)
-    return midpoint(enclosed) if integer is None or integer >= _LARGEST_INTEGER else integer
+    if integer is not None and integer < _LARGEST_INTEGER:
+        return integer
+    if quantity.name in certificate.choices:
+        return midpoint(enclosed)
+    return lower(enclosed) if quantity.end == "lower" else upper(enclosed)
 
 
 def _draw(
@@ -244,6 +250,13 @@ def _draw(
 def _floats(inputs: Mapping[str, Real]) -> dict[str, float]:
     with precision():
         return {name: midpoint(ball(entry)) for name, entry in inputs.items()}
+
+
+def _no_choice(noise: float, beta_max: float | None) -> str:
+    largest = "" if beta_max is None else f"; the largest noise level that works is {_below(beta_max)}"
+    if beta_max is not None and noise < beta_max:
+        return f"at beta = {noise:g} no choice was found: the noise is too small for the search's floats{largest}"
+    return f"at beta = {noise:g} no choice meets the side conditions{largest}"
 
 
 def _below(number: float) -> str:

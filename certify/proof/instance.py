@@ -20,6 +20,8 @@ from certify.proof.theorem import Theorem
 from certify.symbolic.evaluation import evaluate_ball
 
 T = TypeVar("T")
+DENSE_DIMENSION = 12
+"""Up to this latent dimension searches that need Hessians run in full."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class Instance:
     def count(self, cases: int, least: int = 1) -> int:
         """A sample size scaled by the effort."""
         return max(least, round(cases * self.effort))
+
+    def dense_count(self, cases: int, least: int = 1) -> int:
+        """A number of searches that each need many Hessians: fewer in high dimension, where one costs d^3."""
+        return max(least, round(cases * self.effort * min(1.0, DENSE_DIMENSION / self.generator.latent_dim)))
 
     def posterior(self, index: int = 0) -> Posterior:
         """The posterior of observation `index`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flint import arb
 
@@ -57,18 +58,34 @@ def slack(relation: Relation, claimed: float, measured: float) -> float:
     return numerator / denominator
 
 
-def tightest(claim: Claim, findings: list[Finding], instance: Instance) -> Finding:
-    """Of several findings of one claim the one closest to violating it, with the cases of all."""
+def gravest(records: Sequence[ClaimRecord]) -> ClaimRecord:
+    """Of the records of one claim the one with the gravest verdict, then the smallest slack, with the cases of all."""
 
-    def margin(finding: Finding) -> float:
-        claimed = midpoint(instance.enclosure(claim.bound, finding.at))
-        if claim.relation == "=":
-            return -abs(finding.measured - claimed) / max(abs(claimed), 1e-300)
-        return slack(claim.relation, claimed, finding.measured)
+    def order(record: ClaimRecord) -> tuple[int, float]:
+        margin = record.slack
+        if record.relation == "=":
+            margin = -abs(record.measured - record.claimed) / max(abs(record.claimed), 1e-300)
+        return -record.verdict.rank, math.inf if math.isnan(margin) else margin
 
-    best = min(findings, key=margin)
-    fields = {name: getattr(best, name) for name in best.__dataclass_fields__}
-    return Finding(**{**fields, "cases": sum(item.cases for item in findings)})
+    return replace(min(records, key=order), cases=sum(record.cases for record in records))
+
+
+def unmeasured(claim: Claim, seed: int, tex: Mapping[str, str], reason: str) -> ClaimRecord:
+    """Record of a claim that could not be measured at all."""
+    return ClaimRecord(
+        name=claim.name,
+        text=claim.text,
+        latex=claim.latex(tex),
+        relation=claim.relation,
+        verdict=Verdict.INCONCLUSIVE,
+        evidence=Evidence.STATISTICAL,
+        claimed=math.nan,
+        measured=math.nan,
+        slack=math.nan,
+        cases=0,
+        seed=seed,
+        reason=reason,
+    )
 
 
 def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdict, str]:

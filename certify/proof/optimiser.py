@@ -20,8 +20,8 @@ from certify.proof.closed_forms import FloatArray, enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 
-COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 64, 9, 7, 0.35
-LARGEST_EXPONENT = 20
+COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 8, 0.35
+LARGEST_EXPONENT = 64
 SAFETY = Fraction(1, 10**9)
 """Relative margin that keeps a choice found in floats inside its side conditions in balls."""
 
@@ -83,13 +83,13 @@ def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, C
     """Largest noise level found for which some choice gives distance <= epsilon, with its certificate.
 
     Guarantee: the returned beta is certified; that no larger one works is not claimed. It is infinite, with a
-    certificate at m 2^LARGEST_EXPONENT, where the noise level stays feasible that far (M2 = 0).
+    certificate at m, where the theorem's `every_noise` holds.
     """
     scale = midpoint(ball(inputs["m"]))
     epsilon = float(ball(inputs["epsilon"]).mid())
-    unbounded = scale * 2.0**LARGEST_EXPONENT
-    if _feasible(theorem, {**inputs, "beta": unbounded}, epsilon):
-        certificate = shortest(theorem, {**inputs, "beta": unbounded})
+    every = theorem.conclusion.every_noise
+    if every is not None and holds(every, enclose(theorem, inputs)):
+        certificate = shortest(theorem, {**inputs, "beta": scale})
         return None if certificate is None else (math.inf, certificate)
     exponents = range(LARGEST_EXPONENT - 1, -200, -1)
     feasible = (e for e in exponents if _feasible(theorem, {**inputs, "beta": scale * 2.0**e}, epsilon))

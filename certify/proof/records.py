@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,7 +100,11 @@ class StepRecord:
     @property
     def binding(self) -> ClaimRecord:
         """The claim that speaks for the step: the gravest verdict, then the smallest slack."""
-        return min(self.claims, key=lambda claim: (-claim.verdict.rank, claim.slack))
+
+        def order(claim: ClaimRecord) -> tuple[int, float]:
+            return -claim.verdict.rank, math.inf if math.isnan(claim.slack) else claim.slack
+
+        return min(self.claims, key=order)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract, with every claim of the step under `parts`."""

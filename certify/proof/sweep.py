@@ -15,6 +15,7 @@ from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
+from certify.validation import CONSTANT_NAMES, accuracy, constants_from_text, noise_level
 
 
 def sweep(
@@ -57,6 +58,7 @@ def sweep(
     for index in np.ndindex(shape):
         cell: dict[str, Real] = {"t_x": DEFAULT_DEVIATION, "N": 1}
         cell |= {name: float(array[index]) for name, array in zip(inputs, arrays, strict=True)}
+        _check_cell(cell, solve_for)
         certificate = _solve(theorem, cell, solve_for)
         if certificate is not None:
             for name in results.keys() & certificate.values.keys():
@@ -72,6 +74,19 @@ def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certif
         return shortest(theorem, cell)
     found = largest_beta(theorem, cell)
     return None if found is None else found[1]
+
+
+def _check_cell(cell: Mapping[str, Real], solve_for: str) -> None:
+    accuracy(cell["epsilon"])  # type: ignore[arg-type]
+    if solve_for == "length":
+        noise_level(cell["beta"])  # type: ignore[arg-type]
+    named = {name: cell[name] for name in CONSTANT_NAMES if name in cell}
+    constants_from_text(",".join(f"{name}={_literal(value)}" for name, value in named.items()))
+
+
+def _literal(value: Real) -> str:
+    number = float(value)
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def _check_names(theorem: Theorem, inputs: Mapping[str, npt.ArrayLike], solve_for: str) -> None:

@@ -44,6 +44,8 @@ class Quantity:
     meaning: str
     domain: str
     definition: sp.Expr | None = None
+    end: Literal["lower", "upper"] = "upper"
+    """The end of the quantity's enclosure that keeps statements true when it is printed as one number."""
 
     @property
     def name(self) -> str:
@@ -161,13 +163,14 @@ class Search:
     coordinates: tuple[SearchCoordinate, ...]
     choices: Mapping[sp.Symbol, sp.Expr]
     length: sp.Symbol
-    length_limit: float = 1e12
+    length_limit: float = 1e18
 
 
 @dataclass(frozen=True)
 class Conclusion:
     """What the theorem gives: `distance` <= epsilon, with the paper's form and a closed explicit form beside it.
 
+    `every_noise` is a condition on the constants under which every noise level is admitted (None: there is none).
     `size` counts the encoder (None if N is unknown), `measure` the true distance where it can be had,
     `observation_bounds` gives certified settings for one observation (a bound on |zh|, say), each combined
     over observations by its maximum, and `notes` are sentences that a reader must not miss.
@@ -179,6 +182,7 @@ class Conclusion:
     conditions: tuple[Condition, ...]
     search: Search
     layers: tuple[sp.Symbol, ...]
+    every_noise: Condition | None
     paper_form: str
     paper_form_beta: sp.Expr
     explicit_form: str
@@ -218,11 +222,11 @@ class Theorem:
         """Closed forms in an order in which each uses only earlier ones."""
         return tuple(item for item in self.quantities if item.definition is not None)
 
-    def definition(self, name: str) -> sp.Expr:
-        """The closed form of the quantity with this public name; KeyError if it has none."""
-        for quantity in self.definitions:
-            if quantity.name == name and quantity.definition is not None:
-                return quantity.definition
+    def quantity(self, name: str) -> Quantity:
+        """The quantity with this public name; KeyError if there is none."""
+        for quantity in self.quantities:
+            if quantity.name == name:
+                return quantity
         raise KeyError(name)
 
     def step(self, label: str) -> Step:

@@ -9,7 +9,8 @@ import pytest
 import sympy as sp
 from flint import arb
 
-from certify.proof.judgement import judge, slack, tightest
+from certify.proof.judgement import gravest, judge, slack
+from certify.proof.records import ClaimRecord
 from certify.proof.theorem import Claim, Finding
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Evidence, Verdict
@@ -85,12 +86,21 @@ def test_slack_is_large_when_loose_and_one_when_tight() -> None:
     assert slack("<=", 1.0, 0.0) == math.inf
 
 
-def test_the_tightest_case_speaks_and_all_cases_count() -> None:
+def test_the_gravest_case_speaks_and_all_cases_count() -> None:
     claim = Claim("c", "q", "q", "<=", r, "r")
-    cases = [
-        Finding("c", 0.5, 10, at={"r": 1.0}),
-        Finding("c", 0.9, 20, at={"r": 1.0}),
-        Finding("c", 0.9, 30, at={"r": 9.0}),
-    ]
-    best = tightest(claim, cases, INSTANCE)  # type: ignore[arg-type]
-    assert (best.measured, best.at["r"], best.cases) == (0.9, 1.0, 60)
+
+    def records(*cases: Finding) -> list[ClaimRecord]:
+        return [judge(claim, case, INSTANCE, {}) for case in cases]  # type: ignore[arg-type]
+
+    tight = gravest(
+        records(
+            Finding("c", 0.5, 10, at={"r": 1.0}),
+            Finding("c", 0.9, 20, at={"r": 1.0}),
+            Finding("c", 0.9, 30, at={"r": 9.0}),
+        )
+    )
+    assert (tight.measured, tight.claimed, tight.cases) == (0.9, 1.0, 60)
+    loose_but_refuted = records(finding(1.2, interval=(0.9, 1.5)), finding(1.1, interval=(1.09, 1.11)))
+    assert gravest(loose_but_refuted).verdict is Verdict.REFUTED
+    assert gravest(records(finding(math.nan), finding(1.1, interval=(1.09, 1.11)))).verdict is Verdict.REFUTED
+    assert gravest(records(finding(0.5), finding(math.nan))).verdict is Verdict.INCONCLUSIVE

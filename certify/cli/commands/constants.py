@@ -19,7 +19,7 @@ def run(
     context: typer.Context,
     generator: GeneratorOption,
     region: RegionOption = None,
-    budget: BudgetOption = "10",
+    budget: BudgetOption = "60",
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,

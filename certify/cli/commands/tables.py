@@ -53,6 +53,7 @@ def run(
 
     The same seed and inputs give the same bytes. Exit code as for `check`; 1 if --check finds a difference.
     """
+    from certify.errors import InputError
     from certify.report.discovery import formats_from_text
     from certify.validation import accuracy, noise_level, random_seed, region_radius
 
@@ -61,6 +62,8 @@ def run(
     distance, radius = accuracy(epsilon), region_radius(region)
     output = Output(json, quiet)
     output.check_destination()
+    if Path(out).exists() and not Path(out).is_dir():
+        raise InputError(f"cannot write tables to `{out}`: it is not a folder")
     prints_tables = out == STANDARD_OUTPUT
     if not prints_tables:
         output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(seed))
@@ -79,7 +82,8 @@ def run(
             progress=progress,
             command=context.obj,
         )
-    files = table_files(result, chosen, _reproducing_command(theorems, generator, beta, epsilon, seed))
+    again = _reproducing_command(theorems, generator, beta, epsilon, observations, region, seed)
+    files = table_files(result, chosen, again)
     if prints_tables:
         output.line("\n".join(file.content for file in files))
         differing: tuple[str, ...] = ()
@@ -113,10 +117,17 @@ def _document(files: tuple[TableFile, ...], differing: tuple[str, ...], provenan
 
 
 def _reproducing_command(
-    theorems: list[str] | None, generators: list[str] | None, beta: str | None, epsilon: str, seed: int
+    theorems: list[str] | None,
+    generators: list[str] | None,
+    beta: str | None,
+    epsilon: str,
+    observations: str | None,
+    region: str | None,
+    seed: int,
 ) -> str:
     """The command without what does not change a table (where it goes, in which format)."""
     parts = ["certify tables", *(theorems or ())]
     parts += [f"--generator {specification}" for specification in generators or ()]
-    parts += [] if beta is None else [f"--beta {beta}"]
+    given = {"beta": beta, "observations": observations, "region": region}
+    parts += [f"--{name} {value}" for name, value in given.items() if value is not None]
     return " ".join([*parts, f"--epsilon {epsilon}", f"--seed {seed}"])

@@ -26,16 +26,20 @@ def equal_dimensions(assumption: Assumption, generator: Generator, brackets: Con
 def strongly_invertible(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A1: proved by a certified m > 0, refuted by a proof that m = 0."""
     bracket = brackets.m
-    if bracket.lower is not None and bracket.lower > 0.0:
+    if generator.latent_dim != generator.observed_dim:
+        reason = f"G maps R^{generator.latent_dim} to R^{generator.observed_dim}: not a bijection of R^d"
+        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, reason)
+    refutation = None if brackets.region.radius is None else refute_strong_invertibility(generator)
+    if refutation is None and bracket.lower is not None and bracket.lower > 0.0:
         return _on_region(assumption, brackets, bracket, f"m >= {_below(bracket.lower)} certified")
-    refutation = refute_strong_invertibility(generator)
+    refutation = refutation or refute_strong_invertibility(generator)
     if refutation is not None:
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, refutation.reason, refutation.witness)
     if bracket.upper == 0.0 and bracket.upper_evidence is not None:
         kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
         return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
     found = "" if bracket.upper is None else f"; the smallest quotient found is {_above(bracket.upper)}"
-    reason = f"no m > 0 could be certified{found}: try a larger --budget or a --region"
+    reason = f"no m > 0 could be certified{found}: see `certify constants` with a larger --budget"
     return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
 
 
@@ -78,14 +82,16 @@ def _finite(
     if bracket.lower == math.inf:
         witness = bracket.lower_evidence.witness if bracket.lower_evidence else None
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, infinite, witness)
-    reason = f"no finite {name} could be certified: try a larger --budget or a --region"
+    reason = f"no finite {name} could be certified: see `certify constants` with a larger --budget"
     return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
 
 
 def _on_region(assumption: Assumption, brackets: ConstantBrackets, bracket: Bracket, reason: str) -> AssumptionRecord:
     if brackets.region.radius is None:
         return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, bracket, reason)
-    hypothesis = f"{reason} on the ball of radius {brackets.region.radius:g} only; assumed to hold on all of R^d"
+    centre = "0" if brackets.region.centre is None else "the given centre"
+    radius = _below(brackets.region.radius)
+    hypothesis = f"{reason} on the ball of radius {radius} around {centre} only; assumed to hold on all of R^d"
     return _record(assumption, Verdict.CONDITIONAL, Evidence.ASSUMED, bracket, hypothesis)
 
 

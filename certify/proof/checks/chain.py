@@ -69,7 +69,9 @@ def centre_of_domain(instance: Instance) -> tuple[Finding, ...]:
 
     def recheck() -> arb:
         with precision():
-            error = critical_point_error(instance, instance.posterior(), mode)
+            error = critical_point_error(instance.posterior(), mode)
+            if math.isnan(error):
+                return arb("nan")
             gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(mode, start, strict=True)]
             return _norm(gaps) + arb(0, ball(error).upper())
 
@@ -149,7 +151,7 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
         chains=int(np.clip(instance.count(GRADIENT_BUDGET) // sum(steps), 256, 2048)),
     )
     # S7f holds with any delta1 >= |z* - c|: the one of this observation is the tightest case.
-    own_shift = instance.enclosure(instance.theorem.definition("delta1"), own_rho(instance, 0))
+    own_shift = instance.enclosure(instance.theorem.quantity("delta1").definition, own_rho(instance, 0))
     return tuple(
         Finding(
             "burn-in",
@@ -193,9 +195,9 @@ def projection_free(instance: Instance) -> tuple[Finding, ...]:
             frequency.estimate,
             chains,
             at={"k": steps, "t0": deviation},
-            interval=(0.0, frequency.upper),
+            interval=(frequency.lower, frequency.upper),
             confidence=1.0 - frequency.error_probability,
-            reason="frequency of exits before step K, an upper bound of the distance",
+            reason=frequency.method,
         ),
     )
 

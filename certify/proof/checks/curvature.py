@@ -25,7 +25,13 @@ def curvature_on_balls(instance: Instance) -> tuple[Finding, ...]:
     for index, location in enumerate(preimages(instance)):
         posterior = instance.posterior(index)
         for extremes in curvature_extremes(
-            posterior, location.point, radii, samples=instance.count(300, least=40), seed=instance.seed + index
+            posterior,
+            location.point,
+            radii,
+            samples=instance.dense_count(300, least=40),
+            ascents=instance.dense_count(5),
+            iterations=instance.dense_count(25, least=4),
+            seed=instance.seed + index,
         ):
             # The search ball is around a computed point: the claim is taken at a radius that contains it.
             with precision():

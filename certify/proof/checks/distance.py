@@ -53,7 +53,7 @@ def _finding(claim: str, found: DistanceEstimate, interval: tuple[float, float])
         interval=interval,
         confidence=1.0 - ERROR_PROBABILITY,
         one_sided=found.upper >= 1.0,
-        reason=found.method,
+        reason=found.method if found.upper < 1.0 else f"{found.method}; truth is known from below only",
     )
 
 

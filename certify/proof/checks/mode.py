@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from flint import arb
 
-from certify.arithmetic.balls import Real, ball, precision, upper
+from certify.arithmetic.balls import Real, ball, precision
 from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
 from certify.measure.critical_points import CriticalPoint, CriticalPoints, critical_points
+from certify.measure.isolation import isolating_radius
 from certify.posteriors.posterior import Posterior, line_derivatives_ball
 from certify.proof.checks.locations import distance_ball, own_rho, preimages
 from certify.proof.instance import Instance
@@ -24,7 +26,7 @@ def found_critical_points(instance: Instance, index: int) -> CriticalPoints:
         lambda: critical_points(
             instance.posterior(index),
             preimages(instance)[index].point,
-            starts=instance.count(96, least=16),
+            starts=instance.dense_count(96, least=8),
             seed=instance.seed + index,
         ),
     )
@@ -47,16 +49,25 @@ def mode_and_critical_points(instance: Instance) -> tuple[Finding, ...]:
         if instance.values["beta"] < instance.values["m"]:
             findings.append(_located("critical points", instance, index, farthest, farthest.distance, found.cases))
             if _unimodality_applies(instance, rho):
-                findings.append(_number_of_critical_points(found))
+                findings.append(_number_of_critical_points(instance.posterior(index), found))
     return tuple(findings)
 
 
-def _number_of_critical_points(found: CriticalPoints) -> Finding:
+def _number_of_critical_points(posterior: Posterior, found: CriticalPoints) -> Finding:
     count = len(found.points)
 
     def recheck() -> arb:
-        # f has a minimiser, so one critical point is certain; that two found in floats are two is not.
-        return arb(1) if count == 1 else arb("nan")
+        # f has a minimiser, so one critical point is certain; several count once each is verified in its own box.
+        if count == 1:
+            return arb(1)
+        boxes = [(item.point, isolating_radius(posterior, item.point)) for item in found.points]
+        verified = [(point, radius) for point, radius in boxes if radius is not None]
+        apart = all(
+            float(np.max(np.abs(one - other))) > 2 * (r + s)
+            for index, (one, r) in enumerate(verified)
+            for other, s in verified[:index]
+        )
+        return arb(len(verified)) if verified and apart else arb("nan")
 
     return Finding("unimodal", float(count), found.cases, witness=_witness(found.points), recheck=recheck)
 
@@ -74,7 +85,9 @@ def _located(
 
     def recheck() -> arb:
         with precision():
-            error = critical_point_error(instance, posterior, point.point)
+            error = critical_point_error(posterior, point.point)
+            if math.isnan(error):
+                return arb("nan")
             if not to_origin:
                 return distance_ball(point.point, location, error)
             length = sum((ball(float(entry)) ** 2 for entry in point.point), arb(0)).sqrt()
@@ -83,13 +96,10 @@ def _located(
     return Finding(name, measured, cases, at=own_rho(instance, index), witness=_witness((point,)), recheck=recheck)
 
 
-def critical_point_error(instance: Instance, posterior: Posterior, point: FloatArray) -> float:
-    """Bound on the distance from `point` to the critical point it approximates: |grad f|/mu on B(zh, R).
-
-    Valid where f is mu-strongly convex and both points are inside; an upper bound, rounded outward.
-    """
-    norm = sum((slope * slope for slope in gradient_ball(posterior, point)), arb(0)).sqrt()
-    return upper(norm / instance.values["mu"])
+def critical_point_error(posterior: Posterior, point: FloatArray) -> float:
+    """Bound on the distance from `point` to the critical point it approximates; NaN if none is verified there."""
+    radius = isolating_radius(posterior, point)
+    return math.nan if radius is None else math.nextafter(radius * math.sqrt(point.size) * (1 + 1e-12), math.inf)
 
 
 def gradient_ball(posterior: Posterior, point: FloatArray) -> list[arb]:
