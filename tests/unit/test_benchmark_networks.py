@@ -137,5 +137,8 @@ def test_report_names_missed_goals_and_false_peers() -> None:
     assert false.count("FALSE") == 2 and "LipSDP m = 0.7" in false
     assert constants_report.looser_than_peers(row(0.55, 1.1), "M") == pytest.approx(1.2 / 1.1 - 1)
     assert constants_report.looser_than_peers(row(0.7, 0.9), "M") == pytest.approx(1.2 / 9.0 - 1)
+    stopped = row(0.55, 1.1)
+    stopped["peers"][0]["note"] = "SCS, size 96, user_limit/optimal"
+    assert constants_report.looser_than_peers(stopped, "M") is None
     assert constants_report.excess(row(0.5, 1.0, 0.0, 1e-9), "m") is None
     assert constants_report.excess(row(0.5, 1.0), "M2") == pytest.approx(2.0)
