@@ -26,10 +26,10 @@ def report(rows: list[Row]) -> str:
         "# Certified constants beside witnesses and peers",
         f"{len(rows)} networks, budget {rows[0]['budget']:g} s each. `certified` ends are rounded outward; `witness` "
         "ends are recomputed in balls at a stated point. `excess` is certified/witness - 1 (M) and "
-        "1 - certified/witness (m). `s` is the time of all four brackets with their witnesses, `m, M alone` that of the "
-        "methods that gave these two ends. LipSDP and the product of norms are float values, not certificates. LipSDP ended "
-        f"by itself on {finished} of {len(rows)} networks: only these count where sharpness is compared, and its other "
-        "times are lower bounds.",
+        "1 - certified/witness (m). `s` is the time of all four brackets with their witnesses, `m, M alone` that of "
+        "the methods that gave these two ends. LipSDP and the product of norms are float values, not certificates. "
+        f"LipSDP ended by itself on {finished} of {len(rows)} networks: only these count where sharpness is compared; "
+        "its other times are lower bounds.",
         "## Goals",
         _goals(rows),
         "## Medians",
