@@ -1,10 +1,12 @@
 """Branch and bound: enclosures contain samples, charts cover R^d, brackets hold the dense truth, mistakes are seen."""
 
 import time
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.form_norms import best_shift, contraction_gram, form_norm_upper, sigma_min_affine_lower
 from certify.bounds import branch_and_bound, charts
@@ -16,6 +18,13 @@ from certify.bounds.method import Problem
 from certify.bounds.ranges import box_ranges
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product, Sum
+
+
+@pytest.fixture(autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """As `constants` does: a second thread on matrices of this size costs ten times what it brings."""
+    with threadpool_limits(1):
+        yield
 
 
 def network(d: int, seed: int, activation: str = "tanh", with_product: bool = False, depth: int = 2) -> Graph:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.intervals import exact_matrix
 from certify.bounds import chain_rule, semidefinite
@@ -16,6 +17,13 @@ from certify.bounds.structure import blocks, increment_form, live_graph
 from certify.errors import InputError, UnknownNameError
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product, Sum
+
+
+@pytest.fixture(autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """As `constants` does: a second thread on matrices of this size costs ten times what it brings."""
+    with threadpool_limits(1):
+        yield
 
 
 def residual_nodes(d: int = 2, depth: int = 1, seed: int = 0, size: float = 0.3) -> tuple[object, ...]:
