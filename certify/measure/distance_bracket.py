@@ -2,7 +2,7 @@
 
 Upper end: L-lag coupling of MALA, whose invariant law is the posterior itself (ULA's is not, so a coupling of ULA says
 nothing about pi_x). Lower end: a held-out event that tells the law of X_t from reference draws. The draws are exact
-where they can be had; otherwise they are states X_s of the chain itself, s far beyond the last meeting seen, and
+where they can be had; otherwise they are states X_s of the chain itself, s far beyond the lag, and
 TV(X_t, pi) >= TV(X_t, X_s) - TV(X_s, pi) takes the coupling's bound at s off the lower end.
 
 Source: Biswas, Jacob and Vanetti, NeurIPS 2019 (upper end); Clopper and Pearson, Biometrika 26 (1934) (lower end).
@@ -28,6 +28,7 @@ from certify.sampling.couplings import (
     Experiment,
     LaggedRun,
     MetropolisLangevin,
+    Transition,
     distance_to_posterior,
     run_lagged_pairs,
     total_variation_bound,
@@ -35,7 +36,7 @@ from certify.sampling.couplings import (
 from certify.sampling.mala import run_mala
 
 PILOT_REPLICATES = 64
-LAG_FACTOR, HORIZON_FACTOR = 2, 8
+LAG_FACTOR, HORIZON_FACTOR = 2, 4
 LONGEST_PILOT = 100_000
 TERMS = 2
 
@@ -99,15 +100,8 @@ def mala_distance_brackets(
     if not steps or min(steps) < 1:
         raise InputError(f"`steps` must be integers >= 1; got {list(steps)}")
     transition = MetropolisLangevin(step_size)
-    pilot = run_lagged_pairs(posterior, transition, Experiment(start, 1, PILOT_REPLICATES, LONGEST_PILOT, seed + 1))
-    if np.any(pilot.censored):
-        raise InputError(
-            f"{int(np.sum(pilot.censored))} of {PILOT_REPLICATES} pilot pairs had not met after {LONGEST_PILOT} steps; "
-            f"take another `step_size` than {step_size:g}"
-        )
-    longest = int(np.max(pilot.meeting_times))
-    horizon = max(steps) + HORIZON_FACTOR * longest
-    lag = LAG_FACTOR * longest
+    lag = LAG_FACTOR * pilot_lag(posterior, transition, start, seed + 1)
+    horizon = max(steps) + HORIZON_FACTOR * lag
     experiment = Experiment(start, lag, replicates, horizon + (TERMS + 1) * lag, seed + 2)
     run = run_lagged_pairs(posterior, transition, experiment, progress=progress or SilentProgress())
     # The lower end of a chain's own reference draws spends half of its error on the coupling's bound at `horizon`.
@@ -137,6 +131,30 @@ def mala_distance_brackets(
             )
         )
     return tuple(brackets)
+
+
+def pilot_lag(posterior: Posterior, transition: Transition, start: FloatArray, seed: int) -> int:
+    """A lag L at which all of 64 pilot pairs from `start` met within 2L: beyond it the chain has forgotten its start.
+
+    Pairs with a small lag start side by side and meet early, which says nothing about mixing: the lag grows to the
+    longest wait tau - L seen until no pair waits longer than the lag itself. Estimate.
+
+    Raises:
+        InputError: if a pilot pair has not met after 100,000 steps.
+    """
+    lag = 1
+    while True:
+        pilot = run_lagged_pairs(posterior, transition, Experiment(start, lag, PILOT_REPLICATES, LONGEST_PILOT, seed))
+        missing = int(np.sum(pilot.censored))
+        longest = int(np.max(pilot.meeting_times)) - lag
+        if missing or 2 * longest >= LONGEST_PILOT:
+            raise InputError(
+                f"{missing} of {PILOT_REPLICATES} pilot pairs had not met after {LONGEST_PILOT} steps of lag {lag}; "
+                f"take another step size for {transition.name}"
+            )
+        if longest <= lag:
+            return lag
+        lag = longest
 
 
 def _bound(run: LaggedRun, times: Sequence[int], error_probability: float) -> CouplingBound:

@@ -44,6 +44,8 @@ from certify.symbolic.evaluation import evaluate_ball
 RELAXATION_TIMES = (0.15, 25.0)
 """First and last step count, in relaxation times 1/(eta mu)."""
 STATIONARY_TIMES = 60.0
+SLOWEST_RELAXATION = 5_000.0
+"""Steps of one relaxation time beyond which coupled chains cost more than a figure is worth."""
 POINTS, REPLICATES, TERMS = 28, 1000, 2
 
 
@@ -112,12 +114,18 @@ def mixing_curves(
         error_probability: of the coupling's upper end, at each step alone.
 
     Raises:
-        InputError: if the truth is unknown (d > 2 and not affine), or the pilot pairs do not meet.
+        InputError: if the truth is unknown (d > 2 and not affine), or the chain needs more than `SLOWEST_RELAXATION`
+            steps per relaxation time.
     """
     posterior, eta = instance.posterior(), instance.number("eta")
     if not is_affine(posterior) and posterior.latent_dim > TRANSITION_DIMENSION:
         raise InputError(f"the true distance is known for d <= 2 or affine generators; got d = {posterior.latent_dim}")
     rate = eta * instance.number("mu")
+    if rate * SLOWEST_RELAXATION < 1.0:
+        raise InputError(
+            f"one relaxation time is {1 / rate:.3g} steps, more than the {SLOWEST_RELAXATION:g} that are simulated; "
+            "take a larger epsilon"
+        )
     counts = _default_steps(rate) if steps is None else np.unique(np.asarray(steps, dtype=np.int64))
     truth = _truth(instance, [*counts.tolist(), math.ceil(STATIONARY_TIMES / rate)])
     bias = _invariant_bias(instance, truth[-1])
@@ -162,8 +170,8 @@ def theorem_bound(instance: Instance, steps: Sequence[int]) -> tuple[FloatArray,
 
 def _term_name(term: sp.Expr, theorem: Theorem) -> str:
     """What a summand means: the meaning of the one quantity in it, else the expression itself."""
-    symbols = list(term.free_symbols)
-    return theorem.quantity(symbols[0].name).meaning if len(symbols) == 1 else str(term)
+    meanings = [item.meaning for item in theorem.quantities if item.symbol in term.free_symbols]
+    return meanings[0] if len(meanings) == 1 else str(term)
 
 
 def _default_steps(rate: float) -> npt.NDArray[np.int64]:

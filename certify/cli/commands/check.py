@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +39,16 @@ ConstantsOption = Annotated[
     ),
 ]
 
+FiguresOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--figures",
+        metavar="DIR",
+        help="Draw slack and mixing figures (PNG, PDF) into this folder; needs the extra `plots`.",
+        show_default=False,
+    ),
+]
+
 
 def run(
     context: typer.Context,
@@ -48,6 +59,7 @@ def run(
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
     region: RegionOption = None,
+    figures: FiguresOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -67,10 +79,16 @@ def run(
     output.check_destination()
     names = list(theorems or ())
     if constants is not None:
-        for option, given in (("generator", generator), ("observations", observations), ("region", region)):
+        for option, given in (
+            ("generator", generator), ("observations", observations), ("region", region), ("figures", figures)
+        ):
             if given:
                 raise InputError(f"`--constants` evaluates a theorem without a generator; leave out `--{option}`")
         return _finish(output, _check_constants(output, names, constants, noise, distance, context.obj))
+    if figures is not None:
+        from certify.report.result_figures import prepare_folder
+
+        prepare_folder(figures)
     where = ", ".join(generator or ()) or EMBEDDED
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
@@ -87,7 +105,36 @@ def run(
             progress=progress,
             command=context.obj,
         )
-    return _finish(output, result)
+    code = _finish(output, result)
+    if figures is not None:
+        _draw(output, result, figures, names, generator, distance, observations, radius, seed)
+    return code
+
+
+def _draw(
+    output: Output,
+    result: CheckResult,
+    folder: Path,
+    names: list[str],
+    generators: list[str] | None,
+    epsilon: Fraction,
+    observations: Path | None,
+    radius: float | None,
+    seed: int,
+) -> None:
+    from certify.bounds.bracket import Region
+    from certify.generators.embedded import embedded_specifications
+    from certify.generators.specification import load_generator
+    from certify.report.result_figures import result_figures
+    from certify.validation import observations_from_file
+
+    loaded = [load_generator(specification) for specification in generators or embedded_specifications()]
+    rows = None if observations is None else observations_from_file(observations)
+    written = result_figures(
+        result, folder, names, loaded, epsilon=epsilon, observations=rows, region=Region(radius), seed=seed
+    )
+    for path in written:
+        output.line(f"figure: {path}")
 
 
 def _check_constants(
