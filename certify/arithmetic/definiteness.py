@@ -57,7 +57,8 @@ def positive_definite(matrix: MatrixLike) -> bool | None:
         return False
     scaled = _equilibrated(symmetric)
     size = scaled.shape[0]
-    for factor in (8.0, 512.0):
+    # Rounding alone needs the small shifts; a ball of some radius needs one that exceeds its norm.
+    for factor in (8.0, 512.0, 2.0**15, 2.0**24, 2.0**33):
         shift = factor * size * 2.0**-53 * size
         if _exceeds(scaled, shift):
             return True
