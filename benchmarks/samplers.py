@@ -1,30 +1,26 @@
-"""Gradient evaluations per second of the Langevin sampler, beside numpy and, where installed, JAX and BlackJAX.
+"""Gradient evaluations per second of Langevin and MALA, beside the libraries that are installed.
 
-    python benchmarks/samplers.py [--seconds 0.3] [--repeats 3] [--dimensions 2,8,32,128] [--chains 1,64,1024]
+    python -m benchmarks.samplers [--seconds 0.3] [--repeats 3] [--dimensions 2,8,32,128] [--chains 1,64,1024]
 
-Posterior of G(z) = W2 tanh(W1 z + b) + A z with 2d hidden units, float64, plain Langevin; medians of
-interleaved repeats in one process, and the ratio of ours to each peer.
+Posterior of G(z) = W2 tanh(W1 z + b) + A z with 2d hidden units, float64; medians of interleaved repeats in one
+process, the ratio of ours to each peer, and the share of the same run's dgemm rate. Peers: `sampler_peers.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import math
+import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from benchmarks.sampler_peers import LANGEVIN, MALA, STEP_SIZE, Builder, Run, Weights, installed
+from certify.atomic import write_text_atomically
 from certify.generators.graph import Activation, Affine, Graph, Input, Sum
-from certify.sampling import Target, compile_program, run_langevin
-
-FloatArray = npt.NDArray[np.float64]
-Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
-Run = Callable[[int], None]
-
-STEP_SIZE = 1e-3
+from certify.sampling import Target, compile_program, run_langevin, run_mala
 
 
 def network(dimension: int) -> Weights:
@@ -39,8 +35,8 @@ def network(dimension: int) -> Weights:
     )
 
 
-def ours(dimension: int, chains: int, weights: Weights) -> Run:
-    """The sampler of this package."""
+def posterior(dimension: int, weights: Weights) -> Target:
+    """The posterior, compiled."""
     w1, b, w2, a = weights
     nodes = (
         Input(dimension),
@@ -50,86 +46,32 @@ def ours(dimension: int, chains: int, weights: Weights) -> Run:
         Affine(0, a, np.zeros(dimension)),
         Sum((3, 4), (1.0, 1.0), dimension),
     )
-    target = Target.create(compile_program(Graph(nodes)), np.zeros(dimension), 1.0)
-
-    def run(steps: int) -> None:
-        run_langevin(target, np.zeros(dimension), STEP_SIZE, steps, seed=0, chains=chains)
-
-    return run
+    return Target.create(compile_program(Graph(nodes)), np.zeros(dimension), 1.0)
 
 
-def with_numpy(dimension: int, chains: int, weights: Weights) -> Run:
-    """All chains at once in numpy."""
-    w1, b, w2, a = weights
-    generator = np.random.default_rng(0)
-
-    def run(steps: int) -> None:
-        z = np.zeros((chains, dimension))
-        for _ in range(steps):
-            h = np.tanh(z @ w1.T + b)
-            residual = h @ w2.T + z @ a.T
-            gradient = z + ((residual @ w2) * (1.0 - h * h)) @ w1 + residual @ a
-            z = z - STEP_SIZE * gradient + np.sqrt(2.0 * STEP_SIZE) * generator.standard_normal(z.shape)
-
-    return run
+def ours(dimension: int, chains: int, weights: Weights) -> Run:
+    """Langevin of this package."""
+    target = posterior(dimension, weights)
+    return lambda steps: run_langevin(target, np.zeros(dimension), STEP_SIZE, steps, seed=0, chains=chains)
 
 
-def with_jax(dimension: int, chains: int, weights: Weights) -> Run:
-    """Hand-written JAX: one jitted scan over steps, all chains in the same products."""
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_enable_x64", True)
-    w1, b, w2, a = (jnp.asarray(array) for array in weights)
-
-    def step(state: object, _: object) -> tuple[object, None]:
-        key, z = state
-        key, own = jax.random.split(key)
-        h = jnp.tanh(z @ w1.T + b)
-        residual = h @ w2.T + z @ a.T
-        gradient = z + ((residual @ w2) * (1.0 - h * h)) @ w1 + residual @ a
-        noise = jax.random.normal(own, z.shape)
-        return (key, z - STEP_SIZE * gradient + jnp.sqrt(2.0 * STEP_SIZE) * noise), None
-
-    loop = jax.jit(lambda state, steps: jax.lax.fori_loop(0, steps, lambda _, s: step(s, None)[0], state))
-    start = (jax.random.PRNGKey(0), jnp.zeros((chains, dimension)))
-    return lambda steps: loop(start, steps)[1].block_until_ready()
+def our_mala(dimension: int, chains: int, weights: Weights) -> Run:
+    """MALA of this package."""
+    target = posterior(dimension, weights)
+    return lambda steps: run_mala(target, np.zeros(dimension), STEP_SIZE, steps, seed=0, chains=chains)
 
 
-def with_blackjax(dimension: int, chains: int, weights: Weights) -> Run:
-    """BlackJAX's overdamped Langevin step on the automatic gradient, vectorised over chains."""
-    import blackjax
-    import jax
-    import jax.numpy as jnp
-
-    jax.config.update("jax_enable_x64", True)
-    w1, b, w2, a = (jnp.asarray(array) for array in weights)
-
-    def log_density(z: object) -> object:
-        residual = w2 @ jnp.tanh(w1 @ z + b) + a @ z
-        return -0.5 * (z @ z + residual @ residual)
-
-    gradient = jax.vmap(jax.grad(log_density))
-    step = jax.vmap(lambda key, z, slope: blackjax.sgmcmc.diffusions.overdamped_langevin()(key, z, slope, STEP_SIZE))
-
-    def body(_: int, state: tuple[object, object]) -> tuple[object, object]:
-        key, z = state
-        key, own = jax.random.split(key)
-        return key, step(jax.random.split(own, chains), z, gradient(z))
-
-    loop = jax.jit(lambda state, steps: jax.lax.fori_loop(0, steps, body, state))
-    start = (jax.random.PRNGKey(0), jnp.zeros((chains, dimension)))
-    return lambda steps: loop(start, steps)[1].block_until_ready()
-
-
-def peers() -> dict[str, Callable[[int, int, Weights], Run]]:
-    """Every sampler that can run here."""
-    found: dict[str, Callable[[int, int, Weights], Run]] = {"certify": ours, "numpy": with_numpy}
-    if importlib.util.find_spec("jax"):
-        found["jax"] = with_jax
-        if importlib.util.find_spec("blackjax"):
-            found["blackjax"] = with_blackjax
-    return found
+def dgemm_rate(seconds: float) -> float:
+    """Multiplications and additions per second of numpy's dgemm, (256, 128) by (128, 1024) as in the largest case."""
+    left, right = np.ones((256, 128)), np.ones((128, 1024))
+    rates = []
+    for _ in range(5):
+        count, start = 0, time.perf_counter()
+        while time.perf_counter() - start < seconds / 5.0:
+            left @ right
+            count += 1
+        rates.append(2.0 * count * left.size * right.shape[1] / (time.perf_counter() - start))
+    return statistics.median(rates)
 
 
 def calibrate(run: Run, seconds: float) -> int:
@@ -137,18 +79,23 @@ def calibrate(run: Run, seconds: float) -> int:
     run(16)
     steps = 64
     while True:
-        start = time.perf_counter()
-        run(steps)
-        elapsed = time.perf_counter() - start
+        # The shorter of two: an interruption must not pass for the sampler's own time.
+        elapsed = math.inf
+        for _ in range(2):
+            start = time.perf_counter()
+            run(steps)
+            elapsed = min(elapsed, time.perf_counter() - start)
         if elapsed > 0.2 * seconds:
             return max(1, int(steps * seconds / elapsed))
         steps *= 4
 
 
-def measure(dimension: int, chains: int, seconds: float, repeats: int) -> dict[str, float]:
+def measure(
+    builders: dict[str, Builder], dimension: int, chains: int, seconds: float, repeats: int
+) -> dict[str, float]:
     """Median gradient evaluations per second of each sampler; repeats are interleaved, so drift hits all alike."""
     weights = network(dimension)
-    runs = {name: build(dimension, chains, weights) for name, build in peers().items()}
+    runs = {name: build(dimension, chains, weights) for name, build in builders.items()}
     steps = {name: calibrate(run, seconds) for name, run in runs.items()}
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats):
@@ -159,29 +106,64 @@ def measure(dimension: int, chains: int, seconds: float, repeats: int) -> dict[s
     return {name: statistics.median(values) for name, values in rates.items()}
 
 
+def table(title: str, builders: dict[str, Builder], options: argparse.Namespace) -> Iterator[str]:
+    """Lines of a Markdown table: rates, and ours divided by each peer's."""
+    names = tuple(builders)
+    ratios = tuple(f"certify/{name}" for name in names[1:])
+    yield f"## {title}"
+    yield ""
+    yield "| d | chains | " + " | ".join(names + ratios) + " |"
+    yield "| --- " * (2 + len(names) + len(ratios)) + "|"
+    for dimension in options.dimensions:
+        for chains in options.chains:
+            rates = measure(builders, dimension, chains, options.seconds, options.repeats)
+            cells = [f"{rates[name]:.2g}" for name in names]
+            cells += [f"{rates['certify'] / rates[name]:.1f}" for name in names[1:]]
+            yield f"| {dimension} | {chains} | " + " | ".join(cells) + " |"
+    yield ""
+
+
 def integers(text: str) -> tuple[int, ...]:
     """A comma-separated list of integers."""
     return tuple(int(part) for part in text.split(","))
 
 
+def report(options: argparse.Namespace) -> Iterator[str]:
+    """The whole report, line by line as it is measured."""
+    yield "# Gradient evaluations per second"
+    yield ""
+    yield (
+        f"G(z) = W2 tanh(W1 z + b) + A z, hidden 2d, float64, {len(os.sched_getaffinity(0))} processors, load "
+        f"{os.getloadavg()[0]:.1f} when it began. Medians of {options.repeats} interleaved repeats of "
+        f"{options.seconds:g} s in one process; ratios of ours to each peer."
+    )
+    yield ""
+    yield from table("Langevin", {"certify": ours, **installed(LANGEVIN)}, options)
+    yield from table("MALA", {"certify": our_mala, **installed(MALA)}, options)
+    gradients = measure({"certify": ours}, 128, 1024, options.seconds, options.repeats)["certify"]
+    product = dgemm_rate(options.seconds)
+    share = 20 * 128**2 * gradients / product
+    yield (
+        f"At d = 128 with 1024 chains the products of our Langevin sampler run at {share:.0%} "
+        f"of dgemm's {product / 1e9:.3g} GFLOP/s; load {os.getloadavg()[0]:.1f} at the end."
+    )
+
+
 def main() -> None:
-    """Print a Markdown table of rates and ratios."""
+    """Print the report as Markdown; with --out also write it to a file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dimensions", type=integers, default=(2, 8, 32, 128))
     parser.add_argument("--chains", type=integers, default=(1, 64, 1024))
+    parser.add_argument("--out", help="Markdown file")
     options = parser.parse_args()
-    names = tuple(peers())
-    ratios = tuple(f"certify/{name}" for name in names[1:])
-    print("| d | chains | " + " | ".join(names + ratios) + " |")
-    print("| --- " * (2 + len(names) + len(ratios)) + "|")
-    for dimension in options.dimensions:
-        for chains in options.chains:
-            rates = measure(dimension, chains, options.seconds, options.repeats)
-            cells = [f"{rates[name]:.2g}" for name in names]
-            cells += [f"{rates['certify'] / rates[name]:.1f}" for name in names[1:]]
-            print(f"| {dimension} | {chains} | " + " | ".join(cells) + " |", flush=True)
+    lines = []
+    for line in report(options):
+        print(line, flush=True)
+        lines.append(line)
+    if options.out:
+        write_text_atomically(options.out, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from certify.sampling import (
     run_preconditioned_mala,
 )
 from certify.sampling.randomness import noise_batch, standard_normals
+from tests.conftest import ROOT
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -221,3 +223,11 @@ def test_arguments_that_do_not_fit_are_named() -> None:
         run_preconditioned_mala(target, map_, np.full(3, 9.0), 0.1, 1, seed=0, region_radius=1.0)
     with pytest.raises(InputError, match="`chains` must be at least 1"):
         gaussian_start(map_, 0, 0)
+
+
+def test_the_example_of_the_page_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "samplers.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(python|text)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (_, code), (_, output) = blocks
+    exec(compile(code, "docs/samplers.md", "exec"), {})
+    assert capsys.readouterr().out == output
