@@ -54,6 +54,9 @@ TOLERANCES = {"m": 2e-3, "M": 2e-3, "M2": 2e-2, "M3": 1e-1}
 MOST_PIECES = {"m": 6000, "M": 6000, "M2": 4000, "M3": 3000}
 """Pieces per constant: with them the certified ends do not depend on the machine's speed on small networks."""
 
+STALL_START = 2000.0
+"""Pieces before the first look at the gap: it hardly moves while the unbounded rest is still coarse."""
+
 STALL_CHECK = 1.5
 """Whenever the number of pieces has grown by this factor, the gap must have shrunk to `STALL_SHARE` of what it was."""
 
@@ -61,6 +64,9 @@ STALL_SHARE = 0.95
 
 TIME_SHARE = 0.8
 """Part of the time left that is used; the rest is for the chain rule."""
+
+TIME_SHARES = {"m": 0.3, "M": 0.3, "M2": 0.6, "M3": 1.0}
+"""Part of what is then left that each constant may use, in this order."""
 
 _MODERATE_EXPONENT = 40
 
@@ -91,7 +97,7 @@ def maximise(
     pieces, depth = start, np.zeros(start.count, dtype=np.int64)
     scores = objective(pieces)
     upper, attained, settled, used = scores.upper, float(scores.attained.max()), -math.inf, start.count
-    check, last_gap = 500.0, math.inf
+    check, last_gap = STALL_START, math.inf
     while pieces.count:
         target = attained + tolerance * abs(attained)
         done = upper <= target
@@ -257,12 +263,12 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         known = math.ldexp(found, -exponent) if 0.0 < found < 1e300 else math.inf
         known = -known if name == "m" and known < math.inf else known
         batch = int(np.clip(_BATCH_ENTRIES // (width * graph.latent_dim ** min(order + 1, 3)), 1, 512))
+        now = time.monotonic()
+        until = now + TIME_SHARES[name] * (deadline - now)
         # Overflow makes a piece's bound infinite, which is what it then is; no decomposition, no bound.
         try:
             with np.errstate(all="ignore"):
-                return maximise(
-                    objective, start, weight, TOLERANCES[name], known, MOST_PIECES[name], batch, deadline
-                )
+                return maximise(objective, start, weight, TOLERANCES[name], known, MOST_PIECES[name], batch, until)
         except np.linalg.LinAlgError:
             return math.inf
 

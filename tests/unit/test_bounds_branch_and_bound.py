@@ -49,8 +49,8 @@ def line(slope: float = 1.0, gain: float = 0.5, rate: float = 1.0) -> Graph:
     ))
 
 
-def ends(graph: Graph, region: Region | None = None) -> dict[str, float]:
-    problem = Problem(Generator("test", graph, 1), region or Region(), time.monotonic() + 60.0)
+def ends(graph: Graph, region: Region | None = None, seconds: float = 60.0) -> dict[str, float]:
+    problem = Problem(Generator("test", graph, 1), region or Region(), time.monotonic() + seconds)
     return {proposal.constant: proposal.value for proposal in branch_and_bound.METHOD.propose(problem)}
 
 
@@ -144,7 +144,7 @@ def test_samples_stay_inside(d: int) -> None:
     values = np.linalg.svd(derivatives.jacobian(graph, z), compute_uv=False)
     u = rng.normal(size=z.shape)
     u /= np.linalg.norm(u, axis=1, keepdims=True)
-    found = ends(graph)
+    found = ends(graph, seconds=2.0)
     assert found["m"] <= values.min() and values.max() <= found["M"]
     assert np.linalg.norm(derivatives.second_derivative(graph, z, u, u), axis=1).max() <= found["M2"]
     assert np.linalg.norm(derivatives.third_derivative(graph, z, u, u, u), axis=1).max() <= found["M3"]
