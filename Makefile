@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROFILE ?= quick
+BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx
 
 .DEFAULT_GOAL := check
 .PHONY: check setup test lint quickstart tables check-tables bench lock clean
@@ -36,7 +37,7 @@ check-tables: setup  ## fails if a committed table differs from what is computed
 	$(BIN)/certify tables --out docs/tables --check
 
 bench: setup  ## every benchmark, one after the other
-	set -e; for benchmark in benchmarks/*.py; do $(BIN)/python "$$benchmark"; done
+	set -e; for benchmark in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$benchmark; done
 
 lock: setup  ## writes requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

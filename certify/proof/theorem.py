@@ -182,7 +182,6 @@ class Conclusion:
     conditions: tuple[Condition, ...]
     search: Search
     layers: tuple[sp.Symbol, ...]
-    every_noise: Condition | None
     paper_form: str
     paper_form_beta: sp.Expr
     explicit_form: str
@@ -192,6 +191,7 @@ class Conclusion:
     measure: Callable[[Instance], MeasuredDistance | None]
     observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray], Mapping[str, float]]
     notes: Callable[[Certificate, Generator | None], tuple[str, ...]]
+    every_noise: Condition | None = None
 
 
 @dataclass(frozen=True)

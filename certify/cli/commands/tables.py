@@ -121,7 +121,7 @@ def _reproducing_command(
     generators: list[str] | None,
     beta: str | None,
     epsilon: str,
-    observations: str | None,
+    observations: Path | None,
     region: str | None,
     seed: int,
 ) -> str:
