@@ -43,6 +43,7 @@ from certify.sampling.target import PosteriorLike, Target, as_target
 FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
+_SMALLEST_SCALE = 1e-300
 _START_STREAMS = 2**63
 """Starts are drawn from the streams of chains that no run has, so that they are independent of its noise."""
 
@@ -122,12 +123,14 @@ def precondition(posterior: Target | PosteriorLike, preconditioner: Precondition
 
     The prior becomes part of the misfit: with p, s the prior and misfit scale of f,
         p |z|^2/2 + s |G(z) - x|^2/2 = s |(G(z), sqrt(p/s) z) - (x, 0)|^2/2,
-    and the new target has prior 0. Raises `InputError` if d of the two differ.
+    and the new target has prior 0. Raises `InputError` if d of the two differ, or s < 1e-300 (a beta above 1e150).
     """
     target = as_target(posterior)
     program, dim = target.program, target.program.latent_dim
     if preconditioner.centre.size != dim:
         raise InputError(f"the preconditioner has d = {preconditioner.centre.size}, the generator d = {dim}")
+    if not target.misfit_scale >= _SMALLEST_SCALE:
+        raise InputError(f"`beta` must be at most 1e150 with a preconditioner; 1/beta^2 is {target.misfit_scale:g}")
     ratio = math.sqrt(target.prior / target.misfit_scale)
     chains = target.observations.shape[0]
     observations = np.hstack([target.observations, np.zeros((chains, dim))])

@@ -213,6 +213,8 @@ def test_arguments_that_do_not_fit_are_named() -> None:
     target, map_ = target_of(curved(3)), oblique(3)
     with pytest.raises(InputError, match="preconditioner has d = 2"):
         precondition(target, oblique(2))
+    with pytest.raises(InputError, match="`beta` must be at most 1e150"):
+        precondition(Target(target.program, target.observations, 1.0, 0.0), map_)
     with pytest.raises(InputError, match="must have 3 columns"):
         run_preconditioned_langevin(target, map_, np.zeros(2), 0.1, 1, seed=0)
     with pytest.raises(InputError, match="`step_size` must be in"):
