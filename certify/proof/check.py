@@ -18,7 +18,7 @@ from certify.generators.graph import FloatArray, Generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import conclude, conclude_constants, settle
 from certify.proof.instance import Instance
-from certify.proof.judgement import gravest, judge, unmeasured
+from certify.proof.judgement import compose, gravest, judge, unmeasured
 from certify.proof.records import AssumptionRecord, CheckResult, StepRecord, TheoremRecord
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Step, Theorem
@@ -150,9 +150,10 @@ def run_steps(instance: Instance) -> tuple[StepRecord, ...]:
     """The records of all steps of the instance's theorem, in order."""
     steps = instance.theorem.steps
     instance.progress.start(f"{instance.theorem.id} at {instance.generator.name}", len(steps))
-    records = []
+    records: list[StepRecord] = []
     for step in steps:
-        records.append(run_step(step, instance))
+        verdicts = {record.label: record.verdict for record in records}
+        records.append(compose(run_step(step, instance), verdicts))
         instance.progress.advance()
     instance.progress.finish()
     return tuple(records)

@@ -20,6 +20,8 @@ from certify.proof.theorem import Theorem
 from certify.symbolic.evaluation import evaluate_ball
 
 T = TypeVar("T")
+LIGHT_PARAMETERS = 1500
+"""Up to this number of parameters simulations run in full."""
 DENSE_DIMENSION = 12
 """Up to this latent dimension searches that need Hessians run in full."""
 
@@ -65,6 +67,10 @@ class Instance:
     def dense_count(self, cases: int, least: int = 1) -> int:
         """A number of searches that each need many Hessians: fewer in high dimension, where one costs d^3."""
         return max(least, round(cases * self.effort * min(1.0, DENSE_DIMENSION / self.generator.latent_dim)))
+
+    def gradient_count(self, evaluations: int) -> int:
+        """A number of gradient evaluations scaled by the effort, fewer for a network that is large."""
+        return max(1, round(evaluations * self.effort * min(1.0, LIGHT_PARAMETERS / self.generator.parameters)))
 
     def posterior(self, index: int = 0) -> Posterior:
         """The posterior of observation `index`."""

@@ -11,9 +11,9 @@ from flint import arb
 from certify.arithmetic.balls import lower, midpoint, precision, upper
 from certify.arithmetic.rounding import interval_text
 from certify.proof.instance import Instance
-from certify.proof.records import ClaimRecord
+from certify.proof.records import ClaimRecord, StepRecord
 from certify.proof.theorem import Claim, Finding, Relation
-from certify.verdict import Evidence, Verdict
+from certify.verdict import Evidence, Verdict, weakest_verdict
 
 _TIE_WIDTH = arb("1e-9")
 """A re-check whose ball is wider than this says too little to call an overlap a tie."""
@@ -45,7 +45,16 @@ def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, 
         interval=finding.interval,
         witness=finding.witness,
         reason=reason,
+        composed=finding.composed,
     )
+
+
+def compose(record: StepRecord, verdicts: Mapping[str, Verdict]) -> StepRecord:
+    """The step with each claim that follows from the steps it uses given the weakest of their verdicts."""
+    parts = [verdicts[label] for label in record.uses if label in verdicts]
+    verdict = weakest_verdict(parts) if parts else Verdict.INCONCLUSIVE
+    claims = tuple(replace(claim, verdict=verdict) if claim.composed else claim for claim in record.claims)
+    return replace(record, claims=claims)
 
 
 def slack(relation: Relation, claimed: float, measured: float) -> float:

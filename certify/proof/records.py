@@ -60,6 +60,7 @@ class ClaimRecord:
     interval: tuple[float, float] | None = None
     witness: Witness | None = None
     reason: str = ""
+    composed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""

@@ -112,6 +112,8 @@ class Finding:
     confidence   1 - error probability of that interval
     one_sided    True if only the end of the interval that could refute means anything (the truth is known from
                  one side): that end alone decides, and `measured` is shown as the noisy estimate it is
+    composed     True if nothing was measured because the claim follows from the steps it uses by a stated argument:
+                 its verdict is then the weakest of theirs
     recheck      recomputes the measured value at the witness as a ball: decides a violation and a tie
     """
 
@@ -124,6 +126,7 @@ class Finding:
     interval: tuple[float, float] | None = None
     confidence: float | None = None
     one_sided: bool = False
+    composed: bool = False
     witness: Witness | None = None
     recheck: Callable[[], arb] | None = None
     reason: str = ""

@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 from flint import arb
 
-from certify.proof.judgement import gravest, judge, slack
-from certify.proof.records import ClaimRecord
+from certify.proof.judgement import compose, gravest, judge, slack
+from certify.proof.records import ClaimRecord, StepRecord
 from certify.proof.theorem import Claim, Finding
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Evidence, Verdict
@@ -104,3 +104,13 @@ def test_the_gravest_case_speaks_and_all_cases_count() -> None:
     assert gravest(loose_but_refuted).verdict is Verdict.REFUTED
     assert gravest(records(finding(math.nan), finding(1.1, interval=(1.09, 1.11)))).verdict is Verdict.REFUTED
     assert gravest(records(finding(0.5), finding(math.nan))).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_composed_claim_takes_the_weakest_verdict_of_the_steps_it_uses() -> None:
+    claim = Claim("c", "q", "q", "<=", r, "r")
+    alone = judge(claim, finding(math.nan, composed=True), INSTANCE, {})  # type: ignore[arg-type]
+    step = StepRecord("S8", "total", ("A1", "S4", "S7"), (alone,))
+    assert alone.verdict is Verdict.INCONCLUSIVE
+    assert compose(step, {"S4": Verdict.PROVED, "S7": Verdict.SUPPORTED}).verdict is Verdict.SUPPORTED
+    assert compose(step, {"S4": Verdict.REFUTED, "S7": Verdict.SUPPORTED}).verdict is Verdict.REFUTED
+    assert compose(step, {}).verdict is Verdict.INCONCLUSIVE

@@ -28,7 +28,7 @@ from certify.sampling.langevin import run_langevin
 
 GRADIENT_BUDGET = 10_000_000
 """Gradient evaluations that one simulated statement may spend at effort 1."""
-FEWEST_CHAINS = 64
+FEWEST_CHAINS, BURN_IN_CHAINS = 64, 128
 VISIBLE = 0.5
 """S7d and S7g are held against measurement on the smaller ball where their own bound is this probability."""
 
@@ -105,7 +105,7 @@ def exits(instance: Instance) -> tuple[Finding, ...]:
         steps,
         reference=reference(instance),
         seed=instance.seed,
-        gradient_budget=instance.count(GRADIENT_BUDGET),
+        gradient_budget=instance.gradient_count(GRADIENT_BUDGET),
     )
     return (from_interval("exit", found.frequency, {"k": found.horizon, "t0": deviation}),)
 
@@ -138,7 +138,8 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
     steps = informative_steps(posterior, preimage, instance.number("eta"))
     if posterior.latent_dim > TRANSITION_DIMENSION and not is_affine(posterior):
         # Simulated: only the first distances are larger than what a sample can resolve.
-        steps = steps[:2]
+        longest = max(1, instance.gradient_count(GRADIENT_BUDGET) // BURN_IN_CHAINS)
+        steps = tuple(sorted({min(count, longest) for count in steps[:2]}))
     found = measure_burn_in(
         posterior,
         preimage,
@@ -148,7 +149,7 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
         steps,
         reference=reference(instance),
         seed=instance.seed,
-        chains=int(np.clip(instance.count(GRADIENT_BUDGET) // sum(steps), 256, 2048)),
+        chains=int(np.clip(instance.gradient_count(GRADIENT_BUDGET) // sum(steps), BURN_IN_CHAINS, 2048)),
     )
     # S7f holds with any delta1 >= |z* - c|: the one of this observation is the tightest case.
     own_shift = instance.enclosure(instance.theorem.quantity("delta1").definition, own_rho(instance, 0))
@@ -172,7 +173,7 @@ def projection_free(instance: Instance) -> tuple[Finding, ...]:
 
     S7g holds for every K, so a chain too long for the budget is watched for fewer steps.
     """
-    budget = instance.count(GRADIENT_BUDGET)
+    budget = instance.gradient_count(GRADIENT_BUDGET)
     steps = min(int(instance.number("K")), max(2, budget // FEWEST_CHAINS))
     deviation = math.sqrt(2 * math.log((steps - 1) / VISIBLE))
     s, d, shift = instance.number("s"), instance.number("d"), instance.number("delta1")
