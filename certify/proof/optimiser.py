@@ -20,7 +20,7 @@ from certify.proof.closed_forms import FloatArray, enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 
-COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 8, 0.35
+COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 10, 0.35
 LARGEST_EXPONENT = 64
 SAFETY = Fraction(1, 10**9)
 """Relative margin that keeps a choice found in floats inside its side conditions in balls."""
