@@ -152,6 +152,17 @@ def observations_from_file(path: str | Path, width: int | None = None) -> FloatA
     return check_observations(values, width, f"observations `{path}`")
 
 
+def point_from_file(path: str | Path, width: int) -> tuple[float, ...]:
+    """One point of R^width from FILE.npy or FILE.csv, shape (width,) or (1, width).
+
+    Raises InputError as `observations_from_file` does, and if the file holds several points.
+    """
+    rows = observations_from_file(path)
+    if rows.shape != (1, width):
+        raise InputError(f"centre `{path}`: expected one point with {width} coordinates, got shape {rows.shape}")
+    return tuple(float(entry) for entry in rows[0])
+
+
 def check_observations(values: FloatArray, width: int | None, name: str = "`observations`") -> FloatArray:
     """The array itself, shape (k, n), after the checks of shape and finiteness; (n,) becomes (1, n).
 
