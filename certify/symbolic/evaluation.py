@@ -12,7 +12,7 @@ import sympy as sp
 from flint import arb, fmpq
 
 from certify.arithmetic.balls import exact_integer
-from certify.symbolic.functions import ChiTail, chi_tail_ball, chi_tail_estimate
+from certify.symbolic.functions import EnclosedFunction
 
 
 def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
@@ -33,9 +33,10 @@ def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
     if expression is sp.oo:
         return arb("inf")
     rule = _BALL_RULES.get(expression.func)
-    if rule is None:
+    if rule is None and not isinstance(expression, EnclosedFunction):
         raise TypeError(f"no enclosure for `{expression.func.__name__}` in {expression}")
-    return rule([evaluate_ball(argument, values) for argument in expression.args])
+    arguments = [evaluate_ball(argument, values) for argument in expression.args]
+    return expression.func.enclose(*arguments) if rule is None else rule(arguments)
 
 
 def compile_estimate(
@@ -49,7 +50,11 @@ def compile_estimate(
 def _compile(
     expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
-    compiled = sp.lambdify(symbols, list(expressions), modules=[{"ChiTail": chi_tail_estimate}, "numpy"], cse=True)
+    special = {item.func for expression in expressions for item in expression.atoms(EnclosedFunction)}
+    names = {function.__name__: function.estimate for function in special}
+    if len(names) < len(special):
+        raise TypeError(f"two special functions share a name: {sorted(function.__name__ for function in special)}")
+    compiled = sp.lambdify(symbols, list(expressions), modules=[names, "numpy"], cse=True)
 
     def evaluate(*arguments: Any) -> list[npt.NDArray[np.float64]]:
         with np.errstate(all="ignore"):
@@ -89,5 +94,4 @@ _BALL_RULES: Mapping[Any, Callable[[list[arb]], arb]] = {
     sp.Max: lambda arguments: reduce(lambda left, right: left.max(right), arguments),
     sp.Abs: lambda arguments: abs(arguments[0]),
     sp.ceiling: _ceiling,
-    ChiTail: lambda arguments: chi_tail_ball(arguments[0], arguments[1]),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,46 @@ from flint import arb
 from certify.arithmetic.balls import ball
 
 
-class ChiTail(sp.Function):  # type: ignore[misc]  # sympy is untyped
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+class EnclosedFunction(sp.Function):  # type: ignore[misc]  # sympy is untyped
+    """A special function that may stand in a theorem's closed forms.
+
+    A subclass gives `nargs`, `enclose` and `estimate`, and `_latex` where its name is not its TeX; nothing else
+    has to know it. It stays unevaluated in sympy: numbers come from the two readings alone.
+    """
+
+    @classmethod
+    def enclose(cls, *arguments: arb) -> arb:
+        """Ball that contains the value at every point of the balls `arguments` (inclusion property)."""
+        raise NotImplementedError(f"`{cls.__name__}` has no enclosure")
+
+    @classmethod
+    def estimate(cls, *arguments: npt.ArrayLike) -> FloatArray:
+        """The function in floats, vectorised by broadcasting. Estimate."""
+        raise NotImplementedError(f"`{cls.__name__}` has no float form")
+
+
+class ChiTail(EnclosedFunction):
     r"""Upper tail P(chi_d > r) of the norm of a standard Gaussian in R^d.
 
     For r >= 0 it is the regularised upper incomplete gamma function Q(d/2, r^2/2); for r < 0 it is 1.
     """
 
     nargs = 2
+
+    @classmethod
+    def enclose(cls, *arguments: arb) -> arb:
+        """Inclusion property; see `chi_tail_ball`."""
+        dimension, threshold = arguments
+        return chi_tail_ball(dimension, threshold)
+
+    @classmethod
+    def estimate(cls, *arguments: npt.ArrayLike) -> FloatArray:
+        """Estimate by scipy's incomplete gamma function."""
+        dimension, threshold = arguments
+        return chi_tail_estimate(dimension, threshold)
 
     def _latex(self, printer: Any) -> str:
         dimension, threshold = (printer._print(argument) for argument in self.args)
@@ -50,7 +83,7 @@ def _chi_tail_exact(dimension: arb, threshold: arb) -> arb:
     return tail.nonnegative_part().min(ball(1))
 
 
-def chi_tail_estimate(dimension: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def chi_tail_estimate(dimension: npt.ArrayLike, threshold: npt.ArrayLike) -> FloatArray:
     """P(chi_d > r) in floats, vectorised. Estimate."""
     from scipy.special import gammaincc
 

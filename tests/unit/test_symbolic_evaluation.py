@@ -14,7 +14,7 @@ from scipy.stats import chi
 
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball, latex
-from certify.symbolic.functions import ChiTail, chi_tail_ball, chi_tail_estimate
+from certify.symbolic.functions import ChiTail, EnclosedFunction, chi_tail_ball, chi_tail_estimate
 
 x, y = sp.symbols("x y", positive=True)
 EXPRESSIONS = (
@@ -90,3 +90,35 @@ def test_arrays_broadcast() -> None:
 def test_latex_uses_the_quantities_tex() -> None:
     assert latex(x**2 / y, {"x": r"\beta", "y": "M_2"}) == r"\frac{\beta^{2}}{M_2}"
     assert r"\chi_{3} > \beta" in latex(ChiTail(3, x), {"x": r"\beta"})
+
+
+class Sinc(EnclosedFunction):
+    """sin(x)/x, as somebody else's theorem might bring it."""
+
+    nargs = 1
+
+    @classmethod
+    def enclose(cls, *arguments: arb) -> arb:
+        return arguments[0].sin() / arguments[0]
+
+    @classmethod
+    def estimate(cls, *arguments: object) -> np.ndarray:
+        values = np.asarray(arguments[0], dtype=np.float64)
+        return np.sin(values) / values
+
+
+def test_a_function_of_ones_own_is_evaluated_in_balls_floats_and_arrays_without_being_registered() -> None:
+    expression = 1 + Sinc(x) / y
+    with precision():
+        enclosed = evaluate_ball(expression, {"x": ball(2), "y": ball(4)})
+    (values,) = compile_estimate([expression], [x, y])(np.array([2.0, 3.0]), 4.0)
+    assert lower(enclosed) <= 1 + math.sin(2) / 8 <= upper(enclosed)
+    assert values == pytest.approx([1 + math.sin(2) / 8, 1 + math.sin(3) / 12], rel=1e-14)
+
+
+def test_a_function_without_an_enclosure_is_refused() -> None:
+    class Unknown(EnclosedFunction):
+        nargs = 1
+
+    with precision(), pytest.raises(NotImplementedError, match="`Unknown` has no enclosure"):
+        evaluate_ball(Unknown(x), {"x": ball(1)})
