@@ -132,8 +132,8 @@ def check(
 ) -> Result:
     """Hold theorems against generators, from the assumptions to the conclusion.
 
-    No theorem is every theorem, no generator the embedded ones; without `beta` each theorem takes a noise level
-    that it admits. `observations` has shape (k, n) or (n,), or is a .npy or .csv file.
+    No theorem is every theorem, no generator each theorem's own examples; without `beta` each theorem takes a noise
+    level that it admits. `observations` has shape (k, n) or (n,), or is a .npy or .csv file.
     Raises InputError for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name.
     """
     from certify.proof.check import check as run
@@ -168,11 +168,13 @@ def check_constants(
     Raises InputError for a constant out of its domain, UnknownNameError for an unknown name.
     """
     from certify.proof.check import check_constants as run
+    from certify.proof.registry import load_theorem
 
     text = values if isinstance(values, str) else ",".join(f"{name}={value}" for name, value in values.items())
+    loaded = load_theorem(theorem)
     found = run(
         theorem,
-        constants_from_text(text),
+        constants_from_text(text, loaded.required_constants, loaded.constant_names),
         beta=None if beta is None else noise_level(beta),
         epsilon=accuracy(epsilon),
         command=command,
@@ -205,11 +207,9 @@ def _loaded(generator: GeneratorLike | Path) -> Generator:
     return generator if isinstance(generator, Generator) else load_generator(generator)
 
 
-def _all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> list[Generator]:
+def _all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> list[Generator] | None:
     if generators is None:
-        from certify.generators.embedded import embedded_specifications
-
-        return [load_generator(specification) for specification in embedded_specifications()]
+        return None
     several = [generators] if isinstance(generators, (Generator, str, Path)) else generators
     return [_loaded(item) for item in several]
 
@@ -218,13 +218,13 @@ def _region(region: Number | Region | None) -> Region:
     return region if isinstance(region, Region) else Region(region_radius(region))
 
 
-def _observations(given: FloatArray | str | Path | None, generators: list[Generator]) -> FloatArray | None:
+def _observations(given: FloatArray | str | Path | None, generators: list[Generator] | None) -> FloatArray | None:
     if given is None:
         return None
     if isinstance(given, (str, Path)):
         name, rows = f"observations `{given}`", observations_from_file(given)
     else:
         name, rows = "`observations`", check_observations(given, None)
-    for width in sorted({generator.observed_dim for generator in generators}):
+    for width in sorted({generator.observed_dim for generator in generators or ()}):
         check_observations(rows, width, name)
     return rows

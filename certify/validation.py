@@ -5,6 +5,7 @@ Decimal numbers stay exact: they are read as the rational number that the digits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 Number: TypeAlias = int | float | str | Fraction
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
-CONSTANT_NAMES = ("d", "m", "M", "M2", "M3", "rho", "N")
-"""Names that the constants string knows; `d`, `m`, `M` and `M2` must be given."""
+CONSTANT_NAMES = ("d", "m", "M", "M2", "M3", "rho", "N", "n")
+"""Names that every constants string knows; a theorem may add constants of its own."""
 
-_REQUIRED_CONSTANTS = ("d", "m", "M", "M2")
+REQUIRED_CONSTANTS = ("d", "m", "M", "M2")
+"""What must be given where the theorem does not say otherwise."""
+
 _MAY_BE_ZERO = frozenset({"M2", "M3", "rho"})
-_INTEGER_CONSTANTS = frozenset({"d", "N"})
+_INTEGER_CONSTANTS = frozenset({"d", "n", "N"})
 _LARGEST_OBSERVATIONS_FILE = 1 << 30
 _SMALLEST = Fraction(1, 10**300)
 _LARGEST = Fraction(10**300)
@@ -96,10 +99,12 @@ def random_seed(value: int) -> int:
     return value
 
 
-def constants_from_text(text: str) -> dict[str, Fraction]:
+def constants_from_text(
+    text: str, required: Sequence[str] = REQUIRED_CONSTANTS, known: Sequence[str] = CONSTANT_NAMES
+) -> dict[str, Fraction]:
     """Constants of a theorem from `d=8,m=1,M=1.5,M2=0.15[,M3=..][,rho=..][,N=..]`, each an exact rational.
 
-    Raises InputError for an entry that is not `name=value`, a repeated or missing name, d or N not a positive
+    Raises InputError for an entry that is not `name=value`, a repeated or missing name, d, n or N not a positive
     integer, a value that is not positive (M2, M3, rho may be 0), or m > M; UnknownNameError for an unknown name.
     """
     values: dict[str, Fraction] = {}
@@ -107,15 +112,15 @@ def constants_from_text(text: str) -> dict[str, Fraction]:
         name, separator, literal = (part.strip() for part in entry.partition("="))
         if not separator or not name or not literal:
             raise InputError(f"`constants` must be name=value pairs such as d=8,m=1,M=1.5,M2=0.15; got `{entry}`")
-        if name not in CONSTANT_NAMES:
-            raise UnknownNameError("constant", name, CONSTANT_NAMES)
+        if name not in known:
+            raise UnknownNameError("constant", name, known)
         if name in values:
             raise InputError(f"`constants` names `{name}` twice")
         values[name] = _constant(name, literal)
-    missing = [name for name in _REQUIRED_CONSTANTS if name not in values]
+    missing = [name for name in required if name not in values]
     if missing:
-        raise InputError(f"`constants` must give {', '.join(_REQUIRED_CONSTANTS)}; missing: {', '.join(missing)}")
-    if values["m"] > values["M"]:
+        raise InputError(f"`constants` must give {', '.join(required)}; missing: {', '.join(missing)}")
+    if {"m", "M"} <= values.keys() and values["m"] > values["M"]:
         raise InputError(f"`constants` must have m <= M; got m={values['m']}, M={values['M']}")
     return values
 

@@ -44,6 +44,7 @@ import sympy as sp
 
 from certify.arithmetic.balls import precision, upper
 from certify.arithmetic.rounding import Direction, decimal_text
+from certify.generators.embedded import LINEAR
 from certify.generators.graph import Generator
 from certify.proof.checks.assumptions import lipschitz, strongly_invertible
 from certify.proof.checks.mixing import (
@@ -253,7 +254,7 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
     )
 
 
-MIXING = Theorem(
+THEOREM = Theorem(
     id="langevin-mixing",
     title="Langevin mixes fast on a strongly log-concave posterior",
     summary="Explicit step counts for plain Langevin on the posterior of an affine decoder, held against exact truth.",
@@ -273,13 +274,11 @@ MIXING = Theorem(
         layers=(K,),
         every_noise=Condition("no curvature", M2, sp.Integer(0)),
         paper_form="none: these bounds have no noise level of their own",
-        paper_form_beta=m,
-        explicit_form="none",
-        explicit_form_beta=m,
-        explicit_form_choices={eta: 1 / (4 * L), K: sp.Integer(2)},
         size=lambda certificate, generator: None,
         measure=mixing_distance,
-        observation_bounds=lambda generator, brackets, observation: {},
+        observation_bounds=lambda generator, brackets, observation, beta: {},
         notes=notes,
     ),
+    # mu I <= Hess f on all of R^d is certified for an affine generator only.
+    examples=(LINEAR,),
 )

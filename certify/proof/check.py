@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,6 +15,7 @@ from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants as bracket_constants
 from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray, Generator
+from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import conclude, conclude_constants, settle
 from certify.proof.instance import Instance
@@ -31,7 +32,7 @@ result depend on the machine's load; the methods end by themselves long before."
 
 def check(
     theorem_names: Sequence[str],
-    generators: Sequence[Generator],
+    generators: Sequence[Generator] | None,
     *,
     beta: Fraction | None = None,
     epsilon: Fraction = Fraction(1, 10),
@@ -46,7 +47,7 @@ def check(
 
     Args:
         theorem_names: ids or Python files; empty for all.
-        generators: the maps G to check them at.
+        generators: the maps G to check every theorem at; None for each theorem's own examples.
         beta: noise level > 0, or None for one that the theorem admits.
         epsilon: target total variation distance in (0, 1).
         observations: shape (k, n); drawn from the model if None.
@@ -61,9 +62,9 @@ def check(
     """
     start = provenance.started()
     progress = SilentProgress() if progress is None else progress
-    chosen = [load_theorem(name) for name in theorem_names] or list(theorems().values())
+    chosen = _chosen(theorem_names)
     records = []
-    for generator in generators:
+    for generator, applied in _pairs(chosen, generators):
         if observations is not None and observations.shape[1] != generator.observed_dim:
             raise InputError(
                 f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
@@ -74,9 +75,14 @@ def check(
         )
         records += [
             check_theorem(theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress)
-            for theorem in chosen
+            for theorem in applied
         ]
     return CheckResult(tuple(records), provenance.provenance(command, seed, start))
+
+
+def example_specifications(theorem_names: Sequence[str]) -> list[str]:
+    """Specifications of the generators that these theorems (all if none is named) are checked at by default."""
+    return list(dict.fromkeys(item for theorem in _chosen(theorem_names) for item in theorem.examples))
 
 
 def check_theorem(
@@ -100,6 +106,12 @@ def check_theorem(
     if failing:
         return replace(record, reason="; ".join(f"{item.label}: {item.reason}" for item in failing))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    if observations is not None and theorem.conclusion.certify_observations is not None:
+        noise = setting.beta if beta is None else float(beta)
+        each = theorem.conclusion.certify_observations(
+            theorem, generator, brackets, observations, noise, epsilon, progress
+        )
+        record = replace(record, observations=each)
     if setting.certificate is None:
         conclusion = conclude(theorem, generator, setting, None, assumptions, ())
         return replace(record, conclusion=conclusion, reason=setting.reason)
@@ -180,6 +192,21 @@ def run_step(step: Step, instance: Instance) -> StepRecord:
     if not records:
         raise ValueError(f"step {step.label}: its check returned no finding")
     return StepRecord(step.label, step.title, step.uses, tuple(records), time.perf_counter() - clock)
+
+
+def _chosen(theorem_names: Sequence[str]) -> list[Theorem]:
+    return [load_theorem(name) for name in theorem_names] or list(theorems().values())
+
+
+def _pairs(
+    chosen: Sequence[Theorem], generators: Sequence[Generator] | None
+) -> Iterator[tuple[Generator, Sequence[Theorem]]]:
+    """Every generator with the theorems to check at it, one generator at a time: its constants are found once."""
+    if generators is not None:
+        yield from ((generator, chosen) for generator in generators)
+        return
+    for specification in dict.fromkeys(item for theorem in chosen for item in theorem.examples):
+        yield load_generator(specification), [theorem for theorem in chosen if specification in theorem.examples]
 
 
 def _symbols(theorem: Theorem) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,7 @@ import sympy as sp
 from flint import arb
 
 from certify.arithmetic.balls import Real, ball, precision
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 
 FloatArray = npt.NDArray[np.float64]
@@ -41,7 +41,9 @@ def estimate(
     The default rules are the search's. Estimate: for searching and plotting; `enclose` certifies.
     """
     values = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
-    rules = {symbol.name: rule for symbol, rule in (choices or theorem.conclusion.search.choices).items()}
+    search = theorem.conclusion.search
+    given = choices or (search.choices if isinstance(search, Search) else {})
+    rules = {symbol.name: rule for symbol, rule in given.items()}
     for quantity in theorem.quantities:
         if quantity.name in values:
             continue

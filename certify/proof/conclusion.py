@@ -65,24 +65,24 @@ def settle(
     Without `beta` a noise level that the theorem admits is taken (`default_beta`). Without
     `observations` a few are drawn from the model, redrawn until the setting's bounds hold for them.
     """
-    ends = {"m": brackets.m.lower, "M": brackets.M.upper, "M2": brackets.M2.upper}
-    inputs: dict[str, Real] = {name: end for name, end in ends.items() if end is not None}
-    inputs |= {"d": generator.latent_dim, "N": generator.parameters, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
-    bounds_of = theorem.conclusion.observation_bounds
+    inputs: dict[str, Real] = dict((theorem.conclusion.inputs or certified_ends)(generator, brackets))
+    inputs |= {"epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
     scope = ""
     if observations is not None:
         scope = f"holds for each of the {observations.shape[0]} observations given"
-        bounds = [bounds_of(generator, brackets, row) for row in observations]
-        inputs |= {name: max(bound[name] for bound in bounds) for name in bounds[0]}
-        observations = observations[_spread([sum(bound.values()) for bound in bounds])]
+        inputs |= _worst(_bounds(theorem, generator, brackets, observations, None))
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
     if beta is None and beta_max is None:
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise = float(beta) if beta is not None else default_beta(beta_max, inputs)
+    noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs)
     inputs["beta"] = noise
+    if observations is not None:
+        bounds = _bounds(theorem, generator, brackets, observations, noise)
+        inputs |= _worst(bounds)
+        observations = observations[_spread([sum(bound.values()) for bound in bounds])]
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     if certificate is None:
         return Setting(
@@ -96,6 +96,13 @@ def settle(
         probability = decimal_text(1 - math.exp(-(DEFAULT_DEVIATION**2) / 2), 4, Direction.DOWN)
         scope = f"holds for x of the model with probability at least {probability} (t_x = {DEFAULT_DEVIATION})"
     return Setting(inputs, noise, beta_max, observations, certificate, scope=scope)
+
+
+def certified_ends(generator: Generator, brackets: ConstantBrackets) -> dict[str, Real]:
+    """The inputs of most theorems: d, n, N and the certified ends of m, M, M2, M3 that were found."""
+    ends = {"m": brackets.m.lower, "M": brackets.M.upper, "M2": brackets.M2.upper, "M3": brackets.M3.upper}
+    sizes = {"d": generator.latent_dim, "n": generator.observed_dim, "N": generator.parameters}
+    return {**{name: end for name, end in ends.items() if end is not None}, **sizes}
 
 
 def conclude(
@@ -130,17 +137,19 @@ def conclude_constants(
 ) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], str]:
     """Conclusion, all closed forms enclosed, and a reason if there is none, at bare constants."""
     inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
+    inputs.setdefault("n", constants["d"])
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
     noise: Fraction | float | None = beta
     if noise is None and beta_max is not None:
-        noise = Fraction(repr(default_beta(beta_max, inputs)))
+        noise = Fraction(repr(_default_beta(theorem, beta_max, inputs)))
     if noise is None:
         nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
         return _evaluate(theorem, nowhere, None), {}, NO_NOISE_LEVEL
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
-    scope = "" if "rho" in constants else f"rho is S5's bound at t_x = {DEFAULT_DEVIATION}"
+    typical = any(quantity.name == "rho" for quantity in theorem.quantities) and "rho" not in constants
+    scope = f"rho is S5's bound at t_x = {DEFAULT_DEVIATION}" if typical else ""
     reason = "" if certificate is not None else _no_choice(float(noise), beta_max)
     setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, reason, scope)
     record = _evaluate(theorem, setting, None)
@@ -164,13 +173,18 @@ def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certif
     return certify_choices(theorem, inputs, {name: Fraction(number) for name, number in numbers.items()})
 
 
-def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float:
-    """Largest noise level the explicit form admits: beta <= its right-hand side at beta. Estimate (bisection)."""
-    constants = _floats(inputs)
+def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float | None:
+    """Largest noise level the explicit form admits: beta <= its right-hand side at beta. Estimate (bisection).
+
+    None for a theorem without an explicit form.
+    """
+    constants, form = _floats(inputs), theorem.conclusion.explicit_form_beta
+    if form is None:
+        return None
 
     def admitted(noise: float) -> bool:
         values = estimate(theorem, {**constants, "beta": noise}, theorem.conclusion.explicit_form_choices)
-        return noise <= _number(theorem.conclusion.explicit_form_beta, values)
+        return noise <= _number(form, values)
 
     low, high = 0.0, constants["m"]
     for _ in range(60):
@@ -186,7 +200,9 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
         "epsilon": constants["epsilon"],
         "beta": None if math.isnan(setting.beta) else setting.beta,
         "beta_max": setting.beta_max,
-        "beta_paper_form": _number(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()}),
+        "beta_paper_form": None
+        if conclusion.paper_form_beta is None
+        else _number(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()}),
         "beta_explicit_form": explicit_beta(theorem, setting.inputs),
     }
     names = [quantity.name for quantity in theorem.quantities if quantity.role in {"choice", "definition"}]
@@ -239,7 +255,7 @@ def _draw(
     for _ in range(MOST_DRAWS):
         latent = random.standard_normal((1, generator.latent_dim))
         row = value(generator.graph, latent)[0] + noise * random.standard_normal(generator.observed_dim)
-        bounds = theorem.conclusion.observation_bounds(generator, brackets, row)
+        bounds = theorem.conclusion.observation_bounds(generator, brackets, row, noise)
         if all(ball(bound) <= certificate.values[name].lower() for name, bound in bounds.items()):
             kept.append(row)
         if len(kept) == DRAWN_OBSERVATIONS:
@@ -277,9 +293,24 @@ def _number(expression: object, values: Mapping[str, object]) -> float:
     return float(result)
 
 
-def default_beta(beta_max: float | None, inputs: Mapping[str, Real]) -> float:
-    """Noise level taken when none is given: half the largest one, at most m/4, rounded down to two digits."""
+def _bounds(
+    theorem: Theorem, generator: Generator, brackets: ConstantBrackets, observations: FloatArray, beta: float | None
+) -> list[Mapping[str, float]]:
+    return [theorem.conclusion.observation_bounds(generator, brackets, row, beta) for row in observations]
+
+
+def _worst(bounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The largest value of every setting: one certificate for all observations."""
+    return {name: max(bound[name] for bound in bounds) for name in bounds[0]}
+
+
+def _default_beta(theorem: Theorem, beta_max: float | None, inputs: Mapping[str, Real]) -> float:
     assert beta_max is not None
+    return (theorem.conclusion.default_beta or default_beta)(beta_max, inputs)
+
+
+def default_beta(beta_max: float, inputs: Mapping[str, Real]) -> float:
+    """Noise level taken when none is given: half the largest one, at most m/4, rounded down to two digits."""
     number = min(beta_max / 2, _floats(inputs)["m"] / 4)
     exponent = math.floor(math.log10(number)) - 1
     return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")

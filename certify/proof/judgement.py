@@ -106,22 +106,28 @@ def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdic
             return Verdict.REFUTED, f"the interval {_show(finding.interval)} lies beyond the claim"
         if not finding.one_sided and _violates(relation, arb(finding.measured), claimed):
             return Verdict.INCONCLUSIVE, "the estimate violates the claim, its interval does not: take more cases"
-        return _holding(finding), finding.reason
+        return _holding(finding), _reason(finding)
     if not _violates(relation, arb(finding.measured), claimed):
-        return _holding(finding), finding.reason
+        return _holding(finding), _reason(finding)
     if finding.recheck is None:
         return Verdict.INCONCLUSIVE, finding.reason or "the float value violates the claim and has no ball to decide it"
     again = finding.recheck()
     if _beyond(relation, again.lower(), again.upper(), claimed):
         return Verdict.REFUTED, f"re-checked in balls: {again.str(12)} against {claimed.str(12)}"
     if not _violates(relation, again, claimed):
-        return _holding(finding), finding.reason
+        return _holding(finding), _reason(finding)
     if again.is_nan() or again.rad() > _TIE_WIDTH * (abs(again.mid()) + 1):
         return Verdict.INCONCLUSIVE, "the re-check in balls could not decide"
-    return _holding(finding), finding.reason or "attained: equal to the claim to working precision"
+    return _holding(finding), _reason(finding) or "attained: equal to the claim to working precision"
+
+
+def _reason(finding: Finding) -> str:
+    return "; ".join(part for part in (finding.hypothesis and f"if {finding.hypothesis}", finding.reason) if part)
 
 
 def _holding(finding: Finding) -> Verdict:
+    if finding.hypothesis:
+        return Verdict.CONDITIONAL
     proof = finding.exhaustive and finding.evidence.rank <= Evidence.RIGOROUS.rank
     return Verdict.PROVED if proof else Verdict.SUPPORTED
 

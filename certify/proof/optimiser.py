@@ -62,6 +62,8 @@ def shortest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None
 
     `inputs` holds the constants and settings (with `beta` and `epsilon`). None if no choice was found.
     """
+    if not isinstance(theorem.conclusion.search, Search):
+        return theorem.conclusion.search.shortest(theorem, inputs)
     epsilon = inputs["epsilon"]
     for margin in (SAFETY, Fraction(1, 10**5), Fraction(1, 10**3)):
         found = _zoom(theorem, inputs, float(ball(epsilon).mid()) * float(1 - margin))
@@ -75,6 +77,8 @@ def shortest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None
 
 def closest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
     """Certified choices with the smallest distance found, whether or not it is below epsilon."""
+    if not isinstance(theorem.conclusion.search, Search):
+        return theorem.conclusion.search.closest(theorem, inputs)
     found = _zoom(theorem, inputs, 0.0)
     return None if found is None else certify_choices(theorem, inputs, found)
 
@@ -85,6 +89,8 @@ def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, C
     Guarantee: the returned beta is certified; that no larger one works is not claimed. It is infinite, with a
     certificate at m, where the theorem's `every_noise` holds.
     """
+    if not isinstance(theorem.conclusion.search, Search):
+        return theorem.conclusion.search.largest_beta(theorem, inputs)
     scale = midpoint(ball(inputs["m"]))
     epsilon = float(ball(inputs["epsilon"]).mid())
     every = theorem.conclusion.every_noise
@@ -121,7 +127,7 @@ def _zoom(
     elsewhere; with epsilon = 0 the smallest distance wins.
     """
     require = epsilon > 0.0 if require_epsilon is None else require_epsilon
-    search = theorem.conclusion.search
+    search = _grid(theorem)
     constants = {name: _as_float(value) for name, value in inputs.items()}
     axes = [_axis(item.lower, item.upper, item.points, item.scale) for item in search.coordinates]
     axes.append(_axis(1.0, search.length_limit, COARSE_LENGTHS, "log"))
@@ -147,6 +153,12 @@ def _zoom(
     if best is None or (require and best[1] > epsilon):
         return None
     return _exact_choices(theorem, search, constants, best[2])
+
+
+def _grid(theorem: Theorem) -> Search:
+    search = theorem.conclusion.search
+    assert isinstance(search, Search), "a strategy of its own has no grid"
+    return search
 
 
 def _score(

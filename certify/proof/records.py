@@ -181,6 +181,34 @@ class ConclusionRecord:
 
 
 @dataclass(frozen=True)
+class ObservationRecord:
+    """What is certified for one observation: by which theorem, with how many stochastic layers, and how close.
+
+    `tv_bound` is rounded outward; it and `layers` are None where nothing was certified, and `reason` says why.
+    """
+
+    index: int
+    verdict: Verdict
+    theorem: str
+    layers: int | None
+    tv_bound: float | None
+    reason: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "index": self.index,
+            "verdict": str(self.verdict),
+            "theorem": self.theorem,
+            "layers": self.layers,
+            "tv_bound": json_number(self.tv_bound),
+            "reason": self.reason,
+            "values": {name: json_number(value) for name, value in self.values.items()},
+        }
+
+
+@dataclass(frozen=True)
 class TheoremRecord:
     """One theorem at one generator (or at bare constants: `generator` is then None)."""
 
@@ -195,6 +223,8 @@ class TheoremRecord:
     reason: str = ""
     symbols: dict[str, tuple[str, str]] = field(default_factory=dict)
     """TeX and meaning of the theorem's quantities by public name, for tables."""
+    observations: tuple[ObservationRecord, ...] = ()
+    """Certificates of single observations, where the theorem has a form for them and observations were given."""
 
     @property
     def verdict(self) -> Verdict:
@@ -219,6 +249,7 @@ class TheoremRecord:
             "definitions": {
                 key: [json_number(low), json_number(high)] for key, (low, high) in self.definitions.items()
             },
+            "observations": [item.to_dict() for item in self.observations],
             "reason": self.reason,
         }
 

@@ -15,7 +15,7 @@ from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
-from certify.validation import CONSTANT_NAMES, accuracy, constants_from_text, noise_level
+from certify.validation import accuracy, constants_from_text, noise_level
 
 
 def sweep(
@@ -58,7 +58,8 @@ def sweep(
     for index in np.ndindex(shape):
         cell: dict[str, Real] = {"t_x": DEFAULT_DEVIATION, "N": 1}
         cell |= {name: float(array[index]) for name, array in zip(inputs, arrays, strict=True)}
-        _check_cell(cell, solve_for)
+        cell.setdefault("n", cell["d"])
+        _check_cell(theorem, cell, solve_for)
         certificate = _solve(theorem, cell, solve_for)
         if certificate is not None:
             for name in results.keys() & certificate.values.keys():
@@ -76,12 +77,13 @@ def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certif
     return None if found is None else found[1]
 
 
-def _check_cell(cell: Mapping[str, Real], solve_for: str) -> None:
+def _check_cell(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> None:
     accuracy(cell["epsilon"])  # type: ignore[arg-type]
     if solve_for == "length":
         noise_level(cell["beta"])  # type: ignore[arg-type]
-    named = {name: cell[name] for name in CONSTANT_NAMES if name in cell}
-    constants_from_text(",".join(f"{name}={_literal(value)}" for name, value in named.items()))
+    named = {name: cell[name] for name in theorem.constant_names if name in cell}
+    text = ",".join(f"{name}={_literal(value)}" for name, value in named.items())
+    constants_from_text(text, theorem.required_constants, theorem.constant_names)
 
 
 def _literal(value: Real) -> str:
@@ -94,7 +96,7 @@ def _check_names(theorem: Theorem, inputs: Mapping[str, npt.ArrayLike], solve_fo
     for name in inputs:
         if name not in known:
             raise UnknownNameError(f"quantity of `{theorem.id}`", name, known)
-    optional = {"N", "t_x"} | ({"beta"} if solve_for == "beta" else set())
+    optional = {"N", "n", "t_x"} | ({"beta"} if solve_for == "beta" else set())
     missing = [item.name for item in theorem.constants if item.name not in inputs and item.name not in optional]
     if missing:
         raise InputError(f"`sweep` needs values for: {', '.join(missing)}")

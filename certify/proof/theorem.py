@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import sympy as sp
 
+from certify.generators.embedded import embedded_specifications
 from certify.symbolic.evaluation import latex
+from certify.validation import CONSTANT_NAMES
 from certify.verdict import Evidence
 
 if TYPE_CHECKING:
     from flint import arb
 
+    from certify.arithmetic.balls import Real
     from certify.bounds.bracket import ConstantBrackets, Witness
     from certify.generators.graph import FloatArray, Generator
+    from certify.progress import Progress
     from certify.proof.instance import Instance
     from certify.proof.optimiser import Certificate
-    from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance
+    from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
 
 Relation: TypeAlias = Literal["<=", ">=", "="]
 RELATION_TEX: Mapping[Relation, str] = {"<=": r"\leq", ">=": r"\geq", "=": "="}
@@ -114,6 +119,7 @@ class Finding:
                  one side): that end alone decides, and `measured` is shown as the noisy estimate it is
     composed     True if nothing was measured because the claim follows from the steps it uses by a stated argument:
                  its verdict is then the weakest of theirs
+    hypothesis   a named unproved hypothesis that the finding rests on: where the claim holds it is `conditional`
     recheck      recomputes the measured value at the witness as a ball: decides a violation and a tie
     """
 
@@ -127,6 +133,7 @@ class Finding:
     confidence: float | None = None
     one_sided: bool = False
     composed: bool = False
+    hypothesis: str = ""
     witness: Witness | None = None
     recheck: Callable[[], arb] | None = None
     reason: str = ""
@@ -169,32 +176,67 @@ class Search:
     length_limit: float = 1e18
 
 
+class Strategy(Protocol):
+    """A theorem's own way to pick its free choices, in place of the grid search.
+
+    Whatever it finds is certified: the values of a `Certificate` are balls at choices that meet every side
+    condition, whatever was done to find them.
+    """
+
+    def shortest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+        """Choices with the fewest stochastic layers found such that the distance is <= epsilon; None if none was."""
+
+    def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+        """Choices with the smallest distance found, whether or not it is below epsilon; None if there are none."""
+
+    def largest_beta(self, theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
+        """Largest noise level found with distance <= epsilon, and its certificate; None if none was found."""
+
+
 @dataclass(frozen=True)
 class Conclusion:
     """What the theorem gives: `distance` <= epsilon, with the paper's form and a closed explicit form beside it.
 
-    `every_noise` is a condition on the constants under which every noise level is admitted (None: there is none).
-    `size` counts the encoder (None if N is unknown), `measure` the true distance where it can be had,
-    `observation_bounds` gives certified settings for one observation (a bound on |zh|, say), each combined
-    over observations by its maximum, and `notes` are sentences that a reader must not miss.
+    search               the grid of the optimiser, or a `Strategy` of the theorem's own
+    layers               the quantities that count deterministic and stochastic layers
+    paper_form_beta      the paper's noise level with constant 1; None where the paper has none
+    explicit_form_beta   the noise level that a closed explicit form admits; None where there is none
+    size                 counts the encoder (None if N is unknown)
+    measure              the true distance where it can be had
+    observation_bounds   certified settings for one observation (a bound on |zh|, say), each combined over observations
+                         by its maximum; the noise level is None while it is not yet settled
+    notes                sentences that a reader must not miss
+    every_noise          a condition on the constants under which every noise level is admitted (None: there is none)
+    inputs               exact inputs of a generator in place of the certified ends of its constants, d, n and N
+    default_beta         noise level taken when none is given, from the largest admitted one and the inputs
+    certify_observations certificates of single observations, where the theorem has a form for them: of the theorem,
+                         generator, brackets, observations (k, n), noise level, epsilon and progress
     """
 
     statement: str
     latex: str
     distance: sp.Expr
     conditions: tuple[Condition, ...]
-    search: Search
+    search: Search | Strategy
     layers: tuple[sp.Symbol, ...]
     paper_form: str
-    paper_form_beta: sp.Expr
-    explicit_form: str
-    explicit_form_beta: sp.Expr
-    explicit_form_choices: Mapping[sp.Symbol, sp.Expr]
     size: Callable[[Certificate, Generator | None], EncoderSize | None]
     measure: Callable[[Instance], MeasuredDistance | None]
-    observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray], Mapping[str, float]]
+    observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray, float | None], Mapping[str, float]]
     notes: Callable[[Certificate, Generator | None], tuple[str, ...]]
+    paper_form_beta: sp.Expr | None = None
+    explicit_form: str = "none"
+    explicit_form_beta: sp.Expr | None = None
+    explicit_form_choices: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     every_noise: Condition | None = None
+    inputs: Callable[[Generator, ConstantBrackets], Mapping[str, Real]] | None = None
+    default_beta: Callable[[float, Mapping[str, Real]], float] | None = None
+    certify_observations: (
+        Callable[
+            [Theorem, Generator, ConstantBrackets, FloatArray, float, Fraction, Progress], tuple[ObservationRecord, ...]
+        ]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True)
@@ -209,6 +251,8 @@ class Theorem:
     assumptions: tuple[Assumption, ...]
     steps: tuple[Step, ...]
     conclusion: Conclusion
+    examples: tuple[str, ...] = field(default_factory=lambda: tuple(embedded_specifications()))
+    """Specifications of the generators that it is checked on when none is named."""
 
     @cached_property
     def tex(self) -> dict[str, str]:
@@ -219,6 +263,17 @@ class Theorem:
     def constants(self) -> tuple[Quantity, ...]:
         """The quantities that the statement is made of: constants of the generator and settings of the user."""
         return tuple(item for item in self.quantities if item.role in {"constant", "setting"})
+
+    @property
+    def constant_names(self) -> tuple[str, ...]:
+        """Names that a string of bare constants may give: those every theorem knows, and this one's own."""
+        own = [item.name for item in self.quantities if item.role == "constant"]
+        return (*CONSTANT_NAMES, *(name for name in own if name not in CONSTANT_NAMES))
+
+    @property
+    def required_constants(self) -> tuple[str, ...]:
+        """Names that it must give: all constants but the sizes N and n (which is d where it is not given)."""
+        return tuple(item.name for item in self.quantities if item.role == "constant" and item.name not in {"N", "n"})
 
     @property
     def definitions(self) -> tuple[Quantity, ...]:

@@ -11,7 +11,6 @@ from flint import arb
 
 from certify.arithmetic.balls import ball
 
-
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 

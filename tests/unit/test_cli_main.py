@@ -98,7 +98,7 @@ def test_exit_codes(checked: Checked, verdict: Verdict, code: int) -> None:
         (["check", "--epsilon", "1"], "`epsilon` must be in (0, 1)"),
         (["check", "--region", "-2"], "`region` must be > 0"),
         (["check", "--json", "/no/such/folder/r.json"], "no folder"),
-        (["check", "t", "--constants", "d=8,m=1,M=1.5,M3=1"], "missing: M2"),
+        (["check", "strong-invertibility", "--constants", "d=8,m=1,M=1.5,M3=1"], "missing: M2"),
         (["check", "--constants", "d=8,m=1,M=1.5,M2=0.1"], "exactly one THEOREM"),
         (["check", "t", "--constants", "d=8", "--generator", "g"], "leave out `--generator`"),
         (["constants"], "--generator"),

@@ -114,3 +114,11 @@ def test_a_composed_claim_takes_the_weakest_verdict_of_the_steps_it_uses() -> No
     assert compose(step, {"S4": Verdict.PROVED, "S7": Verdict.SUPPORTED}).verdict is Verdict.SUPPORTED
     assert compose(step, {"S4": Verdict.REFUTED, "S7": Verdict.SUPPORTED}).verdict is Verdict.REFUTED
     assert compose(step, {}).verdict is Verdict.INCONCLUSIVE
+
+
+def test_what_holds_under_a_hypothesis_is_conditional_and_a_violation_stays_a_refutation() -> None:
+    claim = Claim("c", "q", "q", "<=", r, "r")
+    proof = finding(0.5, evidence=Evidence.RIGOROUS, exhaustive=True, hypothesis="P is one-way")
+    record = judge(claim, proof, INSTANCE, {})  # type: ignore[arg-type]
+    assert record.verdict is Verdict.CONDITIONAL and "if P is one-way" in record.reason
+    assert verdict("<=", finding(2.0, hypothesis="P is one-way", recheck=lambda: arb(2))) is Verdict.REFUTED

@@ -15,6 +15,7 @@ import sympy as sp
 from certify.arithmetic.balls import ball, midpoint
 from certify.bounds.constants import constants
 from certify.cli import main as cli
+from certify.generators.embedded import LINEAR
 from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import langevin_law, posterior_law
 from certify.posteriors.posterior import Posterior
@@ -22,15 +23,12 @@ from certify.proof.check import check_theorem, run_step
 from certify.proof.checks.mixing import cases, divergence_bound, spectrum_balls, transport_bounds
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.registry import load_theorem, theorems
+from certify.proof.registry import theorems
 from certify.proof.theorem import Claim
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict
-from tests.conftest import ROOT
 from theorems import langevin_mixing as mixing
-from theorems.langevin_mixing import MIXING
-
-EXAMPLE = ROOT / "examples" / "theorems" / "langevin_mixing.py"
+from theorems.langevin_mixing import THEOREM as MIXING
 
 
 def instance_at(specification: str, beta: str = "0.5", effort: float = 0.4) -> Instance:
@@ -175,10 +173,9 @@ def test_a_curved_generator_is_not_applicable_with_a_witness() -> None:
     assert curved.verdict is Verdict.REFUTED and curved.witness is not None
 
 
-def test_it_runs_from_the_example_and_not_by_default(tmp_path: Path) -> None:
-    assert MIXING.id not in theorems()
-    assert load_theorem(str(EXAMPLE)) is MIXING
-    arguments = ["check", str(EXAMPLE), "--generator", "linear:d=2,kappa=2", "--quiet"]
+def test_it_is_discovered_and_runs_by_default_on_an_affine_generator_only(tmp_path: Path) -> None:
+    assert theorems()[MIXING.id] is MIXING and MIXING.examples == (LINEAR,)
+    arguments = ["check", MIXING.id, "--generator", "linear:d=2,kappa=2", "--quiet"]
     assert cli.main([*arguments, "--json", str(tmp_path / "r.json")]) == 0
     found = json.loads((tmp_path / "r.json").read_text())["theorems"][0]
     assert found["conclusion"]["tv_measured"]["upper"] < found["conclusion"]["tv_bound"] <= 0.1

@@ -27,7 +27,7 @@ from certify.errors import InputError
 if TYPE_CHECKING:
     from certify.proof.records import CheckResult
 
-EMBEDDED = "the embedded generators"
+EMBEDDED = "the examples of each theorem"
 
 ConstantsOption = Annotated[
     str | None,
@@ -123,12 +123,12 @@ def _draw(
     seed: int,
 ) -> None:
     from certify.bounds.bracket import Region
-    from certify.generators.embedded import embedded_specifications
     from certify.generators.specification import load_generator
+    from certify.proof.check import example_specifications
     from certify.report.result_figures import result_figures
     from certify.validation import observations_from_file
 
-    loaded = [load_generator(specification) for specification in generators or embedded_specifications()]
+    loaded = [load_generator(specification) for specification in generators or example_specifications(names)]
     rows = None if observations is None else observations_from_file(observations)
     written = result_figures(
         result, folder, names, loaded, epsilon=epsilon, observations=rows, region=Region(radius), seed=seed
@@ -140,15 +140,12 @@ def _draw(
 def _check_constants(
     output: Output, names: list[str], text: str, beta: Fraction | None, epsilon: Fraction, command: str
 ) -> CheckResult:
-    from certify.validation import constants_from_text
-
-    values = constants_from_text(text)
     if len(names) != 1:
         raise InputError(f"`--constants` needs exactly one THEOREM; got {len(names)}")
     output.first_line(f"{names[0]} on constants {text}")
     import certify.api as api
 
-    return api.check_constants(names[0], values, beta=beta, epsilon=epsilon, command=command)
+    return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
 
 
 def _finish(output: Output, result: CheckResult) -> int:

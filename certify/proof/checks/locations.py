@@ -22,7 +22,9 @@ LARGEST_FINITE_RADIUS = 1e100
 """A radius beyond this stands for all of R^d (M2 = 0)."""
 
 
-def preimage_bound(generator: Generator, brackets: ConstantBrackets, observation: FloatArray) -> dict[str, float]:
+def preimage_bound(
+    generator: Generator, brackets: ConstantBrackets, observation: FloatArray, beta: float | None = None
+) -> dict[str, float]:
     """Certified rho >= |zh| for one observation (A1: |zh - c| <= |G(c) - x|/m at a computed c)."""
     approximate = preimage(generator, observation)
     return {"rho": enclose_preimage(generator, observation, approximate, brackets.m.lower or 0.0).norm_upper}

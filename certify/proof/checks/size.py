@@ -47,6 +47,7 @@ def size_and_explicit_form(instance: Instance) -> tuple[Finding, ...]:
         )
     inputs = {name: instance.values[name] for name in ("d", "m", "M", "M2", "N", "epsilon", "t_x")}
     largest = explicit_beta(instance.theorem, inputs)
+    assert largest is not None, "a theorem with this claim has an explicit form"
     for fraction in FRACTIONS:
         certificate = explicit_certificate(instance.theorem, {**inputs, "beta": fraction * largest})
         if certificate is None:
