@@ -171,10 +171,11 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
 def projection_free(instance: Instance) -> tuple[Finding, ...]:
     """Finding on the claim "projection" (bound variables k, t0): exits of the chain from c, which bound the TV.
 
-    S7g holds for every K, so a chain too long for the budget is watched for fewer steps.
+    S7g holds for every K, so a chain too long for the budget is watched for fewer steps, and one of a single layer,
+    where nothing is claimed, for two.
     """
     budget = instance.gradient_count(GRADIENT_BUDGET)
-    steps = min(int(instance.number("K")), max(2, budget // FEWEST_CHAINS))
+    steps = max(2, min(int(instance.number("K")), budget // FEWEST_CHAINS))
     deviation = math.sqrt(2 * math.log((steps - 1) / VISIBLE))
     s, d, shift = instance.number("s"), instance.number("d"), instance.number("delta1")
     radius = shift + max(shift, s * math.sqrt(d)) + s * deviation

@@ -22,7 +22,10 @@ def gradient_descent_inversion(instance: Instance) -> tuple[Finding, ...]:
         with precision():
             ends = [midpoint(instance.enclosure(claim.bound, {**rho, "k": step})) for step in (0, 1)]
         # The claim is geometric in k, so its first two values give all of them for the search.
-        ratios = distances / (ends[0] * (ends[1] / ends[0]) ** np.arange(distances.size))
+        # rho = 0 (x = G(0)) claims that the descent never leaves zh: any distance is then infinitely far beyond.
+        rate = ends[1] / ends[0] if ends[0] > 0.0 else 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = distances / (ends[0] * rate ** np.arange(distances.size))
         ratios[distances <= resolution] = 0.0
         worst = int(np.argmax(ratios))
         findings += [
