@@ -60,7 +60,7 @@ def mixing_figure(path: str | Path, curves: Sequence[MixingCurves]) -> tuple[Pat
     """
     if not curves:
         raise InputError("a figure needs at least one generator's curves; got none")
-    targets = _targets(path)
+    targets = figure_targets(path)
     figure = empty_figure(5.2 * len(curves), 4.6)
     axes = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
     for axis, curve in zip(axes, curves, strict=True):
@@ -69,7 +69,7 @@ def mixing_figure(path: str | Path, curves: Sequence[MixingCurves]) -> tuple[Pat
     # A part of the bound may be visible in one panel only.
     drawn = dict(pair for axis in axes for pair in zip(*reversed(axis.get_legend_handles_labels()), strict=True))
     figure.legend(list(drawn.values()), list(drawn), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    return _write(figure, targets)
+    return write_figure(figure, targets)
 
 
 def slack_figure(path: str | Path, result: CheckResult, prefix: str = "S7") -> tuple[Path, ...]:
@@ -82,7 +82,7 @@ def slack_figure(path: str | Path, result: CheckResult, prefix: str = "S7") -> t
     bars = slack_bars(result, prefix)
     if not bars:
         raise InputError(f"no step of the result has a label that begins with `{prefix}` and goes on")
-    targets = _targets(path)
+    targets = figure_targets(path)
     generators = list(dict.fromkeys(bar.generator for bar in bars))
     figure = empty_figure(8.0, 1.6 + 0.3 * len(bars))
     axes = figure.subplots(
@@ -94,7 +94,7 @@ def slack_figure(path: str | Path, result: CheckResult, prefix: str = "S7") -> t
         _draw_bars(axis, [bar for bar in bars if bar.generator == name], limit)
         axis.set_title(name, fontsize=8, loc="left")
     axes[-1].set_xlabel("slack: how many times the bound exceeds what was measured (1 is tight)")
-    return _write(figure, targets)
+    return write_figure(figure, targets)
 
 
 def slack_bars(result: CheckResult, prefix: str = "S7") -> tuple[SlackBar, ...]:
@@ -168,7 +168,8 @@ def empty_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _targets(path: str | Path) -> tuple[Path, ...]:
+def figure_targets(path: str | Path) -> tuple[Path, ...]:
+    """The files of a figure: `path` itself, or with .png and .pdf where it has no ending; InputError for another."""
     target = Path(path)
     ending = target.suffix.lower().removeprefix(".")
     if ending in FORMATS:
@@ -178,7 +179,8 @@ def _targets(path: str | Path) -> tuple[Path, ...]:
     return tuple(target.with_suffix(f".{name}") for name in FORMATS)
 
 
-def _write(figure: Figure, targets: Sequence[Path]) -> tuple[Path, ...]:
+def write_figure(figure: Figure, targets: Sequence[Path]) -> tuple[Path, ...]:
+    """Write the figure into every target, whole or not at all, without date or program version."""
     for target in targets:
         stream = io.BytesIO()
         kind = target.suffix.lower().removeprefix(".")

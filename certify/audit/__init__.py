@@ -1,0 +1,1 @@
+"""Any encoder held against the true posterior: its distance in total variation, its calibration, a verdict."""

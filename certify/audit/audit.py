@@ -1,0 +1,231 @@
+"""The audit of an encoder: every observation's bracket, the calibration, and the verdict on a distance epsilon.
+
+All ends of all observations hold together with probability >= 1 - 1e-6 (union bound): that is the error probability
+of a `refuted`. The claim that is judged: TV(encoder at x, pi_x) <= epsilon at every observation. Without epsilon
+nothing is claimed, and the audit is `supported` where every distance has two ends, `inconclusive` where one has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.audit.brackets import gaussian_bracket, quadrature_truth, sample_bracket
+from certify.audit.calibration import CalibrationPlan, calibrate
+from certify.audit.encoder_law import EncoderLaw, encoder_law
+from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
+from certify.audit.reference import PosteriorDraws, posterior_draws
+from certify.audit.source import EncoderSource
+from certify.bounds.constants import constants
+from certify.errors import InputError
+from certify.generators.derivatives import value
+from certify.generators.graph import FloatArray, Generator
+from certify.posteriors.estimates import ERROR_PROBABILITY
+from certify.posteriors.gaussian import affine_form, is_affine
+from certify.posteriors.posterior import Posterior
+from certify.progress import Progress, SilentProgress
+from certify.verdict import Verdict, weakest_verdict
+
+MINIMAL_DRAWS = 1000
+DRAWS = 200_000
+LONG_NOISE_DRAWS = 20_000
+LONG_NOISE = 512
+"""Noise inputs beyond which a draw is so dear that the default is the smaller number."""
+OBSERVATIONS = 10
+CONSTANTS_BUDGET = 10.0
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """What an audit spends: draws per observation (None: by the encoder's noise), calibration pairs (0: none), seed.
+
+    Raises InputError for fewer than 1,000 draws or a negative number of pairs.
+    """
+
+    draws: int | None = None
+    pairs: int | None = None
+    epsilon: float | None = None
+    seed: int = 0
+    error_probability: float = ERROR_PROBABILITY
+
+    def __post_init__(self) -> None:
+        if self.draws is not None and self.draws < MINIMAL_DRAWS:
+            raise InputError(f"`draws` must be at least {MINIMAL_DRAWS}: fewer bound nothing; got {self.draws}")
+        if self.pairs is not None and self.pairs < 0:
+            raise InputError(f"`pairs` must be >= 0; got {self.pairs}")
+
+    def draws_for(self, encoder: EncoderSource) -> int:
+        """Draws per observation."""
+        if self.draws is not None:
+            return self.draws
+        return DRAWS if encoder.noise_size is not None and encoder.noise_size <= LONG_NOISE else LONG_NOISE_DRAWS
+
+    def pairs_for(self, encoder: EncoderSource) -> int:
+        """Calibration pairs."""
+        if self.pairs is not None:
+            return self.pairs
+        return 4000 if encoder.noise_size is not None and encoder.noise_size <= LONG_NOISE else 200
+
+
+def audit_encoder(
+    encoder: EncoderSource,
+    generator: Generator,
+    beta: float,
+    observations: FloatArray | None,
+    plan: AuditPlan,
+    progress: Progress | None = None,
+) -> AuditResult:
+    """Hold `encoder` against the posteriors of `generator` at noise level `beta`.
+
+    Args:
+        encoder: the encoder, with the generator's dimensions.
+        generator: G.
+        beta: noise level, > 0.
+        observations: x, shape (k, n); None: 10 drawn from the model.
+        plan: what is spent.
+        progress: told how far the audit has come.
+
+    Raises:
+        InputError: if the dimensions differ, or the encoder returns something that is not finite.
+    """
+    check_dimensions(encoder, generator)
+    bars = progress or SilentProgress()
+    rows = model_observations(generator, beta, OBSERVATIONS, plan.seed) if observations is None else observations
+    m_lower = _certified_m(generator, plan.seed, bars)
+    bars.start("observations", float(rows.shape[0]))
+    audited = []
+    for index in range(rows.shape[0]):
+        audited.append(_observation(encoder, generator, beta, rows, index, m_lower, plan, bars))
+        bars.advance()
+    bars.finish()
+    verdict, reason = _overall(audited, plan)
+    return AuditResult(
+        encoder.to_dict(),
+        describe(generator),
+        beta,
+        plan.epsilon,
+        tuple(audited),
+        _calibration(encoder, generator, beta, plan, bars),
+        verdict,
+        reason,
+        plan.error_probability,
+    )
+
+
+def check_dimensions(encoder: EncoderSource, generator: Generator) -> None:
+    """Raise InputError unless encoder and generator speak of the same x and z."""
+    wanted, got = (generator.observed_dim, generator.latent_dim), (encoder.observed_dim, encoder.latent_dim)
+    if wanted != got:
+        raise InputError(
+            f"encoder `{encoder.name}` maps x of width {got[0]} to z of width {got[1]}; "
+            f"generator `{generator.name}` has x of width {wanted[0]} and z of width {wanted[1]}"
+        )
+
+
+def model_observations(generator: Generator, beta: float, count: int, seed: int) -> FloatArray:
+    """Observations G(z) + beta xi, shape (count, n), for z and xi standard normal."""
+    random = np.random.default_rng(derived_seed(seed, 0, 0))
+    clean = value(generator.graph, random.standard_normal((count, generator.latent_dim)))
+    return np.asarray(clean + beta * random.standard_normal(clean.shape))
+
+
+def describe(generator: Generator) -> dict[str, object]:
+    """The generator's part of the JSON."""
+    return {
+        "name": generator.name,
+        "latent_dim": generator.latent_dim,
+        "observed_dim": generator.observed_dim,
+        "parameters": generator.parameters,
+        "sha256": generator.sha256,
+    }
+
+
+def derived_seed(seed: int, index: int, purpose: int) -> int:
+    """A seed in [0, 2^62) for one purpose at one observation, independent of the others' for every purpose."""
+    return int(np.random.SeedSequence((seed, index, purpose)).generate_state(1, np.uint64)[0] >> np.uint64(2))
+
+
+def _certified_m(generator: Generator, seed: int, progress: Progress) -> float | None:
+    """The certified lower constant, which makes exact posterior draws possible; None where there is none or no need."""
+    if affine_form(generator.graph) is not None or generator.latent_dim != generator.observed_dim:
+        return None
+    return constants(generator, budget=CONSTANTS_BUDGET, seed=seed, progress=progress).m.lower
+
+
+def _observation(
+    encoder: EncoderSource,
+    generator: Generator,
+    beta: float,
+    rows: FloatArray,
+    index: int,
+    m_lower: float | None,
+    plan: AuditPlan,
+    progress: Progress,
+) -> ObservationAudit:
+    posterior = Posterior(generator, rows[index], beta)
+    draws, share = plan.draws_for(encoder), plan.error_probability / rows.shape[0]
+    seeds = [derived_seed(plan.seed, index, purpose) for purpose in range(1, 6)]
+    law = _law(encoder, rows[index], draws, seeds[0], share / 4)
+    truth = None if law.gaussian is None or is_affine(posterior) else quadrature_truth(posterior)
+    reference: PosteriorDraws | None = None
+    if truth is None and not (law.gaussian is not None and is_affine(posterior)):
+        reference = posterior_draws(
+            posterior, max(draws, DRAWS), m_lower, lambda count, seed: encoder.draw(rows[index], count, seed),
+            seeds[1], share / 4, progress,
+        )
+    if law.gaussian is None:
+        assert reference is not None
+        bracket = sample_bracket(law, posterior, reference, share / 2)
+    else:
+        bracket = gaussian_bracket(law, posterior, truth, reference, max(draws, DRAWS), seeds[2], share / 2)
+    verdict, reason = judge(bracket, plan.epsilon)
+    return ObservationAudit(index, law.description, bracket, verdict, reason)
+
+
+def _law(encoder: EncoderSource, observation: FloatArray, draws: int, seed: int, error: float) -> EncoderLaw:
+    size = encoder.noise_size
+    if size is None or size == 0:
+        points = encoder.draw(observation, draws, seed)
+        return EncoderLaw(points, "known through draws only: the encoder makes its own noise")
+    return encoder_law(lambda noise: encoder.push_one(observation, noise), size, draws, encoder.precision, seed, error)
+
+
+def judge(bracket: EncoderBracket, epsilon: float | None) -> tuple[Verdict, str]:
+    """Verdict and reason on TV <= epsilon; without epsilon, on whether the distance has two ends."""
+    lower, upper = bracket.lower, bracket.upper
+    if epsilon is None:
+        if upper.value < 1 or lower.value >= 1:
+            return Verdict.SUPPORTED, _under(bracket.upper_assumption)
+        return Verdict.INCONCLUSIVE, f"no upper end below 1 ({upper.method})"
+    if upper.value <= epsilon:
+        return Verdict.SUPPORTED, _under(bracket.upper_assumption)
+    if lower.value <= epsilon:
+        return Verdict.INCONCLUSIVE, f"epsilon = {epsilon:g} lies between the two ends; take more --draws"
+    if bracket.assumption:
+        return Verdict.INCONCLUSIVE, f"the lower end is above epsilon = {epsilon:g}, assuming that {bracket.assumption}"
+    return Verdict.REFUTED, f"TV >= {lower.value:.4g} > epsilon = {epsilon:g} (error {lower.error_probability:.2g})"
+
+
+def _under(assumption: str) -> str:
+    return f"assuming that {assumption}" if assumption else ""
+
+
+def _overall(audited: list[ObservationAudit], plan: AuditPlan) -> tuple[Verdict, str]:
+    verdict = weakest_verdict(item.verdict for item in audited)
+    worst = next(item for item in audited if item.verdict is verdict)
+    count = sum(item.verdict is verdict for item in audited)
+    if not worst.reason:
+        return verdict, ""
+    return verdict, f"{count} of {len(audited)} observations; observation {worst.index}: {worst.reason}"
+
+
+def _calibration(
+    encoder: EncoderSource, generator: Generator, beta: float, plan: AuditPlan, progress: Progress
+) -> Calibration | None:
+    pairs, size = plan.pairs_for(encoder), encoder.noise_size
+    if pairs == 0 or size is None:
+        return None
+    draws = max(63, 2 * generator.latent_dim + 5)
+    settings = CalibrationPlan(pairs, draws, plan.error_probability, derived_seed(plan.seed, 0, 7))
+    return calibrate(encoder.push, size, generator, beta, settings, progress)

@@ -1,0 +1,160 @@
+"""The distance of one encoder to one posterior, bracketed by the best method that what is known of both allows.
+
+    encoder Gaussian, posterior Gaussian (affine G)    both densities exact: mean over draws, finite-sample interval
+    encoder Gaussian, d <= 3                           the same, the posterior's normaliser by quadrature
+    encoder Gaussian, d > 3                            laws of the log density ratio: `score_distance`
+    encoder known through draws alone                  lower end: held-out event; the upper end is 1
+
+Draws alone give no upper end: they cannot tell a density from a law of finitely many atoms, at distance 1 of pi_x.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.audit.encoder_law import EncoderLaw
+from certify.audit.records import DistanceEnd, EncoderBracket
+from certify.audit.reference import PosteriorDraws
+from certify.audit.score import score_distance
+from certify.errors import CertifyError
+from certify.generators.graph import FloatArray
+from certify.measure.burn_in import gaussian_distance
+from certify.measure.two_sample import total_variation_lower
+from certify.posteriors.estimates import mean_interval
+from certify.posteriors.gaussian import GaussianLaw, is_affine, posterior_law
+from certify.posteriors.posterior import Posterior
+from certify.posteriors.quadrature import MAXIMAL_DIMENSION, PosteriorQuadrature, build_quadrature
+
+
+@dataclass(frozen=True)
+class _Interval:
+    """[lower, upper] around TV(surrogate, pi_x); the two ends together fail with probability <= `error`."""
+
+    estimate: float
+    lower: float
+    upper: float
+    error: float
+    method: str
+    assumption: str = ""
+
+
+def quadrature_truth(posterior: Posterior) -> PosteriorQuadrature | None:
+    """pi_x by quadrature, or None where d > 3, the posterior has several basins, or the rule cannot resolve it."""
+    if posterior.latent_dim > MAXIMAL_DIMENSION:
+        return None
+    try:
+        return build_quadrature(posterior)
+    except CertifyError:
+        return None
+
+
+def gaussian_bracket(
+    law: EncoderLaw,
+    posterior: Posterior,
+    truth: PosteriorQuadrature | None,
+    reference: PosteriorDraws | None,
+    draws: int,
+    seed: int,
+    error_probability: float,
+) -> EncoderBracket:
+    """Bracket TV(encoder, pi_x) for an encoder within `law.slack` of the Gaussian `law.gaussian`.
+
+    `reference` may be None if the posterior is Gaussian or `truth` is there. Both ends together fail with probability
+    at most `error_probability` + what `law` and `reference` spent.
+    """
+    assert law.gaussian is not None
+    if is_affine(posterior):
+        found = gaussian_distance(law.gaussian, posterior_law(posterior), seed, error_probability)
+        interval = _Interval(found.estimate, found.lower, found.upper, error_probability, found.method)
+    elif truth is not None:
+        interval = _against_quadrature(law.gaussian, posterior, truth, draws, seed, error_probability)
+    else:
+        assert reference is not None, "a posterior without truth needs draws"
+        interval = _against_draws(law.gaussian, posterior, reference, draws, seed, error_probability)
+    added = f", widened by {law.slack:.2g} for the encoder's law"
+    assumptions = [part for part in (interval.assumption, law.assumption) if part]
+    rests = "; ".join(assumptions)
+    failing = interval.error + law.slack_error
+    return EncoderBracket(
+        interval.estimate,
+        DistanceEnd(max(0.0, interval.lower - law.slack), interval.method + added, failing),
+        DistanceEnd(min(1.0, interval.upper + law.slack), interval.method + added, failing),
+        rests,
+        rests,
+    )
+
+
+def _against_quadrature(
+    law: GaussianLaw, posterior: Posterior, truth: PosteriorQuadrature, draws: int, seed: int, error: float
+) -> _Interval:
+    """TV = E_E (1 - pi/E)_+ over draws of E; a relative error r of the normaliser moves it by at most r."""
+    points = law.sample(draws, np.random.default_rng(seed))
+    normaliser = truth.log_normaliser
+    log_ratio = -posterior.potential(points) - normaliser.estimate - law.log_density(points)
+    shortfall: FloatArray = -np.expm1(np.minimum(log_ratio, 0.0))
+    interval = mean_interval(shortfall, 0.0, 1.0, error)
+    room = math.expm1(normaliser.upper - normaliser.lower)
+    return _Interval(
+        interval.estimate,
+        max(0.0, interval.lower - room),
+        min(1.0, interval.upper + room),
+        error,
+        f"Gaussian density against quadrature's normaliser (refinement error {room:.1g}), {draws} draws, "
+        f"empirical Bernstein at error {error:.2g}",
+    )
+
+
+def _against_draws(
+    law: GaussianLaw, posterior: Posterior, reference: PosteriorDraws, draws: int, seed: int, error: float
+) -> _Interval:
+    """Kolmogorov distance of log E + f under both laws, which is TV; bias of the reference taken off and added."""
+    points = law.sample(draws, np.random.default_rng(seed))
+    scores = [law.log_density(sample) + posterior.potential(sample) for sample in (points, reference.points)]
+    interval = score_distance(scores[0], scores[1], error / 2)
+    return _Interval(
+        interval.estimate,
+        max(0.0, interval.lower - reference.bias_upper),
+        min(1.0, interval.upper + reference.bias_upper),
+        error + reference.bias_error,
+        f"laws of the log density ratio (DKW band at error {error:.2g}), {draws} draws against {reference.method}",
+        reference.assumption,
+    )
+
+
+def sample_bracket(
+    law: EncoderLaw, posterior: Posterior, reference: PosteriorDraws, error_probability: float
+) -> EncoderBracket:
+    """Lower end of TV(encoder, pi_x) from draws of both, by a held-out event; the upper end is the trivial 1."""
+    event = total_variation_lower(
+        statistics(law.draws, posterior, law.draws[::3]),
+        statistics(reference.points, posterior, law.draws[::3]),
+        error_probability,
+    )
+    return EncoderBracket(
+        event.estimate,
+        DistanceEnd(
+            max(0.0, event.lower - reference.bias_upper),
+            f"{event.method}; {reference.method}",
+            error_probability + reference.bias_error,
+        ),
+        DistanceEnd(1.0, "none: draws alone give no upper end", 0.0),
+        reference.assumption,
+    )
+
+
+def statistics(points: FloatArray, posterior: Posterior, training: FloatArray) -> FloatArray:
+    """Columns that tell an encoder from pi_x: z, f(z), and the log ratio of a Gaussian fitted to `training` to pi_x.
+
+    Shape (count, d + 2). `training` are the encoder's draws that the held-out test does not count.
+    """
+    potential = posterior.potential(points)
+    centre, covariance = training.mean(axis=0), np.atleast_2d(np.cov(training, rowvar=False))
+    ridge = (1e-10 * float(np.trace(covariance)) + np.finfo(np.float64).tiny) * np.eye(centre.size)
+    fitted = GaussianLaw(centre, covariance + ridge)
+    scale = np.maximum(np.sqrt(np.diag(covariance)), 1e-12)
+    ratio = fitted.log_density(points) + potential
+    base = float(np.median(posterior.potential(training)))
+    return np.column_stack(((points - centre) / scale, potential - base, ratio - base))
