@@ -1,0 +1,117 @@
+"""Theorem 1*: the distance of the preconditioned, projected exponential integrator to the posterior, any step schedule.
+
+In y: X_0 ~ N(0, I) or X_0 = 0; X_{k+1} = P_D X_k - s_k grad F(P_D X_k) + sqrt(2 s_k - s_k^2) xi_k with
+s_k = 1 - exp(-eta_k), D = {|y| <= R}, s_k (1 + q + mu) <= 2, mu = mu(R) > 0, q = q(R). Then (docs/sharp.md)
+    TV(law X_K, pi_x) <= t(R) + st + e (1 + tau/w^2) P_{p0^R}(r > R - w) + Q (sum_{k>=K0} eta_k^2/8)^{1/2}
+                         + w_{K0} prod_{k>=K0} rho_k / (2 pi sum_{k>=K0} sigma_k^2 prod_{j>k} rho_j^2)^{1/2}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from flint import arb
+
+from certify.arithmetic.balls import Real, ball
+from certify.errors import InputError
+from certify.sharp.problem import SharpProblem
+
+Start = Literal["gaussian", "point"]
+
+
+@dataclass(frozen=True)
+class ChainBound:
+    """Every term of the bound, enclosed. `admissible`: the side conditions hold beyond doubt."""
+
+    tail: arb
+    start_outside: arb
+    exit: arb
+    discretisation: arb
+    smoothing: arb
+    mu: arb
+    q: arb
+    force: arb
+    initial_distance: arb
+    admissible: bool
+
+    @property
+    def total(self) -> arb:
+        """TV(law X_K, pi_x) is at most this if `admissible`."""
+        return self.tail + self.start_outside + self.exit + self.discretisation + self.smoothing
+
+
+class Layers(NamedTuple):
+    """The terms of one schedule: exit factor, discretisation, smoothing, and whether every step is short enough."""
+
+    duration: arb
+    discretisation: arb
+    smoothing: arb
+    short: bool
+
+
+def chain_bound(
+    problem: SharpProblem,
+    radius: Real,
+    outer: Real,
+    width: Real,
+    steps: Sequence[Real],
+    burn_in: int,
+    start: Start = "gaussian",
+) -> ChainBound:
+    """The bound for layers of times eta_k = `steps`, the first `burn_in` = K0 of them moving in Wasserstein distance.
+
+    `radius` = R, `outer` = R2 >= R up to the curvature's reach, `width` = w in (0, R).
+
+    Guarantee: every field an enclosure of the bound's term.
+
+    Raises:
+        InputError: unless 0 <= burn_in < len(steps).
+    """
+    if not 0 <= burn_in < len(steps):
+        raise InputError(f"`burn_in` must be in [0, number of steps) = [0, {len(steps)}); got {burn_in}")
+    R, R2, w = ball(radius), ball(outer), ball(width)
+    law = problem.law
+    mu, q = problem.curvature.mu(R), problem.curvature.q(R)
+    force = (problem.dimension * law.force_moment(R)).sqrt()
+    initial, outside = initial_distance(problem, R, mu, start)
+    layers = run_layers([ball(step) for step in steps], burn_in, mu, q, force, initial)
+    exit_bound = exit_term(layers.duration, w, law.outside(R - w, R))
+    inside = bool(w > 0) and bool(w < R) and problem.covers(R, R2)
+    return ChainBound(
+        problem.tail(R, R2), outside, exit_bound, layers.discretisation, layers.smoothing, mu, q, force, initial,
+        inside and layers.short and bool(mu > 0) and problem.far.finite,
+    )  # fmt: skip
+
+
+def initial_distance(problem: SharpProblem, radius: arb, mu: arb, start: Start) -> tuple[arb, arb]:
+    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside."""
+    if start == "point":
+        return problem.law.second_moment(radius).sqrt(), arb(0)
+    return problem.law.gaussian_shift(radius).sqrt() / mu, problem.law.gaussian_outside(radius)
+
+
+def exit_term(duration: arb, width: arb, shell: arb) -> arb:
+    """Exit bound e (1 + tau/w^2) times the mass of the shell of width w inside the boundary (S7d+)."""
+    return arb.const_e() * (1 + duration / width**2) * shell
+
+
+def run_layers(steps: Sequence[arb], burn_in: int, mu: arb, q: arb, force: arb, distance: arb) -> Layers:
+    """Burn-in in Wasserstein distance, then smoothing into total variation, with rho_k = 1 - s_k mu."""
+    duration, squares, short = arb(0), arb(0), True
+    spread, contraction = arb(0), arb(1)
+    for index, eta in enumerate(steps):
+        s = -(-eta).expm1()
+        short = short and bool(eta > 0) and bool(s * (1 + q + mu) <= 2)
+        rho = 1 - s * mu
+        duration += eta
+        if index < burn_in:
+            distance = rho * distance + 2 * arb(2).sqrt() / 3 * force * eta * eta.sqrt()
+        else:
+            squares += eta**2
+            contraction *= rho
+            # sum_k sigma_k^2 prod_{j>k} rho_j^2, built up step by step.
+            spread = rho**2 * spread + 2 * s - s**2
+    smoothing = distance * contraction / (2 * arb.pi() * spread).sqrt()
+    return Layers(duration, force * (squares / 8).sqrt(), smoothing, short)

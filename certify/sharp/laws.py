@@ -1,0 +1,92 @@
+"""The radial law p0^R that dominates |y| under the posterior on |y| <= R, and the Gaussian beside it.
+
+p0^R has density proportional to r^{d-1} exp(-phi0(r)) on [0, R]; by F >= phi0 and the monotone likelihood ratio |y| is
+stochastically dominated by it, so monotone functions of |y| have at most its expectations (docs/sharp.md, "Envelopes").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from flint import arb, arb_poly
+
+from certify.sharp.curvature import Curvature, EnvelopePiece, segments
+from certify.sharp.quadrature import Integrator, Segment, analytic_integral
+from certify.symbolic.functions import chi_tail_ball
+
+HALF_SQUARE = arb_poly([0, 0, arb(1) / 2])
+
+
+@dataclass(frozen=True, eq=False)
+class RadialLaw:
+    """Dimension d, the curvature bounds and g = |grad F(0)|, with the integrator that encloses everything.
+
+    Guarantee of every method: inclusion property.
+    """
+
+    dimension: int
+    curvature: Curvature
+    gradient: arb
+    integrator: Integrator = analytic_integral
+
+    @cached_property
+    def envelopes(self) -> tuple[EnvelopePiece, ...]:
+        """phi0 and U, piece by piece."""
+        return self.curvature.envelopes(self.gradient)
+
+    def mass(self, start: arb, end: arb) -> arb:
+        """int_start^end r^{d-1} exp(-phi0) dr, not normalised."""
+        return self.integrator(segments(self.envelopes, start, end, upper=False), self.dimension - 1)
+
+    def upper_envelope_mass(self, end: arb) -> arb:
+        """int_0^end r^{d-1} exp(-U) dr: a lower bound of the posterior's mass in |y| <= end over the sphere's area."""
+        return self.integrator(segments(self.envelopes, arb(0), end, upper=True), self.dimension - 1)
+
+    def outside(self, radius: arb, outer: arb) -> arb:
+        """P_{p0^outer}(r > radius) for 0 <= radius <= outer."""
+        if radius <= 0:
+            return arb(1)
+        beyond = self.mass(radius, outer)
+        return probability(beyond / (beyond + self.mass(arb(0), radius)))
+
+    def force_moment(self, radius: arb) -> arb:
+        """E_{p0^R} q(r)^2: the mean square of how fast the drift beyond -y changes."""
+        return self._moment(radius, [piece.q * piece.q for piece in self.curvature.pieces])
+
+    def second_moment(self, radius: arb) -> arb:
+        """E_{p0^R} r^2: how far a start at the centre is from the posterior on the ball."""
+        return self._moment(radius, [arb_poly([0, 0, 1])] * len(self.curvature.pieces))
+
+    def gaussian_shift(self, radius: arb) -> arb:
+        """E[(g + int_0^chi q)^2 | chi_d <= R]: the relative Fisher information of N(0, I) on the ball, bounded."""
+        pieces = []
+        value, start = arb(0), arb(0)
+        for index, piece in enumerate(self.curvature.pieces):
+            primitive = piece.q.integral()
+            pieces.append(primitive + (self.gradient + value - primitive(piece.start)))
+            if index + 1 < len(self.curvature.pieces):
+                start = self.curvature.pieces[index + 1].start
+                value = pieces[-1](start) - self.gradient
+        ends = [*(piece.start for piece in self.curvature.pieces[1:]), radius]
+        parts = [
+            Segment(piece.start.min(radius), end.min(radius), HALF_SQUARE, shift * shift)
+            for piece, end, shift in zip(self.curvature.pieces, ends, pieces, strict=True)
+            if not piece.start >= radius
+        ]
+        whole = [Segment(arb(0), radius, HALF_SQUARE, arb_poly([1]))]
+        power = self.dimension - 1
+        return (self.integrator(parts, power) / self.integrator(whole, power)).nonnegative_part()
+
+    def gaussian_outside(self, radius: arb) -> arb:
+        """P(chi_d > radius)."""
+        return chi_tail_ball(arb(self.dimension), radius)
+
+    def _moment(self, radius: arb, weights: list[arb_poly]) -> arb:
+        parts = segments(self.envelopes, arb(0), radius, upper=False, weights=weights)
+        return (self.integrator(parts, self.dimension - 1) / self.mass(arb(0), radius)).nonnegative_part()
+
+
+def probability(value: arb) -> arb:
+    """A ball known to hold a probability, cut to [0, 1]."""
+    return value if value.is_nan() else value.nonnegative_part().min(arb(1))
