@@ -1,0 +1,170 @@
+"""What the inputs and outputs of an encoder's ONNX file mean: observation, standard normal noise, draw or Gaussian law.
+
+Inputs. `x` (batch, n), or the only input; every other input is standard normal noise of shape (batch, ...).
+Outputs. `z` (batch, d), or the only output, is the draw. Otherwise a mean and one of scale, log-scale, variance,
+log-variance (batch, d) or factor (batch, d, d), by name: z = mean + scale * noise, or mean + factor noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from certify.errors import InputError
+from certify.generators.graph import FloatArray
+
+ELEMENT_TYPES: Mapping[int, type[np.floating]] = {
+    onnx.TensorProto.FLOAT: np.float32,
+    onnx.TensorProto.DOUBLE: np.float64,
+}
+RANDOM_OPERATORS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
+
+_OBSERVATION_NAMES = frozenset({"x", "observation", "input"})
+_DRAW_NAMES = frozenset({"z", "draw", "sample", "latent"})
+_MEAN_NAMES = frozenset({"mean", "mu", "loc", "zmean"})
+_SCALES: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "scale": np.abs,
+    "std": np.abs,
+    "stddev": np.abs,
+    "sigma": np.abs,
+    "logscale": np.exp,
+    "logstd": np.exp,
+    "logsigma": np.exp,
+    "variance": np.sqrt,
+    "var": np.sqrt,
+    "logvariance": lambda values: np.asarray(np.exp(0.5 * values)),
+    "logvar": lambda values: np.asarray(np.exp(0.5 * values)),
+    "zlogvar": lambda values: np.asarray(np.exp(0.5 * values)),
+    "factor": lambda values: values,
+}
+CONVENTION = (
+    "inputs x (batch, n) and noises, outputs z (batch, d), or mean and one of scale, log_scale, variance, "
+    "log_variance, factor"
+)
+
+
+@dataclass(frozen=True)
+class NoiseInput:
+    """A standard normal input: its name and its shape after the batch axis."""
+
+    name: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Numbers per draw."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a file is to be called and read.
+
+    `batch` is the fixed batch size or None; `random` says that the file draws noise of its own; `scale` turns the
+    second output into a scale or factor, and is None where the first output is the draw itself.
+    """
+
+    observation: str
+    observed_dim: int
+    latent_dim: int
+    noises: tuple[NoiseInput, ...]
+    outputs: tuple[str, ...]
+    scale: Callable[[FloatArray], FloatArray] | None
+    batch: int | None
+    random: bool
+    element_type: type[np.floating]
+
+    def latents(self, outputs: Sequence[npt.NDArray[np.floating]], noise: FloatArray) -> FloatArray:
+        """The draws (batch, d) from the file's outputs and, for a Gaussian law, its noise (batch, d)."""
+        first = np.asarray(outputs[0], dtype=np.float64)
+        if self.scale is None:
+            return first
+        spread = self.scale(np.asarray(outputs[1], dtype=np.float64))
+        if spread.ndim == 3:
+            return np.asarray(first + np.einsum("bij,bj->bi", spread, noise))
+        return np.asarray(first + spread * noise)
+
+
+def read_signature(model: onnx.ModelProto, label: str) -> Signature:
+    """The signature of an encoder's file; `label` names the file in messages.
+
+    Raises:
+        InputError: if inputs, outputs or shapes do not follow the convention.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = {entry.name: entry for entry in model.graph.input if entry.name not in constants}
+    observation = _named(list(inputs), _OBSERVATION_NAMES)
+    if observation is None:
+        raise _unlike(label, "inputs", list(inputs))
+    kinds = {entry.type.tensor_type.elem_type for entry in inputs.values()}
+    if len(kinds) != 1 or (kind := kinds.pop()) not in ELEMENT_TYPES:
+        raise InputError(f"encoder {label}: the inputs must all be float32 or all float64")
+    batch, shape = _shape(inputs[observation], label)
+    noises = []
+    for name in inputs:
+        if name != observation:
+            _, noise_shape = _shape(inputs[name], label)
+            noises.append(NoiseInput(name, noise_shape))
+    outputs, scale = _outputs(model, label)
+    _, latent = _shape(next(entry for entry in model.graph.output if entry.name == outputs[0]), label)
+    if len(shape) != 1 or len(latent) != 1:
+        raise InputError(f"encoder {label}: x and z must have shapes (batch, n) and (batch, d); got {shape}, {latent}")
+    return Signature(
+        observation, shape[0], latent[0], tuple(noises), outputs, scale, batch, _draws_noise(model.graph),
+        ELEMENT_TYPES[kind],
+    )  # fmt: skip
+
+
+def _outputs(model: onnx.ModelProto, label: str) -> tuple[tuple[str, ...], Callable[[FloatArray], FloatArray] | None]:
+    names = [entry.name for entry in model.graph.output]
+    draw = _named(names, _DRAW_NAMES)
+    if draw is not None:
+        return (draw,), None
+    mean = next((name for name in names if _plain(name) in _MEAN_NAMES), None)
+    second = next((name for name in names if _plain(name) in _SCALES), None)
+    if mean is None or second is None:
+        raise _unlike(label, "outputs", names)
+    return (mean, second), _SCALES[_plain(second)]
+
+
+def _named(names: list[str], known: frozenset[str]) -> str | None:
+    """The only name, or the one that is known."""
+    return names[0] if len(names) == 1 else next((name for name in names if _plain(name) in known), None)
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _shape(entry: onnx.ValueInfoProto, label: str) -> tuple[int | None, tuple[int, ...]]:
+    """Fixed batch size or None, and the extents after the batch axis."""
+    extents = [axis.dim_value if axis.HasField("dim_value") else None for axis in entry.type.tensor_type.shape.dim]
+    rest = [extent for extent in extents[1:] if extent is not None and extent > 0]
+    if len(extents) < 2 or len(rest) != len(extents) - 1:
+        raise InputError(
+            f"encoder {label}: `{ascii(entry.name)[1:-1][:60]}` must have the shape (batch, ...) with all extents "
+            f"after the batch axis fixed; got {tuple(extents)}"
+        )
+    return extents[0], tuple(rest)
+
+
+def _draws_noise(graph: onnx.GraphProto) -> bool:
+    """Whether an operator of the graph, or of a graph inside it, draws random numbers."""
+    for node in graph.node:
+        if node.op_type in RANDOM_OPERATORS:
+            return True
+        for attribute in node.attribute:
+            inner = [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
+            if any(_draws_noise(item) for item in inner):
+                return True
+    return False
+
+
+def _unlike(label: str, what: str, names: list[str]) -> InputError:
+    listed = ", ".join(ascii(name)[1:-1][:60] for name in names[:4]) or "none"
+    return InputError(f"encoder {label}: {what} {listed} are not an encoder's; expected {CONVENTION}")

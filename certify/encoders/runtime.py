@@ -1,0 +1,168 @@
+"""Any encoder in an ONNX file, run by ONNX Runtime: (x, noise) -> z, and independent draws at one observation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from certify.encoders.convention import Signature, read_signature
+from certify.errors import InputError
+from certify.generators.graph import FloatArray
+from certify.generators.onnx_model import one_line, parsed_model
+
+CHUNK_NUMBERS = 4_000_000
+"""Noise numbers handed to the runtime at once: 32 MB in float64."""
+LARGEST_CHUNK = 65_536
+
+
+@dataclass(frozen=True, eq=False)
+class RuntimeEncoder:
+    """An encoder x -> law on R^d as `load_encoder` makes it.
+
+    `noise_shape` is the shape of the standard normal input of one draw, None where the file draws its own.
+    """
+
+    name: str
+    signature: Signature
+    metadata: dict[str, str]
+    content: bytes
+    threads: int = 0
+
+    @property
+    def observed_dim(self) -> int:
+        """The width n of x."""
+        return self.signature.observed_dim
+
+    @property
+    def latent_dim(self) -> int:
+        """The width d of z."""
+        return self.signature.latent_dim
+
+    @property
+    def precision(self) -> str:
+        """What the file computes in: "float32" or "float64"."""
+        return np.dtype(self.signature.element_type).name
+
+    @property
+    def noise_shape(self) -> tuple[int, ...] | None:
+        """Shape of one draw's noise: (0,) for a deterministic encoder, (size,) where a file has several noises."""
+        if self.signature.random:
+            return None
+        shapes = [noise.shape for noise in self.signature.noises]
+        if self.signature.scale is not None:
+            shapes.append((self.latent_dim,))
+        if len(shapes) == 1:
+            return shapes[0]
+        return (sum(int(np.prod(shape)) for shape in shapes),)
+
+    @property
+    def noise_size(self) -> int | None:
+        """Number of noise inputs of one draw; None where the file draws its own."""
+        shape = self.noise_shape
+        return None if shape is None else int(np.prod(shape))
+
+    def push(self, observations: FloatArray, noise: FloatArray) -> FloatArray:
+        """Latents (batch, d) of observations (batch, n) and noise (batch, *noise_shape), row by row.
+
+        Raises:
+            InputError: for another shape, for a file that draws its own noise, or if the runtime fails.
+        """
+        if self.noise_shape is None:
+            raise InputError(f"encoder `{self.name}` draws its own noise: use `draw`")
+        rows = len(observations)
+        if observations.shape != (rows, self.observed_dim) or noise.size != rows * (self.noise_size or 0):
+            raise InputError(
+                f"encoder `{self.name}` takes x ({rows}, {self.observed_dim}) and noise ({rows}, "
+                f"{', '.join(map(str, self.noise_shape))}); got {observations.shape} and {noise.shape}"
+            )
+        return self._run(self._session, observations, noise.reshape(rows, -1))
+
+    def draw(self, observation: FloatArray, count: int, random: np.random.Generator) -> FloatArray:
+        """`count` independent latents (count, d) at one observation (n,); the same for the same state of `random`."""
+        seed = int(random.integers(2**31 - 1))
+        session = self._new_session(seed) if self.noise_size is None else self._session
+        size = (self.noise_size or 0) if not self.signature.random else self._own_noise
+        rows = max(1, min(LARGEST_CHUNK, CHUNK_NUMBERS // max(1, size)))
+        parts = []
+        for first in range(0, count, rows):
+            block = min(rows, count - first)
+            parts.append(self._run(session, np.tile(observation, (block, 1)), random.standard_normal((block, size))))
+        return np.concatenate(parts) if parts else np.empty((0, self.latent_dim))
+
+    @property
+    def _own_noise(self) -> int:
+        """Noise numbers that still come from outside where the file draws others itself."""
+        inputs = sum(noise.size for noise in self.signature.noises)
+        return inputs + (self.latent_dim if self.signature.scale is not None else 0)
+
+    @cached_property
+    def _session(self) -> Any:
+        return self._new_session(None)
+
+    def _new_session(self, seed: int | None) -> Any:
+        # Random operators are seeded when their session is made.
+        import onnxruntime
+
+        if seed is not None:
+            onnxruntime.set_seed(seed)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 4
+        try:
+            return onnxruntime.InferenceSession(self.content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's errors have no common base
+            raise InputError(f"encoder `{self.name}` cannot be run ({one_line(error)})") from error
+
+    def _run(self, session: Any, observations: FloatArray, noise: FloatArray) -> FloatArray:
+        batch, rows = self.signature.batch, len(observations)
+        if batch is None or rows == batch:
+            return self._run_batch(session, observations, noise)
+        # A file of fixed batch size gets full batches, the last one filled up with its first row.
+        parts = []
+        for first in range(0, rows, batch):
+            block, part = observations[first : first + batch], noise[first : first + batch]
+            padding = batch - len(block)
+            filled = np.concatenate((block, np.repeat(block[:1], padding, axis=0)))
+            filled_noise = np.concatenate((part, np.repeat(part[:1], padding, axis=0)))
+            parts.append(self._run_batch(session, filled, filled_noise)[: len(block)])
+        return np.concatenate(parts)
+
+    def _run_batch(self, session: Any, observations: FloatArray, noise: FloatArray) -> FloatArray:
+        signature, rows = self.signature, len(observations)
+        feed = {signature.observation: observations.astype(signature.element_type)}
+        start = 0
+        for entry in signature.noises:
+            block = noise[:, start : start + entry.size].reshape(rows, *entry.shape)
+            feed[entry.name] = np.ascontiguousarray(block, dtype=signature.element_type)
+            start += entry.size
+        try:
+            outputs = session.run(list(signature.outputs), feed)
+        except Exception as error:  # the runtime's errors have no common base
+            raise InputError(f"encoder `{self.name}` cannot be run ({one_line(error)})") from error
+        return signature.latents(outputs, noise[:, start:])
+
+
+def load_encoder(path: str | Path, threads: int = 0) -> RuntimeEncoder:
+    """The encoder in an ONNX file that follows `certify.encoders.convention`: ours, or a user's trained one.
+
+    Nothing in the file is executed but its standard operators. `threads` of the runtime; 0 leaves it to the runtime.
+
+    Raises:
+        InputError: for a file that is missing, no ONNX file, not an encoder, or keeps its weights in other files.
+    """
+    file = Path(path)
+    model = parsed_model(file)
+    external = [item.name for item in model.graph.initializer if item.data_location == onnx.TensorProto.EXTERNAL]
+    if external:
+        raise InputError(f"encoder `{path}` keeps its weights in another file; export it as one file")
+    signature = read_signature(model, f"`{path}`")
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    encoder = RuntimeEncoder(file.stem, signature, metadata, model.SerializeToString(), threads)
+    # Made at once, so that a file that cannot run is refused here.
+    _ = encoder._session
+    return encoder
