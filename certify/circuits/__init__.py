@@ -1,0 +1,1 @@
+"""Boolean circuits: permutations, compilation to networks, exact least circuits, inversion."""
