@@ -1,0 +1,53 @@
+"""`certify replay`: one saved case again, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certify.cli.options import JsonOption, QuietOption
+from certify.cli.output import Output
+
+CaseArgument = Annotated[Path, typer.Argument(metavar="CASE.json", help="A case that `certify stress` saved.")]
+TheoremFileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--theorem",
+        metavar="FILE.py",
+        help="The file of the case's theorem, where it is not installed; it is run: pass only a file you trust.",
+        show_default=False,
+    ),
+]
+
+
+def run(
+    case: CaseArgument,
+    theorem: TheoremFileOption = None,
+    json: JsonOption = None,
+    quiet: QuietOption = False,
+) -> int:
+    """Run one saved case again.
+
+    The case holds everything its verdict depends on: under the same versions its numbers come out bit for bit.
+
+    Exit code: 0 the claim holds now, 1 it still fails, 2 bad input, 3 it could not be decided.
+    """
+    output = Output(json, quiet)
+    output.check_destination()
+    from certify.stress.case import saved_case
+
+    saved = saved_case(case)
+    output.first_line(f"replay {saved.claim} of {saved.case.theorem} on {saved.case.describe()}")
+    from certify.stress.replay import replay
+
+    found = replay(saved, theorem)
+    output.write_json(found.to_dict())
+    agreement = "the saved numbers, bit for bit" if found.identical else f"other numbers than saved by {saved.version}"
+    state = "still fails" if found.fails else f"is {found.now.verdict}"
+    reason = f" ({found.now.reason})" if found.now.reason else ""
+    output.line(
+        f"{saved.claim} {state}: claimed {found.now.claimed!r}, measured {found.now.measured!r}{reason}; {agreement}"
+    )
+    return found.exit_code

@@ -1,0 +1,91 @@
+"""The report of a stress run: per property cases, smallest slack and where it is attained, scaling laws, failures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from certify.arithmetic.rounding import ratio_text
+from certify.report.table import Table, columns, label_cell, number_cell, text_cell, verdict_cell
+from certify.report.terminal import VERDICT_STYLES, draw
+
+if TYPE_CHECKING:
+    from certify.stress.records import ClaimSummary, StressResult, TheoremStress
+
+
+def stress_report(result: StressResult) -> RenderableType:
+    """Every theorem's properties and scaling laws, the failing cases with the command that replays each, the verdict."""
+    parts: list[RenderableType] = []
+    for record in result.theorems:
+        parts.append(Text(f"{record.id}", style="bold underline"))
+        parts.append(draw(claims_table(record)))
+        if record.scaling:
+            parts.append(draw(scaling_table(record)))
+        parts += [Text(line) for line in failure_lines(record)]
+    verdict = Text("verdict: ", style="bold")
+    verdict.append(str(result.verdict), style=VERDICT_STYLES[str(result.verdict)])
+    return Group(*parts, verdict)
+
+
+def claims_table(record: TheoremStress) -> Table:
+    """One row per property and claim."""
+    headings = ("property", "claim", "cases", "undecided", "smallest slack", "attained at", "verdict")
+    rows = tuple(
+        (
+            label_cell(item.property),
+            label_cell(item.claim),
+            number_cell(item.drawn),
+            text_cell(str(item.undecided) if item.undecided else ""),
+            text_cell(slack_text(item.slack)),
+            text_cell(_where(item)),
+            verdict_cell(item.verdict),
+        )
+        for item in record.claims
+    )
+    return Table(
+        f"stress-{record.id}", "Properties", columns(headings, ("cases", "undecided", "smallest slack")), rows
+    )
+
+
+def scaling_table(record: TheoremStress) -> Table:
+    """One row per quantity and variable: the fitted exponent with its interval beside the stated one."""
+    headings = ("quantity", "in", "runs", "exponent", "95 % interval", "stated order", "verdict")
+    rows = tuple(
+        (
+            label_cell(item.quantity),
+            label_cell(item.variable),
+            number_cell(item.runs),
+            text_cell(f"{item.exponent[0]:.3f}"),
+            text_cell(f"[{item.exponent[1]:.3f}, {item.exponent[2]:.3f}]"),
+            text_cell("none" if item.claimed is None else f"{item.claimed:.3f}"),
+            verdict_cell(item.verdict),
+        )
+        for item in record.scaling
+    )
+    return Table(f"scaling-{record.id}", "Scaling laws", columns(headings, ("runs", "exponent")), rows)
+
+
+def failure_lines(record: TheoremStress) -> list[str]:
+    """One line per failing case: the claim, the numbers, the file and how to run it again."""
+    lines = []
+    for item in record.failures:
+        kind = "crash in" if item.crash else "refuted:"
+        numbers = "" if math.isnan(item.claimed) else f", claimed {item.claimed:.9g}, measured {item.measured:.9g}"
+        lines.append(f"{kind} {item.claim}{numbers} ({item.reason}); case: {item.case.describe()}")
+        if item.file is not None:
+            lines.append(f"  certify replay {item.file}")
+    return lines
+
+
+def slack_text(slack: float) -> str:
+    """A slack as a table shows it: rounded down, empty where there is none, `unbounded` where nothing was seen."""
+    if math.isnan(slack):
+        return ""
+    return "unbounded" if math.isinf(slack) else ratio_text(slack)
+
+
+def _where(item: ClaimSummary) -> str:
+    return "" if item.tightest is None or math.isnan(item.slack) else item.tightest.describe()

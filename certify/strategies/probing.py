@@ -1,0 +1,85 @@
+"""Constants and assumptions of a small generator, quickly and the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+from hypothesis.strategies import SearchStrategy
+from threadpoolctl import threadpool_limits
+
+from certify.bounds.bracket import ConstantBrackets
+from certify.bounds.constants import constants
+from certify.generators.graph import Generator
+from certify.proof.records import AssumptionRecord
+from certify.proof.theorem import Theorem
+from certify.verdict import Verdict
+
+Drawn = TypeVar("Drawn")
+
+METHODS = ("composition", "residual rule", "semidefinite", "chain rule")
+"""Methods that end by themselves: a result never depends on how fast the machine is."""
+BUDGET = 600.0
+FAILING = frozenset({Verdict.REFUTED, Verdict.INCONCLUSIVE})
+REMEMBERED = 512
+
+
+class _Key:
+    """A generator that is looked up by the digest of its graph."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator, self.digest = generator, generator.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.digest == self.digest
+
+
+def brackets(generator: Generator) -> ConstantBrackets:
+    """Certified brackets of the constants on all of R^d, by the methods that need no time limit. Rounded outward."""
+    return _brackets(_Key(generator))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _brackets(key: _Key) -> ConstantBrackets:
+    return constants(key.generator, budget=BUDGET, methods=METHODS)
+
+
+def decided(theorem: Theorem, generator: Generator) -> tuple[AssumptionRecord, ...]:
+    """The theorem's own decision of each of its assumptions."""
+    found = brackets(generator)
+    with threadpool_limits(1):
+        return tuple(item.decide(item, generator, found) for item in theorem.assumptions)
+
+
+def failing(records: Sequence[AssumptionRecord]) -> frozenset[str]:
+    """Labels of the assumptions that are refuted or undecided."""
+    return frozenset(item.label for item in records if item.verdict in FAILING)
+
+
+def probes(strategy: SearchStrategy[Drawn], count: int, seed: int = 0) -> list[Drawn]:
+    """A few examples of a strategy, always the same ones; fewer where most draws are rejected."""
+    found: list[Drawn] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(strategy)
+    def collect(drawn: Drawn) -> None:
+        found.append(drawn)
+
+    try:
+        collect()
+    except hypothesis.errors.Unsatisfiable:
+        return found
+    return found

@@ -1,0 +1,179 @@
+"""A stress run: the examples are divided over theorems and properties, the parts run side by side and are merged.
+
+The parts and their seeds follow from the arguments alone, and the results are merged in the order of the parts: the
+number of processes changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from certify import provenance
+from certify.atomic import write_text_atomically
+from certify.errors import InputError
+from certify.progress import Progress, SilentProgress
+from certify.proof.registry import load_theorem, theorems
+from certify.proof.theorem import Theorem
+from certify.strategies.admissible import Kinds, kinds_of
+from certify.stress.case import saved
+from certify.stress.property import Property, properties
+from certify.stress.records import ClaimSummary, Failure, StressResult, TheoremStress, merged
+from certify.stress.replay import settled
+from certify.stress.runner import run_property
+from certify.stress.scaling import scaling_laws
+
+PROFILES = {"quick": 100, "ci": 1000, "long": 20_000}
+"""Examples by profile."""
+LARGEST_PART = 50
+FEWEST_EXAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a run that one process does: some examples of one property of one theorem."""
+
+    theorem: str
+    property: str
+    examples: int
+    seed: int
+    kinds: Kinds
+
+
+def stress(
+    theorem_names: Sequence[str] = (),
+    *,
+    examples: int = PROFILES["quick"],
+    seed: int = 0,
+    out: Path | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> StressResult:
+    """Put theorems (all discovered ones if none is named) through every property on random and adversarial cases.
+
+    Args:
+        theorem_names: ids or Python files.
+        examples: cases in all; they are divided over the theorems and, by the properties' shares, over these.
+        seed: decides every case; the same seed gives the same result.
+        out: folder for failing cases, made when there is one; None keeps them in the result only.
+        processes: that share the work (None: one per processor).
+        progress: receives one unit per example.
+        command: what the user typed, for the provenance.
+
+    Raises:
+        InputError: for an unknown theorem, or `examples` below 1.
+    """
+    if examples < 1:
+        raise InputError(f"`examples` must be at least 1; got {examples}")
+    start = provenance.started()
+    progress = SilentProgress() if progress is None else progress
+    named = {name: load_theorem(name) for name in (theorem_names or theorems())}
+    kinds = {name: kinds_of(theorem) for name, theorem in named.items()}
+    plan = list(parts(kinds, examples, seed))
+    progress.start("stress", sum(part.examples for part in plan))
+    found = _run(plan, processes or len(os.sched_getaffinity(0)), progress)
+    progress.finish()
+    record = provenance.provenance(command, seed, start)
+    results = [
+        _collected(name, theorem, [claims for part, claims in zip(plan, found, strict=True) if part.theorem == name], seed)
+        for name, theorem in named.items()
+    ]
+    if out is not None:
+        results = [
+            _saved(result, name, named[name], out, record["packages"])
+            for name, result in zip(named, results, strict=True)
+        ]
+    return StressResult(tuple(results), examples, provenance.provenance(command, seed, start))
+
+
+def parts(kinds: dict[str, Kinds], examples: int, seed: int) -> Iterator[Part]:
+    """The pieces of a run: every property of every theorem has its share of the examples, in parts of at most 50."""
+    items = properties()
+    total = sum(item.share for item in items.values())
+    for name, admitted in kinds.items():
+        for item in items.values():
+            left = max(FEWEST_EXAMPLES, round(examples / len(kinds) * item.share / total))
+            index = 0
+            while left > 0:
+                size = min(left, LARGEST_PART)
+                yield Part(name, item.name, size, derived_seed(seed, name, item.name, index), admitted)
+                left, index = left - size, index + 1
+
+
+def derived_seed(seed: int, *words: object) -> int:
+    """A seed in [0, 2^62) of its own for every part of a run."""
+    text = "\0".join([str(seed), *map(str, words)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 2
+
+
+def run_part(part: Part) -> tuple[ClaimSummary, ...]:
+    """The summaries of one part; in a process of its own or in this one."""
+    item: Property = properties()[part.property]
+    return run_property(load_theorem(part.theorem), item, part.kinds, part.examples, part.seed)
+
+
+def _run(plan: Sequence[Part], processes: int, progress: Progress) -> list[tuple[ClaimSummary, ...]]:
+    if processes == 1 or len(plan) == 1:
+        found = []
+        for part in plan:
+            found.append(run_part(part))
+            progress.advance(part.examples)
+        return found
+    # Threads and kernels of this process do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(plan)), mp_context=context) as pool:
+        futures = [pool.submit(run_part, part) for part in plan]
+        try:
+            return [_finished(future, part, progress) for future, part in zip(futures, plan, strict=True)]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _finished(
+    future: Future[tuple[ClaimSummary, ...]], part: Part, progress: Progress
+) -> tuple[ClaimSummary, ...]:
+    claims = future.result()
+    progress.advance(part.examples)
+    return claims
+
+
+def _collected(name: str, theorem: Theorem, found: Sequence[tuple[ClaimSummary, ...]], seed: int) -> TheoremStress:
+    by_claim: dict[tuple[str, str], list[ClaimSummary]] = {}
+    for claims in found:
+        for claim in claims:
+            by_claim.setdefault((claim.property, claim.claim), []).append(claim)
+    return TheoremStress(theorem.id, tuple(merged(group) for group in by_claim.values()), scaling_laws(theorem, seed))
+
+
+def _saved(
+    result: TheoremStress, name: str, theorem: Theorem, out: Path, packages: dict[str, str | None]
+) -> TheoremStress:
+    """The result with every failing case settled, judged once more and written to a file of its own."""
+    claims = []
+    for summary in result.claims:
+        failure = summary.failure
+        if failure is not None:
+            failure = _written(settled(theorem, failure), name, out, packages)
+        claims.append(replace(summary, failure=failure))
+    return replace(result, claims=tuple(claims))
+
+
+def _written(failure: Failure, name: str, out: Path, packages: dict[str, str | None]) -> Failure:
+    case = failure.case
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder `{out}`: {error.strerror or error}") from error
+    slug = "".join(character if character.isalnum() else "-" for character in failure.claim).strip("-")
+    path = out / f"{case.theorem}-{case.property}-{slug}.json"
+    file = name if name.endswith(".py") else ""
+    document = saved(case, failure.claim, failure.claimed, failure.measured, file, packages)
+    write_text_atomically(path, document.to_json())
+    return replace(failure, file=path)

@@ -1,0 +1,64 @@
+"""What a theorem promises: a distance that is not exceeded and an encoder that is not larger than its bound."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis.strategies import SearchStrategy
+
+from certify.arithmetic.balls import ball, precision
+from certify.errors import CertifyError
+from certify.proof.instance import Instance
+from certify.proof.theorem import Theorem
+from certify.strategies.admissible import Kinds
+from certify.stress.case import Case
+from certify.stress.instances import instance_cases, prepare
+from certify.stress.property import Measurement, Property
+from certify.verdict import Verdict
+
+NAME = "conclusion"
+READS = ("generator", "observations", "beta", "epsilon")
+DISTANCE, SIZE = "measured TV <= tv_bound", "encoder size <= bound"
+
+
+def cases(theorem: Theorem, kinds: Kinds, seed: int) -> SearchStrategy[Case]:
+    """Instances of the theorem."""
+    return instance_cases(theorem, kinds, seed, NAME)
+
+
+def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
+    """The measured distance where truth is known (closed form, quadrature), and the exact count of parameters."""
+    prepared = prepare(theorem, case)
+    if prepared is None:
+        return ()
+    instance = prepared.instance
+    return tuple(item for item in (_distance(theorem, instance), _size(theorem, instance)) if item is not None)
+
+
+def _distance(theorem: Theorem, instance: Instance) -> Measurement | None:
+    bound = instance.certificate.distance_upper
+    try:
+        measured = theorem.conclusion.measure(instance)
+    except CertifyError as error:
+        return Measurement(DISTANCE, Verdict.INCONCLUSIVE, claimed=bound, reason=str(error))
+    if measured is None:
+        return None
+    with precision():
+        refuted = bool(ball(measured.lower) > ball(bound))
+    slack = bound / measured.estimate if measured.estimate > 0 else math.inf
+    verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
+    return Measurement(DISTANCE, verdict, slack, bound, measured.estimate, reason=measured.method)
+
+
+def _size(theorem: Theorem, instance: Instance) -> Measurement | None:
+    size = theorem.conclusion.size(instance.certificate, instance.generator)
+    if size is None:
+        return None
+    with precision():
+        refuted = bool(ball(size.encoder_unrolled) > ball(size.bound))
+    verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
+    slack = size.bound / size.encoder_unrolled if size.encoder_unrolled else math.inf
+    return Measurement(SIZE, verdict, slack, size.bound, float(size.encoder_unrolled), reason="counted")
+
+
+PROPERTY = Property(NAME, "the distance and the size that a theorem promises are kept", 2.0, cases, evaluate, READS)

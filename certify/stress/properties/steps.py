@@ -1,0 +1,39 @@
+"""Every inequality of every step of a proof, held against measurement at a random instance."""
+
+from __future__ import annotations
+
+from hypothesis.strategies import SearchStrategy
+
+from certify.proof.check import run_step
+from certify.proof.theorem import Theorem
+from certify.strategies.admissible import Kinds
+from certify.stress.case import Case
+from certify.stress.instances import instance_cases, prepare
+from certify.stress.property import Measurement, Property
+
+NAME = "steps"
+READS = ("generator", "observations", "beta", "epsilon")
+
+
+def cases(theorem: Theorem, kinds: Kinds, seed: int) -> SearchStrategy[Case]:
+    """Instances of the theorem."""
+    return instance_cases(theorem, kinds, seed, NAME)
+
+
+def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
+    """One measurement per claim of the proof; a claim that follows from other steps is left out."""
+    prepared = prepare(theorem, case)
+    if prepared is None:
+        return ()
+    return tuple(
+        Measurement(
+            f"{step.label} {claim.name}", claim.verdict, claim.slack, claim.claimed, claim.measured, claim.cases,
+            claim.reason,
+        )
+        for step in theorem.steps
+        for claim in run_step(step, prepared.instance).claims
+        if not claim.composed
+    )
+
+
+PROPERTY = Property(NAME, "each step's inequality holds where the assumptions do", 6.0, cases, evaluate, READS)
