@@ -49,7 +49,7 @@ def function_sizes(inputs: int, gates: int) -> npt.NDArray[np.int8]:
     return sizes
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _walk(values: Any, inputs: int, count: int, left: int, size: int, ranks: Any, sizes: Any) -> None:
     """Extend the chain `values[:count]` by `left` gates.
 

@@ -94,7 +94,7 @@ def _parsed(line: str) -> tuple[bool, list[int]] | None:
     return deletes, numbers[:-1]
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _propagate(
     literals: IntArray, starts: IntArray, active: Any, heads: IntArray, links: IntArray, watched: IntArray,
     values: Any, trail: IntArray, state: IntArray,
@@ -138,7 +138,7 @@ def _propagate(
     return True
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _attach(
     clause: int, literals: IntArray, starts: IntArray, active: Any, heads: IntArray, links: IntArray,
     watched: IntArray, values: Any, trail: IntArray, state: IntArray,
@@ -167,7 +167,7 @@ def _attach(
     return _propagate(literals, starts, active, heads, links, watched, values, trail, state)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _follows(
     clause: int, literals: IntArray, starts: IntArray, active: Any, heads: IntArray, links: IntArray,
     watched: IntArray, values: Any, trail: IntArray, state: IntArray,
@@ -195,7 +195,7 @@ def _follows(
     return conflict
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)
 def _check(literals: IntArray, starts: IntArray, given: int, operations: IntArray, variables: int) -> int:
     """ACCEPTED, INCOMPLETE, or the index of the first operation whose clause does not follow."""
     count = len(starts) - 1

@@ -1,0 +1,138 @@
+r"""How a measured cost grows with the number of bits, where some runs were cut off.
+
+Model: log2(cost) = intercept + rate * bits + sigma * epsilon with standard normal epsilon. A run that was cut off at a
+limit is known to cost more than it: its likelihood is P(cost > limit), never a cost of its own (a Tobit model;
+J. Tobin, Econometrica 26, 1958). The interval of the rate is that of the profile likelihood ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+SMALLEST_SPREAD = 0.02
+"""Of log2(cost): below it a sample (operation counts that are the same in every run) has no spread to speak of."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """cost is about 2^(intercept + rate * bits); the true rate lies in [rate_lower, rate_upper] with `confidence`.
+
+    Statistical, and of the model: the sample says nothing about bits beyond its range. `censored` of the `cases` runs
+    were cut off.
+    """
+
+    rate: float
+    rate_lower: float
+    rate_upper: float
+    intercept: float
+    spread: float
+    confidence: float
+    cases: int
+    censored: int
+
+
+def fit_growth(
+    bits: npt.ArrayLike, costs: npt.ArrayLike, censored: npt.ArrayLike, confidence: float = 0.95
+) -> Growth:
+    """Maximum likelihood fit of the growth rate.
+
+    Args:
+        bits: number of bits of each run, shape (k,), at least two different values among the finished runs.
+        costs: cost > 0 of each run, the limit for one that was cut off, shape (k,).
+        censored: whether it was cut off, shape (k,).
+        confidence: of the interval, in (0, 1).
+
+    Raises:
+        InputError: for arrays of different shapes, costs that are not positive, or fewer than three finished runs or
+            two numbers of bits among them.
+    """
+    size, cost = np.asarray(bits, dtype=np.float64), np.asarray(costs, dtype=np.float64)
+    cut = np.asarray(censored, dtype=np.bool_)
+    shapes = (size.shape, cost.shape, cut.shape)
+    if len(set(shapes)) > 1 or size.ndim != 1:
+        raise InputError(f"`bits`, `costs`, `censored` must have one shape (k,); got {shapes}")
+    if not (np.isfinite(cost).all() and (cost > 0).all()):
+        raise InputError("`costs` must be positive and finite")
+    if np.count_nonzero(~cut) < 3 or len(np.unique(size[~cut])) < 2:
+        raise InputError("a growth rate needs three finished runs at two numbers of bits; raise the time limit")
+    logs = np.log2(cost)
+    rate, intercept, spread, best = _fit(size, logs, cut)
+    threshold = _chi_squared_quantile(confidence) / 2.0
+
+    def loses(candidate: float) -> float:
+        start = (intercept + (rate - candidate) * float(size.mean()), spread)
+        return best - _profile(size, logs, cut, candidate, start) - threshold
+
+    scale = max(spread / (math.sqrt(len(size)) * max(float(size.std()), 1e-9)), 1e-3)
+    return Growth(
+        rate, _end(loses, rate, -scale), _end(loses, rate, scale), intercept, spread, confidence, len(size),
+        int(np.count_nonzero(cut)),
+    )
+
+
+def _fit(size: FloatArray, logs: FloatArray, cut: npt.NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    from scipy.optimize import minimize
+
+    slope, level = np.polyfit(size[~cut], logs[~cut], 1)
+    spread = max(float(np.std(logs[~cut] - slope * size[~cut] - level)), SMALLEST_SPREAD)
+
+    def cost(parameters: FloatArray) -> float:
+        return -_log_likelihood(size, logs, cut, parameters[0], parameters[1], math.exp(parameters[2]))
+
+    found = minimize(cost, np.array([slope, level, math.log(spread)]), method="Nelder-Mead",
+                     options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 20_000, "maxfev": 20_000})
+    rate, intercept, log_spread = found.x
+    return float(rate), float(intercept), max(math.exp(log_spread), SMALLEST_SPREAD), -float(found.fun)
+
+
+def _profile(
+    size: FloatArray, logs: FloatArray, cut: npt.NDArray[np.bool_], rate: float, start: tuple[float, float]
+) -> float:
+    """Largest log-likelihood at a given rate."""
+    from scipy.optimize import minimize
+
+    def cost(parameters: FloatArray) -> float:
+        return -_log_likelihood(size, logs, cut, rate, parameters[0], math.exp(parameters[1]))
+
+    found = minimize(cost, np.array([start[0], math.log(start[1])]), method="Nelder-Mead",
+                     options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 10_000, "maxfev": 10_000})
+    return -float(found.fun)
+
+
+def _log_likelihood(
+    size: FloatArray, logs: FloatArray, cut: npt.NDArray[np.bool_], rate: float, intercept: float, spread: float
+) -> float:
+    from scipy.special import log_ndtr
+
+    sigma = max(spread, SMALLEST_SPREAD)
+    standard = (logs - intercept - rate * size) / sigma
+    finished = -0.5 * standard**2 - math.log(sigma) - 0.5 * math.log(2.0 * math.pi)
+    return float(np.where(cut, log_ndtr(-standard), finished).sum())
+
+
+def _chi_squared_quantile(confidence: float) -> float:
+    from scipy.stats import chi2
+
+    if not 0.0 < confidence < 1.0:
+        raise InputError(f"`confidence` must be in (0, 1); got {confidence}")
+    return float(chi2.ppf(confidence, 1))
+
+
+def _end(loses: Callable[[float], float], rate: float, step: float) -> float:
+    """Where the profile has fallen by the threshold, on the side of `step`; infinite if it never does."""
+    from scipy.optimize import brentq
+
+    far = step
+    while loses(rate + far) < 0.0:
+        far *= 2.0
+        if abs(far) > 1e4:
+            return math.copysign(math.inf, step)
+    return float(brentq(loses, rate, rate + far, xtol=1e-6)) if loses(rate) < 0.0 else rate

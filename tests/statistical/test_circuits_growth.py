@@ -1,0 +1,56 @@
+"""Growth rates from runs of which some were cut off: coverage, and what ignoring the cut would say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from certify.circuits.growth import fit_growth
+from certify.errors import InputError
+
+RATE, INTERCEPT, SPREAD, LIMIT = 0.5, 3.0, 0.8, 2.0**11
+BITS = np.repeat(np.arange(6, 21, 2), 6).astype(float)
+
+
+def costs(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    true = 2.0 ** (INTERCEPT + RATE * BITS + SPREAD * random.standard_normal(len(BITS)))
+    return np.minimum(true, LIMIT), true > LIMIT
+
+
+@pytest.mark.statistical
+def test_the_interval_covers_the_true_rate_as_often_as_it_says() -> None:
+    """100 intervals of 95 %: at most 80 hits have a probability below 1e-6 at the stated coverage."""
+    covered = 0
+    for seed in range(100):
+        found = fit_growth(BITS, *costs(seed))
+        assert found.rate_lower < found.rate < found.rate_upper and found.censored > 0
+        covered += found.rate_lower <= RATE <= found.rate_upper
+    assert binom.cdf(80, 100, 0.95) < 1e-6
+    assert covered > 80
+
+
+def test_taking_the_limit_for_a_cost_would_understate_the_rate() -> None:
+    capped, cut = costs(0)
+    honest, naive = fit_growth(BITS, capped, cut), fit_growth(BITS, capped, np.zeros_like(cut))
+    assert naive.rate_upper < honest.rate
+
+
+def test_costs_without_spread_have_a_narrow_interval() -> None:
+    found = fit_growth([4, 8, 12, 16], [16.0, 256.0, 4096.0, 65536.0], [False] * 4)
+    assert found.rate == pytest.approx(1.0, abs=1e-4) and found.rate_upper - found.rate_lower < 0.02
+
+
+@pytest.mark.parametrize(
+    ("bits", "values", "cut", "says"),
+    [
+        ([1, 2], [1.0], [False], "one shape"),
+        ([1, 2, 3], [1.0, 0.0, 2.0], [False] * 3, "positive"),
+        ([1, 2, 3], [1.0, 2.0, 2.0], [False, True, True], "three finished runs"),
+        ([2, 2, 2], [1.0, 2.0, 2.0], [False] * 3, "two numbers of bits"),
+    ],
+)
+def test_samples_without_a_rate_are_refused(bits: list[int], values: list[float], cut: list[bool], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        fit_growth(bits, values, cut)
