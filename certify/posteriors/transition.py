@@ -139,8 +139,10 @@ class GridOperator:
         return _normal_kernel(self.nodes[:, None] - moved[None, :], float(self.chain.noise_variances[0])) @ weights
 
 
-def grid_operator(chain: WhitenedChain, refinement: float) -> GridOperator:
+def grid_operator(chain: WhitenedChain, refinement: float, half_width: float = HALF_WIDTH) -> GridOperator:
     """Trapezoid nodes `refinement` to each standard deviation of the noise: error about exp(-2 (pi refinement)^2).
+
+    The nodes reach to +-`half_width`; mass beyond is lost, and the distances' intervals account for it.
 
     Raises:
         InputError: if d is not 1 or more than `GRID_NODES_MAXIMAL` nodes would be needed.
@@ -148,10 +150,10 @@ def grid_operator(chain: WhitenedChain, refinement: float) -> GridOperator:
     if chain.mode.size != 1:
         raise InputError(f"the grid engine is for d = 1; got d = {chain.mode.size}")
     deviation = float(np.sqrt(chain.noise_variances[0]))
-    count = int(np.ceil(2 * HALF_WIDTH * max(refinement / deviation, 8.0))) + 1
+    count = int(np.ceil(2 * half_width * max(refinement / deviation, 8.0))) + 1
     if count > GRID_NODES_MAXIMAL:
         raise InputError(f"the grid engine would need {count} nodes, more than {GRID_NODES_MAXIMAL}")
-    nodes = np.linspace(-HALF_WIDTH, HALF_WIDTH, count)
+    nodes = np.linspace(-half_width, half_width, count)
     moved = chain.drift(nodes[:, None])[:, 0]
     kernel = _normal_kernel(nodes[:, None] - moved[None, :], deviation**2)
     return GridOperator(chain, nodes, kernel * (nodes[1] - nodes[0]))
@@ -174,7 +176,9 @@ def chain_total_variation(
     for level in (0, 1):
         axes = _axes(truth.mode.size, level)
         target = _whitened_posterior(truth, chain, axes)
-        levels.append([_distance(law, target, axes) for law in _laws(chain, point, steps, axes, level)])
+        levels.append(
+            [(_distance(law, target, axes), _lost(law, axes)) for law in _laws(chain, point, steps, axes, level)]
+        )
     return tuple(_combine(*pair) for pair in zip(*levels, strict=True))
 
 
@@ -197,7 +201,9 @@ def burn_in_total_variation(
         axes = _axes(truth.mode.size, level)
         stationary = truth.conditional_rule(projection.centre, projection.radius, level)
         pairs = zip(_laws(chain, point, steps, axes, level), _laws(chain, stationary, steps, axes, level), strict=True)
-        levels.append([_distance(first, second, axes) for first, second in pairs])
+        levels.append(
+            [(_distance(first, second, axes), _lost(first, axes) + _lost(second, axes)) for first, second in pairs]
+        )
     return tuple(_combine(*pair) for pair in zip(*levels, strict=True))
 
 
@@ -212,8 +218,12 @@ def _laws(chain: WhitenedChain, start: Rule, steps: Sequence[int], axes: FloatAr
         raise InputError(f"`steps` must all be >= 1; got {min(steps)}")
     deviation = float(np.sqrt(np.min(chain.noise_variances)))
     refinement = (1.6, 1.3)[level]
-    if chain.mode.size == 1 and 2 * HALF_WIDTH * 1.6 / deviation < GRID_NODES_MAXIMAL - 2:
-        grid = grid_operator(chain, refinement)
+    half_width = HALF_WIDTH
+    if start.nodes.shape[0] == 1:
+        # A start far out: the grid must hold the way from there to the mode, or the chain would leave it at once.
+        half_width = max(HALF_WIDTH, float(np.max(np.abs(chain.whiten(start.nodes)))) + 7.5)
+    if chain.mode.size == 1 and 2 * half_width * max(1.6 / deviation, 8.0) < GRID_NODES_MAXIMAL - 2:
+        grid = grid_operator(chain, refinement, half_width)
         columns = _advance(grid.matrix, grid.after_step(start.nodes, start.weights), steps)
         return [_interpolate(grid.nodes, column, axes) for column in columns]
     operator = spectral_operator(chain, DEGREES[chain.mode.size][level])
@@ -247,9 +257,16 @@ def _distance(first: FloatArray, second: FloatArray, axes: FloatArray) -> float:
     return float(0.5 * np.sum(np.abs(first - second)) * (axes[1] - axes[0]) ** first.ndim)
 
 
-def _combine(fine: float, coarse: float) -> DistanceEstimate:
+def _lost(density: FloatArray, axes: FloatArray) -> float:
+    """Mass that a computed law lacks on the grid, and mass below zero: both are errors of its distance."""
+    spacing = (axes[1] - axes[0]) ** density.ndim
+    return float(abs(1.0 - np.sum(density) * spacing) - np.sum(np.minimum(density, 0.0)) * spacing)
+
+
+def _combine(at_fine: tuple[float, float], at_coarse: tuple[float, float]) -> DistanceEstimate:
+    (fine, lost), (coarse, _) = at_fine, at_coarse
     # Twice the difference: the kink error of |p - q| is not exactly quadratic in the spacing.
-    error = 2 * abs(fine - coarse) + 1e-9
+    error = 2 * abs(fine - coarse) + lost + 1e-9
     return DistanceEstimate(
         fine, max(0.0, fine - error), min(1.0, fine + error), "transition operator, difference of two resolutions"
     )
