@@ -50,6 +50,7 @@ from certify.proof.theorem import (
     Claim,
     Conclusion,
     Condition,
+    Growth,
     Quantity,
     Search,
     SearchCoordinate,
@@ -639,4 +640,8 @@ THEOREM = Theorem(
     assumptions=ASSUMPTIONS,
     steps=STEPS,
     conclusion=CONCLUSION,
+    growth=(
+        Growth(K, (L / mu) ** 2 * d * Lam**2 / epsilon**2),
+        Growth(size_bound, (N + d) * (K_gd + (L / mu) ** 2 * d * Lam**2 / epsilon**2)),
+    ),
 )

@@ -240,6 +240,14 @@ class Conclusion:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """How fast a quantity of the conclusion may grow: `quantity` = O(`order`), both in the theorem's quantities."""
+
+    quantity: sp.Symbol
+    order: sp.Expr
+
+
+@dataclass(frozen=True)
 class Theorem:
     """A theorem: statement (quantities, assumptions, conclusion) and proof (steps)."""
 
@@ -253,6 +261,8 @@ class Theorem:
     conclusion: Conclusion
     examples: tuple[str, ...] = field(default_factory=lambda: tuple(embedded_specifications()))
     """Specifications of the generators that it is checked on when none is named."""
+    growth: tuple[Growth, ...] = ()
+    """What is claimed of the growth of layers and sizes; `certify stress` fits it from runs."""
 
     @cached_property
     def tex(self) -> dict[str, str]:

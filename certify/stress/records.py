@@ -12,6 +12,8 @@ from certify.bounds.bracket import json_number
 from certify.stress.case import Case
 from certify.verdict import Verdict, exit_code, weakest_verdict
 
+TOLERANCE = 0.1
+"""An excess exponent up to this is a lower-order term of a finite ladder, not growth."""
 HOLDING = frozenset({Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL})
 
 
@@ -86,7 +88,7 @@ class ScalingLaw:
 
     `claimed` is the local exponent of the theorem's stated order over the same runs (None: none is stated) and
     `excess` the interval of the exponent that is left when the stated order is divided out: the statement is refuted
-    if that lies above zero.
+    if that lies above `TOLERANCE`.
     """
 
     quantity: str
@@ -101,7 +103,7 @@ class ScalingLaw:
         """`refuted` where the quantity certainly grows faster than stated; `supported` where it may not."""
         if self.excess is None:
             return Verdict.SUPPORTED
-        return Verdict.REFUTED if self.excess[0] > 0.0 else Verdict.SUPPORTED
+        return Verdict.REFUTED if self.excess[0] > TOLERANCE else Verdict.SUPPORTED
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form: estimate and interval of the exponent, the stated one, the interval of the excess."""
