@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from flint import arb
 
@@ -19,6 +19,7 @@ from certify.errors import InputError
 from certify.sharp.problem import SharpProblem
 
 Start = Literal["gaussian", "point"]
+Run: TypeAlias = tuple[Real, int]
 
 
 @dataclass(frozen=True)
@@ -56,27 +57,29 @@ def chain_bound(
     radius: Real,
     outer: Real,
     width: Real,
-    steps: Sequence[Real],
-    burn_in: int,
+    moving: Sequence[Run],
+    smoothing: Sequence[Run],
     start: Start = "gaussian",
 ) -> ChainBound:
-    """The bound for layers of times eta_k = `steps`, the first `burn_in` = K0 of them moving in Wasserstein distance.
+    """The bound for any schedule: layers that move in Wasserstein distance, then layers that smooth.
+
+    Each is a sequence of runs (eta, count), `count` equal steps eta; a single step is a run of 1.
 
     `radius` = R, `outer` = R2 >= R up to the curvature's reach, `width` = w in (0, R).
 
     Guarantee: every field an enclosure of the bound's term.
 
     Raises:
-        InputError: unless 0 <= burn_in < len(steps).
+        InputError: if there is no layer that smooths, or a count below 1.
     """
-    if not 0 <= burn_in < len(steps):
-        raise InputError(f"`burn_in` must be in [0, number of steps) = [0, {len(steps)}); got {burn_in}")
+    if not smoothing or any(count < 1 for _, count in (*moving, *smoothing)):
+        raise InputError("`smoothing` must hold at least one run and every run at least one step")
     R, R2, w = ball(radius), ball(outer), ball(width)
     law = problem.law
     mu, q = problem.curvature.mu(R), problem.curvature.q(R)
     force = (problem.dimension * law.force_moment(R)).sqrt()
     initial, outside = initial_distance(problem, R, mu, start)
-    layers = run_layers([ball(step) for step in steps], burn_in, mu, q, force, initial)
+    layers = run_layers(_balls(moving), _balls(smoothing), mu, q, force, initial)
     exit_bound = exit_term(layers.duration, w, law.outside(R - w, R))
     inside = bool(w > 0) and bool(w < R) and problem.covers(R, R2)
     return ChainBound(
@@ -97,21 +100,46 @@ def exit_term(duration: arb, width: arb, shell: arb) -> arb:
     return arb.const_e() * (1 + duration / width**2) * shell
 
 
-def run_layers(steps: Sequence[arb], burn_in: int, mu: arb, q: arb, force: arb, distance: arb) -> Layers:
-    """Burn-in in Wasserstein distance, then smoothing into total variation, with rho_k = 1 - s_k mu."""
+def run_layers(
+    moving: Sequence[tuple[arb, int]],
+    smoothing: Sequence[tuple[arb, int]],
+    mu: arb,
+    q: arb,
+    force: arb,
+    distance: arb,
+) -> Layers:
+    """Burn-in in Wasserstein distance, then smoothing into total variation, with rho_k = 1 - s_k mu.
+
+    Every run of equal steps is summed in closed form, so the cost does not depend on the number of layers.
+    """
     duration, squares, short = arb(0), arb(0), True
     spread, contraction = arb(0), arb(1)
-    for index, eta in enumerate(steps):
-        s = -(-eta).expm1()
-        short = short and bool(eta > 0) and bool(s * (1 + q + mu) <= 2)
-        rho = 1 - s * mu
-        duration += eta
-        if index < burn_in:
-            distance = rho * distance + 2 * arb(2).sqrt() / 3 * force * eta * eta.sqrt()
-        else:
-            squares += eta**2
-            contraction *= rho
-            # sum_k sigma_k^2 prod_{j>k} rho_j^2, built up step by step.
-            spread = rho**2 * spread + 2 * s - s**2
-    smoothing = distance * contraction / (2 * arb.pi() * spread).sqrt()
-    return Layers(duration, force * (squares / 8).sqrt(), smoothing, short)
+    for eta, count in moving:
+        s, rho, admissible = _step(eta, mu, q)
+        short = short and admissible
+        power = rho**count
+        # w <- rho w + (2 sqrt(2)/3) Q eta^{3/2}, `count` times; 1 - rho = s mu.
+        kick = 2 * arb(2).sqrt() / 3 * force * eta * eta.sqrt()
+        distance = power * distance + kick * (1 - power) / (s * mu)
+        duration += count * eta
+    for eta, count in smoothing:
+        s, rho, admissible = _step(eta, mu, q)
+        short = short and admissible
+        power = rho**count
+        # sum_k sigma_k^2 prod_{j>k} rho_j^2 over the run, added to what was there before it.
+        spread = power**2 * spread + (2 * s - s**2) * (1 - power**2) / (1 - rho**2)
+        contraction *= power
+        squares += count * eta**2
+        duration += count * eta
+    smoothed = distance * contraction / (2 * arb.pi() * spread).sqrt()
+    return Layers(duration, force * (squares / 8).sqrt(), smoothed, short)
+
+
+def _step(eta: arb, mu: arb, q: arb) -> tuple[arb, arb, bool]:
+    """The shrinkage s = 1 - exp(-eta), the contraction 1 - s mu, and whether s (1 + q + mu) <= 2 with eta > 0."""
+    s = -(-eta).expm1()
+    return s, 1 - s * mu, bool(eta > 0) and bool(s * (1 + q + mu) <= 2)
+
+
+def _balls(runs: Sequence[Run]) -> list[tuple[arb, int]]:
+    return [(ball(eta), count) for eta, count in runs]

@@ -18,7 +18,7 @@ from flint import arb, arb_poly
 from certify.arithmetic.balls import lower, midpoint, precision, upper
 from certify.sharp.quadrature import Integrator, Segment, analytic_integral
 
-MOST_CELLS = 4000
+MOST_CELLS = 1000
 RELATIVE_WIDTH = 1e-3
 CELL_PRECISION = 64
 """Bits for the cells of alpha, whose own width is far above the rounding."""
@@ -47,8 +47,10 @@ class FarField:
         """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m."""
         return bool(self.M2 * self.residual < self.m**2 + self.beta**2) and bool(self.defect < 1)
 
-    def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH) -> arb:
+    def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH, negligible: float = 0.0) -> arb:
         """Enclosure of sup_alpha int_{R2}^inf r^{d-1} exp(-l_alpha) dr, R2 = `outer`, to `relative_width` if it can be.
+
+        The search stops early once the supremum is known to be below `negligible`.
 
         With a factor B the integral starts at sqrt(1-om) R2, with g/sqrt(1-om), times (1-om)^{-d/2}. Infinite where
         the integral may diverge. Guarantee: inclusion property.
@@ -58,10 +60,10 @@ class FarField:
         stretch = (1 - self.defect).sqrt()
         start, gradient = stretch * outer, self.gradient / stretch
         with precision(CELL_PRECISION):
-            supremum = self._supremum(start, gradient, relative_width)
+            supremum = self._supremum(start, gradient, relative_width, negligible)
         return supremum * stretch ** (-self.dimension)
 
-    def _supremum(self, start: arb, gradient: arb, relative_width: float) -> arb:
+    def _supremum(self, start: arb, gradient: arb, relative_width: float, negligible: float) -> arb:
         """Best-first bisection of [a/(1+a), b/(1+b)], first cut at the alpha that is worst in floats."""
         a = (self.m / self.beta) ** 2
         low, high = (a / (1 + a)).lower(), (self.b / (1 + self.b)).upper()
@@ -81,10 +83,9 @@ class FarField:
             add(low, high)
         for _ in range(MOST_CELLS):
             top = -queue[0][0]
-            if top <= lower(best) * (1 + relative_width) or top == 0.0:
+            if top <= max(lower(best) * (1 + relative_width), negligible):
                 break
             _, left, right = heapq.heappop(queue)
-            # Towards the kink cells shrink in proportion to their distance from it: a cut near the end that is close.
             middle = ((left + right) / 2).mid()
             best = best.max(self._cell(middle, middle, start, gradient).lower())
             add(left, middle)

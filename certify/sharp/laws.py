@@ -35,6 +35,18 @@ class RadialLaw:
         """phi0 and U, piece by piece."""
         return self.curvature.envelopes(self.gradient)
 
+    @cached_property
+    def shifts(self) -> tuple[arb_poly, ...]:
+        """The function g + int_0^r q, which bounds |grad F(y) - y|, piece by piece."""
+        found: list[arb_poly] = []
+        value = self.gradient
+        for index, piece in enumerate(self.curvature.pieces):
+            primitive = piece.q.integral()
+            found.append(primitive + (value - primitive(piece.start)))
+            if index + 1 < len(self.curvature.pieces):
+                value = found[-1](self.curvature.pieces[index + 1].start)
+        return tuple(found)
+
     def mass(self, start: arb, end: arb) -> arb:
         """int_start^end r^{d-1} exp(-phi0) dr, not normalised."""
         return self.integrator(segments(self.envelopes, start, end, upper=False), self.dimension - 1)
@@ -60,18 +72,10 @@ class RadialLaw:
 
     def gaussian_shift(self, radius: arb) -> arb:
         """E[(g + int_0^chi q)^2 | chi_d <= R]: the relative Fisher information of N(0, I) on the ball, bounded."""
-        pieces = []
-        value, start = arb(0), arb(0)
-        for index, piece in enumerate(self.curvature.pieces):
-            primitive = piece.q.integral()
-            pieces.append(primitive + (self.gradient + value - primitive(piece.start)))
-            if index + 1 < len(self.curvature.pieces):
-                start = self.curvature.pieces[index + 1].start
-                value = pieces[-1](start) - self.gradient
         ends = [*(piece.start for piece in self.curvature.pieces[1:]), radius]
         parts = [
             Segment(piece.start.min(radius), end.min(radius), HALF_SQUARE, shift * shift)
-            for piece, end, shift in zip(self.curvature.pieces, ends, pieces, strict=True)
+            for piece, end, shift in zip(self.curvature.pieces, ends, self.shifts, strict=True)
             if not piece.start >= radius
         ]
         whole = [Segment(arb(0), radius, HALF_SQUARE, arb_poly([1]))]

@@ -7,12 +7,15 @@ from functools import cached_property
 
 from flint import arb
 
-from certify.arithmetic.balls import Real, ball
+from certify.arithmetic.balls import Real, ball, lower
 from certify.posteriors.profile import Profile
 from certify.sharp.curvature import Curvature, closed_form_curvature, profile_curvature
 from certify.sharp.far import FarField
 from certify.sharp.laws import RadialLaw, probability
 from certify.sharp.quadrature import Integrator, analytic_integral
+
+NEGLIGIBLE = 1e-9
+"""Mass of the far field below which its supremum over alpha is not looked at more closely."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,8 @@ class SharpProblem:
         """
         if not self.far.finite:
             return arb(1)
-        far = self.far.numerator(outer) / self.law.upper_envelope_mass(outer)
+        inner = self.law.upper_envelope_mass(outer)
+        far = self.far.numerator(outer, negligible=NEGLIGIBLE * lower(inner)) / inner
         return probability(self.law.outside(radius, outer) + far)
 
 
