@@ -1,0 +1,83 @@
+"""What an encoder kind is: the theorem it serves, and how its network follows from a certificate's numbers."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flint import arb
+
+from certify.arithmetic.balls import exact_integer, midpoint, precision, upper
+from certify.encoders.program import EncoderProgram
+from certify.errors import InputError
+from certify.generators.graph import Generator
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """Choices of the user among encoders of one kind.
+
+    projected      the Langevin chain projects onto the ball D before every layer (S7), and not only in the proof
+    cholesky       the Gaussian's factor by Cholesky's divisions and roots, not by products alone
+    start          a network x -> c_0 from which the descent starts in place of 0
+    """
+
+    projected: bool = False
+    cholesky: bool = False
+    start: Generator | None = None
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of a certificate as an encoder needs them; every one is an enclosure of a real number."""
+
+    values: Mapping[str, arb]
+
+    def real(self, name: str) -> float:
+        """The nearest float to a quantity."""
+        return midpoint(self._value(name))
+
+    def count(self, name: str) -> int:
+        """An integer quantity; of one that is only enclosed the larger integer."""
+        value = self._value(name)
+        exact = exact_integer(value)
+        if exact is not None:
+            return int(exact)
+        with precision():
+            return int(upper(value.ceil()))
+
+    def has(self, name: str) -> bool:
+        """Whether the theorem names this quantity."""
+        return name in self.values
+
+    def _value(self, name: str) -> arb:
+        if name not in self.values:
+            raise InputError(f"the certificate has no `{name}`, which this encoder needs")
+        return self.values[name]
+
+
+@dataclass(frozen=True)
+class EncoderKind:
+    """A kind of encoder: `build` writes the network of a generator from a certificate of the theorem of id `theorem`.
+
+    `bound_name` is the certificate's quantity that bounds the distance of what `build` makes with these options.
+    """
+
+    name: str
+    theorem: str
+    summary: str
+    build: Callable[[Generator, Numbers, EncoderOptions], EncoderProgram]
+    bound_name: Callable[[EncoderOptions], str]
+
+
+def encoder_kinds() -> dict[str, EncoderKind]:
+    """All encoder kinds by the id of their theorem: every module of `certify.encoders.kinds` that has a `KIND`."""
+    from certify.encoders import kinds
+
+    modules = [
+        importlib.import_module(f"{kinds.__name__}.{entry.name}") for entry in pkgutil.iter_modules(kinds.__path__)
+    ]
+    found: list[EncoderKind] = [module.KIND for module in modules]
+    return {kind.theorem: kind for kind in sorted(found, key=lambda kind: kind.theorem)}

@@ -1,0 +1,1 @@
+"""Encoder kinds: one file each, found by discovery (`certify.encoders.kind.encoder_kinds`)."""

@@ -1,0 +1,281 @@
+"""An encoder's program as an ONNX file in float64: loops with shared weights, or unrolled.
+
+Inputs `x` (batch, n) and `noise` (batch, rows, d), unless the file is to draw its own noise; output `z` (batch, d). The
+body of a loop reads weights and earlier tensors of the file's scope, so that a file's size does not grow with K.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from certify.encoders.gates import write_gate
+from certify.encoders.onnx_writer import Initialisers, Scope
+from certify.encoders.program import (
+    AffineMap,
+    Clipping,
+    Combination,
+    Constant,
+    EncoderProgram,
+    Gate,
+    MatrixProduct,
+    Noise,
+    Operation,
+    Outer,
+    Product,
+    RootDivision,
+    Shape,
+    Stage,
+    TableRow,
+)
+from certify.errors import InputError
+
+OPSET = 20
+IR_VERSION = 9
+UNROLLED_OPERATORS = 200_000
+"""Most operators that an unrolled file may have."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """`unrolled`: every layer written out; `random_normal`: the file draws its own noise; `metadata` for the file."""
+
+    unrolled: bool = False
+    random_normal: bool = False
+    metadata: Mapping[str, str] | None = None
+
+
+def onnx_encoder(program: EncoderProgram, options: ExportOptions | None = None) -> onnx.ModelProto:
+    """The ONNX model of an encoder.
+
+    Raises:
+        InputError: if unrolled it would have more than 200,000 operators.
+    """
+    options = options or ExportOptions()
+    if options.unrolled:
+        operators = sum(stage.repeats * len(stage.operations) for stage in program.stages)
+        if operators > UNROLLED_OPERATORS:
+            raise InputError(
+                f"unrolled, this encoder has {operators} operations; at most {UNROLLED_OPERATORS} are written: "
+                "leave out --unrolled, the loop computes the same"
+            )
+    writer = _Writer(program, options)
+    scope = Scope(Initialisers())
+    names = {"x": "x"}
+    for stage in program.stages:
+        if not stage.carried or options.unrolled:
+            writer.inline(scope, stage, names)
+        else:
+            writer.loop(scope, stage, names)
+    scope.operator("Identity", [names[program.output]], "z")
+    return _model(program, scope, options)
+
+
+@dataclass(eq=False)
+class _Writer:
+    program: EncoderProgram
+    options: ExportOptions
+
+    def inline(self, scope: Scope, stage: Stage, names: dict[str, str]) -> None:
+        """The stage's iterations one after the other in the scope itself."""
+        inside = dict(names)
+        for item in stage.carried:
+            inside[item.name] = names[item.initial]
+        for iteration in range(stage.repeats):
+            scope.prefix = f"{stage.name}{iteration}_" if stage.carried else f"{stage.name}_"
+            index = scope.initialisers.tensor(f"index_{iteration}", np.asarray(iteration, dtype=np.int64))
+            self._body(scope, stage, inside, index, iteration)
+            moved = [inside[result] for result in stage.results]
+            for item, name in zip(stage.carried, moved, strict=True):
+                inside[item.name] = name
+        scope.prefix = ""
+        for item, output in zip(stage.carried, stage.outputs, strict=True):
+            names[output] = inside[item.name]
+        if not stage.carried:
+            names.update(inside)
+
+    def loop(self, scope: Scope, stage: Stage, names: dict[str, str]) -> None:
+        """A Loop whose body is one iteration."""
+        body = Scope(scope.initialisers, f"{stage.name}_")
+        inside = dict(names)
+        iteration, going = f"{stage.name}_iteration", f"{stage.name}_going"
+        inputs = [
+            helper.make_tensor_value_info(iteration, TensorProto.INT64, []),
+            helper.make_tensor_value_info(going, TensorProto.BOOL, []),
+        ]
+        for item in stage.carried:
+            inside[item.name] = f"{stage.name}_{item.name}"
+            inputs.append(_value(inside[item.name], item.shape))
+        self._body(body, stage, inside, iteration, None)
+        outputs = [helper.make_tensor_value_info(f"{going}_on", TensorProto.BOOL, [])]
+        body.operator("Identity", [going], f"{going}_on")
+        for item, result in zip(stage.carried, stage.results, strict=True):
+            following = f"{stage.name}_{item.name}_next"
+            body.operator("Identity", [inside[result]], following)
+            outputs.append(_value(following, item.shape))
+        trips = scope.initialisers.tensor(f"{stage.name}_trips", np.asarray(stage.repeats, dtype=np.int64))
+        produced = [f"{stage.name}_{output}_out" for output in stage.outputs]
+        scope.nodes.append(
+            helper.make_node(
+                "Loop",
+                [trips, "", *(names[item.initial] for item in stage.carried)],
+                produced,
+                name=f"{stage.name}_loop",
+                body=helper.make_graph(body.nodes, f"{stage.name}_body", inputs, outputs),
+            )
+        )
+        names.update(zip(stage.outputs, produced, strict=True))
+
+    def _body(self, scope: Scope, stage: Stage, inside: dict[str, str], index: str, iteration: int | None) -> None:
+        for operation in stage.operations:
+            inside[operation.output] = self._write(scope, operation, inside, index, iteration)
+
+    def _write(
+        self, scope: Scope, operation: Operation, names: dict[str, str], index: str, iteration: int | None
+    ) -> str:
+        sources = [names[source] for source in operation.sources]
+        match operation:
+            case AffineMap():
+                return self._affine(scope, operation, sources[0])
+            case Combination():
+                return _combination(scope, operation, sources)
+            case Product():
+                pairs = zip(sources, operation.sources, strict=True)
+                return scope.operator("Mul", [self._leading(scope, *pair, operation.shape) for pair in pairs])
+            case MatrixProduct():
+                return _matrix_product(scope, operation, sources)
+            case Gate():
+                return write_gate(scope, sources[0], operation.activation, operation.parameters, operation.order)
+            case Clipping():
+                return _clipping(scope, operation, sources[0])
+            case RootDivision():
+                return scope.operator("Div", [sources[0], scope.apply("Sqrt", sources[1])])
+            case Outer():
+                column = scope.operator("Unsqueeze", [sources[0], scope.integers([2])])
+                return scope.operator("Mul", [column, scope.operator("Unsqueeze", [sources[1], scope.integers([1])])])
+            case Constant():
+                return self._constant(scope, operation)
+            case TableRow():
+                table = scope.initialisers.tensor(operation.table, self.program.constants[operation.table])
+                return scope.operator("Gather", [table, index], axis=0)
+            case Noise():
+                return self._noise(scope, operation, index, iteration)
+
+    def _affine(self, scope: Scope, operation: AffineMap, source: str) -> str:
+        weight = scope.initialisers.tensor(operation.weight, self.program.constants[operation.weight])
+        bias = []
+        if operation.bias:
+            bias = [scope.initialisers.tensor(operation.bias, self.program.constants[operation.bias])]
+        if len(operation.shape) == 1:
+            return scope.operator("Gemm", [source, weight, *bias], transB=int(not operation.transposed))
+        turned = weight if operation.transposed else scope.operator("Transpose", [weight], perm=[1, 0])
+        product = scope.operator("MatMul", [source, turned])
+        return scope.operator("Add", [product, bias[0]]) if bias else product
+
+    def _constant(self, scope: Scope, operation: Constant) -> str:
+        """The constant repeated for every row of x."""
+        value = scope.initialisers.tensor(operation.constant, self.program.constants[operation.constant])
+        rows = scope.operator("Shape", ["x"], start=0, end=1)
+        extents = scope.operator("Concat", [rows, scope.integers(list(operation.shape))], axis=0)
+        return scope.operator("Expand", [value, extents])
+
+    def _noise(self, scope: Scope, operation: Noise, index: str, iteration: int | None) -> str:
+        if self.options.random_normal:
+            like = self._constant(scope, Constant("", operation.shape, self._zero()))
+            return scope.operator("RandomNormalLike", [like], dtype=int(TensorProto.DOUBLE))
+        if iteration is not None:
+            row = scope.initialisers.tensor(
+                f"index_{operation.first + iteration}", np.asarray(operation.first + iteration, dtype=np.int64)
+            )
+        elif operation.first:
+            first = scope.initialisers.tensor(f"index_{operation.first}", np.asarray(operation.first, dtype=np.int64))
+            row = scope.operator("Add", [index, first])
+        else:
+            row = index
+        return scope.operator("Gather", ["noise", row], axis=1)
+
+    def _zero(self) -> str:
+        name = f"zero{self.program.latent_dim}"
+        if name not in self.program.constants:
+            raise AssertionError("an encoder starts its descent from zero")
+        return name
+
+    def _leading(self, scope: Scope, name: str, source: str, shape: Shape) -> str:
+        """A vector beside a matrix of rows gets an axis for the rows."""
+        own = self.program.shapes[source]
+        if len(own) == len(shape) or own == (1,):
+            return name
+        return scope.operator("Unsqueeze", [name, scope.integers([1])])
+
+
+def _combination(scope: Scope, operation: Combination, sources: list[str]) -> str:
+    total = ""
+    for name, factor in zip(sources, operation.coefficients, strict=True):
+        if not total:
+            total = name if factor == 1.0 else scope.multiply(name, factor)
+        elif factor == 1.0:
+            total = scope.add(total, name)
+        elif factor == -1.0:
+            total = scope.subtract(total, name)
+        else:
+            total = scope.add(total, scope.multiply(name, factor))
+    return total
+
+
+def _matrix_product(scope: Scope, operation: MatrixProduct, sources: list[str]) -> str:
+    left, right = sources
+    if operation.transposed[0]:
+        left = scope.operator("Transpose", [left], perm=[0, 2, 1])
+    if len(operation.shape) == 1:
+        column = scope.operator("Unsqueeze", [right, scope.integers([2])])
+        return scope.operator("Squeeze", [scope.operator("MatMul", [left, column]), scope.integers([2])])
+    if operation.transposed[1]:
+        right = scope.operator("Transpose", [right], perm=[0, 2, 1])
+    return scope.operator("MatMul", [left, right])
+
+
+def _clipping(scope: Scope, operation: Clipping, source: str) -> str:
+    """The projection as v R/max(|v|, R): never a division by zero."""
+    norm = scope.operator("ReduceL2", [source, scope.integers([1])], keepdims=1)
+    bounded = scope.operator("Max", [norm, scope.scalar(operation.radius)])
+    return scope.multiply(source, scope.divide(operation.radius, bounded))
+
+
+def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", *shape])
+
+
+def _model(program: EncoderProgram, scope: Scope, options: ExportOptions) -> onnx.ModelProto:
+    inputs = [_value("x", (program.observed_dim,))]
+    if program.noise_rows and not options.random_normal:
+        inputs.append(_value("noise", (program.noise_rows, program.latent_dim)))
+    used = _used(scope.nodes)
+    graph = helper.make_graph(
+        scope.nodes,
+        f"{program.kind} encoder",
+        inputs,
+        [_value("z", (program.latent_dim,))],
+        [tensor for name, tensor in scope.initialisers.dense.items() if name in used],
+        sparse_initializer=[tensor for name, tensor in scope.initialisers.sparse.items() if name in used],
+    )
+    model = helper.make_model(
+        graph, producer_name="proof-companion", opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+    )
+    helper.set_model_props(model, dict(options.metadata or {}))
+    return model
+
+
+def _used(nodes: Any) -> set[str]:
+    """Names that the operators read, those of the loops' bodies included."""
+    found: set[str] = set()
+    for node in nodes:
+        found.update(node.input)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                found |= _used(attribute.g.node)
+    return found

@@ -1,0 +1,239 @@
+"""An encoder as data: stages of operations on named tensors, each stage repeated, with weights shared by name.
+
+A stage is a loop: `carried` tensors enter an iteration and `results` replace them. Everything is counted from here
+without unrolling, and written as ONNX with loops or unrolled. Shapes leave out the batch axis: (w,) or (k, w).
+Weights, steps and tables are the real numbers of the theorem; a file holds them rounded to float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from certify.generators.graph import FloatArray, Generator, Matrix
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AffineMap:
+    """y = W v + b along the last axis (W^T v if `transposed`); `weight` and `bias` name constants of the program."""
+
+    output: str
+    shape: Shape
+    source: str
+    weight: str
+    bias: str = ""
+    transposed: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """y = sum_i c_i v_i. `identities` is how many of its weights c_i I the size S9 counts."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, ...]
+    coefficients: tuple[float, ...]
+    identities: int = 0
+
+
+@dataclass(frozen=True)
+class Product:
+    """y = u * v entrywise; the smaller shape is repeated along the leading axis."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class MatrixProduct:
+    """Y = U V, (a, k)(k, b), with U or V transposed on demand; a vector v (k,) on the right gives (a,)."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str]
+    inner: int
+    transposed: tuple[bool, bool] = (False, False)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """y = sigma^(order)(v) entrywise."""
+
+    output: str
+    shape: Shape
+    source: str
+    activation: str
+    parameters: tuple[float, ...] = ()
+    order: int = 0
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+    @property
+    def label(self) -> str:
+        """The kind of gate: sigma, sigma', sigma''."""
+        return self.activation + "'" * self.order
+
+
+@dataclass(frozen=True)
+class Clipping:
+    """y = v min(1, R/|v|): the radial projection onto |v| <= R."""
+
+    output: str
+    shape: Shape
+    source: str
+    radius: float
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class RootDivision:
+    """y = v/sqrt(p) for a vector v and a number p > 0, a tensor of shape (1,)."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Outer:
+    """Y = u v^T, shape (a, b)."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The constant tensor called `constant`, the same for every row of the batch."""
+
+    output: str
+    shape: Shape
+    constant: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """Row k of the constant `table` in iteration k: a schedule; the scalar rows of a vector have shape (1,)."""
+
+    output: str
+    shape: Shape
+    table: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard normals: row `first` + k of the encoder's noise in iteration k."""
+
+    output: str
+    shape: Shape
+    first: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return ()
+
+
+Operation: TypeAlias = (
+    AffineMap
+    | Combination
+    | Product
+    | MatrixProduct
+    | Gate
+    | Clipping
+    | RootDivision
+    | Outer
+    | Constant
+    | TableRow
+    | Noise
+)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A tensor that a stage hands from one iteration to the next: its name inside, shape, and value at the start."""
+
+    name: str
+    shape: Shape
+    initial: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`repeats` iterations of `operations`; `results` names what replaces each carried tensor.
+
+    After the stage the carried tensors are known outside as `outputs`. `passes` = (forward, backward, tangent) says
+    how often an iteration evaluates G, pulls back a covector and pushes forward one tangent: what size S9 counts by N.
+    """
+
+    name: str
+    repeats: int
+    carried: tuple[Carried, ...]
+    operations: tuple[Operation, ...]
+    results: tuple[str, ...]
+    outputs: tuple[str, ...]
+    passes: tuple[int, int, int] = (0, 0, 0)
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Tensors of earlier stages that an iteration reads."""
+        inside = {item.name for item in self.carried} | {item.output for item in self.operations}
+        needed = [source for item in self.operations for source in item.sources] + list(self.results)
+        return tuple(dict.fromkeys(name for name in needed if name not in inside))
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderProgram:
+    """A whole encoder x -> z of a generator. `noise_rows` standard normal vectors of R^d make one draw.
+
+    `shapes` holds the shape of every tensor seen outside its stage. Scalars and tables are among `constants`.
+    """
+
+    kind: str
+    generator: Generator
+    constants: Mapping[str, Matrix | FloatArray]
+    stages: tuple[Stage, ...]
+    shapes: Mapping[str, Shape]
+    output: str
+    noise_rows: int
+    layers: tuple[int, int]
+    """Deterministic and stochastic layers."""
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def latent_dim(self) -> int:
+        """The latent dimension d."""
+        return self.generator.latent_dim
+
+    @property
+    def observed_dim(self) -> int:
+        """The observed dimension n."""
+        return self.generator.observed_dim
+
+
+def size_of(shape: Shape) -> int:
+    """Numbers in a tensor of this shape."""
+    return math.prod(shape)

@@ -1,0 +1,155 @@
+"""The tape on which an encoder is written: one method per operation, shapes inferred, constants shared by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from certify.encoders.program import (
+    AffineMap,
+    Carried,
+    Clipping,
+    Combination,
+    Constant,
+    EncoderProgram,
+    Gate,
+    MatrixProduct,
+    Noise,
+    Operation,
+    Outer,
+    Product,
+    RootDivision,
+    Shape,
+    Stage,
+    TableRow,
+)
+from certify.generators.graph import FloatArray, Generator, Matrix
+
+
+@dataclass(eq=False)
+class Tape:
+    """An encoder under construction; `stage` opens the block that the following operations belong to."""
+
+    generator: Generator
+    constants: dict[str, Matrix | FloatArray] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    noise_rows: int = 0
+    _operations: list[Operation] = field(default_factory=list)
+    _carried: list[Carried] = field(default_factory=list)
+    _counter: int = 0
+
+    def __post_init__(self) -> None:
+        self.shapes["x"] = (self.generator.observed_dim,)
+
+    def carry(self, name: str, initial: str) -> str:
+        """Declare a tensor of the coming stage that starts as `initial`."""
+        self.shapes[name] = self.shapes[initial]
+        self._carried.append(Carried(name, self.shapes[initial], initial))
+        return name
+
+    def close(
+        self,
+        name: str,
+        results: Sequence[str] = (),
+        outputs: Sequence[str] = (),
+        repeats: int = 1,
+        passes: tuple[int, int, int] = (0, 0, 0),
+    ) -> None:
+        """End the stage: its carried tensors become `results` each iteration and are called `outputs` afterwards.
+
+        A stage that carries nothing runs once, and all its tensors can be read afterwards.
+        """
+        for result, output in zip(results, outputs, strict=True):
+            self.shapes[output] = self.shapes[result]
+        self.stages.append(
+            Stage(name, repeats, tuple(self._carried), tuple(self._operations), tuple(results), tuple(outputs), passes)
+        )
+        self._operations, self._carried = [], []
+
+    def finish(
+        self,
+        kind: str,
+        output: str,
+        layers: tuple[int, int],
+        notes: tuple[str, ...] = (),
+        details: dict[str, float] | None = None,
+    ) -> EncoderProgram:
+        """The encoder, whose draw is the tensor `output`."""
+        assert not self._operations, "the last stage is still open"
+        return EncoderProgram(
+            kind, self.generator, self.constants, tuple(self.stages), self.shapes, output, self.noise_rows, layers,
+            notes, details or {},
+        )  # fmt: skip
+
+    def constant(self, name: str, value: Matrix | FloatArray) -> str:
+        """A constant shared under its name, a weight, a bias, a table or a start."""
+        self.constants.setdefault(name, value if sp.issparse(value) else np.asarray(value, dtype=np.float64))
+        return name
+
+    def affine(self, source: str, weight: str, bias: str = "", transposed: bool = False) -> str:
+        """W v + b, or W^T v."""
+        matrix = self.constants[weight]
+        width = int(matrix.shape[1] if transposed else matrix.shape[0])
+        return self._add(AffineMap(self._name(), (*self.shapes[source][:-1], width), source, weight, bias, transposed))
+
+    def combine(self, terms: Sequence[tuple[float, str]], identities: int = 0) -> str:
+        """sum_i c_i v_i over (c_i, v_i)."""
+        sources, coefficients = tuple(name for _, name in terms), tuple(float(factor) for factor, _ in terms)
+        return self._add(Combination(self._name(), self._widest(sources), sources, coefficients, identities))
+
+    def product(self, left: str, right: str) -> str:
+        """The entrywise product u * v."""
+        return self._add(Product(self._name(), self._widest((left, right)), (left, right)))
+
+    def matrix_product(self, left: str, right: str, transposed: tuple[bool, bool] = (False, False)) -> str:
+        """U V, each transposed on demand; V may be a vector."""
+        a, b = self.shapes[left], self.shapes[right]
+        rows, inner = a[::-1] if transposed[0] else a
+        columns = () if len(b) == 1 else ((b[0] if transposed[1] else b[1]),)
+        return self._add(MatrixProduct(self._name(), (rows, *columns), (left, right), inner, transposed))
+
+    def gate(self, source: str, activation: str, parameters: tuple[float, ...] = (), order: int = 0) -> str:
+        """sigma^(order)(v)."""
+        return self._add(Gate(self._name(), self.shapes[source], source, activation, parameters, order))
+
+    def clip(self, source: str, radius: float) -> str:
+        """The projection v min(1, R/|v|)."""
+        return self._add(Clipping(self._name(), self.shapes[source], source, radius))
+
+    def divide_by_root(self, source: str, square: str) -> str:
+        """v/sqrt(p)."""
+        return self._add(RootDivision(self._name(), self.shapes[source], (source, square)))
+
+    def outer(self, left: str, right: str) -> str:
+        """The matrix u v^T."""
+        return self._add(Outer(self._name(), (*self.shapes[left], *self.shapes[right]), (left, right)))
+
+    def repeated(self, name: str) -> str:
+        """A constant, for every row of the batch."""
+        return self._add(Constant(self._name(), tuple(self.constants[name].shape), name))
+
+    def table_row(self, name: str) -> str:
+        """Row k of a constant in iteration k."""
+        shape = tuple(self.constants[name].shape[1:]) or (1,)
+        return self._add(TableRow(self._name(), shape, name))
+
+    def noise(self, rows: int) -> str:
+        """A standard normal vector of R^d per iteration, `rows` of them in all."""
+        first, self.noise_rows = self.noise_rows, self.noise_rows + rows
+        return self._add(Noise(self._name(), (self.generator.latent_dim,), first))
+
+    def _widest(self, sources: Sequence[str]) -> Shape:
+        return max((self.shapes[name] for name in sources), key=lambda shape: (len(shape), shape))
+
+    def _name(self) -> str:
+        self._counter += 1
+        return f"t{self._counter}"
+
+    def _add(self, operation: Operation) -> str:
+        self._operations.append(operation)
+        self.shapes[operation.output] = operation.shape
+        return operation.output
