@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -28,6 +28,8 @@ from certify.validation import (
 )
 
 if TYPE_CHECKING:
+    from certify.audit.records import AuditResult
+    from certify.audit.source import EncoderSource
     from certify.generators.graph import FloatArray
 
 GeneratorLike: TypeAlias = Generator | str
@@ -180,6 +182,43 @@ def check_constants(
         command=command,
     )
     return Result(found.theorems, found.provenance)
+
+
+def audit(
+    encoder: EncoderSource | str | Path,
+    generator: GeneratorLike,
+    *,
+    beta: Number,
+    epsilon: Number | None = None,
+    observations: FloatArray | str | Path | None = None,
+    count: int | None = None,
+    draws: int | None = None,
+    pairs: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    command: str = "",
+) -> AuditResult:
+    """Hold an encoder (an ONNX file) against the true posteriors of a generator.
+
+    `observations` has shape (k, n) or (n,), or is a .npy or .csv file; None draws from the model; `count` is how
+    many, ten by default, or how many of the first rows of those given. `epsilon` is the total variation distance to
+    judge; None only measures. `draws` are made per observation, `pairs` for the calibration.
+    Raises InputError for a file that is no encoder, other dimensions, beta <= 0, too few draws.
+    """
+    from certify.audit.audit import AuditPlan, audit_encoder, check_dimensions
+    from certify.audit.source import source_from_file
+    from certify.provenance import provenance, started
+
+    start = started()
+    noise = float(noise_level(beta))
+    distance = None if epsilon is None else float(accuracy(epsilon))
+    plan = AuditPlan(draws, pairs, distance, random_seed(seed), count=count)
+    source = source_from_file(encoder) if isinstance(encoder, (str, Path)) else encoder
+    loaded = _loaded(generator)
+    check_dimensions(source, loaded)
+    rows = _observations(observations, [loaded])
+    found = audit_encoder(source, loaded, noise, rows, plan, progress if progress else SilentProgress())
+    return replace(found, provenance=provenance(command, seed, start))
 
 
 def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:

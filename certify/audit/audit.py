@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.audit.brackets import gaussian_bracket, quadrature_truth, sample_bracket
+from certify.audit.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
 from certify.audit.calibration import CalibrationPlan, calibrate
 from certify.audit.encoder_law import EncoderLaw, encoder_law
 from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
@@ -48,10 +48,14 @@ class AuditPlan:
     epsilon: float | None = None
     seed: int = 0
     error_probability: float = ERROR_PROBABILITY
+    count: int | None = None
+    """Observations: of those given the first, or how many are drawn from the model."""
 
     def __post_init__(self) -> None:
         if self.draws is not None and self.draws < MINIMAL_DRAWS:
             raise InputError(f"`draws` must be at least {MINIMAL_DRAWS}: fewer bound nothing; got {self.draws}")
+        if self.count is not None and self.count < 1:
+            raise InputError(f"`count` must be at least 1; got {self.count}")
         if self.pairs is not None and self.pairs < 0:
             raise InputError(f"`pairs` must be >= 0; got {self.pairs}")
 
@@ -82,7 +86,7 @@ def audit_encoder(
         encoder: the encoder, with the generator's dimensions.
         generator: G.
         beta: noise level, > 0.
-        observations: x, shape (k, n); None: 10 drawn from the model.
+        observations: x, shape (k, n); None: drawn from the model.
         plan: what is spent.
         progress: told how far the audit has come.
 
@@ -91,7 +95,10 @@ def audit_encoder(
     """
     check_dimensions(encoder, generator)
     bars = progress or SilentProgress()
-    rows = model_observations(generator, beta, OBSERVATIONS, plan.seed) if observations is None else observations
+    if observations is None:
+        rows = model_observations(generator, beta, plan.count or OBSERVATIONS, plan.seed)
+    else:
+        rows = observations[: plan.count]
     m_lower = _certified_m(generator, plan.seed, bars)
     bars.start("observations", float(rows.shape[0]))
     audited = []
@@ -110,6 +117,7 @@ def audit_encoder(
         verdict,
         reason,
         plan.error_probability,
+        tuple(_notes(encoder, beta)),
     )
 
 
@@ -174,13 +182,22 @@ def _observation(
             posterior, max(draws, DRAWS), m_lower, lambda count, seed: encoder.draw(rows[index], count, seed),
             seeds[1], share / 4, progress,
         )
-    if law.gaussian is None:
+    if reference is not None and reference.useless:
+        bracket = vacuous_bracket(reference.method)
+    elif law.gaussian is None:
         assert reference is not None
         bracket = sample_bracket(law, posterior, reference, share / 2)
     else:
         bracket = gaussian_bracket(law, posterior, truth, reference, max(draws, DRAWS), seeds[2], share / 2)
     verdict, reason = judge(bracket, plan.epsilon)
     return ObservationAudit(index, law.description, bracket, verdict, reason)
+
+
+def _notes(encoder: EncoderSource, beta: float) -> list[str]:
+    trained = encoder.details.get("metadata", {}).get("certify.trained_beta")
+    if trained is None or abs(float(trained) - beta) <= 1e-3 * beta:
+        return []
+    return [f"the encoder was trained at beta = {trained}; it is held against the posterior at beta = {beta:g}"]
 
 
 def _law(encoder: EncoderSource, observation: FloatArray, draws: int, seed: int, error: float) -> EncoderLaw:
@@ -197,7 +214,7 @@ def judge(bracket: EncoderBracket, epsilon: float | None) -> tuple[Verdict, str]
     if epsilon is None:
         if upper.value < 1 or lower.value >= 1:
             return Verdict.SUPPORTED, _under(bracket.upper_assumption)
-        return Verdict.INCONCLUSIVE, f"no upper end below 1 ({upper.method})"
+        return Verdict.INCONCLUSIVE, f"no upper end below 1: {upper.method}"
     if upper.value <= epsilon:
         return Verdict.SUPPORTED, _under(bracket.upper_assumption)
     if lower.value <= epsilon:

@@ -41,6 +41,11 @@ class _Interval:
     assumption: str = ""
 
 
+def vacuous_bracket(reason: str) -> EncoderBracket:
+    """[0, 1], and why nothing better is known."""
+    return EncoderBracket(0.5, DistanceEnd(0.0, reason, 0.0), DistanceEnd(1.0, reason, 0.0))
+
+
 def quadrature_truth(posterior: Posterior) -> PosteriorQuadrature | None:
     """pi_x by quadrature, or None where d > 3, the posterior has several basins, or the rule cannot resolve it."""
     if posterior.latent_dim > MAXIMAL_DIMENSION:

@@ -92,8 +92,8 @@ def _by_basis(
         parts.append(points)
     points = np.concatenate(parts)
     smallest = _smallest_deviation(covariance)
-    if not allowed or largest > ROUNDING * smallest:
-        reason = "not affine in" if not allowed or smallest > 0 else "affine, with a singular covariance, in"
+    if not allowed or smallest == 0 or largest > ROUNDING * smallest:
+        reason = "affine, with a singular covariance, in" if allowed and smallest == 0 else "not affine in"
         return EncoderLaw(points, f"known through draws only: {reason} its {size} noise inputs")
     return EncoderLaw(
         points,
@@ -127,7 +127,8 @@ def _by_additivity(
         gap = max(gap, float(np.max(gaps)))
     centred = points - origin
     covariance = centred.T @ centred / draws
-    if not allowed or gap > ROUNDING * _smallest_deviation(covariance):
+    smallest = _smallest_deviation(covariance)
+    if not allowed or smallest == 0 or gap > ROUNDING * smallest:
         return EncoderLaw(points, f"known through draws only: not additive in its {size} noise inputs")
     return EncoderLaw(
         points,

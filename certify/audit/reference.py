@@ -58,6 +58,11 @@ class PosteriorDraws:
     assumption: str = ""
 
     @property
+    def useless(self) -> bool:
+        """Whether the points say nothing of pi_x."""
+        return self.bias_upper >= 1
+
+    @property
     def exact(self) -> bool:
         """Whether the law of the points is pi_x itself."""
         return not self.assumption
@@ -94,8 +99,8 @@ def posterior_draws(
         error_probability: that the bias exceeds `bias_upper`; only MALA spends it.
         progress: told how far the coupled pairs have come.
 
-    Raises:
-        InputError: if MALA cannot be coupled within its budget (the message says what was seen).
+    Returns:
+        The draws; where MALA cannot be coupled within its budget, with the trivial bias 1 and the reason as `method`.
     """
     if is_affine(posterior):
         points = posterior_law(posterior).sample(count, np.random.default_rng(seed))
@@ -129,7 +134,10 @@ def _mala(
     spectrum = np.linalg.eigvalsh(posterior.hessian(mode))
     step_size = 0.6 / (math.cbrt(posterior.latent_dim) * float(spectrum[-1]))
     transition = MetropolisLangevin(step_size)
-    lag = LAG_FACTOR * pilot_lag(posterior, transition, mode, seed + 1)
+    try:
+        lag = LAG_FACTOR * pilot_lag(posterior, transition, mode, seed + 1)
+    except InputError as error:
+        return _no_draws(encoder_draws, seed, str(error))
     steps = HORIZON_FACTOR * lag
     starts = encoder_draws(2 * PAIRS, seed + 2)
     experiment = _EncoderStarts(mode, lag, PAIRS, steps + (TERMS + 1) * lag, seed + 3, draws=starts)
@@ -139,9 +147,8 @@ def _mala(
     )
     bias = float(bound.upper[0])
     if not math.isfinite(bias):
-        raise InputError(
-            f"{bound.censored} of {PAIRS} coupled MALA pairs had not met after {run.max_steps} steps: no draws of pi_x"
-        )
+        seen = f"{bound.censored} of {PAIRS} coupled MALA pairs had not met after {run.max_steps} steps"
+        return _no_draws(encoder_draws, seed, seen)
     chains = int(np.clip(min(count, EFFORT // steps), 1000, CHAINS_MAXIMAL))
     ends = run_mala(posterior, encoder_draws(chains, seed + 4), step_size, steps, seed=seed + 5).positions
     return PosteriorDraws(
@@ -152,3 +159,8 @@ def _mala(
         error_probability,
         f"MALA from the encoder's draws has left nothing of the posterior unvisited at step {bound.remainder_times[0]}",
     )
+
+
+def _no_draws(encoder_draws: DrawStarts, seed: int, reason: str) -> PosteriorDraws:
+    """Points that say nothing of pi_x, with the reason why there are no better ones."""
+    return PosteriorDraws(encoder_draws(100, seed), f"no draws of pi_x: {reason}", 1.0, 0.0, "nothing was measured")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from certify.encoders.runtime import RuntimeEncoder, load_encoder
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
 
@@ -87,3 +90,26 @@ class EncoderSource:
         if not np.isfinite(found).all():
             raise InputError(f"encoder `{self.name}` returned a latent that is not finite")
         return found
+
+
+def source_from_file(path: str | Path) -> EncoderSource:
+    """The encoder in an ONNX file (`certify.encoders.convention` says what its inputs and outputs mean).
+
+    Raises:
+        InputError: for a file that is missing, no ONNX file, or not an encoder.
+    """
+    return source_from_runtime(load_encoder(path))
+
+
+def source_from_runtime(encoder: RuntimeEncoder) -> EncoderSource:
+    """An encoder that ONNX Runtime runs, with its digest and metadata as details."""
+    return EncoderSource(
+        encoder.name,
+        encoder.observed_dim,
+        encoder.latent_dim,
+        encoder.noise_size,
+        None if encoder.noise_size is None else encoder.push,
+        encoder.draw,
+        encoder.precision,
+        {"sha256": hashlib.sha256(encoder.content).hexdigest(), "metadata": dict(encoder.metadata)},
+    )
