@@ -56,11 +56,7 @@ def run(
     count: CountOption = None,
     draws: DrawsOption = None,
     pairs: PairsOption = None,
-    figures: CountOption = Annotated[
-    int | None,
-    typer.Option("--count", metavar="K", help="Observations: the first K of the file, or K drawn from the model."),
-]
-FiguresOption = None,
+    figures: FiguresOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
