@@ -7,7 +7,9 @@ nothing is claimed, and the audit is `supported` where every distance has two en
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
+from certify.measure.two_sample import MINIMAL_SAMPLES
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.posteriors.gaussian import affine_form, is_affine
 from certify.posteriors.posterior import Posterior
@@ -40,7 +43,7 @@ CONSTANTS_BUDGET = 10.0
 class AuditPlan:
     """What an audit spends: draws per observation (None: by the encoder's noise), calibration pairs (0: none), seed.
 
-    Raises InputError for fewer than 1,000 draws or a negative number of pairs.
+    Raises InputError for fewer than 1,000 draws, pairs in 1..29, or no observation.
     """
 
     draws: int | None = None
@@ -56,8 +59,8 @@ class AuditPlan:
             raise InputError(f"`draws` must be at least {MINIMAL_DRAWS}: fewer bound nothing; got {self.draws}")
         if self.count is not None and self.count < 1:
             raise InputError(f"`count` must be at least 1; got {self.count}")
-        if self.pairs is not None and self.pairs < 0:
-            raise InputError(f"`pairs` must be >= 0; got {self.pairs}")
+        if self.pairs is not None and self.pairs != 0 and self.pairs < MINIMAL_SAMPLES:
+            raise InputError(f"`pairs` must be 0 or at least {MINIMAL_SAMPLES}; got {self.pairs}")
 
     def draws_for(self, encoder: EncoderSource) -> int:
         """Draws per observation."""
@@ -99,7 +102,8 @@ def audit_encoder(
         rows = model_observations(generator, beta, plan.count or OBSERVATIONS, plan.seed)
     else:
         rows = observations[: plan.count]
-    m_lower = _certified_m(generator, plan.seed, bars)
+    # Certified once, and only where an observation asks for exact draws.
+    m_lower = cache(lambda: _certified_m(generator, plan.seed, bars))
     bars.start("observations", float(rows.shape[0]))
     audited = []
     for index in range(rows.shape[0]):
@@ -167,7 +171,7 @@ def _observation(
     beta: float,
     rows: FloatArray,
     index: int,
-    m_lower: float | None,
+    m_lower: Callable[[], float | None],
     plan: AuditPlan,
     progress: Progress,
 ) -> ObservationAudit:
@@ -179,7 +183,7 @@ def _observation(
     reference: PosteriorDraws | None = None
     if truth is None and not (law.gaussian is not None and is_affine(posterior)):
         reference = posterior_draws(
-            posterior, max(draws, DRAWS), m_lower, lambda count, seed: encoder.draw(rows[index], count, seed),
+            posterior, max(draws, DRAWS), m_lower(), lambda count, seed: encoder.draw(rows[index], count, seed),
             seeds[1], share / 4, progress,
         )
     if reference is not None and reference.useless:
@@ -202,7 +206,7 @@ def _notes(encoder: EncoderSource, beta: float) -> list[str]:
 
 def _law(encoder: EncoderSource, observation: FloatArray, draws: int, seed: int, error: float) -> EncoderLaw:
     size = encoder.noise_size
-    if size is None or size == 0:
+    if size is None:
         points = encoder.draw(observation, draws, seed)
         return EncoderLaw(points, "known through draws only: the encoder makes its own noise")
     return encoder_law(lambda noise: encoder.push_one(observation, noise), size, draws, encoder.precision, seed, error)

@@ -36,7 +36,7 @@ class EncoderBracket:
 
     @property
     def error_probability(self) -> float:
-        """Probability that one of the two ends fails, at most."""
+        """Probability that one of the two ends fails, at most: each end's own includes what both rest on."""
         return min(1.0, self.lower.error_probability + self.upper.error_probability)
 
     def to_dict(self) -> dict[str, Any]:

@@ -96,9 +96,15 @@ def source_from_file(path: str | Path) -> EncoderSource:
     """The encoder in an ONNX file (`certify.encoders.convention` says what its inputs and outputs mean).
 
     Raises:
-        InputError: for a file that is missing, no ONNX file, or not an encoder.
+        InputError: for a file that is missing, no ONNX file, not an encoder, or a map without noise.
     """
-    return source_from_runtime(load_encoder(path))
+    encoder = load_encoder(path)
+    if encoder.noise_size == 0:
+        raise InputError(
+            f"`{path}` has no noise: its law is one point, at distance 1 of every posterior; give a file with inputs x "
+            "and noise, or with outputs mean and scale"
+        )
+    return source_from_runtime(encoder)
 
 
 def source_from_runtime(encoder: RuntimeEncoder) -> EncoderSource:

@@ -43,9 +43,9 @@ def distances_figure(path: str | Path, result: AuditResult) -> tuple[Path, ...]:
     for place, item in enumerate(result.observations):
         colour = COLOURS.get(item.verdict, GREY)
         low, high = item.distance.lower.value, item.distance.upper.value
-        label = None if item.verdict in seen else str(item.verdict)
+        label = "" if item.verdict in seen else str(item.verdict)
         seen.add(item.verdict)
-        axis.plot([place, place], [low, high], color=colour, linewidth=5, alpha=0.45, label=label)
+        axis.vlines(place, low, high, color=colour, linewidth=5, alpha=0.45, label=label)
         axis.plot([place], [item.distance.estimate], marker="o", markersize=4, color=colour)
     if result.epsilon is not None:
         axis.axhline(result.epsilon, color=BLACK, linewidth=1, linestyle="--", label=f"epsilon = {result.epsilon:g}")
