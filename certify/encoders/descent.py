@@ -27,8 +27,3 @@ def write_descent(tape: Tape, start: str, step: float, layers: int) -> str:
     moved = tape.combine([(1.0, z), (-step, misfit_gradient(tape, z))], identities=2 * tape.generator.latent_dim)
     tape.close("descent", [moved], ["centre"], layers, (1, 1, 0))
     return "centre"
-
-
-def posterior_gradient(tape: Tape, point: str, beta: float) -> str:
-    """The gradient grad f = z + J^T (G(z) - x)/beta^2 (S1)."""
-    return tape.combine([(1.0, point), (1.0 / beta**2, misfit_gradient(tape, point))])

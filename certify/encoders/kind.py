@@ -20,12 +20,12 @@ class EncoderOptions:
     """Choices of the user among encoders of one kind.
 
     projected      the Langevin chain projects onto the ball D before every layer (S7), and not only in the proof
-    cholesky       the Gaussian's factor by Cholesky's divisions and roots, not by products alone
+    products_only  a Gaussian's factor by products alone (Newton-Schulz), not by Cholesky's divisions and roots
     start          a network x -> c_0 from which the descent starts in place of 0
     """
 
     projected: bool = False
-    cholesky: bool = False
+    products_only: bool = False
     start: Generator | None = None
 
 
@@ -37,11 +37,11 @@ class Numbers:
 
     def real(self, name: str) -> float:
         """The nearest float to a quantity."""
-        return midpoint(self._value(name))
+        return midpoint(self.enclosure(name))
 
     def count(self, name: str) -> int:
         """An integer quantity; of one that is only enclosed the larger integer."""
-        value = self._value(name)
+        value = self.enclosure(name)
         exact = exact_integer(value)
         if exact is not None:
             return int(exact)
@@ -52,7 +52,8 @@ class Numbers:
         """Whether the theorem names this quantity."""
         return name in self.values
 
-    def _value(self, name: str) -> arb:
+    def enclosure(self, name: str) -> arb:
+        """The ball of a quantity; raises InputError if the certificate has none."""
         if name not in self.values:
             raise InputError(f"the certificate has no `{name}`, which this encoder needs")
         return self.values[name]

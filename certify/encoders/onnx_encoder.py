@@ -162,7 +162,10 @@ class _Writer:
                 return self._constant(scope, operation)
             case TableRow():
                 table = scope.initialisers.tensor(operation.table, self.program.constants[operation.table])
-                return scope.operator("Gather", [table, index], axis=0)
+                # An axis for the batch, along which the row is repeated.
+                return scope.operator(
+                    "Unsqueeze", [scope.operator("Gather", [table, index], axis=0), scope.integers([0])]
+                )
             case Noise():
                 return self._noise(scope, operation, index, iteration)
 
@@ -201,8 +204,7 @@ class _Writer:
 
     def _zero(self) -> str:
         name = f"zero{self.program.latent_dim}"
-        if name not in self.program.constants:
-            raise AssertionError("an encoder starts its descent from zero")
+        assert name in self.program.constants, "an encoder whose file draws noise has a zero vector"
         return name
 
     def _leading(self, scope: Scope, name: str, source: str, shape: Shape) -> str:
@@ -217,14 +219,26 @@ def _combination(scope: Scope, operation: Combination, sources: list[str]) -> st
     total = ""
     for name, factor in zip(sources, operation.coefficients, strict=True):
         if not total:
-            total = name if factor == 1.0 else scope.multiply(name, factor)
+            total = name if factor == 1.0 else scope.multiply(name, _weight(scope, factor, operation.shape))
         elif factor == 1.0:
             total = scope.add(total, name)
         elif factor == -1.0:
             total = scope.subtract(total, name)
         else:
-            total = scope.add(total, scope.multiply(name, factor))
+            total = scope.add(total, scope.multiply(name, _weight(scope, factor, operation.shape)))
     return total
+
+
+def _weight(scope: Scope, factor: float, shape: Shape) -> str:
+    """A scalar weight; a matrix gets it for every row of the batch.
+
+    ONNX Runtime would fuse a constant factor with a MatMul beside it, and rounds it to float32 when it does.
+    """
+    scalar = scope.scalar(factor)
+    if len(shape) == 1:
+        return scalar
+    extents = scope.operator("Concat", [scope.operator("Shape", ["x"], start=0, end=1), scope.integers([1, 1])], axis=0)
+    return scope.operator("Expand", [scalar, extents])
 
 
 def _matrix_product(scope: Scope, operation: MatrixProduct, sources: list[str]) -> str:

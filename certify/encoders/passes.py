@@ -84,8 +84,12 @@ def misfit_gradient(tape: Tape, source: str) -> str:
     """J(z)^T (G(z) - x): one forward and one backward pass."""
     graph = tape.generator.graph
     values = forward(tape, graph, source)
-    pulled = adjoints(tape, graph, values, residual(tape, values))[0]
-    return zero(tape, tape.generator.latent_dim) if pulled is None else pulled
+    return _pulled(tape, adjoints(tape, graph, values, residual(tape, values))[0])
+
+
+def posterior_gradient(tape: Tape, point: str, pulled: str, beta: float) -> str:
+    """The gradient grad f = z + J^T r/beta^2 (S1) from z and J^T r."""
+    return tape.combine([(1.0, point), (1.0 / beta**2, pulled)], identities=2 * tape.generator.latent_dim)
 
 
 def zero(tape: Tape, width: int) -> str:
@@ -118,17 +122,16 @@ def jacobian_rows(tape: Tape, values: Sequence[str]) -> list[str]:
     return tangents
 
 
-def gauss_newton(tape: Tape, source: str, beta: float) -> str:
-    """A = I + J^T J/beta^2, shape (d, d): no second derivative of G."""
+def gauss_newton(tape: Tape, source: str, beta: float) -> tuple[str, str]:
+    """J^T r (d,), r = G(z) - x, and A = I + J^T J/beta^2 (d, d): no second derivative of G."""
     values = forward(tape, tape.generator.graph, source)
+    pulled = adjoints(tape, tape.generator.graph, values, residual(tape, values))[0]
     rows = jacobian_rows(tape, values)[-1]
-    gram = tape.matrix_product(rows, rows, (False, True))
-    return tape.combine([(1.0, tape.repeated(tape.constant("identity", np.eye(tape.generator.latent_dim)))),
-                         (1.0 / beta**2, gram)])  # fmt: skip
+    return _pulled(tape, pulled), _curvature(tape, [tape.matrix_product(rows, rows, (False, True))], beta)
 
 
-def hessian(tape: Tape, source: str, beta: float) -> str:
-    """Hess f = I + [J^T J + sum_i r_i Hess G_i]/beta^2, shape (d, d) (S1).
+def hessian(tape: Tape, source: str, beta: float) -> tuple[str, str]:
+    """J^T r (d,), r = G(z) - x, and Hess f = I + [J^T J + sum_i r_i Hess G_i]/beta^2 (d, d), both of S1.
 
     The Hessian of r . G is the sum over activations and products of their own second derivative, weighted by the
     adjoint, at the tangents of their sources.
@@ -137,8 +140,7 @@ def hessian(tape: Tape, source: str, beta: float) -> str:
     values = forward(tape, graph, source)
     rows = jacobian_rows(tape, values)
     pulled = adjoints(tape, graph, values, residual(tape, values))
-    terms = [(1.0, tape.repeated(tape.constant("identity", np.eye(tape.generator.latent_dim)))),
-             (1.0 / beta**2, tape.matrix_product(rows[-1], rows[-1], (False, True)))]  # fmt: skip
+    terms = [tape.matrix_product(rows[-1], rows[-1], (False, True))]
     for index, node in enumerate(graph.nodes):
         adjoint = pulled[index]
         if adjoint is None:
@@ -147,13 +149,25 @@ def hessian(tape: Tape, source: str, beta: float) -> str:
             case Activation() if node.name != "identity":
                 bend = tape.gate(values[node.source], node.name, node.parameters, 2)
                 weighted = tape.product(rows[node.source], tape.product(adjoint, bend))
-                terms.append((1.0 / beta**2, tape.matrix_product(weighted, rows[node.source], (False, True))))
+                terms.append(tape.matrix_product(weighted, rows[node.source], (False, True)))
             case Product():
                 left, right = (rows[item] for item in node.sources)
                 weighted = tape.product(left, adjoint)
-                terms.append((1.0 / beta**2, tape.matrix_product(weighted, right, (False, True))))
-                terms.append((1.0 / beta**2, tape.matrix_product(right, weighted, (False, True))))
-    return tape.combine(terms)
+                terms.append(tape.matrix_product(weighted, right, (False, True)))
+                terms.append(tape.matrix_product(right, weighted, (False, True)))
+    return _pulled(tape, pulled[0]), _curvature(tape, terms, beta)
+
+
+def _pulled(tape: Tape, adjoint: str | None) -> str:
+    """The adjoint of the input; zero where G is constant."""
+    return zero(tape, tape.generator.latent_dim) if adjoint is None else adjoint
+
+
+def _curvature(tape: Tape, terms: list[str], beta: float) -> str:
+    """The matrix I + (sum of terms)/beta^2."""
+    total = terms[0] if len(terms) == 1 else tape.combine([(1.0, term) for term in terms])
+    identity = tape.repeated(tape.constant("identity", np.eye(tape.generator.latent_dim)))
+    return tape.combine([(1.0, identity), (1.0 / beta**2, total)], identities=tape.generator.latent_dim**2)
 
 
 def _parameters(tape: Tape, node: Affine, prefix: str, index: int) -> tuple[str, str]:
