@@ -61,6 +61,11 @@ def smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrack
     return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, brackets.M2, reason, witness)
 
 
+def thrice_smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A2, third derivative: proved by a certified finite M3, refuted where it is infinite."""
+    return _finite(assumption, brackets, brackets.M3, "M3", "the second derivative is not Lipschitz")
+
+
 def differentiable_network(
     assumption: Assumption, generator: Generator, brackets: ConstantBrackets
 ) -> AssumptionRecord:

@@ -1,0 +1,129 @@
+"""G1 and G2: the posterior against the Gaussian at its mode, on a ball and on all of R^d."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from flint import arb
+
+from certify.arithmetic.balls import ball, precision
+from certify.bounds.bracket import Witness
+from certify.measure.gaussian_fit import GaussianFit, quadrature_fit, sampled_fit
+from certify.measure.gaussian_third import ThirdDerivativeExtreme, third_derivative_extremes
+from certify.measure.tail import QUADRATURE_DIMENSION
+from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate, IntervalEstimate
+from certify.posteriors.gaussian import GaussianLaw, is_affine
+from certify.posteriors.posterior import Posterior
+from certify.posteriors.quadrature import PosteriorQuadrature, build_quadrature
+from certify.posteriors.transition import Projection
+from certify.proof.checks.curvature import FRACTIONS, LARGEST_RADIUS
+from certify.proof.checks.gaussian_laws import laplace_law
+from certify.proof.checks.locations import own_rho, preimages, reference
+from certify.proof.instance import Instance
+from certify.proof.theorem import Finding
+from certify.verdict import Evidence
+
+DRAWS = 20_000
+
+
+def third_derivative_on_balls(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on the claim "third derivative" with the bound variable R0, for every observation."""
+    radius = min(instance.number("R"), LARGEST_RADIUS)
+    findings = []
+    for index, location in enumerate(preimages(instance)):
+        posterior = instance.posterior(index)
+        for extreme in third_derivative_extremes(
+            posterior,
+            location.point,
+            [fraction * radius for fraction in FRACTIONS],
+            samples=instance.dense_count(400, least=60),
+            climbs=instance.dense_count(16, least=4),
+            iterations=instance.count(40, least=10),
+            seed=instance.seed + index,
+        ):
+            # The search ball is around a computed point: the claim is taken at a radius that contains it.
+            with precision():
+                reach = ball(extreme.radius) * (1 + arb("1e-12")) + ball(location.distance_upper)
+            findings.append(_third_derivative(posterior, extreme, reach))
+    return tuple(findings)
+
+
+def _third_derivative(posterior: Posterior, extreme: ThirdDerivativeExtreme, reach: arb) -> Finding:
+    def recheck() -> arb:
+        with precision():
+            length = sum((ball(float(entry)) ** 2 for entry in extreme.direction), arb(0)).sqrt()
+            return abs(6 * posterior.line_potential_ball(extreme.point, extreme.direction, 3)[3]) / length**3
+
+    witness = Witness((tuple(extreme.point.tolist()),), (tuple(extreme.direction.tolist()),))
+    at = {"R0": reach}
+    return Finding("third derivative", extreme.value, extreme.cases, at=at, witness=witness, recheck=recheck)
+
+
+def gaussian_on_ball(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "information", "log-Sobolev" (d <= 2) and "conditional": pi_D' against g_D' on D' = B(z*, R')."""
+    if is_affine(instance.posterior()):
+        return tuple(coincide(name) for name in ("information", "conditional"))
+    law = laplace_law(instance)
+    fit = measured_fit(instance, law, Projection(law.mean, instance.number("R_inner")))
+    findings = [
+        interval_finding("information", fit.information),
+        distance_finding("conditional", fit.distance),
+    ]
+    if fit.divergence is not None:
+        findings.append(interval_finding("log-Sobolev", fit.divergence, {"I": fit.information.upper}))
+    return tuple(findings)
+
+
+def gaussian_at_mode(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on "mode Gaussian": TV(pi_x, N(z*, H^{-1}))."""
+    if is_affine(instance.posterior()):
+        return (coincide("mode Gaussian", own_rho(instance, 0)),)
+    fit = measured_fit(instance, laplace_law(instance))
+    return (distance_finding("mode Gaussian", fit.distance, own_rho(instance, 0)),)
+
+
+def measured_fit(instance: Instance, law: GaussianLaw, region: Projection | None = None) -> GaussianFit:
+    """Distance of the first posterior from `law`, both conditioned on `region` (all of R^d if None)."""
+    region = region or Projection(law.mean, math.inf)
+    posterior = instance.posterior()
+    if posterior.latent_dim <= QUADRATURE_DIMENSION:
+        return quadrature_fit(truth(instance), law, region)
+    drawn = reference(instance)
+    assert drawn is not None, "beyond the quadrature's dimension there are reference draws"
+    return sampled_fit(posterior, law, region, drawn, instance.count(DRAWS, least=4000), instance.seed)
+
+
+def truth(instance: Instance) -> PosteriorQuadrature:
+    """The first posterior resolved by quadrature, once."""
+    return instance.once("quadrature", lambda: build_quadrature(instance.posterior(), preimages(instance)[0].point))
+
+
+def coincide(claim: str, at: Mapping[str, object] | None = None) -> Finding:
+    """The two laws of `claim` are one and the same because G is affine: nothing is left to measure."""
+    reason = "G is affine: the posterior is this Gaussian"
+    return Finding(
+        claim, 0.0, 1, Evidence.SYMBOLIC, at=at or {}, exhaustive=True, recheck=lambda: arb(0), reason=reason
+    )
+
+
+def interval_finding(claim: str, found: IntervalEstimate, at: Mapping[str, object] | None = None) -> Finding:
+    """A finding whose measured value has an interval."""
+    sure = 1.0 - found.error_probability if found.error_probability else None
+    interval = (found.lower, found.upper)
+    return Finding(claim, found.estimate, max(1, found.cases), at=at or {}, interval=interval, confidence=sure,
+                   reason=found.method)  # fmt: skip
+
+
+def distance_finding(claim: str, found: DistanceEstimate, at: Mapping[str, object] | None = None) -> Finding:
+    """A finding on a distance; an upper end of 1 says nothing, and then the lower end alone decides."""
+    return Finding(
+        claim,
+        found.estimate,
+        1,
+        at=at or {},
+        interval=(found.lower, found.upper),
+        confidence=1.0 - ERROR_PROBABILITY,
+        one_sided=found.upper >= 1.0,
+        reason=found.method,
+    )

@@ -1,0 +1,157 @@
+"""G3, the total and the size: Newton's steps to the mode, stopping early, and the encoder against the posterior."""
+
+from __future__ import annotations
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import ball, exact_integer, precision, upper
+from certify.bounds.bracket import Witness
+from certify.encoders.size import gaussian_shared_size, gaussian_size
+from certify.generators.graph import FloatArray, Generator
+from certify.measure.burn_in import gaussian_distance
+from certify.posteriors.gaussian import GaussianLaw, is_affine
+from certify.posteriors.gaussian_distance import kl_divergence
+from certify.posteriors.posterior import Posterior
+from certify.proof.checks.gaussian import coincide, distance_finding, measured_fit
+from certify.proof.checks.gaussian_laws import encoder_law, gaussian_at, laplace_law, newton_iterates
+from certify.proof.checks.locations import own_rho, preimages
+from certify.proof.checks.mode import gradient_ball
+from certify.proof.instance import Instance
+from certify.proof.optimiser import Certificate
+from certify.proof.records import EncoderSize, MeasuredDistance
+from certify.proof.theorem import Finding
+from certify.verdict import Evidence
+
+STOPPED = (0.02, 0.1, 0.3, 0.6)
+"""Values of q at which early stopping is tried."""
+
+
+def newton_convergence(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on the claim "Newton" with the bound variable k: |grad f(z_k)|, re-checked in balls."""
+    posterior = instance.posterior()
+    findings = []
+    for index, point in enumerate(newton_iterates(instance)):
+        findings.append(_gradient_norm(posterior, point, {"k": index, **own_rho(instance, 0)}))
+    return tuple(findings)
+
+
+def _gradient_norm(posterior: Posterior, point: FloatArray, at: dict[str, object]) -> Finding:
+    # The iterate is a float point near the exact one: what rounding leaves of the gradient is no violation.
+    curvature = float(np.linalg.norm(posterior.hessian(point), 2))
+    rounding = 1e-13 * curvature * (1.0 + float(np.linalg.norm(point)))
+    measured = float(np.linalg.norm(posterior.gradient(point)))
+
+    def recheck() -> arb:
+        with precision():
+            norm = sum((entry * entry for entry in gradient_ball(posterior, point)), arb(0)).sqrt()
+            return (norm + arb(0, rounding)).nonnegative_part()
+
+    witness = Witness((tuple(point.tolist()),))
+    return Finding("Newton", max(0.0, measured - rounding), 1, at=at, witness=witness, recheck=recheck)
+
+
+def early_stopping(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "stopping divergence" and "stopping": points z' at given q, with e0 and h0 measured there.
+
+    e0 >= |grad f(z')| and h0 >= ||Hess f(z')||, z' in B(zh, R), q < 1.
+    """
+    mode = laplace_law(instance)
+    findings = []
+    for number, point in enumerate(_stopped_points(instance, mode)):
+        posterior = instance.posterior()
+        law = gaussian_at(posterior, point)
+        at: dict[str, object] = {
+            "e0": float(np.linalg.norm(posterior.gradient(point))),
+            "h0": float(np.linalg.norm(posterior.hessian(point), 2)),
+        }
+        divergence = kl_divergence(mode, law)
+        witness = Witness((tuple(point.tolist()),))
+        findings.append(_divergence(divergence, mode, law, at, witness))
+        distance = gaussian_distance(mode, law, seed=instance.seed + number)
+        findings.append(distance_finding("stopping", distance, at))
+    return tuple(findings)
+
+
+def _divergence(
+    measured: float, mode: GaussianLaw, law: GaussianLaw, at: dict[str, object], witness: Witness
+) -> Finding:
+    # KL is a difference of numbers of order one: below this it is rounding.
+    noise = 1e-13 * mode.mean.size * float(np.linalg.cond(mode.covariance))
+    return Finding(
+        "stopping divergence", measured, 1, at=at, interval=(measured - noise, measured + noise), witness=witness,
+        reason="closed form of two Gaussians",
+    )  # fmt: skip
+
+
+def _stopped_points(instance: Instance, mode: GaussianLaw) -> list[FloatArray]:
+    """Points around z* whose gradient is about q mu^2/T3, in random directions and in that of the stiffest axis."""
+    mu, third, radius = (instance.number(name) for name in ("mu", "T3", "R"))
+    random = instance.random("G3")
+    precision_matrix = np.linalg.inv(mode.covariance)
+    _, vectors = np.linalg.eigh(precision_matrix)
+    points = []
+    for share in STOPPED:
+        for direction in (vectors[:, -1], vectors[:, 0], random.standard_normal(mode.mean.size)):
+            gradient = direction / np.linalg.norm(direction)
+            # Without a third derivative q is 0 at every point: any e will do.
+            size = share * (mu**2 / third if third > 0 else mu)
+            point = mode.mean + mode.covariance @ (size * gradient)
+            if np.linalg.norm(point - preimages(instance)[0].point) < radius and _admitted(instance, point):
+                points.append(point)
+    return points or [mode.mean]
+
+
+def _admitted(instance: Instance, point: FloatArray) -> bool:
+    with precision():
+        values = instance.values
+        gradient = ball(float(np.linalg.norm(instance.posterior().gradient(point))))
+        return bool(values["T3"] * gradient < values["mu"] ** 2)
+
+
+def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "total": TV(encoder's Gaussian, pi_x)."""
+    if is_affine(instance.posterior()) and instance.number("K_newton") >= 1:
+        # f is quadratic: one Newton step ends at the mode, and the Hessian is the same everywhere.
+        return (coincide("total"),)
+    found = published_gaussian_distance(instance)
+    interval = (found.lower, found.upper)
+    return (Finding("total", found.estimate, 1, interval=interval, confidence=1 - 1e-6, one_sided=found.upper >= 1.0,
+                    reason=found.method),)  # fmt: skip
+
+
+def published_gaussian_distance(instance: Instance) -> MeasuredDistance:
+    """The measured distance of the encoder's Gaussian from the posterior, an interval in any dimension."""
+
+    def compute() -> MeasuredDistance:
+        if is_affine(instance.posterior()):
+            found = gaussian_distance(encoder_law(instance), laplace_law(instance), seed=instance.seed)
+        else:
+            found = measured_fit(instance, encoder_law(instance)).distance
+        return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
+
+    return instance.once("encoder-distance", compute)
+
+
+def gaussian_encoder_size(certificate: Certificate, generator: Generator | None) -> EncoderSize | None:
+    """Exact count for a generator; at bare constants the bound stands for the unrolled count; None without N."""
+    if "N" not in certificate.values:
+        return None
+    bound = upper(certificate["size_bound"])
+    if generator is None:
+        parameters = exact_integer(certificate["N"]) or 0
+        return EncoderSize(parameters, int(bound), parameters + 4, bound)
+    descent, newton = (int(upper(certificate[name])) for name in ("K_gd", "K_newton"))
+    unrolled = gaussian_size(generator, descent, newton)
+    return EncoderSize(generator.parameters, unrolled, gaussian_shared_size(generator), bound)
+
+
+def counted_parameters(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on the claim "parameters": the exact count of the unrolled encoder."""
+    size = gaussian_encoder_size(instance.certificate, instance.generator)
+    assert size is not None, "a generator has a number of parameters"
+    count = size.encoder_unrolled
+    return (
+        Finding("parameters", float(count), 1, Evidence.RIGOROUS, exhaustive=True, recheck=lambda: arb(count),
+                reason="counted"),
+    )  # fmt: skip

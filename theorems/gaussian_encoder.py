@@ -1,0 +1,340 @@
+r"""One Gaussian layer is enough: the Laplace approximation of a strongly invertible decoder's posterior, with a bound.
+
+Problem. As in Theorem 1: z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_d), |G(z)-G(z')| >= m|z-z'|, Lipschitz constants M of
+G and M2 of its Jacobian; here also |D^3 G| <= M3. The posterior is pi_x ~ exp(-f), z* its mode, H = Hess f(z*),
+zh = G^{-1}(x), delta* = beta^2 rho/m^2 >= |z*-zh| (S3).
+
+Guarantee (upper bound). The encoder x -> N(z', H'^{-1}), H' = Hess f(z'), has no Langevin layer: K_gd descent steps
+reach c near zh (S6), K_newton Newton steps go from c to z' near z*, and one Gaussian layer adds the noise. Its law is
+within G2 + G3 of pi_x in total variation:
+
+G1   TV(pi_D', g_D') <= T3 sqrt(d(d+2))/(4 mu^{3/2}) on D' = B(z*, R'), R' = R - delta*, T3 = (3 M M2 + M3 M R)/beta^2.
+     pi_D' has log-Sobolev constant mu (Bakry-Emery), so KL(g_D' | pi_D') <= I/(2 mu) with the Fisher information
+     I = E_g' |grad f(z) - H(z-z*)|^2 <= (T3/2)^2 E|z-z*|^4 <= T3^2 d(d+2)/(4 mu^2); Pinsker. D' lies in B(zh, R), where
+     mu I <= Hess f and |D^3 f| <= T3. A larger R' is never worse at the same R, so R' is no free choice.
+G2   TV(pi_x, g) <= G1 + tail(R' - delta*) + P(chi_d > sqrt(mu) R').
+N    Newton: |grad f(z_k)| <= e_0 h_0^{2^k - 1}, e_0 = rho + L delta0, h_0 = T3 e_0/(2 mu^2) <= 1. One step leaves
+     |grad f| <= T3 |s|^2/2 with |s| <= |grad f|/mu; every iterate is within e_k/mu of z*, so the segments stay in
+     B(zh, delta* + 2 e_0/mu), which the side conditions put inside B(zh, R); grad f(zh) = zh gives e_0.
+G3   Stopping at z' with |grad f(z')| <= e, q = T3 e/mu^2 < 1, adds at most (1/2) sqrt(d q^2/(2(1-q)) + L e^2/mu^2):
+     |z'-z*| <= e/mu, H^{-1/2} H' H^{-1/2} has spectrum in [1-q, 1+q], closed form of KL of Gaussians, Pinsker.
+
+As d grows with M3 fixed, beta <= (4/3)(1-o(1)) eps m^3/(M M2 d) is enough: the usual Gaussian encoder of a variational
+autoencoder is provably enough for a strongly invertible decoder with small noise. The theorem is this project's, not
+the paper's.
+
+References. D. Bakry, M. Emery, Sem. Prob. XIX (1985); docs/theory.md, sections 1 and 2; docs/gaussian_encoder.md.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from certify.arithmetic.balls import Real, ball, exact_integer, midpoint, precision, upper
+from certify.arithmetic.rounding import Direction, decimal_text
+from certify.generators.graph import Generator
+from certify.proof.checks.assumptions import thrice_smooth
+from certify.proof.checks.gaussian import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
+from certify.proof.checks.gaussian_choices import GaussianStrategy
+from certify.proof.checks.gaussian_encoder import (
+    counted_parameters,
+    early_stopping,
+    encoder_to_posterior,
+    gaussian_encoder_size,
+    newton_convergence,
+    published_gaussian_distance,
+)
+from certify.proof.checks.locations import preimage_bound
+from certify.proof.optimiser import Certificate, largest_beta, shortest
+from certify.proof.theorem import Assumption, Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.symbolic.evaluation import evaluate_ball
+from certify.symbolic.functions import ChiTail
+from theorems.strong_invertibility import (
+    M2,
+    R0,
+    K,
+    K_gd,
+    L,
+    M,
+    N,
+    R,
+    beta,
+    d,
+    delta0,
+    epsilon,
+    k,
+    m,
+    mu,
+    rho,
+    size_bound,
+    tail,
+    tail_mass,
+    tv_bound,
+)
+from theorems.strong_invertibility import THEOREM as CHAIN
+
+M3, R_inner, delta_star, T3 = sp.symbols("M3 R_inner delta_star T3", positive=True)
+K_newton, K_gauss, e_start, h_start, e_stop, q_stop = sp.symbols(
+    "K_newton K_gauss e_start h_start e_stop q_stop", positive=True
+)
+G1, G2, G3, outside = sp.symbols("G1 G2 G3 outside", positive=True)
+information, e0, h0 = sp.symbols("I e0 h0", positive=True)
+
+
+# --- closed forms --------------------------------------------------------------------------------------------
+def third_derivative(radius: sp.Expr) -> sp.Expr:
+    """T3 on B(zh, radius): 3 |D^2 G||J| + |D^3 G||G - x|, over beta^2."""
+    return (3 * M * M2 + M3 * M * radius) / beta**2
+
+
+def gaussian_divergence(gradient: sp.Expr, hessian: sp.Expr) -> sp.Expr:
+    """KL between the Gaussians at the mode and at a point with this gradient norm and Hessian norm (G3)."""
+    q = T3 * gradient / mu**2
+    return (d * q**2 / (2 * (1 - q)) + hessian * gradient**2 / mu**2) / 2
+
+
+def newton_gradient(steps: sp.Expr) -> sp.Expr:
+    """|grad f| after `steps` Newton steps from c."""
+    return e_start * h_start ** (2**steps - 1)
+
+
+ASYMPTOTIC_BETA = sp.Rational(4, 3) * epsilon * m**3 / (M * M2 * d)
+"""What the largest noise level approaches as d grows with M3 fixed."""
+FISHER = T3**2 * d * (d + 2) / (4 * mu**2)
+ON_BALL = T3 * sp.sqrt(d * (d + 2)) / (4 * mu ** sp.Rational(3, 2))
+
+
+def _quantity(symbol: sp.Symbol) -> Quantity:
+    """A quantity that means what it means in Theorem 1."""
+    return CHAIN.quantity(symbol.name)
+
+
+QUANTITIES = (
+    *(_quantity(symbol) for symbol in (d, m, M, M2)),
+    Quantity(M3, "constant", "M_3", "bound of the third derivative: |D^3G[u,v,w]| <= M3|u||v||w|", "[0, inf)"),
+    *(CHAIN.quantity(name) for name in ("N", "beta", "epsilon", "t_x", "rho", "kappa", "a", "b")),
+    Quantity(delta_star, "definition", r"\delta^*", "distance of mode and preimage (S3)", "[0, R/2]",
+             beta**2 * rho / m**2),
+    Quantity(R, "choice", "R", "log-concavity radius around zh", "(0, m^2/(M M2))"),
+    *(CHAIN.quantity(name) for name in ("theta", "mu", "L")),
+    Quantity(R_inner, "definition", "R'", "radius of D' around the mode", "(0, R]", R - delta_star, "lower"),
+    Quantity(T3, "definition", "T_3", "bound of the third derivative of f on B(zh, R)", "[0, inf)",
+             third_derivative(R)),
+    Quantity(delta0, "choice", r"\delta_0", "accuracy of the inversion (S6)", "(0, R]"),
+    *(CHAIN.quantity(name) for name in ("L_Phi", "q_Phi", "K_gd")),
+    Quantity(K_newton, "choice", r"K_{\mathrm{N}}", "Newton steps from c to the mode", "integer >= 0"),
+    Quantity(K, "definition", "K", "Langevin layers: none", "{0}", sp.Integer(0)),
+    Quantity(K_gauss, "definition", r"K_{\mathrm{Gauss}}", "Gaussian layers: one", "{1}", sp.Integer(1)),
+    Quantity(e_start, "definition", "e_0", "bound on |grad f(c)|", "[0, inf)", rho + L * delta0),
+    Quantity(h_start, "definition", "h_0", "Newton's contraction at c", "[0, 1]", T3 * e_start / (2 * mu**2)),
+    Quantity(e_stop, "definition", "e", "bound on |grad f(z')|", "[0, inf)", newton_gradient(K_newton)),
+    Quantity(q_stop, "definition", "q", "relative change of the Hessian from z* to z'", "[0, 1)", T3 * e_stop / mu**2),
+    Quantity(tail, "definition", r"\mathrm{tail}", "posterior mass outside D' (S4)", "[0, 1]",
+             tail_mass(R_inner - delta_star)),
+    Quantity(outside, "definition", r"\mathrm{out}", "Gaussian mass outside D'", "[0, 1]",
+             ChiTail(d, sp.sqrt(mu) * R_inner)),
+    Quantity(G1, "definition", r"\mathrm{G1}", "distance on D' (G1)", "[0, inf)", ON_BALL),
+    Quantity(G2, "definition", r"\mathrm{G2}", "distance of the Gaussian at the mode (G2)", "[0, inf)",
+             G1 + tail + outside),
+    Quantity(G3, "definition", r"\mathrm{G3}", "stopping early (G3)", "[0, inf)",
+             sp.sqrt(gaussian_divergence(e_stop, L) / 2)),
+    Quantity(tv_bound, "definition", r"\mathrm{TV}", "G2 + G3, the encoder", "[0, inf)", G2 + G3),
+    Quantity(size_bound, "definition", r"N'", "bound on the unrolled encoder's parameters", "[0, inf)",
+             (2 * N + 4 * d) * K_gd + (K_newton + 1) * (N * (d + 2) + d**2 + 5 * d)),
+)  # fmt: skip
+
+CONDITIONS = (
+    Condition("positive radius", sp.Integer(0), R, strict=True),
+    Condition("curvature", R * M * M2, m**2, strict=True),
+    Condition("mode", 2 * delta_star, R),
+    Condition("positive accuracy", sp.Integer(0), delta0, strict=True),
+    Condition("start", delta0, R),
+    Condition("Newton's region", delta_star + 2 * e_start / mu, R),
+    Condition("Newton's contraction", h_start, sp.Integer(1)),
+    Condition("stopping (G3)", q_stop, sp.Integer(1), strict=True),
+    Condition("steps", sp.Integer(0), K_newton),
+)
+
+ASSUMPTIONS = (
+    *CHAIN.assumptions[:-1],
+    Assumption("A2-M3", "|D^3G(z)[u,v,w]| <= M3|u||v||w|",
+               r"\lvert D^3G(z)[u,v,w]\rvert\leq M_3\lvert u\rvert\lvert v\rvert\lvert w\rvert", "M3", thrice_smooth),
+    CHAIN.assumptions[-1],
+)  # fmt: skip
+
+PI_G = r"\mathrm{TV}(\pi_{D'},g_{D'})"
+STEPS = (
+    *(CHAIN.step(label) for label in ("S1", "S2", "S3", "S4", "S5", "S6")),
+    Step(
+        "T3",
+        "third derivative",
+        (
+            Claim("third derivative", "|D^3 f(z)[u,u,u]|", r"\lvert D^3f(z)[u,u,u]\rvert", "<=", third_derivative(R0),
+                  "|z - zh| <= R0, |u| = 1"),
+        ),
+        ("S1", "A2", "A2-M", "A2-M3"),
+        third_derivative_on_balls,
+    ),
+    Step(
+        "G1",
+        "the Gaussian on a ball",
+        (
+            Claim("information", "E_{g_D'} |grad f(z) - H(z-z*)|^2",
+                  r"\mathrm E_{g_{D'}}\lvert\nabla f(z)-H(z-z^*)\rvert^2", "<=", FISHER, "D' = B(z*, R')"),
+            Claim("log-Sobolev", "KL(g_D', pi_D')", r"\mathrm{KL}(g_{D'}\,|\,\pi_{D'})", "<=", information / (2 * mu),
+                  "I the Fisher information of g_D' relative to pi_D'"),
+            Claim("conditional", "TV(pi_D', g_D')", PI_G, "<=", ON_BALL, "D' = B(z*, R')"),
+        ),
+        ("S2", "S3", "T3"),
+        gaussian_on_ball,
+        "Bakry and Emery 1985; docs/theory.md, G1",
+    ),
+    Step(
+        "G2",
+        "the Gaussian at the mode",
+        (
+            Claim("mode Gaussian", "TV(pi_x, N(z*, H^{-1}))", r"\mathrm{TV}(\pi_x,\mathcal N(z^*,H^{-1}))", "<=",
+                  G1 + tail_mass(R_inner - delta_star) + outside, "H = Hess f(z*)"),
+        ),
+        ("S4", "S5", "G1"),
+        gaussian_at_mode,
+    ),
+    Step(
+        "N",
+        "Newton's steps to the mode",
+        (
+            Claim("Newton", "|grad f(z_k)|", r"\lvert\nabla f(z_k)\rvert", "<=", newton_gradient(k),
+                  "0 <= k <= K_newton"),
+        ),
+        ("S2", "S3", "S6", "T3"),
+        newton_convergence,
+    ),
+    Step(
+        "G3",
+        "stopping early",
+        (
+            Claim("stopping divergence", "KL(N(z*, H^{-1}), N(z', H'^{-1}))", r"\mathrm{KL}", "<=",
+                  gaussian_divergence(e0, h0), "z' in B(zh, R), |grad f(z')| <= e0, ||H'|| <= h0, T3 e0/mu^2 < 1"),
+            Claim("stopping", "TV(N(z*, H^{-1}), N(z', H'^{-1}))", r"\mathrm{TV}", "<=",
+                  sp.sqrt(gaussian_divergence(e0, h0) / 2),
+                  "z' in B(zh, R), |grad f(z')| <= e0, ||H'|| <= h0, T3 e0/mu^2 < 1"),
+        ),
+        ("S2", "T3"),
+        early_stopping,
+    ),
+    Step(
+        "G",
+        "total",
+        (
+            Claim("total", "TV(N(z', H'^{-1}), pi_x)", r"\mathrm{TV}(\mathcal N(z',H'^{-1}),\pi_x)", "<=", G2 + G3,
+                  "z' = z_{K_newton}"),
+        ),
+        ("G2", "N", "G3"),
+        encoder_to_posterior,
+    ),
+    Step(
+        "G-size",
+        "size",
+        (Claim("parameters", "parameters of the unrolled encoder", "N'", "<=", size_bound, "this generator"),),
+        ("A3", "S6", "N"),
+        counted_parameters,
+    ),
+)  # fmt: skip
+
+
+def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
+    """Which of the two encoders suffices at this noise level, the smaller one's size, and what that means."""
+    found = ["a theorem of this project, not of the paper; beta_paper_form is the paper's, for the Langevin encoder"]
+    with precision():
+        curved = not certificate["M2"] <= 0
+        enough = bool(ball(certificate.distance_upper) <= certificate["epsilon"])
+    if curved:
+        limit = midpoint(evaluate_ball(ASYMPTOTIC_BETA, certificate.values))
+        found.append(f"for large d the largest noise level approaches (4/3) eps m^3/(M M2 d) = {limit:.4g} here")
+    else:
+        found.append("M2 = 0: the posterior is Gaussian, one Gaussian layer is exact at every noise level")
+    chain = _chain_inputs(certificate)
+    reach = largest_beta(CHAIN, {name: value for name, value in chain.items() if name != "beta"})
+    layers = shortest(CHAIN, chain)
+    found.append(_comparison(certificate, enough, layers))
+    largest = "none" if reach is None else decimal_text(reach[0], 4, Direction.DOWN)
+    found.append(f"Theorem 1's largest noise level, for its Langevin encoder: {largest}")
+    return tuple(found)
+
+
+def _chain_inputs(certificate: Certificate) -> dict[str, Real]:
+    """Theorem 1's inputs at the same constants; rho only where it was given and is not S5's own value."""
+    names = [item.name for item in CHAIN.constants if item.name in certificate.values]
+    inputs: dict[str, Real] = {name: certificate[name] for name in names}
+    typical = CHAIN.quantity("rho").definition
+    if "t_x" not in inputs or not evaluate_ball(typical, certificate.values).overlaps(certificate["rho"]):
+        inputs["rho"] = certificate["rho"]
+    return inputs
+
+
+def _comparison(certificate: Certificate, enough: bool, layers: Certificate | None) -> str:
+    """The answer in plain words."""
+    noise = f"beta = {midpoint(certificate['beta']):.4g}"
+    if not enough and layers is None:
+        return f"at {noise} neither encoder is certified"
+    if not enough:
+        assert layers is not None
+        return (
+            f"at {noise} the Gaussian encoder is not certified; Theorem 1's is, with "
+            f"{_count(layers, 'K_gd')} descent and {_count(layers, 'K')} Langevin layers{_size(layers)}"
+        )
+    own = (
+        f"at {noise} the usual Gaussian encoder is enough: {_count(certificate, 'K_gd')} descent and "
+        f"{_count(certificate, 'K_newton')} Newton steps, then one Gaussian layer{_size(certificate)}"
+    )
+    if layers is None:
+        return f"{own}; Theorem 1's encoder is not certified there"
+    other = f"{_count(layers, 'K_gd')} descent and {_count(layers, 'K')} Langevin layers{_size(layers)}"
+    return f"{own}; Theorem 1's encoder is also enough, with {other}"
+
+
+def _count(certificate: Certificate, name: str) -> str:
+    number = exact_integer(certificate[name].upper().floor())
+    return "many" if number is None else f"{number:,}"
+
+
+def _size(certificate: Certificate) -> str:
+    if "size_bound" not in certificate.values:
+        return ""
+    return f", at most {upper(certificate['size_bound']):.4g} parameters unrolled"
+
+
+CONCLUSION = Conclusion(
+    statement=(
+        "the encoder x -> N(z', Hess f(z')^{-1}), z' reached by K_gd descent and K_newton Newton steps, is within "
+        "tv_bound of pi_x in total variation: no Langevin layer, one Gaussian layer; tv_bound <= epsilon for suitable "
+        "choices when beta <= beta_max"
+    ),
+    latex=r"\mathrm{TV}(\mathcal N(z',H'^{-1}),\pi_x)\leq\mathrm{G1}+\mathrm{tail}(R'-\delta^*)"
+    r"+\mathrm P(\chi_d>\sqrt\mu R')+\mathrm{G3}\leq\varepsilon",
+    distance=G1 + tail + outside + G3,
+    conditions=CONDITIONS,
+    search=GaussianStrategy(),
+    layers=(K_gd, K_newton),
+    every_noise=Condition("affine", M2 + M3, sp.Integer(0)),
+    paper_form=CHAIN.conclusion.paper_form,
+    paper_form_beta=CHAIN.conclusion.paper_form_beta,
+    size=gaussian_encoder_size,
+    measure=published_gaussian_distance,
+    observation_bounds=preimage_bound,
+    notes=notes,
+)
+
+THEOREM = Theorem(
+    id="gaussian-encoder",
+    title="One Gaussian layer is enough at small noise",
+    summary=(
+        "If the decoder is strongly invertible and smooth and the noise is small enough, the Gaussian at the mode, the "
+        "usual encoder of a variational autoencoder, is within epsilon of the posterior in total variation."
+    ),
+    source="docs/theory.md, section 2 (this project's)",
+    quantities=QUANTITIES,
+    assumptions=ASSUMPTIONS,
+    steps=STEPS,
+    conclusion=CONCLUSION,
+)
