@@ -49,6 +49,12 @@ def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, 
     )
 
 
+def decide(claim: Claim, finding: Finding, instance: Instance) -> Verdict:
+    """The verdict of `judge` alone, without a record: where many variants of a claim are held against one finding."""
+    with precision():
+        return _verdict(claim.relation, instance.enclosure(claim.bound, finding.at), finding)[0]
+
+
 def compose(record: StepRecord, verdicts: Mapping[str, Verdict]) -> StepRecord:
     """The step with each claim that follows from the steps it uses given the weakest of their verdicts."""
     parts = [verdicts[label] for label in record.uses if label in verdicts]

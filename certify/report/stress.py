@@ -9,10 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from certify.arithmetic.rounding import ratio_text
-from certify.report.table import Table, columns, label_cell, number_cell, text_cell, verdict_cell
+from certify.report.table import Document, Table, columns, label_cell, number_cell, text_cell, verdict_cell
 from certify.report.terminal import VERDICT_STYLES, draw
 
 if TYPE_CHECKING:
+    from certify.stress.power import PowerResult
     from certify.stress.records import ClaimSummary, StressResult, TheoremStress
 
 
@@ -89,3 +90,32 @@ def slack_text(slack: float) -> str:
 
 def _where(item: ClaimSummary) -> str:
     return "" if item.tightest is None or math.isnan(item.slack) else item.tightest.describe()
+
+
+def power_document(result: PowerResult) -> Document:
+    """One table per theorem: each wrong statement, the factor at which it is seen, the slack that hides it."""
+    headings = ("step", "claim", "wrong constant", "seen at", "slack", "outcome")
+    tables = []
+    for name in dict.fromkeys(row.theorem for row in result.rows):
+        rows = [row for row in result.rows if row.theorem == name]
+        seen = sum(row.refuted for row in rows)
+        tables.append(
+            Table(
+                f"power-{name}",
+                f"What the checks of {name} can see",
+                columns(headings, ("seen at", "slack")),
+                tuple(
+                    (
+                        label_cell(row.step),
+                        label_cell(row.claim),
+                        text_cell(row.change),
+                        text_cell("" if row.noticed is None else f"{row.noticed:g}"),
+                        text_cell(slack_text(row.slack)),
+                        text_cell(row.outcome),
+                    )
+                    for row in rows
+                ),
+                (f"{seen} of {len(rows)} wrong statements are refuted as they stand (constants halved or doubled).",),
+            )
+        )
+    return Document(tuple(tables))

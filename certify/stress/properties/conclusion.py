@@ -45,9 +45,11 @@ def _distance(theorem: Theorem, instance: Instance) -> Measurement | None:
         return None
     with precision():
         refuted = bool(ball(measured.lower) > ball(bound))
-    slack = bound / measured.estimate if measured.estimate > 0 else math.inf
+    # With the trivial upper end the truth is known from below only, and an estimate says little.
+    seen = measured.estimate if measured.upper < 1.0 else measured.lower
+    slack = bound / seen if seen > 0 else math.inf
     verdict = Verdict.REFUTED if refuted else Verdict.SUPPORTED
-    return Measurement(DISTANCE, verdict, slack, bound, measured.estimate, reason=measured.method)
+    return Measurement(DISTANCE, verdict, slack, bound, seen, reason=measured.method)
 
 
 def _size(theorem: Theorem, instance: Instance) -> Measurement | None:
