@@ -36,6 +36,7 @@ _OPERATORS = {
     "reciprocal": "Reciprocal",
     "relu": "Relu",
     "sigmoid": "Sigmoid",
+    "sign": "Sign",
     "sin": "Sin",
     "tanh": "Tanh",
 }

@@ -34,6 +34,7 @@ ACTIVATION_NAMES = (
     "square",
     "exp",
     "reciprocal",
+    "sign",
 )
 """Names that a generator graph may use; the code of an activation is its position here."""
 
@@ -57,6 +58,7 @@ ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATION_NAMES)}
     _SQUARE,
     _EXP,
     _RECIPROCAL,
+    _SIGN,
 ) = range(len(ACTIVATION_NAMES))
 
 _SQRT_HALF = math.sqrt(0.5)
@@ -177,6 +179,12 @@ def _activate_plain(code: int, inner: FloatArray, outer: FloatArray) -> None:
             y = 1.0 / inner[i]
             outer[i] = y
             inner[i] = -y * y
+    elif code == _SIGN:
+        for i in range(count):
+            v = inner[i]
+            # Zero and NaN are their own sign.
+            outer[i] = 1.0 if v > 0.0 else -1.0 if v < 0.0 else v
+            inner[i] = 0.0
     else:
         for i in range(count):
             outer[i] = inner[i]

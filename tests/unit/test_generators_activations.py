@@ -21,7 +21,7 @@ from certify.generators.activations import (
 
 NAMES = (
     *("tanh", "sigmoid", "softplus", "leaky_softplus", "silu", "gelu", "gelu_tanh", "sin", "cos", "atan"),
-    *("elu", "exp", "identity", "relu", "leaky_relu", "square", "reciprocal"),
+    *("elu", "exp", "identity", "relu", "leaky_relu", "square", "reciprocal", "sign"),
 )
 
 # Definitions in another library, so that a wrong formula in the table cannot agree with itself.
@@ -43,6 +43,7 @@ REFERENCES = {
     "leaky_relu": lambda x: x if x > 0 else mpmath.mpf(0.01) * x,
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
+    "sign": mpmath.sign,
 }
 
 

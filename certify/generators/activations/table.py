@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.errors import UnknownNameError
-from certify.generators.activations import circular, exponential, gaussian, piecewise_linear, power, sigmoidal
+from certify.generators.activations import circular, exponential, gaussian, piecewise_linear, power, sigmoidal, sign
 from certify.generators.activations.function import ActivationFunction, FloatArray, Parameters
 
 ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
@@ -32,6 +32,7 @@ ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
             piecewise_linear.LEAKY_RELU,
             power.SQUARE,
             power.RECIPROCAL,
+            sign.SIGN,
         )
     }
 )

@@ -135,6 +135,7 @@ _PLAIN = {
     "Reciprocal": "reciprocal",
     "Relu": "relu",
     "Sigmoid": "sigmoid",
+    "Sign": "sign",
     "Sin": "sin",
     "Softplus": "softplus",
     "Tanh": "tanh",
