@@ -15,7 +15,8 @@ import numpy as np
 
 from certify.audit.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
 from certify.audit.calibration import CalibrationPlan, calibrate
-from certify.audit.encoder_law import EncoderLaw, encoder_law
+from certify.audit.chain import chain_bracket, declared_chain, follows
+from certify.audit.encoder_law import BASIS_MAXIMAL, EncoderLaw, encoder_law
 from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
 from certify.audit.reference import PosteriorDraws, posterior_draws
 from certify.audit.source import EncoderSource
@@ -35,6 +36,8 @@ DRAWS = 200_000
 LONG_NOISE_DRAWS = 20_000
 LONG_NOISE = 512
 """Noise inputs beyond which a draw is so dear that the default is the smaller number."""
+LONGEST_CALIBRATED = 50_000
+"""Noise inputs beyond which a calibration is made only where it is asked for."""
 OBSERVATIONS = 10
 CONSTANTS_BUDGET = 10.0
 
@@ -72,7 +75,9 @@ class AuditPlan:
         """Calibration pairs."""
         if self.pairs is not None:
             return self.pairs
-        return 4000 if encoder.noise_size is not None and encoder.noise_size <= LONG_NOISE else 200
+        if encoder.noise_size is None or encoder.noise_size > LONGEST_CALIBRATED:
+            return 0
+        return 4000 if encoder.noise_size <= LONG_NOISE else 200
 
 
 def audit_encoder(
@@ -121,7 +126,7 @@ def audit_encoder(
         verdict,
         reason,
         plan.error_probability,
-        tuple(_notes(encoder, beta)),
+        tuple(_notes(encoder, beta, plan)),
     )
 
 
@@ -178,30 +183,64 @@ def _observation(
     posterior = Posterior(generator, rows[index], beta)
     draws, share = plan.draws_for(encoder), plan.error_probability / rows.shape[0]
     seeds = [derived_seed(plan.seed, index, purpose) for purpose in range(1, 6)]
-    law = _law(encoder, rows[index], draws, seeds[0], share / 4)
-    truth = None if law.gaussian is None or is_affine(posterior) else quadrature_truth(posterior)
-    reference: PosteriorDraws | None = None
-    if truth is None and not (law.gaussian is not None and is_affine(posterior)):
-        reference = posterior_draws(
+
+    def reference() -> PosteriorDraws:
+        return posterior_draws(
             posterior, max(draws, DRAWS), m_lower(), lambda count, seed: encoder.draw(rows[index], count, seed),
             seeds[1], share / 4, progress,
-        )
-    if reference is not None and reference.useless:
-        bracket = vacuous_bracket(reference.method)
-    elif law.gaussian is None:
-        assert reference is not None
-        bracket = sample_bracket(law, posterior, reference, share / 2)
+        )  # fmt: skip
+
+    # Where T(0) and T(e_i) are to be had and pi_x is Gaussian, the file itself says all, whatever it declares.
+    plain = is_affine(posterior) and encoder.noise_size is not None and encoder.noise_size <= BASIS_MAXIMAL
+    chain = None if plain else declared_chain(encoder.details)
+    if chain is not None and follows(chain, encoder, posterior, centre := chain.centre(posterior), seeds[0]):
+        description = f"the Langevin chain of its generator, {chain.layers} layers of step {chain.step_size:.4g}"
+        bracket = chain_bracket(chain, posterior, centre, reference, seeds[2], share / 2, progress)
     else:
-        bracket = gaussian_bracket(law, posterior, truth, reference, max(draws, DRAWS), seeds[2], share / 2)
+        law = _law(encoder, rows[index], draws, seeds[0], share / 4)
+        description = law.description
+        bracket = _bracket(law, posterior, reference, max(draws, DRAWS), seeds[2], share / 2)
     verdict, reason = judge(bracket, plan.epsilon)
-    return ObservationAudit(index, law.description, bracket, verdict, reason)
+    return ObservationAudit(index, description, bracket, verdict, reason)
 
 
-def _notes(encoder: EncoderSource, beta: float) -> list[str]:
-    trained = encoder.details.get("metadata", {}).get("certify.trained_beta")
-    if trained is None or abs(float(trained) - beta) <= 1e-3 * beta:
-        return []
-    return [f"the encoder was trained at beta = {trained}; it is held against the posterior at beta = {beta:g}"]
+def _bracket(
+    law: EncoderLaw,
+    posterior: Posterior,
+    reference: Callable[[], PosteriorDraws],
+    draws: int,
+    seed: int,
+    error_probability: float,
+) -> EncoderBracket:
+    """By the densities where both are known, else by draws of pi_x, where there are any."""
+    if law.gaussian is not None and is_affine(posterior):
+        return gaussian_bracket(law, posterior, None, None, draws, seed, error_probability)
+    truth = None if law.gaussian is None else quadrature_truth(posterior)
+    if law.gaussian is not None and truth is not None:
+        return gaussian_bracket(law, posterior, truth, None, draws, seed, error_probability)
+    drawn = reference()
+    if drawn.useless:
+        return vacuous_bracket(drawn.method)
+    if law.gaussian is None:
+        return sample_bracket(law, posterior, drawn, error_probability)
+    return gaussian_bracket(law, posterior, None, drawn, draws, seed, error_probability)
+
+
+def _notes(encoder: EncoderSource, beta: float, plan: AuditPlan) -> list[str]:
+    notes = []
+    if plan.pairs_for(encoder) == 0 and plan.pairs is None:
+        notes.append("no calibration: a draw is too dear, or the file makes its own noise; ask for it with --pairs")
+    trained = encoder.details.get("metadata", {}).get("certify.trained_beta", "")
+    if trained and not _close(trained, beta):
+        notes.append(f"the encoder was trained at beta = {trained} and is held against the posterior at {beta:g}")
+    return notes
+
+
+def _close(text: str, number: float) -> bool:
+    try:
+        return abs(float(text) - number) <= 1e-3 * number
+    except ValueError:
+        return False
 
 
 def _law(encoder: EncoderSource, observation: FloatArray, draws: int, seed: int, error: float) -> EncoderLaw:
