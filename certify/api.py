@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certify.bounds.bracket import ConstantBrackets, Region
+from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.records import CheckResult
@@ -26,11 +27,14 @@ from certify.validation import (
     region_radius,
     time_budget,
 )
+from certify.verdict import Verdict
 
 if TYPE_CHECKING:
     from certify.audit.records import AuditResult
     from certify.audit.source import EncoderSource
     from certify.generators.graph import FloatArray
+    from certify.proof.encoder_construction import EncoderChoice
+    from certify.report.encoder_files import EncoderFile
 
 GeneratorLike: TypeAlias = Generator | str
 
@@ -219,6 +223,89 @@ def audit(
     rows = _observations(observations, [loaded])
     found = audit_encoder(source, loaded, noise, rows, plan, progress if progress else SilentProgress())
     return replace(found, provenance=provenance(command, seed, start))
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderResult:
+    """An encoder with its certificate, the candidates beside it, and the files if it was written."""
+
+    choice: EncoderChoice
+    file: EncoderFile | None
+    provenance: dict[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        """`proved` where the network is certified to be within epsilon."""
+        return self.choice.verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form of `certify encoder`."""
+        from certify.report.encoder_files import describe_generator
+
+        return {
+            "schema": 1,
+            "verdict": str(self.verdict),
+            "generator": describe_generator(self.choice),
+            "beta": float(self.choice.beta),
+            "epsilon": float(self.choice.epsilon),
+            "encoder": self.choice.chosen.to_dict(),
+            "candidates": [item.to_dict() for item in self.choice.candidates],
+            "file": None if self.file is None else self.file.to_dict(),
+            "provenance": self.provenance,
+        }
+
+    def __str__(self) -> str:
+        from certify.report.encoder_tables import encoder_report
+
+        return render_text(encoder_report(self.choice, self.file))
+
+    __repr__ = __str__
+
+
+def encoder(
+    theorem: str | None,
+    generator: GeneratorLike,
+    *,
+    beta: Number,
+    epsilon: Number = "0.1",
+    out: str | Path | None = None,
+    observations: FloatArray | str | Path | None = None,
+    projected: bool = False,
+    products_only: bool = False,
+    unrolled: bool = False,
+    random_normal: bool = False,
+    start: GeneratorLike | Path | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    command: str = "",
+) -> EncoderResult:
+    """Build the encoder of a theorem (None: the smallest certified one), and write it to `out` if it is certified.
+
+    Options are those of `certify encoder`; `observations` make the certificate hold for these, not for typical x.
+    Raises InputError for beta <= 0, epsilon outside (0, 1), a theorem without an encoder, a place that is not writable.
+    """
+    from certify.encoders.kind import EncoderOptions
+    from certify.proof.encoder_construction import choose_encoder
+    from certify.provenance import provenance, started
+    from certify.report.encoder_files import write_encoder
+
+    began = started()
+    loaded = _loaded(generator)
+    network = None if start is None else _loaded(start)
+    if network is not None and (network.latent_dim, network.observed_dim) != (loaded.observed_dim, loaded.latent_dim):
+        raise InputError(
+            f"`start` maps R^{network.latent_dim} to R^{network.observed_dim}; a start of this generator's encoder "
+            f"maps R^{loaded.observed_dim} to R^{loaded.latent_dim}"
+        )
+    choice = choose_encoder(
+        theorem, loaded, noise_level(beta), accuracy(epsilon), _observations(observations, [loaded]),
+        EncoderOptions(projected, products_only, network), random_seed(seed), progress or SilentProgress(),
+    )  # fmt: skip
+    certified = choice.verdict in {Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL}
+    written = None
+    if out is not None and certified:
+        written = write_encoder(choice, Path(out), unrolled, random_normal)
+    return EncoderResult(choice, written, provenance(command, seed, began))
 
 
 def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:

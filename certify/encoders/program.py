@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from certify.generators.graph import FloatArray, Generator, Matrix
+from certify.verdict import Verdict
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -221,7 +222,12 @@ class EncoderProgram:
     layers: tuple[int, int]
     """Deterministic and stochastic layers."""
     notes: tuple[str, ...] = ()
-    details: Mapping[str, float] = field(default_factory=dict)
+    added_distance: float = 0.0
+    """What the network adds to the theorem's distance in total variation. Upper bound."""
+    verdict: Verdict = Verdict.PROVED
+    """How sure it is that the network is the one the theorem speaks of."""
+    size_bounded: bool = True
+    """Whether the theorem's bound on the parameters is one of this very network."""
 
     @property
     def latent_dim(self) -> int:

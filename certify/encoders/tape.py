@@ -27,6 +27,7 @@ from certify.encoders.program import (
     TableRow,
 )
 from certify.generators.graph import FloatArray, Generator, Matrix
+from certify.verdict import Verdict
 
 
 @dataclass(eq=False)
@@ -76,13 +77,15 @@ class Tape:
         output: str,
         layers: tuple[int, int],
         notes: tuple[str, ...] = (),
-        details: dict[str, float] | None = None,
+        added_distance: float = 0.0,
+        verdict: Verdict = Verdict.PROVED,
+        size_bounded: bool = True,
     ) -> EncoderProgram:
         """The encoder, whose draw is the tensor `output`."""
         assert not self._operations, "the last stage is still open"
         return EncoderProgram(
             kind, self.generator, self.constants, tuple(self.stages), self.shapes, output, self.noise_rows, layers,
-            notes, details or {},
+            notes, added_distance, verdict, size_bounded,
         )  # fmt: skip
 
     def constant(self, name: str, value: Matrix | FloatArray) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flint import arb
 
-from certify.arithmetic.balls import midpoint, upper
+from certify.arithmetic.balls import ball, midpoint, precision, upper
 from certify.encoders.descent import write_descent, write_start
 from certify.encoders.factors import (
     factor_distance,
@@ -21,7 +21,7 @@ from certify.encoders.factors import (
     write_newton_schulz,
 )
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
-from certify.encoders.passes import hessian, posterior_gradient
+from certify.encoders.passes import gauss_newton, hessian, posterior_gradient
 from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
 from certify.errors import InputError
@@ -38,14 +38,58 @@ class ProductsOnly:
 
 
 def build(generator: Generator, numbers: Numbers, options: EncoderOptions) -> EncoderProgram:
-    """The encoder at the choices of a certificate of the Gaussian theorem: K_gd, K_newton, L_Phi and beta."""
+    """The encoder at the choices of a certificate of the Gaussian theorem: K_gd, K_newton, L_Phi and beta.
+
+    Raises:
+        InputError: for an option of other encoders, or where products alone cannot take the Newton steps.
+    """
     if options.projected:
         raise InputError("`--projected` is an option of Langevin layers; a Gaussian encoder has none")
-    products = products_only(numbers.enclosure("mu"), numbers.enclosure("L")) if options.products_only else None
+    products, added = None, 0.0
+    if options.products_only:
+        products = products_only(numbers.enclosure("mu"), numbers.enclosure("L"))
+        added = products_distance(numbers, products.defect, numbers.count("K_newton"), generator.latent_dim)
     return gaussian_encoder(
         generator, numbers.real("beta"), 1.0 / numbers.real("L_Phi"), numbers.count("K_gd"), numbers.count("K_newton"),
-        products, options.start,
+        products, options.start, added, "hessian" if options.products_only else covariance_of(numbers),
     )  # fmt: skip
+
+
+def covariance_of(numbers: Numbers) -> str:
+    """Whose inverse is the covariance of the last layer: "hessian", or "jacobian" (A = I + J^T J/beta^2).
+
+    The certificate bounds both (G2 + G3 and G1*); the one whose bound is smaller is taken, without proof that it is.
+    """
+    if not numbers.has("tv_jacobian"):
+        return "hessian"
+    bounds = {name: upper(numbers.enclosure(f"tv_{name}")) for name in ("hessian", "jacobian")}
+    return min(bounds, key=lambda name: bounds[name])
+
+
+def products_distance(numbers: Numbers, defect: float, newton_steps: int, dimension: int) -> float:
+    """What Newton-Schulz adds to the theorem's distance. Upper bound, rounded outward.
+
+    A step with B B^T, ||B^T H B - I|| <= om, leaves |grad f| <= om e + (T3/(2 mu^2)) e^2 of e: the first part is what
+    is not solved, the second the third derivative's. G3 holds with the e that this gives; the factor adds its own.
+
+    Raises:
+        InputError: if the inexact steps need not contract.
+    """
+    mu, third, largest = (numbers.enclosure(name) for name in ("mu", "T3", "L"))
+    with precision():
+        om, gradient = ball(defect), numbers.enclosure("e_start")
+        rate = third / (2 * mu**2)
+        if not om + rate * gradient <= 1:
+            raise InputError("products alone do not take these Newton steps: they need not contract; use Cholesky")
+        for _ in range(newton_steps):
+            gradient = om * gradient + rate * gradient**2
+        q = third * gradient / mu**2
+        if not q < 1:
+            raise InputError("products alone do not take these Newton steps: G3 needs q < 1; use Cholesky")
+        divergence = (dimension * q**2 / (2 * (1 - q)) + largest * gradient**2 / mu**2) / 2
+        exact = numbers.enclosure("G3")
+        stopping = ((divergence / 2).sqrt() - exact).max(ball(0))
+        return upper(stopping + ball(factor_distance(defect, dimension)))
 
 
 def products_only(smallest: arb, largest: arb) -> ProductsOnly:
@@ -63,6 +107,8 @@ def gaussian_encoder(
     newton_steps: int,
     products: ProductsOnly | None = None,
     start: Generator | None = None,
+    added_distance: float = 0.0,
+    covariance: str = "hessian",
 ) -> EncoderProgram:
     """`descent_layers` steps of size `descent_step`, `newton_steps` Newton steps, and one Gaussian layer."""
     tape, width = Tape(generator), generator.latent_dim
@@ -75,25 +121,30 @@ def gaussian_encoder(
         moved = tape.combine([(1.0, point), (-1.0, solved)], identities=2 * width)
         tape.close(f"{label}step")
         point = moved
-    _, factor = _factored(tape, point, beta, products, "")
+    _, factor = _factored(tape, point, beta, products, "", covariance)
     draw = write_gaussian(tape, point, factor, products is None)
-    details = {}
+    notes: tuple[str, ...] = ()
     if products is not None:
-        details = {"factor_defect": products.defect, "factor_distance": factor_distance(products.defect, width)}
-    return tape.finish("gaussian", draw, (descent_layers + newton_steps, 1), details=details)
+        notes = (f"Newton-Schulz: {products.steps} steps, ||B^T H B - I|| <= {products.defect:.2g}",)
+    return tape.finish(
+        "gaussian", draw, (descent_layers + newton_steps, 1), notes, added_distance, size_bounded=products is None
+    )
 
 
-def _factored(tape: Tape, point: str, beta: float, products: ProductsOnly | None, label: str) -> tuple[str, str]:
-    """J^T r at the point and the factor of the Hessian there: L^{-1}, or the symmetric root of the inverse."""
-    pulled, matrix = hessian(tape, point, beta)
-    tape.close(f"{label}hessian", passes=(1, 1, tape.generator.latent_dim))
+def _factored(
+    tape: Tape, point: str, beta: float, products: ProductsOnly | None, label: str, covariance: str = "hessian"
+) -> tuple[str, str]:
+    """J^T r at the point and the factor of the Hessian or of A there: L^{-1}, or the symmetric root of the inverse."""
+    pulled, matrix = (gauss_newton if covariance == "jacobian" else hessian)(tape, point, beta)
+    tape.close(f"{label}{covariance}", passes=(1, 1, tape.generator.latent_dim))
     if products is None:
         return pulled, write_cholesky(tape, matrix, label)
     return pulled, write_newton_schulz(tape, matrix, products.scale, products.steps, label)
 
 
 def _bound_name(options: EncoderOptions) -> str:
-    return "tv_bound"
+    # With products alone the added distance is that of Newton's steps and of the Hessian's factor.
+    return "tv_hessian" if options.products_only else "tv_bound"
 
 
 KIND = EncoderKind(

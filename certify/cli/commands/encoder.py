@@ -1,0 +1,103 @@
+"""`certify encoder`: a theorem's encoder for a generator, built, counted, certified and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certify.cli.options import (
+    DEFAULT_SEED,
+    EpsilonOption,
+    GeneratorOption,
+    JsonOption,
+    ObservationsOption,
+    QuietOption,
+    SeedOption,
+)
+from certify.cli.output import Output
+from certify.cli.progress_bar import progress_on_terminal
+
+TheoremArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[THEOREM]", help="Whose encoder; none: the smallest certified.", show_default=False),
+]
+NoiseOption = Annotated[str, typer.Option("--beta", metavar="B", help="Noise level of the model, > 0.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="ENCODER.onnx", help="Write the network here, and what is certified as .json."),
+]
+ProjectedOption = Annotated[
+    bool, typer.Option("--projected", help="Langevin layers project onto the ball first (roots and divisions).")
+]
+ProductsOption = Annotated[
+    bool, typer.Option("--products-only", help="Factors by Newton-Schulz: no roots, no divisions.")
+]
+UnrolledOption = Annotated[bool, typer.Option("--unrolled", help="Write every layer out instead of loops.")]
+RandomOption = Annotated[bool, typer.Option("--random-normal", help="The file draws its own noise.")]
+StartOption = Annotated[
+    Path | None,
+    typer.Option("--start", metavar="FILE.onnx", help="A network x -> z at which the descent starts in place of 0."),
+]
+
+
+def run(
+    context: typer.Context,
+    generator: GeneratorOption,
+    beta: NoiseOption,
+    theorem: TheoremArgument = None,
+    epsilon: EpsilonOption = "0.1",
+    out: OutOption = None,
+    observations: ObservationsOption = None,
+    projected: ProjectedOption = False,
+    products_only: ProductsOption = False,
+    unrolled: UnrolledOption = False,
+    random_normal: RandomOption = False,
+    start: StartOption = None,
+    json: JsonOption = None,
+    seed: SeedOption = DEFAULT_SEED,
+    quiet: QuietOption = False,
+) -> int:
+    """Build the encoder that a theorem promises.
+
+    The network is counted, certified and exported. Without THEOREM the smallest certified encoder is taken.
+
+    Exit code: 0 certified, 2 bad input, 3 the bound is above epsilon (nothing is written), 4 an assumption is refuted.
+    """
+    from certify.validation import accuracy, noise_level, random_seed
+
+    noise, distance = noise_level(beta), accuracy(epsilon)
+    output = Output(json, quiet)
+    output.check_destination()
+    if out is not None:
+        from certify.report.encoder_files import check_encoder_path
+
+        check_encoder_path(out)
+    output.first_line(f"encoder of {theorem or 'the smallest kind'} for {generator}", random_seed(seed))
+    import certify.api as api
+    from certify.report.encoder_tables import encoder_report, summary_line
+    from certify.verdict import exit_code
+
+    with progress_on_terminal(quiet) as progress:
+        result = api.encoder(
+            theorem,
+            generator,
+            beta=noise,
+            epsilon=distance,
+            out=out,
+            observations=observations,
+            projected=projected,
+            products_only=products_only,
+            unrolled=unrolled,
+            random_normal=random_normal,
+            start=start,
+            seed=seed,
+            progress=progress,
+            command=context.obj,
+        )
+    output.write_json(result.to_dict())
+    if quiet:
+        output.line(summary_line(result.choice))
+    output.report(encoder_report(result.choice, result.file))
+    return exit_code([result.choice.verdict])

@@ -1,0 +1,207 @@
+"""From a theorem to its network: settle the theorem at a generator, build the encoder, bound and count it.
+
+Without a theorem every one that has an encoder kind is settled, and the smallest certified encoder is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from certify.arithmetic.balls import ball, precision, upper
+from certify.bounds.bracket import ConstantBrackets, Region, json_number
+from certify.bounds.constants import constants as bracket_constants
+from certify.encoders.count import EncoderCount, encoder_count
+from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers, encoder_kinds
+from certify.encoders.program import EncoderProgram
+from certify.errors import InputError, UnknownNameError
+from certify.generators.graph import FloatArray, Generator
+from certify.progress import Progress, SilentProgress
+from certify.proof.check import CONSTANTS_BUDGET
+from certify.proof.conclusion import Setting, conclude, settle
+from certify.proof.records import AssumptionRecord, ConclusionRecord
+from certify.proof.registry import theorems
+from certify.proof.theorem import Theorem
+from certify.verdict import Verdict, weakest_verdict
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltEncoder:
+    """One theorem's encoder at a generator, as far as the theorem goes.
+
+    `tv_bound` is the distance of the very network, rounded outward: the certificate's bound at these options and what
+    the network adds to it. `program` and `count` are None where no choice of the theorem meets its side conditions.
+    """
+
+    theorem: str
+    kind: EncoderKind
+    verdict: Verdict
+    reason: str
+    assumptions: tuple[AssumptionRecord, ...]
+    conclusion: ConclusionRecord | None = None
+    program: EncoderProgram | None = None
+    count: EncoderCount | None = None
+    tv_bound: float | None = None
+
+    @property
+    def size_bound(self) -> float | None:
+        """The theorem's bound on the unrolled parameters, where it states one for this network."""
+        return None if self.program is None or not self.program.size_bounded else self.value("size_bound")
+
+    def value(self, name: str) -> float | None:
+        """A number of the conclusion by its public name."""
+        found = None if self.conclusion is None else self.conclusion.values.get(name)
+        return float(found) if isinstance(found, (int, float)) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        size = None
+        if self.count is not None:
+            bound = self.size_bound
+            ratio = None if bound is None else bound / self.count.parameters_unrolled
+            size = {**self.count.to_dict(), "bound": json_number(bound), "bound_over_count": json_number(ratio)}
+        return {
+            "theorem": self.theorem,
+            "kind": self.kind.name,
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "tv_bound": json_number(self.tv_bound),
+            "layers": None if self.program is None else dict(
+                zip(("deterministic", "stochastic"), self.program.layers, strict=True)
+            ),
+            "size": size,
+            "notes": [] if self.program is None else list(self.program.notes),
+            "assumptions": [item.to_dict() for item in self.assumptions],
+            "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderChoice:
+    """The encoder that was taken, and every candidate beside it."""
+
+    chosen: BuiltEncoder
+    candidates: tuple[BuiltEncoder, ...]
+    generator: Generator
+    brackets: ConstantBrackets
+    beta: Fraction
+    epsilon: Fraction
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the encoder that was taken."""
+        return self.chosen.verdict
+
+
+def choose_encoder(
+    theorem: str | None,
+    generator: Generator,
+    beta: Fraction,
+    epsilon: Fraction,
+    observations: FloatArray | None = None,
+    options: EncoderOptions | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> EncoderChoice:
+    """Build the encoder of a theorem (id), or the smallest certified one among all theorems that have one.
+
+    Raises:
+        InputError: for options that the kind of encoder does not have, observations of another width.
+        UnknownNameError: for a theorem without an encoder.
+    """
+    progress, options = progress or SilentProgress(), options or EncoderOptions()
+    kinds, known = encoder_kinds(), theorems()
+    names = [name for name in kinds if name in known]
+    if theorem is not None and theorem not in names:
+        raise UnknownNameError("theorem with an encoder", theorem, names)
+    if observations is not None and observations.shape[1] != generator.observed_dim:
+        raise InputError(
+            f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
+            f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
+        )
+    brackets = bracket_constants(generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress)
+    built = []
+    for name in names if theorem is None else [theorem]:
+        # Options of one kind rule out the others when the kind is left open.
+        try:
+            built.append(
+                build_encoder(known[name], kinds[name], generator, brackets, beta, epsilon, observations, options, seed)
+            )
+        except InputError:
+            if theorem is not None:
+                raise
+    return EncoderChoice(_smallest(built), tuple(built), generator, brackets, beta, epsilon)
+
+
+def build_encoder(
+    theorem: Theorem,
+    kind: EncoderKind,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    beta: Fraction,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    options: EncoderOptions,
+    seed: int,
+) -> BuiltEncoder:
+    """Settle `theorem` and build its encoder."""
+    assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
+    failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
+    if failing:
+        refuted = any(item.verdict is Verdict.REFUTED for item in failing)
+        reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
+        verdict = Verdict.NOT_APPLICABLE if refuted else Verdict.INCONCLUSIVE
+        return BuiltEncoder(theorem.id, kind, verdict, reason, assumptions)
+    setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    conclusion = conclude(theorem, generator, setting, None, assumptions, ())
+    found = BuiltEncoder(theorem.id, kind, conclusion.verdict, setting.reason, assumptions, conclusion)
+    if setting.certificate is None:
+        return found
+    program = kind.build(generator, Numbers(setting.certificate.values), options)
+    bound = _network_bound(setting, kind, program, options)
+    with precision():
+        holds = bool(ball(bound) <= ball(epsilon))
+    parts = [item.verdict for item in assumptions] + [program.verdict]
+    verdict = weakest_verdict([Verdict.PROVED if holds else Verdict.INCONCLUSIVE, *parts])
+    reason = "" if holds else _above(bound, epsilon, setting)
+    found = replace(
+        found, verdict=verdict, reason=reason, program=program, count=encoder_count(program), tv_bound=bound
+    )
+    return _held_to_size(found)
+
+
+def _held_to_size(built: BuiltEncoder) -> BuiltEncoder:
+    """The encoder, refuted if it is larger than its theorem says."""
+    assert built.count is not None, "a built encoder is counted"
+    bound, count = built.size_bound, built.count.parameters_unrolled
+    if bound is None or count <= bound:
+        return built
+    reason = f"the encoder has {count} parameters, its theorem says at most {bound:g}"
+    return replace(built, verdict=Verdict.REFUTED, reason=reason)
+
+
+def _network_bound(setting: Setting, kind: EncoderKind, program: EncoderProgram, options: EncoderOptions) -> float:
+    """The distance of the network at these options. Upper bound, rounded outward."""
+    assert setting.certificate is not None, "a bound needs a certificate"
+    with precision():
+        return upper(setting.certificate[kind.bound_name(options)] + ball(program.added_distance))
+
+
+def _above(bound: float, epsilon: Fraction, setting: Setting) -> str:
+    largest = "none was found" if setting.beta_max is None else f"it is {setting.beta_max:.4g}"
+    return (
+        f"at beta = {setting.beta:g} the smallest bound found is {bound:.4g}, above epsilon = {float(epsilon):g}; "
+        f"the largest noise level that works: {largest}"
+    )
+
+
+def _smallest(built: Sequence[BuiltEncoder]) -> BuiltEncoder:
+    """The certified encoder with the fewest unrolled parameters, else the one whose verdict is least bad."""
+
+    def order(item: BuiltEncoder) -> tuple[int, float, float]:
+        size = float("inf") if item.count is None else float(item.count.parameters_unrolled)
+        return item.verdict.rank, size, float("inf") if item.tv_bound is None else item.tv_bound
+
+    return min(built, key=order)

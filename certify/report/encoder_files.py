@@ -1,0 +1,114 @@
+"""The files of an encoder: the ONNX network and, beside it, a JSON file that says what is certified of it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certify.atomic import check_writable, write_bytes_atomically, write_text_atomically
+from certify.bounds.bracket import json_number
+from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
+from certify.errors import InputError
+from certify.proof.encoder_construction import EncoderChoice
+from certify.report.json import json_text
+from certify.version import __version__
+
+LARGEST_FILE = 2**31 - 1
+"""A protocol buffer's limit."""
+
+
+@dataclass(frozen=True)
+class EncoderFile:
+    """What was written: the network's path, its size in bytes and digest, and the path of the JSON beside it."""
+
+    path: Path
+    size: int
+    sha256: str
+    sidecar: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"path": str(self.path), "bytes": self.size, "sha256": self.sha256, "sidecar": str(self.sidecar)}
+
+
+def check_encoder_path(path: Path) -> None:
+    """See before long work that both files can be written.
+
+    Raises:
+        InputError: unless the name ends in .onnx and the folder is writable.
+    """
+    if path.suffix != ".onnx":
+        raise InputError(f"`--out` must name an .onnx file; got `{path}`")
+    check_writable(path)
+    check_writable(path.with_suffix(".json"))
+
+
+def write_encoder(
+    choice: EncoderChoice, path: Path, unrolled: bool = False, random_normal: bool = False
+) -> EncoderFile:
+    """Write the chosen encoder and its JSON; the JSON comes last, so that it never speaks of a file that is not there.
+
+    Raises:
+        InputError: if the network is too large to write unrolled, or the place cannot be written.
+    """
+    check_encoder_path(path)
+    built = choice.chosen
+    assert built.program is not None, "a chosen encoder that is written has a network"
+    model = onnx_encoder(built.program, ExportOptions(unrolled, random_normal, _metadata(choice)))
+    if model.ByteSize() > LARGEST_FILE:
+        raise InputError("this encoder does not fit into one ONNX file (2 GB)")
+    content = model.SerializeToString(deterministic=True)
+    sidecar = path.with_suffix(".json")
+    written = EncoderFile(path, len(content), hashlib.sha256(content).hexdigest(), sidecar)
+    write_bytes_atomically(path, content)
+    write_text_atomically(sidecar, json_text(sidecar_document(choice, written, unrolled, random_normal)))
+    return written
+
+
+def sidecar_document(
+    choice: EncoderChoice, written: EncoderFile, unrolled: bool, random_normal: bool
+) -> dict[str, Any]:
+    """What the JSON beside the network says: file, certificate with every constant, sizes, generator."""
+    built = choice.chosen
+    ends = {name: {"lower": json_number(item.lower), "upper": json_number(item.upper)} for name, item in
+            choice.brackets.items()}  # fmt: skip
+    return {
+        "schema": 1,
+        "file": {"name": written.path.name, "bytes": written.size, "sha256": written.sha256, "precision": "float64",
+                 "unrolled": unrolled, "noise": "internal" if random_normal else "input"},
+        "generator": describe_generator(choice),
+        "constants": ends,
+        "encoder": built.to_dict(),
+        "real_numbers": "the certificate is that of the network in real arithmetic; the file holds float64 roundings",
+        "versions": {"proof-companion": __version__, **{name: importlib.metadata.version(name)
+                                                        for name in ("numpy", "onnx", "python-flint")}},
+    }  # fmt: skip
+
+
+def describe_generator(choice: EncoderChoice) -> dict[str, Any]:
+    """The generator's part of the JSON."""
+    generator = choice.generator
+    return {
+        "name": generator.name,
+        "latent_dim": generator.latent_dim,
+        "observed_dim": generator.observed_dim,
+        "parameters": generator.parameters,
+        "sha256": generator.sha256,
+    }
+
+
+def _metadata(choice: EncoderChoice) -> dict[str, str]:
+    """What the network itself says of its origin."""
+    built = choice.chosen
+    return {
+        "certify.encoder": built.kind.name,
+        "certify.theorem": built.theorem,
+        "certify.verdict": str(built.verdict),
+        "certify.beta": repr(float(choice.beta)),
+        "certify.epsilon": repr(float(choice.epsilon)),
+        "certify.tv_bound": repr(built.tv_bound),
+        "certify.generator_sha256": choice.generator.sha256,
+    }

@@ -1,0 +1,108 @@
+"""An encoder as tables: the candidates, the sizes of the one taken beside its theorem's bound, the gates."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from certify.proof.encoder_construction import BuiltEncoder, EncoderChoice
+from certify.report.encoder_files import EncoderFile
+from certify.report.table import (
+    Cell,
+    Table,
+    columns,
+    label_cell,
+    lower_cell,
+    number_cell,
+    text_cell,
+    upper_cell,
+    verdict_cell,
+)
+from certify.report.terminal import VERDICT_STYLES, draw
+
+
+def candidates_table(choice: EncoderChoice) -> Table:
+    """One row per theorem: layers, parameters, distance, largest noise level, verdict."""
+    rows = tuple(
+        (
+            label_cell(item.theorem),
+            _integer(None if item.program is None else item.program.layers[0]),
+            _integer(None if item.program is None else item.program.layers[1]),
+            _integer(None if item.count is None else item.count.parameters_unrolled),
+            upper_cell(item.tv_bound, 4),
+            lower_cell(item.value("beta_max"), 4),
+            verdict_cell(str(item.verdict)),
+        )
+        for item in choice.candidates
+    )
+    headings = ("theorem", "deterministic", "stochastic", "parameters", "TV <=", "largest beta", "verdict")
+    reasons = tuple(f"{item.theorem}: {item.reason}" for item in choice.candidates if item.reason)
+    return Table("encoders", "Encoders and their theorems", columns(headings, headings[1:6]), rows, reasons)
+
+
+def size_table(built: BuiltEncoder, parameters: int) -> Table:
+    """Every count of the encoder, its theorem's bound and the ratio."""
+    count = built.count
+    assert count is not None, "a built encoder is counted"
+    bound = built.size_bound
+    ratio = None if bound is None else bound / count.parameters_unrolled
+    gates = ", ".join(f"{kind} {number}" for kind, number in count.gates.items()) or "none: an affine encoder"
+    rows = (
+        _row("parameters of the generator, N", _integer(parameters)),
+        _row("parameters, unrolled", _integer(count.parameters_unrolled)),
+        _row("the theorem's bound of them", upper_cell(bound, 6)),
+        _row("bound over count", number_cell(ratio, digits=4)),
+        _row("unrolled over N", number_cell(count.parameters_unrolled / parameters if parameters else None, digits=4)),
+        _row("parameters, shared", _integer(count.parameters_shared)),
+        _row("depth (affine maps and gates)", _integer(count.depth)),
+        _row("width", _integer(count.width)),
+        _row("noise inputs", _integer(count.noise_inputs)),
+        _row("multiply-adds of one draw", _integer(count.multiply_adds)),
+        _row("gates", text_cell(gates)),
+    )
+    return Table("size", f"Size of the encoder ({built.kind.name}: {built.kind.summary})", columns(("what", "count")),
+                 rows)  # fmt: skip
+
+
+def encoder_report(choice: EncoderChoice, written: EncoderFile | None) -> RenderableType:
+    """The whole result for a terminal."""
+    built = choice.chosen
+    heading = f"Encoder of {choice.generator.name}, beta = {float(choice.beta):g}, epsilon = {float(choice.epsilon):g}"
+    parts: list[RenderableType] = [Text(heading, style="bold underline"), draw(candidates_table(choice))]
+    if built.count is not None:
+        parts.append(draw(size_table(built, choice.generator.parameters)))
+    notes = list(built.conclusion.notes) if built.conclusion is not None else []
+    notes += [] if built.program is None else list(built.program.notes)
+    parts += [Text(f"note: {note}", style="italic") for note in notes]
+    if written is not None:
+        parts.append(Text(f"written: {written.path} ({written.size} bytes), {written.sidecar}"))
+    parts.append(_verdict(choice))
+    return Group(*parts)
+
+
+def summary_line(choice: EncoderChoice) -> str:
+    """The result on one line."""
+    built = choice.chosen
+    reason = f" ({built.reason})" if built.reason else ""
+    size = "" if built.count is None else f", {built.count.parameters_unrolled} parameters unrolled"
+    bound = "" if built.tv_bound is None else f", TV <= {upper_cell(built.tv_bound, 4).text}"
+    return f"{built.theorem} on {choice.generator.name}: {built.kind.name}{size}{bound}: {built.verdict}{reason}"
+
+
+def _verdict(choice: EncoderChoice) -> Text:
+    built = choice.chosen
+    line = Text("verdict: ", style="bold")
+    line.append(str(built.verdict), style=VERDICT_STYLES[str(built.verdict)])
+    line.append(f" ({built.reason})" if built.reason else "")
+    if len(choice.candidates) > 1 and built.count is not None:
+        line.append(f"; the smallest certified encoder is that of {built.theorem}" if not built.reason else "")
+    return line
+
+
+def _row(what: str, cell: Cell) -> tuple[Cell, Cell]:
+    return text_cell(what), cell
+
+
+def _integer(value: int | None) -> Cell:
+    """A count in full: every digit of it is known."""
+    return Cell("" if value is None else str(value), "number")
