@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def stress_report(result: StressResult) -> RenderableType:
-    """Every theorem's properties and scaling laws, the failing cases with the command that replays each, the verdict."""
+    """Every theorem's properties and scaling laws, the failing cases with the command that replays each, a verdict."""
     parts: list[RenderableType] = []
     for record in result.theorems:
         parts.append(Text(f"{record.id}", style="bold underline"))
@@ -36,7 +36,7 @@ def claims_table(record: TheoremStress) -> Table:
     headings = ("property", "claim", "cases", "undecided", "smallest slack", "attained at", "verdict")
     rows = tuple(
         (
-            label_cell(item.property),
+            label_cell(item.property_name),
             label_cell(item.claim),
             number_cell(item.drawn),
             text_cell(str(item.undecided) if item.undecided else ""),

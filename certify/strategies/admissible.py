@@ -7,7 +7,7 @@ violates that assumption. A new theorem therefore has its strategies without an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +29,7 @@ from certify.strategies.probing import decided, failing, probes
 from certify.strategies.violations import VIOLATIONS
 
 PROBES, PROBE_SEED = 4, 1
-NETWORKS = {
+NETWORKS: Mapping[str, Callable[[], st.SearchStrategy[Generator]]] = {
     "affine": affine_generators,
     "residual": residual_generators,
     "monotone": monotone_generators,

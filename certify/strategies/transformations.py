@@ -30,14 +30,14 @@ def invariant_changes(draw: st.DrawFn, generator: Generator) -> tuple[str, bool,
 
 
 def latent_frame(generator: Generator, frame: FloatArray) -> Generator:
-    """z -> G(Q z)."""
+    """Z -> G(Q z)."""
     first, *rest = generator.graph.nodes
     nodes = (first, Affine(0, frame, np.zeros(first.width)), *(moved(node, lambda source: source + 1) for node in rest))
     return replace(generator, graph=Graph(nodes))
 
 
 def observed_frame(generator: Generator, frame: FloatArray) -> Generator:
-    """z -> Q G(z)."""
+    """Z -> Q G(z)."""
     nodes = generator.graph.nodes
     return replace(generator, graph=Graph((*nodes, Affine(len(nodes) - 1, frame, np.zeros(nodes[-1].width)))))
 
@@ -104,7 +104,9 @@ def _with_neuron(generator: Generator, place: int, copy: bool) -> Generator:
     outgoing = np.hstack((after.weight, np.zeros((after.width, 1))))
     if copy:
         outgoing[:, [0, -1]] = 0.5 * after.weight[:, :1]
-    nodes[activation.source] = replace(before, weight=np.vstack((before.weight, row)), bias=np.append(before.bias, bias))
+    nodes[activation.source] = replace(
+        before, weight=np.vstack((before.weight, row)), bias=np.append(before.bias, bias)
+    )
     nodes[place] = replace(activation, width=activation.width + 1)
     nodes[reader] = replace(after, weight=outgoing)
     return replace(generator, graph=Graph(tuple(nodes)))

@@ -75,7 +75,7 @@ def kinked_generators(draw: st.DrawFn) -> Generator:
 
 @st.composite
 def steep_generators(draw: st.DrawFn) -> Generator:
-    """z + c z^3 entrywise: m = 1, but neither slope nor curvature is bounded."""
+    """Z + c z^3 entrywise: m = 1, but neither slope nor curvature is bounded."""
     d, size = draw(st.sampled_from(DIMENSIONS)), draw(st.sampled_from((1.0, 0.25)))
     nodes = (Input(d), Product((0, 0), d), Product((0, 1), d), Sum((0, 2), (1.0, size), d))
     return _built("steep", nodes)

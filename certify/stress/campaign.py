@@ -39,7 +39,7 @@ class Part:
     """A piece of a run that one process does: some examples of one property of one theorem."""
 
     theorem: str
-    property: str
+    property_name: str
     examples: int
     seed: int
     kinds: Kinds
@@ -80,10 +80,10 @@ def stress(
     found = _run(plan, processes or len(os.sched_getaffinity(0)), progress)
     progress.finish()
     record = provenance.provenance(command, seed, start)
-    results = [
-        _collected(name, theorem, [claims for part, claims in zip(plan, found, strict=True) if part.theorem == name], seed)
-        for name, theorem in named.items()
-    ]
+    results = []
+    for name, theorem in named.items():
+        mine = [claims for part, claims in zip(plan, found, strict=True) if part.theorem == name]
+        results.append(_collected(theorem, mine, seed))
     if out is not None:
         results = [
             _saved(result, name, named[name], out, record["packages"])
@@ -114,7 +114,7 @@ def derived_seed(seed: int, *words: object) -> int:
 
 def run_part(part: Part) -> tuple[ClaimSummary, ...]:
     """The summaries of one part; in a process of its own or in this one."""
-    item: Property = properties()[part.property]
+    item: Property = properties()[part.property_name]
     return run_property(load_theorem(part.theorem), item, part.kinds, part.examples, part.seed)
 
 
@@ -144,11 +144,11 @@ def _finished(
     return claims
 
 
-def _collected(name: str, theorem: Theorem, found: Sequence[tuple[ClaimSummary, ...]], seed: int) -> TheoremStress:
+def _collected(theorem: Theorem, found: Sequence[tuple[ClaimSummary, ...]], seed: int) -> TheoremStress:
     by_claim: dict[tuple[str, str], list[ClaimSummary]] = {}
     for claims in found:
         for claim in claims:
-            by_claim.setdefault((claim.property, claim.claim), []).append(claim)
+            by_claim.setdefault((claim.property_name, claim.claim), []).append(claim)
     return TheoremStress(theorem.id, tuple(merged(group) for group in by_claim.values()), scaling_laws(theorem, seed))
 
 
@@ -172,7 +172,7 @@ def _written(failure: Failure, name: str, out: Path, packages: dict[str, str | N
     except OSError as error:
         raise InputError(f"cannot make the folder `{out}`: {error.strerror or error}") from error
     slug = "".join(character if character.isalnum() else "-" for character in failure.claim).strip("-")
-    path = out / f"{case.theorem}-{case.property}-{slug}.json"
+    path = out / f"{case.theorem}-{case.property_name}-{slug}.json"
     file = name if name.endswith(".py") else ""
     document = saved(case, failure.claim, failure.claimed, failure.measured, file, packages)
     write_text_atomically(path, document.to_json())

@@ -32,7 +32,7 @@ class Case:
     """
 
     theorem: str
-    property: str
+    property_name: str
     generator: Generator | None = None
     partner: Generator | None = None
     observations: FloatArray | None = None
@@ -56,7 +56,7 @@ class Case:
         """Plain data: floats as hexadecimal literals, rationals as `p/q`."""
         return {
             "theorem": self.theorem,
-            "property": self.property,
+            "property": self.property_name,
             "detail": self.detail,
             "generator": None if self.generator is None else generator_to_dict(self.generator),
             "partner": None if self.partner is None else generator_to_dict(self.partner),
@@ -146,8 +146,8 @@ def _saved(document: Any) -> SavedCase:
 
 
 def _case(document: Mapping[str, Any]) -> Case:
-    words = {name: document.get(name) for name in ("theorem", "property", "detail")}
-    if not all(isinstance(word, str) for word in words.values()) or type(document.get("seed")) is not int:
+    words = [document.get(name) for name in ("theorem", "property", "detail")]
+    if not all(isinstance(word, str) for word in words) or type(document.get("seed")) is not int:
         raise InputError("`theorem`, `property` and `detail` must be text, `seed` an integer")
     effort = _float(document.get("effort"))
     if not 0.0 < effort <= 100.0 or not 0 <= document["seed"] < 2**63:
@@ -157,12 +157,14 @@ def _case(document: Mapping[str, Any]) -> Case:
     rows = document.get("observations")
     width = None if generator is None else generator.observed_dim
     return Case(
-        **{name: str(word) for name, word in words.items()},
+        str(words[0]),
+        str(words[1]),
         generator=generator,
         partner=partner,
         observations=None if rows is None else matrix_from_list(rows, "observations", width),
         numbers=_rationals(document.get("numbers"), "numbers"),
         choices=_rationals(document.get("choices"), "choices"),
+        detail=str(words[2]),
         seed=document["seed"],
         effort=effort,
     )

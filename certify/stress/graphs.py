@@ -77,7 +77,7 @@ def _node_to_dict(node: Node) -> dict[str, Any]:
         case Input():
             return {"kind": kind, "width": node.width}
         case Affine():
-            weight = node.weight.toarray() if sp.issparse(node.weight) else node.weight
+            weight = node.weight if isinstance(node.weight, np.ndarray) else node.weight.toarray()
             rows = {"weight": array_to_list(weight), "bias": array_to_list(node.bias)}
             return {"kind": kind, "source": node.source, "sparse": bool(sp.issparse(node.weight)), **rows}
         case Sum():

@@ -117,7 +117,8 @@ def wrong_constants(theorem: Theorem, bank: Sequence[Instance], seed: int) -> li
         measured = [(instance, finding) for instance in bank for finding in _findings(step, instance)]
         for claim in step.claims:
             mine = _tightest(claim, [pair for pair in measured if pair[1].claim == claim.name])
-            rows += [_wrong(theorem, step.label, claim, constant, mine) for constant in _constants(theorem, claim, mine)]
+            for constant in constants_of(_expanded(theorem, claim, mine).bound):
+                rows.append(_wrong(theorem, step.label, claim, constant, mine))
     return [row for row in rows if row is not None]
 
 
@@ -138,10 +139,6 @@ def _tightest(claim: Claim, mine: Sequence[Measured]) -> list[Measured]:
     """The findings that come closest to violating the claim: what these do not see, the others do not either."""
     order = sorted(range(len(mine)), key=lambda index: _slack(claim, *mine[index]))
     return [mine[index] for index in order[:MOST_FINDINGS]]
-
-
-def _constants(theorem: Theorem, claim: Claim, mine: Sequence[Measured]) -> tuple[Constant, ...]:
-    return constants_of(_expanded(theorem, claim, mine).bound)
 
 
 def _expanded(theorem: Theorem, claim: Claim, mine: Sequence[Measured]) -> Claim:

@@ -49,7 +49,7 @@ class ClaimSummary:
     comparisons inside them; `slack` is the smallest one, attained at `tightest`.
     """
 
-    property: str
+    property_name: str
     claim: str
     drawn: int
     undecided: int
@@ -70,7 +70,7 @@ class ClaimSummary:
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {
-            "property": self.property,
+            "property": self.property_name,
             "claim": self.claim,
             "verdict": str(self.verdict),
             "drawn": self.drawn,
@@ -131,7 +131,7 @@ class TheoremStress:
     @property
     def verdict(self) -> Verdict:
         """The weakest of its claims and laws."""
-        return weakest_verdict([item.verdict for item in (*self.claims, *self.scaling)])
+        return weakest_verdict([*(item.verdict for item in self.claims), *(law.verdict for law in self.scaling)])
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -185,7 +185,7 @@ def merged(parts: Sequence[ClaimSummary]) -> ClaimSummary:
     failures = [item.failure for item in parts if item.failure is not None]
     worst = min(failures, key=lambda item: (item.crash, item.case.size), default=None)
     return ClaimSummary(
-        first.property,
+        first.property_name,
         first.claim,
         sum(item.drawn for item in parts),
         sum(item.undecided for item in parts),

@@ -43,7 +43,7 @@ class Replay:
         return {
             "schema": 1,
             "theorem": self.saved.case.theorem,
-            "property": self.saved.case.property,
+            "property": self.saved.case.property_name,
             "claim": self.saved.claim,
             "verdict": str(self.now.verdict),
             "fails": self.fails,
@@ -63,9 +63,9 @@ def replay(saved: SavedCase, theorem_file: str | None = None) -> Replay:
     """
     theorem = _theorem(saved, theorem_file)
     known = properties()
-    if saved.case.property not in known:
-        raise UnknownNameError("property", saved.case.property, known)
-    item = known[saved.case.property]
+    if saved.case.property_name not in known:
+        raise UnknownNameError("property", saved.case.property_name, known)
+    item = known[saved.case.property_name]
     _require_parts(saved.case, item)
     found = evaluate(theorem, item, saved.case)
     again = next((item for item in found if item.claim == saved.claim), None)
@@ -88,7 +88,7 @@ def settled(theorem: Theorem, failure: Failure) -> Failure:
         return failure
     if prepared is None:
         return failure
-    found = evaluate(theorem, properties()[case.property], prepared.case)
+    found = evaluate(theorem, properties()[case.property_name], prepared.case)
     again = next((item for item in found if item.claim == failure.claim), None)
     if again is None or not (again.verdict is Verdict.REFUTED or again.crash):
         return failure

@@ -1,4 +1,4 @@
-"""One property of one theorem on random cases: hypothesis draws them, drives them towards small slack, shrinks failures.
+"""One property of one theorem on random cases: drawn by hypothesis, driven towards small slack, shrunk where they fail.
 
 Deterministic: the seed alone decides which cases are drawn, no database is read, no result depends on the clock.
 """
@@ -65,13 +65,12 @@ class _Tally:
 
     def summaries(self, name: str) -> tuple[ClaimSummary, ...]:
         """One summary per claim, in the order in which the claims were met."""
-        return tuple(
-            ClaimSummary(
-                name, claim, count, self.undecided.get(claim, 0), self.cases[claim],
-                *self.tightest.get(claim, (math.nan, None)), self.failures.get(claim),
-            )
-            for claim, count in self.drawn.items()
-        )
+        found = []
+        for claim, count in self.drawn.items():
+            slack, case = self.tightest[claim]
+            undecided, failure = self.undecided.get(claim, 0), self.failures.get(claim)
+            found.append(ClaimSummary(name, claim, count, undecided, self.cases[claim], slack, case, failure))
+        return tuple(found)
 
 
 def run_property(

@@ -7,14 +7,13 @@ quantity is held against it: the quantity divided by the order must not grow.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 import sympy as sp
 
-from certify.arithmetic.balls import Real, ball, midpoint, precision
+from certify.arithmetic.balls import Real, midpoint, precision
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, shortest
 from certify.proof.theorem import Growth, Theorem

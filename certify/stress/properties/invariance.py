@@ -1,4 +1,4 @@
-"""Constants and verdicts belong to the map and not to how it is written: other frames and other nodes change nothing."""
+"""Constants and verdicts belong to the map, not to how it is written: other frames and other nodes change nothing."""
 
 from __future__ import annotations
 

@@ -53,9 +53,9 @@ def bare_constants(draw: st.DrawFn, theorem: Theorem) -> dict[str, Fraction]:
     small = st.sampled_from(tuple(map(Fraction, ("1/4", "1/8", "1/2", "1", "1/16"))))
     m = draw(st.sampled_from((Fraction(1), Fraction(1, 2), Fraction(2))))
     d = Fraction(draw(st.sampled_from((1, 2, 3, 8))))
-    known = {"d": d, "n": d, "N": Fraction(100), "m": m,
-             "M": m * draw(st.sampled_from(tuple(map(Fraction, ("1", "5/4", "3/2", "2", "4"))))),
-             "M2": draw(st.sampled_from((Fraction(0), Fraction(1, 4), Fraction(1, 16), Fraction(1)))), "M3": draw(small)}
+    condition = draw(st.sampled_from(tuple(map(Fraction, ("1", "5/4", "3/2", "2", "4")))))
+    bend = draw(st.sampled_from(tuple(map(Fraction, ("0", "1/4", "1/16", "1")))))
+    known = {"d": d, "n": d, "N": Fraction(100), "m": m, "M": m * condition, "M2": bend, "M3": draw(small)}
     names = dict.fromkeys((*theorem.required_constants, "n", "N"))
     constants = {name: known[name] if name in known else draw(small) for name in names}
     beta = m * Fraction(1, 2) ** draw(st.integers(1, 9))
