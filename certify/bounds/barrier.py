@@ -22,7 +22,7 @@ GROWTH = 4.0
 """Factor between successive barrier weights."""
 
 RELATIVE_GAP = 1e-7
-"""Stop when the duality gap (N + k)/kappa is below this share of the objective's scale."""
+"""Stop when the duality gap (N + k)/kappa is below this share of the objective's scale, unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,9 @@ class LinearMatrixInequality:
         return result
 
 
-def solve(problem: LinearMatrixInequality, groups: list[slice], deadline: float) -> tuple[float, FloatArray] | None:
+def solve(
+    problem: LinearMatrixInequality, groups: list[slice], deadline: float, relative_gap: float = RELATIVE_GAP
+) -> tuple[float, FloatArray] | None:
     """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found in time.
 
     `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
@@ -58,7 +60,7 @@ def solve(problem: LinearMatrixInequality, groups: list[slice], deadline: float)
     kappa = size / max(abs(s), 1.0)
     while time.monotonic() < deadline:
         s, multipliers = _centre(problem, s, multipliers, kappa, deadline)
-        if size / kappa < RELATIVE_GAP * max(abs(s), 1e-6):
+        if size / kappa < relative_gap * max(abs(s), 1e-6):
             break
         kappa *= GROWTH
     return s, multipliers

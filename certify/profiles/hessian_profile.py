@@ -1,0 +1,72 @@
+"""The certified profile of one posterior: how far Hess F is from I over balls of growing radius around a point.
+
+For z = c + B y and F(y) = f(c + B y) - f(c): node values and adjoints in affine forms over all balls at once, ranges of
+the neurons' curvature coefficients, then one matrix inequality per ball and side. Sound for every c and B; sharp
+where B^T Hess f(c) B is close to I.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from certify.arithmetic.intervals import FloatArray
+from certify.bounds.structure import increment_form
+from certify.errors import InputError
+from certify.posteriors.posterior import Posterior
+from certify.posteriors.profile import Profile
+from certify.profiles.curvature import curvature_coefficients
+from certify.profiles.inequality import eigenvalue_bound, hessian_form
+from certify.profiles.propagation import propagate
+
+LARGEST_WIDTH = 400
+"""Gains beyond which the matrix inequalities cost minutes."""
+
+SHARES = (0.12, 0.25, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5, 2.8, 3.2)
+"""Default radii as multiples of sqrt(d): |y| is about sqrt(d) under N(0, I)."""
+
+
+def default_radii(dimension: int) -> FloatArray:
+    """Radii up to where a posterior wider than N(0, I) in y has its tail."""
+    root = math.sqrt(dimension)
+    # A Gaussian tail of fixed mass lies at sqrt(d) plus a constant, whatever d is.
+    return np.array([root * share + max(0.0, share - 1.0) * 1.5 for share in SHARES])
+
+
+def hessian_profile(
+    posterior: Posterior, centre: FloatArray, factor: FloatArray, radii: FloatArray | None = None
+) -> Profile | None:
+    """Bounds of Hess F over |y| <= radii[i] for y = B^{-1}(z - c), c = `centre` (d,), B = `factor` (d, d).
+
+    None where nothing is proved even on the smallest ball; the profile ends at the last radius with a finite bound.
+    Guarantee: q_upper and mu_lower rounded outward, for the floats of c, B, x and beta taken as exact.
+
+    Raises:
+        InputError: if shapes do not fit, `radii` do not increase, or the network has more than `LARGEST_WIDTH` gains.
+    """
+    graph, d = posterior.generator.graph, posterior.latent_dim
+    if centre.shape != (d,) or factor.shape != (d, d):
+        raise InputError(f"`centre` and `factor` must have shapes ({d},) and ({d}, {d})")
+    radii = default_radii(d) if radii is None else np.asarray(radii, dtype=np.float64)
+    if radii.ndim != 1 or radii.size == 0 or not (radii[0] > 0 and (np.diff(radii) > 0).all()):
+        raise InputError("`radii` must be positive and strictly increasing")
+    propagation = propagate(graph, posterior.observation, posterior.beta, centre, factor, radii)
+    coefficients = curvature_coefficients(propagation)
+    lower, upper = [], []
+    for ball in range(radii.size):
+        increments = increment_form(graph, propagation.ranges(ball), centred=True)
+        if increments.size - d > LARGEST_WIDTH:
+            raise InputError(f"profiles need at most {LARGEST_WIDTH} neurons; this network has {increments.size - d}")
+        form = hessian_form(graph, increments, coefficients, ball, factor, posterior.beta)
+        bounds = eigenvalue_bound(form, "lower"), eigenvalue_bound(form, "upper")
+        if not (math.isfinite(bounds[0]) and math.isfinite(bounds[1])):
+            break
+        lower.append(bounds[0])
+        upper.append(bounds[1])
+    if not lower:
+        return None
+    mu, largest = np.array(lower), np.array(upper)
+    q = np.nextafter(np.maximum(np.maximum(largest - 1.0, 1.0 - mu), 0.0), np.inf)
+    kept = radii[: mu.size]
+    return Profile(kept, np.full(mu.size, np.inf), np.full(mu.size, -np.inf)).tightened(q, mu)

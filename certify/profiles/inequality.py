@@ -1,0 +1,178 @@
+"""Eigenvalue bounds of Hess F over a ball: a matrix inequality in (u, eta), verified with outward rounding.
+
+With t the increments of the gains' inputs along z = c + B y and C those of G, both linear in x = (u, eta)
+(`certify.bounds.structure.IncrementForm`),
+
+    u^T Hess F(y) u = |B u|^2 + |C x|^2/beta^2 + sum_i kappa_i (t_i x)^2,    eta_i^2 <= r_i^2 (t_i x)^2,
+
+where the curvature coefficients kappa_i lie in known intervals over the ball (`certify.profiles.curvature`). Replacing
+kappa_i by its lower end lowers the form, so with multipliers T >= 0
+
+    M_low - l E_0 - sum_i T_i (r_i^2 t_i^T t_i - e_i e_i^T) > 0   implies   lambda_min(Hess F) >= l    over the ball,
+
+E_0 the projection on u; and likewise, with the upper ends, L E_0 - M_high - sum_i T_i Q_i > 0 implies lambda_max <= L.
+For a product node 2 a (t u)(t' u) with a = middle +- radius lies within radius ((t u)^2 + (t' u)^2) of its middle.
+A barrier method proposes (l, T); only what `positive_definite` verifies in midpoint-radius arithmetic is returned.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from certify.arithmetic.definiteness import positive_definite
+from certify.arithmetic.intervals import (
+    EPSILON,
+    FloatArray,
+    MatrixBall,
+    add,
+    exact_matrix,
+    multiply,
+    scale_columns,
+    subtract,
+)
+from certify.bounds.barrier import LinearMatrixInequality, solve
+from certify.bounds.ranges import Interval
+from certify.bounds.structure import IncrementForm
+from certify.generators.graph import Graph, Product
+
+RELATIVE_GAP = 3e-3
+"""How close to its optimum the multipliers' search goes, relative to the eigenvalue bound."""
+
+RELAXATIONS = (0.0, 1e-6, 1e-4, 1e-3, 1e-2, 5e-2)
+"""Shares of the bound given up, in this order, until the inequality is verified."""
+
+SECONDS = 5.0
+"""A safety net for the search for multipliers: it ends by itself long before."""
+
+Side = Literal["lower", "upper"]
+
+
+@dataclass(frozen=True, eq=False)
+class HessianForm:
+    """The quadratic forms of one ball in x = (u, eta), gains that cannot move left out.
+
+    metric     B^T B + C^T C/beta^2, (N, N)
+    curvature  the sums over kappa at its lower and at its upper ends, (N, N) each
+    rows       the increments t of the gains that can move, (k, N), and their reach r, (k,)
+    """
+
+    latent_dim: int
+    metric: MatrixBall
+    curvature: tuple[MatrixBall, MatrixBall]
+    rows: MatrixBall
+    spans: FloatArray
+    groups: tuple[slice, ...]
+
+
+def hessian_form(
+    graph: Graph, form: IncrementForm, coefficients: dict[int, Interval], ball: int, factor: FloatArray, beta: float
+) -> HessianForm:
+    """The forms over ball number `ball`, from the centred increments there and the ranges of the coefficients."""
+    d, size = form.latent_dim, form.size
+    spans = np.concatenate([*form.spans, np.zeros(0)])
+    moving = spans > 0
+    kept = np.concatenate([np.ones(d, dtype=bool), moving])
+    basis = np.eye(size)
+    basis[:d, :d] = factor
+    chart = exact_matrix(basis[:, kept])
+    inputs = [multiply(block, chart) for block in form.inputs]
+    output = multiply(form.output, chart)
+    inverse = MatrixBall(np.full((1, output.shape[1]), 1.0 / beta), np.full((1, output.shape[1]), 2 * EPSILON / beta))
+    output = scale_columns(output, inverse)
+    prior = multiply(exact_matrix(basis[:d][:, kept].T), exact_matrix(basis[:d][:, kept]))
+    metric = add(prior, multiply(output.transpose, output))
+    every = _stacked(inputs, output.shape[1])
+    counts = np.concatenate([[0], np.cumsum(moving)])
+    starts = [int(counts[form.columns(k).start - d]) for k in range(len(inputs))]
+    ends = [int(counts[form.columns(k).stop - d]) for k in range(len(inputs))]
+    low, high = (_curvature(graph, form, inputs, coefficients, ball, end) for end in (0, 1))
+    return HessianForm(
+        d,
+        metric,
+        (low, high),
+        MatrixBall(every.midpoint[moving], every.radius[moving]),
+        spans[moving],
+        tuple(slice(start, end) for start, end in zip(starts, ends, strict=True) if end > start),
+    )
+
+
+def eigenvalue_bound(form: HessianForm, side: Side) -> float:
+    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball; -inf or inf if none is proved.
+
+    Rounded outward.
+    """
+    nothing = -math.inf if side == "lower" else math.inf
+    total = add(form.metric, form.curvature[0 if side == "lower" else 1])
+    if not (total.is_finite and form.rows.is_finite and np.isfinite(form.spans).all()):
+        return nothing
+    sign = -1.0 if side == "lower" else 1.0
+    middle = 0.5 * (total.midpoint + total.midpoint.T)
+    problem = LinearMatrixInequality(middle, form.spans[:, None] * form.rows.midpoint, form.latent_dim, sign)
+    with np.errstate(all="ignore"):
+        found = solve(problem, list(form.groups), time.monotonic() + SECONDS, RELATIVE_GAP)
+    if found is None or not (np.isfinite(found[1]).all() and (found[1] >= 0).all() and math.isfinite(found[0])):
+        return nothing
+    fixed = _fixed_part(form, total, found[1], sign)
+    for relaxation in RELAXATIONS:
+        candidate = found[0] + sign * relaxation * max(1.0, abs(found[0]))
+        objective = np.zeros(fixed.shape[0])
+        objective[: form.latent_dim] = sign * candidate
+        if positive_definite(add(fixed, exact_matrix(np.diag(objective)))) is True:
+            return candidate
+    return nothing
+
+
+def _fixed_part(form: HessianForm, total: MatrixBall, multipliers: FloatArray, sign: float) -> MatrixBall:
+    """-sign M - sum_i T_i (r_i^2 t_i^T t_i - e_i e_i^T), in balls."""
+    diagonal = exact_matrix(np.diag(np.concatenate([np.zeros(form.latent_dim), multipliers])))
+    result = subtract(diagonal, total) if sign > 0 else add(diagonal, total)
+    reach = scale_columns(form.rows.transpose, exact_matrix(form.spans[None]))
+    weighted = scale_columns(reach, exact_matrix(multipliers[None]))
+    return subtract(result, multiply(weighted, reach.transpose))
+
+
+def _curvature(
+    graph: Graph, form: IncrementForm, inputs: list[MatrixBall], coefficients: dict[int, Interval], ball: int, end: int
+) -> MatrixBall:
+    """Sum over neurons and products with every coefficient at its lower (end = 0) or upper (end = 1) end."""
+    size = inputs[0].shape[1] if inputs else form.latent_dim
+    total = exact_matrix(np.zeros((size, size)))
+    for position, node in enumerate(form.nodes):
+        if node not in coefficients:
+            continue
+        values = coefficients[node][end][ball]
+        if not isinstance(graph.nodes[node], Product):
+            total = add(total, _weighted(inputs[position], inputs[position], values))
+        elif form.nodes[:position].count(node) == 0:
+            total = add(total, _product_part(inputs[position], inputs[position + 1], coefficients[node], ball, end))
+    return total
+
+
+def _product_part(
+    first: MatrixBall, second: MatrixBall, coefficient: Interval, ball: int, end: int
+) -> MatrixBall:
+    low, high = coefficient[0][ball], coefficient[1][ball]
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * low + 0.5 * high
+        radius = np.maximum(high - middle, middle - low) * (1 + 4 * EPSILON)
+    mixed = add(_weighted(first, second, middle), _weighted(second, first, middle))
+    rest = add(_weighted(first, first, radius), _weighted(second, second, radius))
+    return add(mixed, rest) if end else subtract(mixed, rest)
+
+
+def _weighted(left: MatrixBall, right: MatrixBall, weights: FloatArray) -> MatrixBall:
+    """left^T diag(weights) right; infinite weights make it unbounded."""
+    return multiply(scale_columns(left.transpose, exact_matrix(weights[None])), right)
+
+
+def _stacked(parts: list[MatrixBall], columns: int) -> MatrixBall:
+    empty = np.zeros((0, columns))
+    return MatrixBall(
+        np.concatenate([*(part.midpoint for part in parts), empty]),
+        np.concatenate([*(part.radius for part in parts), empty]),
+    )
