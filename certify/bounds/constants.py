@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +69,8 @@ def constants(
     # Many small matrices: a second BLAS thread costs ten times what it brings.
     with threadpool_limits(1):
         for method in chosen:
+            if _is_settled(ends):
+                break
             current = replace(problem, deadline=started + budget) if method.is_search else problem
             if current.seconds_left <= 0 and not (method.is_search or method.cost <= ALWAYS):
                 notes.append(f"{method.name}: not begun, its share of the budget of {budget:g} s was spent")
@@ -109,6 +111,14 @@ def _selected(names: Sequence[str] | None) -> tuple[BoundMethod, ...]:
         if name not in known:
             raise UnknownNameError("bound method", name, known)
     return tuple(method for name, method in known.items() if names is None or name in names)
+
+
+def _is_settled(ends: Mapping[tuple[ConstantName, End], Proposal]) -> bool:
+    """Whether both ends of every bracket are known and equal: nothing is left to find."""
+    return all(
+        (name, "lower") in ends and (name, "upper") in ends and ends[name, "lower"].value == ends[name, "upper"].value
+        for name in NAMES
+    )
 
 
 def _keep(proposal: Proposal, ends: dict[tuple[ConstantName, End], Proposal], problem: Problem) -> None:

@@ -74,7 +74,7 @@ class Family:
         }
         graph, size = self.build(values)
         specification = f"{self.name}:" + ",".join(f"{name}={_text(value)}" for name, value in values.items())
-        return Generator(specification, graph, size, {"family": self.name})
+        return Generator(specification, graph, size, {"family": self.name, "specification": specification})
 
 
 def require_size(family: str, weights: int) -> None:

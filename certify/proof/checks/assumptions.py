@@ -32,12 +32,12 @@ def strongly_invertible(assumption: Assumption, generator: Generator, brackets: 
     refutation = None if brackets.region.radius is None else refute_strong_invertibility(generator)
     if refutation is None and bracket.lower is not None and bracket.lower > 0.0:
         return _on_region(assumption, brackets, bracket, f"m >= {_below(bracket.lower)} certified")
+    if refutation is None and bracket.upper == 0.0 and bracket.upper_evidence is not None:
+        kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
+        return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
     refutation = refutation or refute_strong_invertibility(generator)
     if refutation is not None:
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, refutation.reason, refutation.witness)
-    if bracket.upper == 0.0 and bracket.upper_evidence is not None:
-        kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
-        return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
     found = "" if bracket.upper is None else f"; the smallest quotient found is {_above(bracket.upper)}"
     reason = f"no m > 0 could be certified{found}: see `certify constants` with a larger --budget"
     return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
