@@ -34,6 +34,8 @@ class Numbers:
     """The numbers of a certificate as an encoder needs them; every one is an enclosure of a real number."""
 
     values: Mapping[str, arb]
+    single_observations: bool = False
+    """Whether they hold for given observations, and not for typical x."""
 
     def real(self, name: str) -> float:
         """The nearest float to a quantity."""
@@ -63,14 +65,14 @@ class Numbers:
 class EncoderKind:
     """A kind of encoder: `build` writes the network of a generator from a certificate of the theorem of id `theorem`.
 
-    `bound_name` is the certificate's quantity that bounds the distance of what `build` makes with these options.
+    `bound` is the certificate's bound of the distance of what `build` makes with these options.
     """
 
     name: str
     theorem: str
     summary: str
     build: Callable[[Generator, Numbers, EncoderOptions], EncoderProgram]
-    bound_name: Callable[[EncoderOptions], str]
+    bound: Callable[[Numbers, EncoderOptions], arb]
 
 
 def encoder_kinds() -> dict[str, EncoderKind]:

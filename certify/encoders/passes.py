@@ -122,12 +122,10 @@ def jacobian_rows(tape: Tape, values: Sequence[str]) -> list[str]:
     return tangents
 
 
-def gauss_newton(tape: Tape, source: str, beta: float) -> tuple[str, str]:
-    """J^T r (d,), r = G(z) - x, and A = I + J^T J/beta^2 (d, d): no second derivative of G."""
-    values = forward(tape, tape.generator.graph, source)
-    pulled = adjoints(tape, tape.generator.graph, values, residual(tape, values))[0]
-    rows = jacobian_rows(tape, values)[-1]
-    return _pulled(tape, pulled), _curvature(tape, [tape.matrix_product(rows, rows, (False, True))], beta)
+def gauss_newton(tape: Tape, source: str, beta: float) -> str:
+    """The matrix A = I + J^T J/beta^2 (d, d): no second derivative of G, and no x."""
+    rows = jacobian_rows(tape, forward(tape, tape.generator.graph, source))[-1]
+    return _curvature(tape, [tape.matrix_product(rows, rows, (False, True))], beta)
 
 
 def hessian(tape: Tape, source: str, beta: float) -> tuple[str, str]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from certify.generators.graph import FloatArray, Generator, Matrix
-from certify.verdict import Verdict
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -222,10 +221,8 @@ class EncoderProgram:
     layers: tuple[int, int]
     """Deterministic and stochastic layers."""
     notes: tuple[str, ...] = ()
-    added_distance: float = 0.0
-    """What the network adds to the theorem's distance in total variation. Upper bound."""
-    verdict: Verdict = Verdict.PROVED
-    """How sure it is that the network is the one the theorem speaks of."""
+    distance: float | None = None
+    """Total variation distance of this very network, rounded outward, where it is not the certificate's own."""
     size_bounded: bool = True
     """Whether the theorem's bound on the parameters is one of this very network."""
 

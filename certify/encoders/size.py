@@ -53,21 +53,3 @@ def unrolled_size(generator: Generator, descent_layers: int, langevin_layers: in
 def shared_size(generator: Generator) -> int:
     """Distinct parameters: those of G, the step sizes of the two kinds of layer, 1/beta^2 and the noise scale."""
     return generator.parameters + 4
-
-
-def gaussian_size(generator: Generator, descent_layers: int, newton_steps: int) -> int:
-    """Parameters of the Gaussian encoder, unrolled: descent layers, Newton steps, one Hessian for the covariance.
-
-    A Hessian is one G-and-vector-Jacobian pass (with -x), d tangents (every weight of G once each, no bias) and the
-    scale 1/beta^2 of its d^2 entries; a Newton step adds the gradient's z and J^T r, and z - p; the last layer adds z
-    and the noise. Solving with a Hessian is divisions, roots and products of its entries: gates, no parameters.
-    """
-    count, latent = layer_count(generator), generator.latent_dim
-    hessian = count.gradient + latent * count.backward + generator.observed_dim + latent**2
-    newton = newton_steps * (hessian + 4 * latent)
-    return descent_layers * (count.gradient + count.descent_extra) + newton + hessian + 2 * latent
-
-
-def gaussian_shared_size(generator: Generator) -> int:
-    """Distinct parameters of the Gaussian encoder: those of G, the step of the descent and 1/beta^2."""
-    return generator.parameters + 2

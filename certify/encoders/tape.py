@@ -27,7 +27,6 @@ from certify.encoders.program import (
     TableRow,
 )
 from certify.generators.graph import FloatArray, Generator, Matrix
-from certify.verdict import Verdict
 
 
 @dataclass(eq=False)
@@ -77,15 +76,14 @@ class Tape:
         output: str,
         layers: tuple[int, int],
         notes: tuple[str, ...] = (),
-        added_distance: float = 0.0,
-        verdict: Verdict = Verdict.PROVED,
+        distance: float | None = None,
         size_bounded: bool = True,
     ) -> EncoderProgram:
         """The encoder, whose draw is the tensor `output`."""
         assert not self._operations, "the last stage is still open"
         return EncoderProgram(
             kind, self.generator, self.constants, tuple(self.stages), self.shapes, output, self.noise_rows, layers,
-            notes, added_distance, verdict, size_bounded,
+            notes, distance, size_bounded,
         )  # fmt: skip
 
     def constant(self, name: str, value: Matrix | FloatArray) -> str:

@@ -124,14 +124,15 @@ def choose_encoder(
     brackets = bracket_constants(generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress)
     built = []
     for name in names if theorem is None else [theorem]:
-        # Options of one kind rule out the others when the kind is left open.
         try:
             built.append(
                 build_encoder(known[name], kinds[name], generator, brackets, beta, epsilon, observations, options, seed)
             )
-        except InputError:
+        except InputError as error:
+            # Options of one kind rule out others where the kind is left open.
             if theorem is not None:
                 raise
+            built.append(BuiltEncoder(name, kinds[name], Verdict.INCONCLUSIVE, str(error), ()))
     return EncoderChoice(_smallest(built), tuple(built), generator, brackets, beta, epsilon)
 
 
@@ -159,11 +160,12 @@ def build_encoder(
     found = BuiltEncoder(theorem.id, kind, conclusion.verdict, setting.reason, assumptions, conclusion)
     if setting.certificate is None:
         return found
-    program = kind.build(generator, Numbers(setting.certificate.values), options)
-    bound = _network_bound(setting, kind, program, options)
+    numbers = Numbers(setting.certificate.values, observations is not None)
+    program = kind.build(generator, numbers, options)
     with precision():
+        bound = upper(kind.bound(numbers, options)) if program.distance is None else program.distance
         holds = bool(ball(bound) <= ball(epsilon))
-    parts = [item.verdict for item in assumptions] + [program.verdict]
+    parts = [item.verdict for item in assumptions]
     verdict = weakest_verdict([Verdict.PROVED if holds else Verdict.INCONCLUSIVE, *parts])
     reason = "" if holds else _above(bound, epsilon, setting)
     found = replace(
@@ -180,13 +182,6 @@ def _held_to_size(built: BuiltEncoder) -> BuiltEncoder:
         return built
     reason = f"the encoder has {count} parameters, its theorem says at most {bound:g}"
     return replace(built, verdict=Verdict.REFUTED, reason=reason)
-
-
-def _network_bound(setting: Setting, kind: EncoderKind, program: EncoderProgram, options: EncoderOptions) -> float:
-    """The distance of the network at these options. Upper bound, rounded outward."""
-    assert setting.certificate is not None, "a bound needs a certificate"
-    with precision():
-        return upper(setting.certificate[kind.bound_name(options)] + ball(program.added_distance))
 
 
 def _above(bound: float, epsilon: Fraction, setting: Setting) -> str:

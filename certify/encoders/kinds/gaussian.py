@@ -45,13 +45,16 @@ def build(generator: Generator, numbers: Numbers, options: EncoderOptions) -> En
     """
     if options.projected:
         raise InputError("`--projected` is an option of Langevin layers; a Gaussian encoder has none")
-    products, added = None, 0.0
+    products, distance = None, None
     if options.products_only:
         products = products_only(numbers.enclosure("mu"), numbers.enclosure("L"))
         added = products_distance(numbers, products.defect, numbers.count("K_newton"), generator.latent_dim)
+        with precision():
+            # What is added is that of Newton's steps and of the Hessian's factor.
+            distance = upper(numbers.enclosure("tv_hessian") + ball(added))
     return gaussian_encoder(
         generator, numbers.real("beta"), 1.0 / numbers.real("L_Phi"), numbers.count("K_gd"), numbers.count("K_newton"),
-        products, options.start, added, "hessian" if options.products_only else covariance_of(numbers),
+        products, options.start, distance, "hessian" if options.products_only else covariance_of(numbers),
     )  # fmt: skip
 
 
@@ -107,7 +110,7 @@ def gaussian_encoder(
     newton_steps: int,
     products: ProductsOnly | None = None,
     start: Generator | None = None,
-    added_distance: float = 0.0,
+    distance: float | None = None,
     covariance: str = "hessian",
 ) -> EncoderProgram:
     """`descent_layers` steps of size `descent_step`, `newton_steps` Newton steps, and one Gaussian layer."""
@@ -121,30 +124,37 @@ def gaussian_encoder(
         moved = tape.combine([(1.0, point), (-1.0, solved)], identities=2 * width)
         tape.close(f"{label}step")
         point = moved
-    _, factor = _factored(tape, point, beta, products, "", covariance)
+    if covariance == "jacobian":
+        matrix = gauss_newton(tape, point, beta)
+        tape.close("jacobian", passes=(1, 0, width))
+        factor = _factor(tape, matrix, products, "")
+    else:
+        factor = _factored(tape, point, beta, products, "")[1]
     draw = write_gaussian(tape, point, factor, products is None)
     notes: tuple[str, ...] = ()
     if products is not None:
         notes = (f"Newton-Schulz: {products.steps} steps, ||B^T H B - I|| <= {products.defect:.2g}",)
     return tape.finish(
-        "gaussian", draw, (descent_layers + newton_steps, 1), notes, added_distance, size_bounded=products is None
+        "gaussian", draw, (descent_layers + newton_steps, 1), notes, distance, size_bounded=products is None
     )
 
 
-def _factored(
-    tape: Tape, point: str, beta: float, products: ProductsOnly | None, label: str, covariance: str = "hessian"
-) -> tuple[str, str]:
-    """J^T r at the point and the factor of the Hessian or of A there: L^{-1}, or the symmetric root of the inverse."""
-    pulled, matrix = (gauss_newton if covariance == "jacobian" else hessian)(tape, point, beta)
-    tape.close(f"{label}{covariance}", passes=(1, 1, tape.generator.latent_dim))
+def _factored(tape: Tape, point: str, beta: float, products: ProductsOnly | None, label: str) -> tuple[str, str]:
+    """J^T r at the point and the factor of the Hessian there."""
+    pulled, matrix = hessian(tape, point, beta)
+    tape.close(f"{label}hessian", passes=(1, 1, tape.generator.latent_dim))
+    return pulled, _factor(tape, matrix, products, label)
+
+
+def _factor(tape: Tape, matrix: str, products: ProductsOnly | None, label: str) -> str:
+    """The factor of a matrix: L^{-1}, or the symmetric root of the inverse."""
     if products is None:
-        return pulled, write_cholesky(tape, matrix, label)
-    return pulled, write_newton_schulz(tape, matrix, products.scale, products.steps, label)
+        return write_cholesky(tape, matrix, label)
+    return write_newton_schulz(tape, matrix, products.scale, products.steps, label)
 
 
-def _bound_name(options: EncoderOptions) -> str:
-    # With products alone the added distance is that of Newton's steps and of the Hessian's factor.
-    return "tv_hessian" if options.products_only else "tv_bound"
+def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
+    return numbers.enclosure("tv_bound")
 
 
 KIND = EncoderKind(
@@ -152,5 +162,5 @@ KIND = EncoderKind(
     theorem="gaussian-encoder",
     summary="gradient descent and Newton steps to the mode, then one Gaussian layer with the Hessian's inverse",
     build=build,
-    bound_name=_bound_name,
+    bound=_bound,
 )

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 
+from flint import arb
+
 from certify.encoders.descent import write_descent, write_start
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
 from certify.encoders.passes import misfit_gradient
@@ -53,8 +55,8 @@ def langevin_encoder(
     return tape.finish("langevin", "draw", (descent_layers, langevin_layers))
 
 
-def _bound_name(options: EncoderOptions) -> str:
-    return "tv_bound_projected" if options.projected else "tv_bound"
+def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
+    return numbers.enclosure("tv_bound_projected" if options.projected else "tv_bound")
 
 
 KIND = EncoderKind(
@@ -62,5 +64,5 @@ KIND = EncoderKind(
     theorem="strong-invertibility",
     summary="gradient descent to the preimage, then Langevin layers",
     build=build,
-    bound_name=_bound_name,
+    bound=_bound,
 )
