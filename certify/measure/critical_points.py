@@ -90,7 +90,7 @@ def _starts(posterior: Posterior, preimage: FloatArray, count: int, seed: int) -
     noise = generator.standard_normal((count, posterior.latent_dim))
     scales = np.geomspace(min(posterior.beta, 1.0), 1.0, max(1, count // 2))
     around = preimage + scales[:, None] * noise[: scales.size]
-    prior = noise[scales.size :]
+    prior = noise[scales.size : 2 * scales.size]
     prior[::2] *= 3.0
     # Interleaved, so that any leading part of the list holds near and far starts alike.
     rest = np.concatenate((around[: prior.shape[0], None], prior[:, None]), axis=1).reshape(-1, posterior.latent_dim)

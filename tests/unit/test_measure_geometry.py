@@ -153,6 +153,11 @@ def test_critical_points_of_two_wells() -> None:
     assert found.farthest.distance == pytest.approx(1 + math.sqrt(0.955))
 
 
+@pytest.mark.parametrize("starts", [1, 2, 5])
+def test_any_number_of_starts_will_do(starts: int) -> None:
+    assert critical_points(sine_posterior(), np.zeros(1), starts=starts).points
+
+
 def test_a_search_that_finds_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(critical_points_module, "NEWTON_TOLERANCE", -1.0)
     with pytest.raises(SearchError, match="no critical point"):
