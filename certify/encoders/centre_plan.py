@@ -80,7 +80,8 @@ def _plan(model: Model, share: float, om: arb) -> CentrePlan | None:
     step = M**2 + M * M2 * rho
     gradient = left * ((1 + om) / (1 - om)).sqrt() / (1 - e * radius)
     layers = _descent_layers(M * rho / (m * delta), m**2 / step)
-    return CentrePlan(1.0 / midpoint(step), layers, steps, upper(gradient), upper(left / (1 - q) * stretch))
+    distance = upper(left / (1 - q) * stretch)
+    return CentrePlan(1.0 / midpoint(step), layers, steps, max(0.0, upper(gradient)), max(0.0, distance))
 
 
 def _corrections(gradient: arb, q: arb) -> int:
