@@ -2,6 +2,7 @@
 
 from certify.strategies.admissible import Kinds, admissible_generators, kinds_of, violating_generators
 from certify.strategies.families import family_generators
+from certify.strategies.graphs import graphs
 from certify.strategies.matrices import matrices, orthogonal_matrices, short_matrices, spectra
 from certify.strategies.networks import (
     affine_generators,
@@ -19,6 +20,7 @@ __all__ = [
     "affine_generators",
     "coupling_generators",
     "family_generators",
+    "graphs",
     "kinds_of",
     "matrices",
     "monotone_generators",

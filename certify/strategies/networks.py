@@ -1,8 +1,8 @@
 """Generators drawn node by node with short weights: admissible by construction, degenerate and adversarial among them.
 
 Each strategy keeps A1-A3 of Theorem 1 by its architecture (a spectrum, a contraction, a monotone map, a triangular
-map), never by rejection. Degenerate parts are drawn among the rest: duplicated and zero neurons, zero weights, saturated
-biases, extreme scales, ill-conditioned frames.
+map), never by rejection. Degenerate parts are drawn among the rest: duplicated and zero neurons, zero weights,
+saturated biases, extreme scales, ill-conditioned frames.
 """
 
 from __future__ import annotations
