@@ -135,11 +135,13 @@ def check(
     seed: int = 0,
     progress: Progress | None = None,
     command: str = "",
+    resume: str | Path | None = None,
 ) -> Result:
     """Hold theorems against generators, from the assumptions to the conclusion.
 
     No theorem is every theorem, no generator each theorem's own examples; without `beta` each theorem takes a noise
-    level that it admits. `observations` has shape (k, n) or (n,), or is a .npy or .csv file.
+    level that it admits. `observations` has shape (k, n) or (n,), or is a .npy or .csv file; `resume` keeps their
+    certificates as they come.
     Raises InputError for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name.
     """
     from certify.proof.check import check as run
@@ -156,6 +158,7 @@ def check(
         seed=random_seed(seed),
         progress=progress if progress else SilentProgress(),
         command=command,
+        resume=None if resume is None else Path(resume),
     )
     return Result(found.theorems, found.provenance)
 

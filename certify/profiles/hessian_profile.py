@@ -23,8 +23,11 @@ from certify.profiles.propagation import propagate
 LARGEST_WIDTH = 400
 """Gains beyond which the matrix inequalities cost minutes."""
 
-SHARES = (0.12, 0.25, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5, 2.8, 3.2)
+SHARES = (0.12, 0.25, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5, 2.8, 3.2, 3.8, 4.6, 5.6)
 """Default radii as multiples of sqrt(d): |y| is about sqrt(d) under N(0, I)."""
+
+HOPELESS = -0.5
+"""Once the smallest eigenvalue is no better than this, larger balls are not looked at."""
 
 
 def default_radii(dimension: int) -> FloatArray:
@@ -64,6 +67,8 @@ def hessian_profile(
             break
         lower.append(bounds[0])
         upper.append(bounds[1])
+        if bounds[0] < HOPELESS:
+            break
     if not lower:
         return None
     mu, largest = np.array(lower), np.array(upper)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +18,7 @@ from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import conclude, conclude_constants, settle
+from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
 from certify.proof.records import AssumptionRecord, CheckResult, StepRecord, TheoremRecord
@@ -42,6 +43,7 @@ def check(
     effort: float = 1.0,
     progress: Progress | None = None,
     command: str = "",
+    resume: Path | None = None,
 ) -> CheckResult:
     """Check theorems (all discovered ones if none is named) at generators.
 
@@ -56,6 +58,8 @@ def check(
         effort: scales the sample sizes.
         progress: receives how far the work has come.
         command: what the user typed, for the provenance.
+        resume: a file that keeps the certificates of single observations as they come, and from which a run that
+            was cut off goes on.
 
     Raises:
         InputError: for an unknown theorem, or observations whose width is not n.
@@ -74,7 +78,7 @@ def check(
             generator, region=region or Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
         )
         records += [
-            check_theorem(theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress)
+            check_theorem(theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume)
             for theorem in applied
         ]
     return CheckResult(tuple(records), provenance.provenance(command, seed, start))
@@ -95,6 +99,7 @@ def check_theorem(
     seed: int,
     effort: float = 1.0,
     progress: Progress | None = None,
+    resume: Path | None = None,
 ) -> TheoremRecord:
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
@@ -107,9 +112,8 @@ def check_theorem(
         return replace(record, reason="; ".join(f"{item.label}: {item.reason}" for item in failing))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
     if observations is not None and theorem.conclusion.certify_observations is not None:
-        noise = setting.beta if beta is None else float(beta)
         each = theorem.conclusion.certify_observations(
-            theorem, generator, brackets, observations, noise, epsilon, progress
+            theorem, generator, brackets, observations, _noise(beta, generator, setting), epsilon, progress, resume
         )
         record = replace(record, observations=each)
     if setting.certificate is None:
@@ -207,6 +211,14 @@ def _pairs(
         return
     for specification in dict.fromkeys(item for theorem in chosen for item in theorem.examples):
         yield load_generator(specification), [theorem for theorem in chosen if specification in theorem.examples]
+
+
+def _noise(beta: Fraction | None, generator: Generator, setting: Setting) -> float:
+    """Where single observations are certified: the noise given, else the decoder's own, else the one settled on."""
+    trained = generator.metadata.get("trained_beta")
+    if beta is not None:
+        return float(beta)
+    return float(trained) if trained else setting.beta
 
 
 def _symbols(theorem: Theorem) -> dict[str, tuple[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import sympy as sp
@@ -210,7 +211,8 @@ class Conclusion:
     inputs               exact inputs of a generator in place of the certified ends of its constants, d, n and N
     default_beta         noise level taken when none is given, from the largest admitted one and the inputs
     certify_observations certificates of single observations, where the theorem has a form for them: of the theorem,
-                         generator, brackets, observations (k, n), noise level, epsilon and progress
+                         generator, brackets, observations (k, n), noise level, epsilon, progress, and a file that keeps
+                         results as they come
     """
 
     statement: str
@@ -233,7 +235,8 @@ class Conclusion:
     default_beta: Callable[[float, Mapping[str, Real]], float] | None = None
     certify_observations: (
         Callable[
-            [Theorem, Generator, ConstantBrackets, FloatArray, float, Fraction, Progress], tuple[ObservationRecord, ...]
+            [Theorem, Generator, ConstantBrackets, FloatArray, float, Fraction, Progress, Path | None],
+            tuple[ObservationRecord, ...],
         ]
         | None
     ) = None

@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from certify.proof.records import CheckResult, TheoremRecord
+from certify.report.observations import observation_tables
 from certify.report.table import Cell, Table
 from certify.report.tables import (
     assumption_brackets,
@@ -67,6 +68,7 @@ def theorem_report(record: TheoremRecord) -> RenderableType:
         tables.append(definitions_table(record))
     if record.conclusion is not None:
         tables.append(conclusion_table(record.conclusion, record.symbols))
+    tables += observation_tables(record)
     parts += [draw(table) for table in tables if table.rows]
     parts += _reasons(record)
     parts.append(_verdict_line(record))

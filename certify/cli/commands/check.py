@@ -39,6 +39,16 @@ ConstantsOption = Annotated[
     ),
 ]
 
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="FILE",
+        help="Keep the certificates of single observations here as they come; a cut-off run goes on from it.",
+        show_default=False,
+    ),
+]
+
 FiguresOption = Annotated[
     Path | None,
     typer.Option(
@@ -58,6 +68,7 @@ def run(
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
+    resume: ResumeOption = None,
     region: RegionOption = None,
     figures: FiguresOption = None,
     json: JsonOption = None,
@@ -78,6 +89,8 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     names = list(theorems or ())
+    if resume is not None and observations is None:
+        raise InputError("`--resume` keeps certificates of observations; give `--observations` too")
     if constants is not None:
         for option, given in (
             ("generator", generator), ("observations", observations), ("region", region), ("figures", figures)
@@ -104,6 +117,7 @@ def run(
             seed=seed,
             progress=progress,
             command=context.obj,
+            resume=resume,
         )
     code = _finish(output, result)
     if figures is not None:

@@ -1,0 +1,78 @@
+"""Certificates of single observations as tables: a summary of all, and the first of them one by one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from certify.proof.records import ObservationRecord, TheoremRecord
+from certify.report.table import (
+    Table,
+    columns,
+    label_cell,
+    lower_cell,
+    number_cell,
+    text_cell,
+    upper_cell,
+    verdict_cell,
+)
+from certify.verdict import Verdict
+
+SHOWN = 12
+"""Observations printed one by one; the JSON has all of them."""
+
+
+def observation_tables(record: TheoremRecord) -> list[Table]:
+    """The summary and the first observations; none where no observation was certified singly."""
+    if not record.observations:
+        return []
+    return [observation_summary(record.observations), observation_table(record.observations)]
+
+
+def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
+    """How many are certified, with which theorem and layers; the largest noise; why the others are not."""
+    proved = [item for item in records if item.verdict is Verdict.PROVED]
+    layers = sorted(item.layers for item in proved if item.layers is not None)
+    rows = [
+        (text_cell("certified"), text_cell(f"{len(proved)} of {len(records)} ({len(proved) / len(records):.1%})")),
+    ]
+    for name, count in sorted(Counter(item.theorem for item in proved).items()):
+        rows.append((text_cell(f"by {name}"), text_cell(str(count))))
+    if layers:
+        middle = layers[(len(layers) - 1) // 2]
+        rows.append((text_cell("layers, least / median / most"), text_cell(f"{layers[0]} / {middle} / {layers[-1]}")))
+    reached = [item.values["largest_noise"] for item in records if "largest_noise" in item.values]
+    if reached:
+        spread = f"{min(reached):.3g} to {max(reached):.3g}"
+        rows.append((text_cell(f"largest certified noise of the first {len(reached)}"), text_cell(spread)))
+    failures = Counter(_kind(item.reason) for item in records if item.verdict is not Verdict.PROVED)
+    rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]
+    return Table("observation-summary", "Observations", columns(("quantity", "value")), tuple(rows))
+
+
+def observation_table(records: tuple[ObservationRecord, ...]) -> Table:
+    """The first observations: verdict, theorem, layers, bound, curvature where the posterior lives, and reason."""
+    rows = tuple(
+        (
+            label_cell(str(item.index)),
+            verdict_cell(item.verdict),
+            text_cell(item.theorem),
+            number_cell(item.layers),
+            upper_cell(item.tv_bound),
+            lower_cell(item.values.get("mu_bulk", math.nan)),
+            upper_cell(item.values.get("q_bulk", math.nan)),
+            text_cell(item.reason),
+        )
+        for item in records[:SHOWN]
+    )
+    headings = ("x", "verdict", "by", "layers", "tv bound", "mu", "q", "reason")
+    notes = () if len(records) <= SHOWN else (f"the first {SHOWN} of {len(records)}; --json has all",)
+    numeric = ("layers", "tv bound", "mu", "q")
+    return Table("observations", "Certificates of single observations", columns(headings, numeric), rows, notes)
+
+
+def _kind(reason: str) -> str:
+    """A reason without its numbers: what comes before the first colon or digit."""
+    head = reason.split(":")[0]
+    cut = next((index for index, character in enumerate(head) if character.isdigit()), len(head))
+    return head[:cut].strip(" ,(") or "unknown"
