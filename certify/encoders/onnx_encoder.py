@@ -87,6 +87,8 @@ class _Writer:
         for item in stage.carried:
             inside[item.name] = names[item.initial]
         for iteration in range(stage.repeats):
+            # Layers share weights, never operators: the file has what is counted.
+            scope.forget()
             scope.prefix = f"{stage.name}{iteration}_" if stage.carried else f"{stage.name}_"
             index = scope.initialisers.tensor(f"index_{iteration}", np.asarray(iteration, dtype=np.int64))
             self._body(scope, stage, inside, index, iteration)

@@ -67,6 +67,10 @@ class Scope:
         self._known.setdefault(key, name)
         return name
 
+    def forget(self) -> None:
+        """Write operators anew from here on, even those that the scope has."""
+        self._known.clear()
+
     def scalar(self, value: float) -> str:
         """A scalar constant; equal ones are shared."""
         return self.initialisers.tensor(f"scalar_{float(value).hex()}", np.asarray(float(value)))

@@ -40,6 +40,7 @@ class Tape:
     noise_rows: int = 0
     _operations: list[Operation] = field(default_factory=list)
     _carried: list[Carried] = field(default_factory=list)
+    _gates: dict[tuple[str, str, tuple[float, ...], int], str] = field(default_factory=dict)
     _counter: int = 0
 
     def __post_init__(self) -> None:
@@ -68,7 +69,7 @@ class Tape:
         self.stages.append(
             Stage(name, repeats, tuple(self._carried), tuple(self._operations), tuple(results), tuple(outputs), passes)
         )
-        self._operations, self._carried = [], []
+        self._operations, self._carried, self._gates = [], [], {}
 
     def finish(
         self,
@@ -114,8 +115,11 @@ class Tape:
         return self._add(MatrixProduct(self._name(), (rows, *columns), (left, right), inner, transposed))
 
     def gate(self, source: str, activation: str, parameters: tuple[float, ...] = (), order: int = 0) -> str:
-        """sigma^(order)(v)."""
-        return self._add(Gate(self._name(), self.shapes[source], source, activation, parameters, order))
+        """The gate sigma^(order)(v); a stage has each gate once, however many passes read it."""
+        key = (source, activation, parameters, order)
+        if key not in self._gates:
+            self._gates[key] = self._add(Gate(self._name(), self.shapes[source], source, activation, parameters, order))
+        return self._gates[key]
 
     def clip(self, source: str, radius: float) -> str:
         """The projection v min(1, R/|v|)."""
