@@ -4,7 +4,7 @@ Both densities are known up to the posterior's normaliser. d <= 2: quadrature. B
 and draws from the posterior; with w = exp(-f)/g and W = E_g w,
     TV = E_g (1 - w/W)_+ = E_pi (1 - W/w)_+,
 so a lower end of W (a truncated mean is one) gives a lower end of TV from the first form and, where the posterior's
-draws are exact, an upper end from the second.
+draws are exact, an upper end from the second; so does a lower end of 1/W = E_pi 1/w, with the forms exchanged.
 """
 
 from __future__ import annotations
@@ -95,22 +95,37 @@ def sampled_fit(
         raise EmptyRegionError(f"only {points.shape[0]} of {draws} Gaussian draws fall into the ball; give more draws")
     shift = float(_log_ratio(posterior, law, law.mean[None])[0])
     ratios = np.exp(_log_ratio(posterior, law, points) - shift)
-    half = points.shape[0] // 2
-    # Two halves: the lower end of W must not depend on the draws whose mean it enters.
-    floor = nonnegative_mean_interval(ratios[:half], error_probability / 3).lower
-    shortfall = np.maximum(1.0 - ratios[half:] / floor, 0.0) if floor > 0 else np.zeros(points.shape[0] - half)
-    low = mean_interval(shortfall, 0.0, 1.0, error_probability / 3).lower
+    drawn = reference.inside(region) if reference.exact else points[:0]
+    inverse = np.exp(shift - _log_ratio(posterior, law, drawn)) if drawn.shape[0] >= FEWEST_DRAWS else None
+    low, high = _ends(ratios, inverse, error_probability)
     estimate = float(np.mean(np.maximum(1.0 - ratios / np.mean(ratios), 0.0)))
-    high, note = 1.0, f"; {reference.method}, so known from below only"
-    drawn = reference.inside(region)
-    if reference.exact and floor > 0 and drawn.shape[0] >= FEWEST_DRAWS:
-        inverse = np.exp(shift - _log_ratio(posterior, law, drawn))
-        excess = np.maximum(1.0 - floor * inverse, 0.0)
-        high, note = mean_interval(excess, 0.0, 1.0, error_probability / 3).upper, f"; {reference.method}"
-    method = f"density ratio at {points.shape[0]} draws of the Gaussian{note}"
+    note = reference.method if inverse is not None else f"{reference.method}, so known from below only"
+    method = f"density ratio at {points.shape[0]} draws of the Gaussian; {note}"
     distance = DistanceEstimate(min(max(estimate, low), high), low, high, method)
     information = nonnegative_mean_interval(score_gap(posterior, law, points), error_probability)
     return GaussianFit(distance, information, None)
+
+
+def _ends(ratios: FloatArray, inverse: FloatArray | None, error_probability: float) -> tuple[float, float]:
+    """Ends of TV from w = `ratios` at draws of g and 1/w = `inverse` at exact draws of pi_x (None: there are none).
+
+    Each sample gives both ends: whichever law is the narrower one, one of the ratios has light tails.
+    """
+    samples = [ratios] if inverse is None else [ratios, inverse]
+    share = error_probability / 6
+    low, high = 0.0, 1.0
+    for index, sample in enumerate(samples):
+        # Two halves: the lower end of the mean must not depend on the draws that it is used with.
+        half = sample.shape[0] // 2
+        floor = nonnegative_mean_interval(sample[:half], share).lower
+        if floor <= 0:
+            continue
+        shortfall = np.maximum(1.0 - sample[half:] / floor, 0.0)
+        low = max(low, mean_interval(shortfall, 0.0, 1.0, share).lower)
+        if inverse is not None:
+            excess = np.maximum(1.0 - floor * samples[1 - index], 0.0)
+            high = min(high, mean_interval(excess, 0.0, 1.0, share).upper)
+    return low, high
 
 
 def score_gap(posterior: Posterior, law: GaussianLaw, points: FloatArray) -> FloatArray:
