@@ -5,6 +5,7 @@ Deterministic: the seed alone decides which cases are drawn, no database is read
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import math
 import pkgutil
@@ -126,8 +127,10 @@ def load_every_module() -> None:
     for name in ("certify", "theorems"):
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            # A module whose optional package is missing stays out, in this process as in every other.
             if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(module.name)
 
 
 def _judge(theorem: Theorem, item: Property, case: Case, tally: _Tally) -> None:
