@@ -44,9 +44,10 @@ class ChainBound:
 
 
 class Layers(NamedTuple):
-    """The terms of one schedule: exit factor, discretisation, smoothing, and whether every step is short enough."""
+    """The terms of one schedule, and whether every step is short enough; `distance` is w_{K0}."""
 
     duration: arb
+    distance: arb
     discretisation: arb
     smoothing: arb
     short: bool
@@ -131,8 +132,8 @@ def run_layers(
         contraction *= power
         squares += count * eta**2
         duration += count * eta
-    smoothed = distance * contraction / (2 * arb.pi() * spread).sqrt()
-    return Layers(duration, force * (squares / 8).sqrt(), smoothed, short)
+    smoothed = distance * contraction / (2 * arb.pi() * spread).sqrt() if smoothing else arb("inf")
+    return Layers(duration, distance, force * (squares / 8).sqrt(), smoothed, short)
 
 
 def _step(eta: arb, mu: arb, q: arb) -> tuple[arb, arb, bool]:

@@ -47,6 +47,18 @@ class RadialLaw:
                 value = found[-1](self.curvature.pieces[index + 1].start)
         return tuple(found)
 
+    def envelope(self, radius: arb, upper: bool) -> arb:
+        """U(r) or phi0(r) (of every piece that the ball may lie in)."""
+        found: arb | None = None
+        ends = [*(piece.start for piece in self.envelopes[1:]), arb("inf")]
+        for piece, end in zip(self.envelopes, ends, strict=True):
+            if radius < piece.start or radius > end:
+                continue
+            here = (piece.upper if upper else piece.lower)(radius)
+            found = here if found is None else found.union(here)
+        assert found is not None, "the pieces cover every radius"
+        return found
+
     def mass(self, start: arb, end: arb) -> arb:
         """int_start^end r^{d-1} exp(-phi0) dr, not normalised."""
         return self.integrator(segments(self.envelopes, start, end, upper=False), self.dimension - 1)
@@ -93,4 +105,4 @@ class RadialLaw:
 
 def probability(value: arb) -> arb:
     """A ball known to hold a probability, cut to [0, 1]."""
-    return value if value.is_nan() else value.nonnegative_part().min(arb(1))
+    return arb(0).union(arb(1)) if value.is_nan() else value.nonnegative_part().min(arb(1))

@@ -50,11 +50,12 @@ class SharpProblem:
 
         Guarantee: enclosure of the bound, cut to [0, 1].
         """
-        if not self.far.finite:
-            return arb(1)
+        return probability(self.law.outside(radius, outer) + self.far_mass(outer))
+
+    def far_mass(self, outer: arb) -> arb:
+        """Far field over the inner mass: bounds pi_x(|y| > R2) at R2 = `outer`; [0, inf] where it may diverge."""
         inner = self.law.upper_envelope_mass(outer)
-        far = self.far.numerator(outer, negligible=NEGLIGIBLE * lower(inner)) / inner
-        return probability(self.law.outside(radius, outer) + far)
+        return self.far.numerator(outer, negligible=NEGLIGIBLE * lower(inner)) / inner
 
 
 def closed_form_problem(

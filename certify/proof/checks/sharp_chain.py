@@ -1,0 +1,242 @@
+"""Theorem 1*'s probabilistic steps: tails, shells, exit, discretisation, start, contraction, smoothing, the total."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from certify.arithmetic.balls import ball
+from certify.generators.graph import FloatArray
+from certify.measure.exponential_law import NODES, exponential_chain_distance
+from certify.measure.two_sample import total_variation_lower
+from certify.measure.whitened import WhitenedPosterior
+from certify.posteriors.estimates import (
+    ERROR_PROBABILITY,
+    DistanceEstimate,
+    IntervalEstimate,
+    frequency_interval,
+    nonnegative_mean_interval,
+)
+from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.sharp_places import centres, draw_radii, draws, own_numbers, whitened
+from certify.proof.instance import Instance
+from certify.proof.records import MeasuredDistance
+from certify.proof.sharp_strategy import schedule_of
+from certify.proof.theorem import Finding
+from certify.sampling.preconditioned import run_exponential_integrator, run_preconditioned_langevin
+from certify.verdict import Evidence
+
+QUANTILES = (0.5, 0.9, 0.99)
+EXIT_TIME, SUBSTEPS, PATHS, CHAINS = 0.05, 64, 2500, 2048
+LONGEST_LAW, LONGEST_SIMULATION = 60, 3000
+"""Layers whose law is computed on a grid, and that are simulated at effort 1."""
+
+
+def tail_by_sandwich(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on A3's tail around c in z, bound variables R0, r0 = |r(c)|, s0 = |grad f(c)|."""
+    posterior, centre = instance.posterior(), centres(instance)[0]
+    distances = np.linalg.norm(draws(instance).points - centre.point, axis=1)
+    slope = float(np.linalg.norm(posterior.gradient(centre.point[None])[0]))
+    at = {"r0": ball(centre.residual_upper), "s0": ball(slope * 2 + 1e-9)}
+    return tuple(
+        _measured("tail", _beyond(distances, radius), {**at, "R0": radius})
+        for radius in (float(np.quantile(distances, level)) for level in QUANTILES)
+    )
+
+
+def tail_of_whitened(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "tail" (t(R0) with the certificate's R2) and "shell" (P(|y| > R0 | |y| <= R)), bound variable R0."""
+    radii, numbers = draw_radii(instance), own_numbers(instance)
+    radius, outer = instance.number("R"), instance.number("R2")
+    inside = radii[radii <= radius]
+    findings = []
+    for level in QUANTILES:
+        place = float(np.quantile(radii, level))
+        if place < outer:
+            findings.append(_measured("tail", _beyond(radii, place), {"R0": place, **numbers}))
+        if place < radius:
+            findings.append(_measured("shell", _beyond(inside, place), {"R0": place, **numbers}))
+    return tuple(findings)
+
+
+def exits_of_whitened(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "exit" on smaller balls, where the bound is visible; bound variables R0, w0, tau0.
+
+    The diffusion is simulated by fine Langevin steps: paths seen only at these steps leave less often, so the
+    frequency is from below.
+    """
+    posterior, numbers = whitened(instance), own_numbers(instance)
+    points = draws(instance).points
+    radii = draw_radii(instance)
+    findings = []
+    for level in (0.9, 0.99):
+        radius = min(float(np.quantile(radii, level)), instance.number("R"))
+        starts = points[radii <= radius][: instance.count(PATHS, least=500)]
+        if len(starts) < 100:
+            continue
+        run = run_preconditioned_langevin(
+            instance.posterior(), posterior.preconditioner, starts, EXIT_TIME / SUBSTEPS, SUBSTEPS,
+            seed=instance.seed, projection_radius=radius,
+        )  # fmt: skip
+        left = int(np.sum(run.exits >= 0))
+        at: dict[str, object] = {
+            "R0": radius,
+            "w0": min(math.sqrt(EXIT_TIME), radius / 2),
+            "tau0": EXIT_TIME,
+            **numbers,
+        }
+        findings.append(_measured("exit", frequency_interval(left, len(starts)), at))
+    return tuple(findings) or (Finding("exit", math.nan, 0, reason="too few draws lie in the ball"),)
+
+
+def drift_changes(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on "drift": E int_0^h0 |H(Y_t) - H(Y_0)|^2 dt, H(y) = grad F(y) - y, along paths in the ball."""
+    posterior, radius = whitened(instance), instance.number("R")
+    inside = draws(instance).points[draw_radii(instance) <= radius][: instance.count(PATHS, least=500)]
+    if len(inside) < 100:
+        return (Finding("drift", math.nan, 0, reason="too few draws lie in the ball"),)
+    eta = instance.number("eta")
+    coordinates = posterior.coordinates(inside)
+    values = _squared_changes(posterior, coordinates, radius, eta, instance.random("drift"))
+    # Where H is constant the claim is a rounding error squared: so much of what is measured is one too.
+    rounding = 1e-14 * max(1.0, float(np.max(np.abs(posterior.gradient(coordinates)))))
+    values = np.maximum(values - eta * coordinates.shape[1] * rounding**2, 0.0)
+    # Where H hardly changes the floats of its two evaluations differ by rounding: that much is not measured.
+    values = np.maximum(values - eta * (1e-12 * (1 + radius)) ** 2, 0.0)
+    interval = nonnegative_mean_interval(
+        values, ERROR_PROBABILITY, f"simulated paths, starts: {draws(instance).method}"
+    )
+    return (_measured("drift", interval, {"h0": eta, **own_numbers(instance)}),)
+
+
+def _squared_changes(
+    posterior: WhitenedPosterior, start: FloatArray, radius: float, time: float, random: np.random.Generator
+) -> FloatArray:
+    substep = time / SUBSTEPS
+    points, total, previous = start.copy(), np.zeros(len(start)), np.zeros(len(start))
+    gradient = posterior.gradient(points)
+    first = gradient - points
+    inside = np.ones(len(start))
+    for _ in range(SUBSTEPS):
+        points = points - substep * gradient + math.sqrt(2 * substep) * random.standard_normal(points.shape)
+        # Both laws are stopped on leaving the ball, so a path contributes nothing from there on.
+        inside *= np.linalg.norm(points, axis=1) <= radius
+        gradient = posterior.gradient(points)
+        current = np.sum((gradient - points - first) ** 2, axis=1)
+        total += inside * 0.5 * substep * (previous + current)
+        previous = current
+    return total
+
+
+def start_and_contraction(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "start" (a lower bound of the Wasserstein distance: the gap of the means) and "contraction"."""
+    posterior, radius = whitened(instance), instance.number("R")
+    coordinates = posterior.coordinates(draws(instance).points)
+    inside = coordinates[np.linalg.norm(coordinates, axis=1) <= radius]
+    mean = float(np.linalg.norm(inside.mean(axis=0)))
+    error = 6 * math.sqrt(float(np.sum(inside.var(axis=0))) / len(inside))
+    findings = [
+        Finding("start", max(0.0, mean - error), len(inside), at=own_numbers(instance), interval=(max(0.0, mean - error), mean + error),
+                confidence=1 - ERROR_PROBABILITY, one_sided=True, reason="distance of the means, six standard errors"),
+    ]  # fmt: skip
+    random = instance.random("contraction")
+    count = instance.count(4000, least=400)
+    first = radius * random.standard_normal((count, coordinates.shape[1])) / math.sqrt(coordinates.shape[1])
+    second = first + random.choice([1e-3, 0.1, 1.0], count)[:, None] * random.standard_normal(first.shape)
+    s = -math.expm1(-instance.number("eta"))
+    images = []
+    for points in (first, second):
+        length = np.linalg.norm(points, axis=1, keepdims=True)
+        clipped = points * np.minimum(1.0, radius / length)
+        images.append(clipped - s * posterior.gradient(clipped))
+    quotient = np.linalg.norm(images[0] - images[1], axis=1) / np.linalg.norm(first - second, axis=1)
+    # The floats of short pairs carry rounding of this size.
+    findings.append(Finding("contraction", float(np.max(quotient)) - 1e-11, count, at=own_numbers(instance)))
+    return tuple(findings)
+
+
+def smoothing_distances(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "smoothing": chains of k equal layers from two points at distance v0; bound variables k, v0."""
+    posterior, eta, mu = whitened(instance), instance.number("eta"), instance.number("mu")
+    s = -math.expm1(-eta)
+    direction = np.zeros(posterior.point.size)
+    direction[0] = 1.0
+    chains = instance.count(CHAINS, least=256)
+    findings = []
+    for steps in (1, 4):
+        rho = 1 - s * mu
+        spread = (2 * s - s * s) * (1 - rho ** (2 * steps)) / (1 - rho**2) if rho < 1 else (2 * s - s * s) * steps
+        distance = min(0.8 * math.sqrt(2 * math.pi * spread) / rho**steps, instance.number("R") / 2)
+        starts = [posterior.latent(sign * distance / 2 * direction[None])[0] for sign in (-1, 1)]
+        ends = [
+            run_exponential_integrator(
+                instance.posterior(), posterior.preconditioner, point, eta, steps,
+                seed=instance.seed + 2 * steps + offset, chains=chains,
+                projection_radius=instance.number("R"),
+            ).positions
+            for offset, point in enumerate(starts)
+        ]  # fmt: skip
+        found = total_variation_lower(posterior.coordinates(ends[0]), posterior.coordinates(ends[1]))
+        findings.append(_distance("smoothing", found, chains, {"k": steps, "v0": distance, **own_numbers(instance)}))
+    return tuple(findings)
+
+
+def measured_total(instance: Instance) -> DistanceEstimate:
+    """TV(law X_K, pi_x) at the certificate's choices, measured once: on a grid for d <= 2, from samples otherwise."""
+
+    def compute() -> DistanceEstimate:
+        posterior, schedule = whitened(instance), schedule_of(instance.certificate)
+        times = np.array([float(item) for item in schedule.times()])
+        gaussian, radius = instance.number("start") > 0.5, instance.number("R")
+        if posterior.point.size in NODES and len(times) <= LONGEST_LAW:
+            return exponential_chain_distance(posterior, radius, times.tolist(), gaussian)
+        run = run_exponential_integrator(
+            instance.posterior(), posterior.preconditioner, None if gaussian else posterior.point, times, len(times),
+            seed=instance.seed, chains=instance.count(CHAINS, least=256), projection_radius=radius,
+            progress=instance.progress,
+        )  # fmt: skip
+        truth = draws(instance)
+        return total_variation_lower(
+            posterior.coordinates(run.positions), posterior.coordinates(truth.points), note=f", {truth.method}"
+        )
+
+    return instance.once("sharp-total", compute)
+
+
+def total_distance(instance: Instance) -> tuple[Finding, ...]:
+    """Finding on "total": the measured distance of the chain's last layer."""
+    if instance.number("K") > LONGEST_SIMULATION * instance.effort:
+        reason = "not measured, the chain is too long to simulate: it follows from its steps by the triangle inequality"
+        return (Finding("total", math.nan, 0, Evidence.SYMBOLIC, composed=True, reason=reason),)
+    return (_distance("total", measured_total(instance), 1, {}),)
+
+
+def published_total(instance: Instance) -> MeasuredDistance | None:
+    """The measured distance for the conclusion, or None where only a lower bound from samples is known."""
+    if whitened(instance).point.size not in NODES or instance.number("K") > LONGEST_LAW:
+        return None
+    found = measured_total(instance)
+    return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
+
+
+def _measured(claim: str, estimate: IntervalEstimate, at: Mapping[str, object]) -> Finding:
+    """A finding judged and shown by the lower end of its interval: affine decoders attain the claims exactly."""
+    finding = from_interval(claim, estimate, dict(at))
+    reason = f"lower end, estimate {estimate.estimate:.4g}: {estimate.method}"
+    return replace(finding, measured=estimate.lower, one_sided=True, reason=reason)
+
+
+def _distance(claim: str, found: DistanceEstimate, cases: int, at: dict[str, object]) -> Finding:
+    # An upper end of 1 says nothing: truth is known from below only.
+    return Finding(
+        claim, found.estimate, cases, at=at, interval=(found.lower, found.upper), confidence=1 - ERROR_PROBABILITY,
+        one_sided=found.upper >= 1.0,
+        reason=found.method if found.upper < 1.0 else f"{found.method}; truth is known from below only",
+    )  # fmt: skip
+
+
+def _beyond(values: FloatArray, threshold: float) -> IntervalEstimate:
+    return frequency_interval(int(np.sum(values > threshold)), values.size)

@@ -1,0 +1,124 @@
+"""The search for the choices of Theorem 1* as a theorem's strategy: proposed in floats, certified in balls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from certify.arithmetic.balls import Real, ball, exact_integer, midpoint, precision
+from certify.proof.closed_forms import enclose
+from certify.proof.optimiser import Certificate, certify_choices, holds
+from certify.proof.theorem import Theorem
+from certify.sharp.certificates import MARGINS
+from certify.sharp.curvature import closed_form_curvature
+from certify.sharp.estimates import radial_estimates
+from certify.sharp.far import FarField
+from certify.sharp.problem import SharpProblem
+from certify.sharp.schedule import Schedule
+from certify.sharp.search import LAYER_LIMIT, ChainChoice, closest_chain, reachable_distance, shortest_chain
+
+LARGEST_EXPONENT, SMALLEST_EXPONENT, FIRST_EXPONENT, BISECTIONS = 10, -30, -6, 14
+
+
+@dataclass(frozen=True)
+class SharpStrategy:
+    """Picks R, R2, w, the start and the schedule; the quantities' names are those of `theorems/sharp_langevin.py`."""
+
+    layer_limit: int = LAYER_LIMIT
+
+    def shortest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+        """Fewest layers found with distance <= epsilon, certified; None if there are none."""
+        problem = problem_of(theorem, inputs)
+        if problem is None:
+            return None
+        with precision():
+            estimates, epsilon = radial_estimates(problem), ball(inputs["epsilon"])
+            for margin in MARGINS:
+                choice = shortest_chain(estimates, midpoint(epsilon) * float(1 - margin), self.layer_limit)
+                if choice is None:
+                    return None
+                certificate = certify_choices(theorem, inputs, choices_of(choice))
+                if certificate is not None and ball(certificate.distance_upper) <= epsilon.lower():
+                    return certificate
+        return None
+
+    def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+        """The smallest distance found, certified, whether or not it is below epsilon; None if there is none."""
+        problem = problem_of(theorem, inputs)
+        if problem is None:
+            return None
+        with precision():
+            choice = closest_chain(radial_estimates(problem), self.layer_limit)
+        return None if choice is None else certify_choices(theorem, inputs, choices_of(choice))
+
+    def largest_beta(self, theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
+        """End of the noise levels admitted from 0 on (infinite where every one is), with its certificate.
+
+        Far above it the posterior is close to the prior and the theorem holds again; that is not looked for.
+        """
+        scale = midpoint(ball(inputs["m"]))
+        every = theorem.conclusion.every_noise
+        if every is not None and holds(every, enclose(theorem, inputs)):
+            certificate = self.shortest(theorem, {**inputs, "beta": scale})
+            return None if certificate is None else (math.inf, certificate)
+        epsilon = midpoint(ball(inputs["epsilon"]))
+
+        def feasible(beta: float) -> bool:
+            problem = problem_of(theorem, {**inputs, "beta": beta})
+            with precision():
+                return problem is not None and reachable_distance(radial_estimates(problem)) <= epsilon
+
+        exponent = next((x for x in range(FIRST_EXPONENT, SMALLEST_EXPONENT, -1) if feasible(scale * 2.0**x)), None)
+        if exponent is None:
+            return None
+        # From below, in steps of sqrt 2, to the first level that is not admitted.
+        low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 0.5)
+        while feasible(high) and high < scale * 2.0**LARGEST_EXPONENT:
+            low, high = high, high * math.sqrt(2.0)
+        for _ in range(BISECTIONS):
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if feasible(middle) else (low, middle)
+        for shrink in (0.0, 1e-5, 1e-3, 1e-2, 0.1):
+            beta = low * (1.0 - shrink)
+            certificate = self.shortest(theorem, {**inputs, "beta": beta})
+            if certificate is not None:
+                return beta, certificate
+        return None
+
+
+def problem_of(theorem: Theorem, inputs: Mapping[str, Real]) -> SharpProblem | None:
+    """The posterior that the inputs describe; None where the far field may diverge."""
+    values = enclose(theorem, inputs)
+    with precision():
+        dimension = exact_integer(values["d"])
+        assert dimension is not None, "the latent dimension is an integer"
+        far = FarField(
+            dimension, values["m"], values["M2"], values["beta"], values["r_c"], values["g"], values["b"], values["om"]
+        )
+        if not far.finite:
+            return None
+        return SharpProblem(closed_form_curvature(values["e"], values["p"], values["phi"], values["om"]), far)
+
+
+def schedule_of(certificate: Certificate) -> Schedule:
+    """The schedule of a certificate's layers, exact."""
+    choices = certificate.choices
+    return Schedule(choices["eta_b"], choices["h"], int(choices["K0"]), choices["eta"], int(choices["K"]))
+
+
+def choices_of(choice: ChainChoice) -> dict[str, Fraction]:
+    """The choices under the quantities' names."""
+    schedule = choice.schedule
+    return {
+        "R": choice.radius,
+        "R2": choice.outer,
+        "w": choice.width,
+        "start": Fraction(int(choice.start == "gaussian")),
+        "eta_b": schedule.first,
+        "h": schedule.offset,
+        "K0": Fraction(schedule.burn_in),
+        "eta": schedule.step,
+        "K": Fraction(schedule.layers),
+    }
