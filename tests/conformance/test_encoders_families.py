@@ -1,4 +1,4 @@
-"""Every encoder kind against plain loops over the float derivatives, for every family and activation, in the runtime."""
+"""Every encoder kind against plain loops over the float derivatives, for every family and activation."""
 
 from __future__ import annotations
 

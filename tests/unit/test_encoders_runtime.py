@@ -134,7 +134,7 @@ def test_several_noises_and_extra_outputs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("inputs", "outputs", "node", "kind", "says"),
     [
-        ({"a": ["b", 2], "c": ["b", 2]}, {"z": ["b", 2]}, ("Add", ["a", "c"], ["z"]), TensorProto.DOUBLE, "inputs a, c"),
+        ({"a": ["b", 2], "c": ["b", 2]}, {"z": ["b", 2]}, ("Add", ["a", "c"], ["z"]), TensorProto.DOUBLE, "inputs"),
         ({"x": ["b", 2]}, {"p": ["b", 2], "q": ["b", 2]}, ("Neg", ["x"], ["p"]), TensorProto.DOUBLE, "outputs p, q"),
         ({"x": ["b", "n"]}, {"z": ["b", 2]}, ("Neg", ["x"], ["z"]), TensorProto.DOUBLE, "fixed"),
         ({"x": ["b", 2]}, {"z": ["b", 2]}, ("Neg", ["x"], ["z"]), TensorProto.INT64, "float32 or all float64"),

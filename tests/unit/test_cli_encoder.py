@@ -1,0 +1,141 @@
+"""`certify encoder`: files, JSON, exit codes, and the certificate held against the exact law of what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from certify.api import encoder
+from certify.cli.main import main
+from certify.encoders.kind import encoder_kinds
+from certify.encoders.runtime import load_encoder
+from certify.errors import InputError, UnknownNameError
+from certify.generators.onnx_export import export_onnx
+from certify.generators.specification import load_generator
+from certify.measure.burn_in import gaussian_distance
+from certify.posteriors.gaussian import GaussianLaw, posterior_law
+from certify.posteriors.posterior import Posterior
+from certify.proof.registry import theorems
+from certify.verdict import Verdict
+
+LINEAR = "linear:d=2,kappa=1.3,seed=1"
+
+
+def test_every_kind_serves_a_theorem() -> None:
+    kinds = encoder_kinds()
+    assert {"strong-invertibility", "gaussian-encoder", "sharp-langevin"} <= set(kinds)
+    assert set(kinds) <= set(theorems())
+
+
+def law_of(path: Path, observation: np.ndarray) -> GaussianLaw:
+    """The law of an affine encoder at x: exact mean and covariance from its values at 0 and at the unit noises."""
+    loaded = load_encoder(path, threads=1)
+    size = loaded.noise_size
+    assert size is not None
+    images = loaded.push(np.tile(observation, (size + 1, 1)), np.vstack((np.zeros(size), np.eye(size))))
+    columns = images[1:] - images[0]
+    return GaussianLaw(images[0], columns.T @ columns)
+
+
+@pytest.mark.parametrize("theorem", ["strong-invertibility", "gaussian-encoder", "sharp-langevin"])
+def test_the_written_encoder_is_as_close_as_it_says(theorem: str, tmp_path: Path) -> None:
+    """The exact distance of the file's law to the exact posterior is below the certified one; a halved noise is not."""
+    path = tmp_path / "e.onnx"
+    result = encoder(theorem, LINEAR, beta="0.3", epsilon="0.2", out=path)
+    built = result.choice.chosen
+    assert result.verdict is Verdict.PROVED and built.tv_bound is not None and built.tv_bound <= 0.2
+    generator = load_generator(LINEAR)
+    posterior = Posterior(generator, generator.value(np.array([0.7, -0.4])), 0.3)
+    law, truth = law_of(path, posterior.observation), posterior_law(posterior)
+    assert gaussian_distance(law, truth, seed=0).lower <= built.tv_bound
+    wrong = GaussianLaw(law.mean, 0.25 * law.covariance)
+    assert gaussian_distance(wrong, truth, seed=0).lower > 0.2
+    assert built.count is not None and built.program is not None
+    if built.size_bound is not None:
+        assert built.count.parameters_unrolled <= built.size_bound
+
+
+def test_files_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, record = tmp_path / "e.onnx", tmp_path / "r.json"
+    arguments = ["encoder", "--generator", LINEAR, "--beta", "0.3", "--out", str(path), "--json", str(record)]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "smallest certified encoder" in printed and "proved" in printed
+    sidecar, found = json.loads(path.with_suffix(".json").read_text()), json.loads(record.read_text())
+    assert sidecar["file"]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sidecar["generator"]["sha256"] == load_generator(LINEAR).sha256
+    assert sidecar["encoder"]["size"] == found["encoder"]["size"]
+    assert {item["theorem"] for item in found["candidates"]} == set(encoder_kinds())
+    proved = [item for item in found["candidates"] if item["verdict"] == "proved"]
+    smallest = min(item["size"]["parameters_unrolled"] for item in proved)
+    assert found["encoder"]["size"]["parameters_unrolled"] == smallest
+    metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert metadata["certify.theorem"] == found["encoder"]["theorem"]
+    assert float(metadata["certify.tv_bound"]) == found["encoder"]["tv_bound"]
+    again = tmp_path / "again.onnx"
+    encoder(None, LINEAR, beta="0.3", out=again)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_above_epsilon_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "e.onnx"
+    command = ["encoder", "strong-invertibility", "-g", "residual:d=2,width=4,depth=1", "--beta", "5", "--quiet"]
+    assert main([*command, "--out", str(path)]) == 3
+    assert "largest noise level" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refuted_assumption_is_not_applicable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "e.onnx"
+    wide = ["encoder", "strong-invertibility", "-g", "linear:d=2,n=3", "--beta", "0.1", "--quiet", "--out", str(path)]
+    assert main(wide) == 4
+    assert "not-applicable" in capsys.readouterr().out
+    assert not path.exists()
+
+
+def test_options_of_other_kinds_are_refused() -> None:
+    with pytest.raises(InputError, match="--projected"):
+        encoder("gaussian-encoder", LINEAR, beta="0.3", projected=True)
+    with pytest.raises(UnknownNameError, match="theorem with an encoder"):
+        encoder("langevin-mixing", LINEAR, beta="0.3")
+    with pytest.raises(InputError, match="typical x"):
+        encoder("sharp-langevin", LINEAR, beta="0.3", observations=np.zeros((1, 2)))
+
+
+def test_a_start_network_begins_the_descent(tmp_path: Path) -> None:
+    generator = load_generator(LINEAR)
+    export_onnx(load_generator("linear:d=2,seed=5"), tmp_path / "start.onnx")
+    start = load_generator(str(tmp_path / "start.onnx"))
+    path = tmp_path / "e.onnx"
+    built = encoder("strong-invertibility", LINEAR, beta="0.3", epsilon="0.5", out=path, start=start).choice.chosen
+    assert built.program is not None and built.count is not None
+    plain = encoder("strong-invertibility", LINEAR, beta="0.3", epsilon="0.5").choice.chosen
+    assert plain.count is not None
+    assert built.count.parameters_unrolled == plain.count.parameters_unrolled + start.parameters
+    posterior = Posterior(generator, np.array([0.2, 0.1]), 0.3)
+    assert gaussian_distance(law_of(path, posterior.observation), posterior_law(posterior), seed=0).estimate < 0.5
+    with pytest.raises(InputError, match="start"):
+        encoder("strong-invertibility", LINEAR, beta="0.3", start="linear:d=3")
+
+
+@pytest.mark.parametrize(
+    ("extra", "says"),
+    [
+        (["--out", "no/such/folder/e.onnx"], "no folder"),
+        (["--out", "e.txt"], ".onnx"),
+        (["--beta", "0"], "beta"),
+        (["--epsilon", "2"], "epsilon"),
+        (["--start", "missing.onnx"], "missing.onnx"),
+    ],
+)
+def test_bad_input_is_one_line(extra: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    base = {"--generator": LINEAR, "--beta": "0.3", "--epsilon": "0.1"}
+    base.update(dict(zip(extra[::2], extra[1::2], strict=True)))
+    assert main(["encoder", "strong-invertibility", *(part for pair in base.items() for part in pair)]) == 2
+    message = capsys.readouterr().err
+    assert says in message and message.count("\n") == 1
