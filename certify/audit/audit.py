@@ -77,7 +77,7 @@ class AuditPlan:
             return self.pairs
         if encoder.noise_size is None or encoder.noise_size > LONGEST_CALIBRATED:
             return 0
-        return 4000 if encoder.noise_size <= LONG_NOISE else 200
+        return 2000 if encoder.noise_size <= LONG_NOISE else 200
 
 
 def audit_encoder(

@@ -77,12 +77,12 @@ def declared_chain(details: dict[str, Any]) -> LangevinChain | None:
         return None
     try:
         return LangevinChain(
-            float(metadata["certify.descent_step"]),
+            1.0 / float(metadata["certify.L_Phi"]),
             int(metadata["certify.K_gd"]),
             float(metadata["certify.eta"]),
             int(metadata["certify.K"]),
         )
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, ZeroDivisionError):
         return None
 
 

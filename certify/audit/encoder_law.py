@@ -32,6 +32,8 @@ ROUNDING = 1e-2
 """Largest |T - affine map| taken for rounding, relative to the smallest standard deviation."""
 SMALLEST_SPREAD = 1e-7
 PAIRS = 512
+CHECKED = 20_000
+"""Draws that an affine candidate is held against; more are made only where it fails."""
 CHUNK = 4_000_000
 """Noise coordinates handed to the encoder at once."""
 
@@ -59,7 +61,7 @@ def encoder_law(
     Args:
         push: the encoder at one observation, as a function of its noise.
         noise_size: number of noise inputs of one draw, >= 1.
-        draws: draws to make, >= 30; they are also the check that the encoder is affine.
+        draws: draws to make where the law is not Gaussian, >= 30; at most 20,000 check that the encoder is affine.
         precision: "float32" or "float64", what the encoder computes in.
         seed: of the noise.
         error_probability: that a law is farther than `slack` from its Gaussian.
@@ -82,25 +84,27 @@ def _by_basis(
 ) -> EncoderLaw:
     origin, columns = _affine_candidate(push, size)
     covariance = columns.T @ columns
+    checked = min(draws, CHECKED)
     parts, largest, allowed = [], 0.0, True
-    for noise in noise_chunks(generator, draws, size):
+    for noise in noise_chunks(generator, checked, size):
         points = push(noise)
         gap = np.linalg.norm(points - origin - noise @ columns, axis=1)
         scale = np.linalg.norm(origin) + np.linalg.norm(columns) * np.maximum(1.0, np.linalg.norm(noise, axis=1))
         allowed = allowed and bool(np.all(gap <= TOLERANCES[precision] * scale))
         largest = max(largest, float(np.max(gap)))
         parts.append(points)
-    points = np.concatenate(parts)
     smallest = _smallest_deviation(covariance)
     if not allowed or smallest == 0 or largest > ROUNDING * smallest:
+        # The draws are all that is known: make the others too.
+        parts += [push(noise) for noise in noise_chunks(generator, draws - checked, size)]
         reason = "affine, with a singular covariance, in" if allowed and smallest == 0 else "not affine in"
-        return EncoderLaw(points, f"known through draws only: {reason} its {size} noise inputs")
+        return EncoderLaw(np.concatenate(parts), f"known through draws only: {reason} its {size} noise inputs")
     return EncoderLaw(
-        points,
-        f"Gaussian: affine in its {size} noise inputs at all of {draws} sampled noises, to {largest / smallest:.1g} of "
+        np.concatenate(parts),
+        f"Gaussian: affine in its {size} noise inputs at all of {checked} sampled noises, to {largest / smallest:.1g} of "
         "the smallest standard deviation",
         GaussianLaw(origin, covariance),
-        math.log(1 / error_probability) / draws,
+        math.log(1 / error_probability) / checked,
         error_probability,
     )
 

@@ -11,8 +11,9 @@ from typing import Any
 from certify.atomic import check_writable, write_bytes_atomically, write_text_atomically
 from certify.bounds.bracket import json_number
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
+from certify.encoders.program import Clipping
 from certify.errors import InputError
-from certify.proof.encoder_construction import EncoderChoice
+from certify.proof.encoder_construction import BuiltEncoder, EncoderChoice
 from certify.report.json import json_text
 from certify.version import __version__
 
@@ -111,4 +112,21 @@ def _metadata(choice: EncoderChoice) -> dict[str, str]:
         "certify.epsilon": repr(float(choice.epsilon)),
         "certify.tv_bound": repr(built.tv_bound),
         "certify.generator_sha256": choice.generator.sha256,
+        **_chain_metadata(built),
+    }
+
+
+def _chain_metadata(built: BuiltEncoder) -> dict[str, str]:
+    """What is needed to run a Langevin encoder's chain again without its file; nothing for other kinds."""
+    assert built.program is not None
+    if built.kind.name != "langevin":
+        return {}
+    projected = any(isinstance(item, Clipping) for stage in built.program.stages for item in stage.operations)
+    deterministic, stochastic = built.program.layers
+    return {
+        "certify.K_gd": str(deterministic),
+        "certify.K": str(stochastic),
+        "certify.eta": repr(built.value("eta")),
+        "certify.L_Phi": repr(built.value("L_Phi")),
+        "certify.projected": "yes" if projected else "no",
     }

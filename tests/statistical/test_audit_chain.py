@@ -43,7 +43,7 @@ def written(
     )
     metadata = {
         "certify.encoder": "langevin",
-        "certify.descent_step": repr(said.descent_step),
+        "certify.L_Phi": repr(1 / said.descent_step),
         "certify.K_gd": str(said.descent_layers),
         "certify.eta": repr(said.step_size),
         "certify.K": str(said.layers),
@@ -77,7 +77,7 @@ def test_a_file_is_held_to_the_chain_it_declares(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "metadata",
     [{}, {"certify.encoder": "langevin"}, {"certify.encoder": "langevin", "certify.K": "many"},
-     {"certify.encoder": "langevin", "certify.descent_step": "0.1", "certify.K_gd": "1", "certify.eta": "0.1",
+     {"certify.encoder": "langevin", "certify.L_Phi": "10", "certify.K_gd": "1", "certify.eta": "0.1",
       "certify.K": "1", "certify.projected": "yes"}],
 )  # fmt: skip
 def test_what_declares_no_plain_chain_is_taken_as_any_encoder(metadata: dict[str, str]) -> None:
