@@ -6,7 +6,7 @@ zh = G^{-1}(x), delta* = beta^2 rho/m^2 >= |z*-zh| (S3).
 
 Guarantee (upper bound). The encoder x -> N(z', H'^{-1}), H' = Hess f(z'), has no Langevin layer: K_gd descent steps
 reach c near zh (S6), K_newton Newton steps go from c to z' near z*, and one Gaussian layer adds the noise. Its law is
-within G2 + G3 of pi_x in total variation:
+within min(G2 + G3, G1*) of pi_x in total variation:
 
 G1   TV(pi_D', g_D') <= T3 sqrt(d(d+2))/(4 mu^{3/2}) on D' = B(z*, R'), R' = R - delta*, T3 = (3 M M2 + M3 M R)/beta^2.
      pi_D' has log-Sobolev constant mu (Bakry-Emery), so KL(g_D' | pi_D') <= I/(2 mu) with the Fisher information
@@ -19,11 +19,18 @@ N    Newton: |grad f(z_k)| <= e_0 h_0^{2^k - 1}, e_0 = rho + L delta0, h_0 = T3 
 G3   Stopping at z' with |grad f(z')| <= e, q = T3 e/mu^2 < 1, adds at most (1/2) sqrt(d q^2/(2(1-q)) + L e^2/mu^2):
      |z'-z*| <= e/mu, H^{-1/2} H' H^{-1/2} has spectrum in [1-q, 1+q], closed form of KL of Gaussians, Pinsker.
 
-As d grows with M3 fixed, beta <= (4/3)(1-o(1)) eps m^3/(M M2 d) is enough: the usual Gaussian encoder of a variational
-autoencoder is provably enough for a strongly invertible decoder with small noise. The theorem is this project's, not
-the paper's.
+G1*  The Gaussian N(z', A^{-1}) with A = I + J(z')^T J(z')/beta^2 in place of the Hessian, z = z' + A^{-1/2} y:
+     TV <= (E[(g + p chi + 3 e chi^2/2 + e^2 chi^3/2)^2 | chi <= R*])^{1/2}/(2 sqrt(mu*)) + t(R*) + P(chi_d > R*), with
+     g = e_N/sqrt(1+a) >= |A^{-1/2} grad f(z')|, |G(z')-x| <= r = beta^2 rho/m + M e_N/mu (at the mode m|r| <= |J^T r| =
+     beta^2 |z*|), p = M2 r/(m^2+beta^2); e, mu*, t are those of `sharp-langevin`. No M3, and no M in the leading term.
+     The encoder takes the covariance whose bound is smaller: tv_bound = min(G2 + G3, G1*).
 
-References. D. Bakry, M. Emery, Sem. Prob. XIX (1985); docs/theory.md, sections 1 and 2; docs/gaussian_encoder.md.
+As d grows, beta <= (4/3)(1-o(1)) eps m^2/(M2 d) is enough by G1*, and m/M times that by G2 with M3 fixed: the usual
+Gaussian encoder of a variational autoencoder is provably enough for a strongly invertible decoder with small noise.
+The theorem is this project's, not the paper's.
+
+References. D. Bakry, M. Emery, Sem. Prob. XIX (1985); docs/theory.md, sections 1 and 2; docs/sharp.md;
+docs/gaussian_encoder.md.
 """
 
 from __future__ import annotations
@@ -41,14 +48,17 @@ from certify.proof.checks.gaussian_encoder import (
     early_stopping,
     encoder_to_posterior,
     gaussian_encoder_size,
+    gaussian_of_jacobian,
     newton_convergence,
     published_gaussian_distance,
 )
 from certify.proof.checks.locations import preimage_bound
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.theorem import Assumption, Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.sharp.functions import FarMass, GaussianShift, OutsideMass
 from certify.symbolic.evaluation import evaluate_ball
 from certify.symbolic.functions import ChiTail
+from certify.symbolic.smaller_bound import SmallerBound
 from theorems.strong_invertibility import (
     M2,
     R0,
@@ -58,6 +68,8 @@ from theorems.strong_invertibility import (
     M,
     N,
     R,
+    a,
+    b,
     beta,
     d,
     delta0,
@@ -78,6 +90,11 @@ K_newton, K_gauss, e_start, h_start, e_stop, q_stop = sp.symbols(
     "K_newton K_gauss e_start h_start e_stop q_stop", positive=True
 )
 G1, G2, G3, outside = sp.symbols("G1 G2 G3 outside", positive=True)
+R_star, R2_star, g_star, r_star, e_star, p_star, phi, mu_star = sp.symbols(
+    "R_star R2_star g_star r_star e_star p_star phi mu_star", positive=True
+)
+leading_star, tail_star, outside_star = sp.symbols("leading_star tail_star outside_star", positive=True)
+tv_hessian, tv_jacobian = sp.symbols("tv_hessian tv_jacobian", positive=True)
 information, e0, h0 = sp.symbols("I e0 h0", positive=True)
 
 
@@ -93,13 +110,21 @@ def gaussian_divergence(gradient: sp.Expr, hessian: sp.Expr) -> sp.Expr:
     return (d * q**2 / (2 * (1 - q)) + hessian * gradient**2 / mu**2) / 2
 
 
+def whitened_curvature(radius: sp.Expr) -> sp.Expr:
+    """mu_F(r) of `sharp-langevin` without a factor's defect."""
+    near = sp.Max(sp.Max(0, 1 - e_star * radius) ** 2, phi)
+    return near - p_star - e_star * radius - e_star**2 * radius**2 / 2
+
+
 def newton_gradient(steps: sp.Expr) -> sp.Expr:
     """|grad f| after `steps` Newton steps from c."""
     return e_start * h_start ** (2**steps - 1)
 
 
-ASYMPTOTIC_BETA = sp.Rational(4, 3) * epsilon * m**3 / (M * M2 * d)
-"""What the largest noise level approaches as d grows with M3 fixed."""
+ASYMPTOTIC_BETA = sp.Rational(4, 3) * epsilon * m**2 / (M2 * d)
+"""What the largest noise level approaches as d grows: by G1*; by G2 it is m/M times this, with M3 fixed."""
+SHAPE = (d, g_star, e_star, p_star, phi, sp.Integer(0))
+"""What every radial functional of G1* takes first; the encoder's factor of A is exact."""
 FISHER = T3**2 * d * (d + 2) / (4 * mu**2)
 ON_BALL = T3 * sp.sqrt(d * (d + 2)) / (4 * mu ** sp.Rational(3, 2))
 
@@ -138,7 +163,26 @@ QUANTITIES = (
              G1 + tail + outside),
     Quantity(G3, "definition", r"\mathrm{G3}", "stopping early (G3)", "[0, inf)",
              sp.sqrt(gaussian_divergence(e_stop, L) / 2)),
-    Quantity(tv_bound, "definition", r"\mathrm{TV}", "G2 + G3, the encoder", "[0, inf)", G2 + G3),
+    Quantity(tv_hessian, "definition", r"\mathrm{TV}_H", "G2 + G3, covariance from the Hessian", "[0, inf)", G2 + G3),
+    Quantity(R_star, "choice", "R^*", "radius of G1*, in units of A^{-1/2}", "(0, R2*]"),
+    Quantity(R2_star, "choice", "R_2^*", "radius up to which the tail of G1* uses the curvature bounds", "[R*, inf)"),
+    Quantity(g_star, "definition", "g", "bound on |A^{-1/2} grad f(z')|", "[0, inf)", e_stop / sp.sqrt(1 + a)),
+    Quantity(r_star, "definition", "r", "bound on |G(z') - x|", "[0, inf)", beta**2 * rho / m + M * e_stop / mu),
+    Quantity(e_star, "definition", r"\mathrm e", "M2 beta/(m^2+beta^2)", "[0, inf)", M2 * beta / (m**2 + beta**2)),
+    Quantity(p_star, "definition", "p", "M2 r/(m^2+beta^2)", "[0, 1)", M2 * r_star / (m**2 + beta**2)),
+    Quantity(phi, "definition", r"\phi", "floor of J^T J: (1+a)/(1+b)", "(0, 1]", (1 + a) / (1 + b), "lower"),
+    Quantity(mu_star, "definition", r"\mu^*", "curvature in units of A on |y| <= R*", "(0, 1]",
+             whitened_curvature(R_star), "lower"),
+    Quantity(leading_star, "definition", r"\mathrm{lead}^*", "distance on the ball (G1*)", "[0, inf)",
+             sp.sqrt(GaussianShift(*SHAPE, R_star)) / (2 * sp.sqrt(mu_star))),
+    Quantity(tail_star, "definition", "t(R^*)", "posterior mass outside the ball (G1*)", "[0, 1]",
+             sp.Min(1, OutsideMass(*SHAPE, R_star, R2_star) + FarMass(*SHAPE, R2_star, m, M2, beta, r_star, b))),
+    Quantity(outside_star, "definition", r"\mathrm{out}^*", "Gaussian mass outside the ball (G1*)", "[0, 1]",
+             ChiTail(d, R_star)),
+    Quantity(tv_jacobian, "definition", r"\mathrm{TV}_J", "G1*, covariance from the Jacobian", "[0, inf)",
+             leading_star + tail_star + outside_star),
+    Quantity(tv_bound, "definition", r"\mathrm{TV}", "the smaller one, the encoder", "[0, inf)",
+             SmallerBound(tv_hessian, tv_jacobian)),
     Quantity(size_bound, "definition", r"N'", "bound on the unrolled encoder's parameters", "[0, inf)",
              (2 * N + 4 * d) * K_gd + (K_newton + 1) * (N * (d + 2) + d**2 + 5 * d)),
 )  # fmt: skip
@@ -152,6 +196,9 @@ CONDITIONS = (
     Condition("Newton's region", delta_star + 2 * e_start / mu, R),
     Condition("Newton's contraction", h_start, sp.Integer(1)),
     Condition("stopping (G3)", q_stop, sp.Integer(1), strict=True),
+    Condition("radius (G1*)", sp.Integer(0), R_star, strict=True),
+    Condition("outer radius (G1*)", R_star, R2_star),
+    Condition("curvature (G1*)", sp.Integer(0), mu_star, strict=True),
     Condition("steps", sp.Integer(0), K_newton),
 )
 
@@ -223,13 +270,27 @@ STEPS = (
         early_stopping,
     ),
     Step(
+        "G1*",
+        "covariance from the Jacobian",
+        (
+            Claim("drift", "E[|A^{-1/2} grad f(z' + A^{-1/2} y) - y|^2 | |y| <= R*]",
+                  r"\mathrm E\left[\lvert A^{-1/2}\nabla f-y\rvert^2\,\middle|\,\lvert y\rvert\leq R^*\right]", "<=",
+                  GaussianShift(*SHAPE, R_star), "y ~ N(0, I_d), A = I + J^T J/beta^2 at z'"),
+            Claim("Jacobian Gaussian", "TV(pi_x, N(z', A^{-1}))", r"\mathrm{TV}(\pi_x,\mathcal N(z',A^{-1}))", "<=",
+                  tv_jacobian, "z' = z_{K_newton}"),
+        ),
+        ("A1", "A2", "A2-M", "S3", "S5", "N"),
+        gaussian_of_jacobian,
+        "docs/sharp.md, One Gaussian layer; its curvature and tail are steps C, E and T of sharp-langevin",
+    ),
+    Step(
         "G",
         "total",
         (
-            Claim("total", "TV(N(z', H'^{-1}), pi_x)", r"\mathrm{TV}(\mathcal N(z',H'^{-1}),\pi_x)", "<=", G2 + G3,
-                  "z' = z_{K_newton}"),
+            Claim("total", "TV(encoder, pi_x)", r"\mathrm{TV}(\mathcal N(z',\Sigma),\pi_x)", "<=", tv_bound,
+                  "z' = z_{K_newton}, covariance H'^{-1} or A^{-1}, whichever has the smaller bound"),
         ),
-        ("G2", "N", "G3"),
+        ("G2", "N", "G3", "G1*"),
         encoder_to_posterior,
     ),
     Step(
@@ -250,7 +311,7 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
         enough = bool(ball(certificate.distance_upper) <= certificate["epsilon"])
     if curved:
         limit = midpoint(evaluate_ball(ASYMPTOTIC_BETA, certificate.values))
-        found.append(f"for large d the largest noise level approaches (4/3) eps m^3/(M M2 d) = {limit:.4g} here")
+        found.append(f"for large d the largest noise level approaches (4/3) eps m^2/(M2 d), which is {limit:.4g} here")
     else:
         found.append("M2 = 0: the posterior is Gaussian, one Gaussian layer is exact at every noise level")
     chain = _chain_inputs(certificate)
@@ -306,13 +367,12 @@ def _size(certificate: Certificate) -> str:
 
 CONCLUSION = Conclusion(
     statement=(
-        "the encoder x -> N(z', Hess f(z')^{-1}), z' reached by K_gd descent and K_newton Newton steps, is within "
-        "tv_bound of pi_x in total variation: no Langevin layer, one Gaussian layer; tv_bound <= epsilon for suitable "
-        "choices when beta <= beta_max"
+        "the encoder x -> N(z', S), z' reached by K_gd descent and K_newton Newton steps, S the inverse of Hess f(z') "
+        "or of I + J^T J/beta^2, whichever has the smaller bound, is within tv_bound of pi_x in total variation: no "
+        "Langevin layer, one Gaussian layer; tv_bound <= epsilon for suitable choices when beta <= beta_max"
     ),
-    latex=r"\mathrm{TV}(\mathcal N(z',H'^{-1}),\pi_x)\leq\mathrm{G1}+\mathrm{tail}(R'-\delta^*)"
-    r"+\mathrm P(\chi_d>\sqrt\mu R')+\mathrm{G3}\leq\varepsilon",
-    distance=G1 + tail + outside + G3,
+    latex=r"\mathrm{TV}(\mathcal N(z',\Sigma),\pi_x)\leq\min\{\mathrm{G2}+\mathrm{G3},\mathrm{G1}^*\}\leq\varepsilon",
+    distance=tv_bound,
     conditions=CONDITIONS,
     search=GaussianStrategy(),
     layers=(K_gd, K_newton),

@@ -160,7 +160,10 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
 KIND = EncoderKind(
     name="gaussian",
     theorem="gaussian-encoder",
-    summary="gradient descent and Newton steps to the mode, then one Gaussian layer with the Hessian's inverse",
+    summary=(
+        "gradient descent and Newton steps to the mode, then one Gaussian layer with the inverse of the Hessian or of "
+        "I + J^T J/beta^2"
+    ),
     build=build,
     bound=_bound,
 )

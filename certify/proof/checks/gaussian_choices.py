@@ -1,7 +1,8 @@
-"""The free choices of the Gaussian encoder's theorem: the radius R, the accuracy delta0 and the Newton steps.
+"""The free choices of the Gaussian encoder's theorem: R, delta0 and the Newton steps, and the radii of G1*.
 
-The distance depends on R almost alone, the size on delta0 and the number of Newton steps. Candidates lie on one grid;
-the search runs in floats, and what it returns was evaluated again in balls, side conditions included.
+The bound with the Hessian (G2 + G3) depends on R almost alone, the size on delta0 and the number of Newton steps; the
+bound with the Jacobian (G1*) depends on its own two radii once Newton has converged. Candidates lie on one grid; the
+search runs in floats, and what it returns was evaluated again in balls, side conditions included.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -17,87 +19,147 @@ from certify.arithmetic.balls import Real, ball, midpoint, precision
 from certify.proof.closed_forms import FloatArray, enclose, estimate
 from certify.proof.optimiser import Certificate, certify_choices, holds
 from certify.proof.theorem import Theorem
+from certify.sharp.curvature import closed_form_curvature
+from certify.sharp.estimates import radial_estimates
+from certify.sharp.far import FarField
+from certify.sharp.problem import SharpProblem
+from certify.sharp.search import LayerChoice, best_layer
 from certify.symbolic.evaluation import compile_estimate
 
 RADII, ACCURACIES, MOST_NEWTON_STEPS = 160, 24, 6
 LARGEST_RADIUS = 4.0
 """In units of the radius at which the tail is about to vanish."""
+CONVERGED = 1e-3
+"""Whitened gradient, relative to epsilon, below which stopping early does not matter to G1*."""
+UNUSED = Fraction(1, 2**20)
+"""Radius of G1* where it says nothing: its bound is then at least 1 and the other one stands."""
 MARGINS = (1e-9, 1e-6, 1e-3)
-LARGEST_EXPONENT, SMALLEST_EXPONENT, BISECTIONS = 16, -200, 26
+LARGEST_EXPONENT, SMALLEST_EXPONENT, BISECTIONS = 4, -200, 20
 
 
 @dataclass(frozen=True)
 class GaussianStrategy:
-    """Smallest encoder (in gradient evaluations) at a noise level, smallest distance, largest noise level."""
+    """Smallest encoder (in gradient evaluations) at a noise level, smallest distance, largest noise level.
+
+    `jacobian`: whether G1*, the bound with the Jacobian's covariance, is used beside G2 + G3.
+    """
+
+    jacobian: bool = True
+
+    @property
+    def _forms(self) -> tuple[bool, ...]:
+        # Where the search's floats promise a G1* that the balls do not give, the bound with the Hessian remains.
+        return (True, False) if self.jacobian else (False,)
 
     def shortest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """Choices with distance <= epsilon and the fewest gradient evaluations found."""
-        epsilon = inputs["epsilon"]
         with precision():
-            target = midpoint(ball(epsilon))
-        table = _Table(theorem, inputs)
-        for margin in MARGINS:
-            cost = np.where(table.distance <= target * (1 - margin), table.cost, np.inf)
-            certificate = table.certify(cost)
-            if certificate is None:
-                return None
-            with precision():
-                if ball(certificate.distance_upper) <= ball(epsilon).lower():
-                    return certificate
+            epsilon = ball(inputs["epsilon"])
+            target = midpoint(epsilon)
+        for layered in self._forms:
+            table = _Table(theorem, inputs, layered)
+            for margin in MARGINS:
+                cost = np.where(table.distance <= target * (1 - margin), table.cost, np.inf)
+                certificate = table.certify(cost)
+                with precision():
+                    if certificate is not None and ball(certificate.distance_upper) <= epsilon.lower():
+                        return certificate
         return None
 
     def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """Choices with the smallest distance found."""
-        table = _Table(theorem, inputs)
-        return table.certify(table.distance)
+        found = []
+        for layered in self._forms:
+            table = _Table(theorem, inputs, layered)
+            found.append(table.certify(table.distance + 1e-9 * table.cost))
+        return min((item for item in found if item is not None), key=lambda item: item.distance_upper, default=None)
 
     def largest_beta(self, theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
         """Largest noise level found; infinite, with a certificate at m, where every noise level is admitted."""
         with precision():
-            scale, target = midpoint(ball(inputs["m"])), midpoint(ball(inputs["epsilon"]))
+            scale = midpoint(ball(inputs["m"]))
             every = theorem.conclusion.every_noise
             everywhere = every is not None and holds(every, enclose(theorem, inputs))
         if everywhere:
             certificate = self.shortest(theorem, {**inputs, "beta": scale})
             return None if certificate is None else (math.inf, certificate)
-
-        def admitted(beta: float) -> bool:
-            return float(np.min(_Table(theorem, {**inputs, "beta": beta}).distance)) <= target
-
-        exponents = range(LARGEST_EXPONENT, SMALLEST_EXPONENT, -1)
-        exponent = next((item for item in exponents if admitted(scale * 2.0**item)), None)
-        if exponent is None:
-            return None
-        low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 1)
-        for _ in range(BISECTIONS):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if admitted(middle) else (low, middle)
-        for shrink in (0.0, 1e-8, 1e-6, 1e-4, 1e-2):
-            certificate = self.shortest(theorem, {**inputs, "beta": low * (1 - shrink)})
-            if certificate is not None:
-                return low * (1 - shrink), certificate
+        for layered in self._forms:
+            low = _edge(theorem, inputs, scale, layered)
+            for shrink in (0.0, 1e-7, 1e-5, 1e-3, 1e-2):
+                beta = None if low is None else low * (1 - shrink)
+                certificate = None if beta is None else self.shortest(theorem, {**inputs, "beta": beta})
+                if beta is not None and certificate is not None:
+                    return beta, certificate
         return None
+
+
+def _edge(theorem: Theorem, inputs: Mapping[str, Real], scale: float, layered: bool) -> float | None:
+    """Largest noise level that the search's floats admit, to `BISECTIONS` halvings of a factor of 2. Estimate."""
+    with precision():
+        target = midpoint(ball(inputs["epsilon"]))
+
+    def admitted(beta: float) -> bool:
+        return float(np.min(_Table(theorem, {**inputs, "beta": beta}, layered).distance)) <= target
+
+    exponents = range(LARGEST_EXPONENT, SMALLEST_EXPONENT, -1)
+    exponent = next((item for item in exponents if admitted(scale * 2.0**item)), None)
+    if exponent is None:
+        return None
+    low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 1)
+    for _ in range(BISECTIONS):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if admitted(middle) else (low, middle)
+    return low
 
 
 class _Table:
     """The distance and the cost of every candidate at one noise level, arrays (radii, accuracies, Newton steps)."""
 
-    def __init__(self, theorem: Theorem, inputs: Mapping[str, Real]) -> None:
-        self.theorem, self.inputs = theorem, inputs
+    def __init__(self, theorem: Theorem, inputs: Mapping[str, Real], layered: bool) -> None:
+        self.theorem, self.inputs, self.layered = theorem, inputs, layered
         with precision():
-            constants = {name: np.float64(midpoint(ball(value))) for name, value in inputs.items()}
-        self.choices = _candidates(estimate(theorem, constants))
-        values = estimate(theorem, {**constants, **self.choices})
+            self.constants = {name: np.float64(midpoint(ball(value))) for name, value in inputs.items()}
+        self.choices = _candidates(estimate(theorem, self.constants))
+        self.values = values = estimate(theorem, {**self.constants, **self.choices})
         self.shape = np.broadcast_shapes(*(item.shape for item in self.choices.values()))
-        distance = np.broadcast_to(_number(theorem.conclusion.distance, values), self.shape).copy()
+        admitted = np.ones(self.shape, dtype=bool)
         for condition in theorem.conclusion.conditions:
-            met = _number(condition.left, values) <= _number(condition.right, values)
-            distance[~np.broadcast_to(met, self.shape)] = np.inf
-        distance[np.isnan(distance)] = np.inf
-        self.distance: FloatArray = distance
+            if {symbol.name for symbol in (condition.left - condition.right).free_symbols} <= values.keys():
+                admitted &= _number(condition.left, values) <= _number(condition.right, values)
+        distance = np.broadcast_to(values["tv_hessian"], self.shape)
+        converged = values["g_star"] <= CONVERGED * values["epsilon"]
+        layer = self.layer
+        if layer is not None:
+            distance = np.where(converged, np.minimum(distance, layer.distance_estimate), distance)
+        self.distance: FloatArray = np.where(admitted & ~np.isnan(distance), distance, np.inf)
         # A Hessian costs d + 1 gradients; the last layer has one too.
         cost = values["K_gd"] + (values["K_newton"] + 1) * (values["d"] + 1)
-        self.cost: FloatArray = np.broadcast_to(cost, self.shape)
+        # Of candidates that cost the same, the one whose bound with the Hessian is smallest.
+        second = np.nan_to_num(np.clip(values["tv_hessian"], 0.0, 1.0), nan=1.0)
+        self.cost: FloatArray = np.broadcast_to(cost, self.shape) + 1e-3 * second
+
+    @cached_property
+    def layer(self) -> LayerChoice | None:
+        """The best radii of G1* once Newton has converged; None where G1* says nothing or is not asked for."""
+        if not self.layered:
+            return None
+        values = {name: np.float64(np.min(value)) for name, value in self.values.items() if np.size(value)}
+        gradient = CONVERGED * values["epsilon"]
+        residual = (
+            values["beta"] ** 2 * values["rho"] / values["m"] + values["M"] * gradient * values["beta"] / values["m"]
+        )
+        scale = values["m"] ** 2 + values["beta"] ** 2
+        with precision():
+            numbers = {name: ball(float(values[name])) for name in ("m", "M2", "beta", "b", "e_star", "phi")}
+            far = FarField(
+                int(values["d"]), numbers["m"], numbers["M2"], numbers["beta"], ball(float(residual)),
+                ball(float(gradient)), numbers["b"], ball(0),
+            )  # fmt: skip
+            if not far.finite:
+                return None
+            p = ball(float(values["M2"] * residual / scale))
+            curvature = closed_form_curvature(numbers["e_star"], p, numbers["phi"], ball(0))
+            return best_layer(radial_estimates(SharpProblem(curvature, far)))
 
     def certify(self, score: FloatArray) -> Certificate | None:
         """The certificate at the candidate of least score; None if its score is infinite or a condition fails."""
@@ -107,21 +169,25 @@ class _Table:
         exact = {
             name: Fraction(float(np.broadcast_to(values, self.shape)[index])) for name, values in self.choices.items()
         }
-        return certify_choices(self.theorem, self.inputs, exact)
+        radii = (UNUSED, UNUSED) if self.layer is None else (self.layer.radius, self.layer.outer)
+        for radius, outer in (radii, (UNUSED, UNUSED)):
+            exact |= {"R_star": radius, "R2_star": outer}
+            certificate = certify_choices(self.theorem, self.inputs, exact)
+            if certificate is not None and math.isfinite(certificate.distance_upper):
+                return certificate
+        return None
 
 
 def _candidates(constants: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """R = 2 delta* + w/sqrt(1+a) with w up to where the tail is nothing; delta0 relative to beta/M; 0 to 6 steps."""
+    """R = 2 delta* + w/sqrt(1+a), w up to where the tail is nothing; delta0 in units of beta^2/M^2; 0 to 6 steps."""
     deviation = np.sqrt(1 + constants["a"])
     spread = np.sqrt(constants["d"]) * (1 + np.sqrt(2 * np.log(constants["kappa"])))
     reach = spread + 8 + constants["rho"] / deviation
-    share = np.concatenate([np.geomspace(0.02, LARGEST_RADIUS, RADII)])
-    radii = 2 * constants["delta_star"] + share * reach / deviation
-    scale = np.minimum(constants["beta"] / constants["M"], 1.0) * np.minimum(constants["beta"] / constants["M"], 1.0)
-    accuracies = np.maximum(scale * np.maximum(constants["rho"], 1.0), 1e-300) * np.geomspace(1e-9, 1e2, ACCURACIES)
+    radii = 2 * constants["delta_star"] + np.geomspace(0.02, LARGEST_RADIUS, RADII) * reach / deviation
+    unit = np.minimum(constants["beta"] / constants["M"], 1.0) ** 2 * np.maximum(constants["rho"], 1.0)
     return {
         "R": radii.reshape(-1, 1, 1),
-        "delta0": accuracies.reshape(1, -1, 1),
+        "delta0": (unit * np.geomspace(1e-9, 1e2, ACCURACIES)).reshape(1, -1, 1),
         "K_newton": np.arange(MOST_NEWTON_STEPS + 1, dtype=np.float64).reshape(1, 1, -1),
     }
 

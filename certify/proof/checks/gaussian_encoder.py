@@ -7,14 +7,18 @@ from flint import arb
 
 from certify.arithmetic.balls import ball, exact_integer, precision, upper
 from certify.bounds.bracket import Witness
-from certify.encoders.size import gaussian_shared_size, gaussian_size
+from certify.encoders.count import encoder_count
+from certify.encoders.kind import EncoderOptions, Numbers
+from certify.encoders.kinds.gaussian import build
 from certify.generators.graph import FloatArray, Generator
 from certify.measure.burn_in import gaussian_distance
+from certify.measure.gaussian_fit import FEWEST_DRAWS
+from certify.posteriors.estimates import nonnegative_mean_interval
 from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.gaussian_distance import kl_divergence
 from certify.posteriors.posterior import Posterior
-from certify.proof.checks.gaussian import coincide, distance_finding, measured_fit
-from certify.proof.checks.gaussian_laws import encoder_law, gaussian_at, laplace_law, newton_iterates
+from certify.proof.checks.gaussian import DRAWS, coincide, distance_finding, interval_finding, measured_fit
+from certify.proof.checks.gaussian_laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 from certify.proof.checks.locations import own_rho, preimages
 from certify.proof.checks.mode import gradient_ball
 from certify.proof.instance import Instance
@@ -79,9 +83,14 @@ def _divergence(
     # KL is a difference of numbers of order one: below this it is rounding.
     noise = 1e-13 * mode.mean.size * float(np.linalg.cond(mode.covariance))
     return Finding(
-        "stopping divergence", measured, 1, at=at, interval=(measured - noise, measured + noise), witness=witness,
+        "stopping divergence",
+        measured,
+        1,
+        at=at,
+        witness=witness,
+        recheck=lambda: arb(measured, noise),
         reason="closed form of two Gaussians",
-    )  # fmt: skip
+    )
 
 
 def _stopped_points(instance: Instance, mode: GaussianLaw) -> list[FloatArray]:
@@ -107,6 +116,23 @@ def _admitted(instance: Instance, point: FloatArray) -> bool:
         values = instance.values
         gradient = ball(float(np.linalg.norm(instance.posterior().gradient(point))))
         return bool(values["T3"] * gradient < values["mu"] ** 2)
+
+
+def gaussian_of_jacobian(instance: Instance) -> tuple[Finding, ...]:
+    """Findings on "drift" and "Jacobian Gaussian": the law N(z', A^{-1}) against the posterior (G1*)."""
+    posterior, law = instance.posterior(), jacobian_law(instance)
+    if is_affine(posterior) and instance.number("K_newton") >= 1:
+        return coincide("drift"), coincide("Jacobian Gaussian")
+    factor = np.linalg.cholesky(law.covariance)
+    whitened = instance.random("G1*").standard_normal((instance.count(DRAWS, least=4000), law.mean.size))
+    whitened = whitened[np.linalg.norm(whitened, axis=1) <= instance.number("R_star")]
+    distance = distance_finding("Jacobian Gaussian", measured_fit(instance, law).distance)
+    if whitened.shape[0] < FEWEST_DRAWS:
+        # Where G1* says nothing its ball is tiny.
+        return (distance,)
+    # The norm is the same for every factor of A^{-1}: A^{-1/2} is Cholesky's times a rotation.
+    drift = posterior.gradient(law.mean + whitened @ factor.T) @ factor - whitened
+    return interval_finding("drift", nonnegative_mean_interval(np.sum(drift**2, axis=1))), distance
 
 
 def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
@@ -141,9 +167,8 @@ def gaussian_encoder_size(certificate: Certificate, generator: Generator | None)
     if generator is None:
         parameters = exact_integer(certificate["N"]) or 0
         return EncoderSize(parameters, int(bound), parameters + 4, bound)
-    descent, newton = (int(upper(certificate[name])) for name in ("K_gd", "K_newton"))
-    unrolled = gaussian_size(generator, descent, newton)
-    return EncoderSize(generator.parameters, unrolled, gaussian_shared_size(generator), bound)
+    count = encoder_count(build(generator, Numbers(certificate.values), EncoderOptions()))
+    return EncoderSize(generator.parameters, count.parameters_unrolled, count.parameters_shared, bound)
 
 
 def counted_parameters(instance: Instance) -> tuple[Finding, ...]:

@@ -1,9 +1,12 @@
-"""The two Gaussian laws of the theorem: the one at the mode, and the encoder's at the last Newton iterate."""
+"""The Gaussian laws of the theorem: the one at the mode, and those at the last Newton iterate."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from certify.encoders.kind import Numbers
+from certify.encoders.kinds.gaussian import covariance_of
+from certify.generators.derivatives import jacobian
 from certify.generators.graph import FloatArray
 from certify.posteriors.gaussian import GaussianLaw
 from certify.posteriors.mode import find_mode
@@ -21,8 +24,22 @@ def laplace_law(instance: Instance) -> GaussianLaw:
 
 
 def encoder_law(instance: Instance) -> GaussianLaw:
-    """N(z', H'^{-1}) of the first observation: the encoder's output after K_gd descent and K_newton Newton steps."""
+    """The encoder's output for the first observation: at z', with the covariance whose bound is smaller."""
+    if covariance_of(Numbers(instance.values)) == "jacobian":
+        return jacobian_law(instance)
     return instance.once("encoder-law", lambda: gaussian_at(instance.posterior(), newton_iterates(instance)[-1]))
+
+
+def jacobian_law(instance: Instance) -> GaussianLaw:
+    """N(z', A^{-1}) of the first observation, A = I + J(z')^T J(z')/beta^2. Estimate near machine precision."""
+
+    def compute() -> GaussianLaw:
+        posterior, point = instance.posterior(), newton_iterates(instance)[-1]
+        scaled = jacobian(posterior.generator.graph, point) / posterior.beta
+        inverse = np.linalg.inv(np.eye(point.size) + scaled.T @ scaled)
+        return GaussianLaw(point, (inverse + inverse.T) / 2)
+
+    return instance.once("jacobian-law", compute)
 
 
 def newton_iterates(instance: Instance) -> FloatArray:
