@@ -31,6 +31,7 @@ from certify.proof.checks.sharp_chain import (
 )
 from certify.proof.checks.sharp_geometry import curvature_of_whitened, envelopes, modes, sandwich
 from certify.proof.checks.sharp_places import centre_bounds
+from certify.proof.observations import certify_rows
 from certify.proof.optimiser import Certificate
 from certify.proof.sharp_strategy import SharpStrategy
 from certify.proof.theorem import Assumption, Claim, Conclusion, Condition, Quantity, Step, Theorem
@@ -291,6 +292,7 @@ CONCLUSION = Conclusion(
     measure=published_total,
     observation_bounds=centre_bounds,
     notes=notes,
+    certify_observations=certify_rows,
 )
 
 THEOREM = Theorem(

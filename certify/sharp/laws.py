@@ -104,5 +104,5 @@ class RadialLaw:
 
 
 def probability(value: arb) -> arb:
-    """A ball known to hold a probability, cut to [0, 1]."""
-    return arb(0).union(arb(1)) if value.is_nan() else value.nonnegative_part().min(arb(1))
+    """A ball known to hold a probability, cut to [0, 1]; all of it where nothing is known."""
+    return value.nonnegative_part().min(arb(1)) if value.is_finite() else arb(0).union(arb(1))

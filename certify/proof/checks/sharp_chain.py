@@ -138,9 +138,11 @@ def start_and_contraction(instance: Instance) -> tuple[Finding, ...]:
     inside = coordinates[np.linalg.norm(coordinates, axis=1) <= radius]
     mean = float(np.linalg.norm(inside.mean(axis=0)))
     error = 6 * math.sqrt(float(np.sum(inside.var(axis=0))) / len(inside))
+    lowest = max(0.0, mean - error)
     findings = [
-        Finding("start", max(0.0, mean - error), len(inside), at=own_numbers(instance), interval=(max(0.0, mean - error), mean + error),
-                confidence=1 - ERROR_PROBABILITY, one_sided=True, reason="distance of the means, six standard errors"),
+        Finding("start", lowest, len(inside), at=own_numbers(instance), interval=(lowest, mean + error),
+                confidence=1 - ERROR_PROBABILITY, one_sided=True,
+                reason="lower end of the distance of the means, six standard errors"),
     ]  # fmt: skip
     random = instance.random("contraction")
     count = instance.count(4000, least=400)
