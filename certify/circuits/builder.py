@@ -45,20 +45,36 @@ class CircuitBuilder:
             return TRUE
         if FALSE in (a, b):
             return b if a == FALSE else a
+        # (p and not q) or (not p and q) = p + q: how minima and a maximum spell it.
+        left, right = self._sources(a, Operation.AND), self._sources(b, Operation.AND)
+        if left and right and {self._negation.get(signal) for signal in left} == set(right):
+            return self.add(left[0], self.negate(left[1]))
         return a if a == b else self._gate(Operation.OR, a, b)
 
     def add(self, a: int, b: int) -> int:
-        """The signal a XOR b."""
+        """The signal a XOR b; negations of a or b move behind the gate."""
+        if min(a, b) >= 0:
+            (a, first), (b, second) = self.polarity(a), self.polarity(b)
+            if first != second:
+                return self.negate(self.add(a, b))
         if a == b:
             return FALSE
-        if self._opposite(a, b):
-            return TRUE
         for one, other in ((a, b), (b, a)):
             if one == FALSE:
                 return other
             if one == TRUE:
                 return self.negate(other)
+            # (c + other) + other = c: what a round of a Feistel network adds, the same round takes away.
+            sources = self._sources(one, Operation.XOR)
+            if other in sources:
+                return sources[1] if sources[0] == other else sources[0]
         return self._gate(Operation.XOR, a, b)
+
+    def polarity(self, a: int) -> tuple[int, bool]:
+        """The node that the signal is (False) or is the negation of (True)."""
+        if a >= self.inputs and self._gates[a - self.inputs][0] == Operation.NOT:
+            return self._gates[a - self.inputs][1], True
+        return a, False
 
     def choose(self, condition: int, yes: int, no: int) -> int:
         """`yes` where the condition holds and `no` elsewhere: three gates."""
@@ -97,6 +113,11 @@ class CircuitBuilder:
             np.array([place[second] for _, _, second in kept], dtype=np.int64),
             np.array([place[signal] for signal in outputs], dtype=np.int64),
         )
+
+    def _sources(self, a: int, operation: Operation) -> tuple[int, ...]:
+        """The sources of a gate of this operation; none if the signal is something else."""
+        gate = self._gates[a - self.inputs] if a >= self.inputs else None
+        return gate[1:] if gate is not None and gate[0] == operation else ()
 
     def _opposite(self, a: int, b: int) -> bool:
         return self._negation.get(a) == b

@@ -6,12 +6,11 @@ Source: G. S. Tseitin, On the complexity of derivation in propositional calculus
 from __future__ import annotations
 
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import TypeAlias
 
 from certify.circuits.builder import CircuitBuilder, inlined
 from certify.circuits.circuit import Circuit, Operation
-from certify.errors import InputError, MissingExtraError
+from certify.errors import InputError
 
 Clause: TypeAlias = tuple[int, ...]
 SOLVER = "cadical195"
@@ -53,73 +52,6 @@ def tseitin(circuit: Circuit) -> Formula:
         tuple(range(1, circuit.inputs + 1)),
         tuple(output + 1 for output in circuit.outputs.tolist()),
     )
-
-
-def satisfying_input(circuit: Circuit, seconds: float | None = None) -> int | None:
-    """An input at which the circuit's only output is 1, found by CaDiCaL and evaluated again; None if there is none.
-
-    Raises:
-        InputError: for a circuit with several outputs. MissingExtraError: if PySAT is not installed.
-        UndecidedError: if `seconds` are over.
-    """
-    if len(circuit.outputs) != 1:
-        raise InputError(f"`circuit` must have one output; got {len(circuit.outputs)}")
-    formula = tseitin(circuit)
-    model = solve(formula.clauses + ((formula.outputs[0],),), seconds)
-    if model is None:
-        return None
-    value = sum(1 << i for i, variable in enumerate(formula.inputs) if model.get(variable, False))
-    assert circuit(value) == 1, "a model is evaluated again before it is believed"
-    return value
-
-
-class UndecidedError(Exception):
-    """The solver was stopped before it could decide."""
-
-
-def solve(clauses: tuple[Clause, ...], seconds: float | None = None) -> dict[int, bool] | None:
-    """A model of the clauses by CaDiCaL, None if there is none; a process of its own is stopped after `seconds`.
-
-    Raises:
-        UndecidedError: if it was stopped. MissingExtraError: if PySAT is not installed.
-    """
-    try:
-        import pysat.solvers  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("python-sat", "sat", "a proof by SAT") from error
-    if seconds is None:
-        return _solve(clauses)
-    # CaDiCaL has no budget in PySAT's binding and does not answer to an interrupt: it runs where it can be ended.
-    import multiprocessing
-
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(sender, clauses), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        if not receiver.poll(seconds):
-            raise UndecidedError(f"CaDiCaL did not decide within {seconds:g} s")
-        answer: dict[int, bool] | None = receiver.recv()
-        return answer
-    except EOFError as error:
-        raise UndecidedError("the solver's process ended without an answer") from error
-    finally:
-        process.kill()
-        process.join()
-
-
-def _send(sender: Connection, clauses: tuple[Clause, ...]) -> None:
-    sender.send(_solve(clauses))
-
-
-def _solve(clauses: tuple[Clause, ...]) -> dict[int, bool] | None:
-    from pysat.solvers import Solver
-
-    with Solver(name=SOLVER, bootstrap_with=[list(clause) for clause in clauses]) as solver:
-        if not solver.solve():
-            return None
-        return {abs(literal): literal > 0 for literal in solver.get_model()}
 
 
 def collision_circuit(circuit: Circuit) -> Circuit:
