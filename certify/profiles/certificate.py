@@ -21,7 +21,7 @@ from certify.generators.graph import Generator
 from certify.generators.jets import value_ball
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.profile import Profile
-from certify.profiles.hessian_profile import hessian_profile
+from certify.profiles.hessian_profile import default_radii, hessian_profile
 from certify.profiles.residual_curvature import residual_curvature_upper
 from certify.sharp.centre import Centre, find_centre, measured_problem
 from certify.sharp.certificates import fewest_layers, gaussian_layer, smallest_chain_distance
@@ -79,10 +79,14 @@ def certify_observation(
     centre = find_centre(posterior, start)
     bend = residual_bend(posterior, centre, constants)
     found = hessian_profile(posterior, centre.point, centre.factor)
-    values = _numbers(centre, constants, beta, bend)
+    values = _numbers(centre, constants, beta, bend) | _start_numbers(posterior, constants, start)
     if found is None:
         return ObservationCertificate("", None, None, "no curvature could be certified around the mode", values)
     problem = observation_problem(found, centre, constants, beta, bend)
+    if problem.far.finite and _is_far_heavy(problem, found, epsilon):
+        further = hessian_profile(posterior, centre.point, centre.factor, default_radii(posterior.latent_dim, True))
+        found = found if further is None else further
+        problem = observation_problem(found, centre, constants, beta, bend)
     values |= _profile_numbers(problem, found, posterior.latent_dim)
     if not problem.far.finite:
         return ObservationCertificate("", None, None, _far_reason(bend, constants, beta), values)
@@ -99,6 +103,14 @@ def observation_problem(
         q = np.array([upper(closed.curvature.q(radius)) for radius in radii])
         mu = np.array([lower(closed.curvature.mu(radius)) for radius in radii])
     return profile_problem(profile.tightened(q, mu), closed)
+
+
+def _is_far_heavy(problem: SharpProblem, profile: Profile, epsilon: Fraction) -> bool:
+    """Whether the far field beyond a profile that is convex to its end is a good part of epsilon."""
+    with precision():
+        reach = problem.curvature.reach
+        is_convex = profile.mu_lower[-1] > 0 and profile.reach >= default_radii(problem.dimension)[-1]
+        return bool(is_convex) and not problem.far_mass(reach) < ball(epsilon) / 50
 
 
 def residual_bend(posterior: Posterior, centre: Centre, constants: GlobalConstants) -> float:
@@ -155,6 +167,18 @@ def _numbers(centre: Centre, constants: GlobalConstants, beta: float, bend: floa
         "curvature_allowed": constants.m**2 + beta**2,
         "sigma_min": centre.sigma_min_lower,
     }
+
+
+def _start_numbers(posterior: Posterior, constants: GlobalConstants, start: FloatArray | None) -> dict[str, float]:
+    """|G(c0) - x| at the start, rounded up, and m^2/M2, below which descent provably reaches the reconstruction."""
+    if start is None:
+        return {}
+    with precision():
+        values = value_ball(posterior.generator.graph, [ball(float(entry)) for entry in start])
+        gaps = [value - ball(float(x)) for value, x in zip(values, posterior.observation, strict=True)]
+        distance = upper(sum((gap * gap for gap in gaps), ball(0)).sqrt())
+        allowed = math.inf if constants.M2 == 0.0 else lower(ball(constants.m) ** 2 / ball(constants.M2))
+    return {"start_residual": distance, "start_allowed": allowed}
 
 
 def _profile_numbers(problem: SharpProblem, profile: Profile, dimension: int) -> dict[str, float]:

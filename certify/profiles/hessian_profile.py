@@ -23,18 +23,21 @@ from certify.profiles.propagation import propagate
 LARGEST_WIDTH = 400
 """Gains beyond which the matrix inequalities cost minutes."""
 
-SHARES = (0.12, 0.25, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5, 2.8, 3.2, 3.8, 4.6, 5.6)
+SHARES = (0.12, 0.25, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.25, 2.5, 2.8, 3.2)
 """Default radii as multiples of sqrt(d): |y| is about sqrt(d) under N(0, I)."""
+
+FAR_SHARES = (3.8, 4.6, 5.6)
+"""Further ones, for a far field that is heavy beyond the last of them."""
 
 HOPELESS = -0.5
 """Once the smallest eigenvalue is no better than this, larger balls are not looked at."""
 
 
-def default_radii(dimension: int) -> FloatArray:
-    """Radii up to where a posterior wider than N(0, I) in y has its tail."""
+def default_radii(dimension: int, is_far: bool = False) -> FloatArray:
+    """Radii up to where a posterior wider than N(0, I) in y has its tail; `is_far` goes on to twice that."""
     root = math.sqrt(dimension)
     # A Gaussian tail of fixed mass lies at sqrt(d) plus a constant, whatever d is.
-    return np.array([root * share + max(0.0, share - 1.0) * 1.5 for share in SHARES])
+    return np.array([root * share + max(0.0, share - 1.0) * 1.5 for share in SHARES + FAR_SHARES * is_far])
 
 
 def hessian_profile(

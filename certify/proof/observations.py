@@ -28,6 +28,7 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.certificate import GlobalConstants, ObservationCertificate, certify_observation
 from certify.progress import Progress
+from certify.proof.amortised import amortised_starts
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import Theorem
 from certify.verdict import Verdict
@@ -56,6 +57,20 @@ class Task:
 
 def certify_rows(
     theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    rows: FloatArray,
+    beta: float,
+    epsilon: Fraction,
+    progress: Progress,
+    resume: Path | None,
+) -> tuple[ObservationRecord, ...]:
+    """Every observation by its own profile, from the amortised encoder where there is one: see `certify_all`."""
+    starts = amortised_starts(generator, rows)
+    return certify_all(generator, brackets, rows, beta, epsilon, progress, resume, starts)
+
+
+def certify_all(
     generator: Generator,
     brackets: ConstantBrackets,
     rows: FloatArray,
