@@ -18,13 +18,23 @@ def binary_exponential(field: Field) -> Circuit:
     n = field.modulus.bit_length() - 1
     builder = CircuitBuilder(n)
     power = [TRUE] + [FALSE] * (n - 1)
-    squares = [field.power(2, 1 << i) for i in range(n)]
     for bit in range(n - 1, -1, -1):
-        power = _linear(builder, squares, power)
-        shifted = _linear(builder, [field.multiply(field.generator, 1 << i) for i in range(n)], power)
-        power = [builder.choose(bit, yes, no) for yes, no in zip(shifted, power, strict=True)]
-    keep = builder.negate(builder.every(range(n)))
-    return builder.finish([builder.conjoin(keep, signal) for signal in power])
+        power = binary_step(builder, field, bit, power)
+    return builder.finish(masked(builder, power))
+
+
+def binary_step(builder: CircuitBuilder, field: Field, bit: int, power: Sequence[int]) -> list[int]:
+    """One step b, r -> X^b r^2 in GF(2^n), for the signal b = `bit` and the signals r = `power`."""
+    n = len(power)
+    square = _linear(builder, [field.power(2, 1 << i) for i in range(n)], power)
+    shifted = _linear(builder, [field.multiply(field.generator, 1 << i) for i in range(n)], square)
+    return [builder.choose(bit, yes, no) for yes, no in zip(shifted, square, strict=True)]
+
+
+def masked(builder: CircuitBuilder, power: Sequence[int]) -> list[int]:
+    """The signals `power`, all of them false where all inputs are true."""
+    keep = builder.negate(builder.every(range(len(power))))
+    return [builder.conjoin(keep, signal) for signal in power]
 
 
 def prime_exponential(field: Field, bits: int) -> Circuit:

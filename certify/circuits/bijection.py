@@ -1,0 +1,198 @@
+"""Is a circuit a permutation of {0,1}^n? Proved, refuted by a collision, or left open.
+
+exhaustive   n <= 24: every output is looked at, 64 inputs per machine word.
+elimination  a circuit of XOR and NOT gates is affine: it is a bijection if and only if its matrix is invertible.
+inverse      a circuit Q is known with Q(P(x)) = x, which holds gate by gate: the composition folds to the inputs.
+order        exponentials: the circuit is the composition of n steps b, r -> X^b r^2, each of which is proved equal to
+             that map (affine for b = 0 and for b = 1), and the order of X is proved by the factorisation of 2^n - 1.
+sat          CaDiCaL looks for two inputs that collide. A collision is evaluated again; a refutation counts as proved
+             once an independent checker has accepted it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.circuits.builder import FALSE, TRUE, CircuitBuilder, inlined
+from certify.circuits.circuit import Circuit, Operation, every_input
+from certify.circuits.cnf import collision_circuit, difference_circuit, tseitin
+from certify.circuits.drat import check_refutation
+from certify.circuits.exponentials import binary_step, masked
+from certify.circuits.fields import Field
+from certify.circuits.permutation import Permutation
+from certify.circuits.solver_process import SolverProcess
+from certify.errors import InputError, MissingExtraError
+from certify.verdict import Evidence, Verdict
+
+EXHAUSTIVE_BITS = 24
+CHUNK_WORDS = 1 << 12
+CHECKED_CLAUSES = 20_000
+"""Refutations of larger formulas are not checked again: they would take longer than to find."""
+
+
+@dataclass(frozen=True)
+class Bijection:
+    """`verdict` with its `evidence`, `method` in words, and a collision x, x' (P(x) = P(x')) where there is one."""
+
+    verdict: Verdict
+    evidence: Evidence
+    method: str
+    collision: tuple[int, int] | None = None
+
+
+def decide_bijection(circuit: Circuit, seconds: float = 20.0, known: Permutation | None = None) -> Bijection:
+    """Whether the circuit is a permutation.
+
+    Args:
+        circuit: with as many outputs as inputs, at most 64.
+        seconds: for the search by SAT, the last resort.
+        known: what the circuit was built from, if it was: a field or an inverse may prove it. Nothing is taken on
+            trust: the circuit is compared with it gate by gate.
+
+    Raises:
+        InputError: if the numbers of inputs and outputs differ.
+    """
+    if circuit.inputs != len(circuit.outputs):
+        raise InputError(
+            f"a permutation has as many outputs as inputs; this circuit has {circuit.inputs} and {len(circuit.outputs)}"
+        )
+    if circuit.inputs <= EXHAUSTIVE_BITS:
+        return _exhaustive(circuit)
+    if not np.any((circuit.operations == Operation.AND) | (circuit.operations == Operation.OR)):
+        return _elimination(circuit)
+    if known is not None and known.inverse is not None and _undoes(known.inverse, circuit):
+        return Bijection(Verdict.PROVED, Evidence.SYMBOLIC, "the inverse circuit undoes it, gate by gate")
+    if known is not None and known.field is not None and _is_exponential(circuit, known.field):
+        reason = "each step is proved to be b, r -> X^b r^2, and the factorisation of 2^n - 1 proves the order of X"
+        return Bijection(Verdict.PROVED, Evidence.SYMBOLIC, reason)
+    return _by_solver(circuit, seconds)
+
+
+def _exhaustive(circuit: Circuit) -> Bijection:
+    seen = np.zeros(1 << circuit.inputs, dtype=bool)
+    total = 0
+    for outputs in _all_outputs(circuit):
+        seen[outputs] = True
+        total += len(outputs)
+    if bool(seen.all()):
+        return Bijection(Verdict.PROVED, Evidence.RIGOROUS, f"all {total} inputs have different outputs")
+    return Bijection(Verdict.REFUTED, Evidence.RIGOROUS, "two inputs have one output", _first_collision(circuit))
+
+
+def _all_outputs(circuit: Circuit) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    words = max(1, (1 << circuit.inputs) // 64)
+    for start in range(0, words, CHUNK_WORDS):
+        stop = min(words, start + CHUNK_WORDS)
+        values = circuit.evaluate(every_input(circuit.inputs, start, stop))
+        bits = np.unpackbits(values.astype("<u8").view(np.uint8), axis=1, bitorder="little")
+        count = min((stop - start) * 64, 1 << circuit.inputs)
+        yield sum(
+            (row[:count].astype(np.int64) << place for place, row in enumerate(bits)), np.zeros(count, dtype=np.int64)
+        )
+
+
+def _first_collision(circuit: Circuit) -> tuple[int, int]:
+    first = np.full(1 << circuit.inputs, -1, dtype=np.int64)
+    start = 0
+    for outputs in _all_outputs(circuit):
+        for offset, output in enumerate(outputs.tolist()):
+            if first[output] >= 0:
+                return int(first[output]), start + offset
+            first[output] = start + offset
+        start += len(outputs)
+    raise AssertionError("a map of a finite set that is not onto has a collision")
+
+
+def _elimination(circuit: Circuit) -> Bijection:
+    """Affine maps: the columns are the differences to the value at 0; a vector of the kernel gives a collision."""
+    n, offset = circuit.inputs, circuit(0)
+    basis: list[tuple[int, int]] = []
+    for i in range(n):
+        column, combination = circuit(1 << i) ^ offset, 1 << i
+        for vector, made_of in basis:
+            if column ^ vector < column:
+                column, combination = column ^ vector, combination ^ made_of
+        if column == 0:
+            return Bijection(Verdict.REFUTED, Evidence.RIGOROUS, "the matrix is singular", (0, combination))
+        basis.append((column, combination))
+        basis.sort(reverse=True)
+    return Bijection(Verdict.PROVED, Evidence.RIGOROUS, "an affine map over GF(2) with an invertible matrix")
+
+
+def _undoes(inverse: Circuit, circuit: Circuit) -> bool:
+    if inverse.inputs != circuit.inputs:
+        return False
+    builder = CircuitBuilder(circuit.inputs)
+    back = inlined(builder, inverse, inlined(builder, circuit, range(circuit.inputs)))
+    return back == list(range(circuit.inputs))
+
+
+def _is_exponential(circuit: Circuit, field: Field) -> bool:
+    """Whether the circuit is, gate by gate, n steps from r = 1, masked, each step proved, and the order is proved."""
+    n = circuit.inputs
+    if field.kind != "gf2" or field.modulus.bit_length() - 1 != n or not field.proves_its_order():
+        return False
+    step = CircuitBuilder(n + 1)
+    step_circuit = step.finish(binary_step(step, field, n, range(n)))
+    if not all(_step_is_right(step_circuit, field, bit) for bit in (0, 1)):
+        return False
+    builder = CircuitBuilder(n)
+    power = [TRUE] + [FALSE] * (n - 1)
+    for bit in range(n - 1, -1, -1):
+        power = inlined(builder, step_circuit, [*power, bit])
+    composed = builder.finish(masked(builder, power))
+    return is_folded_to_false(difference_circuit(composed, circuit))
+
+
+def _step_is_right(step: Circuit, field: Field, bit: int) -> bool:
+    """With the exponent's bit fixed the step has XOR gates only: it is linear, and a basis decides."""
+    n = step.inputs - 1
+    builder = CircuitBuilder(n)
+    fixed = builder.finish(inlined(builder, step, [*range(n), TRUE if bit else FALSE]))
+    if np.any((fixed.operations == Operation.AND) | (fixed.operations == Operation.OR)):
+        return False
+    factor = field.generator if bit else 1
+    wanted = [field.multiply(factor, field.power(2, 1 << i)) for i in range(n)]
+    return fixed(0) == 0 and [fixed(1 << i) for i in range(n)] == wanted
+
+
+def is_folded_to_false(difference: Circuit) -> bool:
+    """Whether the builder found the only output to be constantly false, gate by gate."""
+    return difference.gates == 1 and difference.operations[0] == Operation.XOR and (
+        difference.first[0] == difference.second[0]
+    )
+
+
+def _by_solver(circuit: Circuit, seconds: float) -> Bijection:
+    pair = collision_circuit(circuit)
+    formula = tseitin(pair)
+    clauses = (*formula.clauses, (formula.outputs[0],))
+    try:
+        with SolverProcess() as solver:
+            answer = solver.ask(clauses, seconds)
+    except MissingExtraError as error:
+        return Bijection(Verdict.INCONCLUSIVE, Evidence.STATISTICAL, str(error))
+    if answer is None:
+        return Bijection(Verdict.INCONCLUSIVE, Evidence.STATISTICAL, f"CaDiCaL found no collision in {seconds:g} s")
+    if answer.model is not None:
+        bits = [answer.model.get(variable, False) for variable in formula.inputs]
+        n = circuit.inputs
+        x, y = (sum(1 << i for i, bit in enumerate(half) if bit) for half in (bits[:n], bits[n:]))
+        assert x != y and circuit(x) == circuit(y), "a collision is evaluated again before it is believed"
+        return Bijection(Verdict.REFUTED, Evidence.RIGOROUS, "two inputs have one output", (x, y))
+    if len(clauses) <= CHECKED_CLAUSES and _is_refuted_again(clauses):
+        return Bijection(Verdict.PROVED, Evidence.RIGOROUS, "no two inputs collide: CaDiCaL's refutation was checked")
+    reason = "CaDiCaL says that no two inputs collide; its refutation was not checked"
+    return Bijection(Verdict.SUPPORTED, Evidence.STATISTICAL, reason)
+
+
+def _is_refuted_again(clauses: tuple[tuple[int, ...], ...]) -> bool:
+    from pysat.solvers import Solver
+
+    from certify.circuits.cnf import SOLVER
+
+    with Solver(name=SOLVER, bootstrap_with=[list(clause) for clause in clauses], with_proof=True) as solver:
+        return not solver.solve() and check_refutation(clauses, solver.get_proof()).accepted
