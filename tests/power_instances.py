@@ -22,6 +22,7 @@ HIDDEN = {
     ("S5", "typical"): "Gaussian concentration is loose by a factor of 2 and more",
     ("S6", "accuracy"): "the rate is for the worst curvature, so K_gd steps overshoot",
     ("S7d", "exit"): "exits hardly ever happen",
+    ("S7d+", "exit"): "exits hardly ever happen",
     ("S7g", "projection"): "exits hardly ever happen",
     ("S7", "chain"): "discretisation and burn-in are bounded one by one, each loosely",
     ("S8", "total"): "discretisation and burn-in are bounded one by one, each loosely",

@@ -31,6 +31,7 @@ from certify.proof.checks.chain import (
     burn_in_distances,
     centre_of_domain,
     contraction,
+    diffusion_exits,
     exits,
     moments,
     path_divergences,
@@ -73,7 +74,10 @@ K_gd, tail, exit_plain, exit_projected, KL, burn_in = sp.symbols(
 tv_bound, tv_bound_projected, C_grad, size_bound = sp.symbols(
     "tv_bound tv_bound_projected C_grad size_bound", positive=True
 )
-R0, k, t0 = sp.symbols("R0 k t0", positive=True)
+w, tau, exit_sharp, KL_sharp, burn_in_sharp, tv_bound_sharp = sp.symbols(
+    "w tau exit_sharp KL_sharp burn_in_sharp tv_bound_sharp", positive=True
+)
+R0, k, t0, w0, tau0 = sp.symbols("R0 k t0 w0 tau0", positive=True)
 theta_search, eta_search, delta_search = sp.symbols("theta_search eta_search delta_search", positive=True)
 Lam, B = sp.symbols("Lam B", positive=True)
 zu, jr, uu, jj, rh = sp.symbols("zu jr uu jj rh", real=True)
@@ -109,6 +113,27 @@ def path_divergence(steps: sp.Expr) -> sp.Expr:
     """S7e: KL between the stopped path laws of the reflected diffusion and the chain over `steps` steps."""
     bracket = 1 + sp.Rational(4, 5) * sp.sqrt(2) * sp.sqrt(eta * L) + eta * L / 3
     return L**2 * steps * d * eta**2 / 4 * bracket
+
+
+def shell_exit(radius: sp.Expr, width: sp.Expr, time: sp.Expr) -> sp.Expr:
+    """S7d+: e (1 + tau/w^2) times the shell's mass, which is at most P(chi_d > sqrt(mu) (radius - delta1 - w))."""
+    return sp.E * (1 + time / width**2) * ChiTail(d, sp.sqrt(mu) * (radius - delta1 - width))
+
+
+def shell_width(room: sp.Expr) -> sp.Expr:
+    """A width near the best one for S7d+ with long tau: 2 over the decay rate of the chi tail at sqrt(mu) room."""
+    return sp.Min(room / 2, 2 / sp.Max(mu * room - (d - 1) / room, mu * room / 4))
+
+
+def stationary_divergence(steps: sp.Expr) -> sp.Expr:
+    """S7e+: the bracket of S7e is 1, since the reflected diffusion is stationary and reversible."""
+    return L**2 * steps * d * eta**2 / 4
+
+
+def shifted_burn_in(steps: sp.Expr) -> sp.Expr:
+    """S7f+: predictable shifts, never worse than either form of S7f."""
+    start = rho_c**steps * (sp.sqrt(d / mu) + delta1)
+    return start * sp.sqrt((1 - rho_c**2) / (4 * sp.pi * eta * (1 - rho_c ** (2 * steps))))
 
 
 def exit_margin() -> sp.Expr:
@@ -227,6 +252,34 @@ QUANTITIES = (
         "S8 for the projected chain",
         "[0, inf)",
         tail + exit_projected + sp.sqrt(KL / 2) + burn_in,
+    ),
+    Quantity(
+        w,
+        "definition",
+        "w",
+        "width of the shell in S7d+ (any number in (0, R_D - delta1) is valid)",
+        "(0, R_D - delta1)",
+        shell_width(R_D - delta1),
+    ),
+    Quantity(
+        exit_sharp,
+        "definition",
+        r"\mathrm{exit}^+",
+        "exit of the diffusion (S7d+)",
+        "[0, inf)",
+        shell_exit(R_D, w, K * eta),
+    ),
+    Quantity(KL_sharp, "definition", r"\mathrm{KL}^+", "discretisation (S7e+)", "[0, inf)", stationary_divergence(K)),
+    Quantity(
+        burn_in_sharp, "definition", r"\mathrm{burn\mbox{-}in}^+", "burn-in (S7f+)", "[0, inf)", shifted_burn_in(K)
+    ),
+    Quantity(
+        tv_bound_sharp,
+        "definition",
+        r"\mathrm{TV}^+",
+        "S8 for the projected chain: the smaller of the plain terms and of S7d+, S7e+, S7f+",
+        "[0, inf)",
+        tail + sp.Min(exit_projected, exit_sharp) + sp.sqrt(sp.Min(KL, KL_sharp) / 2) + sp.Min(burn_in, burn_in_sharp),
     ),
     Quantity(
         C_grad, "definition", r"C_{\nabla}", "size of the G-and-vector-Jacobian graph over N", "[1, 2]", sp.Integer(2)
@@ -508,6 +561,54 @@ STEPS = (
                 r"\mathrm{TV}(\mathcal L(X_k\mid c),\mathcal L(X_k\mid\pi_D))",
                 "<=",
                 burn_in_bound(k),
+                "k >= 1",
+            ),
+        ),
+        ("S7a", "S7b", "S7c"),
+        burn_in_distances,
+    ),
+    Step(
+        "S7d+",
+        "exit of the diffusion",
+        (
+            Claim(
+                "exit",
+                "P(the reflected diffusion from pi_D meets the boundary before tau0)",
+                r"\mathrm P(\mbox{exit before }\tau_0)",
+                "<=",
+                shell_exit(R0, w0, tau0),
+                "R0 the radius of D, delta1 < R0, 0 < w0 < R0 - delta1",
+            ),
+        ),
+        ("S2", "S7b"),
+        diffusion_exits,
+    ),
+    Step(
+        "S7e+",
+        "discretisation without the bracket",
+        (
+            Claim(
+                "divergence",
+                "KL(diffusion, chain), stopped on leaving D",
+                r"\mathrm{KL}",
+                "<=",
+                stationary_divergence(k),
+                "k steps from pi_D",
+            ),
+        ),
+        ("S2", "S7c"),
+        path_divergences,
+    ),
+    Step(
+        "S7f+",
+        "burn-in by predictable shifts",
+        (
+            Claim(
+                "burn-in",
+                "TV(X_k from c, X_k from pi_D)",
+                r"\mathrm{TV}(\mathcal L(X_k\mid c),\mathcal L(X_k\mid\pi_D))",
+                "<=",
+                shifted_burn_in(k),
                 "k >= 1",
             ),
         ),

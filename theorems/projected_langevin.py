@@ -1,0 +1,131 @@
+r"""Theorem 1 for the projected chain, with the sharper terms S7d+, S7e+, S7f+ in place of S7d, S7e, S7f.
+
+The problem, the assumptions and every symbol are those of `strong-invertibility`. The chain projects onto D before
+every step, so S7g is not needed, and S7d+ drops the side condition of S7d:
+
+    TV(law X_K, pi_x) <= tail(R - 2 delta0) + e (1 + tau/w^2) P(chi_d > sqrt(mu) (R_D - delta1 - w))
+                         + L eta sqrt(K d/8) + S7f+,      tau = K eta, 0 < w < R_D - delta1, e Euler's number.
+
+This form is the project's, not the paper's. Proofs: docs/sharp.md.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from certify.generators.embedded import LINEAR
+from certify.generators.graph import Generator
+from certify.proof.checks.locations import preimage_bound
+from certify.proof.checks.projected import projected_to_posterior, published_projected_distance
+from certify.proof.checks.size import encoder_size
+from certify.proof.optimiser import Certificate
+from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Search, SearchCoordinate, Step, Theorem
+from theorems.strong_invertibility import (
+    ASSUMPTIONS,
+    M2,
+    QUANTITIES,
+    R_D,
+    STEPS,
+    WHOLE_SPACE,
+    K,
+    K_gd,
+    KL_sharp,
+    L,
+    M,
+    R,
+    beta,
+    burn_in_sharp,
+    d,
+    delta0,
+    delta1,
+    delta_search,
+    eta,
+    eta_search,
+    exit_sharp,
+    m,
+    tail,
+    theta_search,
+    w,
+)
+
+UNUSED = {"t", "B", "Lam", "exit_plain", "exit_projected", "tv_bound", "tv_bound_projected", "tv_bound_sharp"}
+TOTAL = tail + exit_sharp + sp.sqrt(KL_sharp / 2) + burn_in_sharp
+LAST = r"\mathrm{TV}(\mathcal L(X_K),\pi_x)"
+BOUND = sp.Symbol("tv_bound", positive=True)
+
+KEPT = ("S1", "S2", "S3", "S4", "S5", "S6", "S7a", "S7b", "S7c", "S7d+", "S7e+", "S7f+")
+
+
+QUANTITIES_KEPT = (
+    *(item for item in QUANTITIES if item.name not in UNUSED),
+    Quantity(BOUND, "definition", r"\mathrm{TV}", "S8 for the projected chain by the sharper terms", "[0, inf)", TOTAL),
+)
+
+CONDITIONS = (
+    Condition("length", sp.Integer(1), K),
+    Condition("positive step", sp.Integer(0), eta, strict=True),
+    Condition("positive accuracy", sp.Integer(0), delta0, strict=True),
+    Condition("radius", 2 * delta0, R, strict=True),
+    Condition("curvature", R * M * M2, m**2, strict=True),
+    Condition("step size", eta * L, sp.Integer(1)),
+    Condition("centre", delta1, R_D, strict=True),
+    Condition("positive shell (S7d+)", sp.Integer(0), w, strict=True),
+    Condition("shell (S7d+)", w, R_D - delta1, strict=True),
+)
+
+SEARCH = Search(
+    coordinates=(
+        SearchCoordinate(theta_search, 0.01, 0.99, 15),
+        SearchCoordinate(eta_search, 1e-9, 1.0, 25, "log"),
+        SearchCoordinate(delta_search, 1e-4, 0.06, 3, "log"),
+    ),
+    choices={
+        R: sp.Min(WHOLE_SPACE, theta_search * m**2 / (M * M2)),
+        delta0: delta_search * sp.Min(R, beta * sp.sqrt(d) / m),
+        eta: eta_search / L,
+    },
+    length=K,
+)
+
+TOTAL_STEP = Step(
+    "S8+",
+    "total for the projected chain",
+    (Claim("total", "TV(law X_K, pi_x)", LAST, "<=", BOUND, "K layers from c"),),
+    ("S4", "S5", "S7d+", "S7e+", "S7f+"),
+    projected_to_posterior,
+)
+
+
+def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
+    """Sentences that a reader of the conclusion must not miss."""
+    return ("every layer projects onto the ball D around c first: a gate beyond sums and products",)
+
+
+THEOREM = Theorem(
+    id="projected-langevin",
+    title="The projected chain with sharper exit, discretisation and burn-in",
+    summary="Theorem 1 for the projected Langevin chain: fewer layers and more noise by three sharper terms.",
+    source="docs/sharp.md, section 2; the other steps: docs/theory.md",
+    quantities=QUANTITIES_KEPT,
+    assumptions=ASSUMPTIONS,
+    steps=(*(step for step in STEPS if step.label in KEPT), TOTAL_STEP),
+    conclusion=Conclusion(
+        statement=(
+            "K_gd descent and K projected Langevin layers built from G are within tv_bound of pi_x in total variation, "
+            "tv_bound <= epsilon for suitable choices when beta <= beta_max"
+        ),
+        latex=rf"{LAST}\leq\mathrm{{tail}}+\mathrm{{exit}}^++\sqrt{{\mathrm{{KL}}^+/2}}"
+        r"+\mathrm{burn\mbox{-}in}^+\leq\varepsilon",
+        distance=TOTAL,
+        conditions=CONDITIONS,
+        search=SEARCH,
+        layers=(K_gd, K),
+        every_noise=Condition("no curvature", M2, sp.Integer(0)),
+        paper_form="none: the sharper terms are this project's",
+        size=encoder_size,
+        measure=published_projected_distance,
+        observation_bounds=preimage_bound,
+        notes=notes,
+    ),
+    examples=(LINEAR,),
+)
