@@ -234,3 +234,14 @@ def test_the_conclusion_says_which_encoder_suffices(noise: str, words: str, tmp_
     assert words in notes
     assert "Theorem 1's largest noise level" in notes
     assert found["conclusion"]["beta_max"] == pytest.approx(0.0808, abs=5e-4)
+
+
+def test_a_network_whose_curvature_vanishes_is_affine_whatever_its_form() -> None:
+    """z + 0 tanh(z): no affine form by structure, M2 = 0 certified; nothing is compared with rounding noise."""
+    nodes = (Input(1), Activation(0, "tanh", 1), Sum((0, 1), (1.0, 0.0), 1))
+    generator = Generator("flat", Graph(nodes), 1)
+    brackets = constants(generator, budget=2.0)
+    assert brackets.M2.upper == 0.0
+    record = check_theorem(THEOREM, generator, brackets, Fraction(1, 2), Fraction(1, 10), None, 0, effort=0.2)
+    assert record.verdict is Verdict.SUPPORTED
+    assert {step.label: step.verdict for step in record.steps}["G1"] is Verdict.PROVED

@@ -17,7 +17,7 @@ from certify.posteriors.estimates import nonnegative_mean_interval
 from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.gaussian_distance import kl_divergence
 from certify.posteriors.posterior import Posterior
-from certify.proof.checks.gaussian import DRAWS, coincide, distance_finding, interval_finding, measured_fit
+from certify.proof.checks.gaussian import DRAWS, affine, coincide, distance_finding, interval_finding, measured_fit
 from certify.proof.checks.gaussian_laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 from certify.proof.checks.locations import own_rho, preimages
 from certify.proof.checks.mode import gradient_ball
@@ -121,7 +121,7 @@ def _admitted(instance: Instance, point: FloatArray) -> bool:
 def gaussian_of_jacobian(instance: Instance) -> tuple[Finding, ...]:
     """Findings on "drift" and "Jacobian Gaussian": the law N(z', A^{-1}) against the posterior (G1*)."""
     posterior, law = instance.posterior(), jacobian_law(instance)
-    if is_affine(posterior) and instance.number("K_newton") >= 1:
+    if affine(instance) and instance.number("K_newton") >= 1:
         return coincide("drift"), coincide("Jacobian Gaussian")
     factor = np.linalg.cholesky(law.covariance)
     whitened = instance.random("G1*").standard_normal((instance.count(DRAWS, least=4000), law.mean.size))
@@ -137,7 +137,7 @@ def gaussian_of_jacobian(instance: Instance) -> tuple[Finding, ...]:
 
 def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
     """Finding on the claim "total": TV(encoder's Gaussian, pi_x)."""
-    if is_affine(instance.posterior()) and instance.number("K_newton") >= 1:
+    if affine(instance) and instance.number("K_newton") >= 1:
         # f is quadratic: one Newton step ends at the mode, and the Hessian is the same everywhere.
         return (coincide("total"),)
     found = published_gaussian_distance(instance)
