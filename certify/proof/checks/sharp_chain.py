@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from flint import arb, arb_mat
 
-from certify.arithmetic.balls import ball
+from certify.arithmetic.ball_matrices import ball_matrix
+from certify.arithmetic.balls import ball, precision
+from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
 from certify.measure.exponential_law import NODES, exponential_chain_distance
 from certify.measure.two_sample import total_variation_lower
-from certify.measure.whitened import WhitenedPosterior
+from certify.measure.whitened import WhitenedPosterior, norm
 from certify.posteriors.estimates import (
     ERROR_PROBABILITY,
     DistanceEstimate,
@@ -21,6 +24,7 @@ from certify.posteriors.estimates import (
     nonnegative_mean_interval,
 )
 from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.mode import gradient_ball
 from certify.proof.checks.sharp_places import centres, draw_radii, draws, own_numbers, whitened
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
@@ -144,20 +148,43 @@ def start_and_contraction(instance: Instance) -> tuple[Finding, ...]:
                 confidence=1 - ERROR_PROBABILITY, one_sided=True,
                 reason="lower end of the distance of the means, six standard errors"),
     ]  # fmt: skip
-    random = instance.random("contraction")
+    return (*findings, _contraction(instance, posterior, radius))
+
+
+def _contraction(instance: Instance, posterior: WhitenedPosterior, radius: float) -> Finding:
+    """The pair of float points inside the ball that y -> y - s grad F(y) contracts least: clipping does not expand."""
+    random, d = instance.random("contraction"), posterior.point.size
     count = instance.count(4000, least=400)
-    first = radius * random.standard_normal((count, coordinates.shape[1])) / math.sqrt(coordinates.shape[1])
-    second = first + random.choice([1e-3, 0.1, 1.0], count)[:, None] * random.standard_normal(first.shape)
-    s = -math.expm1(-instance.number("eta"))
-    images = []
+    first = radius * random.standard_normal((count, d)) / math.sqrt(d)
+    second = first + random.choice([1e-3, 0.1, 1.0], count)[:, None] * random.standard_normal((count, d))
+    pairs = []
     for points in (first, second):
         length = np.linalg.norm(points, axis=1, keepdims=True)
-        clipped = points * np.minimum(1.0, radius / length)
-        images.append(clipped - s * posterior.gradient(clipped))
-    quotient = np.linalg.norm(images[0] - images[1], axis=1) / np.linalg.norm(first - second, axis=1)
-    # The floats of short pairs carry rounding of this size.
-    findings.append(Finding("contraction", float(np.max(quotient)) - 1e-11, count, at=own_numbers(instance)))
-    return tuple(findings)
+        pairs.append(posterior.latent(points * np.minimum(1.0, 0.999 * radius / length)))
+    s = -math.expm1(-instance.number("eta"))
+    inside = [posterior.coordinates(points) for points in pairs]
+    images = [points - s * posterior.gradient(points) for points in inside]
+    gaps = np.linalg.norm(inside[0] - inside[1], axis=1)
+    quotient = np.linalg.norm(images[0] - images[1], axis=1) / np.maximum(gaps, 1e-300)
+    worst = int(np.argmax(np.where(gaps > 0, quotient, 0.0)))
+    pair = (pairs[0][worst], pairs[1][worst])
+    return Finding(
+        "contraction", float(quotient[worst]), count, at=own_numbers(instance),
+        witness=Witness(tuple(tuple(point.tolist()) for point in pair)),
+        recheck=lambda: _contraction_ball(instance, posterior, pair),
+    )  # fmt: skip
+
+
+def _contraction_ball(instance: Instance, posterior: WhitenedPosterior, pair: tuple[FloatArray, FloatArray]) -> arb:
+    """Enclosure of the quotient of a pair of float points."""
+    with precision():
+        s, factor = instance.values["s"], ball_matrix(posterior.factor)
+        slopes = [gradient_ball(posterior.posterior, point) for point in pair]
+        gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(*pair, strict=True)]
+        inner = factor.solve(arb_mat([[gap] for gap in gaps]))
+        drift = factor.transpose() * arb_mat([[a - b] for a, b in zip(*slopes, strict=True)])
+        moved = [inner[i, 0] - s * drift[i, 0] for i in range(inner.nrows())]
+        return norm(moved) / norm([inner[i, 0] for i in range(inner.nrows())])
 
 
 def smoothing_distances(instance: Instance) -> tuple[Finding, ...]:

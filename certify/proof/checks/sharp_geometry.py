@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from flint import arb
@@ -13,7 +14,7 @@ from certify.generators.graph import FloatArray
 from certify.measure.whitened import WhitenedExtreme, WhitenedPosterior, extreme_eigenvalues, norm
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
-from certify.proof.checks.mode import gradient_ball
+from certify.proof.checks.mode import critical_point_error, gradient_ball
 from certify.proof.checks.sharp_places import centres, own_numbers, potential_ball, whitened
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
@@ -92,9 +93,27 @@ def modes(instance: Instance) -> tuple[Finding, ...]:
         for name, value, bound in (("distance", distance, 2 * slope / mu), ("gap", gap, slope**2 / (2 * mu))):
             worst = int(usable[np.argmax((value / np.maximum(bound, 1e-300))[usable])])
             at = {"r0": _residual_ball(float(residual[worst])), "s0": ball(float(slope[worst])) * (1 + arb(0, 1e-12))}
-            findings.append(Finding(name, float(value[worst]), usable.size, at=at))
+            recheck = partial(_distance_ball if name == "distance" else _gap_ball, posterior, points[worst], mode)
+            witness = Witness((tuple(points[worst].tolist()),))
+            findings.append(Finding(name, float(value[worst]), usable.size, at=at, witness=witness, recheck=recheck))
         findings += _unimodal(instance, index)
     return tuple(findings) or (Finding("distance", math.nan, 0, reason="mu(z) > 0 at no point tried"),)
+
+
+def _distance_ball(posterior: Posterior, point: FloatArray, mode: FloatArray) -> arb:
+    """Enclosure of |point - z*| for the critical point z* next to `mode`; NaN if none is verified there."""
+    with precision():
+        error = critical_point_error(posterior, mode)
+        if math.isnan(error):
+            return arb("nan")
+        gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(point, mode, strict=True)]
+        return norm(gaps) + arb(0, ball(error).upper())
+
+
+def _gap_ball(posterior: Posterior, point: FloatArray, mode: FloatArray) -> arb:
+    """Enclosure of f(point) - f(mode), a lower bound of f(point) - min f: what can refute an upper bound."""
+    with precision():
+        return potential_ball(posterior, point) - potential_ball(posterior, mode)
 
 
 def _unimodal(instance: Instance, index: int) -> list[Finding]:
