@@ -26,6 +26,10 @@ class ExtractionError(CertifyError):
     """The network could not be read as a circuit: the message says where."""
 
 
+class NotBooleanError(ExtractionError):
+    """The network is certainly no circuit on the signs of its input."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A number as a function of the Boolean signals `support`: `table[k]` where signal i is bit i of k."""
@@ -57,8 +61,8 @@ def extract_circuit(graph: Graph) -> tuple[Circuit, Fraction]:
     G(z) = P(sgn z) for every z with |z_i| >= tau > 0, or z_i != 0 for tau = 0. Exact.
 
     Raises:
-        ExtractionError: if the input does not go through a sign or a clip first, or an entry depends on more than
-            4 Boolean values at once, or an output is not -1 or +1.
+        NotBooleanError: if the input does not go through a sign or a clip first, or an output is not -1 or +1.
+        ExtractionError: if an entry depends on more than 4 Boolean values at once, or a node is of another kind.
     """
     start = input_threshold(graph)
     builder = CircuitBuilder(graph.latent_dim)
@@ -74,14 +78,14 @@ def extract_circuit(graph: Graph) -> tuple[Circuit, Fraction]:
     outputs = entries[-1]
     assert outputs is not None
     if not all(entry.is_boolean for entry in outputs):
-        raise ExtractionError("an output of the network is not always -1 or +1")
+        raise NotBooleanError("an output of the network is not always -1 or +1")
     return builder.finish([reader.signal(entry) for entry in outputs]), start.tau
 
 
 def input_threshold(graph: Graph) -> Threshold:
     """Where the input has become its signs: a sign node, or 1 - relu(2 - relu(w z + 1)), exactly -1 or 1 from 1/w on.
 
-    Raises ExtractionError if the graph begins with neither, or a later node reads the input itself.
+    Raises NotBooleanError if the graph begins with neither, or a later node reads the input itself.
     """
     nodes = graph.nodes
     found = None
@@ -90,9 +94,9 @@ def input_threshold(graph: Graph) -> Threshold:
     elif len(nodes) > 5 and (weight := _clip_slope(graph)) is not None:
         found = Threshold(5, 1 / weight)
     if found is None:
-        raise ExtractionError("the network does not begin with the signs (or the clip) of its inputs")
+        raise NotBooleanError("the network does not begin with the signs (or the clip) of its inputs")
     if any(source < found.node for node in nodes[found.node + 1 :] for source in node.sources):
-        raise ExtractionError("the network reads its input beside the signs")
+        raise NotBooleanError("the network reads its input beside the signs")
     return found
 
 
