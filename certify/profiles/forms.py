@@ -48,7 +48,8 @@ class Turns:
         for first, box, norm in self.layers:
             part = turned[:, :, first : first + box.shape[1]]
             entrywise = (np.abs(part) * box[:, None, :]).sum(axis=2)
-            total = total + np.minimum(entrywise, np.sqrt((part**2).sum(axis=2)) * norm[:, None])
+            length = np.sqrt((part**2).sum(axis=2)) + UNDERFLOW
+            total = total + np.minimum(entrywise, length * norm[:, None])
         return total
 
     def with_layer(self, box: FloatArray, norm: FloatArray) -> Turns:

@@ -1,0 +1,142 @@
+"""Certificates of single observations: order, resumption, processes, the report, the command line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import certify.proof.observations as observations_module
+from certify.bounds.bracket import ConstantBrackets, Region
+from certify.bounds.constants import constants
+from certify.cli.main import main
+from certify.errors import InputError
+from certify.generators.graph import FloatArray, Generator
+from certify.generators.specification import load_generator
+from certify.profiles.certificate import ObservationCertificate
+from certify.progress import SilentProgress
+from certify.proof.observations import certify_all, global_constants, largest_multiple
+from certify.proof.records import ObservationRecord, TheoremRecord
+from certify.report.observations import observation_tables
+from certify.report.terminal import draw, render_text
+from certify.verdict import Verdict
+
+EPSILON, BETA = Fraction(1, 10), 0.1
+
+
+@pytest.fixture(scope="module")
+def setting() -> tuple[Generator, ConstantBrackets, FloatArray]:
+    generator = load_generator("manifold:d=2,outputs=6,width=6,bend=0.1")
+    random = np.random.default_rng(0)
+    rows = generator.value(random.standard_normal((3, 2))) + BETA * random.standard_normal((3, 6))
+    return generator, constants(generator), rows
+
+
+@pytest.fixture(autouse=True)
+def _without_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observations_module, "REACH_OBSERVATIONS", 0)
+
+
+def run(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], rows: FloatArray, resume: Path | None = None,
+    beta: float = BETA,
+) -> tuple[ObservationRecord, ...]:  # fmt: skip
+    return certify_all(setting[0], setting[1], rows, beta, EPSILON, SilentProgress(), resume)
+
+
+def test_records_come_in_order_and_do_not_depend_on_processes(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = setting[2]
+    alone = run(setting, rows)
+    assert [item.index for item in alone] == [0, 1, 2]
+    assert all(item.verdict is Verdict.PROVED and item.tv_bound is not None and item.tv_bound <= 0.1 for item in alone)
+    monkeypatch.setattr(observations_module, "PROCESSES_FROM", 1)
+    assert run(setting, rows) == alone
+    assert [item.tv_bound for item in run(setting, rows[::-1])] == [item.tv_bound for item in alone[::-1]]
+
+
+def test_a_run_that_was_cut_off_goes_on(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, rows = tmp_path / "kept.json", setting[2]
+    whole = run(setting, rows)
+    run(setting, rows[:2], path)
+    asked: list[FloatArray] = []
+    original = observations_module.certify_observation
+
+    def counted(generator: Generator, known: object, row: FloatArray, *rest: object) -> ObservationCertificate:
+        asked.append(row)
+        return original(generator, known, row, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(observations_module, "certify_observation", counted)
+    assert run(setting, rows, path) == whole
+    assert len(asked) == 1
+    assert run(setting, rows, path) == whole and len(asked) == 1
+
+
+def test_kept_results_of_another_question_are_refused(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], tmp_path: Path
+) -> None:
+    path, rows = tmp_path / "kept.json", setting[2][:1]
+    run(setting, rows, path)
+    with pytest.raises(InputError, match="another generator, noise"):
+        run(setting, rows, path, beta=0.2)
+    for content in ("", "{", "[]", '{"observations": {"a": {"theorem": "G1*"}}}', '{"observations": 3}'):
+        path.write_text(content)
+        with pytest.raises(InputError, match="stored observations"):
+            run(setting, rows, path)
+    with pytest.raises(InputError):
+        run(setting, rows, tmp_path / "missing" / "kept.json")
+
+
+def test_constants_must_be_certified_everywhere(setting: tuple[Generator, ConstantBrackets, FloatArray]) -> None:
+    assert global_constants(setting[1]).m > 0.9
+    with pytest.raises(InputError, match="region"):
+        global_constants(constants(setting[0], region=Region(1.0)))
+    with pytest.raises(InputError, match="certified m > 0"):
+        global_constants(replace(setting[1], m=replace(setting[1].m, lower=0.0)))
+    with pytest.raises(InputError, match="certified m > 0"):
+        global_constants(replace(setting[1], M2=replace(setting[1].M2, upper=np.inf)))
+
+
+def test_the_largest_noise_is_between_what_holds_and_what_does_not(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def until(limit: float) -> float:
+        def fake(*arguments: object) -> ObservationCertificate:
+            return ObservationCertificate("G1*" if float(arguments[3]) <= limit else "", None, None)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(observations_module, "certify_observation", fake)
+        return largest_multiple(setting[0], global_constants(setting[1]), setting[2][0], 1.0, EPSILON, limit >= 1.0)
+
+    for limit in (0.3, 0.9, 1.7):
+        assert until(limit) <= limit < until(limit) * 1.05
+    assert until(1e-3) == 0.0
+    assert 3.9 < until(100.0) <= 4.0
+
+
+def records() -> tuple[ObservationRecord, ...]:
+    good = [
+        ObservationRecord(k, Verdict.PROVED, "Theorem 1*", 10 + k, 0.09, "", {"largest_noise": 0.3}) for k in range(13)
+    ]
+    reason = "the smallest bound found is 0.2, 2 times epsilon; its largest part is the exit 0.1"
+    return (*good, ObservationRecord(13, Verdict.INCONCLUSIVE, "", None, 0.2, reason))
+
+
+def test_the_report_counts_and_explains() -> None:
+    record = TheoremRecord("t", "T", "g", (), (), None, observations=records())
+    text = "\n".join(render_text(draw(table)) for table in observation_tables(record))
+    assert "13 of 14 (92.9%)" in text and "10 / 16 / 22" in text and "the first 12 of 14" in text
+    assert "not certified: the smallest bound found is" in text and "0.3 to 0.3" in text
+    assert observation_tables(TheoremRecord("t", "T", "g", (), (), None)) == []
+    assert json.loads(json.dumps(record.to_dict()))["observations"][13]["tv_bound"] == 0.2
+
+
+def test_resume_needs_observations(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "injective-decoder", "--resume", "kept.json"]) == 2
+    assert "--observations" in capsys.readouterr().err
