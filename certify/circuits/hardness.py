@@ -1,0 +1,183 @@
+"""Measured cost of inverting the permutations of Theorem 2, beside the size of the generators they are compiled to.
+
+Measurement is not proof: it says what the methods tried cost at the sizes tried. No finite run shows an exponential
+lower bound, and no run here is used as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.circuits.growth import Growth, fit_growth
+from certify.circuits.inverter import Inverter, inverters
+from certify.circuits.permutation import FAMILIES, Permutation, permutation
+from certify.errors import InputError, UnknownNameError
+from certify.progress import Progress, SilentProgress
+
+CONTROLS = frozenset({"feistel", "linear"})
+FLAT = 0.5
+"""log2(cost) per bit below which a method's growth on a control is called flat; a search over all inputs has 1."""
+NOT_A_PROOF = (
+    "measured cost of the methods tried at the sizes tried; that no faster method exists is the hypothesis of "
+    "Theorem 2, which no measurement proves"
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One inversion; `finished` is False where it was cut off, and `cost` then is a lower bound of its cost."""
+
+    family: str
+    method: str
+    bits: int
+    cost: float
+    seconds: float
+    finished: bool
+
+
+@dataclass(frozen=True)
+class Curve:
+    """All runs of one method on one family; `growth` is None where too few finished, and `reason` says so."""
+
+    family: str
+    method: str
+    unit: str
+    runs: tuple[Run, ...]
+    growth: Growth | None
+    reason: str = ""
+
+    @property
+    def largest_finished(self) -> int | None:
+        """Largest number of bits at which every run finished."""
+        sizes = {run.bits for run in self.runs}
+        done = [size for size in sizes if all(run.finished for run in self.runs if run.bits == size)]
+        return max(done, default=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        growth = self.growth
+        return {
+            "family": self.family,
+            "method": self.method,
+            "unit": self.unit,
+            "control": self.family in CONTROLS,
+            "largest_bits": self.largest_finished,
+            "growth": None if growth is None else {
+                "bits_per_bit": growth.rate, "lower": growth.rate_lower, "upper": growth.rate_upper,
+                "confidence": growth.confidence, "cases": growth.cases, "censored": growth.censored,
+            },
+            "reason": self.reason,
+            "runs": [
+                {"bits": run.bits, "cost": run.cost, "seconds": run.seconds, "finished": run.finished}
+                for run in self.runs
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Hardness:
+    """Curves of every family and method, and the gate counts of the circuits by family and bits."""
+
+    curves: tuple[Curve, ...]
+    gates: dict[str, dict[int, int]]
+
+    @property
+    def easy_controls(self) -> dict[str, bool]:
+        """Whether some method that knows nothing of a control's key inverts it at flat cost, for each control."""
+        return {
+            family: any(
+                curve.growth is not None and curve.growth.rate_upper < FLAT
+                for curve in self.curves
+                if curve.family == family and curve.method != "structure"
+            )
+            for family in sorted(CONTROLS & self.gates.keys())
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, without provenance."""
+        return {
+            "schema": 1,
+            "curves": [curve.to_dict() for curve in self.curves],
+            "gates": {family: {str(bits): count for bits, count in row.items()} for family, row in self.gates.items()},
+            "easy_controls": self.easy_controls,
+            "note": NOT_A_PROOF,
+        }
+
+
+def measure_hardness(
+    families: Sequence[str],
+    bits: Sequence[int],
+    *,
+    runs: int = 5,
+    effort: float = 1.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Hardness:
+    """Invert images of uniform inputs by every method that applies.
+
+    Args:
+        families: names of permutation families; empty for all.
+        bits: numbers of bits, each in [2, 40].
+        runs: images per family, method and size.
+        effort: scales every method's limit; one that was cut off in all runs of a size is not tried at larger sizes.
+        seed: of the images and of the controls.
+        progress: receives how far the work has come.
+
+    Raises:
+        UnknownNameError: for a family that is not known. InputError: for bits, runs or effort out of range.
+    """
+    chosen = list(families) or sorted(FAMILIES)
+    for family in chosen:
+        if family not in FAMILIES:
+            raise UnknownNameError("permutation family", family, FAMILIES)
+    if not bits or min(bits) < 2 or max(bits) > 40:
+        raise InputError(f"`bits` must be numbers in [2, 40]; got {list(bits)}")
+    if runs < 1 or not effort > 0:
+        raise InputError(f"`runs` must be at least 1 and `effort` positive; got {runs} and {effort}")
+    methods = inverters()
+    progress = SilentProgress() if progress is None else progress
+    progress.start("inversion", float(len(chosen) * len(methods) * len(bits)))
+    curves, gates = [], {}
+    for family in chosen:
+        instances = [permutation(family, size, seed) for size in sorted(set(bits))]
+        gates[family] = {instance.bits: instance.circuit.gates for instance in instances}
+        for method in methods.values():
+            found = _runs(method, [item for item in instances if method.applies(item)], runs, effort, seed, progress)
+            progress.advance(float(len(instances) - len({run.bits for run in found})))
+            if found:
+                curves.append(_curve(family, method, found))
+    progress.finish()
+    return Hardness(tuple(curves), gates)
+
+
+def _runs(
+    method: Inverter, instances: Sequence[Permutation], runs: int, effort: float, seed: int, progress: Progress
+) -> list[Run]:
+    found: list[Run] = []
+    for instance in instances:
+        random = np.random.default_rng([seed, instance.bits])
+        images = [instance.forward(int(x)) for x in random.integers(0, 1 << instance.bits, size=runs)]
+        these = []
+        for image in images:
+            inversion = method.invert(instance, image, effort * method.limit)
+            these.append(Run(instance.family, method.name, instance.bits, max(inversion.cost, 1.0), inversion.seconds,
+                             inversion.preimage is not None))
+        found += these
+        progress.advance()
+        if not any(run.finished for run in these):
+            break
+    return found
+
+
+def _curve(family: str, method: Inverter, runs: Sequence[Run]) -> Curve:
+    try:
+        growth = fit_growth(
+            [run.bits for run in runs], [run.cost for run in runs], [not run.finished for run in runs]
+        )
+    except InputError as error:
+        return Curve(family, method.name, method.unit, tuple(runs), None, str(error))
+    return Curve(family, method.name, method.unit, tuple(runs), growth)

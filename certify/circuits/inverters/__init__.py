@@ -1,0 +1,1 @@
+"""Ways to invert a permutation, one file each with an `INVERTER`, found by discovery."""
