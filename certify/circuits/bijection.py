@@ -18,12 +18,11 @@ import numpy as np
 
 from certify.circuits.builder import FALSE, TRUE, CircuitBuilder, inlined
 from certify.circuits.circuit import Circuit, Operation, every_input
-from certify.circuits.cnf import collision_circuit, difference_circuit, tseitin
+from certify.circuits.cnf import SOLVER, Formula, collision_circuit, difference_circuit, tseitin
 from certify.circuits.drat import check_refutation
 from certify.circuits.exponentials import binary_step, masked
 from certify.circuits.fields import Field
 from certify.circuits.permutation import Permutation
-from certify.circuits.solver_process import SolverProcess
 from certify.errors import InputError, MissingExtraError
 from certify.verdict import Evidence, Verdict
 
@@ -43,12 +42,12 @@ class Bijection:
     collision: tuple[int, int] | None = None
 
 
-def decide_bijection(circuit: Circuit, seconds: float = 20.0, known: Permutation | None = None) -> Bijection:
+def decide_bijection(circuit: Circuit, conflicts: int = 50_000, known: Permutation | None = None) -> Bijection:
     """Whether the circuit is a permutation.
 
     Args:
         circuit: with as many outputs as inputs, at most 64.
-        seconds: for the search by SAT, the last resort.
+        conflicts: budget of the search by SAT, the last resort; some seconds.
         known: what the circuit was built from, if it was: a field or an inverse may prove it. Nothing is taken on
             trust: the circuit is compared with it gate by gate.
 
@@ -68,7 +67,7 @@ def decide_bijection(circuit: Circuit, seconds: float = 20.0, known: Permutation
     if known is not None and known.field is not None and _is_exponential(circuit, known.field):
         reason = "each step is proved to be b, r -> X^b r^2, and the factorisation of 2^n - 1 proves the order of X"
         return Bijection(Verdict.PROVED, Evidence.SYMBOLIC, reason)
-    return _by_solver(circuit, seconds)
+    return _by_solver(circuit, conflicts)
 
 
 def _exhaustive(circuit: Circuit) -> Bijection:
@@ -166,33 +165,31 @@ def is_folded_to_false(difference: Circuit) -> bool:
     )
 
 
-def _by_solver(circuit: Circuit, seconds: float) -> Bijection:
-    pair = collision_circuit(circuit)
-    formula = tseitin(pair)
+def _by_solver(circuit: Circuit, conflicts: int) -> Bijection:
+    formula = tseitin(collision_circuit(circuit))
     clauses = (*formula.clauses, (formula.outputs[0],))
     try:
-        with SolverProcess() as solver:
-            answer = solver.ask(clauses, seconds)
-    except MissingExtraError as error:
-        return Bijection(Verdict.INCONCLUSIVE, Evidence.STATISTICAL, str(error))
-    if answer is None:
-        return Bijection(Verdict.INCONCLUSIVE, Evidence.STATISTICAL, f"CaDiCaL found no collision in {seconds:g} s")
-    if answer.model is not None:
-        bits = [answer.model.get(variable, False) for variable in formula.inputs]
-        n = circuit.inputs
-        x, y = (sum(1 << i for i, bit in enumerate(half) if bit) for half in (bits[:n], bits[n:]))
-        assert x != y and circuit(x) == circuit(y), "a collision is evaluated again before it is believed"
-        return Bijection(Verdict.REFUTED, Evidence.RIGOROUS, "two inputs have one output", (x, y))
-    if len(clauses) <= CHECKED_CLAUSES and _is_refuted_again(clauses):
+        from pysat.solvers import Solver
+    except ImportError:
+        missing = MissingExtraError("python-sat", "sat", "a proof by SAT")
+        return Bijection(Verdict.INCONCLUSIVE, Evidence.STATISTICAL, str(missing))
+    with Solver(name=SOLVER, bootstrap_with=[list(clause) for clause in clauses], with_proof=True) as solver:
+        solver.conf_budget(conflicts)
+        answer = solver.solve_limited()
+        if answer is None:
+            reason = f"CaDiCaL found no collision within {conflicts} conflicts, and could not exclude one"
+            return Bijection(Verdict.INCONCLUSIVE, Evidence.STATISTICAL, reason)
+        if answer:
+            return _collision(circuit, formula, {literal for literal in solver.get_model() if literal > 0})
+        proof = solver.get_proof()
+    if len(clauses) <= CHECKED_CLAUSES and check_refutation(clauses, proof).accepted:
         return Bijection(Verdict.PROVED, Evidence.RIGOROUS, "no two inputs collide: CaDiCaL's refutation was checked")
     reason = "CaDiCaL says that no two inputs collide; its refutation was not checked"
     return Bijection(Verdict.SUPPORTED, Evidence.STATISTICAL, reason)
 
 
-def _is_refuted_again(clauses: tuple[tuple[int, ...], ...]) -> bool:
-    from pysat.solvers import Solver
-
-    from certify.circuits.cnf import SOLVER
-
-    with Solver(name=SOLVER, bootstrap_with=[list(clause) for clause in clauses], with_proof=True) as solver:
-        return not solver.solve() and check_refutation(clauses, solver.get_proof()).accepted
+def _collision(circuit: Circuit, formula: Formula, positive: set[int]) -> Bijection:
+    bits, n = [variable in positive for variable in formula.inputs], circuit.inputs
+    x, y = (sum(1 << i for i, bit in enumerate(half) if bit) for half in (bits[:n], bits[n:]))
+    assert x != y and circuit(x) == circuit(y), "a collision is evaluated again before it is believed"
+    return Bijection(Verdict.REFUTED, Evidence.RIGOROUS, "two inputs have one output", (x, y))

@@ -93,8 +93,9 @@ def settle(
         if observations.shape[0] == 0:
             reason = f"none of {MOST_DRAWS} observations drawn from the model meets the setting; give --observations"
             return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
-        probability = decimal_text(1 - math.exp(-(DEFAULT_DEVIATION**2) / 2), 4, Direction.DOWN)
-        scope = f"holds for x of the model with probability at least {probability} (t_x = {DEFAULT_DEVIATION})"
+        if any(quantity.name == "t_x" for quantity in theorem.quantities):
+            probability = decimal_text(1 - math.exp(-(DEFAULT_DEVIATION**2) / 2), 4, Direction.DOWN)
+            scope = f"holds for x of the model with probability at least {probability} (t_x = {DEFAULT_DEVIATION})"
     return Setting(inputs, noise, beta_max, observations, certificate, scope=scope)
 
 
