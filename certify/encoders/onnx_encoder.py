@@ -35,7 +35,8 @@ from certify.encoders.program import (
 )
 from certify.errors import InputError
 
-OPSET = 20
+OPSET = 18
+"""The newest that onnx2torch has converters for, of what an unrolled encoder needs."""
 IR_VERSION = 9
 UNROLLED_OPERATORS = 200_000
 """Most operators that an unrolled file may have."""
@@ -257,8 +258,8 @@ def _matrix_product(scope: Scope, operation: MatrixProduct, sources: list[str]) 
 
 def _clipping(scope: Scope, operation: Clipping, source: str) -> str:
     """The projection as v R/max(|v|, R): never a division by zero."""
-    norm = scope.operator("ReduceL2", [source, scope.integers([1])], keepdims=1)
-    bounded = scope.operator("Max", [norm, scope.scalar(operation.radius)])
+    square = scope.operator("ReduceSum", [scope.multiply(source, source), scope.integers([1])], keepdims=1)
+    bounded = scope.operator("Max", [scope.apply("Sqrt", square), scope.scalar(operation.radius)])
     return scope.multiply(source, scope.divide(operation.radius, bounded))
 
 

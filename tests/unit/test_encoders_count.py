@@ -72,9 +72,9 @@ def test_gates_of_the_file() -> None:
             # Gates of a generator of width 4: sigma' and sigma'' reuse the value of sigma, so tanh counts sigma alone.
             assert 4 * found.operators["Tanh"] == gates["tanh"]
             assert gates["tanh'"] % 4 == 0 and gates["tanh'"] > 0
-            # One root a column and pivot: CSE leaves one Sqrt for the two divisions by it, a clipping takes a ReduceL2.
-            roots = 2 * found.operators["Sqrt"] + found.operators["ReduceL2"]
-            assert roots == gates.get("root", 0)
+            # Both divisions by a pivot's root share one Sqrt; a clipping has a sum of squares and a Sqrt of its own.
+            clippings = found.operators["ReduceSum"]
+            assert 2 * (found.operators["Sqrt"] - clippings) + clippings == gates.get("root", 0)
 
 
 def test_the_plain_langevin_encoder_has_the_gates_of_a3() -> None:
