@@ -21,6 +21,9 @@ from certify.arithmetic.intervals import FloatArray
 GROWTH = 4.0
 """Factor between successive barrier weights."""
 
+WARM_WEIGHT = 200.0
+"""How much larger the first barrier weight is when the search starts near a similar problem's solution."""
+
 RELATIVE_GAP = 1e-7
 """Stop when the duality gap (N + k)/kappa is below this share of the objective's scale, unless told otherwise."""
 
@@ -45,25 +48,50 @@ class LinearMatrixInequality:
 
 
 def solve(
-    problem: LinearMatrixInequality, groups: list[slice], deadline: float, relative_gap: float = RELATIVE_GAP
+    problem: LinearMatrixInequality,
+    groups: list[slice],
+    deadline: float,
+    relative_gap: float = RELATIVE_GAP,
+    start: tuple[float, FloatArray] | None = None,
 ) -> tuple[float, FloatArray] | None:
     """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found in time.
 
     `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
     coordinates only, so multipliers large enough, chosen from the last layer to the first, are feasible.
+    `start` is the solution of a similar problem: where it can be made feasible, most of the way is behind it.
     """
-    multipliers = _feasible_multipliers(problem, groups)
-    s = None if multipliers is None else _feasible_objective(problem, multipliers)
-    if multipliers is None or s is None:
-        return None
-    size = problem.gram.shape[0] + multipliers.size
-    kappa = size / max(abs(s), 1.0)
+    size = problem.gram.shape[0] + problem.reach.shape[0]
+    near = None if start is None else _feasible_near(problem, *start)
+    if near is not None:
+        s, multipliers = near
+        kappa = WARM_WEIGHT * size / max(abs(s), 1.0)
+    else:
+        found = _feasible_multipliers(problem, groups)
+        objective = None if found is None else _feasible_objective(problem, found)
+        if found is None or objective is None:
+            return None
+        s, multipliers = objective, found
+        kappa = size / max(abs(s), 1.0)
     while time.monotonic() < deadline:
         s, multipliers = _centre(problem, s, multipliers, kappa, deadline)
         if size / kappa < relative_gap * max(abs(s), 1e-6):
             break
         kappa *= GROWTH
     return s, multipliers
+
+
+def _feasible_near(
+    problem: LinearMatrixInequality, s: float, multipliers: FloatArray
+) -> tuple[float, FloatArray] | None:
+    """A strictly feasible point with the multipliers scaled a little and s moved as far as it takes; None: far off."""
+    for factor in (1.0, 1.5, 2.5):
+        move = 0.05 * max(abs(s), 1.0)
+        for _ in range(8):
+            trial = s + problem.sign * move
+            if _cholesky(problem.matrix(trial, factor * multipliers)) is not None:
+                return trial, factor * multipliers
+            move *= 2.0
+    return None
 
 
 def _feasible_multipliers(problem: LinearMatrixInequality, groups: list[slice]) -> FloatArray | None:

@@ -17,7 +17,7 @@ from certify.errors import InputError
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.profile import Profile
 from certify.profiles.curvature import curvature_coefficients
-from certify.profiles.inequality import eigenvalue_bound, hessian_form
+from certify.profiles.inequality import EigenvalueBound, eigenvalue_bound, hessian_form
 from certify.profiles.propagation import propagate
 
 LARGEST_WIDTH = 400
@@ -60,17 +60,19 @@ def hessian_profile(
     propagation = propagate(graph, posterior.observation, posterior.beta, centre, factor, radii)
     coefficients = curvature_coefficients(propagation)
     lower, upper = [], []
+    low: EigenvalueBound | None = None
+    high: EigenvalueBound | None = None
     for ball in range(radii.size):
         increments = increment_form(graph, propagation.ranges(ball), centred=True)
         if increments.size - d > LARGEST_WIDTH:
             raise InputError(f"profiles need at most {LARGEST_WIDTH} neurons; this network has {increments.size - d}")
         form = hessian_form(graph, increments, coefficients, ball, factor, posterior.beta)
-        bounds = eigenvalue_bound(form, "lower"), eigenvalue_bound(form, "upper")
-        if not (math.isfinite(bounds[0]) and math.isfinite(bounds[1])):
+        low, high = eigenvalue_bound(form, "lower", low), eigenvalue_bound(form, "upper", high)
+        if not (math.isfinite(low.value) and math.isfinite(high.value)):
             break
-        lower.append(bounds[0])
-        upper.append(bounds[1])
-        if bounds[0] < HOPELESS:
+        lower.append(low.value)
+        upper.append(high.value)
+        if low.value < HOPELESS:
             break
     if not lower:
         return None

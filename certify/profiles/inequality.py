@@ -40,7 +40,7 @@ from certify.bounds.ranges import Interval
 from certify.bounds.structure import IncrementForm
 from certify.generators.graph import Graph, Product
 
-RELATIVE_GAP = 3e-3
+RELATIVE_GAP = 1e-2
 """How close to its optimum the multipliers' search goes, relative to the eigenvalue bound."""
 
 RELAXATIONS = (0.0, 1e-6, 1e-4, 1e-3, 1e-2, 5e-2)
@@ -101,20 +101,31 @@ def hessian_form(
     )
 
 
-def eigenvalue_bound(form: HessianForm, side: Side) -> float:
-    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball; -inf or inf if none is proved.
+@dataclass(frozen=True, eq=False)
+class EigenvalueBound:
+    """A certified `value` (-inf or inf if nothing is proved), and the float solution that proposed it, if there was."""
 
-    Rounded outward.
+    value: float
+    proposal: tuple[float, FloatArray] | None = None
+
+
+def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None = None) -> EigenvalueBound:
+    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball. Rounded outward.
+
+    `near` is that of a similar ball, for the search to start from.
     """
-    nothing = -math.inf if side == "lower" else math.inf
+    nothing = EigenvalueBound(-math.inf if side == "lower" else math.inf)
     total = add(form.metric, form.curvature[0 if side == "lower" else 1])
     if not (total.is_finite and form.rows.is_finite and np.isfinite(form.spans).all()):
         return nothing
     sign = -1.0 if side == "lower" else 1.0
     middle = 0.5 * (total.midpoint + total.midpoint.T)
     problem = LinearMatrixInequality(middle, form.spans[:, None] * form.rows.midpoint, form.latent_dim, sign)
+    start = None if near is None or near.proposal is None else near.proposal
+    if start is not None and start[1].size != form.spans.size:
+        start = None
     with np.errstate(all="ignore"):
-        found = solve(problem, list(form.groups), time.monotonic() + SECONDS, RELATIVE_GAP)
+        found = solve(problem, list(form.groups), time.monotonic() + SECONDS, RELATIVE_GAP, start)
     if found is None or not (np.isfinite(found[1]).all() and (found[1] >= 0).all() and math.isfinite(found[0])):
         return nothing
     fixed = _fixed_part(form, total, found[1], sign)
@@ -123,7 +134,7 @@ def eigenvalue_bound(form: HessianForm, side: Side) -> float:
         objective = np.zeros(fixed.shape[0])
         objective[: form.latent_dim] = sign * candidate
         if positive_definite(add(fixed, exact_matrix(np.diag(objective)))) is True:
-            return candidate
+            return EigenvalueBound(candidate, found)
     return nothing
 
 

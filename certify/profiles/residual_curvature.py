@@ -35,7 +35,7 @@ def residual_curvature_upper(graph: Graph, lower: FloatArray, upper: FloatArray)
     form = hessian_form(graph, increments, coefficients, 0, np.eye(graph.latent_dim), 1.0)
     zero = exact_matrix(np.zeros(form.metric.shape))
     bare = HessianForm(form.latent_dim, zero, form.curvature, form.rows, form.spans, form.groups)
-    return max(0.0, eigenvalue_bound(bare, "upper"), -eigenvalue_bound(bare, "lower"))
+    return max(0.0, eigenvalue_bound(bare, "upper").value, -eigenvalue_bound(bare, "lower").value)
 
 
 def _coefficients(graph: Graph, ranges: NodeRanges, residual: Interval) -> dict[int, Interval]:
