@@ -37,6 +37,10 @@ class CircuitBuilder:
             return FALSE
         if TRUE in (a, b):
             return b if a == TRUE else a
+        # not (p and q) and not (not p and not q) = p + q: how an and-inverter graph spells it.
+        left, right = (self._sources(self._negation.get(signal, FALSE), Operation.AND) for signal in (a, b))
+        if self._are_opposite(left, right):
+            return self.add(*left)
         return a if a == b else self._gate(Operation.AND, a, b)
 
     def disjoin(self, a: int, b: int) -> int:
@@ -47,7 +51,7 @@ class CircuitBuilder:
             return b if a == FALSE else a
         # (p and not q) or (not p and q) = p + q: how minima and a maximum spell it.
         left, right = self._sources(a, Operation.AND), self._sources(b, Operation.AND)
-        if left and right and {self._negation.get(signal) for signal in left} == set(right):
+        if self._are_opposite(left, right):
             return self.add(left[0], self.negate(left[1]))
         return a if a == b else self._gate(Operation.OR, a, b)
 
@@ -118,6 +122,10 @@ class CircuitBuilder:
         """The sources of a gate of this operation; none if the signal is something else."""
         gate = self._gates[a - self.inputs] if a >= self.inputs else None
         return gate[1:] if gate is not None and gate[0] == operation else ()
+
+    def _are_opposite(self, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+        """Whether the signals of one gate are the negations of the other's, in any order."""
+        return bool(left) and {self._negation.get(signal) for signal in left} == set(right)
 
     def _opposite(self, a: int, b: int) -> bool:
         return self._negation.get(a) == b

@@ -61,8 +61,8 @@ def theorem_report(record: TheoremRecord) -> RenderableType:
     """One theorem at one generator: constants, assumptions, steps, closed forms alone, conclusion, verdict."""
     where = "constants alone" if record.generator is None else record.generator
     parts: list[RenderableType] = [Text(f"{record.title} ({record.id}) on {where}", style="bold underline")]
-    if record.generator is not None:
-        parts.append(draw(constants_table(assumption_brackets(record))))
+    if brackets := assumption_brackets(record):
+        parts.append(draw(constants_table(brackets)))
     tables = [assumptions_table(record), steps_table(record)]
     if record.generator is None:
         tables.append(definitions_table(record))

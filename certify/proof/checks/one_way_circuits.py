@@ -33,6 +33,9 @@ class Reading:
 def read(generator: Generator) -> Reading:
     """The circuit of a generator and the decision on it, found once. Raises as `extract_circuit`."""
     circuit, tau = extract_circuit(generator.graph)
+    if circuit.inputs != len(circuit.outputs):
+        unequal = f"{circuit.inputs} inputs and {len(circuit.outputs)} outputs make no permutation"
+        return Reading(circuit, tau, Bijection(Verdict.REFUTED, Evidence.RIGOROUS, unequal))
     return Reading(circuit, tau, decide_bijection(circuit, known=declared_permutation(generator)))
 
 
@@ -65,9 +68,6 @@ def boolean_network(assumption: Assumption, generator: Generator, brackets: Cons
 
 def bijective_circuit(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """B2: the circuit is a permutation; refuted by two words that collide."""
-    if generator.latent_dim != generator.observed_dim:
-        reason = f"the generator maps {generator.latent_dim} signs to {generator.observed_dim}: no permutation"
-        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, reason)
     try:
         found = read(generator).bijection
     except NotBooleanError:

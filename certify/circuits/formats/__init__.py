@@ -1,0 +1,1 @@
+"""Circuits in files: BLIF, and AIGER in its ASCII and binary forms; reading executes nothing."""

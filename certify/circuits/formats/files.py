@@ -1,0 +1,55 @@
+"""Circuits read from and written to files by the ending of their name: .blif, .aag, .aig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from certify.atomic import write_bytes_atomically
+from certify.circuits.circuit import Circuit
+from certify.circuits.formats.aiger import read_aiger, write_aiger
+from certify.circuits.formats.blif import read_blif, write_blif
+from certify.circuits.network import compile_circuit, parameter_count
+from certify.errors import InputError
+from certify.generators.graph import Generator
+
+LARGEST_FILE = 64 * 1024 * 1024
+
+
+def load_circuit(path: str | Path) -> Circuit:
+    """The circuit of a file. Raises InputError, in one line, for a file that is absent, too large or no circuit."""
+    place = Path(path)
+    _ending(place)
+    try:
+        if place.stat().st_size > LARGEST_FILE:
+            raise InputError(f"`{place}` is larger than {LARGEST_FILE} bytes")
+        content = place.read_bytes()
+    except OSError as error:
+        raise InputError(f"`{place}` cannot be read ({error.strerror})") from error
+    try:
+        return read_aiger(content) if place.suffix in {".aag", ".aig"} else read_blif(content.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise InputError(f"`{place}` is no text: BLIF is") from None
+    except InputError as error:
+        raise InputError(f"`{place}`: {error}") from error
+
+
+def circuit_generator(path: str | Path) -> Generator:
+    """The generator G(z) = P(sgn z) of a circuit file, in the form minmax. Raises InputError as `load_circuit`."""
+    circuit = load_circuit(path)
+    return Generator(
+        Path(path).stem, compile_circuit(circuit), parameter_count(circuit, "minmax"), {"family": "circuit"}
+    )
+
+
+def save_circuit(circuit: Circuit, path: str | Path) -> None:
+    """Write the circuit, whole or not at all. Raises InputError for another ending or an unwritable place."""
+    place = Path(path)
+    ending = _ending(place)
+    content = write_blif(circuit, place.stem).encode() if ending == ".blif" else write_aiger(circuit, ending == ".aig")
+    write_bytes_atomically(place, content)
+
+
+def _ending(path: Path) -> str:
+    if path.suffix not in {".blif", ".aag", ".aig"}:
+        raise InputError(f"`{path}` must end in .blif, .aag or .aig")
+    return path.suffix
