@@ -29,8 +29,8 @@ def candidates_table(choice: EncoderChoice) -> Table:
             _integer(None if item.program is None else item.program.layers[0]),
             _integer(None if item.program is None else item.program.layers[1]),
             _integer(None if item.count is None else item.count.parameters_unrolled),
-            upper_cell(item.tv_bound, 4),
-            lower_cell(item.value("beta_max"), 4),
+            text_cell("") if item.tv_bound is None else upper_cell(item.tv_bound, 4),
+            text_cell("") if item.value("beta_max") is None else lower_cell(item.value("beta_max"), 4),
             verdict_cell(str(item.verdict)),
         )
         for item in choice.candidates
@@ -50,8 +50,8 @@ def size_table(built: BuiltEncoder, parameters: int) -> Table:
     rows = (
         _row("parameters of the generator, N", _integer(parameters)),
         _row("parameters, unrolled", _integer(count.parameters_unrolled)),
-        _row("the theorem's bound of them", upper_cell(bound, 6)),
-        _row("bound over count", number_cell(ratio, digits=4)),
+        _row("the theorem's bound of them", text_cell("none stated") if bound is None else upper_cell(bound, 6)),
+        _row("bound over count", text_cell("") if ratio is None else number_cell(ratio, digits=4)),
         _row("unrolled over N", number_cell(count.parameters_unrolled / parameters if parameters else None, digits=4)),
         _row("parameters, shared", _integer(count.parameters_shared)),
         _row("depth (affine maps and gates)", _integer(count.depth)),
