@@ -205,13 +205,17 @@ def train(
 
 
 def write_onnx(
-    module: nn.Module, names: list[str], output: str, dim: int, path: Path, metadata: dict[str, str]
+    module: nn.Module, names: list[str], output: str, dim: int | tuple[int, ...], path: Path, metadata: dict[str, str]
 ) -> None:
-    """Export in float32 with a dynamic batch; names of files and lines of this program are removed."""
+    """Export in float32 with a dynamic batch; names of files and lines of this program are removed.
+
+    `dim` is the width of every input, or the tuple of their widths.
+    """
     batch = torch.export.Dim("batch", min=1, max=65536)
+    widths = (dim,) * len(names) if isinstance(dim, int) else dim
     torch.onnx.export(
         module.eval(),
-        tuple(torch.zeros(2, dim) for _ in names),
+        tuple(torch.zeros(2, width) for width in widths),
         str(path),
         input_names=names,
         output_names=[output],
