@@ -148,8 +148,8 @@ def _far(field: FarField, radii: FloatArray, log_scale: float) -> FloatArray:
         midpoint(item) for item in (field.m, field.M2, field.beta, field.residual, field.gradient, field.b)
     )
     a = (m / beta) ** 2
-    squares = np.linspace(a / (1 + a), b / (1 + b), ALPHAS)[:, None, None]
-    o = 1.0 - squares
+    o = np.linspace(1 / (1 + b), 1 / (1 + a), ALPHAS)[:, None, None]
+    squares = 1.0 - o
     starts = np.linspace(radii[1], radii[-1], FAR_RADII)
     span = 40.0 / np.maximum(starts * (1 - min(second * residual / (m**2 + beta**2), 0.99)), 4.0)
     nodes = starts[:, None] + span[:, None] * (_FAR_NODES + 1) / 2

@@ -4,7 +4,7 @@ Along a ray |u| = 1, with alpha = |J A^{-1/2} u|/beta and o = 1 - alpha^2 = |A^{
     F(r u) >= l_alpha(r) = -g r + o (1 - M2 |r_c|/beta^2) r^2/2
                            + (1/2) max{ alpha r - (M2/(2 beta)) o r^2, m r sqrt(o)/beta }^2,
 alpha^2 in [a/(1+a), b/(1+b)]. The supremum over alpha of int_{R2}^inf r^{d-1} exp(-l_alpha) is enclosed by bisecting
-intervals of alpha^2: on one of them l_alpha is bounded from below by its worst ends, term by term. The worst alpha is
+intervals of o: on one of them l_alpha is bounded from below by its worst ends, term by term. The worst alpha is
 interior, where the two arguments of the maximum change places.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from itertools import count
 
 from flint import arb, arb_poly
 
@@ -64,28 +65,30 @@ class FarField:
         return supremum * stretch ** (-self.dimension)
 
     def _supremum(self, start: arb, gradient: arb, relative_width: float, negligible: float) -> arb:
-        """Best-first bisection of [a/(1+a), b/(1+b)], first cut at the alpha that is worst in floats."""
+        """Best-first bisection in o = 1 - alpha^2 over [1/(1+b), 1/(1+a)], first cut where it is worst in floats.
+
+        By o and not by alpha^2, which is within rounding of 1 for a small beta.
+        """
         a = (self.m / self.beta) ** 2
-        low, high = (a / (1 + a)).lower(), (self.b / (1 + self.b)).upper()
+        low, high = (1 / (1 + self.b)).lower(), (1 / (1 + a)).upper()
         best = arb(0)
-        queue: list[tuple[float, arb, arb]] = []
+        queue: list[tuple[float, int, arb, arb]] = []
+        order = count()
 
         def add(left: arb, right: arb) -> None:
-            heapq.heappush(queue, (-upper(self._cell(left, right, start, gradient)), left, right))
+            heapq.heappush(queue, (-upper(self._cell(left, right, start, gradient)), next(order), left, right))
 
         guess = self._worst(low, high, start).max(low).min(high)
-        for point in {low, high, guess}:
+        for point in (low, guess, high):
             best = best.max(self._cell(point, point, start, gradient).lower())
-        cuts = sorted({midpoint(item): item for item in (low, guess, high)}.items())
-        for (_, left), (_, right) in zip(cuts, cuts[1:], strict=False):
-            add(left, right)
-        if not queue:
-            add(low, high)
+        # The two cells cover the interval whatever the guess was; one of them may be a point.
+        add(low, guess)
+        add(guess, high)
         for _ in range(MOST_CELLS):
             top = -queue[0][0]
             if top <= max(lower(best) * (1 + relative_width), negligible):
                 break
-            _, left, right = heapq.heappop(queue)
+            _, _, left, right = heapq.heappop(queue)
             middle = ((left + right) / 2).mid()
             best = best.max(self._cell(middle, middle, start, gradient).lower())
             add(left, middle)
@@ -93,26 +96,25 @@ class FarField:
         return best.union(arb(-queue[0][0])).nonnegative_part()
 
     def _worst(self, low: arb, high: arb, start: arb) -> arb:
-        """The alpha^2 at which the maximum changes its argument at r = start: alpha = c o r + m sqrt(o)/beta."""
+        """The o at which the maximum changes its argument at r = start: alpha = c o r + m sqrt(o)/beta. Estimate."""
         left, right = midpoint(low), midpoint(high)
         c, m, r = midpoint(self.M2 / (2 * self.beta)), midpoint(self.m / self.beta), midpoint(start)
         for _ in range(60):
-            middle = 0.5 * (left + right)
-            o = 1.0 - middle
-            first_wins = middle**0.5 - c * o * r > m * o**0.5
-            left, right = (left, middle) if first_wins else (middle, right)
-        return arb(right)
+            o = 0.5 * (left + right)
+            first_wins = max(1.0 - o, 0.0) ** 0.5 - c * o * r > m * o**0.5
+            left, right = (o, right) if first_wins else (left, o)
+        return arb(left)
 
     def _cell(self, left: arb, right: arb, start: arb, gradient: arb) -> arb:
-        """Enclosure of int_start^inf r^{d-1} exp(-l) for a lower bound l of l_alpha over alpha^2 in [left, right].
+        """Enclosure of int_start^inf r^{d-1} exp(-l) for a lower bound l of l_alpha over o in [left, right].
 
-        With left = right it encloses the integral at that alpha itself.
+        With left = right it encloses the integral at that o itself.
         """
-        o_small, o_large = 1 - right, 1 - left
+        o_small, o_large = left, right
         tilt = 1 - self.M2 * self.residual / self.beta**2
         # A lower bound of o * tilt over the cell, whatever the sign of tilt.
         linear = (o_small * tilt).lower().min((o_large * tilt).lower()) if left != right else o_small * tilt
-        alpha, bend = left.sqrt(), self.M2 * o_large / (2 * self.beta)
+        alpha, bend = (1 - o_large).sqrt(), self.M2 * o_large / (2 * self.beta)
         floor = self.m * o_small.sqrt() / self.beta
         base = arb_poly([0, -gradient, linear / 2])
         near = base + arb_poly([0, 0, alpha**2 / 2, -alpha * bend, bend**2 / 2])

@@ -258,3 +258,11 @@ def test_schedule_adds_up_and_refuses_nonsense() -> None:
 
 def test_problem_is_plain_data() -> None:
     assert {item.name for item in fields(SharpProblem)} == {"curvature", "far", "integrator"}
+
+
+@pytest.mark.parametrize("beta", ["1e-3", "1e-7", "1e-12"])
+def test_a_tiny_noise_is_no_loss_of_digits(beta: str) -> None:
+    problem = closed_form_problem(8, 1, "1.5", "0.15", beta, 0, ball(beta) ** 2 * 5)
+    bound = gaussian_layer_bound(problem, 8, 9)
+    assert bound.admissible
+    assert upper(bound.total) < 2 * float(beta) + 1e-6
