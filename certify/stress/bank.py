@@ -41,7 +41,9 @@ def instances(theorem: Theorem, seed: int, effort: float = EFFORT) -> list[Insta
 
 def _tight(theorem: Theorem) -> Iterator[Case]:
     """Where most bounds are attained: equal singular values, one dimension, a wave that attains m, M and M2."""
-    for generator in (load_generator("linear:d=1,kappa=1"), load_generator("linear:d=3,kappa=1"), wave(), wave(2)):
+    # m differs from 1: at m = 1 an exponent of m would do nothing.
+    linear = (load_generator("linear:d=1,kappa=1,m=2"), load_generator("linear:d=3,kappa=1,m=0.5"))
+    for generator in (*linear, wave(1, 2.0, 0.5), wave(2, 2.0, 0.5)):
         if failing(decided(theorem, generator)):
             continue
         scale = Fraction(brackets(generator).m.lower or 1.0).limit_denominator(1000)

@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from certify.errors import InputError
 from certify.generators.graph import Affine, FloatArray, Generator
 from certify.stress.graphs import array_to_list, generator_from_dict, generator_to_dict, matrix_from_list
@@ -44,13 +46,15 @@ class Case:
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """How complicated the case is: dimension, weights that are not zero, characters that spell it."""
+        """How complicated the case is: dimension, weights that are not zero, digits that spell all its numbers."""
+        digits = sum(len(str(value)) for value in self.numbers.values())
+        if self.observations is not None:
+            digits += sum(_digits(entry) for entry in self.observations.ravel())
         generator = self.generator
         if generator is None:
-            return 0, 0, len(self.to_json())
-        affine = [node for node in generator.graph.nodes if isinstance(node, Affine)]
-        weights = sum(int((node.weight != 0).sum()) + int((node.bias != 0).sum()) for node in affine)
-        return generator.latent_dim, weights, len(self.to_json())
+            return 0, 0, digits
+        weights = [entry for node in generator.graph.nodes if isinstance(node, Affine) for entry in _entries(node)]
+        return generator.latent_dim, sum(entry != 0.0 for entry in weights), digits + sum(map(_digits, weights))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: floats as hexadecimal literals, rationals as `p/q`."""
@@ -183,6 +187,17 @@ def _rationals(document: Any, name: str) -> dict[str, Fraction]:
         except (ValueError, ZeroDivisionError):
             raise InputError(f"`{name}`: `{key}` must be a rational `p/q`, got `{text!r:.40}`") from None
     return found
+
+
+def _entries(node: Affine) -> list[float]:
+    weight = node.weight if isinstance(node.weight, np.ndarray) else node.weight.toarray()
+    return [*weight.ravel().tolist(), *node.bias.tolist()]
+
+
+def _digits(value: float) -> int:
+    """Hexadecimal digits of the mantissa up to the last that is not zero."""
+    mantissa = float(value).hex().partition("p")[0]
+    return len(mantissa.partition(".")[2].rstrip("0"))
 
 
 def _hex(value: float) -> str:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
+from flint import arb
 from threadpoolctl import threadpool_limits
 
 from certify import provenance
@@ -40,6 +41,8 @@ ASKED = 2.0
 """The factor that every wrong constant has in the table: halved or doubled."""
 
 
+MATERIAL = arb("1e-3")
+"""A change of a bound by less than this part of it is none: at m = 1 the exponent of m does nothing."""
 MOST_FINDINGS = 24
 Measured: TypeAlias = tuple[Instance, Finding]
 
@@ -136,9 +139,9 @@ def _findings(step: Step, instance: Instance) -> tuple[Finding, ...]:
 
 
 def _tightest(claim: Claim, mine: Sequence[Measured]) -> list[Measured]:
-    """The findings that come closest to violating the claim: what these do not see, the others do not either."""
+    """The findings, those first that come closest to violating the claim."""
     order = sorted(range(len(mine)), key=lambda index: _slack(claim, *mine[index]))
-    return [mine[index] for index in order[:MOST_FINDINGS]]
+    return [mine[index] for index in order]
 
 
 def _expanded(theorem: Theorem, claim: Claim, mine: Sequence[Measured]) -> Claim:
@@ -161,11 +164,13 @@ def _wrong(
     sharper = None
     for up in (True, False):
         moved = {factor: _moved(spelled, constant, factor, up) for factor in FACTORS}
-        if not any(_claims_more(claim, moved[ASKED], *pair) for pair in mine):
+        # Only findings whose bound moves can tell: at M2 = 0 the constant beside M2 does nothing.
+        moving = [pair for pair in mine if _claims_more(spelled, moved[ASKED], *pair)][:MOST_FINDINGS]
+        if not moving:
             continue
         change = f"{constant.text} {'doubled' if up else 'halved'}"
         sharper = sharper or change
-        noticed = _smallest(moved, mine)
+        noticed = _smallest(moved, moving)
         if noticed is not None and (best is None or noticed < best[0]):
             best = (noticed, change)
     if sharper is None:
@@ -198,11 +203,12 @@ def _claims_more(honest: Claim, wrong: Claim, instance: Instance, finding: Findi
     try:
         with precision():
             before, after = (instance.enclosure(item.bound, finding.at) for item in (honest, wrong))
+            least = MATERIAL * abs(before)
     except (TypeError, ValueError, KeyError, ZeroDivisionError):
         return False
     if honest.relation == "=":
-        return bool(before != after) and not before.overlaps(after)
-    return bool(after < before) if honest.relation == "<=" else bool(after > before)
+        return bool(abs(after - before) > least)
+    return bool(before - after > least) if honest.relation == "<=" else bool(after - before > least)
 
 
 def _refuted(claim: Claim, mine: Sequence[Measured]) -> bool:

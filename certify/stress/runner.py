@@ -31,6 +31,10 @@ CRASH = "the check ends"
 LARGEST_TARGET = 60.0
 
 
+class _AllowanceSpent(BaseException):
+    """Ends a run whose failing cases have been shrunk for long enough; not an Exception, so hypothesis lets it pass."""
+
+
 class CaseFailed(Exception):
     """Raised inside hypothesis on a failing case; a subclass per claim makes it shrink each claim's case apart."""
 
@@ -44,7 +48,6 @@ class _Tally:
     cases: dict[str, int] = field(default_factory=dict)
     tightest: dict[str, tuple[float, Case]] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
-    known: dict[str, str] = field(default_factory=dict)
     errors: dict[str, type[CaseFailed]] = field(default_factory=dict)
     shrinking: int = 0
 
@@ -92,6 +95,7 @@ def run_property(
         phases=(Phase.generate, Phase.target, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
     )
     @hypothesis.given(item.cases(theorem, kinds, seed))
     def judge(case: Case) -> None:
@@ -99,6 +103,8 @@ def run_property(
 
     try:
         judge()
+    except _AllowanceSpent:
+        pass
     except (Unsatisfiable, Flaky, CaseFailed, BaseExceptionGroup) as error:
         if isinstance(error, BaseExceptionGroup) and error.split((CaseFailed, Flaky))[1] is not None:
             raise
@@ -134,10 +140,8 @@ def load_every_module() -> None:
 
 
 def _judge(theorem: Theorem, item: Property, case: Case, tally: _Tally) -> None:
-    text = case.to_json()
-    if tally.shrinking > SHRINKING and text not in tally.known:
-        # The allowance is spent: nothing new is tried, and what failed before still fails.
-        return
+    if tally.shrinking > SHRINKING:
+        raise _AllowanceSpent
     found = evaluate(theorem, item, case)
     hypothesis.assume(found)
     failing = [entry for entry in found if entry.verdict is Verdict.REFUTED or entry.crash]
@@ -148,6 +152,5 @@ def _judge(theorem: Theorem, item: Property, case: Case, tally: _Tally) -> None:
             hypothesis.target(-min(math.log(entry.slack), LARGEST_TARGET), label=entry.claim)
     if failing:
         claim = failing[0].claim
-        tally.known[text] = claim
         error = tally.errors.setdefault(claim, type("CaseFailed", (CaseFailed,), {}))
         raise error(claim)
