@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from certify.audit.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
 from certify.audit.calibration import CalibrationPlan, calibrate
-from certify.audit.chain import chain_bracket, declared_chain, follows
+from certify.audit.chain import DeclaredChain, chain_bracket, follows
 from certify.audit.encoder_law import BASIS_MAXIMAL, EncoderLaw, encoder_law
+from certify.audit.exponential_chain import ExponentialChain
+from certify.audit.langevin_chain import LangevinChain
 from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
 from certify.audit.reference import PosteriorDraws, posterior_draws
 from certify.audit.source import EncoderSource
@@ -32,8 +35,10 @@ from certify.progress import Progress, SilentProgress
 from certify.verdict import Verdict, weakest_verdict
 
 MINIMAL_DRAWS = 1000
-DRAWS = 200_000
+DRAWS = 50_000
 LONG_NOISE_DRAWS = 20_000
+REFERENCE_DRAWS = 200_000
+"""Draws of pi_x, and of the Gaussian of an encoder that is known to be one: both are cheap."""
 LONG_NOISE = 512
 """Noise inputs beyond which a draw is so dear that the default is the smaller number."""
 LONGEST_CALIBRATED = 50_000
@@ -186,22 +191,29 @@ def _observation(
 
     def reference() -> PosteriorDraws:
         return posterior_draws(
-            posterior, max(draws, DRAWS), m_lower(), lambda count, seed: encoder.draw(rows[index], count, seed),
-            seeds[1], share / 4, progress,
+            posterior, max(draws, REFERENCE_DRAWS), m_lower(),
+            lambda count, seed: encoder.draw(rows[index], count, seed), seeds[1], share / 4, progress,
         )  # fmt: skip
 
     # Where T(0) and T(e_i) are to be had and pi_x is Gaussian, the file itself says all, whatever it declares.
     plain = is_affine(posterior) and encoder.noise_size is not None and encoder.noise_size <= BASIS_MAXIMAL
-    chain = None if plain else declared_chain(encoder.details)
-    if chain is not None and follows(chain, encoder, posterior, centre := chain.centre(posterior), seeds[0]):
-        description = f"the Langevin chain of its generator, {chain.layers} layers of step {chain.step_size:.4g}"
-        bracket = chain_bracket(chain, posterior, centre, reference, seeds[2], share / 2, progress)
+    declared = None if plain else declared_chain(encoder.details)
+    chain = None if declared is None else declared.at(posterior)
+    if chain is not None and follows(chain, encoder, rows[index], seeds[0]):
+        description = chain.description
+        bracket = chain_bracket(chain, posterior, reference, seeds[2], share / 2, progress)
     else:
         law = _law(encoder, rows[index], draws, seeds[0], share / 4)
         description = law.description
-        bracket = _bracket(law, posterior, reference, max(draws, DRAWS), seeds[2], share / 2)
+        bracket = _bracket(law, posterior, reference, max(draws, REFERENCE_DRAWS), seeds[2], share / 2)
     verdict, reason = judge(bracket, plan.epsilon)
     return ObservationAudit(index, description, bracket, verdict, reason)
+
+
+def declared_chain(details: dict[str, Any]) -> DeclaredChain | None:
+    """The chain that a file's metadata declares, or None."""
+    metadata = details.get("metadata", {})
+    return LangevinChain.declared(metadata) or ExponentialChain.declared(metadata)
 
 
 def _bracket(

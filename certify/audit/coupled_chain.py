@@ -1,9 +1,11 @@
-"""Upper end of TV(law U_K, pi_x) for a Langevin chain U, from pairs (U, Y) with Y at its stationary law pi_x.
+"""Upper end of TV(law of a chain's last state, pi) for a chain of layers, from pairs with a chain at its stationary
+law.
 
-Y is a MALA chain of the same step, started at an exact draw of pi_x: every Y_k has law pi_x, so P(U_K != Y_K) bounds
-the distance whatever the coupling. Both propose from the maximal coupling of their Gaussians with reflected
-residuals; U always moves, Y may refuse. What is left apart after K layers is the start not forgotten, and refusals
-not yet healed: the discretisation. The pairs are coupled for the last J layers only, U alone runs before: J is free.
+    U <- P U - s_k grad F(P U) + sqrt(v_k) xi_k,   P the projection onto the ball of radius R around 0 (R may be
+    infinite), Y a Metropolis chain of the same proposals without projection, started at an exact draw of pi ~
+    exp(-F). Every Y_k has law pi, so P(U_K != Y_K) bounds the distance whatever the coupling. Both propose from the
+    maximal coupling of their Gaussians with reflected residuals; U always moves, Y may refuse. What is left apart
+    after K layers is the start not forgotten, and refusals not yet healed: the discretisation.
 
 Source: Jacob, O'Leary and Atchade, J. R. Stat. Soc. B 82 (2020), section 4 (the coupling of proposals).
 """
@@ -17,97 +19,108 @@ import numpy as np
 
 from certify.generators.graph import FloatArray
 from certify.posteriors.estimates import frequency_interval
-from certify.posteriors.posterior import Posterior
-from certify.progress import Progress, SilentProgress
-from certify.sampling.couplings import MetropolisLangevin, PosteriorDensity, couple
+from certify.progress import Progress
+from certify.sampling.couplings import LogDensity, Spread, couple
 from certify.sampling.couplings.log_density import Evaluate
 from certify.sampling.couplings.stepping import merge
 from certify.sampling.couplings.streams import ReplicateStreams
 from certify.sampling.couplings.transitions import State
-from certify.sampling.langevin import run_langevin
-from certify.sampling.target import as_target
 
-RELAXATIONS = 6.0
-"""Coupled layers, in relaxation times 1/(eta lambda_min) of the curvature at the chain's start."""
-EVALUATIONS = 15_000_000
-PAIRS = (400, 4000)
+
+@dataclass(frozen=True, eq=False)
+class LayerSteps:
+    """Shifts s_k > 0 and variances v_k > 0 of the layers, both (K,), and the radius of the projection."""
+
+    shifts: FloatArray
+    variances: FloatArray
+    radius: float = math.inf
 
 
 @dataclass(frozen=True)
 class CoupledEnd:
-    """P(U_K != Y_K) <= `upper` with probability >= 1 - `error_probability`; `estimate` is the frequency."""
+    """P(U_K != Y_K) <= `upper` with probability >= 1 - the error asked for; `estimate` is the frequency."""
 
     estimate: float
     upper: float
-    error_probability: float
     pairs: int
     coupled_layers: int
 
 
 def stationary_coupling(
-    posterior: Posterior,
-    centre: FloatArray,
-    step_size: float,
-    layers: int,
+    density: LogDensity,
+    starts: FloatArray,
     stationary: FloatArray,
+    steps: LayerSteps,
     seed: int,
     error_probability: float,
-    progress: Progress | None = None,
+    progress: Progress,
 ) -> CoupledEnd:
-    """Couple U_0 = `centre` (d,), U <- U - eta grad f(U) + sqrt(2 eta) xi, with MALA from `stationary` (count, d).
+    """Couple U_0 = `starts` (pairs, d) with Y_0 = `stationary` (pairs, d), independent draws of pi.
 
     Args:
-        posterior: pi_x.
-        centre: the chain's start.
-        step_size: eta > 0.
-        layers: K >= 1.
-        stationary: independent draws of pi_x; as many pairs are run as fit the budget, at most `count`.
+        density: -F and its gradient.
+        starts: independent draws of the law of U_0.
+        stationary: independent draws of pi, independent of the starts.
+        steps: the layers.
         seed: of every random number used.
         error_probability: of the upper end.
-        progress: told how far the coupled layers have come.
+        progress: told how far the layers have come.
     """
-    slowest = max(1.0, float(np.linalg.eigvalsh(posterior.hessian(centre))[0]))
-    coupled = min(layers, math.ceil(RELAXATIONS / (step_size * slowest)))
-    pairs = min(stationary.shape[0], int(np.clip(EVALUATIONS // coupled, *PAIRS)))
-    first = np.tile(centre, (pairs, 1))
-    if layers > coupled:
-        first = np.asarray(
-            run_langevin(posterior, centre, step_size, layers - coupled, seed=seed + 1, chains=pairs).positions
-        )
-    bars = progress or SilentProgress()
-    bars.start("coupled layers", float(coupled))
-    with PosteriorDensity(as_target(posterior)).opened() as evaluate:
-        apart = _run(evaluate, MetropolisLangevin(step_size), first, stationary[:pairs], coupled, seed, bars)
-    bars.finish()
+    layers, pairs = steps.shifts.size, starts.shape[0]
+    progress.start("coupled layers", float(layers))
+    with density.opened() as evaluate:
+        apart = _run(evaluate, starts, stationary, steps, seed, progress)
+    progress.finish()
     # One-sided: the whole error on the upper end.
     interval = frequency_interval(apart, pairs, min(1.0, 2 * error_probability))
-    return CoupledEnd(interval.estimate, interval.upper, error_probability, pairs, coupled)
+    return CoupledEnd(interval.estimate, interval.upper, pairs, layers)
+
+
+def clipped(points: FloatArray, radius: float) -> FloatArray:
+    """The rows projected onto the ball of this radius around 0."""
+    if math.isinf(radius):
+        return points
+    norms = np.linalg.norm(points, axis=1, keepdims=True)
+    return np.asarray(points * (radius / np.maximum(norms, radius)))
 
 
 def _run(
     evaluate: Evaluate,
-    metropolis: MetropolisLangevin,
     starts: FloatArray,
     stationary: FloatArray,
-    layers: int,
+    steps: LayerSteps,
     seed: int,
     progress: Progress,
 ) -> int:
-    """Number of pairs that differ after `layers` joint steps."""
+    """Number of pairs that differ after the last layer."""
     everyone, (pairs, dimension) = np.arange(starts.shape[0]), starts.shape
     streams = ReplicateStreams(seed, pairs)
-    first, second = (State(points, *evaluate(points)) for points in (starts, stationary))
-    for _ in range(layers):
+    last, inner = starts, clipped(starts, steps.radius)
+    first, second = State(inner, *evaluate(inner)), State(stationary, *evaluate(stationary))
+    for shift, variance in zip(steps.shifts, steps.variances, strict=True):
         normals, uniforms = streams.draw(everyone, dimension, 2)
-        points = couple(metropolis.means(first), metropolis.means(second), metropolis.spread, normals, uniforms[:, :1])
-        moved = State(points.first, *evaluate(points.first))
-        proposed = State(points.second, moved.log_densities.copy(), moved.gradients.copy())
-        apart = np.flatnonzero(~points.met)
-        if apart.size:
-            # Equal proposals were evaluated once; the batch that is left is its own.
-            densities, gradients = evaluate(np.ascontiguousarray(points.second[apart]))
-            proposed.log_densities[apart], proposed.gradients[apart] = densities, gradients
-        taken = np.log(uniforms[:, 1]) <= metropolis.log_acceptance(second, proposed)
-        first, second = moved, merge(taken, proposed, second)
+        spread = Spread(math.sqrt(variance))
+        points = couple(_means(first, shift), _means(second, shift), spread, normals, uniforms[:, :1])
+        last, inner = points.first, clipped(points.first, steps.radius)
+        first = State(inner, *evaluate(np.ascontiguousarray(inner)))
+        proposed = State(points.second, first.log_densities.copy(), first.gradients.copy())
+        # Where the proposals are one point and it was not projected, it has been evaluated already.
+        others = np.flatnonzero(~points.met | np.any(inner != points.second, axis=1))
+        if others.size:
+            densities, gradients = evaluate(np.ascontiguousarray(points.second[others]))
+            proposed.log_densities[others], proposed.gradients[others] = densities, gradients
+        taken = np.log(uniforms[:, 1]) <= _log_acceptance(second, proposed, shift, variance)
+        second = merge(taken, proposed, second)
         progress.advance()
-    return int(np.count_nonzero(np.any(first.positions != second.positions, axis=1)))
+    return int(np.count_nonzero(np.any(last != second.positions, axis=1)))
+
+
+def _means(state: State, shift: float) -> FloatArray:
+    return np.asarray(state.positions + shift * state.gradients)
+
+
+def _log_acceptance(state: State, proposal: State, shift: float, variance: float) -> FloatArray:
+    """Sum log pi(y) - log pi(x) + log q(y, x) - log q(x, y) for q(x, .) = N(x - s grad F(x), v I)."""
+    there = np.sum((proposal.positions - _means(state, shift)) ** 2, axis=1)
+    back = np.sum((state.positions - _means(proposal, shift)) ** 2, axis=1)
+    return np.asarray(proposal.log_densities - state.log_densities + (there - back) / (2 * variance))

@@ -101,8 +101,8 @@ def _by_basis(
         return EncoderLaw(np.concatenate(parts), f"known through draws only: {reason} its {size} noise inputs")
     return EncoderLaw(
         np.concatenate(parts),
-        f"Gaussian: affine in its {size} noise inputs at all of {checked} sampled noises, to {largest / smallest:.1g} of "
-        "the smallest standard deviation",
+        f"Gaussian: affine in its {size} noise inputs at all of {checked} sampled noises, to {largest / smallest:.1g} "
+        "of the smallest standard deviation",
         GaussianLaw(origin, covariance),
         math.log(1 / error_probability) / checked,
         error_probability,

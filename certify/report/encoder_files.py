@@ -117,8 +117,12 @@ def _metadata(choice: EncoderChoice) -> dict[str, str]:
 
 
 def _chain_metadata(built: BuiltEncoder) -> dict[str, str]:
-    """What is needed to run a Langevin encoder's chain again without its file; nothing for other kinds."""
+    """What is needed to run an encoder's chain again without its file; nothing for an encoder that is no chain."""
     assert built.program is not None
+    if built.kind.name == "sharp":
+        return {f"certify.{name}": str(built.value(name)) for name in ("eta_b", "h", "eta", "R", "start")} | {
+            f"certify.{name}": str(int(built.value(name) or 0)) for name in ("K0", "K")
+        }
     if built.kind.name != "langevin":
         return {}
     projected = any(isinstance(item, Clipping) for stage in built.program.stages for item in stage.operations)

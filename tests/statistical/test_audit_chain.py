@@ -11,14 +11,16 @@ import numpy as np
 import onnx
 import pytest
 
-from certify.audit.audit import AuditPlan, audit_encoder
-from certify.audit.chain import LangevinChain, chain_bracket, declared_chain, follows
-from certify.audit.coupled_chain import stationary_coupling
+from certify.audit.audit import AuditPlan, audit_encoder, declared_chain
+from certify.audit.chain import chain_bracket, follows
+from certify.audit.exponential_chain import ExponentialChain
+from certify.audit.langevin_chain import LangevinChain, PlacedLangevin
 from certify.audit.reference import PosteriorDraws, posterior_draws
 from certify.audit.source import EncoderSource, source_from_file
 from certify.encoders.kinds.langevin import langevin_encoder
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.generators.specification import load_generator
+from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.gaussian import langevin_law, posterior_law
 from certify.posteriors.gaussian_distance import total_variation_interval
 from certify.posteriors.posterior import Posterior
@@ -63,15 +65,15 @@ def test_a_file_is_held_to_the_chain_it_declares(tmp_path: Path) -> None:
     honest = written(tmp_path, CURVED, chain)
     found = declared_chain(honest.details)
     assert found == chain
-    assert follows(chain, honest, posterior, chain.centre(posterior), 0)
+    assert follows(chain.at(posterior), honest, posterior.observation, 0)
     for lie in (
         LangevinChain(0.2, 19, 2e-3, 40), LangevinChain(0.2, 20, 2.0001e-3, 40), LangevinChain(0.2, 20, 2e-3, 39),
         LangevinChain(0.2001, 20, 2e-3, 40),
     ):  # fmt: skip
-        assert not follows(lie, written(tmp_path, CURVED, chain, lie), posterior, lie.centre(posterior), 0)
+        assert not follows(lie.at(posterior), written(tmp_path, CURVED, chain, lie), posterior.observation, 0)
     # At another noise level it is another chain.
     other = Posterior(posterior.generator, posterior.observation, 1.01 * BETA)
-    assert not follows(chain, honest, other, chain.centre(other), 0)
+    assert not follows(chain.at(other), honest, other.observation, 0)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_an_affine_generator_needs_no_declaration(tmp_path: Path) -> None:
         assert item.law.startswith("Gaussian: affine") and item.distance.assumption == ""
     posterior = posterior_at(LINEAR)
     truth = total_variation_interval(
-        langevin_law(posterior, chain.centre(posterior), chain.step_size, chain.layers), posterior_law(posterior)
+        langevin_law(posterior, chain.at(posterior).centre, chain.step_size, chain.layers), posterior_law(posterior)
     )
     single = audit_encoder(
         written(tmp_path, LINEAR, chain), posterior.generator, BETA, posterior.observation[None],
@@ -125,7 +127,8 @@ def test_the_coupling_bounds_the_closed_form(step: float, layers: int) -> None:
     centre = law.mean + 0.5 * np.sqrt(np.diag(law.covariance))
     truth = total_variation_interval(langevin_law(posterior, centre, eta, layers), law)
     stationary = law.sample(4000, np.random.default_rng(3))
-    found = stationary_coupling(posterior, centre, eta, layers, stationary, 4, 1e-6)
+    placed = PlacedLangevin(LangevinChain(0.1, 0, eta, layers), posterior, centre)
+    found = placed.coupled(stationary, 4, 1e-6, SilentProgress())
     assert found.upper >= truth.lower
     assert found.estimate <= max(6 * truth.upper, 0.02)
 
@@ -134,16 +137,48 @@ def test_a_curved_posterior_gets_both_ends_from_the_chain(tmp_path: Path) -> Non
     chain, posterior = LangevinChain(0.2, 40, 2e-4, 1500), posterior_at(CURVED)
     reference = posterior_draws(posterior, 20_000, 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
     assert reference.exact
-    centre = chain.centre(posterior)
-    good = chain_bracket(chain, posterior, centre, lambda: reference, 2, 1e-6, SilentProgress())
+    good = chain_bracket(chain.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
     assert good.lower.value <= good.estimate <= good.upper.value < 0.06
     coarse = LangevinChain(0.2, 40, 1.5e-2, 60)
-    bad = chain_bracket(coarse, posterior, centre, lambda: reference, 2, 1e-6, SilentProgress())
+    bad = chain_bracket(coarse.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
     assert 0.05 < bad.lower.value <= bad.upper.value
     # Without draws of the posterior nothing is said.
     nothing = PosteriorDraws(np.zeros((100, 4)), "no draws of pi_x: a test", 1.0, 0.0, "nothing was measured")
-    vacuous = chain_bracket(chain, posterior, centre, lambda: nothing, 2, 1e-6, SilentProgress())
+    vacuous = chain_bracket(chain.at(posterior), posterior, lambda: nothing, 2, 1e-6, SilentProgress())
     assert (vacuous.lower.value, vacuous.upper.value) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("gaussian_start", [True, False])
+def test_the_preconditioned_chain_is_followed_and_bracketed(gaussian_start: bool) -> None:
+    # Its own run at given noise is the encoder here: the coupling must stay above what the draws show.
+    posterior = posterior_at(CURVED)
+    reference = posterior_draws(posterior, 20_000, 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
+    fine = ExponentialChain(np.full(40, 0.1), 8.0, gaussian_start).at(posterior)
+    source = EncoderSource("sharp", 4, 4, fine.noise_size, pairs=lambda x, noise: fine.run(noise))
+    assert follows(fine, source, posterior.observation, 0)
+    assert not follows(ExponentialChain(np.full(40, 0.1001), 8.0, gaussian_start).at(posterior), source,
+                       posterior.observation, 0)  # fmt: skip
+    good = chain_bracket(fine, posterior, lambda: reference, 2, 1e-6, SilentProgress())
+    assert good.lower.value <= good.upper.value < 0.1
+    # The compiled sampler and the run at given noise are one law.
+    drawn = fine.run(np.random.default_rng(5).standard_normal((20_000, fine.noise_size)))
+    simulated = fine.simulate(20_000, 6)
+    assert total_variation_lower(drawn, simulated, 1e-6).lower == 0.0
+    # Too few layers from the mode, or a projection that cuts mass off: far from the posterior, and seen from below.
+    for chain in (ExponentialChain(np.full(2, 0.1), 8.0, False), ExponentialChain(np.full(30, 0.3), 0.7, False)):
+        bad = chain_bracket(chain.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
+        assert 0.05 < bad.lower.value <= bad.upper.value
+
+
+def test_the_schedule_of_a_preconditioned_chain_is_read_from_its_file() -> None:
+    said = {"certify.encoder": "sharp", "certify.eta_b": "0.1", "certify.h": "17.7", "certify.eta": "0.11",
+            "certify.R": "6.5", "certify.start": "1", "certify.K0": "0", "certify.K": "10"}  # fmt: skip
+    found = declared_chain({"metadata": said})
+    assert isinstance(found, ExponentialChain) and found.gaussian_start and found.radius == 6.5
+    np.testing.assert_array_equal(found.times, np.full(10, 0.11))
+    for name in said:
+        assert declared_chain({"metadata": {key: text for key, text in said.items() if key != name}}) is None
+    assert declared_chain({"metadata": {**said, "certify.K": "0"}}) is None
 
 
 def test_a_chain_is_never_refuted_on_its_word(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ AccuracyOption = Annotated[
 ]
 DrawsOption = Annotated[
     int | None,
-    typer.Option("--draws", metavar="N", help="Encoder draws per observation, >= 1000; none: 200000, or 20000."),
+    typer.Option("--draws", metavar="N", help="Encoder draws per observation, >= 1000; none: 50000, or 20000."),
 ]
 PairsOption = Annotated[
     int | None, typer.Option("--pairs", metavar="N", help="Pairs (z, x) of the calibration; 0: no calibration.")
