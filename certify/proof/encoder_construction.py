@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.bracket import ConstantBrackets, Region, json_number
 from certify.bounds.constants import constants as bracket_constants
 from certify.encoders.count import EncoderCount, encoder_count
@@ -165,13 +165,26 @@ def build_encoder(
     with precision():
         bound = upper(kind.bound(numbers, options)) if program.distance is None else program.distance
         holds = bool(ball(bound) <= ball(epsilon))
-    parts = [item.verdict for item in assumptions]
+    hypothesis = _start_hypothesis(numbers, options)
+    parts = [item.verdict for item in assumptions] + [Verdict.CONDITIONAL if hypothesis else Verdict.PROVED]
     verdict = weakest_verdict([Verdict.PROVED if holds else Verdict.INCONCLUSIVE, *parts])
-    reason = "" if holds else _above(bound, epsilon, setting)
+    reason = hypothesis if holds else _above(bound, epsilon, setting)
     found = replace(
         found, verdict=verdict, reason=reason, program=program, count=encoder_count(program), tv_bound=bound
     )
     return _held_to_size(found)
+
+
+def _start_hypothesis(numbers: Numbers, options: EncoderOptions) -> str:
+    """What the certificate rests on where the descent does not start from 0; empty where it does.
+
+    S6 uses of the start its sublevel set alone: |G(z_0) - x| <= M rho.
+    """
+    if options.start is None:
+        return ""
+    with precision():
+        reach = lower(numbers.enclosure("M") * numbers.enclosure("rho"))
+    return f"where the start network's reconstruction |G(start(x)) - x| is at most M rho = {reach:.4g}: not checked"
 
 
 def _held_to_size(built: BuiltEncoder) -> BuiltEncoder:

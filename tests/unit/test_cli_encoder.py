@@ -113,6 +113,7 @@ def test_a_start_network_begins_the_descent(tmp_path: Path) -> None:
     start = load_generator(str(tmp_path / "start.onnx"))
     path = tmp_path / "e.onnx"
     built = encoder("strong-invertibility", LINEAR, beta="0.3", epsilon="0.5", out=path, start=start).choice.chosen
+    assert built.verdict is Verdict.CONDITIONAL and "M rho" in built.reason
     assert built.program is not None and built.count is not None
     plain = encoder("strong-invertibility", LINEAR, beta="0.3", epsilon="0.5").choice.chosen
     assert plain.count is not None
