@@ -88,6 +88,8 @@ def _generator(proto: onnx.ModelProto, path: Path) -> Generator:
             "n < d cannot be injective, so a generator with n >= d is expected"
         )
     metadata = _metadata(proto, builder, model.opset)
+    # Where an encoder that was trained with this decoder may lie beside it.
+    metadata["file"] = str(path)
     if notes:
         metadata["read_as"] = "; ".join(dict.fromkeys(notes))
     return Generator(path.stem, graph, _parameters(model, builder, metadata), metadata)

@@ -16,9 +16,10 @@ from certify.generators.graph import FloatArray, Generator
 
 def encoder_path(generator: Generator) -> Path | None:
     """The encoder's file beside the generator's, None if there is none."""
-    if not generator.name.endswith(".onnx"):
+    file = generator.metadata.get("file")
+    if file is None:
         return None
-    decoder = Path(generator.name)
+    decoder = Path(file)
     path = decoder.with_name(f"encoder_{decoder.name}")
     return path if path.is_file() else None
 

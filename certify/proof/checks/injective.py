@@ -117,7 +117,9 @@ def _distance(
     ratio = np.where(clear, distances / np.maximum(gaps, 1e-300), 0.0)
     place = int(np.argmax(ratio))
     at = {"F1": _around(float(gaps[place]), noise), "r1": _above(least)}
-    return Finding("distance", float(distances[place]), int(clear.sum()), at=at)
+    squared = float(distances[place])
+    blur = 1e-9 * (squared + math.sqrt(squared))
+    return Finding("distance", squared, int(clear.sum()), at=at, recheck=lambda: arb(squared, blur))
 
 
 def _unique(instance: Instance, index: int, target: FloatArray) -> Finding:
