@@ -105,15 +105,21 @@ def drift_changes(instance: Instance) -> tuple[Finding, ...]:
     eta = instance.number("eta")
     coordinates = posterior.coordinates(inside)
     values = _squared_changes(posterior, coordinates, radius, eta, instance.random("drift"))
-    # Where H is constant the claim is a rounding error squared: so much of what is measured is one too.
-    rounding = 1e-14 * max(1.0, float(np.max(np.abs(posterior.gradient(coordinates)))))
-    values = np.maximum(values - eta * coordinates.shape[1] * rounding**2, 0.0)
     # Where H hardly changes the floats of its two evaluations differ by rounding: that much is not measured.
-    values = np.maximum(values - eta * (1e-12 * (1 + radius)) ** 2, 0.0)
+    rounding = 1e-12 * (1 + radius) + _gradient_rounding(posterior, inside[:64])
+    values = np.maximum(values - eta * rounding**2, 0.0)
     interval = nonnegative_mean_interval(
         values, ERROR_PROBABILITY, f"simulated paths, starts: {draws(instance).method}"
     )
     return (_measured("drift", interval, {"h0": eta, **own_numbers(instance)}),)
+
+
+def _gradient_rounding(posterior: WhitenedPosterior, points: FloatArray) -> float:
+    """How far two evaluations of grad F may differ by rounding: G(z) - x loses digits where |G| + |x| is large."""
+    exact = posterior.posterior
+    images = np.abs(exact.generator.value(points)).max() + np.abs(exact.observation).max()
+    slopes = np.linalg.norm(exact.generator.jacobian(points) @ posterior.factor, axis=(1, 2)).max() / exact.beta**2
+    return float(2.0**-48 * images * slopes)
 
 
 def _squared_changes(
