@@ -19,9 +19,9 @@ from certify.strategies.probing import brackets, decided, failing, probes
 from certify.stress.case import Case
 from certify.stress.instances import instance_cases, prepare
 
-EFFORT = 0.5
+EFFORT = 0.25
 """Sample sizes of the bank, relative to the command line's."""
-DRAWN = 6
+DRAWN = 4
 NOISE = (Fraction(1, 5), Fraction(1, 50))
 
 
