@@ -280,6 +280,8 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     for order, name in orders:
         if order > 1 and kinked:
             return
+        if problem.best.get((name, "upper")) == 0.0:
+            continue
         found = max(0.0, solve(name, partial(form_scores, parts, region, order), order))
         yield Proposal(name, "upper", unscale_upper(found, exponent), METHOD.name)
 
