@@ -68,6 +68,32 @@ def test_gaussian_encoder(specification: str, unrolled: bool, tmp_path: Path) ->
             assert relative(z, expected) < AGREEMENT
 
 
+def test_the_jacobians_covariance(tmp_path: Path) -> None:
+    generator, observations, noise = instance("residual:d=3,width=5", 1)
+    program = gaussian_encoder(generator, BETA, STEP, 20, 1, covariance="jacobian")
+    found = written(program, tmp_path).push(observations, noise)
+    for x, xi, z in zip(observations, noise, found, strict=True):
+        posterior, point = Posterior(generator, x, BETA), descent(generator, x, STEP, 20)
+        point = point - np.linalg.solve(posterior.hessian(point), posterior.gradient(point))
+        scaled = generator.jacobian(point) / BETA
+        lower = np.linalg.cholesky(np.eye(3) + scaled.T @ scaled)
+        assert relative(z, point + np.linalg.solve(lower.T, xi[0])) < AGREEMENT
+        hessian = np.linalg.cholesky(posterior.hessian(point))
+        assert relative(z, point + np.linalg.solve(hessian.T, xi[0])) > AGREEMENT
+
+
+def test_weights_that_are_stored_by_their_entries(tmp_path: Path) -> None:
+    """A convolution beyond the size up to which the file holds whole matrices."""
+    generator, observations, noise = instance("conv:side=14,channels=3", 3)
+    program = langevin_encoder(generator, BETA, STEP, 2, ETA, 3)
+    encoder = written(program, tmp_path)
+    assert len(encoder.content) < 600_000
+    found = encoder.push(observations, noise)
+    for x, xi, z in zip(observations, noise, found, strict=True):
+        start = descent(generator, x, STEP, 2)
+        assert relative(z, langevin(Posterior(generator, x, BETA), start, ETA, xi)) < AGREEMENT
+
+
 @pytest.mark.parametrize("specification", SPECIFICATIONS)
 @pytest.mark.parametrize("gaussian", [False, True])
 def test_sharp_encoder(specification: str, gaussian: bool, tmp_path: Path) -> None:
