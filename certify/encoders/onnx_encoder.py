@@ -186,13 +186,11 @@ class _Writer:
     def _constant(self, scope: Scope, operation: Constant) -> str:
         """The constant repeated for every row of x."""
         value = scope.initialisers.tensor(operation.constant, self.program.constants[operation.constant])
-        rows = scope.operator("Shape", ["x"], start=0, end=1)
-        extents = scope.operator("Concat", [rows, scope.integers(list(operation.shape))], axis=0)
-        return scope.operator("Expand", [value, extents])
+        return scope.operator("Expand", [value, _batched(scope, list(operation.shape))])
 
     def _noise(self, scope: Scope, operation: Noise, index: str, iteration: int | None) -> str:
         if self.options.random_normal:
-            like = self._constant(scope, Constant("", operation.shape, self._zero()))
+            like = scope.operator("Expand", [scope.scalar(0.0), _batched(scope, list(operation.shape))])
             return scope.operator("RandomNormalLike", [like], dtype=int(TensorProto.DOUBLE))
         if iteration is not None:
             row = scope.initialisers.tensor(
@@ -204,11 +202,6 @@ class _Writer:
         else:
             row = index
         return scope.operator("Gather", ["noise", row], axis=1)
-
-    def _zero(self) -> str:
-        name = f"zero{self.program.latent_dim}"
-        assert name in self.program.constants, "an encoder whose file draws noise has a zero vector"
-        return name
 
     def _leading(self, scope: Scope, name: str, source: str, shape: Shape) -> str:
         """A vector beside a matrix of rows gets an axis for the rows."""
@@ -240,8 +233,13 @@ def _weight(scope: Scope, factor: float, shape: Shape) -> str:
     scalar = scope.scalar(factor)
     if len(shape) == 1:
         return scalar
-    extents = scope.operator("Concat", [scope.operator("Shape", ["x"], start=0, end=1), scope.integers([1, 1])], axis=0)
-    return scope.operator("Expand", [scalar, extents])
+    return scope.operator("Expand", [scalar, _batched(scope, [1, 1])])
+
+
+def _batched(scope: Scope, extents: list[int]) -> str:
+    """The shape (batch, *extents)."""
+    rows = scope.operator("Shape", ["x"], start=0, end=1)
+    return scope.operator("Concat", [rows, scope.integers(extents)], axis=0)
 
 
 def _matrix_product(scope: Scope, operation: MatrixProduct, sources: list[str]) -> str:

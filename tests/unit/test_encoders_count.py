@@ -120,6 +120,8 @@ def test_an_endless_file_is_refused() -> None:
 
 
 def test_files_are_valid_onnx() -> None:
-    for program in encoders(load_generator("residual:d=2,width=4,depth=1")):
+    generator = load_generator("residual:d=2,width=4,depth=1")
+    started = langevin_encoder(generator, 0.1, 0.2, 0, 1e-3, 2, start=load_generator("linear:d=2"))
+    for program in [*encoders(generator), started, langevin_encoder(generator, 0.1, 0.2, 0, 1e-3, 1)]:
         for options in (ExportOptions(), ExportOptions(unrolled=True), ExportOptions(random_normal=True)):
             onnx.checker.check_model(onnx_encoder(program, options), full_check=True)
