@@ -164,6 +164,10 @@ def test_the_preconditioned_chain_is_followed_and_bracketed(gaussian_start: bool
     drawn = fine.run(np.random.default_rng(5).standard_normal((20_000, fine.noise_size)))
     simulated = fine.simulate(20_000, 6)
     assert total_variation_lower(drawn, simulated, 1e-6).lower == 0.0
+    if gaussian_start:
+        short = ExponentialChain(np.full(4, 0.1), 8.0, True).at(posterior)
+        brief = chain_bracket(short, posterior, lambda: reference, 2, 1e-6, SilentProgress())
+        assert brief.lower.value <= brief.upper.value < 0.2
     # Too few layers from the mode, or a projection that cuts mass off: far from the posterior, and seen from below.
     for chain in (ExponentialChain(np.full(2, 0.1), 8.0, False), ExponentialChain(np.full(30, 0.3), 0.7, False)):
         bad = chain_bracket(chain.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
