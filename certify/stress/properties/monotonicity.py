@@ -57,7 +57,9 @@ def bare_constants(draw: st.DrawFn, theorem: Theorem) -> dict[str, Fraction]:
     bend = draw(st.sampled_from(tuple(map(Fraction, ("0", "1/4", "1/16", "1")))))
     known = {"d": d, "n": d, "N": Fraction(100), "m": m, "M": m * condition, "M2": bend, "M3": draw(small)}
     names = dict.fromkeys((*theorem.required_constants, "n", "N"))
-    constants = {name: known[name] if name in known else draw(small) for name in names}
+    whole = {item.name for item in theorem.quantities if "integer" in item.domain}
+    counts = st.integers(1, 64).map(Fraction)
+    constants = {name: known[name] if name in known else draw(counts if name in whole else small) for name in names}
     beta = m * Fraction(1, 2) ** draw(st.integers(1, 9))
     return {**constants, "beta": beta, "epsilon": draw(accuracies())}
 
@@ -71,7 +73,7 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
         return ()
     if better is None:
         return (_reachable(theorem, case, before, after),)
-    if case.detail == "smaller beta":
+    if case.detail == "smaller beta" or not theorem.conclusion.layers:
         return (Measurement(f"{case.detail}: still admitted", Verdict.SUPPORTED, 1.0),)
     lengths = [_layers(theorem, certificate) for certificate in (worse, better)]
     slack = lengths[0] / lengths[1] if lengths[1] else 1.0
