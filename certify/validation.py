@@ -26,7 +26,7 @@ CONSTANT_NAMES = ("d", "m", "M", "M2", "M3", "rho", "N", "n")
 REQUIRED_CONSTANTS = ("d", "m", "M", "M2")
 """What must be given where the theorem does not say otherwise."""
 
-_MAY_BE_ZERO = frozenset({"M2", "M3", "rho"})
+_MAY_BE_ZERO = frozenset({"M2", "M3", "rho", "tau"})
 _INTEGER_CONSTANTS = frozenset({"d", "n", "N"})
 _LARGEST_OBSERVATIONS_FILE = 1 << 30
 _SMALLEST = Fraction(1, 10**300)

@@ -22,7 +22,7 @@ from certify.generators.jets import value_ball
 
 NAME = "equal values"
 SCALES = (0.5, 2.0, 30.0)
-SAMPLES = 64
+SAMPLES, ROUNDS = 64, 8
 
 
 def takes_finitely_many_values(graph: Graph) -> bool:
@@ -84,7 +84,7 @@ def _equal(graph: Graph, first: FloatArray, second: FloatArray) -> bool:
 
 
 def _jump(problem: Problem, points: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-    """Two points with certainly different values, as close together as bisection brings them."""
+    """Two points with certainly different values, close together."""
     graph = problem.generator.graph
     images = value(graph, points)
     other = next((row for row, image in zip(points, images, strict=True) if not np.array_equal(image, images[0])), None)
@@ -92,20 +92,33 @@ def _jump(problem: Problem, points: FloatArray) -> tuple[FloatArray, FloatArray]
         return None
     first, second = points[0], other
     # One coordinate after the other: on the way some single step changes the value.
-    for index in range(points.shape[1]):
-        moved = first.copy()
-        moved[index] = second[index]
-        if not np.array_equal(value(graph, moved), value(graph, first)):
-            second = moved
-            break
-        first = moved
-    for _ in range(2200):
-        middle = (first + second) / 2
-        if np.array_equal(middle, first) or np.array_equal(middle, second):
-            break
-        same = np.array_equal(value(graph, middle), value(graph, first))
-        first, second = (middle, second) if same else (first, middle)
+    path = np.tile(first, (first.size + 1, 1))
+    for index in range(first.size):
+        path[index + 1 :, index] = second[index]
+    images = value(graph, path)
+    index = next(i for i in range(first.size) if not np.array_equal(images[i], images[i + 1]))
+    first, second = _across_zero(graph, path[index], index) or _closer(graph, path[index], path[index + 1])
     return (first, second) if _differ(graph, first, second) else None
+
+
+def _across_zero(graph: Graph, point: FloatArray, index: int) -> tuple[FloatArray, FloatArray] | None:
+    """The two smallest numbers in place of coordinate `index`, if the value jumps there: where a sign reads it."""
+    pair = np.stack([point, point])
+    pair[:, index] = math.ulp(0.0), -math.ulp(0.0)
+    images = value(graph, pair)
+    return None if np.array_equal(images[0], images[1]) else (pair[0], pair[1])
+
+
+def _closer(graph: Graph, first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Two neighbours of a fine division of the segment with different values, several times over."""
+    shares = np.linspace(0.0, 1.0, 33)[:, None]
+    for _ in range(ROUNDS):
+        line = first + shares * (second - first)
+        line[0], line[-1] = first, second
+        images = value(graph, line)
+        place = next(i for i in range(len(line) - 1) if not np.array_equal(images[i], images[i + 1]))
+        first, second = line[place], line[place + 1]
+    return first, second
 
 
 def _differ(graph: Graph, first: FloatArray, second: FloatArray) -> bool:

@@ -54,9 +54,8 @@ def exact_posterior(instance: Instance) -> tuple[Finding, ...]:
     for index in range(instance.observations.shape[0]):
         row = instance.observations[index]
         for bit, marginal in enumerate(_marginals(instance, index)):
-            findings.append(
-                _enclosed("bit", marginal, evidence, kind, {"x": float(row[bit])}, cases=1 << min(len(row), BAYES_BITS))
-            )
+            cases = 1 << len(row) if len(row) <= BAYES_BITS else 1
+            findings.append(_enclosed("bit", marginal, evidence, kind, {"x": float(row[bit])}, cases=cases))
         if len(row) <= BAYES_BITS:
             gap = _largest_gap(instance, index)
             findings.append(_enclosed("independence", gap, evidence, kind, cases=1 << len(row)))
