@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +19,13 @@ from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
+from certify.proof.conclusion import conclude, conclude_constants, settle
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
-from certify.proof.records import AssumptionRecord, CheckResult, StepRecord, TheoremRecord
+from certify.proof.records import AssumptionRecord, CheckResult, ConclusionRecord, StepRecord, TheoremRecord
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Step, Theorem
-from certify.verdict import Evidence, Verdict
+from certify.verdict import Evidence, Verdict, weakest_verdict
 
 CONSTANTS_BUDGET = 600.0
 """Seconds for the brackets of one generator within `check`: a safety net, since a cut-off search would make the
@@ -110,22 +111,25 @@ def check_theorem(
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     if failing:
         return replace(record, reason="; ".join(f"{item.label}: {item.reason}" for item in failing))
+    singly = theorem.conclusion.certify_observations if observations is not None else None
+    if singly is not None and beta is None and "trained_beta" in generator.metadata:
+        # What is asked of single observations is the decoder's own noise, and the conclusion is about the same.
+        beta = Fraction(float(generator.metadata["trained_beta"]))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
-    if observations is not None and theorem.conclusion.certify_observations is not None:
-        each = theorem.conclusion.certify_observations(
-            theorem, generator, brackets, observations, _noise(beta, generator, setting), epsilon, progress, resume
-        )
+    if singly is not None and observations is not None and math.isfinite(setting.beta):
+        each = singly(theorem, generator, brackets, observations, setting.beta, epsilon, progress, resume)
         record = replace(record, observations=each)
     if setting.certificate is None:
-        conclusion = conclude(theorem, generator, setting, None, assumptions, ())
-        return replace(record, conclusion=conclusion, reason=setting.reason)
+        conclusion = _by_each(record, conclude(theorem, generator, setting, None, assumptions, ()))
+        reason = setting.reason if conclusion.verdict is Verdict.INCONCLUSIVE else ""
+        return replace(record, conclusion=conclusion, reason=reason)
     instance = Instance(
         theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed, effort, progress
     )
     # Batches of small matrices: a second BLAS thread costs more than it brings.
     with threadpool_limits(1):
         steps = run_steps(instance)
-        conclusion = conclude(theorem, generator, setting, instance, assumptions, steps)
+        conclusion = _by_each(record, conclude(theorem, generator, setting, instance, assumptions, steps), steps)
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
 
 
@@ -213,12 +217,16 @@ def _pairs(
         yield load_generator(specification), [theorem for theorem in chosen if specification in theorem.examples]
 
 
-def _noise(beta: Fraction | None, generator: Generator, setting: Setting) -> float:
-    """Where single observations are certified: the noise given, else the decoder's own, else the one settled on."""
-    trained = generator.metadata.get("trained_beta")
-    if beta is not None:
-        return float(beta)
-    return float(trained) if trained else setting.beta
+def _by_each(
+    record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequence[StepRecord] = ()
+) -> ConclusionRecord:
+    """The conclusion where one certificate for all observations fails, but each has one of its own."""
+    each = record.observations
+    if not each or conclusion.verdict is not Verdict.INCONCLUSIVE or any(not item.certified for item in each):
+        return conclusion
+    parts = [Verdict.PROVED, *(item.verdict for item in record.assumptions), *(step.verdict for step in steps)]
+    note = "every observation given is certified by numbers of its own; no one choice for all of them was found"
+    return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *conclusion.notes))
 
 
 def _symbols(theorem: Theorem) -> dict[str, tuple[str, str]]:

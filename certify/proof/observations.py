@@ -105,7 +105,7 @@ def certify_all(
             write_text_atomically(resume, json.dumps({**question, "observations": kept}, indent=1) + "\n")
         progress.advance()
     progress.finish()
-    return tuple(_record(index, _from_json(kept[key])) for index, key in enumerate(keys))
+    return tuple(_record(index, _from_json(kept[key]), beta) for index, key in enumerate(keys))
 
 
 def global_constants(brackets: ConstantBrackets) -> GlobalConstants:
@@ -184,7 +184,7 @@ def _results(
         yield from pool.map(work, tasks)
 
 
-def _record(index: int, certificate: ObservationCertificate) -> ObservationRecord:
+def _record(index: int, certificate: ObservationCertificate, beta: float) -> ObservationRecord:
     verdict = Verdict.PROVED if certificate.certified else Verdict.INCONCLUSIVE
     return ObservationRecord(
         index,
@@ -193,7 +193,7 @@ def _record(index: int, certificate: ObservationCertificate) -> ObservationRecor
         certificate.layers,
         certificate.tv_bound,
         certificate.reason,
-        dict(certificate.values),
+        {"beta": beta, **certificate.values},
     )
 
 

@@ -195,6 +195,11 @@ class ObservationRecord:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def certified(self) -> bool:
+        """Whether the distance is certified to be below epsilon."""
+        return self.verdict is Verdict.PROVED
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {

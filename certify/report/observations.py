@@ -16,7 +16,6 @@ from certify.report.table import (
     upper_cell,
     verdict_cell,
 )
-from certify.verdict import Verdict
 
 SHOWN = 12
 """Observations printed one by one; the JSON has all of them."""
@@ -31,9 +30,11 @@ def observation_tables(record: TheoremRecord) -> list[Table]:
 
 def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     """How many are certified, with which theorem and layers; the largest noise; why the others are not."""
-    proved = [item for item in records if item.verdict is Verdict.PROVED]
+    proved = [item for item in records if item.certified]
     layers = sorted(item.layers for item in proved if item.layers is not None)
+    noise = sorted({item.values["beta"] for item in records if "beta" in item.values})
     rows = [
+        *((text_cell("noise level"), text_cell(f"{level:.5g}")) for level in noise),
         (text_cell("certified"), text_cell(f"{len(proved)} of {len(records)} ({len(proved) / len(records):.1%})")),
     ]
     for name, count in sorted(Counter(item.theorem for item in proved).items()):
@@ -44,8 +45,9 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     reached = [item.values["largest_noise"] for item in records if "largest_noise" in item.values]
     if reached:
         spread = f"{min(reached):.3g} to {max(reached):.3g}"
-        rows.append((text_cell(f"largest certified noise of the first {len(reached)}"), text_cell(spread)))
-    failures = Counter(_kind(item.reason) for item in records if item.verdict is not Verdict.PROVED)
+        label = f"largest noise certified (first {len(reached)}, tried up to 4 times)"
+        rows.append((text_cell(label), text_cell(spread)))
+    failures = Counter(_kind(item.reason) for item in records if not item.certified)
     rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]
     return Table("observation-summary", "Observations", columns(("quantity", "value")), tuple(rows))
 
