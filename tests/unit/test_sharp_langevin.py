@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from benchmarks.sharp_attack import separable
 from certify.arithmetic.balls import Real, ball, midpoint, precision, upper
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
@@ -152,6 +153,27 @@ def test_every_step_holds_on_the_worked_generator(label: str) -> None:
 def test_a_claim_that_is_half_too_strong_is_refuted(label: str, claim: str) -> None:
     found = power(THEOREM.step(label), claim, (worked_instance(),), (Fraction(1, 2),))
     assert found.noticed == Fraction(1, 2)
+
+
+def test_every_step_holds_for_more_outputs_than_latents() -> None:
+    generator, (m, M, M2) = separable(np.random.default_rng(3), 3, 6)
+    evidence = BoundEvidence(Evidence.RIGOROUS, "by hand", None)
+    ends = [Bracket(value, value, evidence, evidence) for value in (m, M, M2, 1.0)]
+    brackets = ConstantBrackets(*ends, Region(), 0.0)
+    assert all(item.decide(item, generator, brackets).verdict is Verdict.PROVED for item in THEOREM.assumptions)
+    setting = settle(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0)
+    assert setting.certificate is not None
+    instance = Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.25)
+    for step in THEOREM.steps:
+        assert run_step(step, instance).verdict in {Verdict.PROVED, Verdict.SUPPORTED}, step.label
+
+
+def test_fewer_outputs_than_latents_are_not_injective() -> None:
+    generator, (m, M, M2) = separable(np.random.default_rng(3), 3, 3)
+    squeezed = Graph((*generator.graph.nodes, Affine(5, np.ones((2, 3)), np.zeros(2))))
+    assumption = THEOREM.assumptions[0]
+    record = assumption.decide(assumption, Generator("squeezed", squeezed, 1), worked_brackets())
+    assert record.verdict is Verdict.REFUTED
 
 
 def test_observations_are_certified_with_what_is_measured_there() -> None:
