@@ -28,7 +28,7 @@ from certify.strategies.networks import (
 from certify.strategies.probing import decided, failing, probes
 from certify.strategies.violations import VIOLATIONS
 
-PROBES, PROBE_SEED = 4, 1
+PROBES, PROBE_SEED = 3, 1
 NETWORKS: Mapping[str, Callable[[], st.SearchStrategy[Generator]]] = {
     "affine": affine_generators,
     "residual": residual_generators,

@@ -57,11 +57,17 @@ def bare_constants(draw: st.DrawFn, theorem: Theorem) -> dict[str, Fraction]:
     bend = draw(st.sampled_from(tuple(map(Fraction, ("0", "1/4", "1/16", "1")))))
     known = {"d": d, "n": d, "N": Fraction(100), "m": m, "M": m * condition, "M2": bend, "M3": draw(small)}
     names = dict.fromkeys((*theorem.required_constants, "n", "N"))
-    whole = {item.name for item in theorem.quantities if "integer" in item.domain}
-    counts = st.integers(1, 64).map(Fraction)
-    constants = {name: known[name] if name in known else draw(counts if name in whole else small) for name in names}
+    domains = {item.name: item.domain for item in theorem.quantities}
+    constants = {name: known[name] if name in known else draw(_values(domains[name], small)) for name in names}
     beta = m * Fraction(1, 2) ** draw(st.integers(1, 9))
     return {**constants, "beta": beta, "epsilon": draw(accuracies())}
+
+
+def _values(domain: str, small: st.SearchStrategy[Fraction]) -> st.SearchStrategy[Fraction]:
+    """Values of a constant that only this theorem has, by its stated domain: counts, or small numbers with 0 or not."""
+    if "integer" in domain:
+        return st.integers(1, 64).map(Fraction)
+    return st.one_of(st.just(Fraction(0)), small) if domain.startswith("[0") else small
 
 
 def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
