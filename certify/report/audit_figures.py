@@ -89,7 +89,7 @@ def ranks_figure(path: str | Path, calibration: Calibration) -> tuple[Path, ...]
     figure.supxlabel("rank of the true latent among the encoder's draws", fontsize=8)
     figure.suptitle(
         f"{calibration.pairs} pairs, {calibration.draws} draws each; band: all bins of an exact encoder, level "
-        f"{calibration.level:g}",
+        f"{calibration.level:g}; orange: uniform ranks refuted",
         fontsize=8,
     )
     return write_figure(figure, targets)
