@@ -145,17 +145,15 @@ def _smallest_encoder(problem: SharpProblem, epsilon: Fraction, values: dict[str
             if layer.bound.total <= ball(epsilon):
                 numbers = {**values, "R": float(layer.choice.radius)}
                 return ObservationCertificate(ONE_LAYER, 1, upper(layer.bound.total), "", numbers)
-        chain = fewest_layers(problem, epsilon)
-        if chain is not None:
-            numbers = {**values, **_chain_numbers(chain.bound), "R": float(chain.choice.radius)}
-            total = upper(chain.bound.total)
-            return ObservationCertificate(CHAIN, chain.choice.schedule.layers, total, "", numbers)
-        closest = smallest_chain_distance(problem)
-        if closest is None:
+        # Where the search for few layers ends with nothing, the smallest bound of all may still be small enough.
+        chain = fewest_layers(problem, epsilon) or smallest_chain_distance(problem)
+        if chain is None:
             return ObservationCertificate("", None, None, _curvature_reason(problem, values["convex_radius"]), values)
-        total = upper(closest.bound.total)
-        numbers = {**values, **_chain_numbers(closest.bound), "R": float(closest.choice.radius)}
-        reason = _total_reason(closest.bound, total, epsilon)
+        total = upper(chain.bound.total)
+        numbers = {**values, **_chain_numbers(chain.bound), "R": float(chain.choice.radius)}
+        if chain.bound.total <= ball(epsilon):
+            return ObservationCertificate(CHAIN, chain.choice.schedule.layers, total, "", numbers)
+        reason = _total_reason(chain.bound, total, epsilon)
         return ObservationCertificate("", None, min(total, 1.0), reason, numbers)
 
 
