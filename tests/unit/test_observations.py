@@ -19,8 +19,9 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.profiles.certificate import ObservationCertificate
 from certify.progress import SilentProgress
+from certify.proof.check import _by_each
 from certify.proof.observations import certify_all, global_constants, largest_multiple
-from certify.proof.records import ObservationRecord, TheoremRecord
+from certify.proof.records import ConclusionRecord, ObservationRecord, TheoremRecord
 from certify.report.observations import observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
@@ -140,3 +141,15 @@ def test_the_report_counts_and_explains() -> None:
 def test_resume_needs_observations(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "injective-decoder", "--resume", "kept.json"]) == 2
     assert "--observations" in capsys.readouterr().err
+
+
+def test_the_conclusion_follows_where_every_observation_is_certified_by_itself() -> None:
+    open_one = ConclusionRecord(Verdict.INCONCLUSIVE, {"beta": 0.3}, None, None, ("no choice was found",))
+    certified = TheoremRecord("t", "T", "g", (), (), None, observations=records()[:13])
+    found = _by_each(certified, open_one)
+    assert found.verdict is Verdict.PROVED and found.notes[-1] == "no choice was found" and len(found.notes) == 2
+    # One that is not certified, or none at all, or a conclusion that is refuted: nothing changes.
+    assert _by_each(replace(certified, observations=records()), open_one) is open_one
+    assert _by_each(replace(certified, observations=()), open_one) is open_one
+    refuted = replace(open_one, verdict=Verdict.REFUTED)
+    assert _by_each(certified, refuted) is refuted
