@@ -24,9 +24,20 @@ from certify.posteriors.profile import Profile
 from certify.profiles.hessian_profile import default_radii, hessian_profile
 from certify.profiles.residual_curvature import residual_curvature_upper
 from certify.sharp.centre import Centre, find_centre, measured_problem
-from certify.sharp.certificates import fewest_layers, gaussian_layer, smallest_chain_distance
+from certify.sharp.certificates import (
+    CertifiedChain,
+    enclose_chain,
+    fewest_layers,
+    gaussian_layer,
+    smallest_chain_distance,
+)
 from certify.sharp.chain import ChainBound
+from certify.sharp.estimates import radial_estimates
 from certify.sharp.problem import SharpProblem, profile_problem
+from certify.sharp.search import shortest_chain
+
+SHARES = (0.95, 0.8, 0.5)
+"""Parts of epsilon that the float search is asked for in turn where the balls do not confirm what it finds for all."""
 
 ONE_LAYER, CHAIN = "G1*", "Theorem 1*"
 
@@ -145,8 +156,7 @@ def _smallest_encoder(problem: SharpProblem, epsilon: Fraction, values: dict[str
             if layer.bound.total <= ball(epsilon):
                 numbers = {**values, "R": float(layer.choice.radius)}
                 return ObservationCertificate(ONE_LAYER, 1, upper(layer.bound.total), "", numbers)
-        # Where the search for few layers ends with nothing, the smallest bound of all may still be small enough.
-        chain = fewest_layers(problem, epsilon) or smallest_chain_distance(problem)
+        chain = fewest_layers(problem, epsilon) or _modest_chain(problem, epsilon) or smallest_chain_distance(problem)
         if chain is None:
             return ObservationCertificate("", None, None, _curvature_reason(problem, values["convex_radius"]), values)
         total = upper(chain.bound.total)
@@ -155,6 +165,18 @@ def _smallest_encoder(problem: SharpProblem, epsilon: Fraction, values: dict[str
             return ObservationCertificate(CHAIN, chain.choice.schedule.layers, total, "", numbers)
         reason = _total_reason(chain.bound, total, epsilon)
         return ObservationCertificate("", None, min(total, 1.0), reason, numbers)
+
+
+def _modest_chain(problem: SharpProblem, epsilon: Fraction) -> CertifiedChain | None:
+    """A chain found for less than epsilon and certified for epsilon: the float twin may miss part of the far field."""
+    with precision():
+        estimates = radial_estimates(problem)
+        for share in SHARES:
+            choice = shortest_chain(estimates, share * float(epsilon))
+            found = None if choice is None else enclose_chain(problem, choice)
+            if found is not None and found.bound.total <= ball(epsilon):
+                return found
+    return None
 
 
 def _numbers(centre: Centre, constants: GlobalConstants, beta: float, bend: float) -> dict[str, float]:

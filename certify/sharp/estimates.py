@@ -69,7 +69,7 @@ class RadialEstimates:
 
 
 def radial_estimates(problem: SharpProblem, points: int = GRID_POINTS) -> RadialEstimates:
-    """The arrays of one problem up to the smaller of its reach and sqrt(d) + 12. Estimate."""
+    """The arrays of one problem up to its reach, sqrt(d) + 12 where that is infinite. Estimate."""
     dimension = problem.dimension
     radii = _grid(problem, points)
     middle, half = (radii[1:] + radii[:-1]) / 2, np.diff(radii) / 2
@@ -109,7 +109,8 @@ def _grid(problem: SharpProblem, points: int) -> FloatArray:
     """Equally spaced radii, with every break of the curvature bounds among them."""
     largest = np.sqrt(problem.dimension) + BEYOND
     reach = problem.curvature.reach
-    end = min(largest, float(reach.lower())) if reach.is_finite() else largest
+    # A profile that was taken further was needed further: R2 may lie anywhere up to its end.
+    end = float(reach.lower()) if reach.is_finite() else largest
     breaks = [midpoint(piece.start) for piece in problem.curvature.pieces]
     inside = [radius for radius in breaks if radius < end]
     return np.unique(np.concatenate([np.linspace(0.0, end, points), inside, [end]]))
