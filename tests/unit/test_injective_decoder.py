@@ -22,7 +22,10 @@ from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict
 from theorems.injective_decoder import THEOREM
 
-NUMBERS = {"d": 8, "n": 64, "m": Fraction(1, 2), "M": 2, "M2": Fraction(1, 2), "beta": Fraction(1, 20)}
+NUMBERS = {
+    "d": Fraction(8), "n": Fraction(64), "m": Fraction(1, 2), "M": Fraction(2), "M2": Fraction(1, 2),
+    "beta": Fraction(1, 20),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def test_worked_numbers_of_the_residual() -> None:
 
 def test_at_small_noise_the_constants_alone_give_few_layers() -> None:
     """Section 5's numbers: at beta = .003 four to eight layers, at .002 one or two."""
-    values = {name: Fraction(value) for name, value in NUMBERS.items() if name != "beta"} | {"N": Fraction(1000)}
+    values = {name: value for name, value in NUMBERS.items() if name != "beta"} | {"N": Fraction(1000)}
     for beta, most in ((Fraction(3, 1000), 12), (Fraction(2, 1000), 3)):
         conclusion = check_constants("injective-decoder", values, beta=beta).theorems[0].conclusion
         assert conclusion is not None and isinstance(conclusion.values["K"], int)

@@ -17,7 +17,7 @@ from certify.cli.main import main
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
-from certify.profiles.certificate import ObservationCertificate
+from certify.profiles.certificate import ObservationCertificate, certify_observation
 from certify.progress import SilentProgress
 from certify.proof.check import _by_each
 from certify.proof.observations import certify_all, global_constants, largest_multiple
@@ -68,7 +68,7 @@ def test_a_run_that_was_cut_off_goes_on(
     whole = run(setting, rows)
     run(setting, rows[:2], path)
     asked: list[FloatArray] = []
-    original = observations_module.certify_observation
+    original = certify_observation
 
     def counted(generator: Generator, known: object, row: FloatArray, *rest: object) -> ObservationCertificate:
         asked.append(row)
