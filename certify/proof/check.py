@@ -220,13 +220,18 @@ def _pairs(
 def _by_each(
     record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequence[StepRecord] = ()
 ) -> ConclusionRecord:
-    """The conclusion where one certificate for all observations fails, but each has one of its own."""
+    """The conclusion where one certificate for all observations fails, but each has one of its own.
+
+    The certificates rest on the theorem's steps; where none of these was checked here, it is not called proved.
+    """
     each = record.observations
     if not each or conclusion.verdict is not Verdict.INCONCLUSIVE or any(not item.certified for item in each):
         return conclusion
-    parts = [Verdict.PROVED, *(item.verdict for item in record.assumptions), *(step.verdict for step in steps)]
+    own = Verdict.PROVED if steps else Verdict.SUPPORTED
+    parts = [own, *(item.verdict for item in record.assumptions), *(step.verdict for step in steps)]
     note = "every observation given is certified by numbers of its own; no one choice for all of them was found"
-    return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *conclusion.notes))
+    unchecked = () if steps else ("no step of the proof was checked at this noise level: they need a common choice",)
+    return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *unchecked, *conclusion.notes))
 
 
 def _symbols(theorem: Theorem) -> dict[str, tuple[str, str]]:
