@@ -40,7 +40,9 @@ def brackets(
 
 
 def test_every_certifying_method_takes_part() -> None:
-    assert {name for name, method in bound_methods().items() if not method.is_search} == set(METHODS)
+    certifying = {name for name, method in bound_methods().items() if not method.is_search}
+    # It speaks of piecewise constant maps alone, which are tested with the permutations.
+    assert certifying == {*METHODS, "equal values"}
 
 
 @given(seed=seeds, rows=st.integers(1, 7), columns=st.integers(1, 7), exponent=st.floats(-150, 150),

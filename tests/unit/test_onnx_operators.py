@@ -154,6 +154,7 @@ CASES: dict[str, Case] = {
         {"k": np.array([True, False, True, False]), "k2": np.array([[True, True, False, True]]), "c": np.array([0.5])},
     ),
     "Abs": Case([node("Abs", "z", "x")]),
+    "Sign": Case([node("Sign", "z", "x")]),
     "Max": Case([node("Max", "c z", "y"), node("Tanh", "z", "t"), node("Max", "y t", "x")], {"c": weights(4)}),
     "Min": Case([node("Min", "z c", "y"), node("Tanh", "z", "t"), node("Min", "y t", "x")], {"c": weights(4)}),
     "Expand": Case(

@@ -109,7 +109,7 @@ def test_every_curve_is_drawn_with_its_numbers(
     curves: MixingCurves, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(figures, "_write", lambda figure, targets: drawn.append(figure) or ())
+    monkeypatch.setattr(figures, "write_figure", lambda figure, targets: drawn.append(figure) or ())
     mixing_figure(tmp_path / "m.png", [curves])
     (axis,) = drawn[0].axes
     lines = {line.get_label(): line.get_ydata() for line in axis.get_lines()}
