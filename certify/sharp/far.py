@@ -48,7 +48,7 @@ class FarField:
         """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m."""
         return bool(self.M2 * self.residual < self.m**2 + self.beta**2) and bool(self.defect < 1)
 
-    def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH, negligible: float = 0.0) -> arb:
+    def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH, negligible: arb | None = None) -> arb:
         """Enclosure of sup_alpha int_{R2}^inf r^{d-1} exp(-l_alpha) dr, R2 = `outer`, to `relative_width` if it can be.
 
         The search stops early once the supremum is known to be below `negligible`.
@@ -61,39 +61,43 @@ class FarField:
         stretch = (1 - self.defect).sqrt()
         start, gradient = stretch * outer, self.gradient / stretch
         with precision(CELL_PRECISION):
-            supremum = self._supremum(start, gradient, relative_width, negligible)
+            supremum = self._supremum(start, gradient, relative_width, arb(0) if negligible is None else negligible)
         return supremum * stretch ** (-self.dimension)
 
-    def _supremum(self, start: arb, gradient: arb, relative_width: float, negligible: float) -> arb:
+    def _supremum(self, start: arb, gradient: arb, relative_width: float, negligible: arb) -> arb:
         """Best-first bisection in o = 1 - alpha^2 over [1/(1+b), 1/(1+a)], first cut where it is worst in floats.
 
         By o and not by alpha^2, which is within rounding of 1 for a small beta.
         """
         a = (self.m / self.beta) ** 2
         low, high = (1 / (1 + self.b)).lower(), (1 / (1 + a)).upper()
+        guess = self._worst(low, high, start).max(low).min(high)
+        # In units of the value at the guess: in high dimension the integrals themselves are beyond floats.
+        unit = self._cell(guess, guess, start, gradient).upper()
+        unit = unit if unit.is_finite() and unit > 0 else arb(1)
+        small = lower(negligible / unit)
         best = arb(0)
         queue: list[tuple[float, int, arb, arb]] = []
         order = count()
 
         def add(left: arb, right: arb) -> None:
-            heapq.heappush(queue, (-upper(self._cell(left, right, start, gradient)), next(order), left, right))
+            heapq.heappush(queue, (-upper(self._cell(left, right, start, gradient) / unit), next(order), left, right))
 
-        guess = self._worst(low, high, start).max(low).min(high)
         for point in (low, guess, high):
-            best = best.max(self._cell(point, point, start, gradient).lower())
+            best = best.max((self._cell(point, point, start, gradient) / unit).lower())
         # The two cells cover the interval whatever the guess was; one of them may be a point.
         add(low, guess)
         add(guess, high)
         for _ in range(MOST_CELLS):
             top = -queue[0][0]
-            if top <= max(lower(best) * (1 + relative_width), negligible):
+            if top <= max(lower(best) * (1 + relative_width), small):
                 break
             _, _, left, right = heapq.heappop(queue)
             middle = ((left + right) / 2).mid()
-            best = best.max(self._cell(middle, middle, start, gradient).lower())
+            best = best.max((self._cell(middle, middle, start, gradient) / unit).lower())
             add(left, middle)
             add(middle, right)
-        return best.union(arb(-queue[0][0])).nonnegative_part()
+        return best.union(arb(-queue[0][0])).nonnegative_part() * unit
 
     def _worst(self, low: arb, high: arb, start: arb) -> arb:
         """The o at which the maximum changes its argument at r = start: alpha = c o r + m sqrt(o)/beta. Estimate."""

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from flint import arb
 
-from certify.arithmetic.balls import Real, ball, lower
+from certify.arithmetic.balls import Real, ball
 from certify.posteriors.profile import Profile
 from certify.sharp.curvature import Curvature, closed_form_curvature, profile_curvature
 from certify.sharp.far import FarField
@@ -55,7 +55,7 @@ class SharpProblem:
     def far_mass(self, outer: arb) -> arb:
         """Far field over the inner mass: bounds pi_x(|y| > R2) at R2 = `outer`; [0, inf] where it may diverge."""
         inner = self.law.upper_envelope_mass(outer)
-        return self.far.numerator(outer, negligible=NEGLIGIBLE * lower(inner)) / inner
+        return self.far.numerator(outer, negligible=NEGLIGIBLE * inner.lower()) / inner
 
 
 def closed_form_problem(

@@ -266,3 +266,11 @@ def test_a_tiny_noise_is_no_loss_of_digits(beta: str) -> None:
     bound = gaussian_layer_bound(problem, 8, 9)
     assert bound.admissible
     assert upper(bound.total) < 2 * float(beta) + 1e-6
+
+
+def test_integrals_beyond_floats_are_no_obstacle() -> None:
+    """In d = 1000 the radial integrals are of the order of 1e1282."""
+    problem = closed_form_problem(1000, 1, "1.5", "0.15", "5e-4", 0, ball("5e-4") ** 2 * 34)
+    bound = gaussian_layer_bound(problem, 35, 39)
+    assert bound.admissible
+    assert upper(bound.total) < 0.06
