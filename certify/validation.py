@@ -210,3 +210,18 @@ def _load_csv(path: Path) -> FloatArray:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160]
+
+
+def bit_range(text: str) -> range:
+    """Numbers of bits from `A:B` (both included) or `A`, 2 <= A <= B <= 40.
+
+    Raises InputError for anything else.
+    """
+    parts = text.split(":")
+    rule = "`bits` must be A:B with 2 <= A <= B <= 40 (or one number), such as 6:20"
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise InputError(f"{rule}; got `{text}`")
+    low, high = int(parts[0]), int(parts[-1])
+    if not 2 <= low <= high <= 40:
+        raise InputError(f"{rule}; got `{text}`")
+    return range(low, high + 1)

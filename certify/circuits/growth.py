@@ -37,6 +37,14 @@ class Growth:
     confidence: float
     cases: int
     censored: int
+    log_likelihood: float
+
+
+def fit_power_law(
+    bits: npt.ArrayLike, costs: npt.ArrayLike, censored: npt.ArrayLike, confidence: float = 0.95
+) -> Growth:
+    """The same with log2(bits) in place of bits: cost is about 2^intercept bits^rate. Errors as `fit_growth`."""
+    return fit_growth(np.log2(np.asarray(bits, dtype=np.float64)), costs, censored, confidence)
 
 
 def fit_growth(
@@ -74,7 +82,7 @@ def fit_growth(
     scale = max(spread / (math.sqrt(len(size)) * max(float(size.std()), 1e-9)), 1e-3)
     return Growth(
         rate, _end(loses, rate, -scale), _end(loses, rate, scale), intercept, spread, confidence, len(size),
-        int(np.count_nonzero(cut)),
+        int(np.count_nonzero(cut)), best,
     )
 
 

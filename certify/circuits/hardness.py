@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.circuits.growth import Growth, fit_growth
+from certify.circuits.growth import Growth, fit_growth, fit_power_law
 from certify.circuits.inverter import Inverter, inverters
 from certify.circuits.permutation import FAMILIES, Permutation, permutation
 from certify.errors import InputError, UnknownNameError
@@ -21,6 +21,8 @@ from certify.progress import Progress, SilentProgress
 CONTROLS = frozenset({"feistel", "linear"})
 FLAT = 0.5
 """log2(cost) per bit below which a method's growth on a control is called flat; a search over all inputs has 1."""
+DECISIVE = 2.0
+"""Difference of log-likelihoods from which one of the two laws of growth is said to fit better."""
 NOT_A_PROOF = (
     "measured cost of the methods tried at the sizes tried; that no faster method exists is the hypothesis of "
     "Theorem 2, which no measurement proves"
@@ -41,14 +43,28 @@ class Run:
 
 @dataclass(frozen=True)
 class Curve:
-    """All runs of one method on one family; `growth` is None where too few finished, and `reason` says so."""
+    """All runs of one method on one family.
+
+    `growth` (cost = 2^(rate n)) and `power` (cost = n^rate) are None where too few runs finished; `reason` says so.
+    """
 
     family: str
     method: str
     unit: str
     runs: tuple[Run, ...]
     growth: Growth | None
+    power: Growth | None
     reason: str = ""
+
+    @property
+    def law(self) -> str:
+        """Which law fits: "flat", "2^n", "n^k", "undecided" between these two, or "" where none was fitted."""
+        if self.growth is None or self.power is None:
+            return ""
+        if abs(self.growth.rate_lower) < FLAT / 10 and abs(self.growth.rate_upper) < FLAT / 10:
+            return "flat"
+        gain = self.growth.log_likelihood - self.power.log_likelihood
+        return "undecided" if abs(gain) < DECISIVE else "2^n" if gain > 0 else "n^k"
 
     @property
     def largest_finished(self) -> int | None:
@@ -70,6 +86,8 @@ class Curve:
                 "bits_per_bit": growth.rate, "lower": growth.rate_lower, "upper": growth.rate_upper,
                 "confidence": growth.confidence, "cases": growth.cases, "censored": growth.censored,
             },
+            "degree": None if self.power is None else self.power.rate,
+            "law": self.law,
             "reason": self.reason,
             "runs": [
                 {"bits": run.bits, "cost": run.cost, "seconds": run.seconds, "finished": run.finished}
@@ -174,10 +192,9 @@ def _runs(
 
 
 def _curve(family: str, method: Inverter, runs: Sequence[Run]) -> Curve:
+    sample = ([run.bits for run in runs], [run.cost for run in runs], [not run.finished for run in runs])
     try:
-        growth = fit_growth(
-            [run.bits for run in runs], [run.cost for run in runs], [not run.finished for run in runs]
-        )
+        growth, power = fit_growth(*sample), fit_power_law(*sample)
     except InputError as error:
-        return Curve(family, method.name, method.unit, tuple(runs), None, str(error))
-    return Curve(family, method.name, method.unit, tuple(runs), growth)
+        return Curve(family, method.name, method.unit, tuple(runs), None, None, str(error))
+    return Curve(family, method.name, method.unit, tuple(runs), growth, power)

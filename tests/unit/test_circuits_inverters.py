@@ -1,0 +1,106 @@
+"""Inverters: all find the truth and count what it cost; a lie is caught; a budget cuts off; parities stay implied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.circuits.circuit import Circuit
+from certify.circuits.cnf import tseitin
+from certify.circuits.inverter import Inverter, inverters
+from certify.circuits.parities import parity_consequences
+from certify.circuits.permutation import FAMILIES, permutation
+
+pysat = pytest.importorskip("pysat.solvers")
+METHODS = ("baby-step-giant-step", "brute-force", "pohlig-hellman", "sat", "sat-parity", "structure")
+
+
+def test_every_method_is_discovered() -> None:
+    assert tuple(inverters()) == METHODS
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+@pytest.mark.parametrize("bits", [3, 5, 8])
+def test_every_method_that_applies_inverts_every_image(family: str, bits: int) -> None:
+    instance = permutation(family, bits, seed=1)
+    images = range(1 << bits) if bits < 8 else [0, 1, 17, 200, 255]
+    for method in inverters().values():
+        if method.applies(instance):
+            for image in images:
+                found = method.invert(instance, image)
+                assert found.preimage is not None and instance.forward(found.preimage) == image
+                assert found.cost >= 1
+
+
+def test_discrete_logarithms_are_for_exponentials_and_structure_is_for_controls() -> None:
+    applied = {
+        family: {name for name, method in inverters().items() if method.applies(permutation(family, 8))}
+        for family in FAMILIES
+    }
+    logarithms = {"baby-step-giant-step", "pohlig-hellman"}
+    assert applied["gf2exp"] == applied["modexp"] == set(METHODS) - {"structure"}
+    assert applied["linear"] == applied["feistel"] == set(METHODS) - logarithms
+
+
+def test_brute_force_counts_the_inputs_up_to_the_preimage_and_stops_at_its_limit() -> None:
+    method, instance = inverters()["brute-force"], permutation("gf2exp", 16)
+    assert method.invert(instance, instance.forward(40_000)).cost == 40_001
+    cut = method.invert(instance, instance.forward(40_000), limit=20_000.0)
+    assert cut.preimage is None and 20_000 <= cut.cost <= 40_000
+
+
+def test_a_budget_of_conflicts_cuts_the_solver_off() -> None:
+    method, instance = inverters()["sat"], permutation("gf2exp", 14)
+    image = instance.forward(9_999)
+    assert method.invert(instance, image, limit=3.0).preimage is None
+    whole = method.invert(instance, image)
+    assert whole.preimage == 9_999 and whole.cost == method.invert(instance, image).cost > 3
+
+
+def test_an_inverter_that_lies_is_caught() -> None:
+    liar = replace(inverters()["structure"], run=lambda instance, image, limit: (image, 1.0))
+    with pytest.raises(AssertionError, match="no preimage"):
+        Inverter.invert(liar, permutation("linear", 6, seed=3), 5)
+
+
+def test_elimination_inverts_a_linear_map_without_the_solver() -> None:
+    instance = permutation("linear", 24, seed=5)
+    x = 0b1011_0010_1110_0001_0101_1010
+    image = instance.forward(x)
+    clauses = parity_consequences(instance.circuit, {h: bool(image >> h & 1) for h in range(24)})
+    units = {clause[0] for clause in clauses if len(clause) == 1}
+    assert units >= {v if x >> (v - 1) & 1 else -v for v in range(1, 25)}
+
+
+@st.composite
+def circuits(draw: st.DrawFn) -> Circuit:
+    inputs, gates = draw(st.integers(1, 4)), draw(st.integers(0, 12))
+    operations = draw(st.lists(st.integers(0, 3), min_size=gates, max_size=gates))
+    first = [draw(st.integers(0, inputs + i - 1)) for i in range(gates)]
+    second = [first[i] if operations[i] == 3 else draw(st.integers(0, inputs + i - 1)) for i in range(gates)]
+    outputs = draw(st.lists(st.integers(0, inputs + gates - 1), min_size=1, max_size=3))
+    return Circuit(
+        inputs, np.array(operations, np.uint8), np.array(first, np.int64), np.array(second, np.int64),
+        np.array(outputs, np.int64),
+    )
+
+
+@settings(max_examples=100)
+@given(circuits(), st.integers(0, 7))
+def test_consequences_leave_the_solutions_as_they_are(circuit: Circuit, wanted: int) -> None:
+    bits = {h: bool(wanted >> h & 1) for h in range(len(circuit.outputs))}
+    formula = tseitin(circuit)
+    units = [[v if bits[h] else -v] for h, v in enumerate(formula.outputs)]
+    added = [list(clause) for clause in parity_consequences(circuit, bits)]
+    true = {x for x in range(1 << circuit.inputs) if circuit(x) == sum(bit << h for h, bit in bits.items())}
+    found = set()
+    if [] not in added:
+        with pysat.Solver(bootstrap_with=[*map(list, formula.clauses), *units, *added]) as solver:
+            for x in range(1 << circuit.inputs):
+                if solver.solve([v if x >> i & 1 else -v for i, v in enumerate(formula.inputs)]):
+                    found.add(x)
+    assert found == true
