@@ -92,7 +92,9 @@ def modes(instance: Instance) -> tuple[Finding, ...]:
         gap = posterior.potential(points) - posterior.potential(mode[None])[0]
         for name, value, bound in (("distance", distance, 2 * slope / mu), ("gap", gap, slope**2 / (2 * mu))):
             worst = int(usable[np.argmax((value / np.maximum(bound, 1e-300))[usable])])
-            at = {"r0": _residual_ball(float(residual[worst])), "s0": ball(float(slope[worst])) * (1 + arb(0, 1e-12))}
+            # Near the mode the float gradient has few digits: the claim is evaluated at its enclosure.
+            with precision():
+                at = {"r0": _residual_ball(float(residual[worst])), "s0": norm(gradient_ball(posterior, points[worst]))}
             recheck = partial(_distance_ball if name == "distance" else _gap_ball, posterior, points[worst], mode)
             witness = Witness((tuple(points[worst].tolist()),))
             findings.append(Finding(name, float(value[worst]), usable.size, at=at, witness=witness, recheck=recheck))
