@@ -19,6 +19,7 @@ COLOURS = {
     "structure": "#009E73",
 }
 GREY = "#999999"
+SHOWN_SIZES = 6
 
 
 def hardness_tables(found: Hardness) -> tuple[Table, ...]:
@@ -50,8 +51,8 @@ def _growth_table(found: Hardness) -> Table:
     for curve in found.curves:
         growth = curve.growth
         rows.append((
-            label_cell(f"{curve.family} (control)" if curve.family in CONTROLS else curve.family),
-            label_cell(f"{curve.method} ({curve.unit})"),
+            label_cell(f"{curve.family}*" if curve.family in CONTROLS else curve.family),
+            label_cell(curve.method),
             number_cell(curve.largest_finished),
             number_cell(None if growth is None else growth.rate, digits=3),
             Cell("", "number") if growth is None else interval_cell(growth.rate_lower, growth.rate_upper, 3),
@@ -59,8 +60,11 @@ def _growth_table(found: Hardness) -> Table:
             label_cell(curve.law) if curve.law else text_cell(curve.reason),
             number_cell(sum(not run.finished for run in curve.runs)),
         ))
-    headings = ("family", "method (unit)", "bits", "rate", "95 %", "degree", "law", "cut off")
+    headings = ("family", "method", "bits", "rate", "95 %", "degree", "law", "cut off")
+    units = dict.fromkeys(f"{curve.unit} ({curve.method})" for curve in found.curves)
     notes = (
+        "* a control: easy by construction",
+        f"cost is counted in {', '.join(units)}",
         "rate: log2(cost) per bit; degree: of the power law; law: which of the two fits better, if one clearly does; "
         "bits: largest size at which every run finished",
         NOT_A_PROOF,
@@ -70,7 +74,9 @@ def _growth_table(found: Hardness) -> Table:
 
 
 def _size_table(found: Hardness) -> Table:
-    sizes = sorted({bits for row in found.gates.values() for bits in row})
+    every = sorted({bits for row in found.gates.values() for bits in row})
+    # The ends and a few between: the JSON has all.
+    sizes = sorted({every[round(place * (len(every) - 1) / (SHOWN_SIZES - 1))] for place in range(SHOWN_SIZES)})
     rows = tuple(
         (label_cell(family), *(number_cell(found.gates[family].get(bits)) for bits in sizes))
         for family in sorted(found.gates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import chain_total_variation
 from certify.proof.check import run_step
 from certify.proof.registry import load_theorem
-from certify.stress.case import Case
+from certify.stress.case import Case, saved_case
 from certify.stress.instances import prepare
+from certify.stress.replay import replay
 from certify.verdict import Verdict
 
 THEOREM = load_theorem("strong-invertibility")
+CASES = Path(__file__).resolve().parent.parent / "cases"
 
 
 def hidden_identity() -> Generator:
@@ -80,3 +83,8 @@ def test_mass_off_the_grid_widens_the_interval() -> None:
     start = np.array([40.0, 0.0])
     found = chain_total_variation(build_quadrature(posterior, start), start, 0.01, (2,))[0]
     assert found.lower <= 1.0 <= found.upper + 1e-9
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.json")), ids=lambda path: path.stem)
+def test_a_case_that_once_failed_holds(path: Path) -> None:
+    assert replay(saved_case(path)).now.verdict is Verdict.SUPPORTED
