@@ -30,7 +30,8 @@ def test_circuits_survive_a_file(family: str, ending: str, tmp_path: Path) -> No
 def test_constant_outputs_survive() -> None:
     builder = CircuitBuilder(2)
     circuit = builder.finish([FALSE, TRUE, builder.conjoin(0, 1)])
-    for again in (read_blif(write_blif(circuit)), read_aiger(write_aiger(circuit)), read_aiger(write_aiger(circuit, True))):
+    by_aiger = [read_aiger(write_aiger(circuit, binary)) for binary in (False, True)]
+    for again in (read_blif(write_blif(circuit)), *by_aiger):
         assert again.evaluate_integers(range(4)).tolist() == [2, 2, 2, 6]
 
 
