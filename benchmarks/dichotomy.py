@@ -41,18 +41,18 @@ def sides() -> list[str]:
     for name in ("gaussian-encoder", "sharp-langevin", "strong-invertibility"):
         certificate = settle(load_theorem(name), invertible, brackets, NOISE, EPSILON, None, 0).certificate
         assert certificate is not None
-        held = certificate.distance_upper <= float(EPSILON)
+        held = "certified" if certificate.distance_upper <= float(EPSILON) else "only: above epsilon"
         layers = {"gaussian-encoder": "1 Gaussian"}.get(name, f"{float(certificate['K'].mid()):,.0f} Langevin")
         rows.append(
             f"| `{INVERTIBLE}` | {invertible.parameters:,} | m >= {brackets.m.lower:.4f} certified | "
-            f"{name} | {layers} | TV <= {certificate.distance_upper:.4f} {'certified' if held else 'only: above epsilon'} |"
+            f"{name} | {layers} | TV <= {certificate.distance_upper:.4f} {held} |"
         )
     found = constants(hard, budget=5.0)
     gates = permutation("gf2exp", BITS).circuit.gates
     rows.append(
         f"| `{PERMUTATION}` | {hard.parameters:,} | refuted: m = {found.m.upper:g} | any | | conditional: "
-        f"if circuits of size T invert P ({gates} gates) with probability < delta, no encoder of size T - d poly(b) has average TV "
-        f"below (1-2v)^d - delta |"
+        f"if circuits of size T invert P ({gates} gates) with probability < delta, no encoder of size T - d poly(b) has "
+        f"average TV below (1-2v)^d - delta |"
     )
     return rows
 
@@ -71,7 +71,7 @@ def leak(weight: float, random: np.random.Generator) -> tuple[float, float, floa
 
 
 def with_path(weight: float) -> Generator:
-    """w z + P(clip(z/tau)) as a network: the continuous version with a residual path."""
+    """The network of w z + P(clip(z/tau)): the continuous version with a residual path."""
     base = load_generator(f"{PERMUTATION},form=clip,tau=0.01")
     last, d = len(base.graph.nodes) - 1, base.latent_dim
     path = Affine(0, weight * np.eye(d), np.zeros(d))
