@@ -51,8 +51,8 @@ def sides() -> list[str]:
     gates = permutation("gf2exp", BITS).circuit.gates
     rows.append(
         f"| `{PERMUTATION}` | {hard.parameters:,} | refuted: m = {found.m.upper:g} | any | | conditional: "
-        f"if circuits of size T invert P ({gates} gates) with probability < delta, no encoder of size T - d poly(b) has "
-        f"average TV below (1-2v)^d - delta |"
+        f"if circuits of size T invert P ({gates} gates) with probability < delta, no encoder of size T - d poly(b) "
+        f"has average TV below (1-2v)^d - delta |"
     )
     return rows
 

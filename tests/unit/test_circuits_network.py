@@ -1,4 +1,4 @@
-"""Circuits as networks: the same function, read back gate by gate, with counted parameters, constants and ONNX forms."""
+"""Circuits as networks: the same function, read back gate by gate, counted, bounded and exported."""
 
 from __future__ import annotations
 
