@@ -1,4 +1,4 @@
-"""T2 for encoders that hypothesis draws: sum pi q >= sum pi^2 - TV(q, pi) at every x, the laws exact."""
+"""T2 for drawn encoders: sum pi q >= sum pi^2 - TV(q, pi) at every x, with exact laws of the orthants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Circuits as networks: the same function, read back gate by gate, counted, bounded and exported."""
+"""Circuits as networks: the same function, read back gate by gate, counted, bounded, and in both ONNX forms."""
 
 from __future__ import annotations
 
