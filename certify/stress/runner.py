@@ -6,15 +6,15 @@ Deterministic: the seed alone decides which cases are drawn, no database is read
 from __future__ import annotations
 
 import contextlib
-import importlib
 import math
-import pkgutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky, Unsatisfiable
+from hypothesis.internal.conjecture import providers
 from threadpoolctl import threadpool_limits
 
 from certify.errors import CertifyError
@@ -84,7 +84,6 @@ def run_property(
 
     A failing case is shrunk to few dimensions and short weights; of several the smallest is kept for each claim.
     """
-    load_every_module()
     tally = _Tally()
 
     @hypothesis.seed(seed)
@@ -102,7 +101,8 @@ def run_property(
         _judge(theorem, item, case, tally)
 
     try:
-        judge()
+        with _cases_of_the_seed_alone():
+            judge()
     except _AllowanceSpent:
         pass
     except (Unsatisfiable, Flaky, CaseFailed, BaseExceptionGroup) as error:
@@ -124,19 +124,25 @@ def evaluate(theorem: Theorem, item: Property, case: Case) -> tuple[Measurement,
         return (Measurement(CRASH, Verdict.INCONCLUSIVE, reason=reason, crash=True),)
 
 
-def load_every_module() -> None:
-    """Import all modules of this program.
+@contextlib.contextmanager
+def _cases_of_the_seed_alone() -> Iterator[None]:
+    """Keep hypothesis from drawing numbers that occur in the program's loaded modules.
 
-    hypothesis sometimes draws numbers that occur in the loaded modules of a program that is under development; were
-    they loaded one by one during a run, the cases would depend on the order of the runs.
+    It does so to reach branches of a program under development; here the cases of a seed would depend on what else
+    the process has imported. There is no public switch; releases without such draws need none.
     """
-    for name in ("certify", "theorems"):
-        package = importlib.import_module(name)
-        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
-            # A module whose optional package is missing stays out, in this process as in every other.
-            if not module.name.endswith("__main__"):
-                with contextlib.suppress(ImportError):
-                    importlib.import_module(module.name)
+    collect = getattr(providers, "_get_local_constants", None)
+    if collect is None:
+        yield
+        return
+    none = type(collect())()
+    providers.CONSTANTS_CACHE.cache.clear()
+    setattr(providers, "_get_local_constants", lambda: none)  # noqa: B010
+    try:
+        yield
+    finally:
+        setattr(providers, "_get_local_constants", collect)  # noqa: B010
+        providers.CONSTANTS_CACHE.cache.clear()
 
 
 def _judge(theorem: Theorem, item: Property, case: Case, tally: _Tally) -> None:
