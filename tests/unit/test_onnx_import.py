@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -242,3 +243,23 @@ def test_external_data_only_from_the_models_own_folder(tmp_path: Path) -> None:
         assert "own folder" in refused(external(location), folder)
     for options in ({"offset": "16"}, {"length": "8"}, {"offset": "-8"}, {"offset": "9" * 30}):
         refused(external("weights.bin", **options), folder)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "latent"),
+    [
+        ([node("Tile", "z r", "x")], {"r": np.array([2**40, 0])}, ("batch", 4)),
+        ([node("ConvTranspose", "z K", "x", strides=[1, 2**22])], {"K": np.ones((1, 1, 1, 1))}, ("batch", 1, 2, 4)),
+    ],
+    ids=["Tile", "ConvTranspose"],
+)
+def test_a_result_that_is_far_too_large_is_refused_before_it_is_made(
+    nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], latent: tuple[int | str, ...], tmp_path: Path
+) -> None:
+    # Both were found by the fuzz campaign.
+    tracemalloc.start()
+    try:
+        refused(model(nodes, constants, latent), tmp_path)
+        assert tracemalloc.get_traced_memory()[1] < 30 * 2**20
+    finally:
+        tracemalloc.stop()

@@ -105,7 +105,8 @@ def convolution_matrix(
         )
     taps = math.prod(window.outputs * window.kernel for window in windows)
     builder.charge_weight(taps * weight.shape[0] * weight.shape[1])
-    builder.charge_tensor(channels * math.prod(window.inputs for window in windows))
+    # Of a transposed convolution this is the result, as wide as its strides and paddings say.
+    builder.charge_view(channels * math.prod(window.inputs for window in windows))
     reads, valid = _reads(windows)
     inputs_per_channel = math.prod(window.inputs for window in windows)
     positions = reads.shape[0]

@@ -184,11 +184,11 @@ def expand(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def tile(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Repeat along each axis."""
+    """Repeat along each axis, at least once: numpy goes axis by axis, so a later 0 would not keep it small."""
     value = operation.value(0)
     repeats = operation.integers(1, "repeats") or ()
-    if len(repeats) != len(value.shape) or min(repeats, default=1) < 0:
-        raise InputError(f"{operation.label} has repeats {repeats} for a tensor of {len(value.shape)} axes")
+    if len(repeats) != len(value.shape) or min(repeats, default=1) < 1:
+        raise InputError(f"{operation.label} has repeats {repeats} for a tensor of {len(value.shape)} axes, each >= 1")
     entries = math.prod(value.shape) * math.prod(repeats)
     return (moved(builder, operation, value, lambda array: np.tile(array, repeats), entries),)
 
