@@ -34,7 +34,7 @@ from certify.sharp.certificates import (
 from certify.sharp.chain import ChainBound
 from certify.sharp.estimates import radial_estimates
 from certify.sharp.problem import SharpProblem, profile_problem
-from certify.sharp.search import shortest_chain
+from certify.sharp.search import ChainChoice, shortest_chain
 
 SHARES = (0.95, 0.8, 0.5)
 """Parts of epsilon that the float search is asked for in turn where the balls do not confirm what it finds for all."""
@@ -160,7 +160,7 @@ def _smallest_encoder(problem: SharpProblem, epsilon: Fraction, values: dict[str
         if chain is None:
             return ObservationCertificate("", None, None, _curvature_reason(problem, values["convex_radius"]), values)
         total = upper(chain.bound.total)
-        numbers = {**values, **_chain_numbers(chain.bound), "R": float(chain.choice.radius)}
+        numbers = {**values, **_chain_numbers(chain.bound), **_choice_numbers(chain.choice)}
         if chain.bound.total <= ball(epsilon):
             return ObservationCertificate(CHAIN, chain.choice.schedule.layers, total, "", numbers)
         reason = _total_reason(chain.bound, total, epsilon)
@@ -223,6 +223,19 @@ def _chain_numbers(bound: ChainBound) -> dict[str, float]:
         "smoothing": bound.smoothing,
     }
     return {name: upper(value) for name, value in parts.items()} | {"mu": lower(bound.mu), "q": upper(bound.q)}
+
+
+def _choice_numbers(choice: ChainChoice) -> dict[str, float]:
+    """The chain itself, by the names that an encoder's file gives them; `start` is 1 for N(c, B B^T) and 0 for c."""
+    schedule = choice.schedule
+    return {
+        "R": float(choice.radius),
+        "eta_b": float(schedule.first),
+        "h": float(schedule.offset),
+        "K0": float(schedule.burn_in),
+        "eta": float(schedule.step),
+        "start": float(choice.start == "gaussian"),
+    }
 
 
 def _far_reason(bend: float, constants: GlobalConstants, beta: float) -> str:
