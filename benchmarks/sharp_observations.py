@@ -254,7 +254,7 @@ def measured_digits(
 
 
 def noise_table(share: float, beta: float, found: Sequence[Measured], asked: int, error_probability: float) -> Table:
-    """A line per observation, and the medians; `error_probability` of an observation's ends gives what is seen."""
+    """A line for each of `found` (at least one), and the medians; of `error_probability` for all ends of a line."""
     finest, coarsest = (resolution(pick(item.draws for item in found), error_probability) for pick in (max, min))
     rows: list[tuple[Cell, ...]] = [
         (
@@ -300,6 +300,8 @@ def main() -> None:
     parser.add_argument("--trained", type=int, default=20, help="digits at the trained noise")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    if min(arguments.count, arguments.trained) < 1:
+        parser.error("at least one digit is needed at every noise")
     begun = time.perf_counter()
     generator, observations = load_generator(str(DECODER)), np.load(OBSERVATIONS)
     bounds, trained = global_constants(constants(generator)), float(generator.metadata["trained_beta"])
@@ -311,6 +313,8 @@ def main() -> None:
         starts = amortised_starts(generator, rows)
         with progress_on_terminal(quiet=False) as progress:
             found = measured_digits(generator, bounds, rows, starts, share * trained, error, progress)
+        if not found:
+            raise SystemExit(f"none of {count} digits is certified at beta = {share * trained:g}: nothing to measure")
         tables.append(noise_table(share, share * trained, found, count, error))
         seconds = time.perf_counter() - begun
         comments = (
@@ -323,4 +327,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Refutation as refutation:
+        raise SystemExit(str(refutation)) from None
