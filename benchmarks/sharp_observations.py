@@ -1,7 +1,7 @@
 """The certified encoders of single observations, run and measured against their posteriors: digits, 64 pixels.
 
 python -m benchmarks.sharp_observations [--count 20] [--trained 20] [--out benchmarks/results/sharp_observations]
-(writes .md, after every noise level; about 8 minutes on one core)
+(writes .md, after every noise level; about 9 minutes on a busy core)
 
 For the first held-out digits, at the decoder's own noise, a half and a quarter of it, the very encoder that the
 certificate speaks of (its c, B, start, steps and projection) is drawn from, and its distance to pi_x is bracketed:
