@@ -12,6 +12,9 @@ from flint import arb
 from benchmarks.sharp_attack import separable
 from certify.arithmetic.balls import Real, ball, midpoint, precision, upper
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
+from certify.encoders.centre_plan import plan_centre
+from certify.encoders.kind import Numbers
+from certify.encoders.kinds import sharp as sharp_kind
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.measure.exponential_law import exponential_chain_distance
 from certify.measure.whitened import WhitenedPosterior
@@ -27,6 +30,7 @@ from certify.proof.sharp_strategy import problem_of, schedule_of
 from certify.sharp.centre import certify_centre, find_centre
 from certify.sharp.chain import chain_bound
 from certify.sharp.functions import BurnInDistance, FarMass, GaussianShift, ShellMass
+from certify.sharp.problem import SharpProblem, closed_form_problem
 from certify.verdict import Evidence, Verdict
 
 THEOREM = load_theorem("sharp-langevin")
@@ -95,6 +99,52 @@ def test_more_outputs_than_latents_bound_the_residual_by_typical_noise() -> None
     small = shortest(THEOREM, {**YARDSTICK, "n": 64, "m": "0.5", "M": 2, "M2": "0.5", "beta": "0.003"})
     assert small is not None
     assert small.choices["K"] <= 8
+
+
+def test_a_point_off_the_mode_by_its_tolerance_keeps_the_residual_bound() -> None:
+    """G(z) = z in d = 1 with |zh| = rho: at small noise nothing is left over at the mode, and c is not the mode."""
+    for noise in (1e-4, 1e-6, 1e-8):
+        values = enclose(THEOREM, {**YARDSTICK, "d": 1, "n": 1, "M": 1, "M2": 0, "beta": noise})
+        with precision():
+            beta, x = ball(noise), values["rho"]
+            stiffness = 1 + 1 / beta**2
+            at_the_mode = x / (1 + beta**2)
+            # Whitened, the gradient is the whitened distance to the mode: at most g here.
+            centre = at_the_mode - ball("0.9e-9") / stiffness.sqrt()
+            assert stiffness.sqrt() * abs(centre - at_the_mode) <= values["g"]
+            residual = abs(centre - x)
+            assert residual <= values["r_c"]
+            assert (values["r_c"] - values["beta"] ** 2 * x) < 3e-9 * beta
+            # The bound at the mode itself would be exceeded.
+            assert noise > 1e-5 or residual > beta**2 * x
+
+
+def test_the_encoder_s_centre_is_within_the_certificate_s_tolerance_on_one_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two bounds on the residual that hold with the same probability each, the network's rests on the descent's."""
+    residuals: list[Real] = []
+
+    def noted(*arguments: Real) -> SharpProblem:
+        residuals.append(arguments[6])
+        return closed_form_problem(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sharp_kind, "closed_form_problem", noted)
+    for noise, is_other_smaller in (("0.0927", False), ("2", True)):
+        found = shortest(THEOREM, {**YARDSTICK, "M2": "0.001", "beta": noise})
+        assert found is not None
+        numbers = Numbers(found.values)
+        plan = plan_centre(sharp_kind.model_of(numbers), 0.0)
+        bound = sharp_kind.network_bound(numbers, plan, schedule_of(found), 0.0)
+        with precision():
+            values = found.values
+            assert ball(plan.gradient) <= values["g"]
+            scale = (values["m"] ** 2 + values["beta"] ** 2).sqrt()
+            assert ball(plan.distance) <= 2 * values["g"] * values["beta"] / scale
+            mode = values["beta"] ** 2 * values["rho"] / values["m"]
+            assert mode <= ball(residuals[-1]) <= mode + values["M"] * ball("1e-9")
+            assert bool(values["r_c"] < ball(residuals[-1])) or not is_other_smaller
+        assert 0 < bound < 0.11
 
 
 def test_choices_that_break_a_side_condition_are_refused() -> None:

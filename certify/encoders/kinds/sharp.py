@@ -4,7 +4,8 @@
     y_0 = xi_0 or 0;  y <- P y - s_k B^T grad f(c + B P y) + sqrt(2 s_k - s_k^2) xi_k,  P y = y min(1, R/|y|);
     z = c + B y.
 The distance is evaluated again, in balls, for the c that these layers reach: g <= 1e-10 or so in place of the
-certificate's, |r_c| larger by M times what is left of the way to the mode, and the factor's own defect.
+certificate's, |r_c| <= beta^2 rho/m (the mode's) plus M times what is left of the way to it, and the factor's own
+defect.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def network_bound(numbers: Numbers, plan: CentrePlan, schedule: Schedule, defect
     """
     with precision():
         m, M, M2, beta = (numbers.enclosure(name) for name in ("m", "M", "M2", "beta"))
-        residual = numbers.enclosure("r_c") + M * ball(plan.distance)
+        # On the plan's own event, |zh| <= rho: the certificate's r_c may rest on another one.
+        residual = beta**2 * numbers.enclosure("rho") / m + M * ball(plan.distance)
         problem = closed_form_problem(numbers.count("d"), m, M, M2, beta, ball(plan.gradient), residual, ball(defect))
         found = chain_bound(
             problem, numbers.enclosure("R"), numbers.enclosure("R2"), numbers.enclosure("w"), schedule.moving(),
