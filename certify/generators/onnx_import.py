@@ -52,7 +52,11 @@ def load_onnx(path: str | Path) -> Generator:
     and reads no file outside of the model's folder.
     """
     path = Path(path)
-    proto = parsed_model(path)
+    return generator_from_model(parsed_model(path), path)
+
+
+def generator_from_model(proto: onnx.ModelProto, path: Path) -> Generator:
+    """The generator of a model that is in memory; `path` is where it came from. Otherwise as `load_onnx`."""
     try:
         return _generator(proto, path)
     except InputError as error:

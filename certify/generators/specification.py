@@ -1,8 +1,9 @@
 """Specifications of generators: one line of text to a `Generator`.
 
-FILE.onnx; a circuit in FILE.blif, FILE.aag or FILE.aig; a family with parameters (`linear:d=8,kappa=2,seed=0`); or
-`pkg.mod:callable`, a callable without arguments that returns a certify `Generator` or a `torch.nn.Module`. Family names
-win over modules. Only a module path, which names code on purpose, executes code; a file never does.
+FILE.onnx; FILE.pt2; a circuit in FILE.blif, FILE.aag or FILE.aig; a family with parameters
+(`linear:d=8,kappa=2,seed=0`); or `pkg.mod:callable`, a callable without arguments that returns a certify `Generator` or
+a `torch.nn.Module`. Family names win over modules. Only a module path, which names code on purpose, executes code; a
+file never does.
 """
 
 from __future__ import annotations
@@ -68,7 +69,11 @@ def load_generator(spec: str) -> Generator:
         from certify.circuits.formats.files import circuit_generator
 
         return circuit_generator(Path(text))
-    if suffix in {".pt2", ".pt", ".pth", ".pkl"}:
+    if suffix == ".pt2":
+        from certify.generators.pt2.load import load_pt2
+
+        return load_pt2(Path(text))
+    if suffix in {".pt", ".pth", ".pkl"}:
         raise InputError(
             f"`{text}`: a {suffix} file can run code when it is loaded; export the model with torch.onnx.export "
             "and give the .onnx file"
