@@ -153,15 +153,17 @@ def _smallest_encoder(problem: SharpProblem, epsilon: Fraction, values: dict[str
     with precision():
         if layer is not None:
             values = {**values, "tv_gaussian": min(upper(layer.bound.total), 1.0)}
-            if layer.bound.total <= ball(epsilon):
+            distance = upper(layer.bound.total)
+            # The float that is reported must itself be below epsilon, not only the number it is rounded up from.
+            if ball(distance) <= ball(epsilon):
                 numbers = {**values, "R": float(layer.choice.radius)}
-                return ObservationCertificate(ONE_LAYER, 1, upper(layer.bound.total), "", numbers)
+                return ObservationCertificate(ONE_LAYER, 1, distance, "", numbers)
         chain = fewest_layers(problem, epsilon) or _modest_chain(problem, epsilon) or smallest_chain_distance(problem)
         if chain is None:
             return ObservationCertificate("", None, None, _curvature_reason(problem, values["convex_radius"]), values)
         total = upper(chain.bound.total)
         numbers = {**values, **_chain_numbers(chain.bound), **_choice_numbers(chain.choice)}
-        if chain.bound.total <= ball(epsilon):
+        if ball(total) <= ball(epsilon):
             return ObservationCertificate(CHAIN, chain.choice.schedule.layers, total, "", numbers)
         reason = _total_reason(chain.bound, total, epsilon)
         return ObservationCertificate("", None, min(total, 1.0), reason, numbers)

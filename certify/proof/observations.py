@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,13 @@ from certify.atomic import check_writable, write_text_atomically
 from certify.bounds.bracket import ConstantBrackets
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
-from certify.profiles.certificate import GlobalConstants, ObservationCertificate, certify_observation
+from certify.profiles.certificate import (
+    CHAIN,
+    ONE_LAYER,
+    GlobalConstants,
+    ObservationCertificate,
+    certify_observation,
+)
 from certify.progress import Progress
 from certify.proof.amortised import amortised_starts
 from certify.proof.records import ObservationRecord
@@ -222,14 +229,24 @@ def _kept(path: Path, question: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        found = {key: _to_json(_from_json(entry)) for key, entry in stored.pop("observations").items()}
+        certificates = {key: _from_json(entry) for key, entry in stored.pop("observations").items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`{path}` is not a file of stored observations; give another path or remove it") from error
     if stored != question:
         raise InputError(
             f"`{path}` holds results of another generator, noise, epsilon or version; give another path or remove it"
         )
-    return found
+    for certificate in certificates.values():
+        if certificate.certified and not _could_be_certified(certificate, Fraction(question["epsilon"])):
+            raise InputError(f"`{path}` calls a distance certified that is not below epsilon; remove it")
+    return {key: _to_json(certificate) for key, certificate in certificates.items()}
+
+
+def _could_be_certified(certificate: ObservationCertificate, epsilon: Fraction) -> bool:
+    """Whether what a file says of a certified observation is of the kind that `certify_observation` returns."""
+    bound, layers = certificate.tv_bound, certificate.layers
+    known = certificate.theorem in {ONE_LAYER, CHAIN} and layers is not None and layers >= 1
+    return known and bound is not None and math.isfinite(bound) and 0 <= Fraction(bound) <= epsilon
 
 
 def _to_json(certificate: ObservationCertificate) -> dict[str, Any]:

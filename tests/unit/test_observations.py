@@ -95,6 +95,40 @@ def test_kept_results_of_another_question_are_refused(
         run(setting, rows, tmp_path / "missing" / "kept.json")
 
 
+def test_the_float_that_is_reported_is_below_epsilon(setting: tuple[Generator, ConstantBrackets, FloatArray]) -> None:
+    """Between a distance and the float above it lies an epsilon for which that float must not be reported."""
+    known = global_constants(setting[1])
+    first = certify_observation(setting[0], known, setting[2][0], BETA, EPSILON)
+    assert first.tv_bound is not None and first.theorem == "G1*"
+    epsilon = Fraction(first.tv_bound) - Fraction(1, 2**100)
+    again = certify_observation(setting[0], known, setting[2][0], BETA, epsilon)
+    assert not again.certified or (again.tv_bound is not None and Fraction(again.tv_bound) <= epsilon)
+
+
+def test_kept_results_that_no_run_returns_are_refused(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], tmp_path: Path
+) -> None:
+    """A distance that is no number, or above epsilon, is not certified because a file says so."""
+    path, rows = tmp_path / "kept.json", setting[2][:1]
+    run(setting, rows, path)
+    good = json.loads(path.read_text())
+    (key,) = good["observations"]
+    for name, value in (
+        ("tv_bound", float("nan")), ("tv_bound", 0.11), ("tv_bound", -0.1), ("tv_bound", None), ("layers", None),
+        ("layers", 0), ("theorem", "Theorem 1"),
+    ):  # fmt: skip
+        entry = {**good["observations"][key], name: value}
+        path.write_text(json.dumps({**good, "observations": {key: entry}}))
+        with pytest.raises(InputError, match="not below epsilon"):
+            run(setting, rows, path)
+    for name, other in (("epsilon", "1/5"), ("beta", 0.1000000001), ("generator", "0" * 64), ("constants", [1, 1, 0])):
+        path.write_text(json.dumps({**good, name: other}))
+        with pytest.raises(InputError, match="another generator, noise"):
+            run(setting, rows, path)
+    path.write_text(json.dumps(good))
+    assert run(setting, rows, path)[0].certified
+
+
 def test_constants_must_be_certified_everywhere(setting: tuple[Generator, ConstantBrackets, FloatArray]) -> None:
     assert global_constants(setting[1]).m > 0.9
     with pytest.raises(InputError, match="region"):
