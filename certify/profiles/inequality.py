@@ -75,7 +75,8 @@ def hessian_form(
     """The forms over ball number `ball`, from the centred increments there and the ranges of the coefficients."""
     d, size = form.latent_dim, form.size
     spans = np.concatenate([*form.spans, np.zeros(0)])
-    moving = spans > 0
+    # An undefined span stays, and then nothing is proved.
+    moving = ~(spans == 0)
     kept = np.concatenate([np.ones(d, dtype=bool), moving])
     basis = np.eye(size)
     basis[:d, :d] = factor

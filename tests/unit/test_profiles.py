@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from certify.bounds.constants import constants
+from certify.bounds.structure import increment_form
 from certify.errors import InputError
 from certify.generators.activations import ACTIVATIONS, derivatives
 from certify.generators.graph import Activation, FloatArray, Generator, Graph, Input, Sum
@@ -16,12 +20,16 @@ from certify.posteriors.posterior import Posterior
 from certify.posteriors.profile import Profile
 from certify.profiles import forms
 from certify.profiles.certificate import GlobalConstants, certify_observation, residual_bend
+from certify.profiles.curvature import curvature_coefficients
 from certify.profiles.hessian_profile import LARGEST_WIDTH, hessian_profile
+from certify.profiles.inequality import eigenvalue_bound, hessian_form
+from certify.profiles.propagation import propagate
 from certify.profiles.relaxation import relax
 from certify.profiles.residual_curvature import residual_curvature_upper
 from certify.sharp.centre import find_centre
 
 EPSILON = Fraction(1, 10)
+SIDES: tuple[Literal["lower", "upper"], ...] = ("lower", "upper")
 MANIFOLD = "manifold:d=2,outputs=6,width=6,bend=0.1"
 
 
@@ -144,6 +152,23 @@ def test_a_relu_decoder_has_no_profile() -> None:
     nodes = (Input(2), Activation(0, "relu", 2), Sum((0, 1), (1.0, 1.0), 2))
     posterior = Posterior(Generator("kinked", Graph(nodes), 1), np.zeros(2), 0.5)
     assert hessian_profile(posterior, np.full(2, 0.3), 0.1 * np.eye(2), np.array([5.0])) is None
+
+
+def test_an_undefined_slope_proves_nothing() -> None:
+    """A neuron whose slope is not a number is not one that cannot move."""
+    generator = load_generator(MANIFOLD)
+    row = observation(generator, 0.1)
+    centre = find_centre(Posterior(generator, row, 0.1))
+    found = propagate(generator.graph, row, 0.1, centre.point, centre.factor, np.array([0.5]))
+    increments = increment_form(generator.graph, found.ranges(0), centred=True)
+    coefficients = curvature_coefficients(found)
+    slopes = increments.slope_upper[0].copy()
+    slopes[0] = np.nan
+    broken = replace(increments, slope_upper=(slopes, *increments.slope_upper[1:]))
+    for side in SIDES:
+        for item, is_proved in ((increments, True), (broken, False)):
+            form = hessian_form(generator.graph, item, coefficients, 0, centre.factor, 0.1)
+            assert math.isfinite(eigenvalue_bound(form, side).value) is is_proved
 
 
 @pytest.mark.parametrize("specification", [MANIFOLD, "residual:d=3,width=8,lipschitz=0.5,seed=2"])
