@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
@@ -59,8 +59,8 @@ def frequency_interval(
     if trials < 1 or not 0 <= successes <= trials:
         raise InputError(f"`successes` must be in [0, trials] with trials >= 1; got {successes} of {trials}")
     half = error_probability / 2
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(half, successes, trials - successes + 1))
-    high = 1.0 if successes == trials else float(stats.beta.isf(half, successes + 1, trials - successes))
+    low = 0.0 if successes == 0 else float(special.betaincinv(successes, trials - successes + 1, half))
+    high = 1.0 if successes == trials else float(special.betainccinv(successes + 1, trials - successes, half))
     return IntervalEstimate(successes / trials, low, high, error_probability, trials, f"Clopper-Pearson, {method}")
 
 

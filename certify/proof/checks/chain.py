@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from flint import arb
-from scipy.stats import chi
+from scipy.special import gammainccinv
 
 from certify.arithmetic.balls import ball, precision
 from certify.bounds.bracket import Witness
@@ -125,7 +125,7 @@ def diffusion_exits(instance: Instance) -> tuple[Finding, ...]:
     time = steps * instance.number("eta")
     width = min(math.sqrt(time), 1.0 / math.sqrt(mu))
     # The quantile of chi_d at which e (1 + tau/w^2) times its tail is about `VISIBLE`.
-    level = chi.isf(VISIBLE / (math.e * (1 + time / width**2)), d)
+    level = math.sqrt(2 * gammainccinv(d / 2, VISIBLE / (math.e * (1 + time / width**2))))
     radius = shift + width + float(level) / math.sqrt(mu)
     found = exit_frequency(
         instance.posterior(),
