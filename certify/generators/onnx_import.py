@@ -35,7 +35,7 @@ from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.folding import FOLDED, SHAPES, extents, fold
 from certify.generators.onnx_operators.patterns import Recognised
 from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, shown
-from certify.generators.onnx_tensors import attributes
+from certify.generators.onnx_tensors import attributes, check_extents
 
 MAXIMUM_MESSAGE = 1000
 
@@ -58,7 +58,9 @@ def load_onnx(path: str | Path) -> Generator:
 def generator_from_model(proto: onnx.ModelProto, path: Path) -> Generator:
     """The generator of a model that is in memory; `path` is where it came from. Otherwise as `load_onnx`."""
     try:
-        return _generator(proto, path)
+        # What overflows is refused where the graph is put together, whichever operator did it.
+        with np.errstate(all="ignore"):
+            return _generator(proto, path)
     except InputError as error:
         raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
     except MALFORMED as error:
@@ -81,6 +83,7 @@ def _generator(proto: onnx.ModelProto, path: Path) -> Generator:
             continue
         results = _lowered(builder, model, node, values)
         for name, value in zip([name for name in node.output if name], results, strict=False):
+            check_extents(value.shape, f"tensor {shown(name)}")
             values[name] = value
     output = values.get(target)
     if not isinstance(output, Symbol):

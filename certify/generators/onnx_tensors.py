@@ -50,8 +50,7 @@ def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
     """
     shape = tuple(int(extent) for extent in tensor.dims)
     label = f"tensor {shown(tensor.name)}"
-    if min(shape, default=1) < 0 or len(shape) > 16 or math.prod(shape) > MAXIMUM_TENSOR_ENTRIES:
-        raise InputError(f"{label} has the shape {shape}; at most {MAXIMUM_TENSOR_ENTRIES} entries are accepted")
+    check_extents(shape, label)
     if tensor.data_type not in _RAW_TYPES:
         raise InputError(f"{label} has the element type {tensor.data_type}; floats, integers and booleans are accepted")
     kind = np.dtype(_RAW_TYPES[tensor.data_type])
@@ -78,6 +77,12 @@ def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
     if not np.all(np.isfinite(flat)):
         raise InputError(f"{label} has NaN or infinite entries; every weight must be a finite number")
     return flat.astype(np.float64).reshape(shape)
+
+
+def check_extents(shape: tuple[int, ...], label: str) -> None:
+    """Refuse a shape that is too large, or would be but for an axis of extent 0: loops run over its other axes."""
+    if min(shape, default=1) < 0 or len(shape) > 16 or math.prod(max(1, e) for e in shape) > MAXIMUM_TENSOR_ENTRIES:
+        raise InputError(f"{label} has the shape {shape}; at most {MAXIMUM_TENSOR_ENTRIES} entries are accepted")
 
 
 def sparse_tensor(sparse: onnx.SparseTensorProto) -> SparseConstant:

@@ -32,6 +32,8 @@ def scatter(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         raise InputError(
             f"{operation.label} reduces or has indices that are not integers; plain scattering is supported"
         )
+    if indices.shape[-1] > len(data.shape):
+        raise InputError(f"{operation.label} has indices of {indices.shape[-1]} axes for a tensor of {len(data.shape)}")
     size = math.prod(data.shape)
     builder.charge_tensor(2 * size + math.prod(updates.shape))
     positions = np.arange(size, dtype=np.int64).reshape(data.shape)

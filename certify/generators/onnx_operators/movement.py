@@ -131,6 +131,8 @@ def gather_nd(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     if operation.attributes.get("batch_dims", 0) or indices.dtype.kind != "i":
         raise InputError(f"{operation.label} has batch axes or indices that are not integers; neither is supported")
     depth = indices.shape[-1]
+    if depth > len(value.shape):
+        raise InputError(f"{operation.label} has indices of {depth} axes for a tensor of {len(value.shape)}")
     entries = indices.size // max(depth, 1) * math.prod(value.shape[depth:])
     cuts = tuple(np.moveaxis(indices, -1, 0))
     return (moved(builder, operation, value, lambda array: array[cuts], entries),)
