@@ -37,13 +37,13 @@ def network(dimension: int) -> Weights:
     )
 
 
-def posterior(dimension: int, weights: Weights) -> Target:
-    """The posterior, compiled."""
+def posterior(dimension: int, weights: Weights, activation: str = "tanh") -> Target:
+    """The posterior, compiled; with the activation `identity` the same products and no transcendental function."""
     w1, b, w2, a = weights
     nodes = (
         Input(dimension),
         Affine(0, w1, b),
-        Activation(1, "tanh", len(b)),
+        Activation(1, activation, len(b)),
         Affine(2, w2, np.zeros(dimension)),
         Affine(0, a, np.zeros(dimension)),
         Sum((3, 4), (1.0, 1.0), dimension),
@@ -61,6 +61,46 @@ def our_mala(dimension: int, chains: int, weights: Weights) -> Run:
     """MALA of this package."""
     target = posterior(dimension, weights)
     return lambda steps: run_mala(target, np.zeros(dimension), STEP_SIZE, steps, seed=0, chains=chains)
+
+
+def without_noise(dimension: int, chains: int, weights: Weights) -> Run:
+    """Langevin of this package that draws no normals."""
+    target = posterior(dimension, weights)
+    return lambda steps: run_langevin(
+        target, np.zeros(dimension), STEP_SIZE, steps, seed=0, chains=chains, noise_scale=0.0
+    )
+
+
+def without_tanh(dimension: int, chains: int, weights: Weights) -> Run:
+    """Langevin of this package with the identity in place of tanh."""
+    target = posterior(dimension, weights, "identity")
+    return lambda steps: run_langevin(target, np.zeros(dimension), STEP_SIZE, steps, seed=0, chains=chains)
+
+
+def profile(options: argparse.Namespace) -> Iterator[str]:
+    """Lines of a table: where a gradient's time goes, by leaving parts out, beside dgemm's time for its products."""
+    processors = len(os.sched_getaffinity(0))
+    versions = {"whole": ours, "without noise": without_noise, "without tanh": without_tanh}
+    yield "## Where the time goes"
+    yield ""
+    yield (
+        "Nanoseconds of one processor per gradient of our Langevin sampler: normals and tanh by leaving them out, the "
+        "rest (products, update, interpretation), and what its 20 d^2 operations alone take at the rate of the large "
+        "product by dgemm."
+    )
+    yield ""
+    yield "| d | chains | whole | normals | tanh | rest | products at dgemm's rate |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    product = dgemm_rate(options.seconds)
+    for dimension in options.dimensions:
+        for chains in options.chains:
+            busy = min(processors, chains)
+            rates = measure(versions, dimension, chains, options.seconds, options.repeats)
+            whole, silent, plain = (1e9 * busy / rates[name] for name in versions)
+            ideal = 1e9 * processors * 20 * dimension**2 / product
+            parts = (whole, whole - silent, whole - plain, silent + plain - whole, ideal)
+            yield f"| {dimension} | {chains} | " + " | ".join(f"{part:.3g}" for part in parts) + " |"
+    yield ""
 
 
 def dgemm_rate(seconds: float) -> float:
@@ -142,6 +182,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     yield ""
     yield from table("Langevin", {"certify": ours, **installed(LANGEVIN)}, options)
     yield from table("MALA", {"certify": our_mala, **installed(MALA)}, options)
+    yield from profile(options)
     gradients = measure({"certify": ours}, 128, 1024, options.seconds, options.repeats)["certify"]
     product = dgemm_rate(options.seconds)
     share = 20 * 128**2 * gradients / product
