@@ -20,12 +20,12 @@ from certify.arithmetic.balls import Real, precision, upper
 from certify.atomic import write_text_atomically
 from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.registry import load_theorem
-from certify.proof.sharp_strategy import problem_of
 from certify.proof.theorem import Theorem
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, lower_cell, text_cell, upper_cell
 from certify.sharp.certificates import gaussian_layer
 from certify.version import __version__
+from theorems.sharp_langevin.strategy import problem_of
 
 RESULTS = Path("benchmarks/results/sharp_yardstick")
 CONSTANTS: dict[str, Real] = dict(m=1, M="1.5", M2="0.15", epsilon="0.1", t_x=2, N=1)

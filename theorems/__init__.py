@@ -1,1 +1,1 @@
-"""The theorems, one file each; every module with a `THEOREM` is found by discovery."""
+"""The theorems, one folder each; every package or module with a `THEOREM` is found by discovery."""

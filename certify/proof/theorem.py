@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from certify.bounds.bracket import ConstantBrackets, Witness
     from certify.generators.graph import FloatArray, Generator
     from certify.progress import Progress
+    from certify.proof.curves import MixingCurves
     from certify.proof.instance import Instance
     from certify.proof.optimiser import Certificate
     from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
@@ -242,6 +243,22 @@ class Conclusion:
     ) = None
 
 
+class CurvesAt(Protocol):
+    """How a theorem about a chain draws it at a generator; arguments as for `proof.check.check_theorem`."""
+
+    def __call__(
+        self,
+        theorem: Theorem,
+        generator: Generator,
+        brackets: ConstantBrackets,
+        beta: Fraction,
+        epsilon: Fraction,
+        observations: FloatArray | None,
+        seed: int,
+    ) -> MixingCurves | None:
+        """The curves; None where the truth is unknown or the chain is too slow to be simulated."""
+
+
 @dataclass(frozen=True)
 class Growth:
     """How fast a quantity of the conclusion may grow: `quantity` = O(`order`), both in the theorem's quantities."""
@@ -266,6 +283,8 @@ class Theorem:
     """Specifications of the generators that it is checked on when none is named."""
     growth: tuple[Growth, ...] = ()
     """What is claimed of the growth of layers and sizes; `certify stress` fits it from runs."""
+    curves: CurvesAt | None = None
+    """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
 
     @cached_property
     def tex(self) -> dict[str, str]:

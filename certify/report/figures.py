@@ -17,7 +17,7 @@ import numpy as np
 
 from certify.atomic import write_bytes_atomically
 from certify.errors import InputError, MissingExtraError
-from certify.proof.mixing_curves import MixingCurves
+from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult
 from certify.verdict import Verdict
 

@@ -10,17 +10,12 @@ from certify.bounds.bracket import Region
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
-from certify.measure.burn_in import TRANSITION_DIMENSION
-from certify.posteriors.gaussian import affine_form
 from certify.proof.check import CONSTANTS_BUDGET
-from certify.proof.mixing_curves import SLOWEST_RELAXATION, MixingCurves, curves_at
+from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult, TheoremRecord
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.report.figures import empty_figure, mixing_figure, slack_bars, slack_figure
-
-CHAIN_QUANTITIES = frozenset({"mu", "eta", "rho", "K", "K_gd", "L_Phi"})
-"""What a theorem about the plain chain from the centre of a descent names."""
 
 
 def result_figures(
@@ -34,9 +29,9 @@ def result_figures(
     region: Region | None = None,
     seed: int = 0,
 ) -> tuple[Path, ...]:
-    """Write `slack.png/.pdf`, and `mixing.png/.pdf` where d <= 2 or G is affine, into `folder`.
+    """Write `slack.png/.pdf`, and `mixing.png/.pdf` where a theorem draws its chain, into `folder`.
 
-    A chain that needs more than 5,000 steps per relaxation time is left out of `mixing`.
+    What a theorem's `curves` declines is left out of `mixing`.
 
     Args:
         result: what the check found.
@@ -59,13 +54,12 @@ def result_figures(
     written = slack_figure(folder / "slack", result) if slack_bars(result) else ()
     chosen = [load_theorem(name) for name in names] or list(theorems().values())
     curves = [
-        _curves(theorem, generator, record, epsilon, observations, region or Region(), seed)
+        drawn
         for theorem in chosen
-        if {quantity.name for quantity in theorem.quantities} >= CHAIN_QUANTITIES
         for generator in generators
-        if _truth_is_known(generator)
         for record in result.theorems
-        if record.id == theorem.id and record.generator == generator.name and _can_be_simulated(record)
+        if record.id == theorem.id and record.generator == generator.name and record.steps
+        if (drawn := _curves(theorem, generator, record, epsilon, observations, region or Region(), seed)) is not None
     ]
     return written + (mixing_figure(folder / "mixing", curves) if curves else ())
 
@@ -92,21 +86,10 @@ def _curves(
     observations: FloatArray | None,
     region: Region,
     seed: int,
-) -> MixingCurves:
-    assert record.conclusion is not None, "a record with steps has a conclusion"
-    noise = record.conclusion.values["beta"]
-    assert isinstance(noise, float), "a record with steps has a noise level"
+) -> MixingCurves | None:
+    """What the theorem draws at the noise level of its record; None where it draws nothing."""
+    noise = None if record.conclusion is None else record.conclusion.values["beta"]
+    if theorem.curves is None or not isinstance(noise, float):
+        return None
     brackets = constants(generator, region=region, budget=CONSTANTS_BUDGET, seed=seed)
-    return curves_at(theorem, generator, brackets, Fraction(noise), epsilon, observations, seed)
-
-
-def _can_be_simulated(record: TheoremRecord) -> bool:
-    """Whether the record has a chain, and one that relaxes within the steps that are simulated."""
-    if not record.steps or record.conclusion is None:
-        return False
-    eta, mu = record.conclusion.values["eta"], record.conclusion.values["mu"]
-    return isinstance(eta, float) and isinstance(mu, (int, float)) and eta * mu * SLOWEST_RELAXATION >= 1.0
-
-
-def _truth_is_known(generator: Generator) -> bool:
-    return generator.latent_dim <= TRANSITION_DIMENSION or affine_form(generator.graph) is not None
+    return theorem.curves(theorem, generator, brackets, Fraction(noise), epsilon, observations, seed)

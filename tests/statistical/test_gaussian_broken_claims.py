@@ -22,7 +22,7 @@ from certify.proof.instance import Instance
 from certify.proof.power import power
 from certify.verdict import Verdict
 from tests.generators import wave
-from theorems.gaussian_encoder import THEOREM
+from theorems.gaussian_encoder.statement import THEOREM
 
 AMOUNTS = tuple(1 - 1 / Fraction(factor) for factor in ("1.1", "1.25", "1.5", "2", "3", "4", "6", "8", "16"))
 

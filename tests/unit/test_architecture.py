@@ -84,7 +84,7 @@ def test_no_import_points_upwards() -> None:
         ("bounds", "def f():\n    import certify.report.table"),
         ("generators", "from certify import cli"),
         ("errors", "from certify.arithmetic import balls"),
-        ("proof", "import theorems.strong_invertibility"),
+        ("proof", "import theorems.strong_invertibility.statement"),
         ("proof", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from certify.report.table import Table"),
     ],
 )

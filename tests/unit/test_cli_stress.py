@@ -16,7 +16,7 @@ from certify.stress.case import saved_case
 PLANTED = '''
 from dataclasses import replace
 
-from theorems.strong_invertibility import M, M2, R0, THEOREM, beta, m
+from theorems.strong_invertibility.statement import M, M2, R0, THEOREM, beta, m
 
 STEP = THEOREM.step("S2")
 LOWER, UPPER = STEP.claims

@@ -20,14 +20,14 @@ from certify.encoders.kinds.gaussian import covariance_of
 from certify.generators.graph import Activation, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
 from certify.proof.check import check_theorem, run_step
-from certify.proof.checks.gaussian_choices import GaussianStrategy
-from certify.proof.checks.gaussian_laws import encoder_law, jacobian_law
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import certify_choices
 from certify.proof.theorem import Theorem
 from certify.verdict import Verdict
-from theorems.gaussian_encoder import THEOREM
+from theorems.gaussian_encoder.choices import GaussianStrategy
+from theorems.gaussian_encoder.laws import encoder_law, jacobian_law
+from theorems.gaussian_encoder.statement import THEOREM
 
 CONSTANTS: dict[str, Real] = {
     "m": 1,

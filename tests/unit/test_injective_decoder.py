@@ -13,14 +13,14 @@ from certify.arithmetic.balls import ball, midpoint, precision
 from certify.bounds.constants import constants
 from certify.generators.specification import load_generator
 from certify.proof.check import check_constants
-from certify.proof.checks.injective import reconstruct
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.judgement import decide
 from certify.proof.theorem import Claim, Finding, Step
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict
-from theorems.injective_decoder import THEOREM
+from theorems.injective_decoder.start_and_mode import reconstruct
+from theorems.injective_decoder.statement import THEOREM
 
 NUMBERS = {
     "d": Fraction(8), "n": Fraction(64), "m": Fraction(1, 2), "M": Fraction(2), "M2": Fraction(1, 2),

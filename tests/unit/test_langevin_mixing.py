@@ -20,15 +20,15 @@ from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import langevin_law, posterior_law
 from certify.posteriors.posterior import Posterior
 from certify.proof.check import check_theorem, run_step
-from certify.proof.checks.mixing import cases, divergence_bound, spectrum_balls, transport_bounds
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.registry import theorems
 from certify.proof.theorem import Claim
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict
-from theorems import langevin_mixing as mixing
-from theorems.langevin_mixing import THEOREM as MIXING
+from theorems.langevin_mixing import statement as mixing
+from theorems.langevin_mixing.bounds import cases, divergence_bound, spectrum_balls, transport_bounds
+from theorems.langevin_mixing.statement import THEOREM as MIXING
 
 
 def instance_at(specification: str, beta: str = "0.5", effort: float = 0.4) -> Instance:

@@ -20,9 +20,9 @@ from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import Projection
-from certify.proof.checks.gaussian_laws import gaussian_at
 from certify.symbolic.smaller_bound import SmallerBound
 from tests.generators import wave
+from theorems.gaussian_encoder.laws import gaussian_at
 
 NOWHERE = math.inf
 

@@ -28,7 +28,7 @@ from certify.proof.instance import Instance
 from certify.proof.theorem import Step
 from certify.symbolic.bit_variance import bit_variance_ball, bit_variance_by_integral, bit_variance_estimate
 from certify.verdict import Verdict
-from theorems.one_way import THEOREM
+from theorems.one_way.statement import THEOREM
 
 SPEC = "permutation:family=gf2exp,bits=6"
 

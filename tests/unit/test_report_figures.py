@@ -18,7 +18,6 @@ from certify.errors import InputError, MissingExtraError
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.mixing_curves import MixingCurves, curves_at, mixing_curves, theorem_bound
 from certify.proof.records import CheckResult, StepRecord
 from certify.proof.registry import load_theorem
 from certify.report import figures
@@ -27,6 +26,7 @@ from certify.report.result_figures import result_figures
 from certify.verdict import Verdict
 from tests.generators import wave
 from tests.records import claim, record, result
+from theorems.langevin_mixing.curves import MixingCurves, curves_at, mixing_curves, theorem_bound
 
 pytest.importorskip("matplotlib")
 

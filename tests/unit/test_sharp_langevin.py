@@ -26,12 +26,12 @@ from certify.proof.instance import Instance
 from certify.proof.optimiser import certify_choices, largest_beta, shortest
 from certify.proof.power import power
 from certify.proof.registry import load_theorem
-from certify.proof.sharp_strategy import problem_of, schedule_of
 from certify.sharp.centre import certify_centre, find_centre
 from certify.sharp.chain import chain_bound
 from certify.sharp.functions import BurnInDistance, FarMass, GaussianShift, ShellMass
 from certify.sharp.problem import SharpProblem, closed_form_problem
 from certify.verdict import Evidence, Verdict
+from theorems.sharp_langevin.strategy import problem_of, schedule_of
 
 THEOREM = load_theorem("sharp-langevin")
 YARDSTICK: dict[str, Real] = dict(d=8, n=8, m=1, M="1.5", M2="0.15", epsilon="0.1", t_x=2, N=1000)

@@ -23,6 +23,16 @@ def equal_dimensions(assumption: Assumption, generator: Generator, brackets: Con
     return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
 
 
+def outputs_at_least_latents(
+    assumption: Assumption, generator: Generator, brackets: ConstantBrackets
+) -> AssumptionRecord:
+    """A0 with n >= d: read off the graph; with fewer outputs than latents no m > 0 exists."""
+    latent, observed = generator.latent_dim, generator.observed_dim
+    holds = observed >= latent
+    reason = f"n = {observed}, d = {latent}" + ("" if holds else ": the theorem needs n >= d")
+    return _record(assumption, Verdict.PROVED if holds else Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
+
+
 def strongly_invertible(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A1: proved by a certified m > 0, refuted by a proof that m = 0."""
     bracket = brackets.m
@@ -40,6 +50,27 @@ def strongly_invertible(assumption: Assumption, generator: Generator, brackets: 
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, refutation.reason, refutation.witness)
     found = "" if bracket.upper is None else f"; the smallest quotient found is {_above(bracket.upper)}"
     reason = f"no m > 0 could be certified{found}: see `certify constants` with a larger --budget"
+    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
+
+
+def injective(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A1 as an inequality. n = d: as a bijection. n > d: proved by a certified two-point lower bound m > 0.
+
+    For n > d the pointwise condition sigma_min(J) >= m would not do (no Hadamard); the brackets' lower end of m is
+    that of the two-point inequality there.
+    """
+    if generator.latent_dim == generator.observed_dim:
+        return strongly_invertible(assumption, generator, brackets)
+    bracket = brackets.m
+    if bracket.lower is not None and bracket.lower > 0.0:
+        method = bracket.lower_evidence.method if bracket.lower_evidence else "given"
+        return _on_region(
+            assumption, brackets, bracket, f"m >= {_below(bracket.lower)} certified for all pairs ({method})"
+        )
+    if bracket.upper == 0.0 and bracket.upper_evidence is not None:
+        kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
+        return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
+    reason = "no m > 0 could be certified for n > d: see `certify constants` with a larger --budget"
     return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
 
 

@@ -17,12 +17,12 @@ from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import PosteriorQuadrature, build_quadrature
 from certify.posteriors.transition import Projection
-from certify.proof.checks.curvature import FRACTIONS, LARGEST_RADIUS
-from certify.proof.checks.gaussian_laws import laplace_law
 from certify.proof.checks.locations import own_rho, preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 from certify.verdict import Evidence
+from theorems.gaussian_encoder.laws import laplace_law
+from theorems.strong_invertibility.curvature import FRACTIONS, LARGEST_RADIUS
 
 DRAWS = 20_000
 

@@ -46,16 +46,7 @@ from certify.arithmetic.balls import precision, upper
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.embedded import LINEAR
 from certify.generators.graph import Generator
-from certify.proof.checks.assumptions import lipschitz, strongly_invertible
-from certify.proof.checks.mixing import (
-    affine_generator,
-    curvature_everywhere,
-    divergence_bound,
-    isoperimetry,
-    mixing_distance,
-    total_variation_bounds,
-    transport_bounds,
-)
+from certify.proof.checks.assumptions import strongly_invertible
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import (
     Assumption,
@@ -69,9 +60,17 @@ from certify.proof.theorem import (
     Theorem,
 )
 from certify.symbolic.evaluation import evaluate_ball
+from theorems.langevin_mixing.bounds import (
+    affine_generator,
+    curvature_everywhere,
+    divergence_bound,
+    isoperimetry,
+    mixing_distance,
+    total_variation_bounds,
+    transport_bounds,
+)
+from theorems.model import LIPSCHITZ, M2, M, beta, d, m, shared
 
-d, m, M, M2 = sp.symbols("d m M M2", positive=True)
-beta, epsilon = sp.symbols("beta epsilon", positive=True)
 mu, L, kappa_f, eta, K, tv_bound, eta_search = sp.symbols("mu L kappa_f eta K tv_bound eta_search", positive=True)
 h, k = sp.symbols("h k", positive=True)
 
@@ -122,112 +121,62 @@ LAW = r"\mathcal L(X_k)"
 BEST = sp.Min(dalalyan_total_variation(eta, K), project_total_variation(eta, K))
 
 QUANTITIES = (
-    Quantity(d, "constant", "d", "latent dimension", "integer >= 1"),
+    *shared("d"),
     Quantity(m, "constant", "m", "least singular value of the Jacobian", "(0, inf)"),
-    Quantity(M, "constant", "M", "Lipschitz constant of G", "[m, inf)"),
+    *shared("M"),
     Quantity(M2, "constant", "M_2", "Lipschitz constant of the Jacobian", "{0}"),
-    Quantity(beta, "setting", r"\beta", "noise level of the decoder", "(0, inf)"),
-    Quantity(epsilon, "setting", r"\varepsilon", "target total variation distance", "(0, 1)"),
+    *shared("beta", "epsilon"),
     Quantity(mu, "definition", r"\mu", "curvature of f from below on R^d", "(1, inf)", 1 + m**2 / beta**2),
     Quantity(L, "definition", "L", "curvature of f from above on R^d", "[mu, inf)", 1 + M**2 / beta**2),
     Quantity(kappa_f, "definition", r"\kappa_f", "condition number of f", "[1, inf)", L / mu),
     Quantity(eta, "choice", r"\eta", "step size", "(0, 1/(2L)]"),
     Quantity(K, "choice", "K", "number of steps", "integer >= 2"),
     Quantity(tv_bound, "definition", r"\mathrm{TV}", "the smaller of D17 and S7", "[0, inf)", BEST),
-)
+)  # fmt: skip
 
 ASSUMPTIONS = (
     Assumption("A1", "sigma_min(J) >= m > 0", r"\sigma_{\min}(J)\geq m>0", "m", strongly_invertible),
-    Assumption("A2-M", "|G(z)-G(z')| <= M|z-z'|", r"\lvert G(z)-G(z')\rvert\leq M\lvert z-z'\rvert", "M", lipschitz),
-    Assumption(
-        "A2-0",
-        "G is affine (M2 = 0), so mu I <= Hess f <= L I on all of R^d",
-        r"\mu I\preceq\nabla^2 f\preceq LI\text{ on }\mathbb R^d",
-        "M2",
-        affine_generator,
-    ),
-)
+    LIPSCHITZ,
+    Assumption("A2-0", "G is affine (M2 = 0), so mu I <= Hess f <= L I on all of R^d",
+               r"\mu I\preceq\nabla^2 f\preceq LI\text{ on }\mathbb R^d", "M2", affine_generator),
+)  # fmt: skip
 
 STEPS = (
-    Step(
-        "H",
-        "curvature on R^d",
-        (
-            Claim("lower", "lambda_min(Hess f)", r"\lambda_{\min}(\nabla^2 f)", ">=", mu, "z in R^d"),
-            Claim("upper", "lambda_max(Hess f)", r"\lambda_{\max}(\nabla^2 f)", "<=", L, "z in R^d"),
-        ),
-        ("A1", "A2-M", "A2-0"),
-        curvature_everywhere,
-    ),
-    Step(
-        "BE",
-        "Poincare and log-Sobolev on convex sets",
-        (
-            Claim("gap", "gap of pi on D", r"\mathrm{gap}(\pi_D)", ">=", mu, "D a box or a disk, or R^d"),
-            Claim("log-Sobolev", "log-Sobolev of pi on D", r"\alpha(\pi_D)", ">=", mu, "D a box or a disk, or R^d"),
-        ),
-        ("H",),
-        isoperimetry,
-        "Bakry and Emery 1985",
-    ),
-    Step(
-        "D17",
-        "Dalalyan 2017, total variation",
-        (
-            Claim("D17", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=", dalalyan_total_variation(h, k),
-                  "k >= 1, h <= 1/(2L)"),
-        ),
-        ("H", "BE"),
-        lambda instance: total_variation_bounds(instance, "D17"),
-        "Dalalyan, J. R. Stat. Soc. B 79 (2017); form proved here",
-    ),
-    Step(
-        "DK19",
-        "Dalalyan 2017 and Karagulyan 2019, Wasserstein",
-        (
-            Claim("DK19", "W2(law X_k, pi)", rf"W_2({LAW},\pi)", "<=", dalalyan_transport(h, k),
-                  "k >= 0, h <= 2/(mu + L)"),
-        ),
-        ("H",),
-        lambda instance: transport_bounds(instance, "DK19"),
-        "Dalalyan and Karagulyan, Stoch. Proc. Appl. 129 (2019), Theorem 1",
-    ),
-    Step(
-        "DM19",
-        "Durmus and Moulines 2019, Wasserstein",
-        (
-            Claim("DM19", "W2(law X_k, pi)", rf"W_2({LAW},\pi)", "<=", durmus_moulines_transport(h, k),
-                  "k >= 0, h <= 1/(mu + L)"),
-        ),
-        ("H",),
-        lambda instance: transport_bounds(instance, "DM19"),
-        "Durmus and Moulines, Bernoulli 25 (2019); form proved here",
-    ),
-    Step(
-        "VW19",
-        "Vempala and Wibisono 2019, relative entropy",
-        (
-            Claim("VW19", "KL(law X_k | pi)", rf"\mathrm{{KL}}({LAW}\,|\,\pi)", "<=", vempala_wibisono_divergence(h, k),
-                  "k >= 1, h <= mu/(4 L^2)"),
-            Claim("VW19 TV", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=",
-                  sp.sqrt(vempala_wibisono_divergence(h, k) / 2), "k >= 1, h <= mu/(4 L^2)"),
-        ),
-        ("H", "BE"),
-        lambda instance: (*divergence_bound(instance, "VW19"), *total_variation_bounds(instance, "VW19 TV")),
-        "Vempala and Wibisono, arXiv 1903.08568, Theorem 1",
-    ),
-    Step(
-        "S7",
-        "this project's S7 with D = R^d",
-        (
-            Claim("S7", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=", project_total_variation(h, k),
-                  "k >= 1, h <= 1/L"),
-        ),
-        ("H",),
-        lambda instance: total_variation_bounds(instance, "S7"),
-        "docs/theory.md, S7e and S7f",
-    ),
-)
+    Step("H", "curvature on R^d", (
+        Claim("lower", "lambda_min(Hess f)", r"\lambda_{\min}(\nabla^2 f)", ">=", mu, "z in R^d"),
+        Claim("upper", "lambda_max(Hess f)", r"\lambda_{\max}(\nabla^2 f)", "<=", L, "z in R^d"),
+    ), ("A1", "A2-M", "A2-0"), curvature_everywhere),
+    Step("BE", "Poincare and log-Sobolev on convex sets", (
+        Claim("gap", "gap of pi on D", r"\mathrm{gap}(\pi_D)", ">=", mu, "D a box or a disk, or R^d"),
+        Claim("log-Sobolev", "log-Sobolev of pi on D", r"\alpha(\pi_D)", ">=", mu, "D a box or a disk, or R^d"),
+    ), ("H",), isoperimetry, "Bakry and Emery 1985"),
+    Step("D17", "Dalalyan 2017, total variation", (
+        Claim("D17", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=", dalalyan_total_variation(h, k),
+              "k >= 1, h <= 1/(2L)"),
+    ), ("H", "BE"), lambda instance: total_variation_bounds(instance, "D17"),
+       "Dalalyan, J. R. Stat. Soc. B 79 (2017); form proved here"),
+    Step("DK19", "Dalalyan 2017 and Karagulyan 2019, Wasserstein", (
+        Claim("DK19", "W2(law X_k, pi)", rf"W_2({LAW},\pi)", "<=", dalalyan_transport(h, k), "k >= 0, h <= 2/(mu + L)"),
+    ), ("H",), lambda instance: transport_bounds(instance, "DK19"),
+       "Dalalyan and Karagulyan, Stoch. Proc. Appl. 129 (2019), Theorem 1"),
+    Step("DM19", "Durmus and Moulines 2019, Wasserstein", (
+        Claim("DM19", "W2(law X_k, pi)", rf"W_2({LAW},\pi)", "<=", durmus_moulines_transport(h, k),
+              "k >= 0, h <= 1/(mu + L)"),
+    ), ("H",), lambda instance: transport_bounds(instance, "DM19"),
+       "Durmus and Moulines, Bernoulli 25 (2019); form proved here"),
+    Step("VW19", "Vempala and Wibisono 2019, relative entropy", (
+        Claim("VW19", "KL(law X_k | pi)", rf"\mathrm{{KL}}({LAW}\,|\,\pi)", "<=", vempala_wibisono_divergence(h, k),
+              "k >= 1, h <= mu/(4 L^2)"),
+        Claim("VW19 TV", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=",
+              sp.sqrt(vempala_wibisono_divergence(h, k) / 2), "k >= 1, h <= mu/(4 L^2)"),
+    ), ("H", "BE"),
+       lambda instance: (*divergence_bound(instance, "VW19"), *total_variation_bounds(instance, "VW19 TV")),
+       "Vempala and Wibisono, arXiv 1903.08568, Theorem 1"),
+    Step("S7", "this project's S7 with D = R^d", (
+        Claim("S7", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=", project_total_variation(h, k),
+              "k >= 1, h <= 1/L"),
+    ), ("H",), lambda instance: total_variation_bounds(instance, "S7"), "docs/theory.md, S7e and S7f"),
+)  # fmt: skip
 
 
 def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:

@@ -17,8 +17,6 @@ from certify.posteriors.estimates import nonnegative_mean_interval
 from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.gaussian_distance import kl_divergence
 from certify.posteriors.posterior import Posterior
-from certify.proof.checks.gaussian import DRAWS, affine, coincide, distance_finding, interval_finding, measured_fit
-from certify.proof.checks.gaussian_laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 from certify.proof.checks.locations import own_rho, preimages
 from certify.proof.checks.mode import gradient_ball
 from certify.proof.instance import Instance
@@ -26,6 +24,8 @@ from certify.proof.optimiser import Certificate
 from certify.proof.records import EncoderSize, MeasuredDistance
 from certify.proof.theorem import Finding
 from certify.verdict import Evidence
+from theorems.gaussian_encoder.gaussian import DRAWS, affine, coincide, distance_finding, interval_finding, measured_fit
+from theorems.gaussian_encoder.laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 
 STOPPED = (0.02, 0.1, 0.3, 0.6)
 """Values of q at which early stopping is tried."""

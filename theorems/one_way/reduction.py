@@ -28,11 +28,11 @@ from certify.circuits.posterior import (
 from certify.circuits.reduction import pointwise, successes
 from certify.generators.derivatives import value
 from certify.posteriors.estimates import ERROR_PROBABILITY, frequency_interval, mean_interval
-from certify.proof.checks.one_way_circuits import declared_permutation, read
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 from certify.symbolic.bit_variance import bit_variance_ball, bit_variance_by_integral
 from certify.verdict import Evidence, Verdict
+from theorems.one_way.circuits import declared_permutation, read
 
 BAYES_BITS = 12
 ENCODER_BITS = 10

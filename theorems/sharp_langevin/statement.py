@@ -18,24 +18,9 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.generators.graph import Generator
-from certify.proof.checks.assumptions import differentiable_network, lipschitz, smooth
-from certify.proof.checks.sharp_assumptions import injective, outputs_at_least_latents
-from certify.proof.checks.sharp_chain import (
-    drift_changes,
-    exits_of_whitened,
-    published_total,
-    smoothing_distances,
-    start_and_contraction,
-    tail_by_sandwich,
-    tail_of_whitened,
-    total_distance,
-)
-from certify.proof.checks.sharp_geometry import curvature_of_whitened, envelopes, modes, sandwich
-from certify.proof.checks.sharp_places import centre_bounds
 from certify.proof.observations import certify_rows
 from certify.proof.optimiser import Certificate
-from certify.proof.sharp_strategy import SharpStrategy
-from certify.proof.theorem import Assumption, Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
 from certify.sharp.functions import (
     BurnInDistance,
     BurnInTime,
@@ -50,9 +35,21 @@ from certify.sharp.functions import (
     UpperEnvelope,
 )
 from certify.symbolic.functions import ChiTail
+from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
+from theorems.sharp_langevin.chain import (
+    drift_changes,
+    exits_of_whitened,
+    published_total,
+    smoothing_distances,
+    start_and_contraction,
+    tail_by_sandwich,
+    tail_of_whitened,
+    total_distance,
+)
+from theorems.sharp_langevin.geometry import curvature_of_whitened, envelopes, modes, sandwich
+from theorems.sharp_langevin.places import centre_bounds
+from theorems.sharp_langevin.strategy import SharpStrategy
 
-d, n, m, M, M2, N = sp.symbols("d n m M M2 N", positive=True)
-beta, epsilon, t_x = sp.symbols("beta epsilon t_x", positive=True)
 rho, g, r_c, om, a, b, e, p, phi = sp.symbols("rho g r_c om a b e p phi", nonnegative=True)
 R, R2, w, start, eta_b, h, K0, eta, K = sp.symbols("R R2 w start eta_b h K0 eta K", nonnegative=True)
 mu, q, Q, w_0, w_b, tau, s, rho_s = sp.symbols("mu q Q w_0 w_b tau s rho_s", positive=True)
@@ -118,15 +115,7 @@ OFF_THE_MODE = 2 * g * beta / sp.sqrt(m**2 + beta**2)
 """|c - z*| allowed for a priori: |B y| where |y| <= 2 g, which g gives where F has half its curvature from c to z*."""
 
 QUANTITIES = (
-    Quantity(d, "constant", "d", "latent dimension", "integer >= 1"),
-    Quantity(n, "constant", "n", "observed dimension, n >= d", "integer >= d"),
-    Quantity(m, "constant", "m", "|G(z)-G(z')| >= m|z-z'|", "(0, inf)"),
-    Quantity(M, "constant", "M", "Lipschitz constant of G", "[m, inf)"),
-    Quantity(M2, "constant", "M_2", "Lipschitz constant of the Jacobian", "[0, inf)"),
-    Quantity(N, "constant", "N", "number of parameters of G", "integer >= 1"),
-    Quantity(beta, "setting", r"\beta", "noise level of the decoder", "(0, inf)"),
-    Quantity(epsilon, "setting", r"\varepsilon", "target total variation distance", "(0, 1)"),
-    Quantity(t_x, "setting", "t_x", "deviation of x", "[0, inf)"),
+    *shared("d", "n", "m", "M", "M2", "N", "beta", "epsilon", "t_x"),
     Quantity(rho, "definition", r"\rho", "bound on |zh| (S5), used where n = d", "[0, inf)", TYPICAL),
     Quantity(g, "definition", "g", "bound on |B^T grad f(c)|; measured at an observation", "[0, inf)", ATTAINED),
     Quantity(
@@ -194,19 +183,7 @@ CONDITIONS = (
     Condition("start at most 1", start, sp.Integer(1)),
 )
 
-ASSUMPTIONS = (
-    Assumption("A0", "z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n), n >= d",
-               r"z\sim\mathcal N(0,I_d),\ x\mid z\sim\mathcal N(G(z),\beta^2 I_n),\ n\geq d", None,
-               outputs_at_least_latents),
-    Assumption("A1", "|G(z)-G(z')| >= m|z-z'| with m > 0 (no bijection)",
-               r"\lvert G(z)-G(z')\rvert\geq m\lvert z-z'\rvert,\ m>0", "m", injective),
-    Assumption("A2", "G is C^1 and its Jacobian is M2-Lipschitz: |D^2G(z)[u,v]| <= M2|u||v|",
-               r"\lvert D^2G(z)[u,v]\rvert\leq M_2\lvert u\rvert\lvert v\rvert", "M2", smooth),
-    Assumption("A2-M", "|G(z)-G(z')| <= M|z-z'|", r"\lvert G(z)-G(z')\rvert\leq M\lvert z-z'\rvert", "M", lipschitz),
-    Assumption("A3", "G is a network with N parameters and differentiable activations",
-               r"G\mbox{ is a network with }N\mbox{ parameters and differentiable activations}", None,
-               differentiable_network),
-)  # fmt: skip
+ASSUMPTIONS = (MODEL, INJECTIVE, SMOOTH, LIPSCHITZ, NETWORK)
 
 RISE = r"2\frac{f(z+\Delta)-f(z)-\langle\nabla f(z),\Delta\rangle}{\lvert\Delta\rvert^2}"
 LAST = r"\mathrm{TV}(\mathcal L(X_K),\pi_x)"

@@ -25,13 +25,13 @@ from certify.posteriors.estimates import (
 )
 from certify.proof.checks.concentration import from_interval
 from certify.proof.checks.mode import gradient_ball
-from certify.proof.checks.sharp_places import centres, draw_radii, draws, own_numbers, whitened
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
-from certify.proof.sharp_strategy import schedule_of
 from certify.proof.theorem import Finding
 from certify.sampling.preconditioned import run_exponential_integrator, run_preconditioned_langevin
 from certify.verdict import Evidence
+from theorems.sharp_langevin.places import centres, draw_radii, draws, own_numbers, whitened
+from theorems.sharp_langevin.strategy import schedule_of
 
 QUANTILES = (0.5, 0.9, 0.99)
 EXIT_TIME, SUBSTEPS, PATHS, CHAINS = 0.05, 64, 2500, 2048

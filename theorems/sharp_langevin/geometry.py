@@ -15,9 +15,9 @@ from certify.measure.whitened import WhitenedExtreme, WhitenedPosterior, extreme
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
 from certify.proof.checks.mode import critical_point_error, gradient_ball
-from certify.proof.checks.sharp_places import centres, own_numbers, potential_ball, whitened
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
+from theorems.sharp_langevin.places import centres, own_numbers, potential_ball, whitened
 
 PAIRS, STARTS = 4000, 32
 FRACTIONS = (0.1, 0.4, 1.0)

@@ -16,13 +16,14 @@ import sympy as sp
 from certify.generators.embedded import LINEAR
 from certify.generators.graph import Generator
 from certify.proof.checks.locations import preimage_bound
-from certify.proof.checks.projected import projected_to_posterior, published_projected_distance
-from certify.proof.checks.size import encoder_size
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Search, SearchCoordinate, Step, Theorem
-from theorems.strong_invertibility import (
+from theorems.langevin_mixing.curves import drawable_curves
+from theorems.model import M2, M, beta, d, m
+from theorems.projected_langevin.chain import projected_to_posterior, published_projected_distance
+from theorems.strong_invertibility.size import encoder_size
+from theorems.strong_invertibility.statement import (
     ASSUMPTIONS,
-    M2,
     QUANTITIES,
     R_D,
     STEPS,
@@ -31,18 +32,14 @@ from theorems.strong_invertibility import (
     K_gd,
     KL_sharp,
     L,
-    M,
     R,
-    beta,
     burn_in_sharp,
-    d,
     delta0,
     delta1,
     delta_search,
     eta,
     eta_search,
     exit_sharp,
-    m,
     tail,
     theta_search,
     w,
@@ -71,7 +68,7 @@ CONDITIONS = (
     Condition("centre", delta1, R_D, strict=True),
     Condition("positive shell (S7d+)", sp.Integer(0), w, strict=True),
     Condition("shell (S7d+)", w, R_D - delta1, strict=True),
-)
+)  # fmt: skip
 
 SEARCH = Search(
     coordinates=(
@@ -128,4 +125,5 @@ THEOREM = Theorem(
         notes=notes,
     ),
     examples=(LINEAR,),
+    curves=drawable_curves,
 )

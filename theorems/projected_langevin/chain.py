@@ -7,12 +7,12 @@ import math
 from certify.measure.total_variation import TRANSITION_DIMENSION, chain_distance
 from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate
 from certify.posteriors.gaussian import is_affine
-from certify.proof.checks.distance import too_long_to_simulate
 from certify.proof.checks.locations import centre, domain, preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
 from certify.proof.theorem import Finding
 from certify.verdict import Evidence
+from theorems.strong_invertibility.distance import too_long_to_simulate
 
 
 def projected_distance(instance: Instance) -> DistanceEstimate:

@@ -27,7 +27,12 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.generators.graph import Generator
-from certify.proof.checks.one_way import (
+from certify.proof.optimiser import Certificate
+from certify.proof.theorem import Assumption, Claim, Conclusion, Quantity, Step, Theorem
+from certify.symbolic.bit_variance import BitVariance
+from theorems.one_way.choices import NoChoice, half_of_the_largest
+from theorems.one_way.circuits import bijective_circuit, boolean_network, circuit_inputs
+from theorems.one_way.reduction import (
     HYPOTHESIS,
     compiled_size,
     exact_posterior,
@@ -35,11 +40,6 @@ from certify.proof.checks.one_way import (
     one_wayness,
     reduction,
 )
-from certify.proof.checks.one_way_choices import NoChoice, half_of_the_largest
-from certify.proof.checks.one_way_circuits import bijective_circuit, boolean_network, circuit_inputs
-from certify.proof.optimiser import Certificate
-from certify.proof.theorem import Assumption, Claim, Conclusion, Quantity, Step, Theorem
-from certify.symbolic.bit_variance import BitVariance
 
 d, s, beta, epsilon = sp.symbols("d s beta epsilon", positive=True)
 tau = sp.Symbol("tau", nonnegative=True)
@@ -68,90 +68,58 @@ QUANTITIES = (
     Quantity(zeta, "definition", r"\zeta", "1 - agreement", "[0, 1)", 1 - agreement),
     Quantity(gamma, "definition", r"\gamma", "TV by which the ramp moves the joint law", "[0, inf)",
              half_normal_ramp(tau)),
-    Quantity(success_floor, "definition", r"\sigma", "inverter's success from an exact encoder, at least",
-             "(-inf, 1]", agreement - 2 * gamma, "lower"),
+    Quantity(success_floor, "definition", r"\sigma", "inverter's success from an exact encoder, at least", "(-inf, 1]",
+             agreement - 2 * gamma, "lower"),
     Quantity(beta_closed, "definition", r"\beta_0", "noise level of the closed form for zeta = epsilon", "(0, 1)",
              1 / sp.sqrt(2 * sp.Max(1, sp.log(d / (2 * epsilon)))), "lower"),
     Quantity(size_bound, "definition", "N_0", "bound of the generator's parameters", "integer >= 1", 12 * s + 5 * d),
     Quantity(tv_bound, "definition", r"\zeta+2\gamma", "loss of the reduction", "[0, inf)", LOSS),
-)
+)  # fmt: skip
 
 ASSUMPTIONS = (
-    Assumption("B1", "G(z) = P(sgn z) for a Boolean circuit P (wherever |z_i| >= tau)",
-               r"G(z)=P(\operatorname{sgn}z)", None, boolean_network),
+    Assumption("B1", "G(z) = P(sgn z) for a Boolean circuit P (wherever |z_i| >= tau)", r"G(z)=P(\operatorname{sgn}z)",
+               None, boolean_network),
     Assumption("B2", "P is a permutation of {-1,+1}^d", r"P\in\mathrm{Sym}(\{-1,+1\}^d)", None, bijective_circuit),
-)
+)  # fmt: skip
 
 STEPS = (
-    Step(
-        "T1",
-        "exact posterior",
-        (
-            Claim("bit", "P(y_i = +1 | x)", r"\Pr(y_i=+1\mid x)", "=", 1 / (1 + sp.exp(-2 * x / beta**2)), "x in R"),
-            Claim("independence", "max_s |pi_x(s) - prod_i P(y_i = P(s)_i | x)|",
-                  r"\max_s\lvert\pi_x(s)-\textstyle\prod_i\Pr(y_i=P(s)_i\mid x)\rvert", "<=", sp.Integer(0),
-                  "x in R^d"),
-            Claim("agreement", "E_x sum_s pi_x(s)^2", r"\mathbb E_x\textstyle\sum_s\pi_x(s)^2", "=", agreement,
-                  "the noise level beta"),
-            Claim("bit variance", "E[p(1-p)]", r"\mathbb E[p(1-p)]", "=", BitVariance(b), "b > 0"),
-            Claim("variance bound", "v(b)", "v(b)", "<=", sp.exp(-1 / (2 * b**2)) / 4, "b > 0"),
-            Claim("closed form", "(1 - 2 v(b))^d at b = 1/sqrt(2 log(d/(2 loss)))",
-                  r"(1-2v(b))^d,\ b=(2\log\tfrac{d}{2\zeta})^{-1/2}", ">=", 1 - loss, "0 < loss < d/2"),
-        ),
-        ("B1", "B2"),
-        exact_posterior,
-    ),
-    Step(
-        "T2",
-        "reduction",
-        (
-            Claim("inequality", "Pr[sgn E(x) = P^-1(y)] + E_x TV(E(x), pi_x)",
-                  r"\Pr[\operatorname{sgn}E(x)=P^{-1}(y)]+\mathbb E_x\mathrm{TV}(E(x),\pi_x)", ">=", success_floor,
-                  "every encoder E"),
-            Claim("pointwise", "sum pi q + TV(q, pi) - sum pi^2", r"\textstyle\sum\pi q+\mathrm{TV}(q,\pi)-\sum\pi^2",
-                  ">=", sp.Integer(0), "x in R^d, every law q of the orthants"),
-        ),
-        ("T1",),
-        reduction,
-    ),
-    Step(
-        "T2m",
-        "reduction, run with the exact-posterior encoder",
-        (
-            Claim("success", "Pr[sgn E(x) = P^-1(y)]", r"\Pr[\operatorname{sgn}E(x)=P^{-1}(y)]", "=", agreement,
-                  "E the exact posterior of P(sgn z)"),
-        ),
-        ("T1", "T2"),
-        measured_inversion,
-    ),
-    Step(
-        "T3",
-        "no small encoder, if P is one-way",
-        (
-            Claim("average", "E_x TV(E(x), pi_x) + rounding", r"\mathbb E_x\mathrm{TV}(E(x),\pi_x)+r_b", ">=",
-                  success_floor - delta, "every encoder of size at most T - d poly(b)"),
-            Claim("fraction", "fraction of x with TV(E(x), pi_x) <= eps0",
-                  r"\Pr_x[\mathrm{TV}(E(x),\pi_x)\leq\varepsilon_0]", "<=", (delta + LOSS) / (1 - eps0),
-                  "every encoder of size at most T - d poly(b)"),
-        ),
-        ("T2",),
-        one_wayness,
-    ),
-    Step(
-        "T4",
-        "size of the generator",
-        (
-            Claim("parameters", "parameters of the compiled network", "N", "<=", size_bound,
-                  "forms minmax, relu, clip"),
-            Claim("agreement with P", "sign patterns where network and circuit differ",
-                  r"\#\{s:G(s)\neq P(s)\}", "<=", sp.Integer(0), "all of {-1,+1}^d"),
-            Claim("clip", "P(some |z_i| < tau_0)", r"\Pr[\min_i\lvert z_i\rvert<\tau_0]", "<=", half_normal_ramp(tau_0),
-                  "tau_0 > 0"),
-        ),
-        ("B1",),
-        compiled_size,
-    ),
-)
+    Step("T1", "exact posterior", (
+        Claim("bit", "P(y_i = +1 | x)", r"\Pr(y_i=+1\mid x)", "=", 1 / (1 + sp.exp(-2 * x / beta**2)), "x in R"),
+        Claim("independence", "max_s |pi_x(s) - prod_i P(y_i = P(s)_i | x)|",
+              r"\max_s\lvert\pi_x(s)-\textstyle\prod_i\Pr(y_i=P(s)_i\mid x)\rvert", "<=", sp.Integer(0), "x in R^d"),
+        Claim("agreement", "E_x sum_s pi_x(s)^2", r"\mathbb E_x\textstyle\sum_s\pi_x(s)^2", "=", agreement,
+              "the noise level beta"),
+        Claim("bit variance", "E[p(1-p)]", r"\mathbb E[p(1-p)]", "=", BitVariance(b), "b > 0"),
+        Claim("variance bound", "v(b)", "v(b)", "<=", sp.exp(-1 / (2 * b**2)) / 4, "b > 0"),
+        Claim("closed form", "(1 - 2 v(b))^d at b = 1/sqrt(2 log(d/(2 loss)))",
+              r"(1-2v(b))^d,\ b=(2\log\tfrac{d}{2\zeta})^{-1/2}", ">=", 1 - loss, "0 < loss < d/2"),
+    ), ("B1", "B2"), exact_posterior),
+    Step("T2", "reduction", (
+        Claim("inequality", "Pr[sgn E(x) = P^-1(y)] + E_x TV(E(x), pi_x)",
+              r"\Pr[\operatorname{sgn}E(x)=P^{-1}(y)]+\mathbb E_x\mathrm{TV}(E(x),\pi_x)", ">=", success_floor,
+              "every encoder E"),
+        Claim("pointwise", "sum pi q + TV(q, pi) - sum pi^2", r"\textstyle\sum\pi q+\mathrm{TV}(q,\pi)-\sum\pi^2", ">=",
+              sp.Integer(0), "x in R^d, every law q of the orthants"),
+    ), ("T1",), reduction),
+    Step("T2m", "reduction, run with the exact-posterior encoder", (
+        Claim("success", "Pr[sgn E(x) = P^-1(y)]", r"\Pr[\operatorname{sgn}E(x)=P^{-1}(y)]", "=", agreement,
+              "E the exact posterior of P(sgn z)"),
+    ), ("T1", "T2"), measured_inversion),
+    Step("T3", "no small encoder, if P is one-way", (
+        Claim("average", "E_x TV(E(x), pi_x) + rounding", r"\mathbb E_x\mathrm{TV}(E(x),\pi_x)+r_b", ">=",
+              success_floor - delta, "every encoder of size at most T - d poly(b)"),
+        Claim("fraction", "fraction of x with TV(E(x), pi_x) <= eps0",
+              r"\Pr_x[\mathrm{TV}(E(x),\pi_x)\leq\varepsilon_0]", "<=", (delta + LOSS) / (1 - eps0),
+              "every encoder of size at most T - d poly(b)"),
+    ), ("T2",), one_wayness),
+    Step("T4", "size of the generator", (
+        Claim("parameters", "parameters of the compiled network", "N", "<=", size_bound, "forms minmax, relu, clip"),
+        Claim("agreement with P", "sign patterns where network and circuit differ", r"\#\{s:G(s)\neq P(s)\}", "<=",
+              sp.Integer(0), "all of {-1,+1}^d"),
+        Claim("clip", "P(some |z_i| < tau_0)", r"\Pr[\min_i\lvert z_i\rvert<\tau_0]", "<=", half_normal_ramp(tau_0),
+              "tau_0 > 0"),
+    ), ("B1",), compiled_size),
+)  # fmt: skip
 
 
 def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:

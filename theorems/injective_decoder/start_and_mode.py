@@ -18,9 +18,9 @@ from certify.posteriors.estimates import frequency_interval
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
 from certify.proof.checks.concentration import from_interval
-from certify.proof.checks.sharp_places import centres
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
+from theorems.sharp_langevin.places import centres
 
 DEVIATIONS = (0.0, 0.5, 1.0, 2.0)
 GAUSS_NEWTON_STEPS, DAMPING = 60, 1e-3

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -24,12 +23,13 @@ from certify.generators.graph import FloatArray, Generator
 from certify.measure.burn_in import TRANSITION_DIMENSION, gaussian_distance
 from certify.measure.distance_bracket import LAG_FACTOR, pilot_lag
 from certify.posteriors.estimates import DistanceEstimate
-from certify.posteriors.gaussian import is_affine, langevin_law, langevin_stationary_law, posterior_law
+from certify.posteriors.gaussian import affine_form, is_affine, langevin_law, langevin_stationary_law, posterior_law
 from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import chain_total_variation
 from certify.proof.checks.locations import centre, preimages
 from certify.proof.closed_forms import enclose
 from certify.proof.conclusion import settle
+from certify.proof.curves import MixingCurves
 from certify.proof.instance import Instance
 from certify.proof.theorem import Theorem
 from certify.sampling.couplings import (
@@ -49,30 +49,20 @@ SLOWEST_RELAXATION = 5_000.0
 POINTS, REPLICATES, TERMS = 28, 1000, 2
 
 
-@dataclass(frozen=True, eq=False)
-class MixingCurves:
-    """Curves over the step counts `steps` (k,) for one generator.
-
-    truth           TV(law U_k, pi_x) with its interval `truth_lower`, `truth_upper`
-    coupling        mean of the coupling bound plus `bias`, the distance of the chain's invariant law to pi_x
-    coupling_upper  upper end for its first two terms, at `error_probability` for each step alone
-    theory          the theorem's bound at k layers, rounded outward; `terms` are its summands, by what they mean
-    layers          the number of layers of the theorem's certificate
-    """
-
-    title: str
-    step_size: float
-    steps: npt.NDArray[np.int64]
-    truth: FloatArray
-    truth_lower: FloatArray
-    truth_upper: FloatArray
-    coupling: FloatArray
-    coupling_upper: FloatArray
-    bias: float
-    error_probability: float
-    theory: FloatArray
-    terms: dict[str, FloatArray]
-    layers: int
+def drawable_curves(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    beta: Fraction,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    seed: int,
+) -> MixingCurves | None:
+    """`curves_at` where the truth is known and the chain relaxes within the steps that are simulated, else None."""
+    if generator.latent_dim > TRANSITION_DIMENSION and affine_form(generator.graph) is None:
+        return None
+    instance = _instance(theorem, generator, brackets, beta, epsilon, observations, seed)
+    return mixing_curves(instance) if isinstance(instance, Instance) and _relaxes(instance) else None
 
 
 def curves_at(
@@ -91,12 +81,31 @@ def curves_at(
     Raises:
         InputError: if the theorem admits no such noise level, or the truth is unknown (d > 2 and not affine).
     """
+    instance = _instance(theorem, generator, brackets, beta, epsilon, observations, seed)
+    if isinstance(instance, str):
+        raise InputError(f"no curves of `{theorem.id}` at `{generator.name}`: {instance}")
+    return mixing_curves(instance)
+
+
+def _instance(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    beta: Fraction | None,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    seed: int,
+) -> Instance | str:
+    """The instance that a check of the same arguments measures, or why there is none."""
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
     if setting.certificate is None:
-        raise InputError(f"no curves of `{theorem.id}` at `{generator.name}`: {setting.reason}")
-    return mixing_curves(
-        Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed)
-    )
+        return setting.reason
+    return Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed)
+
+
+def _relaxes(instance: Instance) -> bool:
+    """Whether one relaxation time 1/(eta mu) is within the steps that are simulated."""
+    return instance.number("eta") * instance.number("mu") * SLOWEST_RELAXATION >= 1.0
 
 
 def mixing_curves(
@@ -121,7 +130,7 @@ def mixing_curves(
     if not is_affine(posterior) and posterior.latent_dim > TRANSITION_DIMENSION:
         raise InputError(f"the true distance is known for d <= 2 or affine generators; got d = {posterior.latent_dim}")
     rate = eta * instance.number("mu")
-    if rate * SLOWEST_RELAXATION < 1.0:
+    if not _relaxes(instance):
         raise InputError(
             f"one relaxation time is {1 / rate:.3g} steps, more than the {SLOWEST_RELAXATION:g} that are simulated; "
             "take a larger epsilon"

@@ -40,10 +40,15 @@ import sympy as sp
 from certify.arithmetic.balls import Real, ball, exact_integer, midpoint, precision, upper
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.graph import Generator
-from certify.proof.checks.assumptions import thrice_smooth
-from certify.proof.checks.gaussian import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
-from certify.proof.checks.gaussian_choices import GaussianStrategy
-from certify.proof.checks.gaussian_encoder import (
+from certify.proof.checks.locations import preimage_bound
+from certify.proof.optimiser import Certificate, largest_beta, shortest
+from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.sharp.functions import FarMass, GaussianShift, OutsideMass
+from certify.symbolic.evaluation import evaluate_ball
+from certify.symbolic.functions import ChiTail
+from certify.symbolic.smaller_bound import SmallerBound
+from theorems.gaussian_encoder.choices import GaussianStrategy
+from theorems.gaussian_encoder.encoder import (
     counted_parameters,
     early_stopping,
     encoder_to_posterior,
@@ -52,30 +57,18 @@ from certify.proof.checks.gaussian_encoder import (
     newton_convergence,
     published_gaussian_distance,
 )
-from certify.proof.checks.locations import preimage_bound
-from certify.proof.optimiser import Certificate, largest_beta, shortest
-from certify.proof.theorem import Assumption, Claim, Conclusion, Condition, Quantity, Step, Theorem
-from certify.sharp.functions import FarMass, GaussianShift, OutsideMass
-from certify.symbolic.evaluation import evaluate_ball
-from certify.symbolic.functions import ChiTail
-from certify.symbolic.smaller_bound import SmallerBound
-from theorems.strong_invertibility import (
-    M2,
+from theorems.gaussian_encoder.gaussian import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
+from theorems.model import M2, M3, THRICE_SMOOTH, M, N, beta, d, epsilon, m, shared
+from theorems.strong_invertibility.statement import (
     R0,
     K,
     K_gd,
     L,
-    M,
-    N,
     R,
     a,
     b,
-    beta,
-    d,
     delta0,
-    epsilon,
     k,
-    m,
     mu,
     rho,
     size_bound,
@@ -83,9 +76,9 @@ from theorems.strong_invertibility import (
     tail_mass,
     tv_bound,
 )
-from theorems.strong_invertibility import THEOREM as CHAIN
+from theorems.strong_invertibility.statement import THEOREM as CHAIN
 
-M3, R_inner, delta_star, T3 = sp.symbols("M3 R_inner delta_star T3", positive=True)
+R_inner, delta_star, T3 = sp.symbols("R_inner delta_star T3", positive=True)
 K_newton, K_gauss, e_start, h_start, e_stop, q_stop = sp.symbols(
     "K_newton K_gauss e_start h_start e_stop q_stop", positive=True
 )
@@ -136,7 +129,7 @@ def _quantity(symbol: sp.Symbol) -> Quantity:
 
 QUANTITIES = (
     *(_quantity(symbol) for symbol in (d, m, M, M2)),
-    Quantity(M3, "constant", "M_3", "bound of the third derivative: |D^3G[u,v,w]| <= M3|u||v||w|", "[0, inf)"),
+    *shared("M3"),
     *(CHAIN.quantity(name) for name in ("N", "beta", "epsilon", "t_x", "rho", "kappa", "a", "b")),
     Quantity(delta_star, "definition", r"\delta^*", "distance of mode and preimage (S3)", "[0, R/2]",
              beta**2 * rho / m**2),
@@ -204,8 +197,7 @@ CONDITIONS = (
 
 ASSUMPTIONS = (
     *CHAIN.assumptions[:-1],
-    Assumption("A2-M3", "|D^3G(z)[u,v,w]| <= M3|u||v||w|",
-               r"\lvert D^3G(z)[u,v,w]\rvert\leq M_3\lvert u\rvert\lvert v\rvert\lvert w\rvert", "M3", thrice_smooth),
+    THRICE_SMOOTH,
     CHAIN.assumptions[-1],
 )  # fmt: skip
 
