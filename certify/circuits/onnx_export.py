@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from certify.atomic import write_bytes_atomically
 from certify.circuits.circuit import Circuit, Operation
 from certify.circuits.network import Plan, Reference, plan
-from certify.generators.onnx_export import IR_VERSION, OPSET
+from certify.generators.onnx_writer import IR_VERSION, OPSET
 
 
 def export_minmax_onnx(circuit: Circuit, path: str | Path, name: str = "circuit") -> None:

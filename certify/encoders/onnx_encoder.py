@@ -14,8 +14,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from certify.encoders.gates import write_gate
-from certify.encoders.onnx_writer import Initialisers, Scope
 from certify.encoders.program import (
     AffineMap,
     Clipping,
@@ -34,10 +32,9 @@ from certify.encoders.program import (
     TableRow,
 )
 from certify.errors import InputError
+from certify.generators.onnx_gates import write_gate
+from certify.generators.onnx_writer import IR_VERSION, OPSET, Initialisers, Scope
 
-OPSET = 18
-"""The newest that onnx2torch has converters for, of what an unrolled encoder needs."""
-IR_VERSION = 9
 UNROLLED_OPERATORS = 200_000
 """Most operators that an unrolled file may have."""
 

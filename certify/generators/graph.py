@@ -174,7 +174,9 @@ class Generator:
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of the graph (structure, weights, activation names), independent of the file it came from."""
+        """Digest of the graph (structure, weights, activations), independent of the file it came from."""
+        from certify.generators.activations import activation
+
         digest = hashlib.sha256()
         for node in self.graph.nodes:
             digest.update(f"{type(node).__name__}:{node.width}:{node.sources}".encode())
@@ -191,5 +193,6 @@ class Generator:
                 case Sum():
                     digest.update(repr(node.coefficients).encode())
                 case Activation():
-                    digest.update(f"{node.name}:{node.parameters}".encode())
+                    # A default that is left out and one that is spelt are the same map.
+                    digest.update(f"{node.name}:{activation(node.name).resolve(node.parameters)}".encode())
         return digest.hexdigest()

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from certify.errors import InputError
 from certify.generators.onnx_operators.patterns import Recognised, Step, recognised
 from certify.generators.onnx_operators.values import Constant, SparseConstant, shown
+from certify.generators.onnx_templates import written_activations
 from certify.generators.onnx_tensors import FLOATING, sparse_tensor, tensor_array
 
 MAXIMUM_FILE_BYTES = 134_217_728
@@ -136,7 +137,7 @@ def activation_patterns(model: Model) -> dict[str, Recognised]:
                     scalars[node.output[0]] = float(tensor_array(attribute.t, None).reshape(()))
         else:
             steps[node.output[0]] = Step(node.op_type, tuple(node.input))
-    return recognised(steps, scalars)
+    return recognised(steps, scalars) | written_activations(steps, scalars)
 
 
 def needed_operators(model: Model, target: str, patterns: dict[str, Recognised]) -> list[onnx.NodeProto]:

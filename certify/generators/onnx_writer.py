@@ -13,6 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from certify.generators.graph import FloatArray, Matrix
 
+OPSET = 18
+"""Of every file we write: each operator used has its float64 kernel there in ONNX Runtime from 1.20 on, and onnx2torch
+has no converters for newer versions of what an unrolled encoder needs."""
+IR_VERSION = 8
 DENSE_ENTRIES = 65_536
 """A sparse matrix with more entries than this is stored by its non-zero ones."""
 
