@@ -5,8 +5,8 @@ What is written is, as a function of real numbers, within a known distance of th
 | function | composition | relative distance, proved in balls by a test |
 | --- | --- | --- |
 | cos(v) | 1 - 2 sin(v/2)^2 | 0 |
-| Q(t) = 1 - Phi(t), 0 <= t <= 40 | exp(-t^2/2) P(1.2 - 8.8/(t + 4))/(t + 4), P of degree 22 | 5e-17 |
-| atan(v) | atan(u) = 2 atan(u/(1 + sqrt(1 + u^2))) three times, then Taylor's polynomial of degree 17 | 5e-17 |
+| Q(t) = 1 - Phi(t), 0 <= t <= 40 | exp(-t^2/2) P(1.25 - 11.25/(t + 5))/(t + 5), P of degree 21 | 8e-17 |
+| atan(v) | atan(u) = 2 atan(u/(1 + sqrt(1 + u^2))) three times, then Taylor's polynomial of degree 17 | 8e-17 |
 
 The numbers are part of the file format: a file with others is not read as these functions. Change none; a better
 composition is written beside them, so that old files are still read.
@@ -21,32 +21,33 @@ from certify.generators.onnx_writer import Scope
 TAIL_CLIP = 40.0
 """Beyond it Q < 1e-349, which is zero in float64."""
 TAIL_COEFFICIENTS = (
-    0.8138922507262536,
-    -0.6209942868501249,
-    0.36450805394676516,
-    -0.15706331840039378,
-    0.043269244021324524,
-    -0.0033323154338811287,
-    -0.002524424615835455,
-    0.000752310507002498,
-    0.00014808142068890105,
-    -9.066465995059359e-05,
-    -1.3667765382643406e-05,
-    1.0797544071835409e-05,
-    2.207874386011376e-06,
-    -1.2658819072383059e-06,
-    -4.456517318785913e-07,
-    1.226518260326132e-07,
-    8.69953738262116e-08,
-    -4.0605796049288135e-09,
-    -1.4483377285692494e-08,
-    -1.5420700474562195e-09,
-    1.7968948627646205e-09,
-    2.6863577444037857e-10,
-    -1.227307951546713e-10,
+    0.8496957717177204,
+    -0.7004649271683128,
+    0.4843749841428298,
+    -0.27811948195867736,
+    0.12948165075053408,
+    -0.046439848470962594,
+    0.011238259243209798,
+    -0.000892236000337441,
+    -0.0005313521491205502,
+    0.00019836150632540007,
+    4.026957339606411e-06,
+    -1.8309526360192415e-05,
+    1.9813449182821493e-06,
+    1.631659380510775e-06,
+    -3.140328359177676e-07,
+    -1.6570565106942252e-07,
+    3.7177300934129605e-08,
+    1.9534160441358848e-08,
+    -3.645170416219309e-09,
+    -2.318753793064673e-09,
+    2.3005342196801946e-10,
+    1.8596840652008676e-10,
 )
-"""P by rising powers: (t + 4) exp(t^2/2) Q(t) interpolated at 23 Chebyshev points in w = 1.2 - 8.8/(t + 4), -1 to 1."""
-ATAN_HALVINGS, ATAN_TERMS = 3, 8
+"""P by rising powers: (t + 5) exp(t^2/2) Q(t) at 22 Chebyshev points of w = 1.25 - 11.25/(t + 5), -1 <= w <= 1."""
+ATAN_HALVINGS = 3
+ATAN_SERIES = tuple((-1.0) ** term / (2 * term + 1) for term in range(9))
+HALF_PI = 0.5 * math.pi
 
 
 def cosine(scope: Scope, v: str) -> str:
@@ -71,8 +72,8 @@ def normal_exponential(scope: Scope, t: str) -> str:
 
 def normal_tail(scope: Scope, t: str) -> str:
     """Q(t) = 1 - Phi(t) for 0 <= t <= 40."""
-    reciprocal = scope.divide(1.0, scope.add(t, 4.0))
-    place = scope.subtract(1.2, scope.multiply(reciprocal, 8.8))
+    reciprocal = scope.divide(1.0, scope.add(t, 5.0))
+    place = scope.subtract(1.25, scope.multiply(reciprocal, 11.25))
     quotient = scope.multiply(_horner(scope, place, TAIL_COEFFICIENTS), reciprocal)
     return scope.multiply(normal_exponential(scope, t), quotient)
 
@@ -84,11 +85,10 @@ def arctangent(scope: Scope, v: str) -> str:
     for _ in range(ATAN_HALVINGS):
         root = scope.apply("Sqrt", scope.add(scope.multiply(reduced, reduced), 1.0))
         reduced = scope.operator("Div", [reduced, scope.add(root, 1.0)])
-    series = tuple((-1.0) ** term / (2 * term + 1) for term in range(ATAN_TERMS + 1))
-    angle = scope.multiply(_horner(scope, scope.multiply(reduced, reduced), series), reduced)
+    angle = scope.multiply(_horner(scope, scope.multiply(reduced, reduced), ATAN_SERIES), reduced)
     angle = scope.multiply(angle, 2.0**ATAN_HALVINGS)
     large = scope.operator("Greater", [size, scope.scalar(1.0)])
-    turned = scope.operator("Where", [large, scope.subtract(0.5 * math.pi, angle), angle])
+    turned = scope.operator("Where", [large, scope.subtract(HALF_PI, angle), angle])
     return scope.multiply(turned, scope.apply("Sign", v))
 
 

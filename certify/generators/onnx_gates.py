@@ -16,6 +16,11 @@ from certify.generators.activations import activation
 from certify.generators.onnx_functions import arctangent, clipped_size, cosine, normal_exponential, normal_tail
 from certify.generators.onnx_writer import Scope
 
+GATE_ERROR = 2.0**-49
+"""What is written for sigma, run in float64, is within this times max(1, |v|, |sigma(v)|) of sigma(v), as measured.
+
+It is an absolute error at small values, as that of the runtime's Sigmoid is: log(1 + exp(-|v|)) is 0 from |v| = 37 on.
+"""
 GateWriter = Callable[[Scope, str, tuple[str, ...], int], str]
 """(scope, v, tensors of the parameters, order <= 2) to the tensor sigma^(order)(v)."""
 
