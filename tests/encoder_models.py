@@ -46,6 +46,42 @@ def langevin(
     return point
 
 
+def gaussian(
+    posterior: Posterior, start: FloatArray, corrections: int, noise: FloatArray, symmetric: bool = False
+) -> FloatArray:
+    """Newton steps from `start`, then one draw with the inverse of the Hessian, by Cholesky or its symmetric root."""
+    point = start
+    for _ in range(corrections):
+        point = point - np.linalg.solve(posterior.hessian(point), posterior.gradient(point))
+    hessian = posterior.hessian(point)
+    if not symmetric:
+        return point + np.linalg.solve(np.linalg.cholesky(hessian).T, noise[0])
+    values, vectors = np.linalg.eigh(hessian)
+    return np.asarray(point + vectors @ ((vectors.T @ noise[0]) / np.sqrt(values)))
+
+
+def sharp(
+    posterior: Posterior, start: FloatArray, times: FloatArray, radius: float, noise: FloatArray, gaussian_start: bool
+) -> FloatArray:
+    """Three preconditioned steps from `start` to the centre, then the projected exponential layers around it."""
+    centre, width = start, start.size
+
+    def precision_at(point: FloatArray) -> FloatArray:
+        scaled = posterior.generator.jacobian(point) / posterior.beta
+        return np.eye(width) + scaled.T @ scaled
+
+    first = precision_at(centre)
+    for _ in range(3):
+        centre = centre - np.linalg.solve(first, posterior.gradient(centre))
+    factor = np.linalg.inv(np.linalg.cholesky(precision_at(centre))).T
+    y, rest = (noise[0], noise[1:]) if gaussian_start else (np.zeros(width), noise)
+    for eta, xi in zip(times, rest, strict=True):
+        y = y * min(1.0, radius / max(float(np.linalg.norm(y)), 1e-300))
+        s = -np.expm1(-eta)
+        y = y - s * factor.T @ posterior.gradient(centre + factor @ y) + np.sqrt(2 * s - s * s) * xi
+    return centre + factor @ y
+
+
 def relative(found: FloatArray, expected: FloatArray) -> float:
     """Largest difference over the largest entry."""
     return float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))

@@ -9,11 +9,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from certify.generators import families
-from certify.generators.activations import ACTIVATIONS, Smoothness, activation, range_enclosure
+from certify.generators.activations import ACTIVATIONS, Smoothness, activation, activation_constants, range_enclosure
 from certify.generators.derivatives import _values
 from certify.generators.family import Family
 from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Product, Sum
-from certify.generators.onnx_gates import GATE_ERROR
+from certify.generators.onnx_gates import GATE_ERROR, KINKED
+from certify.generators.specification import load_generator
 
 LENGTHS = (0.0, 0.1, 1.0, 10.0, 100.0)
 ROUNDOFF = 2.0**-53
@@ -37,6 +38,40 @@ def activation_network(name: str, parameters: tuple[float, ...]) -> Generator:
     nodes += [Sum((0, len(nodes) - 1, 0), (1.0, 1 / 3, -0.7), 3), Product((len(nodes), len(nodes)), 3)]
     nodes += [Sum((len(nodes) - 1,), (0.1,), 3), Affine(len(nodes), sp.csr_array(np.eye(3)), np.zeros(3))]
     return Generator(f"{name}{parameters}", Graph(tuple(nodes)), 20, {"trained_beta": "0.1", "name": "net"})
+
+
+def residual_network(name: str, parameters: tuple[float, ...]) -> Generator:
+    """z + 0.3 W sigma(V z + b), d = 2; an activation with a pole gets squares plus 1/3."""
+    random = np.random.default_rng(len(name))
+    inner, outer = random.normal(size=(4, 2)), random.normal(size=(2, 4))
+    singular = activation(name).smoothness(activation(name).resolve(parameters)) is Smoothness.SINGULAR
+    before = (Activation(1, "square", 4), Affine(2, np.eye(4), np.full(4, 1 / 3))) if singular else ()
+    nodes = [Input(2), Affine(0, inner / np.linalg.norm(inner, 2), 0.3 * random.normal(size=4)), *before]
+    nodes += [Activation(len(nodes) - 1, name, 4, parameters)]
+    nodes += [Affine(len(nodes) - 1, 0.3 * outer / np.linalg.norm(outer, 2), np.zeros(2))]
+    return Generator(f"{name}{parameters}", Graph((*nodes, Sum((0, len(nodes) - 1), (1.0, 1.0), 2))), 18)
+
+
+def smooth_activations() -> list[Generator]:
+    """A residual network of every activation that an encoder can have a gate for, with each choice of parameters."""
+    return [residual_network(name, given) for name, given in activation_cases() if name not in KINKED]
+
+
+def smooth_families() -> list[str]:
+    """Every family without kinks at its defaults and a small size."""
+    firsts = [next(_specifications(family)) for family in families().values()]
+    return [text for text in firsts if not kinked(load_generator(text))]
+
+
+def kinked(generator: Generator) -> bool:
+    """Whether an activation of the generator has a kink."""
+    return any(isinstance(node, Activation) and node.name in KINKED for node in generator.graph.nodes)
+
+
+def grows(generator: Generator) -> bool:
+    """Whether an activation grows faster than lines, or has a pole."""
+    names = {node.name for node in generator.graph.nodes if isinstance(node, Activation)}
+    return any(not activation_constants(name).slope_modulus.is_finite() for name in names)
 
 
 def activation_cases() -> list[tuple[str, tuple[float, ...]]]:

@@ -9,35 +9,50 @@ import pytest
 from flint import arb
 
 from certify.encoders.centre_plan import CentrePlan
+from certify.encoders.kind import encoder_kinds
 from certify.encoders.kinds.gaussian import gaussian_encoder, products_only
 from certify.encoders.kinds.langevin import langevin_encoder
 from certify.encoders.kinds.sharp import sharp_encoder
-from certify.generators.family_activations import SMOOTH_ACTIVATIONS
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
-from tests.encoder_models import descent, langevin, relative, written
+from tests.encoder_models import descent, gaussian, langevin, relative, sharp, written
+from tests.exported import grows, smooth_activations, smooth_families
 
-FAMILIES = ("linear:d=3", "residual:d=3,width=5", "coupling:d=4,width=4", "wide:d=3,width=6", "conv:side=4")
-SPECIFICATIONS = (*FAMILIES, *(f"residual:d=2,width=4,depth=1,activation={name}" for name in SMOOTH_ACTIVATIONS))
+FAMILIES = smooth_families()
+NETWORKS = (*FAMILIES, *smooth_activations())
 BETA, STEP, ETA = 0.07, 0.15, 1.3e-3
 AGREEMENT = 1e-9
 
 
-def instance(specification: str, rows: int) -> tuple[Generator, FloatArray, FloatArray]:
-    generator = load_generator(specification)
+def instance(network: Generator | str, rows: int) -> tuple[Generator, FloatArray, FloatArray]:
+    """The generator, observations of length 0.1 to 100 (to 1 where an activation grows faster than lines) and noise."""
+    generator = load_generator(network) if isinstance(network, str) else network
     random = np.random.default_rng(7)
-    return (
-        generator,
-        0.5 * random.standard_normal((2, generator.observed_dim)),
-        random.standard_normal((2, rows, generator.latent_dim)),
-    )
+    lengths = np.array([0.1, 1.0] if grows(generator) else [0.1, 1.0, 10.0, 100.0])
+    observations = random.standard_normal((len(lengths), generator.observed_dim))
+    observations *= (lengths / np.linalg.norm(observations, axis=1))[:, None]
+    return generator, observations, random.standard_normal((len(lengths), rows, generator.latent_dim))
 
 
-@pytest.mark.parametrize("specification", SPECIFICATIONS)
-@pytest.mark.parametrize("unrolled", [False, True])
-def test_langevin_encoder(specification: str, unrolled: bool, tmp_path: Path) -> None:
-    generator, observations, noise = instance(specification, 5)
+def cases() -> list[object]:
+    """Every network as a loop, families unrolled as well."""
+    return [pytest.param(network, unrolled, id=f"{label(network)}-{'unrolled' if unrolled else 'loop'}")
+            for unrolled in (False, True) for network in (FAMILIES if unrolled else NETWORKS)]  # fmt: skip
+
+
+def label(network: Generator | str) -> str:
+    return network if isinstance(network, str) else network.name
+
+
+def test_every_kind_is_compared() -> None:
+    """The projected kind is the Langevin one with a radius."""
+    assert {kind.name for kind in encoder_kinds().values()} == {"gaussian", "langevin", "projected", "sharp"}
+
+
+@pytest.mark.parametrize(("network", "unrolled"), cases())
+def test_langevin_encoder(network: Generator | str, unrolled: bool, tmp_path: Path) -> None:
+    generator, observations, noise = instance(network, 5)
     for radius in (None, 0.02):
         encoder = written(langevin_encoder(generator, BETA, STEP, 4, ETA, 5, radius), tmp_path, unrolled=unrolled)
         assert encoder.noise_shape == (5, generator.latent_dim)
@@ -48,24 +63,16 @@ def test_langevin_encoder(specification: str, unrolled: bool, tmp_path: Path) ->
             assert relative(z, expected) < AGREEMENT
 
 
-@pytest.mark.parametrize("specification", SPECIFICATIONS)
-@pytest.mark.parametrize("unrolled", [False, True])
-def test_gaussian_encoder(specification: str, unrolled: bool, tmp_path: Path) -> None:
-    generator, observations, noise = instance(specification, 1)
+@pytest.mark.parametrize(("network", "unrolled"), cases())
+def test_gaussian_encoder(network: Generator | str, unrolled: bool, tmp_path: Path) -> None:
+    generator, observations, noise = instance(network, 1)
+    layers = 5 if unrolled else 20
     for products in (None, products_only(arb(1), arb(3000))):
-        program = gaussian_encoder(generator, BETA, STEP, 20, 2, products)
+        program = gaussian_encoder(generator, BETA, STEP, layers, 2, products)
         found = written(program, tmp_path, unrolled=unrolled).push(observations, noise)
         for x, xi, z in zip(observations, noise, found, strict=True):
-            posterior, point = Posterior(generator, x, BETA), descent(generator, x, STEP, 20)
-            for _ in range(2):
-                point = point - np.linalg.solve(posterior.hessian(point), posterior.gradient(point))
-            hessian = posterior.hessian(point)
-            if products is None:
-                expected = point + np.linalg.solve(np.linalg.cholesky(hessian).T, xi[0])
-            else:
-                values, vectors = np.linalg.eigh(hessian)
-                expected = point + vectors @ ((vectors.T @ xi[0]) / np.sqrt(values))
-            assert relative(z, expected) < AGREEMENT
+            start = descent(generator, x, STEP, layers)
+            assert relative(z, gaussian(Posterior(generator, x, BETA), start, 2, xi, products is not None)) < AGREEMENT
 
 
 def test_the_jacobians_covariance(tmp_path: Path) -> None:
@@ -94,36 +101,16 @@ def test_weights_that_are_stored_by_their_entries(tmp_path: Path) -> None:
         assert relative(z, langevin(Posterior(generator, x, BETA), start, ETA, xi)) < AGREEMENT
 
 
-@pytest.mark.parametrize("specification", SPECIFICATIONS)
-@pytest.mark.parametrize("gaussian", [False, True])
-def test_sharp_encoder(specification: str, gaussian: bool, tmp_path: Path) -> None:
-    generator, observations, noise = instance(specification, 3 + gaussian)
+@pytest.mark.parametrize("network", NETWORKS, ids=label)
+@pytest.mark.parametrize("start", [False, True])
+def test_sharp_encoder(network: Generator | str, start: bool, tmp_path: Path) -> None:
+    generator, observations, noise = instance(network, 3 + start)
     times, radius = np.array([0.4, 0.3, 0.2]), 1.5
     plan = CentrePlan(STEP, 20, 3, 0.0, 0.0)
-    found = written(sharp_encoder(generator, BETA, plan, times, radius, gaussian), tmp_path).push(observations, noise)
+    found = written(sharp_encoder(generator, BETA, plan, times, radius, start), tmp_path).push(observations, noise)
     for x, xi, z in zip(observations, noise, found, strict=True):
-        assert relative(z, _sharp(generator, x, times, radius, xi, gaussian)) < AGREEMENT
-
-
-def _sharp(
-    generator: Generator, x: FloatArray, times: FloatArray, radius: float, noise: FloatArray, gaussian: bool
-) -> FloatArray:
-    posterior, centre = Posterior(generator, x, BETA), descent(generator, x, STEP, 20)
-
-    def precision_at(point: FloatArray) -> FloatArray:
-        scaled = generator.jacobian(point) / BETA
-        return np.eye(point.size) + scaled.T @ scaled
-
-    first = precision_at(centre)
-    for _ in range(3):
-        centre = centre - np.linalg.solve(first, posterior.gradient(centre))
-    factor = np.linalg.inv(np.linalg.cholesky(precision_at(centre))).T
-    y, rest = (noise[0], noise[1:]) if gaussian else (np.zeros(generator.latent_dim), noise)
-    for eta, xi in zip(times, rest, strict=True):
-        y = y * min(1.0, radius / max(float(np.linalg.norm(y)), 1e-300))
-        s = -np.expm1(-eta)
-        y = y - s * factor.T @ posterior.gradient(centre + factor @ y) + np.sqrt(2 * s - s * s) * xi
-    return centre + factor @ y
+        expected = sharp(Posterior(generator, x, BETA), descent(generator, x, STEP, 20), times, radius, xi, start)
+        assert relative(z, expected) < AGREEMENT
 
 
 def test_a_wrong_reference_is_seen(tmp_path: Path) -> None:
