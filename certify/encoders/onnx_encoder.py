@@ -123,7 +123,8 @@ class _Writer:
         scope.nodes.append(
             helper.make_node(
                 "Loop",
-                [trips, "", *(names[item.initial] for item in stage.carried)],
+                # Without a condition the reference evaluator of `onnx` runs no iteration.
+                [trips, scope.initialisers.true(), *(names[item.initial] for item in stage.carried)],
                 produced,
                 name=f"{stage.name}_loop",
                 body=helper.make_graph(body.nodes, f"{stage.name}_body", inputs, outputs),
@@ -240,15 +241,12 @@ def _batched(scope: Scope, extents: list[int]) -> str:
 
 
 def _matrix_product(scope: Scope, operation: MatrixProduct, sources: list[str]) -> str:
-    left, right = sources
-    if operation.transposed[0]:
-        left = scope.operator("Transpose", [left], perm=[0, 2, 1])
+    """Row by row of the batch, by Einsum: ONNX Runtime 1.20 fuses Transpose and MatMul to what has no float64 kernel."""
+    left = "bji" if operation.transposed[0] else "bij"
     if len(operation.shape) == 1:
-        column = scope.operator("Unsqueeze", [right, scope.integers([2])])
-        return scope.operator("Squeeze", [scope.operator("MatMul", [left, column]), scope.integers([2])])
-    if operation.transposed[1]:
-        right = scope.operator("Transpose", [right], perm=[0, 2, 1])
-    return scope.operator("MatMul", [left, right])
+        return scope.operator("Einsum", sources, equation=f"{left},bj->bi")
+    right = "bkj" if operation.transposed[1] else "bjk"
+    return scope.operator("Einsum", sources, equation=f"{left},{right}->bik")
 
 
 def _clipping(scope: Scope, operation: Clipping, source: str) -> str:

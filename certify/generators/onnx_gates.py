@@ -73,11 +73,13 @@ def _leaky_softplus(scope: Scope, v: str, parameters: tuple[str, ...], order: in
 
 
 def _silu(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
-    """With the sigmoid s: v s, s + v s (1 - s), s (1 - s) (2 + v (1 - 2 s))."""
-    s = scope.apply("Sigmoid", v)
+    """v/(1 + exp(-v)); with the sigmoid s: s + v s (1 - s), s (1 - s) (2 + v (1 - 2 s)).
+
+    Not v s: ONNX Runtime 1.20 fuses that to an operator of its own that has no float64 kernel, and fails.
+    """
     if order == 0:
-        return scope.multiply(v, s)
-    slope = _sigmoid(scope, v, (), 1)
+        return scope.operator("Div", [v, scope.add(scope.apply("Exp", scope.apply("Neg", v)), 1.0)])
+    s, slope = scope.apply("Sigmoid", v), _sigmoid(scope, v, (), 1)
     if order == 1:
         return scope.add(s, scope.multiply(v, slope))
     tilt = scope.multiply(v, scope.subtract(1.0, scope.multiply(s, 2.0)))

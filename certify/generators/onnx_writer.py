@@ -28,6 +28,11 @@ class Initialisers:
     dense: dict[str, TensorProto] = field(default_factory=dict)
     sparse: dict[str, onnx.SparseTensorProto] = field(default_factory=dict)
 
+    def true(self) -> str:
+        """The truth value true."""
+        self.dense["true"] = numpy_helper.from_array(np.asarray(True), "true")
+        return "true"
+
     def tensor(self, name: str, value: Matrix | FloatArray | npt.NDArray[np.int64]) -> str:
         """A constant under its name."""
         if name in self.dense or name in self.sparse:
