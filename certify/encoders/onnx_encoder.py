@@ -241,7 +241,7 @@ def _batched(scope: Scope, extents: list[int]) -> str:
 
 
 def _matrix_product(scope: Scope, operation: MatrixProduct, sources: list[str]) -> str:
-    """Row by row of the batch, by Einsum: ONNX Runtime 1.20 fuses Transpose and MatMul to what has no float64 kernel."""
+    """By Einsum: ONNX Runtime 1.20 fuses a Transpose and a MatMul to an operator that has no float64 kernel."""
     left = "bji" if operation.transposed[0] else "bij"
     if len(operation.shape) == 1:
         return scope.operator("Einsum", sources, equation=f"{left},bj->bi")
