@@ -53,8 +53,9 @@ def residual_network(name: str, parameters: tuple[float, ...]) -> Generator:
 
 
 def smooth_activations() -> list[Generator]:
-    """A residual network of every activation that an encoder can have a gate for, with each choice of parameters."""
-    return [residual_network(name, given) for name, given in activation_cases() if name not in KINKED]
+    """A residual network of every activation that an encoder can have a gate for, at the defaults and at others."""
+    cases = {name: parameter_choices(name) for name in sorted(ACTIVATIONS) if name not in KINKED}
+    return [residual_network(name, own[i]) for name, own in cases.items() for i in sorted({0, len(own) // 2})]
 
 
 def smooth_families() -> list[str]:
