@@ -42,6 +42,8 @@ class Envelope:
     @property
     def acceptance(self) -> float:
         """P = int exp(-f)/C from below."""
+        if not (math.isfinite(self.log_constant) and math.isfinite(self.log_integral)):
+            return 0.0
         with precision():
             return max(0.0, min(1.0, lower((ball(self.log_integral) - ball(self.log_constant)).exp())))
 
