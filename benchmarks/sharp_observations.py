@@ -50,7 +50,6 @@ from certify.profiles.certificate import (
 )
 from certify.progress import Progress, SilentProgress
 from certify.proof.amortised import amortised_starts
-from certify.proof.observations import global_constants
 from certify.report.discovery import table_formats
 from certify.report.table import (
     Cell,
@@ -68,6 +67,7 @@ from certify.sampling.preconditioning import Preconditioner
 from certify.sharp.centre import Centre, find_centre
 from certify.sharp.schedule import Schedule
 from certify.version import __version__
+from theorems.sharp_langevin.observations import global_constants
 
 RESULTS = Path("benchmarks/results/sharp_observations")
 DIGITS = Path("examples/digits")

@@ -19,10 +19,17 @@ from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import conclude, conclude_constants, settle
+from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
-from certify.proof.records import AssumptionRecord, CheckResult, ConclusionRecord, StepRecord, TheoremRecord
+from certify.proof.records import (
+    AssumptionRecord,
+    CheckResult,
+    ConclusionRecord,
+    ObservationRecord,
+    StepRecord,
+    TheoremRecord,
+)
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Step, Theorem
 from certify.verdict import Evidence, Verdict, weakest_verdict
@@ -109,12 +116,21 @@ def check_theorem(
         theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=_symbols(theorem)
     )
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
-    if failing:
-        return replace(record, reason="; ".join(f"{item.label}: {item.reason}" for item in failing))
     singly = theorem.conclusion.certify_observations if observations is not None else None
     if singly is not None and beta is None and "trained_beta" in generator.metadata:
         # What is asked of single observations is the decoder's own noise, and the conclusion is about the same.
         beta = Fraction(float(generator.metadata["trained_beta"]))
+    if failing:
+        reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
+        alone = _observations_alone(theorem, assumptions)
+        if singly is None or observations is None or beta is None or alone is None:
+            return replace(record, reason=reason)
+        each = singly(theorem, generator, brackets, observations, float(beta), epsilon, progress, resume)
+        nothing = f"no choice for all observations: {reason}"
+        setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing)
+        record = replace(record, assumptions=alone, observations=each)
+        conclusion = _by_each(record, conclude(theorem, generator, setting, None, alone, ()))
+        return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
     if singly is not None and observations is not None and math.isfinite(setting.beta):
         each = singly(theorem, generator, brackets, observations, setting.beta, epsilon, progress, resume)
@@ -131,6 +147,25 @@ def check_theorem(
         steps = run_steps(instance)
         conclusion = _by_each(record, conclude(theorem, generator, setting, instance, assumptions, steps), steps)
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
+
+
+def _observations_alone(
+    theorem: Theorem, assumptions: Sequence[AssumptionRecord]
+) -> tuple[AssumptionRecord, ...] | None:
+    """The assumptions that certificates of single observations rest on, where all of them hold; else None."""
+    need = theorem.conclusion.observations_need
+    if need is None:
+        return None
+    kept = tuple(item for item in assumptions if item.label in need)
+    return kept if all(item.verdict in {Verdict.PROVED, Verdict.CONDITIONAL} for item in kept) else None
+
+
+def _why_not(conclusion: ConclusionRecord, each: Sequence[ObservationRecord]) -> str:
+    """The first reason among observations that are not certified; empty where all are."""
+    if conclusion.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    missing = [item for item in each if not item.certified]
+    return f"{len(missing)} of {len(each)} observations are not certified: {missing[0].reason}" if missing else ""
 
 
 def check_constants(

@@ -1,186 +1,92 @@
-"""Certificates of single observations: each by its own profile, in parallel, resumable, in the order they were given.
+"""Single observations, each certified on its own: in parallel, resumable, in the order they were given.
 
-`certify_rows` is what `Conclusion.certify_observations` calls where the conclusion is that of the sharp bounds. An
-observation's record depends on nothing but the generator, the noise, epsilon and the observation, so a run that
-was cut off goes on where it stopped, and the number of processes changes nothing.
+What a theorem does with one observation is its `work`, a function of a task alone; so a run that was cut off goes on
+where it stopped, and the number of processes changes nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.atomic import check_writable, write_text_atomically
-from certify.bounds.bracket import ConstantBrackets
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
-from certify.profiles.certificate import (
-    CHAIN,
-    ONE_LAYER,
-    GlobalConstants,
-    ObservationCertificate,
-    certify_observation,
-)
+from certify.generators.graph import FloatArray
 from certify.progress import Progress
-from certify.proof.amortised import amortised_starts
-from certify.proof.records import ObservationRecord
-from certify.proof.theorem import Theorem
-from certify.verdict import Verdict
-from certify.version import __version__
 
 PROCESSES_FROM = 6
 """Fewer observations than this are not worth starting processes for."""
 
-REACH_OBSERVATIONS, REACH_STEPS = 3, 5
-"""Observations whose largest certified noise is looked for, and bisections of its logarithm."""
-
-REACH_LOWEST, REACH_HIGHEST = 1.0 / 64, 4.0
-"""Between these multiples of the noise asked for."""
-
-SCHEMA = 1
+Task = TypeVar("Task")
+Certificate = TypeVar("Certificate")
 
 
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One observation (n,), where to look for its mode first (d,), and whether its largest noise is asked for."""
+@dataclass(frozen=True)
+class Codec(Generic[Certificate]):
+    """A certificate as JSON and back; `could_hold` refuses a stored one that no run returns."""
 
-    row: FloatArray
-    start: FloatArray | None
-    with_reach: bool
-
-
-def certify_rows(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    progress: Progress,
-    resume: Path | None,
-) -> tuple[ObservationRecord, ...]:
-    """Every observation by its own profile, from the amortised encoder where there is one: see `certify_all`."""
-    starts = amortised_starts(generator, rows)
-    return certify_all(generator, brackets, rows, beta, epsilon, progress, resume, starts)
+    encode: Callable[[Certificate], dict[str, Any]]
+    decode: Callable[[Mapping[str, Any]], Certificate]
+    could_hold: Callable[[Certificate], bool]
 
 
-def certify_all(
-    generator: Generator,
-    brackets: ConstantBrackets,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
+def certify_each(
+    label: str,
+    question: Mapping[str, Any],
+    keys: Sequence[str],
+    tasks: Sequence[Task],
+    work: Callable[[Task], Certificate],
+    codec: Codec[Certificate],
     progress: Progress,
     resume: Path | None = None,
-    starts: FloatArray | None = None,
-) -> tuple[ObservationRecord, ...]:
-    """One record per row of `rows` (k, n): certified or not, by which theorem, with how many layers, and why not.
+) -> list[Certificate]:
+    """The certificate of every task, in order; what `resume` holds under its key is not computed again.
 
-    `resume` is a JSON file: what it holds for the same question is not computed again, and it is rewritten atomically
-    as results come in. `starts` (k, d) says where to look for each mode first.
+    Args:
+        label: names the work where progress is shown.
+        question: what every stored result depends on; a file that answers another question is refused.
+        keys: one per task (`row_key`).
+        tasks: what `work` takes; it is sent to processes where there are many.
+        work: a pure function of its task, importable by name.
+        codec: how certificates are stored.
+        progress: receives how far the work has come.
+        resume: a JSON file, rewritten atomically as results come in.
 
     Raises:
-        InputError: if `resume` cannot be written or belongs to another question; or m, M, M2 are not certified.
+        InputError: if `resume` cannot be written, belongs to another question, or holds what no run returns.
     """
-    constants = global_constants(brackets)
-    question = _question(generator, constants, beta, epsilon)
-    kept = {} if resume is None else _kept(resume, question)
-    keys = [_key(row, None if starts is None else starts[index]) for index, row in enumerate(rows)]
-    open_rows = [index for index, key in enumerate(keys) if key not in kept]
-    progress.start(f"observations at {generator.name}", len(rows))
-    progress.advance(len(rows) - len(open_rows))
-    work = partial(_certify_one, generator, constants, beta, epsilon)
-    tasks = [
-        Task(rows[index], None if starts is None else starts[index], index < REACH_OBSERVATIONS) for index in open_rows
-    ]
-    for index, certificate in zip(open_rows, _results(work, tasks), strict=True):
-        kept[keys[index]] = _to_json(certificate)
+    kept = {} if resume is None else _kept(resume, question, codec)
+    waiting = [index for index, key in enumerate(keys) if key not in kept]
+    progress.start(label, len(tasks))
+    progress.advance(len(tasks) - len(waiting))
+    for index, certificate in zip(waiting, _results(work, [tasks[index] for index in waiting]), strict=True):
+        kept[keys[index]] = codec.encode(certificate)
         if resume is not None:
             write_text_atomically(resume, json.dumps({**question, "observations": kept}, indent=1) + "\n")
         progress.advance()
     progress.finish()
-    return tuple(_record(index, _from_json(kept[key]), beta) for index, key in enumerate(keys))
+    return [codec.decode(kept[key]) for key in keys]
 
 
-def global_constants(brackets: ConstantBrackets) -> GlobalConstants:
-    """The certified ends of m, M and M2.
-
-    Raises:
-        InputError: if one of them is not certified, or they hold on a ball only.
-    """
-    m, M, M2 = brackets.m.lower, brackets.M.upper, brackets.M2.upper
-    if not m or M is None or M2 is None or not np.isfinite([M, M2]).all():
-        raise InputError("certificates of observations need certified m > 0 and finite M, M2: see `certify constants`")
-    if brackets.region.radius is not None:
-        raise InputError("certificates of observations need constants on all of R^d; leave out `--region`")
-    return GlobalConstants(m, M, M2)
+def row_key(*arrays: FloatArray | None) -> str:
+    """What a task's result is stored under: a digest of the arrays that it is about."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+    return digest.hexdigest()[:32]
 
 
-def largest_multiple(
-    generator: Generator,
-    constants: GlobalConstants,
-    row: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    at_beta: bool,
-) -> float:
-    """The largest multiple of `beta` found at which the observation is certified, 0 if none down to 1/64.
-
-    `at_beta` says whether it is at 1. Bisection of the logarithm between the last multiple that is certified and
-    the first that is not: a certified multiple, and an estimate of the largest.
-    """
-
-    def certified(multiple: float) -> bool:
-        return certify_observation(generator, constants, row, beta * multiple, epsilon).certified
-
-    step = 2.0
-    if at_beta:
-        low, high = 1.0, step
-        while high < REACH_HIGHEST and certified(high):
-            low, high = high, high * step
-    else:
-        low, high = 1.0 / step, 1.0
-        while not certified(low):
-            low, high = low / step, low
-            if low < REACH_LOWEST:
-                return 0.0
-    for _ in range(REACH_STEPS):
-        middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if certified(middle) else (low, middle)
-    return low
-
-
-def _certify_one(
-    generator: Generator,
-    constants: GlobalConstants,
-    beta: float,
-    epsilon: Fraction,
-    task: Task,
-) -> ObservationCertificate:
-    with threadpool_limits(1):
-        found = certify_observation(generator, constants, task.row, beta, epsilon, task.start)
-        if not task.with_reach:
-            return found
-        multiple = largest_multiple(generator, constants, task.row, beta, epsilon, found.certified)
-        return replace(found, values={**found.values, "largest_noise": beta * multiple})
-
-
-def _results(
-    work: Callable[[Task], ObservationCertificate], tasks: Sequence[Task]
-) -> Iterator[ObservationCertificate]:
+def _results(work: Callable[[Task], Certificate], tasks: Sequence[Task]) -> Iterator[Certificate]:
     """The certificates in the order of the tasks, by one process per processor where there are many."""
     processors = len(os.sched_getaffinity(0))
     if len(tasks) < PROCESSES_FROM or processors == 1:
@@ -191,79 +97,19 @@ def _results(
         yield from pool.map(work, tasks)
 
 
-def _record(index: int, certificate: ObservationCertificate, beta: float) -> ObservationRecord:
-    verdict = Verdict.PROVED if certificate.certified else Verdict.INCONCLUSIVE
-    return ObservationRecord(
-        index,
-        verdict,
-        certificate.theorem,
-        certificate.layers,
-        certificate.tv_bound,
-        certificate.reason,
-        {"beta": beta, **certificate.values},
-    )
-
-
-def _key(row: FloatArray, start: FloatArray | None) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(row, dtype="<f8").tobytes())
-    if start is not None:
-        digest.update(np.ascontiguousarray(start, dtype="<f8").tobytes())
-    return digest.hexdigest()[:32]
-
-
-def _question(generator: Generator, constants: GlobalConstants, beta: float, epsilon: Fraction) -> dict[str, Any]:
-    """What every stored result depends on."""
-    return {
-        "schema": SCHEMA,
-        "version": __version__,
-        "generator": generator.sha256,
-        "constants": [constants.m, constants.M, constants.M2],
-        "beta": beta,
-        "epsilon": str(epsilon),
-    }
-
-
-def _kept(path: Path, question: Mapping[str, Any]) -> dict[str, Any]:
+def _kept(path: Path, question: Mapping[str, Any], codec: Codec[Certificate]) -> dict[str, Any]:
     check_writable(path)
     if not path.exists():
         return {}
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        certificates = {key: _from_json(entry) for key, entry in stored.pop("observations").items()}
+        certificates = {key: codec.decode(entry) for key, entry in stored.pop("observations").items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`{path}` is not a file of stored observations; give another path or remove it") from error
-    if stored != question:
+    if stored != dict(question):
         raise InputError(
             f"`{path}` holds results of another generator, noise, epsilon or version; give another path or remove it"
         )
-    for certificate in certificates.values():
-        if certificate.certified and not _could_be_certified(certificate, Fraction(question["epsilon"])):
-            raise InputError(f"`{path}` calls a distance certified that is not below epsilon; remove it")
-    return {key: _to_json(certificate) for key, certificate in certificates.items()}
-
-
-def _could_be_certified(certificate: ObservationCertificate, epsilon: Fraction) -> bool:
-    """Whether what a file says of a certified observation is of the kind that `certify_observation` returns."""
-    bound, layers = certificate.tv_bound, certificate.layers
-    known = certificate.theorem in {ONE_LAYER, CHAIN} and layers is not None and layers >= 1
-    return known and bound is not None and math.isfinite(bound) and 0 <= Fraction(bound) <= epsilon
-
-
-def _to_json(certificate: ObservationCertificate) -> dict[str, Any]:
-    return {
-        "theorem": certificate.theorem,
-        "layers": certificate.layers,
-        "tv_bound": certificate.tv_bound,
-        "reason": certificate.reason,
-        "values": dict(certificate.values),
-    }
-
-
-def _from_json(entry: Mapping[str, Any]) -> ObservationCertificate:
-    return ObservationCertificate(
-        str(entry["theorem"]),
-        None if entry["layers"] is None else int(entry["layers"]),
-        None if entry["tv_bound"] is None else float(entry["tv_bound"]),
-        str(entry["reason"]),
-        {str(name): float(value) for name, value in entry["values"].items()},
-    )
+    if not all(codec.could_hold(certificate) for certificate in certificates.values()):
+        raise InputError(f"`{path}` calls a distance certified that is not below epsilon; remove it")
+    return {key: codec.encode(certificate) for key, certificate in certificates.items()}

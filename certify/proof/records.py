@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -181,6 +182,56 @@ class ConclusionRecord:
 
 
 @dataclass(frozen=True)
+class RejectionNumbers:
+    """What a rejection sampler rests on at one observation.
+
+    p_certified       P(one proposal is accepted) is at least this, rounded down
+    p_measured        interval of it from a run of proposals, at `confidence`
+    layers_measured   proposals that the lower end of that interval asks for
+    envelope          the method that certified exp(-f) <= C rho
+    log_constant      log C, rounded up
+    log_integral      log int exp(-f), rounded down
+    boxes             boxes that were bounded for C
+    components        Gaussians in the proposal
+    """
+
+    p_certified: float
+    p_measured: tuple[float, float]
+    confidence: float
+    layers_measured: int | None
+    envelope: str
+    log_constant: float
+    log_integral: float
+    boxes: int
+    components: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        low, high = self.p_measured
+        return {
+            "p_certified": json_number(self.p_certified),
+            "p_measured": {"lower": low, "upper": high, "confidence": self.confidence},
+            "layers_measured": self.layers_measured,
+            "envelope": self.envelope,
+            "log_constant": json_number(self.log_constant),
+            "log_integral": json_number(self.log_integral),
+            "boxes": self.boxes,
+            "components": self.components,
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> RejectionNumbers:
+        """What `to_dict` wrote."""
+        measured = entry["p_measured"]
+        again = entry["layers_measured"]
+        return cls(
+            float(entry["p_certified"]), (float(measured["lower"]), float(measured["upper"])),
+            float(measured["confidence"]), None if again is None else int(again), str(entry["envelope"]),
+            float(entry["log_constant"]), float(entry["log_integral"]), int(entry["boxes"]), int(entry["components"]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class ObservationRecord:
     """What is certified for one observation: by which theorem, with how many stochastic layers, and how close.
 
@@ -194,6 +245,7 @@ class ObservationRecord:
     tv_bound: float | None
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
+    rejection: RejectionNumbers | None = None
 
     @property
     def certified(self) -> bool:
@@ -210,6 +262,7 @@ class ObservationRecord:
             "tv_bound": json_number(self.tv_bound),
             "reason": self.reason,
             "values": {name: json_number(value) for name, value in self.values.items()},
+            **({} if self.rejection is None else self.rejection.to_dict()),
         }
 
 

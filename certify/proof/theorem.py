@@ -214,6 +214,7 @@ class Conclusion:
     certify_observations certificates of single observations, where the theorem has a form for them: of the theorem,
                          generator, brackets, observations (k, n), noise level, epsilon, progress, and a file that keeps
                          results as they come
+    observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
     """
 
     statement: str
@@ -241,6 +242,7 @@ class Conclusion:
         ]
         | None
     ) = None
+    observations_need: tuple[str, ...] | None = None
 
 
 class CurvesAt(Protocol):

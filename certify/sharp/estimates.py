@@ -30,6 +30,8 @@ class RadialEstimates:
     """All arrays have the shape (k,) of `radii`, which starts at 0; index j stands for the radius radii[j].
 
     mass           cumulative int_0^r of r^{d-1} exp(-phi0), up to one common factor
+    inner          cumulative int_0^r of r^{d-1} exp(-U), up to the same factor
+    lower          phi0(r)
     force          Q(r) = (d E_{p0^r} q^2)^{1/2}
     spread         (E_{p0^r} |y|^2)^{1/2}, the distance of a start at the centre
     shift          (E[(g + int q)^2 | chi <= r])^{1/2}
@@ -42,6 +44,8 @@ class RadialEstimates:
     mu: FloatArray
     q: FloatArray
     mass: FloatArray
+    inner: FloatArray
+    lower: FloatArray
     force: FloatArray
     spread: FloatArray
     shift: FloatArray
@@ -97,6 +101,8 @@ def radial_estimates(problem: SharpProblem, points: int = GRID_POINTS) -> Radial
         mu=_evaluate(pieces, "mu", radii),
         q=_evaluate(pieces, "q", radii),
         mass=mass,
+        inner=inner,
+        lower=_evaluate(pieces, "lower", radii),
         force=np.sqrt(dimension * moments[0]),
         spread=np.sqrt(moments[1]),
         shift=np.sqrt(drift),

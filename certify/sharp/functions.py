@@ -76,6 +76,18 @@ class OutsideMass(RadialFunction):
         return _radial(arguments, lambda law: law.outside(radius, outer))
 
 
+class EnvelopeRatio(RadialFunction):
+    """Mass of exp(-U) over mass of exp(-phi0) on |y| <= R, arguments (d, g, e, p, phi, om, R); at most 1."""
+
+    nargs = 7
+    tex = r"\frac{{\int_0^{{{6}}}r^{{{0}-1}}e^{{-U(r)}}\,dr}}{{\int_0^{{{6}}}r^{{{0}-1}}e^{{-\varphi_0(r)}}\,dr}}"
+
+    @classmethod
+    def enclose(cls, *arguments: arb) -> arb:
+        """Inclusion property."""
+        return _radial(arguments, lambda law: law.envelope_ratio(arguments[6]))
+
+
 class ForceMoment(RadialFunction):
     """E_{p0^R} q(r)^2, arguments (d, g, e, p, phi, om, R)."""
 

@@ -67,6 +67,10 @@ class RadialLaw:
         """int_0^end r^{d-1} exp(-U) dr: a lower bound of the posterior's mass in |y| <= end over the sphere's area."""
         return self.integrator(segments(self.envelopes, arb(0), end, upper=True), self.dimension - 1)
 
+    def envelope_ratio(self, radius: arb) -> arb:
+        """Mass of exp(-U) over that of exp(-phi0) on |y| <= radius: the least acceptance of the radial proposal."""
+        return probability(self.upper_envelope_mass(radius) / self.mass(arb(0), radius))
+
     def outside(self, radius: arb, outer: arb) -> arb:
         """P_{p0^outer}(r > radius) for 0 <= radius <= outer."""
         if radius <= 0:

@@ -23,8 +23,8 @@ from certify.profiles.certificate import (
     certify_observation,
     residual_bend,
 )
-from certify.proof.observations import global_constants
 from certify.sharp.centre import Centre, find_centre
+from theorems.sharp_langevin.observations import global_constants
 
 ERROR, DRAWS = 1e-8, 20_000
 EPSILON = Fraction(1, 10)

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import certify.proof.observations as observations_module
+import certify.proof.observations as engine
+import theorems.sharp_langevin.observations as observations_module
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants
 from certify.cli.main import main
@@ -20,11 +21,11 @@ from certify.generators.specification import load_generator
 from certify.profiles.certificate import ObservationCertificate, certify_observation
 from certify.progress import SilentProgress
 from certify.proof.check import _by_each
-from certify.proof.observations import certify_all, global_constants, largest_multiple
 from certify.proof.records import ConclusionRecord, ObservationRecord, TheoremRecord
 from certify.report.observations import observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
+from theorems.sharp_langevin.observations import certify_all, global_constants, largest_multiple
 
 EPSILON, BETA = Fraction(1, 10), 0.1
 
@@ -56,7 +57,7 @@ def test_records_come_in_order_and_do_not_depend_on_processes(
     alone = run(setting, rows)
     assert [item.index for item in alone] == [0, 1, 2]
     assert all(item.verdict is Verdict.PROVED and item.tv_bound is not None and item.tv_bound <= 0.1 for item in alone)
-    monkeypatch.setattr(observations_module, "PROCESSES_FROM", 1)
+    monkeypatch.setattr(engine, "PROCESSES_FROM", 1)
     assert run(setting, rows) == alone
     assert [item.tv_bound for item in run(setting, rows[::-1])] == [item.tv_bound for item in alone[::-1]]
 

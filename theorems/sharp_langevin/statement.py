@@ -18,7 +18,6 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.generators.graph import Generator
-from certify.proof.observations import certify_rows
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
 from certify.sharp.functions import (
@@ -47,6 +46,7 @@ from theorems.sharp_langevin.chain import (
     total_distance,
 )
 from theorems.sharp_langevin.geometry import curvature_of_whitened, envelopes, modes, sandwich
+from theorems.sharp_langevin.observations import certify_rows
 from theorems.sharp_langevin.places import centre_bounds
 from theorems.sharp_langevin.strategy import SharpStrategy
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -58,11 +58,6 @@ class SharpStrategy:
 
         Far above it the posterior is close to the prior and the theorem holds again; that is not looked for.
         """
-        scale = midpoint(ball(inputs["m"]))
-        every = theorem.conclusion.every_noise
-        if every is not None and holds(every, enclose(theorem, inputs)):
-            certificate = self.shortest(theorem, {**inputs, "beta": scale})
-            return None if certificate is None else (math.inf, certificate)
         epsilon = midpoint(ball(inputs["epsilon"]))
 
         def feasible(beta: float) -> bool:
@@ -70,26 +65,47 @@ class SharpStrategy:
             with precision():
                 return problem is not None and reachable_distance(radial_estimates(problem)) <= epsilon
 
-        exponent = next((x for x in range(FIRST_EXPONENT, SMALLEST_EXPONENT, -1) if feasible(scale * 2.0**x)), None)
-        if exponent is None:
-            return None
-        # From below, in steps of sqrt 2, to the first level that is not admitted.
-        low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 0.5)
-        while feasible(high) and high < scale * 2.0**LARGEST_EXPONENT:
-            low, high = high, high * math.sqrt(2.0)
-        for _ in range(BISECTIONS):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if feasible(middle) else (low, middle)
-        for shrink in (0.0, 1e-5, 1e-3, 1e-2, 0.1):
-            beta = low * (1.0 - shrink)
-            certificate = self.shortest(theorem, {**inputs, "beta": beta})
-            if certificate is not None:
-                return beta, certificate
+        return end_of_noise(theorem, inputs, feasible, lambda beta: self.shortest(theorem, {**inputs, "beta": beta}))
+
+
+def end_of_noise(
+    theorem: Theorem,
+    inputs: Mapping[str, Real],
+    feasible: Callable[[float], bool],
+    certify: Callable[[float], Certificate | None],
+) -> tuple[float, Certificate] | None:
+    """End of the noise levels that `feasible` (an estimate) admits from 0 on, and its certificate by `certify`.
+
+    Infinite where the theorem admits every one; None where none is admitted or certified.
+    """
+    scale = midpoint(ball(inputs["m"]))
+    every = theorem.conclusion.every_noise
+    if every is not None and holds(every, enclose(theorem, inputs)):
+        certificate = certify(scale)
+        return None if certificate is None else (math.inf, certificate)
+    exponent = next((x for x in range(FIRST_EXPONENT, SMALLEST_EXPONENT, -1) if feasible(scale * 2.0**x)), None)
+    if exponent is None:
         return None
+    # From below, in steps of sqrt 2, to the first level that is not admitted.
+    low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 0.5)
+    while feasible(high) and high < scale * 2.0**LARGEST_EXPONENT:
+        low, high = high, high * math.sqrt(2.0)
+    for _ in range(BISECTIONS):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if feasible(middle) else (low, middle)
+    for shrink in (0.0, 1e-5, 1e-3, 1e-2, 0.1):
+        beta = low * (1.0 - shrink)
+        certificate = certify(beta)
+        if certificate is not None:
+            return beta, certificate
+    return None
 
 
-def problem_of(theorem: Theorem, inputs: Mapping[str, Real]) -> SharpProblem | None:
-    """The posterior that the inputs describe; None where the far field may diverge."""
+def problem_of(theorem: Theorem, inputs: Mapping[str, Real], residual: str = "p") -> SharpProblem | None:
+    """The posterior that the inputs describe; None where the far field may diverge.
+
+    `residual` is the name that the theorem gives to M2 |r_c|/(m^2+beta^2).
+    """
     values = enclose(theorem, inputs)
     with precision():
         dimension = exact_integer(values["d"])
@@ -99,7 +115,7 @@ def problem_of(theorem: Theorem, inputs: Mapping[str, Real]) -> SharpProblem | N
         )
         if not far.finite:
             return None
-        return SharpProblem(closed_form_curvature(values["e"], values["p"], values["phi"], values["om"]), far)
+        return SharpProblem(closed_form_curvature(values["e"], values[residual], values["phi"], values["om"]), far)
 
 
 def schedule_of(certificate: Certificate) -> Schedule:

@@ -1,0 +1,130 @@
+"""Method E4: exact rejection sampling certified over boxes, for any network with few latents, on all of R^d.
+
+The proposal is a mixture with one component N(0, s^2 I), s > 1, of weight w_0. For |z| >= D with
+D^2 (1 - 1/s^2)/2 >= -log C - inf sum phi - log w_0 + (d/2) log(2 pi s^2) that component alone is above exp(-f)/C, and
+the ball |z| <= D lies in a box over which C is certified by branch and bound: R1 holds everywhere, no tail is left.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.arithmetic.intervals import FloatArray
+from certify.envelopes import fit
+from certify.envelopes.box_search import BoxLimits, log_integral_lower, supremum_of_ratio
+from certify.envelopes.likelihood import Likelihood
+from certify.envelopes.mixture import Mixture
+from certify.generators.graph import Graph
+
+LARGEST_REACH = 1e3
+LARGEST_DIMENSION = 3
+"""Latents beyond which boxes are too many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Envelope:
+    """R1 certified: exp(-f) <= C rho on R^d with log C <= `log_constant`, and log int exp(-f) >= `log_integral`.
+
+    Both rounded outward; `acceptance` <= the probability that one proposal is accepted. `boxes` were bounded for C.
+    """
+
+    proposal: Mixture
+    log_constant: float
+    log_integral: float
+    boxes: int
+    method: str = "boxes"
+
+    @property
+    def acceptance(self) -> float:
+        """P = int exp(-f)/C from below."""
+        if not (math.isfinite(self.log_constant) and math.isfinite(self.log_integral)):
+            return 0.0
+        with precision():
+            return max(0.0, min(1.0, lower((ball(self.log_integral) - ball(self.log_constant)).exp())))
+
+
+def box_envelope(
+    graph: Graph,
+    likelihood: Likelihood,
+    components: int = 12,
+    limits: BoxLimits | None = None,
+    rounds: int = 3,
+    share: float = 0.95,
+    seed: int = 0,
+) -> Envelope | None:
+    """An envelope of exp(-f) over all of R^d by a mixture; None if no proposal was found or the search gave up."""
+    limits = limits or BoxLimits()
+    cells = fit.find_cells(graph, likelihood)
+    best: tuple[float, Mixture, int] | None = None
+    extra = np.zeros((0, graph.latent_dim))
+    rows: FloatArray | None = None
+    boxes = 0
+    dictionary = fit.dictionary_of(cells, components, seed)
+    rows = fit.programme_rows(cells, dictionary, seed)
+    for _ in range(rounds):
+        chosen = fit.choose_weights(graph, likelihood, dictionary, np.concatenate([rows, extra]))
+        if chosen is None:
+            break
+        proposal, log_constant = chosen
+        reach = tail_reach(proposal, log_constant, likelihood.infimum)
+        if not reach <= LARGEST_REACH:
+            break
+        corner = np.full(graph.latent_dim, reach)
+        heavy = cells.points[np.argsort(-cells.log_masses)[:2000]]
+        found = supremum_of_ratio(
+            graph, likelihood, proposal, -corner, corner, np.concatenate([heavy, rows, extra]), limits
+        )
+        boxes += found.boxes
+        certified = max(found.upper, tail_constant(proposal, reach, likelihood.infimum))
+        if math.isfinite(certified) and (best is None or certified < best[0]):
+            best = (certified, proposal, boxes)
+        if found.finished and found.lower <= log_constant + 0.02:
+            break
+        extra = np.concatenate([extra, found.worst[None]])
+        if found.lower > log_constant + 1.0:
+            # A mode that the cells have missed: look again around it.
+            cells = fit.find_cells(graph, likelihood, extra)
+            dictionary = fit.dictionary_of(cells, components, seed)
+            rows = fit.programme_rows(cells, dictionary, seed)
+    if best is None:
+        return None
+    support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]
+    margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
+    target = cells.log_integral
+    integral = log_integral_lower(
+        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, target, share, limits
+    )
+    return Envelope(best[1], best[0], integral, boxes)
+
+
+def tail_reach(proposal: Mixture, log_constant: float, infimum: float) -> float:
+    """A radius D beyond which the wide component is above exp(-f)/C. Estimate: `tail_constant` decides."""
+    need = -log_constant - infimum + _wide_log(proposal)
+    return math.sqrt(max(0.0, 2.0 * need / (1.0 - 1.0 / fit.WIDE**2))) * 1.0001 + 1e-3
+
+
+def tail_constant(proposal: Mixture, reach: float, infimum: float) -> float:
+    """Upper bound of log sup exp(-f)/rho over |z| >= `reach`, by the wide component alone. Rounded outward.
+
+    There -f - log rho <= -inf phi - log w_0 + (d/2) log(2 pi s^2) - |z|^2 (1 - 1/s^2)/2.
+    """
+    if proposal.means[0].any():
+        return math.inf
+    with precision():
+        deviation = 1 / ball(float(proposal.roots[0, 0, 0]))
+        is_isotropic = bool((proposal.roots[0] == np.eye(proposal.latent_dim) * proposal.roots[0, 0, 0]).all())
+        if not (is_isotropic and bool(deviation > 1)):
+            return math.inf
+        total = sum((ball(float(weight)) for weight in proposal.weights), arb(0))
+        share = ball(float(proposal.weights[0])) / total
+        wide = -share.log() + proposal.latent_dim * (2 * arb.pi() * deviation**2).log() / 2
+        return upper(wide - ball(infimum) - ball(reach) ** 2 * (1 - 1 / deviation**2) / 2)
+
+
+def _wide_log(proposal: Mixture) -> float:
+    return -float(proposal.log_peaks()[0])

@@ -1,0 +1,235 @@
+"""Affine forms of a graph over boxes c + u, |u_j| <= R_j: every node's value as a plane plus a remainder, batched.
+
+Inclusion property. For box i of a batch, every node, every u in the box and every entry
+
+    v(c + u) in value + slope . u + shift + [-radius, radius],    v(c + u) in [low, high],
+
+where `value` is the float at u = 0. Rounding goes into `radius`. An activation is replaced by its tangent at the
+centre's pre-activation (by the chord where a convex kink lies inside), with the remainder enclosed from the ranges of
+sigma' and sigma''. Under the assumptions of `certify.arithmetic.intervals`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.bounds.ranges import dense
+from certify.generators.activations import activation, range_enclosure
+from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
+
+CONVEX_KINKS = frozenset({"relu", "leaky_relu"})
+"""Activations that are x for x >= 0 and a x with a <= 1 for x <= 0: their chord lies above them."""
+
+
+@dataclass(frozen=True, eq=False)
+class BoxForm:
+    """Shapes: value, shift, radius, low, high (b, k); slope (b, k, d)."""
+
+    value: FloatArray
+    slope: FloatArray
+    shift: FloatArray
+    radius: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @property
+    def reach(self) -> FloatArray:
+        """Upper bound of |v - value| over the box, rounded outward, (b, k)."""
+        return np.maximum(self.high - self.value, self.value - self.low) * (1 + 4 * EPSILON) + SMALLEST_NORMAL
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """sigma(t) - sigma_c in slope (t - t_c) + [rest_low, rest_high] over a range of t, sigma_c the float at t_c."""
+
+    slope: FloatArray
+    rest_low: FloatArray
+    rest_high: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class BoxForms:
+    """The forms of every node over a batch of boxes with centres (b, d) and half-widths (b, d)."""
+
+    graph: Graph
+    centres: FloatArray
+    halves: FloatArray
+    nodes: tuple[BoxForm, ...]
+    lines: dict[int, Lines]
+
+
+def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms:
+    """Forms over the boxes `centres` +- `halves`, both (b, d). Rounded outward."""
+    nodes: list[BoxForm] = []
+    lines: dict[int, Lines] = {}
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for position, node in enumerate(graph.nodes):
+            match node:
+                case Input():
+                    nodes.append(_coordinates(centres, halves))
+                case Affine():
+                    nodes.append(_affine(node, nodes[node.source], halves))
+                case Sum():
+                    nodes.append(_sum([nodes[source] for source in node.sources], node.coefficients, halves))
+                case Product():
+                    nodes.append(_product(nodes[node.sources[0]], nodes[node.sources[1]], halves))
+                case Activation():
+                    source = nodes[node.source]
+                    lines[position] = tangent(node, source)
+                    nodes.append(_activated(node, source, lines[position], halves))
+    return BoxForms(graph, centres, halves, tuple(nodes), lines)
+
+
+def tangent(node: Activation, source: BoxForm) -> Lines:
+    """The plane that stands for an activation over the ranges of its inputs, with its remainder. Rounded outward."""
+    name, parameters = node.name, node.parameters
+    low, high, centre = source.low, source.high, source.value
+    ends = range_enclosure(name, parameters, 0, centre, centre)
+    value = 0.5 * ends[0] + 0.5 * ends[1]
+    below, above = np.minimum(low - centre, 0.0), np.maximum(high - centre, 0.0)
+    reach = np.maximum(-below, above) * (1 + 4 * EPSILON)
+    steep_low, steep_high = range_enclosure(name, parameters, 1, low, high)
+    tilt = range_enclosure(name, parameters, 1, centre, centre)
+    # A finite middle of the slopes where the tangent's own is not known (a kink at the centre).
+    slope = np.where(np.isfinite(tilt[0]) & (tilt[0] == tilt[0]), 0.5 * tilt[0] + 0.5 * tilt[1], 0.0)
+    bend_low, bend_high = range_enclosure(name, parameters, 2, low, high)
+    square = 0.5 * reach * reach * (1 + 8 * EPSILON)
+    off = np.maximum(np.abs(tilt[1] - slope), np.abs(tilt[0] - slope)) * reach
+    curved_low = np.minimum(bend_low, 0.0) * square * (1 + 8 * EPSILON) - off
+    curved_high = np.maximum(bend_high, 0.0) * square * (1 + 8 * EPSILON) + off
+    smooth = np.isfinite(curved_low) & np.isfinite(curved_high)
+    slope = np.where(smooth, slope, _middle(steep_low, steep_high))
+    straight = np.maximum(steep_high - slope, slope - steep_low) * reach * (1 + 8 * EPSILON)
+    rest_low = np.fmax(np.where(smooth, curved_low, -np.inf), -straight)
+    rest_high = np.fmin(np.where(smooth, curved_high, np.inf), straight)
+    # Where slopes are unbounded the range is all that is known.
+    full = range_enclosure(name, parameters, 0, low, high)
+    unbounded = ~(np.isfinite(slope) & np.isfinite(rest_low) & np.isfinite(rest_high))
+    slope = np.where(unbounded, 0.0, slope)
+    rest_low = np.where(unbounded, full[0] - value, rest_low)
+    rest_high = np.where(unbounded, full[1] - value, rest_high)
+    if name in CONVEX_KINKS:
+        crossing = (low < 0) & (high > 0) & np.isfinite(low) & np.isfinite(high)
+        chord = np.where(crossing, (full[1] - ends_at(name, parameters, low)) / (high - low), slope)
+        chord = np.clip(chord, flat_slope(name, parameters), 1.0)
+        slope = np.where(crossing, chord, slope)
+        # Above: the larger of the two ends of the convex function sigma - chord t. Below: its least value, at the kink.
+        at_low, at_high = (ends_at(name, parameters, end) - chord * end for end in (low, high))
+        anchor = value - chord * centre
+        rest_low = np.where(crossing, 0.0 - anchor, rest_low)
+        rest_high = np.where(crossing, np.maximum(at_low, at_high) - anchor, rest_high)
+    magnitude = np.abs(value) + np.abs(slope) * (np.abs(centre) + np.abs(low) + np.abs(high))
+    rounding = (ends[1] - ends[0]) + 32 * EPSILON * np.where(np.isfinite(magnitude), magnitude, 0.0) + SMALLEST_NORMAL
+    return Lines(slope, rest_low - rounding, rest_high + rounding)
+
+
+def ends_at(name: str, parameters: tuple[float, ...], at: FloatArray) -> FloatArray:
+    """The piecewise linear activation itself at finite points; estimate up to one rounding."""
+    return np.where(at > 0, at, flat_slope(name, parameters) * at)
+
+
+def flat_slope(name: str, parameters: tuple[float, ...]) -> float:
+    """Slope a <= 1 of a convex kink on the left."""
+    return 0.0 if name == "relu" else activation(name).resolve(parameters)[0]
+
+
+def _middle(low: FloatArray, high: FloatArray) -> FloatArray:
+    return np.where(np.isfinite(low) & np.isfinite(high), 0.5 * low + 0.5 * high, 0.0)
+
+
+def _coordinates(centres: FloatArray, halves: FloatArray) -> BoxForm:
+    count, d = centres.shape
+    zero = np.zeros((count, d))
+    low = np.nextafter(centres - halves, -np.inf)
+    high = np.nextafter(centres + halves, np.inf)
+    return BoxForm(centres, np.broadcast_to(np.eye(d), (count, d, d)), zero, zero, low, high)
+
+
+def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
+    weight = dense(node.weight)
+    magnitude = np.abs(weight).T
+    growth = (weight.shape[1] + 16) * EPSILON
+    plane = np.einsum("bkd,bd->bk", np.abs(source.slope), halves)
+    size = np.abs(source.value) + plane + np.abs(source.shift) + source.radius
+    value = source.value @ weight.T + node.bias
+    slope = np.matmul(weight, source.slope)
+    shift = source.shift @ weight.T
+    rounding = growth * (size @ magnitude + np.abs(node.bias)) + (weight.shape[1] + 1) * SMALLEST_NORMAL
+    radius = (source.radius @ magnitude + 2 * rounding) * (1 + 4 * growth)
+    middle = 0.5 * source.low + 0.5 * source.high
+    half = np.maximum(source.high - middle, middle - source.low) * (1 + 4 * EPSILON)
+    image = middle @ weight.T + node.bias
+    wide = (half + growth * np.abs(middle)) @ magnitude * (1 + 4 * growth) + growth * np.abs(node.bias)
+    return _met(value, slope, shift, radius, image - wide, image + wide, halves)
+
+
+def _sum(sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatArray) -> BoxForm:
+    growth = 4 * (len(sources) + 4) * EPSILON
+    value, slope, shift = (np.zeros_like(part) for part in (sources[0].value, sources[0].slope, sources[0].shift))
+    radius, low, high, size = (np.zeros_like(value) for _ in range(4))
+    for factor, item in zip(coefficients, sources, strict=True):
+        value = value + factor * item.value
+        slope = slope + factor * item.slope
+        shift = shift + factor * item.shift
+        radius = radius + abs(factor) * item.radius
+        first, second = factor * item.low, factor * item.high
+        low, high = low + np.minimum(first, second), high + np.maximum(first, second)
+        plane = np.einsum("bkd,bd->bk", np.abs(item.slope), halves)
+        size = size + abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
+    rounding = growth * size + SMALLEST_NORMAL
+    return _met(value, slope, shift, (radius + rounding) * (1 + growth), low - rounding, high + rounding, halves)
+
+
+def _product(first: BoxForm, second: BoxForm, halves: FloatArray) -> BoxForm:
+    growth = 32 * EPSILON
+    a, b = first.value, second.value
+    value = a * b
+    slope = a[..., None] * second.slope + b[..., None] * first.slope
+    shift = a * second.shift + b * first.shift
+    mixed = first.reach * second.reach
+    size = (np.abs(a) + first.reach) * (np.abs(b) + second.reach)
+    radius = (np.abs(a) * second.radius + np.abs(b) * first.radius + mixed + growth * size) * (1 + growth)
+    corners = [x * y for x in (first.low, first.high) for y in (second.low, second.high)]
+    low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+    rounding = growth * size + SMALLEST_NORMAL
+    return _met(value, slope, shift, radius + SMALLEST_NORMAL, low - rounding, high + rounding, halves)
+
+
+def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArray) -> BoxForm:
+    ends = range_enclosure(node.name, node.parameters, 0, source.value, source.value)
+    value = 0.5 * ends[0] + 0.5 * ends[1]
+    slope = lines.slope[..., None] * source.slope
+    middle = 0.5 * lines.rest_low + 0.5 * lines.rest_high
+    shift = lines.slope * source.shift + middle
+    plane = np.einsum("bkd,bd->bk", np.abs(source.slope), halves)
+    size = np.abs(lines.slope) * (plane + np.abs(source.shift) + source.radius) + np.abs(middle)
+    radius = np.abs(lines.slope) * source.radius + np.maximum(lines.rest_high - middle, middle - lines.rest_low)
+    radius = (radius + 16 * EPSILON * size) * (1 + 8 * EPSILON) + SMALLEST_NORMAL
+    low, high = range_enclosure(node.name, node.parameters, 0, source.low, source.high)
+    return _met(value, slope, shift, radius, low, high, halves)
+
+
+def _met(
+    value: FloatArray,
+    slope: FloatArray,
+    shift: FloatArray,
+    radius: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    halves: FloatArray,
+) -> BoxForm:
+    """The form with the interval [low, high] met with its own range; what is undefined is the whole line."""
+    plane = np.einsum("bkd,bd->bk", np.abs(slope), halves)
+    spread = (plane + radius) * (1 + (halves.shape[1] + 8) * EPSILON) + SMALLEST_NORMAL
+    centre = value + shift
+    spread = spread + 4 * EPSILON * (np.abs(value) + np.abs(shift))
+    bottom, top = centre - spread, centre + spread
+    low = np.fmax(np.nextafter(low, -np.inf), bottom)
+    high = np.fmin(np.nextafter(high, np.inf), top)
+    unknown = ~(np.isfinite(low) & np.isfinite(high))
+    low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+    radius = np.where(np.isfinite(radius) & np.isfinite(shift), radius, np.inf)
+    return BoxForm(value, slope, np.where(np.isfinite(shift), shift, 0.0), radius, low, high)

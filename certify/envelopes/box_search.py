@@ -1,0 +1,184 @@
+"""Branch and bound over boxes: the supremum of exp(-f)/rho from above, and the integral of exp(-f) from below.
+
+Both start from one box and bisect it, so at any time the boxes tile it: the bound over all of them holds for the first
+one, whenever the search is stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
+from certify.envelopes.likelihood import Likelihood, potential
+from certify.envelopes.mixture import Mixture
+from certify.generators.graph import Graph
+
+BATCH = 512
+LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
+"""Boxes per axis with which the integral starts, by dimension."""
+
+
+@dataclass(frozen=True)
+class BoxLimits:
+    """When to stop: `tolerance` in the logarithm, and the largest number of boxes that are bounded."""
+
+    tolerance: float = 0.1
+    boxes: int = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class SupremumBound:
+    """log sup exp(-f)/rho over the box is in [`lower`, `upper`]: `upper` certified, `lower` seen at `worst` (d,).
+
+    `boxes` were bounded; `finished` where the two are within the tolerance.
+    """
+
+    upper: float
+    lower: float
+    worst: FloatArray
+    boxes: int
+    finished: bool
+
+
+def log_ratio(graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray) -> FloatArray:
+    """-f - log rho at points (b, d). Estimate."""
+    return np.asarray(-potential(graph, likelihood, points) - proposal.log_density(points))
+
+
+def supremum_of_ratio(
+    graph: Graph,
+    likelihood: Likelihood,
+    proposal: Mixture,
+    low: FloatArray,
+    high: FloatArray,
+    seen: FloatArray,
+    limits: BoxLimits,
+) -> SupremumBound:
+    """Bounds of log sup exp(-f)/rho over the box [low, high], (d,) each; `seen` (k, d) are points to begin with.
+
+    Guarantee: `upper` holds, rounded outward, whatever stopped the search.
+    """
+    inside = seen[((seen >= low) & (seen <= high)).all(axis=1)]
+    inside = np.concatenate([inside, 0.5 * (low + high)[None]])
+    ratios = log_ratio(graph, likelihood, proposal, inside)
+    best = float(np.max(ratios))
+    worst = inside[int(np.argmax(ratios))]
+    lows, highs = low[None], high[None]
+    bounds, splits = _bounded(graph, likelihood, proposal, lows, highs)
+    count, finished_bound = 1, -math.inf
+    while len(bounds):
+        # Finished boxes keep their bound; the others are bisected, the worst first.
+        done = bounds <= best + limits.tolerance
+        if done.any():
+            finished_bound = max(finished_bound, float(bounds[done].max()))
+        lows, highs, bounds, splits = lows[~done], highs[~done], bounds[~done], splits[~done]
+        if not len(bounds) or count >= limits.boxes:
+            break
+        order = np.argsort(-bounds)
+        taken, kept = order[:BATCH], order[BATCH:]
+        halves = _bisected(lows[taken], highs[taken], splits[taken])
+        centres = 0.5 * halves[0] + 0.5 * halves[1]
+        here = log_ratio(graph, likelihood, proposal, centres)
+        if here.max() > best:
+            best, worst = float(here.max()), centres[int(np.argmax(here))]
+        found = _bounded(graph, likelihood, proposal, *halves)
+        count += len(found[0])
+        lows = np.concatenate([lows[kept], halves[0]])
+        highs = np.concatenate([highs[kept], halves[1]])
+        bounds = np.concatenate([bounds[kept], found[0]])
+        splits = np.concatenate([splits[kept], found[1]])
+    upper = max(finished_bound, float(bounds.max()) if len(bounds) else -math.inf)
+    return SupremumBound(upper, best, worst, count, not len(bounds))
+
+
+def log_integral_lower(
+    graph: Graph,
+    likelihood: Likelihood,
+    low: FloatArray,
+    high: FloatArray,
+    target: float,
+    share: float,
+    limits: BoxLimits,
+) -> float:
+    """Lower bound of log int exp(-f) over the box, rounded down: bisected until `share` of exp(target) is there.
+
+    `target` is an estimate of the logarithm; it only says when to stop.
+    """
+    d = low.size
+    lows, highs = _lattice(low, high, LATTICE[min(d, 4)])
+    masses = _log_masses(graph, likelihood, lows, highs)
+    count = len(masses)
+    while True:
+        held = np.exp(np.minimum(masses - target, 700.0))
+        if held.sum() >= share or count >= limits.boxes:
+            break
+        centres = 0.5 * lows + 0.5 * highs
+        hoped = np.exp(np.minimum(
+            np.log(highs - lows).sum(axis=1) - potential(graph, likelihood, centres) - target, 700.0
+        ))
+        missing = np.maximum(hoped - held, 0.0)
+        order = np.argsort(-missing)[:BATCH]
+        taken = order[missing[order] > 0.1 * (1.0 - share) / len(missing)]
+        if not len(taken):
+            break
+        rest = np.setdiff1d(np.arange(len(lows)), taken)
+        axes = np.argmax(highs[taken] - lows[taken], axis=1)
+        halves = _bisected(lows[taken], highs[taken], axes)
+        found = _log_masses(graph, likelihood, *halves)
+        count += len(found)
+        lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
+        masses = np.concatenate([masses[rest], found])
+    top = float(masses.max())
+    if not math.isfinite(top):
+        return -math.inf
+    total = top + math.log(float(np.exp(masses - top).sum()))
+    return total - 16 * (len(masses) + 64) * EPSILON * (1 + abs(top))
+
+
+def _lattice(low: FloatArray, high: FloatArray, sides: int) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper corners of sides^d boxes that tile [low, high]; neighbours share the very floats."""
+    edges = [np.linspace(low[axis], high[axis], sides + 1) for axis in range(low.size)]
+    lows = np.stack(np.meshgrid(*(edge[:-1] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
+    highs = np.stack(np.meshgrid(*(edge[1:] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
+    return lows, highs
+
+
+def _bounded(
+    graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Upper bounds of log exp(-f)/rho over boxes, and the axes to bisect."""
+    centres, halves = _centred(lows, highs)
+    found = potential_plus_log_density(graph, likelihood, proposal, centres, halves)
+    return -found.lower, found.split
+
+
+def _log_masses(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
+    """Lower bounds of log int exp(-f) over boxes: their log volume less the mean of f, rounded down.
+
+    The centred box must not be larger than the one that is counted, so both are the one of the rounded half-widths
+    around the centre, cut by a rounding.
+    """
+    centres = 0.5 * lows + 0.5 * highs
+    halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)
+    mean = mean_potential_upper(graph, likelihood, centres, halves)
+    volume = np.log(2 * halves).sum(axis=1)
+    return np.asarray(volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1]))
+
+
+def _centred(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centres and half-widths, rounded so that the boxes are covered."""
+    centres = 0.5 * lows + 0.5 * highs
+    halves = np.maximum(highs - centres, centres - lows)
+    return centres, np.nextafter(halves * (1 + 2 * EPSILON), np.inf)
+
+
+def _bisected(lows: FloatArray, highs: FloatArray, axes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    rows = np.arange(len(lows))
+    middle = 0.5 * lows[rows, axes] + 0.5 * highs[rows, axes]
+    first_high, second_low = highs.copy(), lows.copy()
+    first_high[rows, axes], second_low[rows, axes] = middle, middle
+    return np.concatenate([lows, second_low]), np.concatenate([first_high, highs])

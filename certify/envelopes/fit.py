@@ -1,0 +1,188 @@
+"""A proposal close to the posterior, found in floats: cells where the mass lies, EM, and a linear programme.
+
+The programme is the minimax problem itself: over a dictionary of Gaussians N_j it minimises C = sum w_j subject to
+sum_j w_j N_j >= exp(-f) at many points. What it returns is a candidate; C is certified elsewhere (`box_search`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+
+from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.likelihood import Likelihood, potential
+from certify.envelopes.mixture import Mixture
+from certify.generators.graph import Graph
+
+WIDE = 1.3
+"""Standard deviation of the component that is wider than the prior: it alone bounds the tail on all of R^d."""
+
+WIDE_SHARE = 0.005
+SCALES = (1.0, 1.25, 1.6, 2.2)
+MOMENT_SCALES = (1.0, 1.5, 2.5)
+CUTS, CUT_ROUNDS = 120, 12
+"""Rows that the programme is given at a time, and how often."""
+
+LARGEST_RATIO = 1e5
+"""Entries of the programme above this only say that the row holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Points (k, d), their potentials f (k,) and logarithms of their cells' masses (k,)."""
+
+    points: FloatArray
+    potentials: FloatArray
+    log_masses: FloatArray
+
+    @property
+    def log_integral(self) -> float:
+        """Log int exp(-f) by the midpoint rule. Estimate."""
+        top = float(self.log_masses.max())
+        return top + math.log(float(np.exp(self.log_masses - top).sum()))
+
+    @property
+    def shares(self) -> FloatArray:
+        """Masses with sum 1."""
+        weights = np.exp(self.log_masses - self.log_masses.max())
+        return np.asarray(weights / weights.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A programme that can be given further points: dictionary, rows, and the cells that it started from."""
+
+    cells: Cells
+    dictionary: Mixture
+    rows: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = None) -> Cells:
+    """Cells of a lattice on [-6, 6]^d, divided where the mass of exp(-f) lies; `extra` (k, d) get their own."""
+    d = graph.latent_dim
+    side = {1: 256, 2: 32, 3: 14}.get(d, 6)
+    axis = (np.arange(side) + 0.5) / side * 12.0 - 6.0
+    points = np.array(list(product(axis, repeat=d)))
+    widths = np.full(len(points), 12.0 / side)
+    if extra is not None and len(extra):
+        points, widths = np.concatenate([points, extra]), np.concatenate([widths, np.full(len(extra), 0.05)])
+    potentials = potential(graph, likelihood, points)
+    offsets = np.array(list(product((-0.25, 0.25), repeat=d)))
+    for _ in range(40):
+        masses = d * np.log(widths) - potentials
+        shares = np.exp(masses - masses.max())
+        shares = shares / shares.sum()
+        heavy = shares > 1.0 / 800
+        if not heavy.any() or len(points) > 30_000:
+            break
+        children = (points[heavy][:, None, :] + widths[heavy][:, None, None] * offsets).reshape(-1, d)
+        points = np.concatenate([points[~heavy], children])
+        potentials = np.concatenate([potentials[~heavy], potential(graph, likelihood, children)])
+        widths = np.concatenate([widths[~heavy], np.repeat(widths[heavy] / 2, len(offsets))])
+    masses = d * np.log(widths) - potentials
+    kept = masses > masses.max() - 40.0
+    return Cells(points[kept], potentials[kept], masses[kept])
+
+
+def dictionary_of(cells: Cells, components: int, seed: int) -> Mixture:
+    """Gaussians to choose from: EM's and the moments' at several widths, and one wider than the prior."""
+    random = np.random.default_rng([seed, 0xE4])
+    shares, d = cells.shares, cells.points.shape[1]
+    means, covariances = [np.zeros(d)], [np.eye(d) * WIDE**2]
+    centre = shares @ cells.points
+    gaps = cells.points - centre
+    spread = (shares[:, None] * gaps).T @ gaps + 1e-12 * np.eye(d)
+    for scale in MOMENT_SCALES:
+        means.append(centre)
+        covariances.append(spread * scale**2)
+    for count in (components, max(2, components // 3)):
+        for mean, covariance in zip(*_expectation_maximisation(cells, shares, count, random), strict=True):
+            for scale in SCALES:
+                means.append(mean)
+                covariances.append(covariance * scale**2)
+    roots = np.asarray(np.linalg.cholesky(np.linalg.inv(np.array(covariances))), dtype=np.float64)
+    return Mixture(np.ones(len(means)), np.array(means), roots)
+
+
+def choose_weights(
+    graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray
+) -> tuple[Mixture, float] | None:
+    """The mixture with the least C on the rows, pruned, and log C there; None if the programme fails. Estimate."""
+    potentials = potential(graph, likelihood, rows)
+    floor = potentials.min()
+    # log N_j without weights, less -f: how far component j alone is above exp(-f).
+    parts = dictionary._parts(rows) - np.log(dictionary.weights) + math.log(dictionary.weights.sum())
+    relative = parts + (potentials - floor)[:, None]
+    with np.errstate(over="ignore"):
+        matrix = np.minimum(np.exp(relative), LARGEST_RATIO)
+    weights = _programme(matrix)
+    if weights is None:
+        return None
+    kept = weights > 1e-6 * weights.sum()
+    kept[0] = True
+    chosen = Mixture(np.maximum(weights[kept], 1e-9 * weights.sum()), dictionary.means[kept], dictionary.roots[kept])
+    return chosen, float(math.log(weights.sum()) - floor)
+
+
+def _programme(matrix: FloatArray) -> FloatArray | None:
+    """Weights w >= 0 with the least sum and matrix w >= 1, the wide component at `WIDE_SHARE` or more. Estimate.
+
+    By cuts: few rows bind, so the programme starts with few and is given those that its solution violates.
+    """
+    from scipy.optimize import linprog
+
+    rows, count = matrix.shape
+    share_row = np.full((1, count), WIDE_SHARE)
+    share_row[0, 0] -= 1.0
+    spread = np.linspace(0, rows - 1, CUTS).astype(int)
+    chosen = np.unique(np.concatenate([np.argsort(matrix.max(axis=1))[:CUTS], spread]))
+    for _ in range(CUT_ROUNDS):
+        constraint = np.concatenate([-matrix[chosen], share_row])
+        found = linprog(np.ones(count), constraint, np.append(-np.ones(len(chosen)), 0.0), method="highs")
+        if found.status != 0:
+            return None
+        covered = matrix @ found.x
+        violated = np.argsort(covered)[:CUTS]
+        violated = violated[covered[violated] < 1.0 - 1e-3]
+        if not len(violated):
+            break
+        chosen = np.union1d(chosen, violated)
+    return np.asarray(found.x)
+
+
+def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int = 1800) -> FloatArray:
+    """Points at which the programme asks for the envelope: heavy cells, and draws of the dictionary."""
+    random = np.random.default_rng([seed, 0x10])
+    order = np.argsort(-cells.log_masses)[: 4 * count]
+    chosen = order if len(order) <= count else random.choice(order, count, replace=False)
+    return np.concatenate([cells.points[chosen], dictionary.draw(count, random)])
+
+
+def _expectation_maximisation(
+    cells: Cells, shares: FloatArray, count: int, random: np.random.Generator, rounds: int = 30
+) -> tuple[FloatArray, FloatArray]:
+    """Means (k, d) and covariances (k, d, d) of a mixture fitted to the weighted cells."""
+    points, d = cells.points, cells.points.shape[1]
+    count = min(count, len(points))
+    heavy = shares > 1e-7
+    points, shares = points[heavy], shares[heavy] / shares[heavy].sum()
+    count = min(count, len(points))
+    means = points[random.choice(len(points), count, replace=False, p=shares)]
+    centre = shares @ points
+    total = (shares[:, None] * (points - centre)).T @ (points - centre) + 1e-12 * np.eye(d)
+    floor = 1e-4 * np.trace(total) / d / count * np.eye(d)
+    covariances = np.repeat((total / count + floor)[None], count, axis=0)
+    weights = np.full(count, 1.0 / count)
+    for _ in range(rounds):
+        roots = np.linalg.cholesky(np.linalg.inv(covariances))
+        parts = Mixture(weights, means, roots)._parts(points)
+        inside = np.exp(parts - parts.max(axis=1, keepdims=True))
+        inside = inside / inside.sum(axis=1, keepdims=True) * shares[:, None]
+        weights = np.maximum(inside.sum(axis=0), 1e-12)
+        means = inside.T @ points / weights[:, None]
+        gaps = points[:, None, :] - means
+        covariances = np.einsum("bk,bki,bkj->kij", inside, gaps, gaps) / weights[:, None, None] + floor
+    return means, covariances

@@ -1,0 +1,149 @@
+"""The likelihood's part of a potential, output by output: phi_i(l) convex in the output l_i, and its curvature.
+
+Gaussian noise: phi_i(l) = (l - x_i)^2/(2 beta^2). Bernoulli logits: phi_i(l) = log(1 + e^l) - x_i l with x_i in [0, 1]
+(outside the paper's A0). f(z) = |z|^2/2 + sum_i phi_i(G_i(z)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.errors import InputError
+from certify.generators.activations import derivatives, range_enclosure
+from certify.generators.derivatives import value as graph_value
+from certify.generators.graph import Graph
+
+
+class Likelihood(Protocol):
+    """phi summed over the outputs at floats l (b, n), its derivatives there, and its curvature over ranges of l."""
+
+    @property
+    def observed_dim(self) -> int:
+        """Number n of outputs."""
+
+    def value(self, outputs: FloatArray) -> FloatArray:
+        """sum_i phi_i(l_i), (b,). Estimate."""
+
+    def enclosure(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds of sum_i phi_i(l_i) at these floats, (b,), rounded outward."""
+
+    def slope(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Floats near phi_i'(l_i) and bounds of their errors, (b, n) each."""
+
+    def curvature(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Bounds of phi_i'' over [low, high], (b, n) each, rounded outward; finite."""
+
+    def sum_lower(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        """Lower bound of sum_i phi_i over the ranges, (b,), rounded outward."""
+
+    @property
+    def infimum(self) -> float:
+        """A number below sum_i phi_i(l_i) for every l, rounded down."""
+
+
+def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
+    """F at points (b, d). Estimate."""
+    return np.asarray(0.5 * (points * points).sum(axis=1) + likelihood.value(graph_value(graph, points)))
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianLikelihood:
+    """x | z ~ N(G(z), beta^2 I): `observation` x (n,), noise `beta` > 0."""
+
+    observation: FloatArray
+    beta: float
+
+    @property
+    def observed_dim(self) -> int:
+        return self.observation.size
+
+    def value(self, outputs: FloatArray) -> FloatArray:
+        scaled = (outputs - self.observation) / self.beta
+        return np.asarray(0.5 * (scaled * scaled).sum(axis=-1))
+
+    def enclosure(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value = self.value(outputs)
+        size = (((np.abs(outputs) + np.abs(self.observation)) / self.beta) ** 2).sum(axis=-1)
+        error = 4 * (self.observed_dim + 16) * EPSILON * size
+        return value - error, value + error
+
+    def slope(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        slope = (outputs - self.observation) / self.beta / self.beta
+        size = (np.abs(outputs) + np.abs(self.observation)) / self.beta / self.beta
+        return slope, 8 * EPSILON * size
+
+    def curvature(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+        constant = np.full(low.shape, 1.0 / self.beta / self.beta)
+        return constant * (1 - 4 * EPSILON), constant * (1 + 4 * EPSILON)
+
+    def sum_lower(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        gap = np.maximum(np.maximum(low - self.observation, self.observation - high), 0.0) / self.beta
+        return np.asarray(0.5 * (gap * gap).sum(axis=-1) * (1 - (self.observed_dim + 16) * EPSILON))
+
+    @property
+    def infimum(self) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class BernoulliLikelihood:
+    """x_i | z ~ Bernoulli(sigmoid(G_i(z))): `observation` x (n,) with entries in [0, 1]."""
+
+    observation: FloatArray
+
+    def __post_init__(self) -> None:
+        if not ((self.observation >= 0) & (self.observation <= 1)).all():
+            raise InputError("a Bernoulli likelihood needs observations in [0, 1]")
+
+    @property
+    def observed_dim(self) -> int:
+        return self.observation.size
+
+    def value(self, outputs: FloatArray) -> FloatArray:
+        (softplus,) = derivatives("softplus", outputs, order=0)
+        return np.asarray((softplus - self.observation * outputs).sum(axis=-1))
+
+    def enclosure(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = range_enclosure("softplus", (), 0, outputs, outputs)
+        linear = self.observation * outputs
+        error = 4 * (self.observed_dim + 16) * EPSILON * (np.abs(high) + np.abs(linear)).sum(axis=-1)
+        return (low - linear).sum(axis=-1) - error, (high - linear).sum(axis=-1) + error
+
+    def slope(self, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        low, high = range_enclosure("sigmoid", (), 0, outputs, outputs)
+        slope = 0.5 * (low + high) - self.observation
+        return slope, (high - low) + 8 * EPSILON
+
+    def curvature(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+        least, largest = range_enclosure("sigmoid", (), 1, low, high)
+        return np.clip(least, 0.0, None), np.minimum(largest, 0.25)
+
+    def sum_lower(self, low: FloatArray, high: FloatArray) -> FloatArray:
+        # Convex, with its least value where sigmoid(l) = x.
+        with np.errstate(divide="ignore"):
+            best = np.log(self.observation) - np.log1p(-self.observation)
+        at = np.clip(best, low, high)
+        known = np.isfinite(at)
+        at = np.where(known, at, 0.0)
+        ends = range_enclosure("softplus", (), 0, at, at)[0] - self.observation * at
+        # The point that was computed is within a rounding of the least: phi' there is that small.
+        slack = 16 * EPSILON * (1 + np.abs(at))
+        floor = self._floors()
+        least = np.where(known, np.maximum(ends - slack * np.abs(at) - slack, floor), floor)
+        return np.asarray(least.sum(axis=-1) - 4 * (self.observed_dim + 16) * EPSILON * np.abs(least).sum(axis=-1))
+
+    def _floors(self) -> FloatArray:
+        """Lower bounds of the entropies -x log x - (1-x) log(1-x), the least values of phi_i."""
+        x = self.observation
+        with np.errstate(divide="ignore", invalid="ignore"):
+            first = np.where(x > 0, -x * np.log(x), 0.0)
+            second = np.where(x < 1, -(1 - x) * np.log1p(-x), 0.0)
+        return np.maximum((first + second) * (1 - 32 * EPSILON) - 32 * EPSILON * (first + second), 0.0)
+
+    @property
+    def infimum(self) -> float:
+        return float(self._floors().sum() * (1 - (self.observed_dim + 16) * EPSILON))

@@ -1,0 +1,89 @@
+"""Theorem R at one observation: K proposals under a certified envelope, within epsilon of the posterior.
+
+    TV(law, pi_x) <= (1 - p)^K + t,   p <= P(one proposal is accepted), t >= pi_x(D^c)   (docs/rejection.md, R2)
+
+with p from the envelope (certified) and, beside it, from a run of proposals (Clopper-Pearson).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from flint import arb
+
+from certify.arithmetic.balls import ball, precision, upper
+from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.box_search import log_ratio
+from certify.envelopes.likelihood import Likelihood
+from certify.generators.graph import FloatArray, Generator
+from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
+
+MOST_PROPOSALS = 10**9
+BATCH = 8192
+
+
+@dataclass(frozen=True)
+class ProposalCount:
+    """`proposals` K and the bound (1-p)^K + t <= epsilon that it gives, rounded up."""
+
+    proposals: int
+    tv_bound: float
+
+
+def proposals_needed(acceptance: float, epsilon: Fraction, tail: float = 0.0) -> ProposalCount | None:
+    """The least K with (1 - p)^K + t <= epsilon at p = `acceptance`; None if there is none up to 10^9.
+
+    Guarantee: `tv_bound` is an upper bound and itself <= epsilon.
+    """
+    room = float(epsilon) - tail
+    if not (0.0 < acceptance <= 1.0 and room > 0.0):
+        return None
+    guess = 1.0 if acceptance >= 1.0 else math.ceil(math.log(room) / math.log1p(-acceptance))
+    for count in (guess, guess + 1):
+        if not 1 <= count <= MOST_PROPOSALS:
+            continue
+        with precision():
+            bound = upper((1 - ball(acceptance)) ** arb(int(count)) + ball(tail))
+            if ball(bound) <= ball(epsilon):
+                return ProposalCount(int(count), bound)
+    return None
+
+
+def measured_acceptance(
+    generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, seed: int
+) -> IntervalEstimate:
+    """Clopper-Pearson interval of P(one proposal is accepted), from `count` proposals of the float sampler."""
+    random = np.random.default_rng([seed, 0xAC])
+    accepted = 0
+    for start in range(0, count, BATCH):
+        _, passed = propose(generator, likelihood, envelope, min(BATCH, count - start), random)
+        accepted += int(passed.sum())
+    return frequency_interval(accepted, count, ERROR_PROBABILITY, "proposals")
+
+
+def propose(
+    generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, random: np.random.Generator
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`count` proposals z (count, d) and whether each is accepted: E >= log C - log(exp(-f)/rho), E ~ Exp(1)."""
+    points = envelope.proposal.draw(count, random)
+    ratio = log_ratio(generator.graph, likelihood, envelope.proposal, points)
+    return points, random.exponential(size=count) >= envelope.log_constant - ratio
+
+
+def exact_draws(
+    generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, seed: int, most: int = 10**7
+) -> FloatArray:
+    """Up to `count` independent draws of the posterior, exact up to rounding; fewer after `most` proposals."""
+    random = np.random.default_rng([seed, 0xED])
+    kept: list[FloatArray] = []
+    found = tried = 0
+    while found < count and tried < most:
+        points, passed = propose(generator, likelihood, envelope, BATCH, random)
+        kept.append(points[passed])
+        found += int(passed.sum())
+        tried += BATCH
+    return np.concatenate(kept)[:count] if kept else np.zeros((0, generator.latent_dim))

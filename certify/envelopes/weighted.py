@@ -1,0 +1,126 @@
+"""Planes under a weighted sum of a network's outputs over boxes: one backward pass, the remainders signed.
+
+For weights w: <w, G(c+u) - value> >= a . u + rest over the box, `value` the floats of the outputs at c. Every neuron's
+coefficient has a sign, so of its two lines only the one on the right side is paid for, and remainders of different
+outputs cancel before they are bounded. Rounded outward.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.bounds.ranges import dense
+from certify.envelopes.box_forms import CONVEX_KINKS, BoxForm, BoxForms, Lines, ends_at, flat_slope
+from certify.generators.activations import range_enclosure
+from certify.generators.graph import Activation, Affine, Input, Product, Sum
+
+
+def weighted_lower(forms: BoxForms, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Slopes a (b, d) and rests (b,) with <w, G(c+u) - value> >= a.u + rest for `weights` w (b, n); -inf: unknown."""
+    nodes = forms.graph.nodes
+    rows = Rows(len(nodes))
+    rows.add(len(nodes) - 1, weights)
+    rest = np.zeros(len(weights))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for index in range(len(nodes) - 1, -1, -1):
+            node, row = nodes[index], rows.terms[index]
+            if row is None:
+                continue
+            rest = rest - rows.rounding(index, forms.nodes[index].reach)
+            match node:
+                case Affine():
+                    moved, lost = _through_affine(node, row, forms.nodes[node.source])
+                    rows.add(node.source, moved)
+                case Sum():
+                    lost = _through_sum(rows, node, row, forms)
+                case Product():
+                    lost = _through_product(rows, node, row, forms)
+                case Activation():
+                    moved, lost = _through_activation(node, row, forms.nodes[node.source], forms.lines[index])
+                    rows.add(node.source, moved)
+                case Input():
+                    lost = np.zeros(len(weights))
+            rest = rest - lost
+    slope = rows.terms[0]
+    if slope is None:
+        slope = np.zeros_like(forms.centres)
+    # Every addition to `rest` is of a number that is not positive: it is off by its own size times the count.
+    rest = np.where(np.isfinite(rest), rest * (1 + 8 * (len(nodes) + 2) * EPSILON) - SMALLEST_NORMAL, -np.inf)
+    return np.where(np.isfinite(slope), slope, 0.0), np.where(np.isfinite(slope).all(axis=1), rest, -np.inf)
+
+
+class Rows:
+    """Coefficients of every node's deviation, with the sizes of the terms that they are sums of."""
+
+    def __init__(self, count: int) -> None:
+        self.terms: list[FloatArray | None] = [None] * count
+        self._sizes: list[FloatArray | None] = [None] * count
+        self._counts = [0] * count
+
+    def add(self, index: int, term: FloatArray) -> None:
+        """Add `term` (b, k) to the coefficients of a node."""
+        present, size = self.terms[index], self._sizes[index]
+        self.terms[index] = term if present is None else present + term
+        self._sizes[index] = np.abs(term) if size is None else size + np.abs(term)
+        self._counts[index] += 1
+
+    def rounding(self, index: int, reach: FloatArray) -> FloatArray:
+        """What the rounding of a node's coefficients, as sums and as products, can change the bound by, (b,)."""
+        size = self._sizes[index]
+        assert size is not None, "the node has coefficients"
+        entries = np.where(size == 0, 0.0, size * reach)
+        return np.asarray(4 * (self._counts[index] + 2) * EPSILON * entries.sum(axis=1))
+
+
+def _through_affine(node: Affine, row: FloatArray, source: BoxForm) -> tuple[FloatArray, FloatArray]:
+    weight = dense(node.weight)
+    size = np.abs(row) @ np.abs(weight)
+    growth = (sum(weight.shape) + 16) * EPSILON
+    lost = growth * ((size * (source.reach + np.abs(source.value))).sum(axis=1) + np.abs(row) @ np.abs(node.bias))
+    return row @ weight, lost
+
+
+def _through_sum(rows: Rows, node: Sum, row: FloatArray, forms: BoxForms) -> FloatArray:
+    lost = np.zeros(len(row))
+    for source, factor in zip(node.sources, node.coefficients, strict=True):
+        rows.add(source, factor * row)
+        lost = lost + (np.abs(factor * row) * np.abs(forms.nodes[source].value)).sum(axis=1)
+    return np.asarray(8 * (len(node.sources) + 4) * EPSILON * lost)
+
+
+def _through_product(rows: Rows, node: Product, row: FloatArray, forms: BoxForms) -> FloatArray:
+    """Ab - a_c b_c = a_c (b - b_c) + b_c (a - a_c) + (a - a_c)(b - b_c), the last one bounded."""
+    first, second = (forms.nodes[source] for source in node.sources)
+    rows.add(node.sources[0], row * second.value)
+    rows.add(node.sources[1], row * first.value)
+    lows = (first.low - first.value, second.low - second.value)
+    highs = (first.high - first.value, second.high - second.value)
+    corners = [x * y for x in (lows[0], highs[0]) for y in (lows[1], highs[1])]
+    low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+    size = (np.abs(first.value) + first.reach) * (np.abs(second.value) + second.reach)
+    worst = -np.where(row >= 0, row * low, row * high)
+    return np.asarray((np.where(row == 0, 0.0, worst + 64 * EPSILON * np.abs(row) * size)).sum(axis=1))
+
+
+def _through_activation(
+    node: Activation, row: FloatArray, source: BoxForm, lines: Lines
+) -> tuple[FloatArray, FloatArray]:
+    slope_low, rest_low = lines.slope, lines.rest_low
+    if node.name in CONVEX_KINKS:
+        # Below a convex kink lies either of its two branches: the one that is closer over the range.
+        crossing = (source.low < 0) & (source.high > 0) & np.isfinite(source.low) & np.isfinite(source.high)
+        branch = np.where(source.high > -source.low, 1.0, flat_slope(node.name, node.parameters))
+        ends = range_enclosure(node.name, node.parameters, 0, source.value, source.value)
+        value = 0.5 * ends[0] + 0.5 * ends[1]
+        exact = ends_at(node.name, node.parameters, source.value)
+        anchored = branch * source.value - exact
+        rounding = 16 * EPSILON * np.abs(source.value) + np.abs(value - exact)
+        slope_low = np.where(crossing, branch, slope_low)
+        rest_low = np.where(crossing, anchored - rounding - (ends[1] - ends[0]) - SMALLEST_NORMAL, rest_low)
+    positive = row >= 0
+    slope = np.where(positive, slope_low, lines.slope)
+    rest = np.where(row == 0, 0.0, np.where(positive, row * rest_low, row * lines.rest_high))
+    moved = row * slope
+    lost = (-rest + 4 * EPSILON * (np.abs(rest) + np.abs(moved) * source.reach)).sum(axis=1)
+    return moved, np.asarray(lost * (1 + row.shape[1] * EPSILON))

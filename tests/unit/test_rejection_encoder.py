@@ -1,0 +1,216 @@
+"""Theorem R: its yardstick, its steps on generators, mutants that must be refuted, single observations by boxes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import certify
+from certify.envelopes.box_certificate import Envelope, box_envelope, tail_constant
+from certify.envelopes.box_search import BoxLimits, log_integral_lower, log_ratio, supremum_of_ratio
+from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, potential
+from certify.envelopes.mixture import Mixture
+from certify.envelopes.rejection import exact_draws, measured_acceptance, proposals_needed
+from certify.errors import InputError
+from certify.generators.derivatives import value
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
+from certify.progress import SilentProgress
+from certify.proof.check import check, run_step
+from certify.proof.conclusion import settle
+from certify.proof.instance import Instance
+from certify.proof.optimiser import largest_beta, shortest
+from certify.proof.registry import load_theorem
+from certify.verdict import Verdict
+from theorems.rejection_encoder.observations import certify_row, certify_rows
+
+THEOREM = load_theorem("rejection-encoder")
+CONSTANTS = dict(d=8, n=8, m=1, M="1.5", M2="0.15", t_x=2, N=1000)
+LIMITS = BoxLimits(0.1, 20_000)
+
+
+def network(name: str, d: int, n: int, seed: int, width: int = 8) -> Generator:
+    random = np.random.default_rng(seed)
+    nodes: list[Node] = [Input(d)]
+    nodes.append(Affine(0, 1.5 * random.standard_normal((width, d)), 0.3 * random.standard_normal(width)))
+    nodes.append(Activation(1, name, width))
+    nodes.append(Affine(2, random.standard_normal((n, width)) / np.sqrt(width), 0.1 * random.standard_normal(n)))
+    return Generator(f"{name}-{seed}", Graph(tuple(nodes)), width * (d + 1 + n) + n, {"trained_beta": "0.4"})
+
+
+def observation(generator: Generator, beta: float, seed: int) -> np.ndarray:
+    random = np.random.default_rng([seed, 1])
+    image = value(generator.graph, random.standard_normal((1, generator.latent_dim)))[0]
+    return image + beta * random.standard_normal(generator.observed_dim)
+
+
+@pytest.mark.parametrize(
+    ("beta", "epsilon", "proposals"),
+    [("0.0927", "0.1", 3), ("0.1855", "0.1", 6), ("0.0927", "0.001", 9), ("0.1855", "0.001", 18)],
+)
+def test_yardstick_of_the_constants(beta: str, epsilon: str, proposals: int) -> None:
+    found = shortest(THEOREM, {**CONSTANTS, "beta": beta, "epsilon": epsilon})
+    assert found is not None and found.distance_upper <= float(epsilon)
+    assert int(found.choices["K"]) <= proposals
+
+
+def test_the_largest_noise_is_beyond_the_langevin_encoders() -> None:
+    largest = largest_beta(THEOREM, {**CONSTANTS, "epsilon": "0.1"})
+    assert largest is not None and largest[0] >= 0.55
+
+
+@pytest.fixture(scope="module")
+def instance() -> Instance:
+    generator = certify.load_generator("residual:d=2,width=8,depth=1,lipschitz=0.4,activation=tanh,seed=3")
+    brackets = certify.constants(generator)
+    setting = settle(THEOREM, generator, brackets, Fraction(1, 5), Fraction(1, 1000), None, 0)
+    assert setting.certificate is not None
+    return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0)
+
+
+@pytest.mark.parametrize("label", [step.label for step in THEOREM.steps])
+def test_every_step_holds_on_a_generator(instance: Instance, label: str) -> None:
+    record = run_step(THEOREM.step(label), instance)
+    assert record.verdict is Verdict.SUPPORTED, record
+
+
+@pytest.mark.parametrize("factor", [sp.Rational(8, 5), sp.Integer(3)])
+def test_a_larger_acceptance_is_refuted(instance: Instance, factor: sp.Expr) -> None:
+    step = THEOREM.step("p")
+    wrong = replace(step, claims=(replace(step.claims[0], bound=factor * step.claims[0].bound),))
+    assert run_step(wrong, instance).verdict is Verdict.REFUTED
+
+
+def test_a_law_that_forgets_the_failures_is_refuted(instance: Instance) -> None:
+    step = THEOREM.step("R2")
+    wrong = replace(step, claims=(replace(step.claims[0], bound=step.claims[0].bound / 40),))
+    assert run_step(wrong, instance).verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh", "sin", "leaky_relu"])
+@pytest.mark.parametrize("d", [1, 2])
+def test_an_envelope_is_above_the_posterior_everywhere(name: str, d: int) -> None:
+    generator = network(name, d, 6, 11)
+    likelihood = GaussianLikelihood(observation(generator, 0.4, 5), 0.4)
+    envelope = box_envelope(generator.graph, likelihood, components=6, limits=LIMITS)
+    assert envelope is not None and envelope.acceptance > 0.2
+    axis = np.linspace(-9, 9, 4001 if d == 1 else 301)
+    grid = axis[:, None] if d == 1 else np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    assert log_ratio(generator.graph, likelihood, envelope.proposal, grid).max() <= envelope.log_constant
+    # The integral from below, against the midpoint rule.
+    cell = (axis[1] - axis[0]) ** d
+    integral = np.exp(-potential(generator.graph, likelihood, grid)).sum() * cell
+    assert envelope.log_integral <= np.log(integral) + 1e-3
+    assert envelope.log_integral >= np.log(integral) - 0.2
+
+
+def test_the_accepted_draws_have_the_posterior_law() -> None:
+    # A two-sample comparison with the exact law on a grid: false alarms below 1e-6 (Dvoretzky-Kiefer-Wolfowitz).
+    generator = network("relu", 1, 4, 2)
+    likelihood = GaussianLikelihood(observation(generator, 0.4, 8), 0.4)
+    envelope = box_envelope(generator.graph, likelihood, components=6, limits=LIMITS)
+    assert envelope is not None
+    draws = np.sort(exact_draws(generator, likelihood, envelope, 20_000, 4)[:, 0])
+    axis = np.linspace(-8, 8, 40_001)
+    density = np.exp(-potential(generator.graph, likelihood, axis[:, None]))
+    law = np.interp(draws, axis, np.cumsum(density) / density.sum())
+    distance = np.abs(law - (np.arange(len(draws)) + 0.5) / len(draws)).max()
+    assert distance <= np.sqrt(np.log(2 / 1e-6) / (2 * len(draws))) + 1e-3
+    # Draws of another law are seen: the same ones, a tenth wider.
+    law = np.interp(1.1 * draws, axis, np.cumsum(density) / density.sum())
+    assert np.abs(law - (np.arange(len(draws)) + 0.5) / len(draws)).max() > 0.03
+
+
+def test_a_bernoulli_likelihood_is_enveloped() -> None:
+    generator = network("tanh", 2, 6, 4)
+    likelihood: Likelihood = BernoulliLikelihood((np.random.default_rng(2).random(6) < 0.5).astype(float))
+    envelope = box_envelope(generator.graph, likelihood, components=6, limits=LIMITS)
+    assert envelope is not None and envelope.acceptance > 0.4
+    found = measured_acceptance(generator, likelihood, envelope, 20_000, 0)
+    assert found.upper >= envelope.acceptance
+    with pytest.raises(InputError, match="in \\[0, 1\\]"):
+        BernoulliLikelihood(np.array([0.0, 1.5]))
+
+
+def test_a_search_that_is_cut_off_still_bounds() -> None:
+    generator = network("sin", 2, 6, 9)
+    likelihood = GaussianLikelihood(observation(generator, 0.4, 3), 0.4)
+    proposal = Mixture(np.array([1.0]), np.zeros((1, 2)), np.eye(2)[None] / 1.3)
+    corner, seen = np.full(2, 6.0), np.zeros((1, 2))
+    full = supremum_of_ratio(generator.graph, likelihood, proposal, -corner, corner, seen, LIMITS)
+    cut = supremum_of_ratio(generator.graph, likelihood, proposal, -corner, corner, seen, BoxLimits(0.1, 40))
+    assert full.finished and not cut.finished
+    assert cut.upper >= full.upper >= full.lower
+    few = log_integral_lower(generator.graph, likelihood, -corner, corner, 0.0, 0.9, BoxLimits(0.1, 300))
+    many = log_integral_lower(generator.graph, likelihood, -corner, corner, 0.0, 0.999, BoxLimits(0.1, 8000))
+    assert few <= many
+
+
+def test_the_tail_needs_a_component_wider_than_the_prior() -> None:
+    narrow = Mixture(np.array([1.0]), np.zeros((1, 2)), 2.0 * np.eye(2)[None])
+    assert tail_constant(narrow, 100.0, 0.0) == np.inf
+    wide = Mixture(np.array([1.0]), np.zeros((1, 2)), np.eye(2)[None] / 1.3)
+    # exp(-|z|^2/2)/rho falls with |z|; at |z| = reach it is what the closed form says.
+    at = 3.0
+    exact = -(at**2) / 2 - wide.log_density(np.array([[at, 0.0]]))[0]
+    assert tail_constant(wide, at, 0.0) == pytest.approx(exact, abs=1e-9)
+    assert tail_constant(wide, at, 0.0) >= exact - 1e-12
+
+
+@pytest.mark.parametrize(("p", "count"), [(0.5, 4), (1.0, 1), (0.91, 1), (0.89, 2)])
+def test_proposals_needed(p: float, count: int) -> None:
+    epsilon = "0.1"
+    found = proposals_needed(p, Fraction(epsilon))
+    assert found is not None and found.proposals == count
+    assert Fraction(found.tv_bound) <= Fraction(epsilon)
+
+
+def test_no_number_of_proposals_without_acceptance_or_room() -> None:
+    assert proposals_needed(0.0, Fraction(1, 10)) is None
+    assert proposals_needed(0.5, Fraction(1, 10), tail=0.2) is None
+    assert proposals_needed(1e-15, Fraction(1, 10)) is None
+
+
+def test_a_relu_decoder_is_certified_observation_by_observation(tmp_path: Path) -> None:
+    generator = network("relu", 2, 6, 21)
+    rows = np.stack([observation(generator, 0.4, seed) for seed in range(2)])
+    resume = tmp_path / "rows.json"
+    result = check(["rejection-encoder"], [generator], observations=rows, resume=resume)
+    record = result.theorems[0]
+    assert record.verdict is Verdict.SUPPORTED and result.exit_code == 0
+    assert [item.label for item in record.assumptions] == ["A0"]
+    for item in record.to_dict()["observations"]:
+        assert item["verdict"] == "proved" and item["theorem"] == "Theorem R" and item["layers"] <= 20
+        assert item["p_measured"]["upper"] >= item["p_certified"] and item["envelope"] == "boxes"
+    again = check(["rejection-encoder"], [generator], observations=rows, resume=resume)
+    assert again.theorems[0].observations == record.observations
+
+
+def test_a_stored_result_that_no_run_returns_is_refused(tmp_path: Path) -> None:
+    generator = network("relu", 1, 4, 2)
+    rows = observation(generator, 0.4, 8)[None]
+    resume = tmp_path / "rows.json"
+    certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
+    stored = json.loads(resume.read_text())
+    (entry,) = stored["observations"].values()
+    entry["proposals"] = 1
+    resume.write_text(json.dumps(stored))
+    with pytest.raises(InputError, match="not below epsilon"):
+        certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
+
+
+def test_more_latents_than_boxes_can_cover_is_a_reason_not_an_error() -> None:
+    generator = network("relu", 5, 8, 1)
+    found = certify_row(generator, 0.4, Fraction(1, 10), observation(generator, 0.4, 1))
+    assert found.proposals is None and "d = 3" in found.reason
+
+
+def test_envelopes_compare_by_acceptance() -> None:
+    proposal = Mixture(np.array([1.0]), np.zeros((1, 1)), np.ones((1, 1, 1)))
+    assert Envelope(proposal, 1.0, 0.0, 1).acceptance == pytest.approx(np.exp(-1.0))
+    assert Envelope(proposal, 1.0, -np.inf, 1).acceptance == 0.0

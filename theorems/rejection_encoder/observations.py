@@ -1,0 +1,145 @@
+"""Certificates of single observations by Theorem R: an envelope of one posterior, no assumption on the decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.bounds.bracket import ConstantBrackets
+from certify.envelopes.box_certificate import LARGEST_DIMENSION, box_envelope
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.rejection import measured_acceptance, proposals_needed
+from certify.errors import CertifyError
+from certify.generators.graph import FloatArray, Generator
+from certify.progress import Progress
+from certify.proof.observations import Codec, certify_each, row_key
+from certify.proof.records import ObservationRecord, RejectionNumbers
+from certify.proof.theorem import Theorem
+from certify.verdict import Verdict
+from certify.version import __version__
+
+NAME = "Theorem R"
+PROPOSALS = 20_000
+"""Proposals of which the acceptance frequency is measured."""
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """What was found at one observation; `proposals` is None where nothing was certified, and `reason` says why."""
+
+    proposals: int | None
+    tv_bound: float | None
+    reason: str
+    numbers: RejectionNumbers | None
+
+
+def certify_rows(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets | None,
+    rows: FloatArray,
+    beta: float,
+    epsilon: Fraction,
+    progress: Progress,
+    resume: Path | None,
+) -> tuple[ObservationRecord, ...]:
+    """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope."""
+    question = {
+        "schema": SCHEMA,
+        "theorem": theorem.id,
+        "version": __version__,
+        "generator": generator.sha256,
+        "beta": beta,
+        "epsilon": str(epsilon),
+    }
+    found = certify_each(
+        f"observations at {generator.name}",
+        question,
+        [row_key(row) for row in rows],
+        list(rows),
+        partial(certify_row, generator, beta, epsilon),
+        Codec(_encode, _decode, partial(_could_hold, epsilon)),
+        progress,
+        resume,
+    )
+    return tuple(_record(index, item, beta) for index, item in enumerate(found))
+
+
+def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> Rejection:
+    """The least number of proposals that is certified at the observation `row` (n,)."""
+    if generator.latent_dim > LARGEST_DIMENSION:
+        reason = (
+            f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}; "
+            "see `injective-decoder`"
+        )
+        return Rejection(None, None, reason, None)
+    likelihood = GaussianLikelihood(row, beta)
+    with threadpool_limits(1):
+        try:
+            envelope = box_envelope(generator.graph, likelihood)
+        except (CertifyError, np.linalg.LinAlgError) as error:
+            return Rejection(None, None, f"no proposal was found: {error}", None)
+        if envelope is None:
+            return Rejection(None, None, "no envelope was certified: the search for boxes gave up", None)
+        measured = measured_acceptance(generator, likelihood, envelope, PROPOSALS, 0)
+    again = proposals_needed(measured.lower, epsilon)
+    numbers = RejectionNumbers(
+        envelope.acceptance,
+        (measured.lower, measured.upper),
+        1 - measured.error_probability,
+        None if again is None else again.proposals,
+        envelope.method,
+        envelope.log_constant,
+        envelope.log_integral,
+        envelope.boxes,
+        envelope.proposal.size,
+    )
+    needed = proposals_needed(envelope.acceptance, epsilon)
+    if needed is None:
+        return Rejection(None, None, f"the certified acceptance {envelope.acceptance:.3g} is too small", numbers)
+    return Rejection(needed.proposals, needed.tv_bound, "", numbers)
+
+
+def _record(index: int, found: Rejection, beta: float) -> ObservationRecord:
+    verdict = Verdict.INCONCLUSIVE if found.proposals is None else Verdict.PROVED
+    return ObservationRecord(
+        index, verdict, NAME if found.proposals else "", found.proposals, found.tv_bound, found.reason, {"beta": beta},
+        found.numbers,
+    )  # fmt: skip
+
+
+def _could_hold(epsilon: Fraction, found: Rejection) -> bool:
+    """Whether what a file says is of the kind that `certify_row` returns: K gives the bound at the stored p."""
+    if found.proposals is None:
+        return True
+    if found.numbers is None or found.tv_bound is None:
+        return False
+    needed = proposals_needed(found.numbers.p_certified, epsilon)
+    return needed is not None and needed.proposals == found.proposals and needed.tv_bound == found.tv_bound
+
+
+def _encode(found: Rejection) -> dict[str, Any]:
+    return {
+        "proposals": found.proposals,
+        "tv_bound": found.tv_bound,
+        "reason": found.reason,
+        "numbers": None if found.numbers is None else found.numbers.to_dict(),
+    }
+
+
+def _decode(entry: Any) -> Rejection:
+    numbers = entry["numbers"]
+    return Rejection(
+        None if entry["proposals"] is None else int(entry["proposals"]),
+        None if entry["tv_bound"] is None else float(entry["tv_bound"]),
+        str(entry["reason"]),
+        None if numbers is None else RejectionNumbers.from_dict(numbers),
+    )

@@ -1,0 +1,140 @@
+r"""Theorem R: an encoder that samples exactly, by rejection under a certified envelope of the posterior.
+
+Problem. z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n), c any computed point, z = c + B y as in `sharp-langevin`,
+F(y) = f(z) - f(c), D = {|y| <= R}. rho is a density and C > 0 a number with (R1) exp(-F) <= C rho on D.
+
+Guarantee (upper bound). Draw y_k ~ rho and E_k ~ Exp(1), k = 1..K; accept y_k if it is in D and
+E_k >= F(y_k) + log(C rho(y_k)); put out the first that is accepted, y_K if none is. Then (R2)
+    TV(law, pi_x) <= (1 - p)^K + t(R),    p = (1/C) int_D exp(-F),
+p the probability that one proposal is accepted, any lower bound of it serving, t(R) >= pi_x(D^c). With the closed
+forms rho is proportional to exp(-phi0(|y|)) on D, C its mass, and p at least the mass of exp(-U) over C.
+
+A single observation gets its own envelope, without any of m, M, M2 (`certify check rejection-encoder
+--observations FILE`): see docs/rejection.md. This theorem is the project's, not the paper's. Proofs: docs/rejection.md.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from certify.generators.graph import Generator
+from certify.proof.optimiser import Certificate
+from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, ModeResidual, OutsideMass, UpperEnvelope
+from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
+from theorems.rejection_encoder.observations import certify_rows
+from theorems.rejection_encoder.proposals import (
+    acceptance,
+    accepted_law,
+    envelopes_at_centres,
+    own_centre_bounds,
+    tails,
+)
+from theorems.rejection_encoder.strategy import RejectionStrategy
+from theorems.sharp_langevin.statement import ATTAINED, OFF_THE_MODE, TYPICAL
+
+rho, g, r_c, om, a, b, e, p_r, phi = sp.symbols("rho g r_c om a b e p_r phi", nonnegative=True)
+R, R2 = sp.symbols("R R2", nonnegative=True)
+K, p, tail, tv_bound = sp.symbols("K p tail tv_bound", positive=True)
+r, R0, k = sp.symbols("r R0 k", nonnegative=True)
+
+SHAPE = (d, g, e, p_r, phi, om)
+"""What every radial functional takes first."""
+
+
+def tail_beyond(radius: sp.Expr) -> sp.Expr:
+    """t(R) through R2: dominating law up to R2, far field beyond."""
+    return sp.Min(1, OutsideMass(*SHAPE, radius, R2) + FarMass(*SHAPE, R2, m, M2, beta, r_c, b))
+
+
+def distance_after(proposals: sp.Expr) -> sp.Expr:
+    """R2 with D the ball of radius R."""
+    return (1 - p) ** proposals + tail
+
+
+QUANTITIES = (
+    *shared("d", "n", "m", "M", "M2", "N", "beta", "epsilon", "t_x"),
+    Quantity(rho, "definition", r"\rho", "bound on |zh| (S5), used where n = d", "[0, inf)", TYPICAL),
+    Quantity(g, "definition", "g", "bound on |B^T grad f(c)|; measured at an observation", "[0, inf)", ATTAINED),
+    Quantity(r_c, "definition", "r_c", "bound on |G(c) - x|: near the mode of a typical x, or measured", "[0, inf)",
+             ModeResidual(n, d, m, beta, rho, t_x) + M * OFF_THE_MODE.xreplace({sp.Symbol("g", nonnegative=True): g})),
+    Quantity(om, "definition", r"\omega", "bound on ||B^T A B - I||", "[0, 1)", ATTAINED),
+    Quantity(a, "definition", "a", "m^2/beta^2", "(0, inf)", m**2 / beta**2),
+    Quantity(b, "definition", "b", "M^2/beta^2, or ||J(c)||^2/beta^2", "(0, inf)", M**2 / beta**2),
+    Quantity(e, "definition", "e", "M2 beta/(m^2+beta^2)", "[0, inf)", M2 * beta / (m**2 + beta**2)),
+    Quantity(p_r, "definition", "p_r", "M2 |r_c|/(m^2+beta^2)", "[0, 1)", M2 * r_c / (m**2 + beta**2)),
+    Quantity(phi, "definition", r"\phi", "floor of J^T J: (1+a)/(1+b)", "(0, 1]", (1 + a) / (1 + b), "lower"),
+    Quantity(R, "choice", "R", "radius of the ball |y| <= R that proposals are taken from", "(0, inf)"),
+    Quantity(R2, "choice", "R_2", "radius up to which the tail uses the curvature bounds", "[R, inf)"),
+    Quantity(K, "choice", "K", "proposals: evaluations of G", "integer >= 1"),
+    Quantity(p, "definition", "p", "probability that one proposal is accepted, from below", "[0, 1]",
+             EnvelopeRatio(*SHAPE, R), "lower"),
+    Quantity(tail, "definition", "t(R)", "posterior mass outside |y| <= R", "[0, 1]", tail_beyond(R)),
+    Quantity(tv_bound, "definition", r"\mathrm{TV}", "R2", "[0, inf)", distance_after(K)),
+)  # fmt: skip
+
+CONDITIONS = (
+    Condition("proposals", sp.Integer(1), K),
+    Condition("radius", sp.Integer(0), R, strict=True),
+    Condition("outer radius", R, R2),
+    Condition("far field", M2 * r_c, m**2 + beta**2, strict=True),
+    Condition("factor", om, sp.Integer(1), strict=True),
+)
+
+LAST = r"\mathrm{TV}(\mathcal L(\hat z),\pi_x)"
+
+STEPS = (
+    Step("E", "envelopes", (
+        Claim("lower", "F(y)", "F(y)", ">=", LowerEnvelope(*SHAPE, r), "|y| = r"),
+        Claim("upper", "F(y)", "F(y)", "<=", UpperEnvelope(*SHAPE, r), "|y| = r"),
+    ), ("A1", "A2", "A2-M"), envelopes_at_centres),
+    Step("T", "tail", (
+        Claim("tail", "pi_x(|y| > R0)", r"\pi_x(\lvert y\rvert>R_0)", "<=", tail_beyond(R0), "R0 <= R2"),
+    ), ("E",), tails),
+    Step("p", "acceptance", (
+        Claim("acceptance", "P(one proposal is accepted)", r"\mathrm P(\mbox{accepted})", ">=",
+              EnvelopeRatio(*SHAPE, R), "proposals from exp(-phi0) on |y| <= R"),
+    ), ("E",), acceptance),
+    Step("R2", "law of what is put out", (
+        Claim("distance", "TV(law after k proposals, pi_x)", LAST, "<=", (1 - p) ** k + tail, "k >= 1"),
+    ), ("p", "T"), accepted_law),
+)  # fmt: skip
+
+
+def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
+    """Sentences that a reader of the conclusion must not miss."""
+    return (
+        "K counts evaluations of G and no derivative; finding c and B is deterministic and not counted in K",
+        "log(1/p) grows like e d^{3/2} + p_r d: where K is large the Langevin encoders of `sharp-langevin` win",
+        "an observation's own envelope needs neither m nor M2: give --observations",
+    )
+
+
+THEOREM = Theorem(
+    id="rejection-encoder",
+    title="Exact sampling by rejection with a handful of evaluations",
+    summary="Under a certified envelope of the posterior log(1/epsilon)/p proposals sample it, for n >= d.",
+    source="docs/rejection.md, sections 1 and 2",
+    quantities=QUANTITIES,
+    assumptions=(MODEL, INJECTIVE, SMOOTH, LIPSCHITZ, NETWORK),
+    steps=STEPS,
+    conclusion=Conclusion(
+        statement=(
+            "the first accepted of K proposals is within tv_bound of pi_x in total variation; tv_bound <= epsilon for "
+            "suitable choices when beta <= beta_max"
+        ),
+        latex=rf"{LAST}\leq(1-p)^K+t(R)\leq\varepsilon",
+        distance=distance_after(K),
+        conditions=CONDITIONS,
+        search=RejectionStrategy(),
+        layers=(K,),
+        every_noise=Condition("no curvature", M2, sp.Integer(0)),
+        paper_form="none: the theorem is this project's",
+        size=lambda certificate, generator: None,
+        measure=lambda instance: None,
+        observation_bounds=own_centre_bounds,
+        notes=notes,
+        certify_observations=certify_rows,
+        observations_need=(MODEL.label,),
+    ),
+)
