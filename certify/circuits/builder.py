@@ -92,6 +92,10 @@ class CircuitBuilder:
         """AND of all signals, as a balanced tree."""
         return self._tree(signals, TRUE, self.conjoin)
 
+    def some(self, signals: Sequence[int]) -> int:
+        """OR of all signals, as a balanced tree."""
+        return self._tree(signals, FALSE, self.disjoin)
+
     def finish(self, outputs: Sequence[int]) -> Circuit:
         """The circuit with these outputs; gates that no output depends on are dropped.
 

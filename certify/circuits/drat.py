@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 IntArray = npt.NDArray[np.int64]
 ACCEPTED, INCOMPLETE = -1, -2
+LARGEST_VARIABLE = 1 << 26
+"""The tables have a place for every variable up to the largest."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
 
     Returns:
         Accepted only if every added clause up to a conflict at level zero is implied by unit propagation.
-        A proof that ends without a conflict, has a malformed line or adds a clause that is not implied is not.
+        A proof that ends without a conflict, has a malformed line or a variable that the formula has not, or adds a
+        clause that is not implied is not.
     """
     literals: list[int] = []
     starts = [0]
@@ -55,9 +58,13 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
         known.setdefault(key, []).append(len(starts) - 2)
         return key, len(starts) - 2
 
+    variables = 0
     for clause in clauses:
         if 0 in clause:
             return ProofCheck(False, 0, "a clause has the literal 0")
+        variables = max(variables, *map(abs, clause), 0)
+        if variables > LARGEST_VARIABLE:
+            return ProofCheck(False, 0, f"the formula has the variable {variables}; at most {LARGEST_VARIABLE}")
         store(clause)
     given = len(starts) - 1
     operations: list[int] = []
@@ -66,11 +73,13 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
         if parsed is None:
             return ProofCheck(False, number, f"line {number + 1} is not a clause that ends in 0: `{line[:60]}`")
         deletes, clause = parsed
+        # A definition of a new variable keeps satisfiability only (RAT), so no clause with one can be of use here.
+        if (beyond := max(map(abs, clause), default=0)) > variables:
+            return ProofCheck(False, number, f"line {number + 1} has the variable {beyond} beyond the formula's")
         if not deletes:
             operations.append(store(clause)[1])
         elif indices := known.get(tuple(sorted(set(clause)))):
             operations.append(-1 - indices.pop())
-    variables = max((literal >> 1 for literal in literals), default=0)
     result = _check(
         np.array(literals, dtype=np.int64), np.array(starts, dtype=np.int64), given,
         np.array(operations, dtype=np.int64), variables,

@@ -97,7 +97,7 @@ class PermutationPosterior:
         """The orthant law in floats, shape (2^d,). Estimate."""
         law = np.ones(1)
         for entry in self.observation:
-            up = 1.0 / (1.0 + np.exp(np.clip(-2.0 * entry / self.beta**2, -700.0, 700.0)))
+            up = 1.0 / (1.0 + np.exp(np.clip(-2.0 * (entry / self.beta) / self.beta, -700.0, 700.0)))
             law = np.concatenate([law * (1.0 - up), law * up])
         return np.asarray(law[self.table.values])
 
@@ -122,7 +122,8 @@ def sample_posterior(
 ) -> FloatArray:
     """One exact draw of z for each observation, shapes (k, d): the exact-posterior encoder."""
     with np.errstate(over="ignore"):
-        up = 1.0 / (1.0 + np.exp(-2.0 * observations / beta**2))
+        # beta^2 itself may be no float.
+        up = 1.0 / (1.0 + np.exp(-2.0 * (observations / beta) / beta))
     words = to_words(np.where(random.random(observations.shape) < up, 1.0, -1.0))
     signs = to_signs(table.inverse[words], observations.shape[1])
     return np.asarray(signs * np.abs(random.standard_normal(observations.shape)))

@@ -47,30 +47,36 @@ class BitVariance(EnclosedFunction):
 
 
 def bit_variance_ball(beta: arb) -> arb:
-    """Enclosure of v(beta) for every beta > 0 in the ball; NaN if the ball is not positive.
+    """Enclosure of v(beta) for every beta > 0 in the ball, of size 1e-300 to 1e300; NaN if the ball is not positive.
 
     Inclusion property: the trapezoidal sum, its error and the terms left out are all taken at the whole ball.
     """
     if not beta > 0:
         return arb("nan")
-    # The strip shrinks for a large beta, where exp(beta^2 a^2/2) would grow.
-    size = float(beta.mid())
-    strip = min(WIDEST_STRIP, 2.0 / size)
+    # In w = c u with c a power of two next to beta (1 for beta < 1) the integrand is about as wide for every beta.
+    exponent = max(0, math.frexp(float(beta.mid()))[1] - 1)
+    c = arb(2.0**exponent)
+    scaled = beta / c
+    size = float(scaled.mid())
+    strip = min(WIDEST_STRIP * 2.0 ** min(exponent, 10), 2.0 / size)
     step = arb(2.0**-20) * math.floor(2.0**20 * 2.0 * math.pi * strip / (0.7 * ctx.prec + 10.0))
-    reach = min(0.7 * ctx.prec + 10.0, math.sqrt(2.0 * ctx.prec) / size + 1.0)
+    reach = min((0.7 * ctx.prec + 10.0) * 2.0 ** min(exponent, 10), math.sqrt(2.0 * ctx.prec) / size + 1.0)
     count = math.ceil(reach / float(step)) + 1
     total = arb(1)
     for k in range(1, count):
-        u = k * step
-        total += 2 * (-(beta * u) ** 2 / 2).exp() / u.cosh()
-    # Terms left out: f(u) <= 2 exp(-u) exp(-beta^2 u^2/2), and the last factor decreases: a geometric series.
+        w = k * step
+        total += 2 * (-(scaled * w) ** 2 / 2).exp() / (w / c).cosh()
+    # Terms left out: f(w) <= 2 exp(-w/c) exp(-b^2 w^2/2), b = beta/c, and (w + h)^2 >= w^2 + 2 w h: a geometric series.
     first = count * step
-    omitted = 2 * step * 2 * (-(beta * first) ** 2 / 2).exp() * (-first).exp() / (1 - (-step).exp())
+    ratio = (-step / c - scaled**2 * first * step).exp()
+    omitted = 2 * step * 2 * (-(scaled * first) ** 2 / 2 - first / c).exp() / (1 - ratio)
+    # |f(w + ia)| <= exp(b^2 (a^2 - w^2)/2) / cos(a/c), and 1/cosh(w/c) times that: the smaller integral bounds both.
     a = arb(strip)
-    bound = (beta**2 * a**2 / 2).exp() * arb.pi() / a.cos()
+    width = (c * arb.pi()).min((2 * arb.pi()).sqrt() / scaled)
+    bound = (scaled**2 * a**2 / 2).exp() * width / (a / c).cos()
     error = 2 * bound / ((2 * arb.pi() * a / step).exp() - 1)
     integral = step * total + arb(0).union(omitted.upper()) + arb(0, error.upper())
-    return _scale(beta) * integral
+    return scaled * (-1 / (2 * beta**2)).exp() / (4 * (2 * arb.pi()).sqrt()) * integral
 
 
 def bit_variance_by_integral(beta: arb) -> arb:
@@ -103,7 +109,3 @@ def bit_variance_estimate(beta: npt.ArrayLike) -> FloatArray:
         integral = values.sum(axis=-1) * (w[1] - w[0]) / np.maximum(1.0, noise[..., 0])
         scale = noise[..., 0] * np.exp(-1.0 / (2.0 * noise[..., 0] ** 2)) / (4.0 * math.sqrt(2.0 * math.pi))
         return np.asarray(scale * integral)
-
-
-def _scale(beta: arb) -> arb:
-    return beta * (-1 / (2 * beta**2)).exp() / (4 * (2 * arb.pi()).sqrt())

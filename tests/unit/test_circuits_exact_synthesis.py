@@ -126,6 +126,20 @@ def test_a_clause_of_a_satisfiable_formula_that_does_not_follow_is_named() -> No
     assert not found.accepted and found.reason.startswith("step 2")
 
 
+@pytest.mark.parametrize("variable", [3, 10**6, 2**40, 2**63, 10**30])
+@pytest.mark.parametrize("form", ["{} 0", "-{} 1 0", "d {} 0"])
+def test_a_proof_with_a_variable_that_the_formula_has_not_is_not_accepted(variable: int, form: str) -> None:
+    square = [[1, 2], [-1, 2], [1, -2], [-1, -2]]
+    assert check_refutation(square, ["2 0", "0"]).accepted
+    found = check_refutation(square, [form.format(variable), "2 0", "0"])
+    assert not found.accepted and f"line 1 has the variable {variable} beyond the formula's" in found.reason
+
+
+def test_variables_of_the_formula_have_a_limit() -> None:
+    assert check_refutation([[1000], [-1000]], []).accepted
+    assert "at most" in check_refutation([[2**63], [-(2**63)]], ["0"]).reason
+
+
 literals = st.integers(1, 6).flatmap(lambda variable: st.sampled_from([variable, -variable]))
 clause_lists = st.lists(st.lists(literals, min_size=1, max_size=3), min_size=1, max_size=40)
 
@@ -139,7 +153,7 @@ def test_what_a_solver_refutes_is_accepted(clauses: list[list[int]]) -> None:
 
 
 @settings(max_examples=200)
-@given(clause_lists, clause_lists)
+@given(clause_lists, st.lists(st.lists(st.integers(-9, 9).filter(bool), max_size=3), max_size=40))
 def test_no_sequence_of_clauses_refutes_a_satisfiable_formula(clauses: list[list[int]], steps: list[list[int]]) -> None:
     if solver_proof(clauses) is None:
         lines = [" ".join(map(str, [*step, 0])) for step in steps] + ["0"]

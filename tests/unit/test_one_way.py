@@ -42,15 +42,40 @@ def instance(beta: float = 0.7, spec: str = SPEC) -> Instance:
     return Instance(THEOREM, found.certificate, generator, brackets, found.observations, beta, 0)
 
 
-@pytest.mark.parametrize("beta", ["0.05", "0.2", "0.5", "1", "3", "30", "1000"])
+@pytest.mark.parametrize("beta", ["0.05", "0.2", "0.5", "1", "1.99", "2", "3", "30", "1000", "1e6", "1e155"])
 def test_two_engines_enclose_the_bit_variance(beta: str) -> None:
     with precision():
         one, other = bit_variance_ball(ball(beta)), bit_variance_by_integral(ball(beta))
         assert one.overlaps(other) and one.rad() < arb("1e-25") * one.mid()
-        assert one < (-1 / (2 * ball(beta) ** 2)).exp() / 4
+        bound = (-1 / (2 * ball(beta) ** 2)).exp() / 4
+        assert not one > bound and (one < bound or beta == "1e155")
         assert float(bit_variance_estimate(float(beta))) == pytest.approx(float(one.mid()), rel=1e-12)
         wide = bit_variance_ball(arb(ball(beta).mid(), ball(beta).mid() / 1000))
         assert wide.contains(one.mid()) and bit_variance_ball(arb(0, 1)).is_nan()
+
+
+@pytest.mark.parametrize("beta", ["1e-300", "1e-3", "1e-2"])
+def test_the_bit_variance_of_small_noise(beta: str) -> None:
+    with precision():
+        found, bound = bit_variance_ball(ball(beta)), (-1 / (2 * ball(beta) ** 2)).exp() / 4
+        assert found.is_finite() and found.upper() < arb(2) ** -128 and not found > bound
+        # The integral of exp(-beta^2 u^2/2)/cosh(u) tends to pi, from below.
+        limit = ball(beta) * (-1 / (2 * ball(beta) ** 2)).exp() * (arb.pi() / 32).sqrt()
+        assert beta == "1e-300" or (found < limit and found > limit * (1 - 2 * ball(beta) ** 2))
+
+
+@pytest.mark.parametrize("beta", ["1e-3", "0.01", "100", "1e6", "1e155"])
+def test_posterior_and_reduction_are_decided_at_every_noise_level(beta: str) -> None:
+    found = check(["one-way"], [load_generator("permutation:family=linear,bits=4")], beta=Fraction(beta))
+    verdicts = {step.label: step.verdict for step in found.theorems[0].steps}
+    assert verdicts["T1"] is verdicts["T2"] is verdicts["T4"] is Verdict.PROVED
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("beta", ["1e-300", "1e-200", "1e300"])
+def test_noise_whose_square_is_no_float_ends_in_a_verdict(beta: str) -> None:
+    found = check(["one-way"], [load_generator("permutation:family=linear,bits=4")], beta=Fraction(beta))
+    assert found.verdict in {Verdict.CONDITIONAL, Verdict.INCONCLUSIVE}
 
 
 def test_the_bit_variance_is_that_of_its_definition() -> None:
@@ -62,6 +87,16 @@ def test_the_bit_variance_is_that_of_its_definition() -> None:
 
         expected = integrate.quad(integrand, -12, 12, points=[-1 / beta], epsabs=1e-13)[0]
         assert float(bit_variance_ball(arb(beta)).mid()) == pytest.approx(expected, rel=1e-8)
+
+
+def test_words_have_at_most_64_bits(tmp_path: Path) -> None:
+    for bits in (64, 65):
+        save_circuit(CircuitBuilder(bits).finish(range(bits)[::-1]), tmp_path / f"p{bits}.aig")
+    widest, wider = (check(["one-way"], [load_generator(str(tmp_path / f"p{bits}.aig"))], beta=Fraction(1, 5))
+                     for bits in (64, 65))  # fmt: skip
+    assert widest.verdict is Verdict.CONDITIONAL
+    assert wider.verdict is Verdict.INCONCLUSIVE and wider.theorems[0].conclusion is None
+    assert "65 inputs: words of at most 64 bits" in wider.theorems[0].reason
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])

@@ -10,7 +10,7 @@ from functools import lru_cache
 from certify.arithmetic.balls import Real
 from certify.bounds.bracket import ConstantBrackets
 from certify.circuits.bijection import Bijection, decide_bijection
-from certify.circuits.circuit import Circuit
+from certify.circuits.circuit import WORD, Circuit
 from certify.circuits.extraction import ExtractionError, NotBooleanError, extract_circuit
 from certify.circuits.permutation import Permutation, permutation
 from certify.errors import InputError
@@ -31,7 +31,12 @@ class Reading:
 
 @lru_cache(maxsize=8)
 def read(generator: Generator) -> Reading:
-    """The circuit of a generator and the decision on it, found once. Raises as `extract_circuit`."""
+    """The circuit of a generator and the decision on it, found once.
+
+    Raises as `extract_circuit`, and ExtractionError for more than 64 inputs, before any work.
+    """
+    if generator.latent_dim > WORD:
+        raise ExtractionError(f"{generator.latent_dim} inputs: words of at most {WORD} bits are read as circuits")
     circuit, tau = extract_circuit(generator.graph)
     if circuit.inputs != len(circuit.outputs):
         unequal = f"{circuit.inputs} inputs and {len(circuit.outputs)} outputs make no permutation"

@@ -1,22 +1,43 @@
 """AIGER, the and-inverter format of hardware model checking, ASCII (aag) and binary (aig), combinational, in and out.
 
 A literal is twice a variable, plus 1 if it is negated; variable 0 is false. A binary file lists, for each gate, the
-differences of its literals as numbers of 7 bits per byte. Source: A. Biere, The AIGER And-Inverter Graph (AIG) Format
-Version 20071012, Johannes Kepler University Linz, 2007.
+differences of its literals as numbers of 7 bits per byte. Headers may have the four counts of version 1.9, all zero.
+Sources: A. Biere, The AIGER And-Inverter Graph (AIG) Format Version 20071012, Johannes Kepler University Linz, 2007;
+A. Biere, K. Heljanko, S. Wieringa, AIGER 1.9 and Beyond, Technical Report 11/2, Johannes Kepler University Linz, 2011.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+import re
+from dataclasses import dataclass
+from itertools import chain
 
-from certify.circuits.builder import FALSE, TRUE, CircuitBuilder
+from certify.circuits.builder import FALSE, CircuitBuilder
 from certify.circuits.circuit import Circuit, Operation
+from certify.circuits.formats.definitions import definition_order
 from certify.errors import InputError
 
 LARGEST_VARIABLE = 10_000_000
-Parts: TypeAlias = tuple[list[int], list[int], dict[int, tuple[int, int]]]
-"""Literals of the inputs, of the outputs, and of the two sources of each gate."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The header: whether the file is binary, and its numbers M, I, O, A."""
+
+    binary: bool
+    largest: int
+    inputs: int
+    outputs: int
+    gates: int
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """Literals of the inputs and of the outputs, and for the variable of each gate the literals of its sources."""
+
+    inputs: list[int]
+    outputs: list[int]
+    gates: dict[int, tuple[int, int]]
 
 
 def write_aiger(circuit: Circuit, binary: bool = False) -> bytes:
@@ -49,98 +70,129 @@ def write_aiger(circuit: Circuit, binary: bool = False) -> bytes:
 
 
 def read_aiger(content: bytes) -> Circuit:
-    """The circuit of an AIGER file, ASCII or binary; symbols and comments at its end are skipped.
+    """The circuit of an AIGER file, ASCII or binary; its symbols and comments are skipped.
 
     Raises:
-        InputError: in one line, for another header, latches, a file that ends early, a literal out of range or not
-            defined before its use in a binary file, a gate defined twice or in terms of itself.
+        InputError: in one line, for another header, latches or properties of a model checker, sizes that do not fit,
+            a file that ends early or goes on with something else than symbols, a literal out of range, undefined, or
+            in a binary file not before its use, a gate that is defined twice or in terms of itself.
     """
     header, _, rest = content.partition(b"\n")
-    words = header.split()
-    has_sizes = len(words) == 6 and all(word.isdigit() and len(word) < 12 for word in words[1:])
-    if not has_sizes or words[0] not in (b"aag", b"aig"):
-        shown = header[:40].decode("ascii", "replace")
+    sizes = _sizes(header)
+    netlist, tail = _binary(rest, sizes) if sizes.binary else _ascii(rest, sizes)
+    _check_symbols(tail, sizes)
+    known = {0, *(literal >> 1 for literal in netlist.inputs), *netlist.gates}
+    for literal in chain(netlist.outputs, *netlist.gates.values()):
+        if literal >> 1 not in known:
+            beyond = literal > 2 * sizes.largest + 1
+            what = f"beyond the largest variable {sizes.largest}" if beyond else "used and not defined"
+            raise InputError(f"AIGER: the literal {literal} is {what}")
+    return _build(netlist)
+
+
+def _sizes(header: bytes) -> Sizes:
+    """The sizes of `aag M I L O A [B C J F]`; latches and what a model checker would decide must be absent."""
+    form, *words = header.split() or [b""]
+    if form not in (b"aag", b"aig") or not 5 <= len(words) <= 9 or not all(map(_is_number, words)):
+        shown = header[:60].decode("ascii", "replace")
         raise InputError(f"AIGER: expected `aag M I L O A` or `aig M I L O A` on the first line; got `{shown}`")
-    largest, inputs, latches, outputs, gates = (int(word) for word in words[1:])
+    largest, inputs, latches, outputs, gates, *properties = map(int, words)
     if latches:
         raise InputError(f"AIGER: the file has {latches} latches; only combinational circuits are supported")
-    if largest > LARGEST_VARIABLE or inputs + gates > largest or inputs < 1 or outputs < 1:
-        raise InputError(f"AIGER: the sizes {largest} {inputs} {latches} {outputs} {gates} make no circuit")
-    if words[0] == b"aag":
-        literals, targets, table = _ascii(rest, inputs, outputs, gates)
-    else:
-        literals, targets, table = _binary(rest, inputs, outputs, gates)
-    for literal in (*literals, *targets, *(entry for pair in table.values() for entry in pair)):
-        if literal > 2 * largest + 1:
-            raise InputError(f"AIGER: the literal {literal} is beyond the largest variable {largest}")
-    return _build(literals, targets, table)
+    for count, name in zip(properties, ("bad states", "constraints", "justice properties", "fairness"), strict=False):
+        if count:
+            raise InputError(f"AIGER: the file has {name} ({count}): a model checker's problem, not a circuit alone")
+    if inputs < 1 or outputs < 1:
+        raise InputError(f"AIGER: a circuit needs an input and an output; got {inputs} and {outputs}")
+    if max(largest, outputs) > LARGEST_VARIABLE:
+        raise InputError(f"AIGER: {largest} variables and {outputs} outputs; at most {LARGEST_VARIABLE} of each")
+    binary = form == b"aig"
+    if inputs + gates > largest or (binary and inputs + gates < largest):
+        rule = "M = I + L + A" if binary else "M >= I + L + A"
+        raise InputError(f"AIGER: {rule} does not hold: M is {largest}, I is {inputs}, A is {gates}")
+    if binary and header.endswith(b"\r"):
+        raise InputError("AIGER: a binary file whose lines end in a carriage return was changed by a copy as text")
+    return Sizes(binary, largest, inputs, outputs, gates)
 
 
-def _ascii(rest: bytes, inputs: int, outputs: int, gates: int) -> Parts:
-    lines = rest.split(b"\n")
+def _ascii(rest: bytes, sizes: Sizes) -> tuple[Netlist, bytes]:
+    """Inputs, outputs and gates, one a line and the gates in any order; and what comes after them."""
+    inputs, outputs = sizes.inputs, sizes.outputs
+    lines = rest.split(b"\n", inputs + outputs + sizes.gates)
     rows = []
-    for number, width in enumerate([1] * (inputs + outputs) + [3] * gates):
+    for number, width in enumerate([1] * (inputs + outputs) + [3] * sizes.gates):
         words = lines[number].split() if number < len(lines) else []
-        if len(words) != width or not all(word.isdigit() and len(word) < 12 for word in words):
+        if len(words) != width or not all(map(_is_number, words)):
             raise InputError(f"AIGER line {number + 2}: expected {width} literal{'s' if width > 1 else ''}")
-        rows.append([int(word) for word in words])
+        rows.append(tuple(map(int, words)))
     literals = [row[0] for row in rows[:inputs]]
-    table: dict[int, tuple[int, int]] = {}
+    defined = set(literals)
+    if any(literal % 2 or literal == 0 for literal in literals) or len(defined) < inputs:
+        raise InputError("AIGER: the inputs must be different even literals, not 0")
+    gates: dict[int, tuple[int, int]] = {}
     for target, first, second in rows[inputs + outputs :]:
-        if target % 2 or target == 0 or target in table or target in literals:
+        if target % 2 or target == 0 or target in defined:
             raise InputError(f"AIGER: the gate {target} is odd, zero, or defined twice")
-        table[target] = (first, second)
-    if any(literal % 2 or literal == 0 for literal in literals) or len(set(literals)) < inputs:
-        raise InputError("AIGER: the inputs must be different even literals")
-    return literals, [row[0] for row in rows[inputs : inputs + outputs]], table
+        defined.add(target)
+        gates[target >> 1] = (first, second)
+    if max(defined) > 2 * sizes.largest:
+        raise InputError(f"AIGER: the literal {max(defined)} is beyond the largest variable {sizes.largest}")
+    tail = lines[-1] if len(lines) > len(rows) else b""
+    return Netlist(literals, [row[0] for row in rows[inputs : inputs + outputs]], gates), tail
 
 
-def _binary(rest: bytes, inputs: int, outputs: int, gates: int) -> Parts:
-    *lines, body = rest.split(b"\n", outputs)
-    if len(lines) < outputs or not all(line.isdigit() and len(line) < 12 for line in lines):
-        raise InputError(f"AIGER: expected {outputs} output literals, one a line")
-    table: dict[int, tuple[int, int]] = {}
+def _binary(rest: bytes, sizes: Sizes) -> tuple[Netlist, bytes]:
+    """Outputs, one a line, and gates as differences of literals; and what comes after them."""
+    *lines, body = rest.split(b"\n", sizes.outputs)
+    if len(lines) < sizes.outputs or not all(map(_is_number, lines)):
+        raise InputError(f"AIGER: expected {sizes.outputs} output literals, one a line")
+    gates: dict[int, tuple[int, int]] = {}
     position = 0
-    for gate in range(gates):
-        target = 2 * (inputs + gate + 1)
+    for gate in range(sizes.gates):
+        target = 2 * (sizes.inputs + gate + 1)
         difference, position = _decoded(body, position)
         other, position = _decoded(body, position)
         first, second = target - difference, target - difference - other
         if difference == 0 or second < 0:
-            raise InputError(f"AIGER: gate {gate} of {gates} reads a literal that does not stand before it")
-        table[target] = (first, second)
-    return [2 * (i + 1) for i in range(inputs)], [int(line) for line in lines], table
+            raise InputError(f"AIGER: gate {gate} of {sizes.gates} reads a literal that does not stand before it")
+        gates[target >> 1] = (first, second)
+    inputs = [2 * (i + 1) for i in range(sizes.inputs)]
+    return Netlist(inputs, [int(line) for line in lines], gates), body[position:]
 
 
-def _build(inputs: Sequence[int], outputs: Sequence[int], table: dict[int, tuple[int, int]]) -> Circuit:
-    """Conjunctions in the order of their sources, without recursion."""
-    builder = CircuitBuilder(len(inputs))
-    signals = {0: FALSE} | {literal: place for place, literal in enumerate(inputs)}
-    for start in outputs:
-        stack, waiting = [start & ~1], set()
-        while stack:
-            target = stack[-1]
-            if target in signals:
-                stack.pop()
-                continue
-            if target not in table:
-                raise InputError(f"AIGER: the literal {target} is used and not defined")
-            missing = [entry & ~1 for entry in table[target] if entry & ~1 not in signals]
-            if missing and target in waiting:
-                raise InputError(f"AIGER: the gate {target} depends on itself")
-            if missing:
-                waiting.add(target)
-                stack += missing
-            else:
-                signals[target] = builder.conjoin(*(_signal(builder, signals, entry) for entry in table[target]))
-    return builder.finish([_signal(builder, signals, literal) for literal in outputs])
+def _check_symbols(tail: bytes, sizes: Sizes) -> None:
+    """After the last gate there are names of inputs and outputs, and from a line that begins with c on anything."""
+    for line in tail.split(b"\n"):
+        if line.startswith(b"c"):
+            return
+        found = re.fullmatch(rb"([ilobjf])(\d{1,11}) .*", line)
+        count = {b"i": sizes.inputs, b"o": sizes.outputs}.get(found[1], 0) if found else 0
+        if line.strip() and (found is None or int(found[2]) >= count):
+            shown = line[:40].decode("ascii", "replace")
+            raise InputError(f"AIGER: after the {sizes.gates} gates of the header only symbols stand; got `{shown}`")
 
 
-def _signal(builder: CircuitBuilder, signals: dict[int, int], literal: int) -> int:
-    positive = signals[literal & ~1]
-    if not literal & 1:
-        return positive
-    return {FALSE: TRUE, TRUE: FALSE}[positive] if positive < 0 else builder.negate(positive)
+def _build(netlist: Netlist) -> Circuit:
+    """Conjunctions in the order of their sources."""
+    sources = {target: (first >> 1, second >> 1) for target, (first, second) in netlist.gates.items()}
+    order, cyclic = definition_order(sources)
+    if cyclic is not None:
+        raise InputError(f"AIGER: the gate {2 * cyclic} depends on itself")
+    builder = CircuitBuilder(len(netlist.inputs))
+    signals = {0: FALSE} | {literal >> 1: place for place, literal in enumerate(netlist.inputs)}
+
+    def signal(literal: int) -> int:
+        positive = signals[literal >> 1]
+        return builder.negate(positive) if literal & 1 else positive
+
+    for target in order:
+        first, second = netlist.gates[target]
+        signals[target] = builder.conjoin(signal(first), signal(second))
+    return builder.finish([signal(literal) for literal in netlist.outputs])
+
+
+def _is_number(word: bytes) -> bool:
+    return word.isdigit() and len(word) < 12
 
 
 def _encoded(number: int) -> bytes:

@@ -26,9 +26,8 @@ def load_circuit(path: str | Path) -> Circuit:
     except OSError as error:
         raise InputError(f"`{place}` cannot be read ({error.strerror})") from error
     try:
-        return read_aiger(content) if place.suffix in {".aag", ".aig"} else read_blif(content.decode("utf-8"))
-    except UnicodeDecodeError:
-        raise InputError(f"`{place}` is no text: BLIF is") from None
+        # Latin-1 reads every byte: comments may be in any encoding, and names are checked to be ASCII.
+        return read_aiger(content) if place.suffix in {".aag", ".aig"} else read_blif(content.decode("latin-1"))
     except InputError as error:
         raise InputError(f"`{place}`: {error}") from error
 
