@@ -1,4 +1,4 @@
-"""Random circuit files are read as the functions they were made from; damaged ones are read or refused, nothing else."""
+"""Random circuit files are read as the functions they were made from; damaged ones are read or refused."""
 
 from __future__ import annotations
 
@@ -52,9 +52,13 @@ def test_a_valid_file_is_its_function_and_an_invalid_one_is_refused(kind: str, s
 def test_a_damaged_file_is_read_or_refused_in_one_line(kind: str, seed: int, data: st.DataObject) -> None:
     case = drawn(kind, seed)
     content = bytearray(case.content)
-    change: Callable[[int], None] = data.draw(st.sampled_from([content.__delitem__, lambda at: content.insert(at, 10),
-                                                               lambda at: content.__setitem__(at, content[at] ^ 1),
-                                                               lambda at: content.__delitem__(slice(at, None))]))  # fmt: skip
+    changes: list[Callable[[int], None]] = [
+        content.__delitem__,
+        lambda at: content.insert(at, 10),
+        lambda at: content.__setitem__(at, content[at] ^ 1),
+        lambda at: content.__delitem__(slice(at, None)),
+    ]
+    change = data.draw(st.sampled_from(changes))
     change(data.draw(st.integers(0, len(content) - 1)))
     try:
         circuit = read(case.ending, bytes(content))
