@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +25,8 @@ from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Sum
 
 Form: TypeAlias = Literal["minmax", "relu", "clip"]
+LARGEST_WIRES = 20_000_000
+"""Half a minute and some hundred megabytes."""
 FORMS: tuple[Form, ...] = ("minmax", "relu", "clip")
 Reference: TypeAlias = tuple[int, float]
 """A value and the sign with which it is read."""
@@ -50,19 +53,30 @@ class Plan:
     levels: tuple[int, ...]
     outputs: tuple[Reference, ...]
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Number of layers of gates."""
         return max(self.levels)
 
-    def layers(self) -> list[tuple[list[int], list[int]]]:
-        """For each layer the values that it carries on and the gates that it computes, as value numbers."""
+    def last_levels(self) -> list[int]:
+        """The last layer that reads each value; for an output one beyond the last."""
         last = list(self.levels)
         for index, neuron in enumerate(self.neurons):
             for value, _ in (neuron.first, neuron.second):
                 last[value] = max(last[value], self.levels[self.inputs + index])
         for value, _ in self.outputs:
             last[value] = self.depth + 1
+        return last
+
+    @cached_property
+    def wires(self) -> int:
+        """Number of values that layers carry on to later ones: what a deep and wide network mostly consists of."""
+        ends = zip(self.levels, self.last_levels(), strict=True)
+        return sum(max(0, min(last, self.depth + 1) - level - 1) for level, last in ends)
+
+    def layers(self) -> list[tuple[list[int], list[int]]]:
+        """For each layer the values that it carries on and the gates that it computes, as value numbers."""
+        last = self.last_levels()
         carried: list[list[int]] = [[] for _ in range(self.depth + 1)]
         computed: list[list[int]] = [[] for _ in range(self.depth + 1)]
         for value, level in enumerate(self.levels):
@@ -83,15 +97,19 @@ def plan(circuit: Circuit, form: Form) -> Plan:
         levels.append(1 + max(levels[first[0]], levels[second[0]]))
         return len(levels) - 1, 1.0
 
-    for code, left, right in zip(circuit.operations, circuit.first, circuit.second, strict=True):
+    # Lists of plain integers, and members looked up once: a loop over arrays takes three times as long.
+    codes, negation, parity = list(Operation), int(Operation.NOT), int(Operation.XOR) if form == "minmax" else -1
+    both, either = Operation.AND, Operation.OR
+    gates = zip(circuit.operations.tolist(), circuit.first.tolist(), circuit.second.tolist(), strict=True)
+    for code, left, right in gates:
         a, b = values[left], values[right]
-        if code == Operation.NOT:
+        if code == negation:
             values.append((a[0], -a[1]))
-        elif code == Operation.XOR and form == "minmax":
-            one, other = append(Operation.AND, a, (b[0], -b[1])), append(Operation.AND, (a[0], -a[1]), b)
-            values.append(append(Operation.OR, one, other))
+        elif code == parity:
+            one, other = append(both, a, (b[0], -b[1])), append(both, (a[0], -a[1]), b)
+            values.append(append(either, one, other))
         else:
-            values.append(append(Operation(code), a, b))
+            values.append(append(codes[code], a, b))
     outputs = tuple(values[output] for output in circuit.outputs)
     return Plan(circuit.inputs, tuple(neurons), tuple(levels), outputs)
 
@@ -108,10 +126,16 @@ def compile_circuit(circuit: Circuit, form: Form = "minmax", tau: float = 0.01) 
         A graph R^d -> R^n whose value is P(sgn z), for `clip` wherever every |z_i| >= tau.
 
     Raises:
-        InputError: for an unknown form or a tau that is not positive and finite.
+        InputError: for an unknown form or a tau that is not positive and finite; for a network that would carry more
+            than `LARGEST_WIRES` values, before it is built.
     """
     nodes: list[Node] = [Input(circuit.inputs), *_input_layer(circuit.inputs, form, tau)]
     layout = plan(circuit, form)
+    if (wires := layout.wires) > LARGEST_WIRES:
+        raise InputError(
+            f"the network of this circuit ({circuit.gates} gates, {layout.depth} layers) would carry {wires} values "
+            f"from layer to layer; at most {LARGEST_WIRES}: give a smaller or less deep circuit"
+        )
     live = {value: place for place, value in enumerate(range(circuit.inputs))}
     for carried, computed in layout.layers():
         nodes += _layer(len(nodes) - 1, layout, live, carried, computed, form)

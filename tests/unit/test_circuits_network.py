@@ -15,10 +15,12 @@ import scipy.sparse as sp
 from certify.bounds.constants import constants
 from certify.bounds.flat import takes_finitely_many_values
 from certify.bounds.witnesses import pair_quotient
+from certify.circuits import network
 from certify.circuits.bijection import is_folded_to_false
+from certify.circuits.builder import CircuitBuilder
 from certify.circuits.cnf import difference_circuit
 from certify.circuits.extraction import ExtractionError, NotBooleanError, extract_circuit
-from certify.circuits.network import FORMS, compile_circuit, parameter_count, slope
+from certify.circuits.network import FORMS, compile_circuit, parameter_count, plan, slope
 from certify.circuits.onnx_export import export_minmax_onnx
 from certify.circuits.permutation import FAMILIES, permutation
 from certify.circuits.posterior import FloatArray, to_signs
@@ -50,6 +52,23 @@ def test_the_network_is_the_circuit(family: str, form: str) -> None:
     assert np.array_equal(Generator("g", graph, 1).value(latent(BITS, least)), wanted)
     again, tau = extract_circuit(graph)
     assert is_folded_to_false(difference_circuit(again, circuit)) and tau == Fraction(least)
+
+
+def test_values_that_layers_carry_are_counted_before_they_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = CircuitBuilder(3)
+    # A chain of conjunctions with x_2 and disjunctions with x_1; x_0 waits for the last gate, x_1 and x_2 for theirs.
+    signal = 1
+    for gate in range(8):
+        signal = builder.disjoin(signal, 1) if gate % 2 else builder.conjoin(signal, 2)
+    circuit = builder.finish([builder.conjoin(signal, 0)])
+    layout = plan(circuit, "relu")
+    carried = sum(len(values) for values, _ in layout.layers())
+    assert carried == layout.wires > 0 and layout.depth == circuit.gates
+    monkeypatch.setattr(network, "LARGEST_WIRES", layout.wires)
+    assert len(compile_circuit(circuit, "relu").nodes) > layout.depth
+    monkeypatch.setattr(network, "LARGEST_WIRES", layout.wires - 1)
+    with pytest.raises(InputError, match=f"would carry {layout.wires} values from layer to layer; at most"):
+        compile_circuit(circuit, "relu")
 
 
 def test_equality_is_proved_far_beyond_enumeration() -> None:

@@ -35,9 +35,11 @@ def load_circuit(path: str | Path) -> Circuit:
 def circuit_generator(path: str | Path) -> Generator:
     """The generator G(z) = P(sgn z) of a circuit file, in the form minmax. Raises InputError as `load_circuit`."""
     circuit = load_circuit(path)
-    return Generator(
-        Path(path).stem, compile_circuit(circuit), parameter_count(circuit, "minmax"), {"family": "circuit"}
-    )
+    try:
+        graph = compile_circuit(circuit)
+    except InputError as error:
+        raise InputError(f"`{path}`: {error}") from error
+    return Generator(Path(path).stem, graph, parameter_count(circuit, "minmax"), {"family": "circuit"})
 
 
 def save_circuit(circuit: Circuit, path: str | Path) -> None:
