@@ -116,7 +116,7 @@ def report(readings: Sequence[Reading], seconds: float) -> str:
     lines = [
         "# Circuit files read by certify, ABC and aigverse", "",
         "`python -m benchmarks.circuit_formats` writes this page; its head says what is compared. ABC: Debian's "
-        "berkeley-abc; aigverse: from PyPI. Kinds that no peer is asked about have ended the process of one.", "",
+        "berkeley-abc; aigverse: from PyPI. Some kinds are held against their own function alone.", "",
         f"{len(readings)} files of {len(KINDS)} kinds, {seconds:.0f} s. certify against the function that a file was "
         f"made from: {sum(reading.is_fault for reading in readings)} wrong. Against the peers: "
         f"{totals['different']} different, {nobody} accepted that every peer asked refuses.", "",

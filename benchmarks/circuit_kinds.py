@@ -195,4 +195,4 @@ NOT_ASKED = frozenset({
     "no .model", "tables after .end", "ascii, any order", "ascii, justice", "ascii, M too small",
     "ascii, a gate in terms of itself", "ascii, a literal beyond M", "binary, ends early",
 })  # fmt: skip
-"""Kinds that the peers' processes did not outlive when this was written: only `certify` reads them."""
+"""Kinds that are held against their own function or refusal alone."""
