@@ -24,15 +24,13 @@ GeneratorsOption = Annotated[
         "--generator",
         "-g",
         metavar="SPEC",
-        help="FILE.onnx, FILE.pt2, family:key=value,... or pkg.mod:callable; may be repeated. None: the embedded ones.",
+        help="FILE.onnx, family:key=value,... or pkg.mod:callable; may be repeated. None: the embedded ones.",
         show_default=False,
     ),
 ]
 GeneratorOption = Annotated[
     str,
-    typer.Option(
-        "--generator", "-g", metavar="SPEC", help="FILE.onnx, FILE.pt2, family:key=value,... or pkg.mod:callable."
-    ),
+    typer.Option("--generator", "-g", metavar="SPEC", help="FILE.onnx, family:key=value,... or pkg.mod:callable."),
 ]
 BetaOption = Annotated[
     str | None,

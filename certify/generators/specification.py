@@ -1,6 +1,6 @@
 """Specifications of generators: one line of text to a `Generator`.
 
-FILE.onnx; FILE.pt2; a circuit in FILE.blif, FILE.aag or FILE.aig; a family with parameters
+FILE.onnx; a circuit in FILE.blif, FILE.aag or FILE.aig; a family with parameters
 (`linear:d=8,kappa=2,seed=0`); or `pkg.mod:callable`, a callable without arguments that returns a certify `Generator` or
 a `torch.nn.Module`. Family names win over modules. Only a module path, which names code on purpose, executes code; a
 file never does.
@@ -69,14 +69,10 @@ def load_generator(spec: str) -> Generator:
         from certify.circuits.formats.files import circuit_generator
 
         return circuit_generator(Path(text))
-    if suffix == ".pt2":
-        from certify.generators.pt2.load import load_pt2
-
-        return load_pt2(Path(text))
-    if suffix in {".pt", ".pth", ".pkl"}:
+    if suffix in {".pt", ".pt2", ".pth", ".pkl"}:
         raise InputError(
-            f"`{text}`: a {suffix} file can run code when it is loaded; export the model with torch.onnx.export "
-            "and give the .onnx file"
+            f"`{text}`: a {suffix} file can run code when it is loaded, so it is not read; export the decoder with "
+            f"`torch.onnx.export(model.eval(), (torch.zeros(1, d),), {Path(text).stem + '.onnx'!r})` and give that file"
         )
     if os.sep in text or Path(text).exists():
         raise InputError(f"`{text}`: expected a file that ends in .onnx")
