@@ -11,13 +11,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from certify.errors import InputError
+
+if TYPE_CHECKING:
+    from certify.generators.runtime_comparison import RuntimeComparison
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Matrix: TypeAlias = FloatArray | sp.csr_array
@@ -119,12 +122,16 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """A named generator G with the number N of parameters its author would count (shared weights once)."""
+    """A named generator G with the number N of parameters its author would count (shared weights once).
+
+    `comparison` is what a second engine said of the file it came from; None where it came from no file.
+    """
 
     name: str
     graph: Graph
     parameters: int
     metadata: dict[str, str] = field(default_factory=dict)
+    comparison: RuntimeComparison | None = None
 
     @property
     def latent_dim(self) -> int:

@@ -1,0 +1,148 @@
+"""One operator of an ONNX file lowered by itself, to be held against what an engine computes for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from certify.generators.graph import FloatArray, Input, Node
+from certify.generators.onnx_import import ImportedModel, lowered_operator
+from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.patterns import Recognised
+from certify.generators.onnx_operators.values import Constant, Symbol, Value, shown
+from certify.generators.rounding_error import FLOAT32, Approximate, Arithmetic, running_error
+
+FLOAT32_BODIES = frozenset({"Gelu", "GroupNormalization", "HardSwish", "Mish"})
+"""Operators that the standard defines by a function whose constants are float32 in every type: no more accurate."""
+
+CONTRACTIONS = frozenset({"Gemm", "MatMul", "ReduceL2", "ReduceMean", "ReduceSum"})
+ABSOLUTE = frozenset({"Sigmoid", "Softplus"})
+FOLDED_ROUNDINGS = 16
+
+SWITCH = 2.1e-9
+"""softplus(x) - x at 20, where one exporter's softplus becomes the identity; it is read without the switch."""
+
+
+class _Uncapped(GraphBuilder):
+    """A builder without caps: the import has accepted every tensor, and one operator stands alone."""
+
+    def charge_tensor(self, entries: int) -> None:
+        return
+
+    def charge_view(self, entries: int) -> None:
+        return
+
+    def charge_weight(self, entries: int) -> None:
+        return
+
+    def _append(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class LoneOperator:
+    """An operator as a graph of its own from its computed inputs (one input node each) to its outputs.
+
+    `sizes` are the outputs at the absolute values of its constants, where it sums constants.
+    """
+
+    node: onnx.NodeProto
+    match: Recognised | None
+    inputs: tuple[str, ...]
+    constants: Mapping[str, Value]
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, Value]
+    sizes: Mapping[str, Value]
+
+    @property
+    def label(self) -> str:
+        """How messages name the operator."""
+        return f"operator {shown(self.node.op_type)} (node {shown(self.node.name)})"
+
+    def evaluated(
+        self, inputs: Mapping[str, Approximate], arithmetic: Arithmetic, as_engine: bool
+    ) -> dict[str, Approximate]:
+        """Outputs, flattened, and how far an evaluation in `arithmetic` may be off, at inputs of shape (batch, size).
+
+        `as_engine`: the operator is computed as the file spells it, which may be another function's rounding.
+        """
+        if as_engine and self.node.op_type in FLOAT32_BODIES and arithmetic.unit < FLOAT32.unit:
+            arithmetic = FLOAT32
+        composed = as_engine and self.match is not None
+        switch = SWITCH if composed and self.match is not None and self.match.note else 0.0
+        # A kernel may round its inputs once.
+        rounded = [_rounded(inputs[name], arithmetic) for name in self.inputs]
+        found = running_error(self.nodes, rounded, arithmetic, composed, switch)
+        results = {}
+        for name, value in self.outputs.items():
+            match value:
+                case Symbol():
+                    results[name] = _rounded(found[value.node].viewed(value.index, value.scale), arithmetic)
+                case Constant():
+                    flat = value.array.reshape(1, -1)
+                    results[name] = Approximate(flat.astype(np.float64), self._folding_error(value, arithmetic))
+        return results
+
+    def _folding_error(self, value: Constant, arithmetic: Arithmetic) -> FloatArray:
+        """Rounding of an operator at constant inputs: of every term of a sum, and of the result."""
+        flat = value.array.reshape(1, -1)
+        if flat.dtype.kind != "f":
+            return np.zeros(flat.shape)
+        kind, size, terms = self.node.op_type, np.abs(flat), FOLDED_ROUNDINGS
+        if kind in CONTRACTIONS:
+            terms += max(int(np.prod(constant.shape)) for constant in self.constants.values())
+            (total,) = (item for item in self.sizes.values() if isinstance(item, Constant))
+            size = np.maximum(size, np.abs(total.array.reshape(1, -1)))
+        elif kind in ABSOLUTE:
+            size = size + 1.0
+        elif kind == "Pow":
+            # The exponent's rounding is multiplied by the logarithm of the result.
+            size = size * (1.0 + np.abs(np.log(np.maximum(size, 1e-300))))
+        error: FloatArray = arithmetic.gamma(terms) * size + terms * arithmetic.smallest
+        return error
+
+
+def lone_operator(
+    imported: ImportedModel, node: onnx.NodeProto, match: Recognised | None, constants: Mapping[str, Value]
+) -> LoneOperator:
+    """The operator at the given constants; its other inputs are those that depend on the latent vector."""
+    builder = _Uncapped()
+    names = input_names(node, match)
+    computed = tuple(name for name in names if name not in constants)
+    values: dict[str, Value] = dict(constants)
+    for position, name in enumerate(computed):
+        size = int(np.prod(imported.values[name].shape, dtype=np.int64))
+        builder.nodes.append(Input(size))
+        values[name] = Symbol(position, np.arange(size).reshape(imported.values[name].shape))
+    outputs = lowered_operator(builder, imported.model, node, match, values)
+    sizes: dict[str, Value] = {}
+    if node.op_type in CONTRACTIONS and not computed:
+        positive = {name: _absolute(value) for name, value in values.items()}
+        sizes = lowered_operator(_Uncapped(), imported.model, node, match, positive)
+    return LoneOperator(node, match, computed, constants, tuple(builder.nodes), outputs, sizes)
+
+
+def input_names(node: onnx.NodeProto, match: Recognised | None) -> tuple[str, ...]:
+    """The tensors that an operator, or the activation that it ends, reads: each once."""
+    return (match.source,) if match is not None else tuple(dict.fromkeys(name for name in node.input if name))
+
+
+def same_constant(left: Value, right: Value) -> bool:
+    """Whether two constants are equal, entry by entry."""
+    if isinstance(left, Constant) and isinstance(right, Constant):
+        return left.array is right.array or np.array_equal(left.array, right.array)
+    return left is right
+
+
+def _absolute(value: Value) -> Value:
+    if isinstance(value, Constant) and value.array.dtype.kind == "f":
+        return Constant(np.abs(value.array), value.parameters)
+    return value
+
+
+def _rounded(given: Approximate, arithmetic: Arithmetic) -> Approximate:
+    return Approximate(given.value, given.error + arithmetic.unit * np.abs(given.value))
