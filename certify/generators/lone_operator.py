@@ -21,6 +21,8 @@ FLOAT32_BODIES = frozenset({"Gelu", "GroupNormalization", "HardSwish", "Mish"})
 CONTRACTIONS = frozenset({"Gemm", "MatMul", "ReduceL2", "ReduceMean", "ReduceSum"})
 ABSOLUTE = frozenset({"Sigmoid", "Softplus"})
 FOLDED_ROUNDINGS = 16
+NORMALISATION_ROUNDINGS = 8
+"""Of the sum with epsilon, the root, the quotient, the product and difference with the mean, the sum: and two more."""
 
 SWITCH = 2.1e-9
 """softplus(x) - x at 20, where one exporter's softplus becomes the identity; it is read without the switch."""
@@ -81,11 +83,29 @@ class LoneOperator:
         for name, value in self.outputs.items():
             match value:
                 case Symbol():
-                    results[name] = _rounded(found[value.node].viewed(value.index, value.scale), arithmetic)
+                    result = _rounded(found[value.node].viewed(value.index, value.scale), arithmetic)
+                    if self.node.op_type == "BatchNormalization":
+                        cancelled = self._normalisation_error(inputs[self.inputs[0]], arithmetic)
+                        result = Approximate(result.value, result.error + cancelled)
+                    results[name] = result
                 case Constant():
                     flat = value.array.reshape(1, -1)
                     results[name] = Approximate(flat.astype(np.float64), self._folding_error(value, arithmetic))
         return results
+
+    def _normalisation_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:
+        """Rounding of s x + (b - s mean) in terms that cancel: gamma (|s| (|x| + |mean|) + |b|), in any order."""
+        shape = self.outputs[self.node.output[0]].shape
+        channels = (shape[1], *(1,) * (len(shape) - 2))
+        scale, offset, mean, variance = (
+            np.abs(self.constants[name].array.astype(np.float64)).reshape(channels)  # type: ignore[union-attr]
+            for name in self.node.input[1:5]
+        )
+        # Without epsilon the factor is larger: a bound still.
+        factor = scale / np.sqrt(np.maximum(variance, 1e-300))
+        sizes = factor * (np.abs(source.value).reshape(-1, *shape[1:]) + mean) + offset
+        error: FloatArray = arithmetic.gamma(NORMALISATION_ROUNDINGS) * sizes.reshape(source.value.shape)
+        return error
 
     def _folding_error(self, value: Constant, arithmetic: Arithmetic) -> FloatArray:
         """Rounding of an operator at constant inputs: of every term of a sum, and of the result."""

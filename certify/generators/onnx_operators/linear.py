@@ -63,7 +63,7 @@ def batch_normalization(builder: GraphBuilder, operation: Operation) -> tuple[Va
         raise InputError(f"{operation.label} is in training mode; export the model after `model.eval()`")
     if operation.output_count != 1:
         raise InputError(f"{operation.label} has {operation.output_count} outputs; at inference it has one")
-    spread = variance.array.astype(np.float64) + float(operation.attributes.get("epsilon", 1e-5))
+    spread = variance.array.astype(np.float64) + float(operation.attributes.get("epsilon", np.float32(1e-5)))
     if not np.all(spread > 0):
         raise InputError(f"{operation.label} has a negative variance")
     builder.parameters |= scale.parameters | offset.parameters
