@@ -18,7 +18,7 @@ import onnx
 import scipy.sparse as sp
 
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Product, Sum
 from certify.generators.onnx_model import (
     MALFORMED,
     METADATA_PREFIX,
@@ -64,6 +64,33 @@ def load_onnx(path: str | Path, output: str | None = None) -> Generator:
         with np.errstate(all="ignore"):
             imported, generator = _read(proto, path, output)
             return replace(generator, comparison=compared_with_runtime(imported, generator.graph))
+    except InputError as error:
+        raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
+
+
+def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
+    """The values of an output that does not depend on the latent vector, compared with the second engine as well.
+
+    Raises InputError as `load_onnx` does, and with the reason `why` where it does depend.
+    """
+    path = Path(path)
+    proto = parsed_model(path)
+    from certify.generators.runtime_comparison import compared_with_runtime
+
+    try:
+        with np.errstate(all="ignore"):
+            try:
+                imported = imported_model(proto, path, output)
+            except MALFORMED as error:
+                raise InputError(f"the ONNX model is malformed ({one_line(error)})") from error
+            value = imported.values.get(output)
+            if value is None and output in imported.model.initialisers:
+                value = imported.model.initialiser(output)
+            if not isinstance(value, Constant) or value.array.dtype.kind != "f":
+                raise InputError(f"the output {shown(output)} depends on the input {shown(imported.source)}: {why}")
+            if imported.operators:
+                compared_with_runtime(imported, None)
+            return value.array.reshape(-1)
     except InputError as error:
         raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
 

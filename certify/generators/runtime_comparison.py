@@ -16,6 +16,7 @@ counted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,7 +60,7 @@ class RuntimeComparison:
     not_comparable: int
     never_compared: int
     largest_difference: float
-    loosest_tolerance: float
+    loosest_tolerance: float | None
     output_difference: float | None
     note: str = ""
 
@@ -68,8 +69,10 @@ class RuntimeComparison:
         return asdict(self)
 
 
-def compared_with_runtime(imported: ImportedModel, graph: Graph) -> RuntimeComparison:
+def compared_with_runtime(imported: ImportedModel, graph: Graph | None) -> RuntimeComparison:
     """The record of the comparison of a file's import with a second engine.
+
+    `graph` is what the import made of the output, None where that is a constant.
 
     Raises InputError, one line with the first operator concerned, where the two differ or the engine finds the file
     invalid.
@@ -80,13 +83,13 @@ def compared_with_runtime(imported: ImportedModel, graph: Graph) -> RuntimeCompa
     names = list(dict.fromkeys(names))
     try:
         engine = start(imported.model, imported.target, names)
-        points = _points(graph.latent_dim, engine)
+        points = _points(math.prod(imported.shape), engine)
         together = imported.builder.tensor_entries <= ENTRIES_AT_ONCE
         tally = _Tally(imported, engine)
         for block in [points] if together else [points[i : i + 1] for i in range(len(points))]:
             tally.compare(block, graph)
     except NotRunError as error:
-        return RuntimeComparison("none", "", 0, 0, 0, len(imported.operators), 0.0, np.inf, None, str(error))
+        return RuntimeComparison("none", "", 0, 0, 0, len(imported.operators), 0.0, None, None, str(error))
     return tally.record(len(points))
 
 
@@ -112,7 +115,7 @@ class _Tally:
         self.tolerance, self.size = np.zeros(count), np.zeros(count)
         self.largest_difference, self.output_difference, self.output_size = 0.0, 0.0, 0.0
 
-    def compare(self, points: FloatArray, graph: Graph) -> None:
+    def compare(self, points: FloatArray, graph: Graph | None) -> None:
         """Both comparisons of every operator, at points of shape (batch, d)."""
         results = [self.engine.run(point.reshape(self.imported.shape)) for point in points]
         theirs = {name: np.stack([result[name] for result in results]) for name in results[0]}
@@ -127,7 +130,8 @@ class _Tally:
             else:
                 self._with_engine(position, with_engine, theirs)
             self._with_graph(with_graph, ours)
-        self._at_output(points, graph, theirs, ours)
+        if graph is not None:
+            self._at_output(points, graph, theirs, ours)
 
     def record(self, points: int) -> RuntimeComparison:
         """What was found, where nothing differs."""
