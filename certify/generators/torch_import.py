@@ -64,10 +64,10 @@ def _compared(generator: Generator, module: torch.nn.Module, path: Path, kind: t
     """The generator's record with the comparison with the module's own forward pass."""
     import torch
 
+    from certify.generators.module_comparison import compared_with_module
     from certify.generators.onnx_import import imported_model
     from certify.generators.onnx_model import parsed_model
     from certify.generators.rounding_error import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
-    from certify.generators.runtime_comparison import compared_with_module
 
     types = {torch.float64: FLOAT64, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
     imported = imported_model(parsed_model(path), path, None)
