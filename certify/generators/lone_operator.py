@@ -18,6 +18,12 @@ from certify.generators.rounding_error import FLOAT32, Approximate, Arithmetic, 
 FLOAT32_BODIES = frozenset({"Gelu", "GroupNormalization", "HardSwish", "Mish"})
 """Operators that the standard defines by a function whose constants are float32 in every type: no more accurate."""
 
+APPROXIMATED = frozenset({"gelu", "gelu_tanh"})
+"""Recognised activations whose constants count as themselves within one float32 rounding."""
+
+COORDINATE_ROUNDINGS = 16
+"""Of a coordinate of Resize, in units of the largest extent, times the slope of the weights (3 at most, two axes)."""
+
 CONTRACTIONS = frozenset({"Gemm", "MatMul", "ReduceL2", "ReduceMean", "ReduceSum"})
 ABSOLUTE = frozenset({"Sigmoid", "Softplus"})
 FOLDED_ROUNDINGS = 16
@@ -49,7 +55,8 @@ class _Uncapped(GraphBuilder):
 class LoneOperator:
     """An operator as a graph of its own from its computed inputs (one input node each) to its outputs.
 
-    `sizes` are the outputs at the absolute values of its constants, where it sums constants.
+    `shapes` are those of the inputs, `sizes` are the outputs at the absolute values of its constants, where it sums
+    constants.
     """
 
     node: onnx.NodeProto
@@ -59,6 +66,7 @@ class LoneOperator:
     nodes: tuple[Node, ...]
     outputs: Mapping[str, Value]
     sizes: Mapping[str, Value]
+    shapes: tuple[tuple[int, ...], ...]
 
     @property
     def label(self) -> str:
@@ -72,7 +80,8 @@ class LoneOperator:
 
         `as_engine`: the operator is computed as the file spells it, which may be another function's rounding.
         """
-        if as_engine and self.node.op_type in FLOAT32_BODIES and arithmetic.unit < FLOAT32.unit:
+        float32 = self.node.op_type in FLOAT32_BODIES or (self.match is not None and self.match.name in APPROXIMATED)
+        if as_engine and float32 and arithmetic.unit < FLOAT32.unit:
             arithmetic = FLOAT32
         composed = as_engine and self.match is not None
         switch = SWITCH if composed and self.match is not None and self.match.note else 0.0
@@ -84,14 +93,23 @@ class LoneOperator:
             match value:
                 case Symbol():
                     result = _rounded(found[value.node].viewed(value.index, value.scale), arithmetic)
-                    if self.node.op_type == "BatchNormalization":
-                        cancelled = self._normalisation_error(inputs[self.inputs[0]], arithmetic)
-                        result = Approximate(result.value, result.error + cancelled)
-                    results[name] = result
+                    results[name] = Approximate(result.value, result.error + self._further_error(inputs, arithmetic))
                 case Constant():
                     flat = value.array.reshape(1, -1)
                     results[name] = Approximate(flat.astype(np.float64), self._folding_error(value, arithmetic))
         return results
+
+    def _further_error(self, inputs: Mapping[str, Approximate], arithmetic: Arithmetic) -> FloatArray | float:
+        """What the engine rounds inside of an operator and its lowering does not show."""
+        if self.node.op_type == "BatchNormalization":
+            return self._normalisation_error(inputs[self.inputs[0]], arithmetic)
+        if self.node.op_type in ("Resize", "Upsample"):
+            # Coordinates, up to the extent, and the weights that depend on them are float32 in every type.
+            shapes = (*self.outputs[self.node.output[0]].shape, *self.shapes[0])
+            largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
+            error: FloatArray = COORDINATE_ROUNDINGS * max(shapes) * FLOAT32.unit * largest
+            return error
+        return 0.0
 
     def _normalisation_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:
         """Rounding of s x + (b - s mean) in terms that cancel: gamma (|s| (|x| + |mean|) + |b|), in any order."""
@@ -134,7 +152,11 @@ def lone_operator(
     names = input_names(node, match)
     computed = tuple(name for name in names if name not in constants)
     values: dict[str, Value] = dict(constants)
+    # Nodes that are truth values, where the builder knows of such.
+    truths: set[int] = vars(imported.builder).get("conditions", set())
     for position, name in enumerate(computed):
+        if _node(imported.values[name]) in truths:
+            vars(builder)["conditions"].add(position)
         size = int(np.prod(imported.values[name].shape, dtype=np.int64))
         builder.nodes.append(Input(size))
         values[name] = Symbol(position, np.arange(size).reshape(imported.values[name].shape))
@@ -143,7 +165,8 @@ def lone_operator(
     if node.op_type in CONTRACTIONS and not computed:
         positive = {name: _absolute(value) for name, value in values.items()}
         sizes = lowered_operator(_Uncapped(), imported.model, node, match, positive)
-    return LoneOperator(node, match, computed, constants, tuple(builder.nodes), outputs, sizes)
+    shapes = tuple(imported.values[name].shape for name in computed)
+    return LoneOperator(node, match, computed, constants, tuple(builder.nodes), outputs, sizes, shapes)
 
 
 def input_names(node: onnx.NodeProto, match: Recognised | None) -> tuple[str, ...]:
@@ -162,6 +185,10 @@ def _absolute(value: Value) -> Value:
     if isinstance(value, Constant) and value.array.dtype.kind == "f":
         return Constant(np.abs(value.array), value.parameters)
     return value
+
+
+def _node(value: Value) -> int:
+    return value.node if isinstance(value, Symbol) else -1
 
 
 def _rounded(given: Approximate, arithmetic: Arithmetic) -> Approximate:

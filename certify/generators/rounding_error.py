@@ -41,23 +41,23 @@ class KernelError:
 EXACT = KernelError(0.0)
 KERNELS: dict[str, KernelError] = {
     "atan": KernelError(8),
-    "cos": KernelError(8, absolute=8),
+    "cos": KernelError(8, absolute=12),
     "elu": KernelError(8, absolute=4),
     "exp": KernelError(8),
     "identity": EXACT,
     "leaky_relu": KernelError(4),
     "reciprocal": KernelError(4),
     "relu": EXACT,
-    "sigmoid": KernelError(8, absolute=4),
+    "sigmoid": KernelError(8, absolute=6),
     "sign": EXACT,
-    "sin": KernelError(8, absolute=8),
-    "softplus": KernelError(8, absolute=4),
+    "sin": KernelError(8, absolute=12),
+    "softplus": KernelError(10, absolute=4),
     "square": KernelError(4),
-    "tanh": KernelError(8),
+    "tanh": KernelError(16),
 }
 """Measured: kernels of onnxruntime 1.31 (CPU) against 50 digits at 720 points of |x| <= 700, sin and cos to 1e8, in
-float32 and float64. Each entry is at least 1.6 times what was seen: tanh 4.3 u, atan 2.9 u, exp 1.7 u, reciprocal 1 u
-relative; sigmoid 1.6 u, elu 1.0 u, softplus 1.0 u (beyond 8 u relative), sin and cos 5.0 u absolute. Sigmoid, softplus
+float32 and float64. Each entry is at least twice what was seen: tanh 7.6 u, atan 3.8 u, exp 1.9 u, reciprocal 1 u
+relative; sigmoid 2.5 u, elu 1.0 u, softplus 1.0 u (beyond 8 u relative), sin and cos 5.9 u absolute. Sigmoid, softplus
 and elu are accurate absolutely only: far to the left they are 0."""
 
 OTHER_KERNEL = KernelError(16, 8, 8)

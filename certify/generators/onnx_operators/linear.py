@@ -138,8 +138,9 @@ def _weight(operation: Operation, symbol: Symbol, right: Value) -> tuple[Matrix,
     if not sp.issparse(weight):
         weight = np.asarray(weight, dtype=np.float64)
     leading = symbol.shape[:-1]
-    if isinstance(right, Constant) and len(right.shape) - 2 > len(leading) - 1:
-        leading = (1,) * (len(right.shape) - 1 - len(leading)) + leading
+    if isinstance(right, Constant):
+        # Batch axes of the matrix, all of extent 1, beyond those of the tensor.
+        leading = (1,) * (len(right.shape) - 2 - max(len(leading) - 1, 0)) + leading
     return weight, leading + tail
 
 
