@@ -25,6 +25,7 @@ from certify.generators.onnx_model import (
     Model,
     activation_patterns,
     chosen_output,
+    computed_tensors,
     latent_input,
     model_parts,
     needed_operators,
@@ -152,12 +153,11 @@ def imported_model(proto: onnx.ModelProto, path: Path, output: str | None) -> Im
     source, shape = latent_input(model)
     target = chosen_output(model, output)
     values: dict[str, Value] = {source: builder.input(math.prod(shape), shape)}
-    patterns = activation_patterns(model)
+    moving = computed_tensors(model, source)
+    patterns = {name: match for name, match in activation_patterns(model).items() if match.source in moving}
     operators = []
     for node in needed_operators(model, target, patterns):
         match = patterns.get(node.output[0]) if len(node.output) == 1 else None
-        if match is not None and not isinstance(values.get(match.source), Symbol):
-            match = None
         values |= lowered_operator(builder, model, node, match, values)
         operators.append((node, match))
     return ImportedModel(model, source, shape, target, builder, values, tuple(operators))

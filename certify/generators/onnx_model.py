@@ -156,6 +156,15 @@ def activation_patterns(model: Model) -> dict[str, Recognised]:
     return recognised(steps, scalars) | written_activations(steps, scalars)
 
 
+def computed_tensors(model: Model, source: str) -> set[str]:
+    """The tensors whose values depend on the latent input, which is one of them."""
+    found = {source}
+    for node in model.graph.node:
+        if node.op_type not in ("Shape", "Size") and not found.isdisjoint(node.input):
+            found.update(name for name in node.output if name)
+    return found
+
+
 def needed_operators(model: Model, target: str, patterns: dict[str, Recognised]) -> list[onnx.NodeProto]:
     """The operators that the output depends on, in the file's order; a recognised tensor needs only its source."""
     needed, waiting = {target}, [target]
