@@ -47,8 +47,8 @@ class RuntimeComparison:
     """What a second engine said of a file.
 
     `largest_difference` is the largest quotient of a difference by what it may be (at most 1); `loosest_tolerance`
-    the largest of what an operator's output may differ by, relative to its largest entry: a misreading that is
-    smaller is not seen; `output_difference` that of the file's output to the generator's, relative to the largest
+    the largest, over the operators, of what the output may differ by relative to its largest entry, at the best of
+    the points: a misreading that is smaller may not be seen; `output_difference` that of the file's output to the generator's, relative to the largest
     entry, with all the engine's rounding. `not_comparable` counts pairs of an operator and a point that told nothing,
     `never_compared` the operators that no point told anything about. `module_difference` is the largest quotient for
     the forward pass of the torch module that was exported, `module_tolerance` what it may be at the best of the
@@ -116,7 +116,7 @@ class _Tally:
         self.lone: list[tuple[LoneOperator | None, LoneOperator]] = []
         count = len(imported.operators)
         self.silent, self.rows = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
-        self.tolerance, self.size = np.zeros(count), np.zeros(count)
+        self.tolerance = np.full(count, np.inf)
         self.largest_difference, self.output_difference, self.output_size = 0.0, 0.0, 0.0
 
     def compare(self, points: FloatArray, graph: Graph | None) -> None:
@@ -140,7 +140,7 @@ class _Tally:
     def record(self, points: int) -> RuntimeComparison:
         """What was found, where nothing differs."""
         never = int(np.count_nonzero(self.rows == 0))
-        relative = self.tolerance[self.size > 0.0] / self.size[self.size > 0.0]
+        known = self.tolerance[np.isfinite(self.tolerance)]
         note = f"{never} operators were never compared: not finite at any point" if never else ""
         return RuntimeComparison(
             engine=self.engine.name,
@@ -150,7 +150,7 @@ class _Tally:
             not_comparable=int(self.silent.sum()),
             never_compared=never,
             largest_difference=self.largest_difference,
-            loosest_tolerance=float(relative.max(initial=0.0)),
+            loosest_tolerance=float(known.max(initial=0.0)),
             output_difference=self.output_difference / self.output_size if self.output_size else 0.0,
             note="; ".join(filter(None, (self.engine.note, note))),
         )
@@ -205,9 +205,11 @@ class _Tally:
             expected = Approximate(*np.broadcast_arrays(value.value, value.error, flat)[:2])
             usable = np.isfinite(flat) & np.isfinite(expected.error)
             self._differences(operator, name, flat, expected, usable, self.engine.name)
-            self.tolerance[position] = max(self.tolerance[position], np.max(expected.error, initial=0.0, where=usable))
-            self.size[position] = max(self.size[position], np.max(np.abs(flat), initial=0.0, where=usable))
             whole = usable.all(axis=1)
+            sizes = np.abs(flat).max(axis=1, initial=0.0)
+            sharp = np.divide(expected.error.max(axis=1, initial=0.0), sizes, where=whole & (sizes > 0.0),
+                              out=np.full(len(flat), np.inf))  # fmt: skip
+            self.tolerance[position] = min(self.tolerance[position], sharp.min())
             compared = whole if compared is None else compared & whole
         if compared is not None:
             self.rows[position] += int(compared.sum())
