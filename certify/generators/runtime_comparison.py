@@ -48,11 +48,12 @@ class RuntimeComparison:
 
     `largest_difference` is the largest quotient of a difference by what it may be (at most 1); `loosest_tolerance`
     the largest, over the operators, of what the output may differ by relative to its largest entry, at the best of
-    the points: a misreading that is smaller may not be seen; `output_difference` that of the file's output to the generator's, relative to the largest
-    entry, with all the engine's rounding. `not_comparable` counts pairs of an operator and a point that told nothing,
-    `never_compared` the operators that no point told anything about. `module_difference` is the largest quotient for
-    the forward pass of the torch module that was exported, `module_tolerance` what it may be at the best of the
-    points, relative to the largest entry; both None without a module. Estimate.
+    the points: a misreading that is smaller may not be seen; `output_difference` is the file's output less the
+    generator's, relative to the largest entry, with all the engine's rounding. `not_comparable` counts pairs of an
+    operator and a point that told nothing, `never_compared` the operators that no point told anything about.
+    `module_difference` is the largest quotient for the forward pass of the torch module that was exported,
+    `module_tolerance` what it may be at the best of the points, relative to the largest entry; both None without a
+    module. Estimate.
     """
 
     engine: str
