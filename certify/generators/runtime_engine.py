@@ -9,6 +9,7 @@ which says nothing about what the file means.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -174,8 +175,11 @@ def _refuse(engine: str, error: Exception, proto: onnx.ModelProto) -> None:
     message = str(error)
     if "NOT_IMPLEMENTED" in message:
         raise _LacksKernel(f"{engine} has no kernel of the stored type ({_reason(error)})") from error
-    if "No Op registered" in message and _in_standard(proto) or "ValidateOpsetForDomain" in message:
-        raise _LacksOperator(f"{engine} does not know the operators ({_reason(error)})") from error
+    if "ValidateOpsetForDomain" in message:
+        version = proto.opset_import[0].version
+        raise _LacksOperator(f"{engine} does not know operator set {version}") from error
+    if "No Op registered" in message and _in_standard(proto):
+        raise _LacksOperator(f"{engine} does not know an operator ({_reason(error)})") from error
     raise InputError(f"{engine} refuses the file ({_reason(error)})") from error
 
 
@@ -226,5 +230,5 @@ def _feeding(
 
 def _reason(error: Exception) -> str:
     """The engine's message without its paths and codes."""
-    text = one_line(error)
-    return text.rsplit("] : ", 1)[-1]
+    text = re.sub(r"^.*\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (This is an invalid model\. )?", "", str(error))
+    return one_line(Exception(text))
