@@ -35,7 +35,11 @@ Change = Callable[[Operation], Operation]
 
 
 def with_attributes(**changed: object) -> Change:
-    return lambda operation: replace(operation, attributes=operation.attributes | changed)
+    def change(operation: Operation) -> Operation:
+        merged = type(operation.attributes)({**operation.attributes, **changed})
+        return replace(operation, attributes=merged)
+
+    return change
 
 
 def without_bias(operation: Operation) -> Operation:
