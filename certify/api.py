@@ -295,6 +295,7 @@ def encoder(
     Raises InputError for beta <= 0, epsilon outside (0, 1), a theorem without an encoder, a place that is not writable.
     """
     from certify.encoders.kind import EncoderOptions
+    from certify.generators.noise import of_quotients
     from certify.proof.encoder_construction import choose_encoder
     from certify.provenance import provenance, started
     from certify.report.encoder_files import write_encoder
@@ -302,13 +303,13 @@ def encoder(
     began = started()
     loaded = _loaded(generator)
     network = None if start is None else _loaded(start)
-    if network is not None and loaded.noise is not None:
-        raise InputError("`start` takes observations as measured, `noise` divides them; leave one of the two out")
     if network is not None and (network.latent_dim, network.observed_dim) != (loaded.observed_dim, loaded.latent_dim):
         raise InputError(
             f"`start` maps R^{network.latent_dim} to R^{network.observed_dim}; a start of this generator's encoder "
             f"maps R^{loaded.observed_dim} to R^{loaded.latent_dim}"
         )
+    if network is not None and loaded.noise is not None:
+        network = of_quotients(network, loaded.noise)
     choice = choose_encoder(
         theorem, loaded, noise_level(beta), accuracy(epsilon), _observations(observations, [loaded]),
         EncoderOptions(projected, products_only, network), random_seed(seed), progress or SilentProgress(),

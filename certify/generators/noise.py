@@ -16,7 +16,18 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from certify.errors import InputError
-from certify.generators.graph import Affine, FloatArray, Generator, Graph, Matrix
+from certify.generators.graph import (
+    Activation,
+    Affine,
+    FloatArray,
+    Generator,
+    Graph,
+    Input,
+    Matrix,
+    Node,
+    Product,
+    Sum,
+)
 
 KINDS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "scale": lambda values: values,
@@ -62,6 +73,29 @@ def whitened(generator: Generator, deviations: npt.ArrayLike, source: str) -> Ge
         before = metadata.get("rounded_constants")
         metadata["rounded_constants"] = f"{before}, noise" if before else "noise"
     return replace(generator, graph=graph, metadata=metadata, noise=tuple(float(entry) for entry in scale))
+
+
+def of_quotients(network: Generator, deviations: tuple[float, ...]) -> Generator:
+    """A network that takes observations as measured, as a function of their quotients by s: its input times s first."""
+    scale = np.asarray(deviations)
+    size = scale.size
+    diagonal = Affine(
+        0, sp.csr_array((scale, np.arange(size), np.arange(size + 1)), shape=(size, size)), np.zeros(size)
+    )
+    return replace(network, graph=Graph((Input(size), diagonal, *map(_moved, network.graph.nodes[1:]))))
+
+
+def _moved(node: Node) -> Node:
+    """The node one place later in the list."""
+    match node:
+        case Affine() | Activation():
+            return replace(node, source=node.source + 1)
+        case Sum():
+            return replace(node, sources=tuple(source + 1 for source in node.sources))
+        case Product():
+            return replace(node, sources=(node.sources[0] + 1, node.sources[1] + 1))
+        case Input():
+            return node
 
 
 def _divided(graph: Graph, scale: FloatArray) -> tuple[Graph, bool]:

@@ -15,7 +15,7 @@ from certify import api
 from certify.cli.main import main
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator, Graph, Input
-from certify.generators.noise import whitened
+from certify.generators.noise import of_quotients, whitened
 from tests.onnx_models import model, node
 
 RANDOM = np.random.default_rng(11)
@@ -159,6 +159,14 @@ def test_the_encoder_takes_observations_as_measured(tmp_path: Path) -> None:
     assert audit["provenance"]["generators"][0]["noise"].startswith(str(tmp_path / "s.npy"))
     without = ["--generator", generator, "--beta", beta, "--quiet", "--epsilon", "0.1", "--count", "2", "--pairs", "0"]
     assert main(["audit", str(path), *without]) == 1
+
+
+@pytest.mark.parametrize("family", ["residual:d=4,width=6,depth=2", "coupling:d=4,depth=2", "linear:d=4"])
+def test_a_start_is_a_function_of_the_quotients(family: str) -> None:
+    network = certify.load_generator(family)
+    rows = RANDOM.standard_normal((3, 4))
+    moved = of_quotients(network, tuple(S.tolist()))
+    np.testing.assert_allclose(moved.value(rows / S), network.value(rows), rtol=1e-12, atol=1e-14)
 
 
 def test_options_without_a_generator(capsys: pytest.CaptureFixture[str]) -> None:
