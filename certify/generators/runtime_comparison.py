@@ -111,6 +111,7 @@ class _Tally:
 
     def __init__(self, imported: ImportedModel, engine: Engine) -> None:
         self.imported, self.engine = imported, engine
+        self.other = f"{engine.name} in {engine.arithmetic.name}"
         # What this program rounds, in float64, is added to what the engine rounds.
         theirs = engine.arithmetic
         self.arithmetic = Arithmetic(theirs.name, theirs.unit + FLOAT64.unit, theirs.smallest)
@@ -199,13 +200,13 @@ class _Tally:
             tensor, shape = theirs[name], operator.outputs[name].shape
             if tensor.shape[1:] != shape:
                 raise InputError(
-                    f"{operator.label} is read differently from {self.engine.name}: its output {shown(name)} has the "
+                    f"{operator.label} is read differently from {self.other}: its output {shown(name)} has the "
                     f"shape {tensor.shape[1:]} there and {shape} here; the file is refused"
                 )
             flat = tensor.reshape(len(tensor), -1).astype(np.float64)
             expected = Approximate(*np.broadcast_arrays(value.value, value.error, flat)[:2])
             usable = np.isfinite(flat) & np.isfinite(expected.error)
-            self._differences(operator, name, flat, expected, usable, self.engine.name)
+            self._differences(operator, name, flat, expected, usable, self.other)
             whole = usable.all(axis=1)
             sizes = np.abs(flat).max(axis=1, initial=0.0)
             sharp = np.divide(expected.error.max(axis=1, initial=0.0), sizes, where=whole & (sizes > 0.0),
