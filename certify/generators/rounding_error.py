@@ -25,47 +25,36 @@ from certify.generators.activations import derivatives, range_enclosure
 from certify.generators.derivatives import apply_weight
 from certify.generators.graph import Activation, Affine, FloatArray, Input, Matrix, Node, Product, Sum
 from certify.generators.onnx_operators.values import IntArray
+from certify.generators.runtime_errors import KERNEL_ERRORS
 
 FURTHER_ROUNDINGS = 4
 
 
-@dataclass(frozen=True)
-class KernelError:
-    """A kernel's error u (relative |sigma(x)| + argument |x| + absolute s), s the larger of 1 and its parameters."""
-
-    relative: float
-    argument: float = 0.0
-    absolute: float = 0.0
-
-
-EXACT = KernelError(0.0)
-KERNELS: dict[str, KernelError] = {
-    "atan": KernelError(8),
-    "cos": KernelError(8, absolute=12),
-    "elu": KernelError(8, absolute=4),
-    "exp": KernelError(8),
-    "identity": EXACT,
-    "leaky_relu": KernelError(4),
-    "reciprocal": KernelError(4),
-    "relu": EXACT,
-    "sigmoid": KernelError(8, absolute=6),
-    "sign": EXACT,
-    "sin": KernelError(8, absolute=12),
-    "softplus": KernelError(10, absolute=4),
-    "square": KernelError(4),
-    "tanh": KernelError(16),
+OPERATORS = {
+    "atan": "Atan",
+    "cos": "Cos",
+    "elu": "Elu",
+    "exp": "Exp",
+    "leaky_relu": "LeakyRelu",
+    "reciprocal": "Reciprocal",
+    "sigmoid": "Sigmoid",
+    "sin": "Sin",
+    "softplus": "Softplus",
+    "square": "Mul",
+    "tanh": "Tanh",
 }
-"""Measured: kernels of onnxruntime 1.31 (CPU) against 50 digits at 720 points of |x| <= 700, sin and cos to 1e8, in
-float32 and float64. Each entry is at least twice what was seen: tanh 7.6 u, atan 3.8 u, exp 1.9 u, reciprocal 1 u
-relative; sigmoid 2.5 u, elu 1.0 u, softplus 1.0 u (beyond 8 u relative), sin and cos 5.9 u absolute. Sigmoid, softplus
-and elu are accurate absolutely only: far to the left they are 0."""
+"""The operator whose kernel computes an activation; its measured error is in `runtime_errors`."""
 
-OTHER_KERNEL = KernelError(16, 8, 8)
-"""Kernels with a factor x, which lose relative accuracy where the other factor vanishes (gelu 1.3 u, mish 29 u beyond
-8 u relative, all within 4 u |x| more), and whatever is not in the table."""
+EXACT = frozenset({"identity", "relu", "sign"})
+OWN_ROUNDINGS = 4
+"""Of the value and, absolutely, of the larger of 1 and the parameters: this program's evaluation and the result's."""
 
-COMPOSED_KERNEL = KernelError(32, 32, 32)
-"""An activation spelled out as several operators: at most 16, each on terms of size |sigma(x)|, |x| or s."""
+OTHER_ROUNDINGS = 16
+"""Of |sigma(x)|, |x| and s for kernels without an entry. Those with a factor x lose relative accuracy where the other
+factor vanishes: measured are 1.3 u for gelu and 29 u for mish beyond 8 u relative, all within 4 u |x| more."""
+
+COMPOSED_ROUNDINGS = 32
+"""For an activation spelled out as several operators: at most 16, each on terms of size |sigma(x)|, |x| or s."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +159,23 @@ def _activation(
     low, high = range_enclosure(node.name, node.parameters, 1, source.value - source.error, source.value + source.error)
     slope = np.maximum(np.abs(low), np.abs(high))
     carried = np.where(source.error == 0.0, 0.0, slope * source.error)
-    kernel = COMPOSED_KERNEL if composed else KERNELS.get(node.name, OTHER_KERNEL)
     size = max(1.0, *(abs(parameter) for parameter in node.parameters)) if node.parameters else 1.0
-    own = kernel.relative * np.abs(value) + kernel.argument * np.abs(source.value) + kernel.absolute * size
-    return value, carried + arithmetic.unit * own + arithmetic.smallest
+    own = _kernel(node.name, np.abs(value), np.abs(source.value), size, arithmetic, composed)
+    return value, carried + own + arithmetic.smallest
+
+
+def _kernel(
+    name: str, value: FloatArray, source: FloatArray, size: float, arithmetic: Arithmetic, composed: bool
+) -> FloatArray | float:
+    """The error of a kernel at |sigma(x)| and |x|; `size` is the larger of 1 and the activation's parameters."""
+    if composed:
+        return COMPOSED_ROUNDINGS * arithmetic.unit * (value + source + size)
+    if name in EXACT:
+        return 0.0
+    # Narrower types are computed in float32.
+    kind = "float64" if arithmetic.unit < FLOAT32.unit else "float32"
+    measured = KERNEL_ERRORS.get((OPERATORS.get(name, ""), kind))
+    if measured is None:
+        return OTHER_ROUNDINGS * arithmetic.unit * (value + source + size)
+    own = OWN_ROUNDINGS * (arithmetic.unit * value + FLOAT64.unit * size)
+    return measured.absolute * size + measured.relative * value + own
