@@ -90,14 +90,20 @@ class Result(CheckResult):
     __repr__ = __str__
 
 
-def load_generator(specification: str | Path) -> Generator:
+def load_generator(
+    specification: str | Path, output: str | None = None, noise: FloatArray | Sequence[float] | str | Path | None = None
+) -> Generator:
     """The generator of a SPEC: an ONNX file, a family with parameters, or `pkg.mod:callable`.
 
-    Raises InputError where the specification names none.
+    `output` names the output of an ONNX file that has several. `noise` holds one standard deviation s_i > 0 per output,
+    as an array, a .npy or .csv file, or `KIND:NAME` of another output of the file that does not depend on the latent
+    vector (KIND scale, log-scale, variance or log-variance): the generator is then G / s, beta the multiple of s, and
+    observations are divided by s where they are given.
+    Raises InputError where the specification names none, or the noise is none.
     """
     from certify.generators.specification import load_generator as load
 
-    return load(str(specification))
+    return load(str(specification), output, noise)
 
 
 def constants(
@@ -213,7 +219,7 @@ def audit(
     Raises InputError for a file that is no encoder, other dimensions, beta <= 0, too few draws.
     """
     from certify.audit.audit import AuditPlan, audit_encoder, check_dimensions
-    from certify.audit.source import source_from_file
+    from certify.audit.source import behind_noise, source_from_file
     from certify.provenance import provenance, started
 
     start = started()
@@ -224,8 +230,9 @@ def audit(
     loaded = _loaded(generator)
     check_dimensions(source, loaded)
     rows = _observations(observations, [loaded])
-    found = audit_encoder(source, loaded, noise, rows, plan, progress if progress else SilentProgress())
-    return replace(found, provenance=provenance(command, seed, start))
+    bars = progress if progress else SilentProgress()
+    found = audit_encoder(behind_noise(source, loaded), loaded, noise, rows, plan, bars)
+    return replace(found, provenance=provenance(command, seed, start, [loaded]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,6 +295,7 @@ def encoder(
     Raises InputError for beta <= 0, epsilon outside (0, 1), a theorem without an encoder, a place that is not writable.
     """
     from certify.encoders.kind import EncoderOptions
+    from certify.generators.noise import of_quotients
     from certify.proof.encoder_construction import choose_encoder
     from certify.provenance import provenance, started
     from certify.report.encoder_files import write_encoder
@@ -300,6 +308,8 @@ def encoder(
             f"`start` maps R^{network.latent_dim} to R^{network.observed_dim}; a start of this generator's encoder "
             f"maps R^{loaded.observed_dim} to R^{loaded.latent_dim}"
         )
+    if network is not None and loaded.noise is not None:
+        network = of_quotients(network, loaded.noise)
     choice = choose_encoder(
         theorem, loaded, noise_level(beta), accuracy(epsilon), _observations(observations, [loaded]),
         EncoderOptions(projected, products_only, network), random_seed(seed), progress or SilentProgress(),
@@ -308,7 +318,7 @@ def encoder(
     written = None
     if out is not None and certified:
         written = write_encoder(choice, Path(out), unrolled, random_normal)
-    return EncoderResult(choice, written, provenance(command, seed, began))
+    return EncoderResult(choice, written, provenance(command, seed, began, [loaded]))
 
 
 def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:
@@ -356,4 +366,9 @@ def _observations(given: FloatArray | str | Path | None, generators: list[Genera
         name, rows = "`observations`", check_observations(given, None)
     for width in sorted({generator.observed_dim for generator in generators or ()}):
         check_observations(rows, width, name)
-    return rows
+    noises = {generator.noise for generator in generators or ()}
+    if len(noises) > 1:
+        raise InputError(f"{name}: the generators have different noise; check them one by one")
+    if not generators or generators[0].noise is None:
+        return rows
+    return check_observations(generators[0].whitened(rows), None, f"{name} divided by the noise")

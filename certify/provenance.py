@@ -5,12 +5,20 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from certify.version import __version__
 
-_PACKAGES = ("numpy", "scipy", "sympy", "numba", "python-flint", "onnx")
+_PACKAGES = ("numpy", "scipy", "sympy", "numba", "python-flint", "onnx", "onnxruntime")
+
+
+class Originated(Protocol):
+    """What can say where it came from: a generator."""
+
+    def origin(self) -> dict[str, Any]:
+        """JSON form: name, digest, how the file was read and compared with a second engine."""
 
 
 def started() -> tuple[datetime, float]:
@@ -18,8 +26,10 @@ def started() -> tuple[datetime, float]:
     return datetime.now(UTC), time.perf_counter()
 
 
-def provenance(command: str, seed: int, start: tuple[datetime, float]) -> dict[str, Any]:
-    """JSON form of the contract: version, seed, platform, packages, command, started, seconds."""
+def provenance(
+    command: str, seed: int, start: tuple[datetime, float], generators: Iterable[Originated] = ()
+) -> dict[str, Any]:
+    """JSON form of the contract: version, seed, platform, packages, command, started, seconds, and the generators."""
     moment, clock = start
     return {
         "version": __version__,
@@ -29,6 +39,7 @@ def provenance(command: str, seed: int, start: tuple[datetime, float]) -> dict[s
         "command": command,
         "started": moment.isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - clock, 3),
+        "generators": [generator.origin() for generator in generators],
     }
 
 

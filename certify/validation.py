@@ -134,27 +134,35 @@ def _constant(name: str, literal: str) -> Fraction:
     return value
 
 
-def observations_from_file(path: str | Path, width: int | None = None) -> FloatArray:
+def observations_from_file(path: str | Path, width: int | None = None, what: str = "observations") -> FloatArray:
     """Observations x, shape (k, n) with k >= 1, from FILE.npy or FILE.csv; one observation may have shape (n,).
 
-    `width` is the n that the generator needs; None leaves it open.
+    `width` is the n that the generator needs; None leaves it open. `what` is what messages call the file.
     Raises InputError if the file is missing, unreadable, holds Python objects, is not a real array of that
     shape, is empty, or has a NaN or infinite entry.
     """
     import numpy as np
 
-    source = Path(path)
+    source, name = Path(path), f"{what} `{path}`"
     if not source.is_file():
-        raise InputError(f"observations `{path}`: no such file")
+        raise InputError(f"{name}: no such file")
     if source.stat().st_size > _LARGEST_OBSERVATIONS_FILE:
-        raise InputError(f"observations `{path}`: larger than 1 GiB")
+        raise InputError(f"{name}: larger than 1 GiB")
     if source.suffix not in {".npy", ".csv"}:
-        raise InputError(f"observations `{path}`: expected a .npy or .csv file")
-    array = _load_npy(source) if source.suffix == ".npy" else _load_csv(source)
+        raise InputError(f"{name}: expected a .npy or .csv file")
+    array = _load_npy(source, name) if source.suffix == ".npy" else _load_csv(source, name)
     if array.dtype.kind not in "iuf":
-        raise InputError(f"observations `{path}`: expected real numbers, got dtype {array.dtype}")
+        raise InputError(f"{name}: expected real numbers, got dtype {array.dtype}")
     values = np.atleast_2d(array.astype(np.float64))
-    return check_observations(values, width, f"observations `{path}`")
+    return check_observations(values, width, name)
+
+
+def noise_from_file(path: str | Path) -> FloatArray:
+    """Standard deviations, shape (n,), from FILE.npy or FILE.csv; raises InputError as `observations_from_file`."""
+    rows = observations_from_file(path, what="noise")
+    if 1 not in rows.shape:
+        raise InputError(f"noise `{path}`: expected one row with a standard deviation per output, got {rows.shape}")
+    return rows.reshape(-1)
 
 
 def point_from_file(path: str | Path, width: int) -> tuple[float, ...]:
@@ -186,26 +194,26 @@ def check_observations(values: FloatArray, width: int | None, name: str = "`obse
     return rows
 
 
-def _load_npy(path: Path) -> FloatArray:
+def _load_npy(path: Path, name: str) -> FloatArray:
     import numpy as np
 
     try:
         array: FloatArray = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise InputError(f"observations `{path}`: not a readable .npy array ({_one_line(error)})") from error
+        raise InputError(f"{name}: not a readable .npy array ({_one_line(error)})") from error
     if not isinstance(array, np.ndarray):
-        raise InputError(f"observations `{path}`: an archive of arrays; expected one .npy array")
+        raise InputError(f"{name}: an archive of arrays; expected one .npy array")
     return array
 
 
-def _load_csv(path: Path) -> FloatArray:
+def _load_csv(path: Path, name: str) -> FloatArray:
     import numpy as np
 
     try:
         rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return np.array([[float(entry) for entry in row] for row in rows], dtype=np.float64)
     except (ValueError, OSError) as error:
-        raise InputError(f"observations `{path}`: not comma-separated numbers ({_one_line(error)})") from error
+        raise InputError(f"{name}: not comma-separated numbers ({_one_line(error)})") from error
 
 
 def _one_line(error: BaseException) -> str:

@@ -33,10 +33,10 @@ def model(
     dtype: type = np.float64,
     opset: int = OPSET,
 ) -> onnx.ModelProto:
-    """A model from `z` to `x`; floating constants are stored as `dtype`."""
+    """A model from `z` to `x`; float64 constants are stored as `dtype`, all others as they are."""
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     stored = [
-        numpy_helper.from_array(array.astype(dtype) if array.dtype.kind == "f" else array, name)
+        numpy_helper.from_array(array.astype(dtype) if array.dtype == np.float64 else array, name)
         for name, array in constants.items()
     ]
     graph = helper.make_graph(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from certify.encoders.runtime import RuntimeEncoder, load_encoder
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
+from certify.generators.graph import FloatArray, Generator
 
 PushPairs = Callable[[FloatArray, FloatArray], FloatArray]
 """Observations (b, n) and noises (b, size) to latents (b, d), row by row."""
@@ -84,12 +84,22 @@ class EncoderSource:
     def _checked(self, latents: FloatArray) -> FloatArray:
         found = np.asarray(latents, dtype=np.float64)
         if found.ndim != 2 or found.shape[1] != self.latent_dim:
-            raise InputError(
-                f"encoder `{self.name}` returned shape {found.shape}; expected (draws, {self.latent_dim})"
-            )
+            raise InputError(f"encoder `{self.name}` returned shape {found.shape}; expected (draws, {self.latent_dim})")
         if not np.isfinite(found).all():
             raise InputError(f"encoder `{self.name}` returned a latent that is not finite")
         return found
+
+
+def behind_noise(source: EncoderSource, generator: Generator) -> EncoderSource:
+    """The encoder as a function of the generator's observations; it takes them itself as they were measured."""
+    if generator.noise is None:
+        return source
+    pairs, sampler = source.pairs, source.sampler
+    return replace(
+        source,
+        pairs=None if pairs is None else lambda rows, noise: pairs(generator.raw(rows), noise),
+        sampler=None if sampler is None else lambda row, count, random: sampler(generator.raw(row), count, random),
+    )
 
 
 def source_from_file(path: str | Path) -> EncoderSource:

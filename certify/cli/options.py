@@ -24,14 +24,28 @@ GeneratorsOption = Annotated[
         "--generator",
         "-g",
         metavar="SPEC",
-        help="FILE.onnx, FILE.pt2, family:key=value,... or pkg.mod:callable; may be repeated. None: the embedded ones.",
+        help="FILE.onnx, family:key=value,... or pkg.mod:callable; may be repeated. None: the embedded ones.",
         show_default=False,
     ),
 ]
 GeneratorOption = Annotated[
     str,
+    typer.Option("--generator", "-g", metavar="SPEC", help="FILE.onnx, family:key=value,... or pkg.mod:callable."),
+]
+OutputOption = Annotated[
+    str | None,
     typer.Option(
-        "--generator", "-g", metavar="SPEC", help="FILE.onnx, FILE.pt2, family:key=value,... or pkg.mod:callable."
+        "--output", metavar="NAME", help="The output to take of an ONNX file with several.", show_default=False
+    ),
+]
+DeviationsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--noise",
+        metavar="FILE|KIND:NAME",
+        help="One standard deviation per output: .npy, .csv, or an output of the ONNX file as KIND:NAME, KIND scale, "
+        "log-scale, variance or log-variance; --beta is then the multiple of it.",
+        show_default=False,
     ),
 ]
 BetaOption = Annotated[

@@ -41,11 +41,15 @@ UNROLLED_OPERATORS = 200_000
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """`unrolled`: every layer written out; `random_normal`: the file draws its own noise; `metadata` for the file."""
+    """`unrolled`: every layer written out; `random_normal`: the file draws its own noise; `metadata` for the file.
+
+    `deviations`: standard deviations that observations are divided by first; the program is about the quotients.
+    """
 
     unrolled: bool = False
     random_normal: bool = False
     metadata: Mapping[str, str] | None = None
+    deviations: tuple[float, ...] | None = None
 
 
 def onnx_encoder(program: EncoderProgram, options: ExportOptions | None = None) -> onnx.ModelProto:
@@ -65,6 +69,9 @@ def onnx_encoder(program: EncoderProgram, options: ExportOptions | None = None) 
     writer = _Writer(program, options)
     scope = Scope(Initialisers())
     names = {"x": "x"}
+    if options.deviations is not None:
+        scale = scope.initialisers.tensor("deviations", np.asarray(options.deviations))
+        names["x"] = scope.operator("Div", ["x", scale], "x_over_deviations")
     for stage in program.stages:
         if not stage.carried or options.unrolled:
             writer.inline(scope, stage, names)

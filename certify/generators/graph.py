@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,14 @@ import scipy.sparse as sp
 
 from certify.errors import InputError
 
+if TYPE_CHECKING:
+    from certify.generators.runtime_comparison import RuntimeComparison
+
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Matrix: TypeAlias = FloatArray | sp.csr_array
+
+READING = ("output", "noise", "rounded_constants", "read_as")
+"""Metadata that says how a file was read."""
 
 ROW_BLOCK_ENTRIES = 2**20
 """Entries of a sparse matrix that are made dense at a time for the digest."""
@@ -119,12 +125,18 @@ class Graph:
 
 @dataclass(frozen=True, eq=False)
 class Generator:
-    """A named generator G with the number N of parameters its author would count (shared weights once)."""
+    """A named generator G with the number N of parameters its author would count (shared weights once).
+
+    `comparison` is what a second engine said of the file it came from; None where it came from no file. `noise` are
+    the standard deviations s that G has been divided by, None where it has not.
+    """
 
     name: str
     graph: Graph
     parameters: int
     metadata: dict[str, str] = field(default_factory=dict)
+    comparison: RuntimeComparison | None = None
+    noise: tuple[float, ...] | None = None
 
     @property
     def latent_dim(self) -> int:
@@ -135,6 +147,23 @@ class Generator:
     def observed_dim(self) -> int:
         """The observed dimension n."""
         return self.graph.observed_dim
+
+    def whitened(self, observations: FloatArray) -> FloatArray:
+        """Observations x of shape (..., n) as this generator has them: divided by the noise, where it has been."""
+        if self.noise is None:
+            return observations
+        with np.errstate(over="ignore"):
+            return np.asarray(observations / np.asarray(self.noise))
+
+    def raw(self, observations: FloatArray) -> FloatArray:
+        """What `whitened` was given, up to rounding: the observations that an encoder of the user's takes."""
+        return observations if self.noise is None else np.asarray(observations * np.asarray(self.noise))
+
+    def origin(self) -> dict[str, Any]:
+        """The generator's part of a provenance: name, digest, how its file was read and what a second engine said."""
+        read = {key: self.metadata[key] for key in READING if key in self.metadata}
+        comparison = None if self.comparison is None else self.comparison.to_dict()
+        return {"name": self.name, "sha256": self.sha256, **read, "comparison": comparison}
 
     def value(self, z: npt.ArrayLike) -> FloatArray:
         """G(z) for z of shape (batch, d) or (d,); shape (batch, n) or (n,). Estimate."""

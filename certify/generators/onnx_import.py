@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,18 @@ import onnx
 import scipy.sparse as sp
 
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Product, Sum
 from certify.generators.onnx_model import (
     MALFORMED,
     METADATA_PREFIX,
     Model,
     activation_patterns,
+    chosen_output,
+    computed_tensors,
     latent_input,
     model_parts,
     needed_operators,
     one_line,
-    only,
     parsed_model,
 )
 from certify.generators.onnx_operators import lowerings
@@ -40,66 +42,138 @@ from certify.generators.onnx_tensors import attributes, check_extents
 MAXIMUM_MESSAGE = 1000
 
 
-def load_onnx(path: str | Path) -> Generator:
+def load_onnx(path: str | Path, output: str | None = None) -> Generator:
     """The generator G: R^d -> R^n of an ONNX file with one input (batch, d...) and one output.
+
+    `output` names the output to take where there are several. The file is run by a second engine and compared with
+    the graph (`certify.generators.runtime_comparison`); the record is the generator's `comparison`.
 
     Its parameters N are the entries of the distinct initialisers that enter as weights (batch statistics and
     scalar constants are not counted), unless the file's metadata declares a smaller count as
     `certify.parameters`. Metadata entries with the prefix `certify.` are copied without it.
 
     Raises InputError, one line, when the file is missing, unreadable, too large, not ONNX, has operators with no
-    lowering, NaN or infinite weights, unknown extents, several inputs or outputs, or n < d. Never executes code
-    and reads no file outside of the model's folder.
+    lowering, NaN or infinite weights, unknown extents, several inputs or outputs, n < d, or another value in the
+    second engine. Never executes code and reads no file outside of the model's folder.
     """
     path = Path(path)
-    return generator_from_model(parsed_model(path), path)
+    proto = parsed_model(path)
+    from certify.generators.runtime_comparison import compared_with_runtime
 
-
-def generator_from_model(proto: onnx.ModelProto, path: Path) -> Generator:
-    """The generator of a model that is in memory; `path` is where it came from. Otherwise as `load_onnx`."""
     try:
         # What overflows is refused where the graph is put together, whichever operator did it.
         with np.errstate(all="ignore"):
-            return _generator(proto, path)
+            imported, generator = _read(proto, path, output)
+            return replace(generator, comparison=compared_with_runtime(imported, generator.graph))
     except InputError as error:
         raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
+
+
+def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
+    """The values of an output that does not depend on the latent vector, compared with the second engine as well.
+
+    Raises InputError as `load_onnx` does, and with the reason `why` where it does depend.
+    """
+    path = Path(path)
+    proto = parsed_model(path)
+    from certify.generators.runtime_comparison import compared_with_runtime
+
+    try:
+        with np.errstate(all="ignore"):
+            try:
+                imported = imported_model(proto, path, output)
+            except MALFORMED as error:
+                raise InputError(f"the ONNX model is malformed ({one_line(error)})") from error
+            value = imported.values.get(output)
+            if value is None and output in imported.model.initialisers:
+                value = imported.model.initialiser(output)
+            if not isinstance(value, Constant) or value.array.dtype.kind != "f":
+                raise InputError(f"the output {shown(output)} depends on the input {shown(imported.source)}: {why}")
+            if imported.operators:
+                compared_with_runtime(imported, None)
+            return value.array.reshape(-1)
+    except InputError as error:
+        raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
+
+
+def _read(proto: onnx.ModelProto, path: Path, output: str | None) -> tuple[ImportedModel, Generator]:
+    try:
+        imported = imported_model(proto, path, output)
+        return imported, _generator(proto, path, output, imported)
     except MALFORMED as error:
-        raise InputError(f"{shown(str(path), 400)}: the ONNX model is malformed ({one_line(error)})") from error
+        raise InputError(f"the ONNX model is malformed ({one_line(error)})") from error
 
 
-def _generator(proto: onnx.ModelProto, path: Path) -> Generator:
-    model = model_parts(proto, path)
-    builder = GraphBuilder()
-    source, shape = latent_input(model)
-    target = only([output.name for output in model.graph.output], "outputs")
-    values: dict[str, Value] = {source: builder.input(math.prod(shape), shape)}
-    notes: list[str] = []
-    patterns = activation_patterns(model)
-    for node in needed_operators(model, target, patterns):
-        match = patterns.get(node.output[0]) if len(node.output) == 1 else None
-        if match is not None and match.source in values and isinstance(values[match.source], Symbol):
-            values[node.output[0]] = _activation(builder, values[match.source], match)
-            notes += [match.note] if match.note else []
-            continue
-        results = _lowered(builder, model, node, values)
-        for name, value in zip([name for name in node.output if name], results, strict=False):
-            check_extents(value.shape, f"tensor {shown(name)}")
-            values[name] = value
-    output = values.get(target)
-    if not isinstance(output, Symbol):
-        raise InputError(f"the output {shown(target)} does not depend on the input {shown(source)}")
-    graph = _pruned(builder, output)
+def _generator(proto: onnx.ModelProto, path: Path, output: str | None, imported: ImportedModel) -> Generator:
+    result = imported.values.get(imported.target)
+    if not isinstance(result, Symbol):
+        raise InputError(f"the output {shown(imported.target)} does not depend on the input {shown(imported.source)}")
+    graph = _pruned(imported.builder, result)
     if graph.observed_dim < graph.latent_dim:
         raise InputError(
             f"the output has n = {graph.observed_dim} entries and the latent vector d = {graph.latent_dim}; a map with "
             "n < d cannot be injective, so a generator with n >= d is expected"
         )
-    metadata = _metadata(proto, builder, model.opset)
+    metadata = _metadata(proto, imported.builder, imported.model.opset)
     # Where an encoder that was trained with this decoder may lie beside it.
     metadata["file"] = str(path)
-    if notes:
-        metadata["read_as"] = "; ".join(dict.fromkeys(notes))
-    return Generator(path.stem, graph, _parameters(model, builder, metadata), metadata)
+    if output is not None:
+        metadata["output"] = output
+    if imported.notes:
+        metadata["read_as"] = "; ".join(imported.notes)
+    return Generator(path.stem, graph, _parameters(imported.model, imported.builder, metadata), metadata)
+
+
+@dataclass(frozen=True, eq=False)
+class ImportedModel:
+    """What the import made of a file: every tensor by name, in the graph before unused nodes are left out.
+
+    `operators` are those that the target depends on, in the file's order, each with the activation it was
+    recognised as part of, if it was; `shape` is the latent input's.
+    """
+
+    model: Model
+    source: str
+    shape: tuple[int, ...]
+    target: str
+    builder: GraphBuilder
+    values: dict[str, Value]
+    operators: tuple[tuple[onnx.NodeProto, Recognised | None], ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read as something else than the file says, each once."""
+        return tuple(dict.fromkeys(match.note for _, match in self.operators if match is not None and match.note))
+
+
+def imported_model(proto: onnx.ModelProto, path: Path, output: str | None) -> ImportedModel:
+    """Every operator lowered that the output `output` (None: the only one) depends on."""
+    model = model_parts(proto, path)
+    builder = GraphBuilder()
+    source, shape = latent_input(model)
+    target = chosen_output(model, output)
+    values: dict[str, Value] = {source: builder.input(math.prod(shape), shape)}
+    moving = computed_tensors(model, source)
+    patterns = {name: match for name, match in activation_patterns(model).items() if match.source in moving}
+    operators = []
+    for node in needed_operators(model, target, patterns):
+        match = patterns.get(node.output[0]) if len(node.output) == 1 else None
+        values |= lowered_operator(builder, model, node, match, values)
+        operators.append((node, match))
+    return ImportedModel(model, source, shape, target, builder, values, tuple(operators))
+
+
+def lowered_operator(
+    builder: GraphBuilder, model: Model, node: onnx.NodeProto, match: Recognised | None, values: dict[str, Value]
+) -> dict[str, Value]:
+    """The outputs of one operator, or of the activation that it is the last step of, by name."""
+    if match is not None:
+        return {node.output[0]: _activation(builder, values[match.source], match)}
+    results = _lowered(builder, model, node, values)
+    found = dict(zip([name for name in node.output if name], results, strict=False))
+    for name, value in found.items():
+        check_extents(value.shape, f"tensor {shown(name)}")
+    return found
 
 
 def _shortened(message: str) -> str:

@@ -93,6 +93,22 @@ def only(names: list[str], what: str) -> str:
     return names[0]
 
 
+def chosen_output(model: Model, output: str | None) -> str:
+    """The output called `output`, or the only one; raises InputError that lists them where it must be chosen."""
+    names = [entry.name for entry in model.graph.output]
+    if output is None:
+        if len(names) > 1:
+            raise InputError(f"the model has {len(names)} outputs ({_listed(names)}); choose one with `--output NAME`")
+        return only(names, "outputs")
+    if output not in names:
+        raise InputError(f"the model has no output {shown(output)}; its outputs are {_listed(names)}")
+    return output
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(shown(name) for name in names[:8]) + (", ..." if len(names) > 8 else "") if names else "none"
+
+
 def latent_input(model: Model) -> tuple[str, tuple[int, ...]]:
     """Name and shape, at batch size one, of the only input that is not an initialiser."""
     name = only([entry.name for entry in model.graph.input if entry.name not in model.initialisers], "inputs")
@@ -138,6 +154,15 @@ def activation_patterns(model: Model) -> dict[str, Recognised]:
         else:
             steps[node.output[0]] = Step(node.op_type, tuple(node.input))
     return recognised(steps, scalars) | written_activations(steps, scalars)
+
+
+def computed_tensors(model: Model, source: str) -> set[str]:
+    """The tensors whose values depend on the latent input, which is one of them."""
+    found = {source}
+    for node in model.graph.node:
+        if node.op_type not in ("Shape", "Size") and not found.isdisjoint(node.input):
+            found.update(name for name in node.output if name)
+    return found
 
 
 def needed_operators(model: Model, target: str, patterns: dict[str, Recognised]) -> list[onnx.NodeProto]:

@@ -79,6 +79,15 @@ def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
     return flat.astype(np.float64).reshape(shape)
 
 
+def self_contained(tensor: TensorProto, folder: Path) -> TensorProto:
+    """The tensor with its external data, if any, read into it; the type stays as stored."""
+    if tensor.data_location != TensorProto.EXTERNAL:
+        return tensor
+    count = math.prod(int(extent) for extent in tensor.dims)
+    content = _external_bytes(tensor, folder, count * np.dtype(_RAW_TYPES[tensor.data_type]).itemsize)
+    return TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type, raw_data=content)
+
+
 def check_extents(shape: tuple[int, ...], label: str) -> None:
     """Refuse a shape that is too large, or would be but for an axis of extent 0: loops run over its other axes."""
     if min(shape, default=1) < 0 or len(shape) > 16 or math.prod(max(1, e) for e in shape) > MAXIMUM_TENSOR_ENTRIES:

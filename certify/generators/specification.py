@@ -1,6 +1,6 @@
 """Specifications of generators: one line of text to a `Generator`.
 
-FILE.onnx; FILE.pt2; a circuit in FILE.blif, FILE.aag or FILE.aig; a family with parameters
+FILE.onnx; a circuit in FILE.blif, FILE.aag or FILE.aig; a family with parameters
 (`linear:d=8,kappa=2,seed=0`); or `pkg.mod:callable`, a callable without arguments that returns a certify `Generator` or
 a `torch.nn.Module`. Family names win over modules. Only a module path, which names code on purpose, executes code; a
 file never does.
@@ -17,13 +17,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from certify.errors import CertifyError, InputError, UnknownNameError
 from certify.generators import families as families_package
 from certify.generators.family import Family, Setting
 from certify.generators.graph import Generator
+from certify.generators.noise import KINDS, noise_output, whitened
+from certify.validation import noise_from_file
 
 MAXIMUM_LENGTH = 4096
 """Characters of a specification; a longer one is a mistake."""
+
+DEPENDS = "assumption A0 needs noise that does not depend on z; the theorems do not speak about this decoder"
 
 FOREIGN_ERRORS = (
     ArithmeticError,
@@ -49,34 +56,60 @@ def families() -> dict[str, Family]:
     return dict(sorted(found.items()))
 
 
-def load_generator(spec: str) -> Generator:
+def load_generator(spec: str, output: str | None = None, noise: str | Path | npt.ArrayLike | None = None) -> Generator:
     """The generator that `spec` describes.
+
+    `output` names the output of an ONNX file that has several. `noise` are standard deviations s, one per output: an
+    array, a .npy or .csv file, or `KIND:NAME` of an output of the same ONNX file (`certify.generators.noise`); the
+    generator is then G / s.
 
     Raises `InputError`, in one line, for a missing or unreadable file, an unknown family or parameter
     (with the closest match), a value outside its domain, and a callable that cannot be had.
     """
-    text = spec.strip()
+    generator = _specified(spec.strip(), output)
+    if noise is None:
+        return generator
+    return whitened(generator, *_deviations(spec.strip(), noise, generator.observed_dim))
+
+
+def _deviations(spec: str, noise: str | Path | npt.ArrayLike, width: int) -> tuple[npt.NDArray[np.float64], str]:
+    """The standard deviations, not checked yet, and what to call them."""
+    if not isinstance(noise, (str, Path)):
+        return np.asarray(noise, dtype=np.float64), "array"
+    named = noise_output(str(noise))
+    if named is None:
+        return noise_from_file(noise), str(noise)
+    kind, name = named
+    if Path(spec).suffix.lower() != ".onnx":
+        raise InputError(f"`noise` {noise}: only an ONNX file has outputs by name; `{spec}` is none")
+    from certify.generators.onnx_import import load_constant_output
+
+    stored = load_constant_output(spec, name, DEPENDS)
+    with np.errstate(all="ignore"):
+        values = KINDS[kind](stored)
+    return np.repeat(values, width) if values.size == 1 else values, str(noise)
+
+
+def _specified(text: str, output: str | None) -> Generator:
     if not text or len(text) > MAXIMUM_LENGTH or not text.isprintable():
         raise InputError("expected FILE.onnx, a family like `linear:d=8,kappa=2`, or `pkg.mod:callable`")
     head, _, tail = text.partition(":")
     known = families()
+    if output is not None and (head in known or Path(text).suffix.lower() != ".onnx"):
+        raise InputError(f"`output` chooses an output of an ONNX file; `{text}` is none")
     if head in known:
         return known[head].generator(_settings(head, tail))
     suffix = Path(text).suffix.lower()
     if suffix == ".onnx":
-        return _from_onnx(Path(text))
+        return _from_onnx(Path(text), output)
     if suffix in {".blif", ".aag", ".aig"}:
         from certify.circuits.formats.files import circuit_generator
 
         return circuit_generator(Path(text))
-    if suffix == ".pt2":
-        from certify.generators.pt2.load import load_pt2
-
-        return load_pt2(Path(text))
-    if suffix in {".pt", ".pth", ".pkl"}:
+    if suffix in {".pt", ".pt2", ".pth", ".pkl"}:
         raise InputError(
-            f"`{text}`: a {suffix} file can run code when it is loaded; export the model with torch.onnx.export "
-            "and give the .onnx file"
+            f"`{text}`: a {suffix} file can run code when it is loaded, so it is not read; export the decoder with "
+            f"`torch.onnx.export(model.eval(), (torch.zeros(1, d),), {Path(text).stem + '.onnx'!r})` and give that file"
         )
     if os.sep in text or Path(text).exists():
         raise InputError(f"`{text}`: expected a file that ends in .onnx")
@@ -98,12 +131,12 @@ def _settings(family: str, text: str) -> dict[str, Setting]:
     return settings
 
 
-def _from_onnx(path: Path) -> Generator:
+def _from_onnx(path: Path, output: str | None) -> Generator:
     if not path.is_file():
         raise InputError(f"`{path}`: no such file")
     from certify.generators.onnx_import import load_onnx
 
-    return load_onnx(path)
+    return load_onnx(path, output)
 
 
 def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -> Generator:

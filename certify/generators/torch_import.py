@@ -12,18 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from certify.errors import InputError, MissingExtraError
-from certify.generators.graph import Generator
+from certify.generators.graph import FloatArray, Generator
 
 if TYPE_CHECKING:
     import torch
+
+    from certify.generators.runtime_comparison import RuntimeComparison
 
 
 def from_torch(module: torch.nn.Module, latent_dim: int | None = None, name: str = "torch module") -> Generator:
     """The generator a module computes on a latent vector of `latent_dim` entries, in evaluation mode.
 
     Without `latent_dim` the module's own attribute `latent_dim`, else the number of input features of its
-    first linear layer is taken. Raises `InputError` where neither exists or the export fails.
+    first linear layer is taken. The export is compared with onnxruntime and with the module's own forward pass. Raises
+    `InputError` where neither exists, the export fails, or one of the two differs.
     """
     try:
         import torch
@@ -48,7 +53,36 @@ def from_torch(module: torch.nn.Module, latent_dim: int | None = None, name: str
             generator = load_onnx(path)
         except InputError as error:
             raise InputError(str(error).replace(str(path), name)) from error
-    return replace(generator, name=name)
+        try:
+            comparison = _compared(generator, module, path, sample.dtype)
+        except InputError as error:
+            raise InputError(f"`{name}`: {error}") from error
+    return replace(generator, name=name, comparison=comparison)
+
+
+def _compared(generator: Generator, module: torch.nn.Module, path: Path, kind: torch.dtype) -> RuntimeComparison:
+    """The generator's record with the comparison with the module's own forward pass."""
+    import torch
+
+    from certify.generators.module_comparison import compared_with_module
+    from certify.generators.onnx_import import imported_model
+    from certify.generators.onnx_model import parsed_model
+    from certify.generators.rounding_error import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
+
+    types = {torch.float64: FLOAT64, torch.float16: FLOAT16, torch.bfloat16: BFLOAT16}
+    imported = imported_model(parsed_model(path), path, None)
+    assert generator.comparison is not None
+    return compared_with_module(
+        generator.comparison, imported, lambda point: _forward(module, point, kind), types.get(kind, FLOAT32)
+    )
+
+
+def _forward(module: torch.nn.Module, point: FloatArray, kind: torch.dtype) -> FloatArray:
+    """The module's output at one latent vector, in evaluation mode."""
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(module.eval()(torch.as_tensor(point, dtype=kind)).double().numpy())
 
 
 @contextmanager

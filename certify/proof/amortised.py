@@ -33,4 +33,4 @@ def amortised_starts(generator: Generator, rows: FloatArray) -> FloatArray | Non
     shape = encoder.noise_shape
     if shape is None or encoder.observed_dim != rows.shape[1] or encoder.latent_dim != generator.latent_dim:
         return None
-    return encoder.push(rows, np.zeros((len(rows), *shape)))
+    return encoder.push(generator.raw(rows), np.zeros((len(rows), *shape)))

@@ -76,7 +76,9 @@ def check(
     progress = SilentProgress() if progress is None else progress
     chosen = _chosen(theorem_names)
     records = []
+    used = []
     for generator, applied in _pairs(chosen, generators):
+        used.append(generator)
         if observations is not None and observations.shape[1] != generator.observed_dim:
             raise InputError(
                 f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
@@ -89,7 +91,7 @@ def check(
             check_theorem(theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume)
             for theorem in applied
         ]
-    return CheckResult(tuple(records), provenance.provenance(command, seed, start))
+    return CheckResult(tuple(records), provenance.provenance(command, seed, start, used))
 
 
 def example_specifications(theorem_names: Sequence[str]) -> list[str]:

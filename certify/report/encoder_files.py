@@ -58,7 +58,8 @@ def write_encoder(
     check_encoder_path(path)
     built = choice.chosen
     assert built.program is not None, "a chosen encoder that is written has a network"
-    model = onnx_encoder(built.program, ExportOptions(unrolled, random_normal, _metadata(choice)))
+    options = ExportOptions(unrolled, random_normal, _metadata(choice), choice.generator.noise)
+    model = onnx_encoder(built.program, options)
     if model.ByteSize() > LARGEST_FILE:
         raise InputError("this encoder does not fit into one ONNX file (2 GB)")
     content = model.SerializeToString(deterministic=True)
@@ -83,6 +84,7 @@ def sidecar_document(
         "generator": describe_generator(choice),
         "constants": ends,
         "encoder": built.to_dict(),
+        "observations": "as measured" if choice.generator.noise is None else "as measured; the file divides them by s",
         "real_numbers": "the certificate is that of the network in real arithmetic; the file holds float64 roundings",
         "versions": {"proof-companion": __version__, **{name: importlib.metadata.version(name)
                                                         for name in ("numpy", "onnx", "python-flint")}},
@@ -98,6 +100,7 @@ def describe_generator(choice: EncoderChoice) -> dict[str, Any]:
         "observed_dim": generator.observed_dim,
         "parameters": generator.parameters,
         "sha256": generator.sha256,
+        "noise": None if generator.noise is None else list(generator.noise),
     }
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from certify.errors import InputError
+from certify.generators import torch_import
 from certify.generators.torch_import import from_torch
 
 torch = pytest.importorskip("torch")
@@ -54,3 +55,15 @@ def test_an_export_that_fails_is_one_line() -> None:
     with pytest.raises(InputError, match="cannot be exported to ONNX") as caught:
         from_torch(DataDependent())
     assert "\n" not in str(caught.value)
+
+
+def test_an_export_that_is_another_function_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 5)).double()
+    record = from_torch(module).comparison
+    assert record is not None and record.module_difference is not None and record.module_difference < 1.0
+    assert record.module_tolerance is not None and record.module_tolerance < 1e-12
+    forward = torch_import._forward
+    monkeypatch.setattr(torch_import, "_forward", lambda *given: forward(*given) * (1 + 1e-11))
+    with pytest.raises(InputError, match="`mine`: the module's own forward pass differs from its export: output"):
+        from_torch(module, name="mine")

@@ -138,3 +138,11 @@ def test_reading_agrees_with_the_spelled_out_operators(tmp_path: Path) -> None:
     assert activations(graph) == [("elu", (0.3,))]
     points = np.linspace(-5, 5, 16).reshape(4, 4)
     np.testing.assert_allclose(value(graph, points), reference(proto, points, (1, 4)), rtol=1e-14, atol=1e-16)
+
+
+def test_an_activation_of_a_constant_is_folded_step_by_step(tmp_path: Path) -> None:
+    """What would be recognised as SiLU has a constant argument: its parts are needed, and computed."""
+    nodes = [node("Neg", "c", "n"), node("Sigmoid", "n", "s"), node("Mul", "n s", "p"), node("Add", "z p", "x")]
+    c = np.array([1.0, -2.0, 0.5, 3.0])
+    got = value(imported(model(nodes, {"c": c}), tmp_path).graph, np.zeros(4))
+    np.testing.assert_allclose(np.reshape(got, -1), -c / (1 + np.exp(c)), rtol=1e-14)

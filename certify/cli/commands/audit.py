@@ -9,9 +9,11 @@ import typer
 
 from certify.cli.options import (
     DEFAULT_SEED,
+    DeviationsOption,
     GeneratorOption,
     JsonOption,
     ObservationsOption,
+    OutputOption,
     QuietOption,
     SeedOption,
 )
@@ -51,6 +53,8 @@ def run(
     encoder: EncoderArgument,
     generator: GeneratorOption,
     beta: NoiseOption,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
     epsilon: AccuracyOption = None,
     observations: ObservationsOption = None,
     count: CountOption = None,
@@ -86,7 +90,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.audit(
             encoder,
-            generator,
+            api.load_generator(generator, output_name, deviations),
             beta=noise,
             epsilon=distance,
             observations=observations,

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from certify.cli.generators import loaded_generators
 from certify.cli.options import (
     DEFAULT_SEED,
     BetaOption,
+    DeviationsOption,
     EpsilonOption,
     GeneratorsOption,
     JsonOption,
     ObservationsOption,
+    OutputOption,
     QuietOption,
     RegionOption,
     SeedOption,
@@ -25,6 +28,7 @@ from certify.cli.progress_bar import progress_on_terminal
 from certify.errors import InputError
 
 if TYPE_CHECKING:
+    from certify.generators.graph import Generator
     from certify.proof.records import CheckResult
 
 EMBEDDED = "the examples of each theorem"
@@ -64,6 +68,8 @@ def run(
     context: typer.Context,
     theorems: TheoremsArgument = None,
     generator: GeneratorsOption = None,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -93,7 +99,8 @@ def run(
         raise InputError("`--resume` keeps certificates of observations; give `--observations` too")
     if constants is not None:
         for option, given in (
-            ("generator", generator), ("observations", observations), ("region", region), ("figures", figures)
+            ("generator", generator), ("output", output_name), ("noise", deviations),
+            ("observations", observations), ("region", region), ("figures", figures),
         ):
             if given:
                 raise InputError(f"`--constants` evaluates a theorem without a generator; leave out `--{option}`")
@@ -106,10 +113,11 @@ def run(
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
 
+    loaded = loaded_generators(generator, output_name, deviations)
     with progress_on_terminal(quiet) as progress:
         result = api.check(
             names,
-            generator,
+            loaded,
             beta=noise,
             epsilon=distance,
             observations=observations,
@@ -121,7 +129,7 @@ def run(
         )
     code = _finish(output, result)
     if figures is not None:
-        _draw(output, result, figures, names, generator, distance, observations, radius, seed)
+        _draw(output, result, figures, names, loaded, distance, observations, radius, seed)
     return code
 
 
@@ -130,7 +138,7 @@ def _draw(
     result: CheckResult,
     folder: Path,
     names: list[str],
-    generators: list[str] | None,
+    generators: list[Generator] | None,
     epsilon: Fraction,
     observations: Path | None,
     radius: float | None,
@@ -142,8 +150,8 @@ def _draw(
     from certify.report.result_figures import result_figures
     from certify.validation import observations_from_file
 
-    loaded = [load_generator(specification) for specification in generators or example_specifications(names)]
-    rows = None if observations is None else observations_from_file(observations)
+    loaded = generators or [load_generator(specification) for specification in example_specifications(names)]
+    rows = None if observations is None else loaded[0].whitened(observations_from_file(observations))
     written = result_figures(
         result, folder, names, loaded, epsilon=epsilon, observations=rows, region=Region(radius), seed=seed
     )

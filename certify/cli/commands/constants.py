@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, GeneratorOption, JsonOption, QuietOption, RegionOption, SeedOption
+from certify.cli.options import (
+    DEFAULT_SEED,
+    DeviationsOption,
+    GeneratorOption,
+    JsonOption,
+    OutputOption,
+    QuietOption,
+    RegionOption,
+    SeedOption,
+)
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -22,6 +31,8 @@ CentreOption = Annotated[
 def run(
     context: typer.Context,
     generator: GeneratorOption,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
     region: RegionOption = None,
     centre: CentreOption = None,
     budget: BudgetOption = "60",
@@ -51,10 +62,10 @@ def run(
 
     start = started()
     with progress_on_terminal(quiet) as progress:
-        loaded = api.load_generator(generator)
+        loaded = api.load_generator(generator, output_name, deviations)
         ball = Region(radius, None if centre is None else point_from_file(centre, loaded.latent_dim))
         found = api.constants(loaded, region=ball, budget=seconds, seed=seed, progress=progress)
-    output.write_json({**found.to_dict(), "provenance": provenance(context.obj, seed, start)})
+    output.write_json({**found.to_dict(), "provenance": provenance(context.obj, seed, start, [loaded])})
     if quiet:
         from certify.arithmetic.rounding import interval_text
 

@@ -9,10 +9,12 @@ import typer
 
 from certify.cli.options import (
     DEFAULT_SEED,
+    DeviationsOption,
     EpsilonOption,
     GeneratorOption,
     JsonOption,
     ObservationsOption,
+    OutputOption,
     QuietOption,
     SeedOption,
 )
@@ -46,6 +48,8 @@ def run(
     context: typer.Context,
     generator: GeneratorOption,
     beta: NoiseOption,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
     theorem: TheoremArgument = None,
     epsilon: EpsilonOption = "0.1",
     out: OutOption = None,
@@ -82,7 +86,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.encoder(
             theorem,
-            generator,
+            api.load_generator(generator, output_name, deviations),
             beta=noise,
             epsilon=distance,
             out=out,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from certify.cli.generators import loaded_generators
 from certify.cli.options import (
     DEFAULT_SEED,
     BetaOption,
+    DeviationsOption,
     EpsilonOption,
     GeneratorsOption,
     JsonOption,
     ObservationsOption,
+    OutputOption,
     QuietOption,
     RegionOption,
     SeedOption,
@@ -36,6 +40,8 @@ def run(
     context: typer.Context,
     theorems: TheoremsArgument = None,
     generator: GeneratorsOption = None,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
     format: FormatOption = "latex,markdown,csv",  # noqa: A002 - the option's public name
     out: OutOption = "tables",
     check: CheckOption = False,
@@ -73,7 +79,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.check(
             list(theorems or ()),
-            generator,
+            loaded_generators(generator, output_name, deviations),
             beta=noise,
             epsilon=distance,
             observations=observations,
@@ -82,7 +88,8 @@ def run(
             progress=progress,
             command=context.obj,
         )
-    again = _reproducing_command(theorems, generator, beta, epsilon, observations, region, seed)
+    given = {"output": output_name, "noise": deviations, "beta": beta, "observations": observations, "region": region}
+    again = _reproducing_command(theorems, generator, given, epsilon, seed)
     files = table_files(result, chosen, again)
     if prints_tables:
         output.line("\n".join(file.content for file in files))
@@ -119,15 +126,12 @@ def _document(files: tuple[TableFile, ...], differing: tuple[str, ...], provenan
 def _reproducing_command(
     theorems: list[str] | None,
     generators: list[str] | None,
-    beta: str | None,
+    given: Mapping[str, object],
     epsilon: str,
-    observations: Path | None,
-    region: str | None,
     seed: int,
 ) -> str:
     """The command without what does not change a table (where it goes, in which format)."""
     parts = ["certify tables", *(theorems or ())]
     parts += [f"--generator {specification}" for specification in generators or ()]
-    given = {"beta": beta, "observations": observations, "region": region}
     parts += [f"--{name} {value}" for name, value in given.items() if value is not None]
     return " ".join([*parts, f"--epsilon {epsilon}", f"--seed {seed}"])

@@ -63,7 +63,7 @@ def batch_normalization(builder: GraphBuilder, operation: Operation) -> tuple[Va
         raise InputError(f"{operation.label} is in training mode; export the model after `model.eval()`")
     if operation.output_count != 1:
         raise InputError(f"{operation.label} has {operation.output_count} outputs; at inference it has one")
-    spread = variance.array.astype(np.float64) + float(operation.attributes.get("epsilon", 1e-5))
+    spread = variance.array.astype(np.float64) + float(operation.attributes.get("epsilon", np.float32(1e-5)))
     if not np.all(spread > 0):
         raise InputError(f"{operation.label} has a negative variance")
     builder.parameters |= scale.parameters | offset.parameters
@@ -138,8 +138,9 @@ def _weight(operation: Operation, symbol: Symbol, right: Value) -> tuple[Matrix,
     if not sp.issparse(weight):
         weight = np.asarray(weight, dtype=np.float64)
     leading = symbol.shape[:-1]
-    if isinstance(right, Constant) and len(right.shape) - 2 > len(leading) - 1:
-        leading = (1,) * (len(right.shape) - 1 - len(leading)) + leading
+    if isinstance(right, Constant):
+        # Batch axes of the matrix, all of extent 1, beyond those of the tensor.
+        leading = (1,) * (len(right.shape) - 2 - max(len(leading) - 1, 0)) + leading
     return weight, leading + tail
 
 

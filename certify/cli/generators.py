@@ -1,0 +1,27 @@
+"""The generators that a command was given, with the output and the noise chosen for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from certify.errors import InputError
+
+if TYPE_CHECKING:
+    from certify.generators.graph import Generator
+
+
+def loaded_generators(
+    specifications: list[str] | None, output: str | None, noise: str | None
+) -> list[Generator] | None:
+    """Each generator with `--output` and `--noise` applied; None where none was named.
+
+    Raises InputError where an option has no generator to apply to.
+    """
+    if not specifications:
+        for option, given in (("output", output), ("noise", noise)):
+            if given is not None:
+                raise InputError(f"`--{option}` is about a generator; give it with `--generator`")
+        return None
+    from certify.generators.specification import load_generator
+
+    return [load_generator(specification, output, noise) for specification in specifications]

@@ -1,1 +1,0 @@
-"""Exported programs of torch (`.pt2`), read as data."""
