@@ -24,7 +24,7 @@ from benchmarks.exact_constants import (
 )
 from certify.arithmetic.balls import ball
 from certify.bounds.bracket import Region
-from certify.bounds.witnesses import derivative_size
+from certify.bounds.recomputation import derivative_size
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
 

@@ -10,6 +10,13 @@ class CertifyError(Exception):
     """Base of every error this project raises on purpose."""
 
 
+class InternalError(Exception):
+    """A contradiction inside the program: no input is to blame, so it is never caught where bad input is.
+
+    The command line prints the message on one line, asks to report it, and exits with 70.
+    """
+
+
 class InputError(CertifyError):
     """Bad usage or bad input; the command line prints the message on one line and exits with 2."""
 

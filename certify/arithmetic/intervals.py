@@ -166,6 +166,23 @@ def row_norms_upper(matrix: FloatArray) -> FloatArray:
     return result
 
 
+def row_norms_lower(matrix: FloatArray) -> FloatArray:
+    """Lower bounds of the Euclidean norms of the rows of a float matrix, rounded outward; scaled against overflow.
+
+    An infinite entry makes a norm infinite, which as the float of a number beyond the format is no lower bound:
+    it counts as the largest float. NaN counts as 0.
+    """
+    entries = np.minimum(np.abs(np.nan_to_num(matrix, nan=0.0)), np.finfo(np.float64).max)
+    largest = entries.max(axis=1, initial=0.0)
+    safe = np.where(largest > 0, largest, 1.0)
+    growth = (matrix.shape[1] + 9) * EPSILON
+    with np.errstate(over="ignore", under="ignore"):
+        # What underflows among the squares only makes the sum smaller.
+        norms = largest * (np.sqrt(((entries / safe[:, None]) ** 2).sum(axis=1)) * (1 - 4 * growth))
+    # A product below the normal range is rounded to a multiple of the smallest number: one step down covers it.
+    return np.minimum(np.maximum(round_down(norms), largest), np.finfo(np.float64).max)
+
+
 def shift_exponent(matrix: MatrixBall, exponent: int) -> MatrixBall:
     """Product with 2^exponent: exact up to underflow, which goes into the radius."""
     with np.errstate(over="ignore", under="ignore"):

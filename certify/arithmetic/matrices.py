@@ -18,6 +18,7 @@ import math
 from typing import TypeAlias
 
 import numpy as np
+from flint import arb
 
 from certify.arithmetic.ball_matrices import sigma_min_bounds
 from certify.arithmetic.balls import ball, lower, precision, upper
@@ -166,31 +167,17 @@ def normalised(balls: MatrixBall) -> tuple[MatrixBall, int]:
 
 
 def unscale_upper(value: float, exponent: int) -> float:
-    """Float above value * 2^exponent."""
+    """Float above value * 2^exponent, at every scale: inf where none is (or for NaN), never 0 for a positive value."""
+    if math.isnan(value):
+        return math.inf
     if value == 0.0 or math.isinf(value):
         return value
-    try:
-        result = math.ldexp(value, exponent)
-    except OverflowError:
-        return math.inf
-    return result if math.ldexp(result, -exponent) == value else math.nextafter(result, math.inf)
+    return upper(ball(value) * arb(2) ** exponent)
 
 
 def unscale_lower(value: float, exponent: int) -> float:
-    """Float below value * 2^exponent."""
-    return -unscale_upper(-value, exponent) if value < 0 else _unscale_positive_lower(value, exponent)
-
-
-def _unscale_positive_lower(value: float, exponent: int) -> float:
-    if value == 0.0 or math.isinf(value):
-        return value
-    try:
-        result = math.ldexp(value, exponent)
-    except OverflowError:
-        return float(np.finfo(np.float64).max)
-    if result == 0.0:
-        return 0.0
-    return result if math.ldexp(result, -exponent) == value else math.nextafter(result, 0.0)
+    """Float below value * 2^exponent, at every scale (-inf for NaN)."""
+    return -unscale_upper(-value, exponent)
 
 
 def _sum_upper(first: float, second: float) -> float:

@@ -29,19 +29,36 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Why something is so, and what the user can change or run next; one clause each, without a full stop."""
+
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.remedy}"
+
+
+@dataclass(frozen=True)
 class BoundEvidence:
-    """How one end of a bracket was obtained: by which kind of evidence, by which method, at which witness."""
+    """How one end of a bracket was obtained: by which kind of evidence, by which method, at which witness.
+
+    An end decided by an argument about the graph has no witness but a `reason`.
+    """
 
     kind: Evidence
     method: str
     witness: Witness | None = None
+    reason: Reason | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
+        reason = {} if self.reason is None else {"reason": self.reason.text, "remedy": self.reason.remedy}
         return {
             "kind": str(self.kind),
             "method": self.method,
             "witness": None if self.witness is None else self.witness.to_dict(),
+            **reason,
         }
 
 

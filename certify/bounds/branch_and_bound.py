@@ -31,7 +31,7 @@ from certify.arithmetic.form_norms import (
     signs,
 )
 from certify.arithmetic.interval_tensors import TensorBall
-from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.arithmetic.intervals import EPSILON, FloatArray, round_down, row_norms_lower
 from certify.arithmetic.matrices import unscale_lower, unscale_upper
 from certify.bounds.bracket import Region
 from certify.bounds.charts import BoolArray, Pieces, box, cover, join, split
@@ -84,6 +84,14 @@ class Scores:
 Objective = Callable[[Pieces], Scores]
 
 
+def _without_nan(scores: Scores) -> Scores:
+    """NaN compares as "not larger": unknown is inf for a bound, and nothing for a value attained."""
+    return Scores(
+        np.where(np.isnan(scores.upper), np.inf, scores.upper),
+        np.where(np.isnan(scores.attained), -np.inf, scores.attained),
+    )
+
+
 def maximise(
     objective: Objective, start: Pieces, weight: FloatArray, tolerance: float, known: float, most_pieces: int,
     batch: int, deadline: float,
@@ -95,7 +103,7 @@ def maximise(
     far as `objective` is. `weight` (k, d) holds the directions that matter for the choice of splits.
     """
     pieces, depth = start, np.zeros(start.count, dtype=np.int64)
-    scores = objective(pieces)
+    scores = _without_nan(objective(pieces))
     upper, attained, settled, used = scores.upper, float(scores.attained.max()), -math.inf, start.count
     check, last_gap = STALL_START, math.inf
     while pieces.count:
@@ -116,7 +124,7 @@ def maximise(
         steps = np.abs(np.einsum("wd,bdj->bwj", weight, parents.basis)).max(axis=1)
         reach = parents.reach(parents.middle())
         halves = split(parents, np.where(np.isfinite(reach), reach, 0.0) * steps, depth[chosen])
-        scores = objective(halves)
+        scores = _without_nan(objective(halves))
         attained = max(attained, float(scores.attained.max()))
         inherited = np.minimum(scores.upper, np.tile(upper[chosen], 2))
         pieces = join([pieces.take(rest), halves])
@@ -213,10 +221,9 @@ def _outside(region: Region, pieces: Pieces) -> BoolArray:
     if region.radius is None:
         return np.zeros(pieces.count, dtype=bool)
     centre = np.zeros(pieces.lower.shape[1]) if region.centre is None else np.asarray(region.centre)
-    gap = np.maximum(np.maximum(pieces.lower - centre, centre - pieces.upper), 0.0)
-    distance = np.sqrt((gap**2).sum(axis=1))
-    slack = 1e-9 * (np.abs(centre).max(initial=0.0) + region.radius)
-    return np.asarray(distance > region.radius + slack)
+    with np.errstate(all="ignore"):
+        gaps = np.maximum(round_down(np.maximum(pieces.lower - centre, centre - pieces.upper)), 0.0)
+    return np.asarray(row_norms_lower(gaps) > region.radius)
 
 
 def _start(parts: LinearParts, region: Region) -> Pieces | None:
@@ -227,7 +234,9 @@ def _start(parts: LinearParts, region: Region) -> Pieces | None:
     if region.radius is None:
         return cover(scales)
     low, high = node_ranges(parts.graph, region).values[0]
-    return box(low[0], high[0]) if parts.graph.latent_dim <= MOST_DIRECTIONS else None
+    if parts.graph.latent_dim > MOST_DIRECTIONS or not np.isfinite(low).all():
+        return None
+    return box(low[0], high[0])
 
 
 def _balanced(graph: Graph) -> tuple[Graph, int]:
@@ -260,7 +269,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     def solve(name: ConstantName, objective: Objective, order: int) -> float:
         end: End = "lower" if name == "m" else "upper"
         found = problem.best.get((name, end), math.inf)
-        known = math.ldexp(found, -exponent) if 0.0 < found < 1e300 else math.inf
+        known = unscale_upper(found, -exponent) if found > 0.0 else math.inf
         known = -known if name == "m" and known < math.inf else known
         batch = int(np.clip(_BATCH_ENTRIES // (width * graph.latent_dim ** min(order + 1, 3)), 1, 512))
         now = time.monotonic()

@@ -106,7 +106,7 @@ def _activation(index: int, node: Activation, source: DerivativeNorms, ranges: N
 
 def _tightened(rows: list[FloatArray], totals: list[float]) -> DerivativeNorms:
     """A total is at most the Euclidean norm of its rows, and no row exceeds the total."""
-    least = [min(total, float(_euclidean_upper(row))) for row, total in zip(rows, totals, strict=True)]
+    least = [min(total, float(row_norms_upper(row[None])[0])) for row, total in zip(rows, totals, strict=True)]
     r1, r2, r3 = (np.minimum(row, total) for row, total in zip(rows, least, strict=True))
     return DerivativeNorms((r1, r2, r3), (least[0], least[1], least[2]))
 
@@ -123,17 +123,6 @@ def _inflate(values: FloatArray, operations: int) -> FloatArray:
     with np.errstate(over="ignore"):
         result: FloatArray = np.asarray(values * (1.0 + 2 * operations * EPSILON))
     return result
-
-
-def _euclidean_upper(values: FloatArray) -> float:
-    if not np.isfinite(values).all():
-        return float("inf")
-    largest = float(values.max(initial=0.0))
-    if largest == 0.0:
-        return 0.0
-    with np.errstate(under="ignore", over="ignore"):
-        squares = float(((values / largest) ** 2).sum()) + values.size * SMALLEST_NORMAL
-        return float(_inflate(np.array(largest * np.sqrt(squares)), values.size + 8))
 
 
 def _propose(problem: Problem) -> Iterator[Proposal]:

@@ -14,7 +14,8 @@ from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
-from certify.errors import CertifyError, InputError, UnknownNameError
+from certify.bounds.recomputation import witnessed_end
+from certify.errors import InputError, InternalError, UnknownNameError
 from certify.generators.graph import Affine, Generator, Sum
 from certify.progress import Progress, SilentProgress
 from certify.verdict import Evidence
@@ -28,8 +29,8 @@ ALWAYS = 2.0
 NAMES: tuple[ConstantName, ...] = ("m", "M", "M2", "M3")
 
 
-class CrossedBracketError(CertifyError):
-    """A certified end passed a witness: one of the two is wrong, and the result must not be used."""
+class CrossedBracketError(InternalError):
+    """A lower end exceeds an upper one: one of the two is wrong, and the result must not be used."""
 
 
 def constants(
@@ -67,7 +68,8 @@ def constants(
     notes: list[str] = []
     progress.start("bounding constants", len(chosen))
     # Many small matrices: a second BLAS thread costs ten times what it brings.
-    with threadpool_limits(1):
+    # An overflow or a NaN is a value like any other: each bound says what it then knows, without a warning.
+    with threadpool_limits(1), np.errstate(all="ignore"):
         for method in chosen:
             if _is_settled(ends):
                 break
@@ -122,30 +124,29 @@ def _is_settled(ends: Mapping[tuple[ConstantName, End], Proposal]) -> bool:
 
 
 def _keep(proposal: Proposal, ends: dict[tuple[ConstantName, End], Proposal], problem: Problem) -> None:
-    key = (proposal.constant, proposal.end)
-    if math.isnan(proposal.value):
+    """Keep the proposal if its end is the best so far; with a witness, the end is what the witness proves."""
+    key, value = (proposal.constant, proposal.end), proposal.value
+    if proposal.witness is not None:
+        value = witnessed_end(problem.generator.graph, problem.region, proposal)
+    if value is None or math.isnan(value):
         return
-    current = ends.get(key)
-    better = current is None or (
-        proposal.value > current.value if proposal.end == "lower" else proposal.value < current.value
-    )
-    if better:
-        ends[key] = proposal
-        problem.best[key] = proposal.value
+    current = problem.best.get(key)
+    if current is None or (value > current if proposal.end == "lower" else value < current):
+        ends[key] = replace(proposal, value=value)
+        problem.best[key] = value
 
 
 def _bracket(name: ConstantName, ends: dict[tuple[ConstantName, End], Proposal]) -> Bracket:
     low, high = ends.get((name, "lower")), ends.get((name, "upper"))
-    if low is not None and high is not None and low.value > high.value:
+    least, largest = (None if end is None else end.value for end in (low, high))
+    if low is not None and high is not None and least is not None and largest is not None and least > largest:
         raise CrossedBracketError(
-            f"{name}: lower end {low.value!r} by `{low.method}` exceeds upper end {high.value!r} by `{high.method}`"
+            f"{name}: lower end {least!r} by `{low.method}` exceeds upper end {largest!r} by `{high.method}`"
         )
-    return Bracket(
-        None if low is None else low.value, None if high is None else high.value, _evidence(low), _evidence(high)
-    )
+    return Bracket(least, largest, _evidence(low), _evidence(high))
 
 
 def _evidence(proposal: Proposal | None) -> BoundEvidence | None:
     if proposal is None:
         return None
-    return BoundEvidence(Evidence.RIGOROUS, proposal.method, proposal.witness)
+    return BoundEvidence(Evidence.RIGOROUS, proposal.method, proposal.witness, proposal.reason)

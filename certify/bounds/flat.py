@@ -15,7 +15,7 @@ import numpy as np
 from certify.arithmetic.balls import precision
 from certify.bounds.bracket import Witness
 from certify.bounds.method import BoundMethod, Problem, Proposal
-from certify.bounds.witnesses import is_inside
+from certify.bounds.recomputation import is_admissible
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, FloatArray, Graph, Input
 from certify.generators.jets import value_ball
@@ -48,13 +48,14 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         # Of the other activations none is constant on an interval.
         return
     points = _points(problem)
-    pair = next((pair for pair in zip(points[::2], points[1::2], strict=True) if _equal(graph, *pair)), None)
+    pairs = zip(points[::2], points[1::2], strict=True)
+    pair = next((p for p in pairs if is_admissible(graph, region, _witness(*p)) and _equal(graph, *p)), None)
     if pair is not None:
         yield Proposal("m", "lower", 0.0, NAME)
         yield Proposal("m", "upper", 0.0, NAME, _witness(*pair))
     if is_flat:
         jump = _jump(problem, points)
-        if jump is not None and all(is_inside(region, point) for point in jump):
+        if jump is not None:
             for constant in ("M", "M2", "M3"):
                 yield Proposal(constant, "lower", math.inf, "finitely many values", _witness(*jump))
                 yield Proposal(constant, "upper", math.inf, "finitely many values")

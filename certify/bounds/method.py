@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from certify.bounds.bracket import Region, Witness
+from certify.bounds.bracket import Reason, Region, Witness
 from certify.bounds.ranges import NodeRanges, node_ranges
 from certify.generators.graph import Generator
 
@@ -20,13 +20,18 @@ End = Literal["lower", "upper"]
 
 @dataclass(frozen=True)
 class Proposal:
-    """One end of one constant's bracket; `value` is on the stated side of the truth, rounded outward."""
+    """One end of one constant's bracket; `value` is on the stated side of the truth, rounded outward.
+
+    Where there is a witness, the end is what the witness proves (`certify.bounds.recomputation`), and `value` may be
+    None; a `reason` says why, and what could be changed, where an argument and not a computation decided.
+    """
 
     constant: ConstantName
     end: End
-    value: float
+    value: float | None
     method: str
     witness: Witness | None = None
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, eq=False)

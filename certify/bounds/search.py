@@ -1,6 +1,6 @@
 """Multi-start local search for the extreme stretch and curvature of a generator. Estimates: nothing here is a bound.
 
-The points and directions found are handed to `certify.bounds.witnesses`, which recomputes them in balls.
+The points and directions found are handed to `certify.bounds.recomputation`, which recomputes them in balls.
 """
 
 from __future__ import annotations

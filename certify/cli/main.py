@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from certify.cli import commands
-from certify.errors import CertifyError
+from certify.errors import CertifyError, InternalError
 from certify.version import __version__
 
 USAGE_ERROR = 2
@@ -46,8 +46,8 @@ def application() -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code of the contract.
 
-    Bad usage and bad input print one line on standard error and return 2; an interrupt returns 130, a defect of
-    the program its traceback and 70.
+    Bad usage and bad input print one line on standard error and return 2; an interrupt returns 130. A defect of the
+    program returns 70: a contradiction that it noticed itself with one line, anything else with its traceback.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -58,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except CertifyError as error:
         return _fail(str(error))
+    except InternalError as error:
+        return _report(str(error))
     except _USAGE_ERRORS as error:
         return _fail(_usage_message(error))
     except (typer.Abort, KeyboardInterrupt):
@@ -102,6 +104,12 @@ def _usage_message(error: Exception) -> str:
 def _interrupted() -> int:
     print("certify: interrupted", file=sys.stderr)
     return INTERRUPTED
+
+
+def _report(message: str) -> int:
+    line = " ".join(message.split())
+    print(f"certify: a defect of this program, please report it with the command and its input: {line}", file=sys.stderr)
+    return INTERNAL_ERROR
 
 
 def _fail(message: str) -> int:

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from certify.bounds.constants import constants
 from certify.bounds.flat import takes_finitely_many_values
-from certify.bounds.witnesses import pair_quotient
+from certify.bounds.recomputation import pair_quotient
 from certify.circuits import network
 from certify.circuits.bijection import is_folded_to_false
 from certify.circuits.builder import CircuitBuilder
