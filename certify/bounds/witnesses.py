@@ -23,21 +23,23 @@ STARTS = 16
 def _propose(problem: Problem) -> Iterator[Proposal]:
     graph, region, deadline = problem.generator.graph, problem.region, problem.deadline
     rng = np.random.default_rng(problem.seed)
-    for constant, end in (("M", "lower"), ("m", "upper")):
-        found = _found(lambda: extreme_stretch(graph, region, constant == "M", deadline, rng, STARTS))
+    stretches: tuple[tuple[ConstantName, End], ...] = (("M", "lower"), ("m", "upper"))
+    curvatures: tuple[tuple[ConstantName, int], ...] = (("M2", 2), ("M3", 3))
+    for constant, end in stretches:
+        found = _found(extreme_stretch, graph, region, constant == "M", deadline, rng, STARTS)
         yield from _at_a_point(constant, end, found, 1)
-    pair = _found(lambda: closest_pair(graph, region, deadline, rng))
+    pair = _found(closest_pair, graph, region, deadline, rng)
     if pair is not None and math.isfinite(pair.objective):
         yield Proposal("m", "upper", None, "witness pair", Witness((_floats(pair.point), _floats(pair.direction))))
-    for constant, order in (("M2", 2), ("M3", 3)):
-        found = _found(lambda: extreme_curvature(graph, region, order, deadline, rng, STARTS // 2))
+    for constant, order in curvatures:
+        found = _found(extreme_curvature, graph, region, order, deadline, rng, STARTS // 2)
         yield from _at_a_point(constant, "lower", found, order)
 
 
-def _found(search: Callable[[], Candidate]) -> Candidate | None:
+def _found(search: Callable[..., Candidate], *arguments: object) -> Candidate | None:
     """What the search finds; None where its floats overflow to a matrix that has no decomposition."""
     try:
-        return search()
+        return search(*arguments)
     except np.linalg.LinAlgError:
         return None
 

@@ -107,8 +107,8 @@ def _interrupted() -> int:
 
 
 def _report(message: str) -> int:
-    line = " ".join(message.split())
-    print(f"certify: a defect of this program, please report it with the command and its input: {line}", file=sys.stderr)
+    line = f"a defect of this program, please report it with the command and its input: {' '.join(message.split())}"
+    print(f"certify: {line}", file=sys.stderr)
     return INTERNAL_ERROR
 
 
