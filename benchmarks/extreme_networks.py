@@ -134,7 +134,7 @@ def _sizes(curve: Curve, rate: float, shift: float, span: tuple[arb, arb] | None
 
 
 def units(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
-    """s z + a sigma(b z + c) on d coordinates, s = 0 or not."""
+    """The map s z + a sigma(b z + c) on d coordinates, s = 0 or not."""
     name = str(rng.choice(sorted(CURVES)))
     curve, d = CURVES[name], int(rng.integers(1, 4))
     rate = _signed(rng)
@@ -194,7 +194,7 @@ def linear(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
 
 
 def composed(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
-    """z + a tanh(b tanh(c z)) in one dimension: the slope at 0 is the largest, 1 + a b c, and 1 the infimum."""
+    """The map z + a tanh(b tanh(c z)) in one dimension: the slope at 0 is the largest, 1 + a b c, and 1 the infimum."""
     outer, inner = _signed(rng, -150, 150), _signed(rng, -150, 150)
     gain = math.copysign(10.0 ** float(rng.uniform(-3, 3)), outer * inner) / abs(outer) / abs(inner)
     nodes: list[Node] = [Input(1)]

@@ -67,7 +67,7 @@ def _judged(case: KnownNetwork, found: ConstantBrackets, count: Counter[str]) ->
         false += [f"{name}: {text}" for text in wrong]
         count["false"] += len(wrong)
         needed = bracket.lower if name == "m" else bracket.upper
-        if needed is None or (needed == 0 and name == "m" and not truth.upper == 0) or math.isinf(needed):
+        if needed is None or (needed == 0 and name == "m" and truth.upper != 0) or math.isinf(needed):
             count["given up"] += 1
             continue
         count["contained"] += not wrong

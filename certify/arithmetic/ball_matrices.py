@@ -8,6 +8,8 @@ floats lie on the stated side of the truth for the exact matrix of the given flo
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb, arb_mat
@@ -15,35 +17,39 @@ from flint import arb, arb_mat
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import FloatArray
 
+MatrixSource: TypeAlias = FloatArray | Callable[[], arb_mat]
+"""A float array, or what makes the balls of an exact matrix at the working precision (called again when it grows)."""
 
-def spectral_norm_bounds(matrix: FloatArray, bits: int = 128) -> tuple[float, float]:
+
+def spectral_norm_bounds(matrix: MatrixSource, bits: int = 128) -> tuple[float, float]:
     """(lower, upper) of ||A||, rounded outward: Gershgorin on V^T A^T A V, Rayleigh quotient below."""
-    if 0 in matrix.shape:
-        return (0.0, 0.0)
-    if not np.isfinite(matrix).all():
+    if isinstance(matrix, np.ndarray) and not np.isfinite(matrix).all():
         return (0.0, math.inf)
     with precision(bits):
-        entries = ball_matrix(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T)
+        entries = _balls(matrix)
+        if entries.nrows() < entries.ncols():
+            entries = entries.transpose()
+        if entries.ncols() == 0 or not any(bool(entry != 0) for entry in entries.entries()):
+            return (0.0, 0.0)
         low, high = _largest_eigenvalue(entries.transpose() * entries)
         return (max(0.0, lower(low.sqrt())), upper(high.sqrt()))
 
 
-def sigma_min_bounds(matrix: FloatArray, bits: int = 256) -> tuple[float, float]:
+def sigma_min_bounds(matrix: MatrixSource, bits: int = 256) -> tuple[float, float]:
     """(lower, upper) of sigma_min(A), rounded outward, through sigma_min^-2 = ||(A^T A)^-1|| in balls.
 
     The precision is doubled, up to 2048 bits, until the inverse is enclosed; (0, inf) if it never is.
     An exactly singular matrix therefore keeps the lower bound 0.
     """
-    rows, columns = matrix.shape
-    if columns == 0:
-        return (math.inf, math.inf)
-    if rows < columns:
-        return (0.0, 0.0)
-    if not np.isfinite(matrix).all():
+    if isinstance(matrix, np.ndarray) and not np.isfinite(matrix).all():
         return (0.0, math.inf)
     while bits <= 2048:
         with precision(bits):
-            entries = ball_matrix(matrix)
+            entries = _balls(matrix)
+            if entries.ncols() == 0:
+                return (math.inf, math.inf)
+            if entries.nrows() < entries.ncols():
+                return (0.0, 0.0)
             try:
                 inverse = (entries.transpose() * entries).inv()
             except ZeroDivisionError:
@@ -61,6 +67,10 @@ def ball_matrix(matrix: FloatArray) -> arb_mat:
     """The exact `arb_mat` of a float array."""
     rows, columns = matrix.shape
     return arb_mat(rows, columns, [arb(float(value)) for value in matrix.ravel()])
+
+
+def _balls(matrix: MatrixSource) -> arb_mat:
+    return ball_matrix(matrix) if isinstance(matrix, np.ndarray) else matrix()
 
 
 def _largest_eigenvalue(gram: arb_mat) -> tuple[arb, arb]:

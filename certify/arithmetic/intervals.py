@@ -180,7 +180,8 @@ def row_norms_lower(matrix: FloatArray) -> FloatArray:
         # What underflows among the squares only makes the sum smaller.
         norms = largest * (np.sqrt(((entries / safe[:, None]) ** 2).sum(axis=1)) * (1 - 4 * growth))
     # A product below the normal range is rounded to a multiple of the smallest number: one step down covers it.
-    return np.minimum(np.maximum(round_down(norms), largest), np.finfo(np.float64).max)
+    result: FloatArray = np.minimum(np.maximum(round_down(norms), largest), np.finfo(np.float64).max)
+    return result
 
 
 def shift_exponent(matrix: MatrixBall, exponent: int) -> MatrixBall:

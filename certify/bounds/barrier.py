@@ -74,6 +74,8 @@ def solve(
         kappa = size / max(abs(s), 1.0)
     while time.monotonic() < deadline:
         s, multipliers = _centre(problem, s, multipliers, kappa, deadline)
+        if not (np.isfinite(s) and kappa > 0.0):
+            return None
         if size / kappa < relative_gap * max(abs(s), 1e-6):
             break
         kappa *= GROWTH

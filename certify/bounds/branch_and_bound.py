@@ -282,14 +282,15 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
             return math.inf
 
     kinked = bool(kinked_activations(problem.generator))
-    if region.radius is None and graph.observed_dim == graph.latent_dim and not kinked:
+    is_square = graph.observed_dim == graph.latent_dim
+    if region.radius is None and is_square and not kinked and not problem.is_settled("m"):
         least = max(0.0, -solve("m", partial(stretch_scores, parts), 1))
         yield Proposal("m", "lower", unscale_lower(least, exponent), METHOD.name)
     orders: tuple[tuple[int, ConstantName], ...] = ((1, "M"), (2, "M2"), (3, "M3"))
     for order, name in orders:
         if order > 1 and kinked:
             return
-        if problem.best.get((name, "upper")) == 0.0:
+        if problem.is_settled(name) or problem.best.get((name, "upper")) == 0.0:
             continue
         found = max(0.0, solve(name, partial(form_scores, parts, region, order), order))
         yield Proposal(name, "upper", unscale_upper(found, exponent), METHOD.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -71,7 +71,7 @@ def constants(
     # An overflow or a NaN is a value like any other: each bound says what it then knows, without a warning.
     with threadpool_limits(1), np.errstate(all="ignore"):
         for method in chosen:
-            if _is_settled(ends):
+            if all(problem.is_settled(name) for name in NAMES):
                 break
             current = replace(problem, deadline=started + budget) if method.is_search else problem
             if current.seconds_left <= 0 and not (method.is_search or method.cost <= ALWAYS):
@@ -113,14 +113,6 @@ def _selected(names: Sequence[str] | None) -> tuple[BoundMethod, ...]:
         if name not in known:
             raise UnknownNameError("bound method", name, known)
     return tuple(method for name, method in known.items() if names is None or name in names)
-
-
-def _is_settled(ends: Mapping[tuple[ConstantName, End], Proposal]) -> bool:
-    """Whether both ends of every bracket are known and equal: nothing is left to find."""
-    return all(
-        (name, "lower") in ends and (name, "upper") in ends and ends[name, "lower"].value == ends[name, "upper"].value
-        for name in NAMES
-    )
 
 
 def _keep(proposal: Proposal, ends: dict[tuple[ConstantName, End], Proposal], problem: Problem) -> None:

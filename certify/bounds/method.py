@@ -17,6 +17,9 @@ from certify.generators.graph import Generator
 ConstantName = Literal["m", "M", "M2", "M3"]
 End = Literal["lower", "upper"]
 
+SETTLED = 1e-9
+"""Relative gap between the two ends of a bracket at which no method looks further."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -49,6 +52,11 @@ class Problem:
     def seconds_left(self) -> float:
         """Time until the deadline (negative when it has passed)."""
         return self.deadline - time.monotonic()
+
+    def is_settled(self, constant: ConstantName) -> bool:
+        """Whether both ends of the constant are known and agree to `SETTLED`: no method need look further."""
+        low, high = self.best.get((constant, "lower")), self.best.get((constant, "upper"))
+        return low is not None and high is not None and (low == high or high - low <= SETTLED * high)
 
     @cached_property
     def ranges(self) -> NodeRanges:

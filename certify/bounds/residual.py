@@ -103,7 +103,10 @@ def _preconditioned(form: IncrementForm, direct: MatrixBall, core: float, lipsch
     """|delta| <= |P (G(z)-G(z'))| + q|delta| with P close to A^+: m >= (1 - q)/||P||, q also pays for P A - I."""
     if core <= 0.0 or direct.shape[0] < direct.shape[1] or not lipschitz:
         return 0.0
-    inverse = exact_matrix(np.linalg.pinv(direct.midpoint))
+    try:
+        inverse = exact_matrix(np.linalg.pinv(direct.midpoint))
+    except np.linalg.LinAlgError:
+        return 0.0
     defect = subtract(multiply(inverse, direct), exact_matrix(np.eye(direct.shape[1])))
     share = weighted_norm(form, multiply(inverse, form.output), lipschitz)
     if not math.isfinite(share):

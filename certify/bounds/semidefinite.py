@@ -87,7 +87,20 @@ def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
 def _optimum(
     form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float
 ) -> tuple[float, FloatArray] | None:
-    """Float proposal (s, T) in the form's own units; the solver works with balanced coordinates."""
+    """Float proposal (s, T) in the form's own units; None where the floats of the search overflow."""
+    # Overflow in the float search only spoils a proposal, which the verification then rejects.
+    with np.errstate(all="ignore"):
+        try:
+            found = _proposal(form, matrix, sign, deadline)
+        except np.linalg.LinAlgError:
+            return None
+    return found if found is not None and math.isfinite(found[0]) and np.isfinite(found[1]).all() else None
+
+
+def _proposal(
+    form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float
+) -> tuple[float, FloatArray] | None:
+    """As `_optimum`; the solver works with balanced coordinates."""
     d = form.latent_dim
     spans = np.concatenate([*form.spans, np.zeros(0)])
     rows = np.concatenate([block.midpoint for block in form.inputs] + [np.zeros((0, form.size))])
@@ -113,14 +126,12 @@ def _optimum(
     counts = np.concatenate([[0], np.cumsum(~idle)])
     groups = [slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
               for k in range(len(form.inputs))]
-    with np.errstate(all="ignore"):
-        # Overflow in the float search only spoils a proposal, which the verification then rejects.
-        found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
-        if found is None:
-            return None
-        multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
-        multipliers[~idle] = found[1] * (size / units[first:][~idle]) ** 2
-        return found[0] * size**2, multipliers
+    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
+    if found is None or not math.isfinite(found[0]):
+        return None
+    multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
+    multipliers[~idle] = found[1] * (size / units[first:][~idle]) ** 2
+    return found[0] * (size * size), multipliers
 
 
 def _without_idle_directions(factor: FloatArray, reach: FloatArray, d: int) -> tuple[FloatArray, FloatArray, int]:
@@ -171,10 +182,11 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         return
     share = TIME_SHARE if len(blocks(graph)) > 1 else 1.0
     deadline = time.monotonic() + share * problem.seconds_left
-    is_tall = graph.observed_dim >= graph.latent_dim
-    half = 0.5 * (time.monotonic() + deadline) if is_tall else deadline
-    yield Proposal("M", "upper", norm_upper(form, form.output, half), METHOD.name)
-    if is_tall:
+    seeks_m = graph.observed_dim >= graph.latent_dim and not problem.is_settled("m")
+    half = 0.5 * (time.monotonic() + deadline) if seeks_m else deadline
+    if not problem.is_settled("M"):
+        yield Proposal("M", "upper", norm_upper(form, form.output, half), METHOD.name)
+    if seeks_m:
         yield Proposal("m", "lower", stretch_lower(form, form.output, deadline), METHOD.name)
 
 

@@ -26,12 +26,16 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     stretches: tuple[tuple[ConstantName, End], ...] = (("M", "lower"), ("m", "upper"))
     curvatures: tuple[tuple[ConstantName, int], ...] = (("M2", 2), ("M3", 3))
     for constant, end in stretches:
+        if problem.is_settled(constant):
+            continue
         found = _found(extreme_stretch, graph, region, constant == "M", deadline, rng, STARTS)
         yield from _at_a_point(constant, end, found, 1)
-    pair = _found(closest_pair, graph, region, deadline, rng)
+    pair = None if problem.is_settled("m") else _found(closest_pair, graph, region, deadline, rng)
     if pair is not None and math.isfinite(pair.objective):
         yield Proposal("m", "upper", None, "witness pair", Witness((_floats(pair.point), _floats(pair.direction))))
     for constant, order in curvatures:
+        if problem.is_settled(constant):
+            continue
         found = _found(extreme_curvature, graph, region, order, deadline, rng, STARTS // 2)
         yield from _at_a_point(constant, "lower", found, order)
 

@@ -17,7 +17,7 @@ from flint import arb, arb_mat, arb_series
 from certify.arithmetic.balls import WORKING_PRECISION, Real, ball, precision
 from certify.errors import InputError
 from certify.generators.activations import activation
-from certify.generators.graph import Activation, Affine, Graph, Input, Matrix, Product, Sum
+from certify.generators.graph import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 
 
 def line_jet(
@@ -107,8 +107,61 @@ def jacobian_ball(graph: Graph, point: Sequence[Real], bits: int = WORKING_PRECI
         return [list(row) for row in tangents[-1].tolist()]
 
 
+def node_value_balls(graph: Graph, point: Sequence[Real], bits: int = WORKING_PRECISION) -> list[list[arb]]:
+    """Enclosures of the entries of every node's value at z."""
+    z = _entries(graph, point, "point")
+    with _series_arithmetic(1, bits):
+        return [[row[0] for row in table.tolist()] for table in _jet_tables(graph, arb_mat(len(z), 1, z))]
+
+
+def has_slope_balls(node: Activation, inputs: Sequence[arb]) -> list[bool]:
+    """Entry by entry, whether sigma certainly has a first derivative, and a finite one, on the whole ball."""
+    with _series_arithmetic(2, WORKING_PRECISION):
+        return [_activate(node, [x, arb(1)])[1].is_finite() for x in inputs]
+
+
+def unit_sensitivity_ball(
+    graph: Graph, point: Sequence[Real], index: int, unit: int, bits: int = WORKING_PRECISION
+) -> list[arb]:
+    """Enclosure of dG/dv, v the value of entry `unit` of node `index`, the nodes before it held fixed; length n.
+
+    Only the slopes after that node matter: an activation may have a kink in the ball at the node or before it.
+    """
+    values = node_value_balls(graph, point, bits)
+    with _series_arithmetic(2, bits):
+        found = [[arb(0)] * node.width for node in graph.nodes]
+        found[index][unit] = arb(1)
+        for later in range(index + 1, len(graph.nodes)):
+            found[later] = _pushed(graph.nodes[later], values, found)
+        return found[-1]
+
+
+def _pushed(node: Node, values: list[list[arb]], tangents: list[list[arb]]) -> list[arb]:
+    """Tangent of a node from those of its sources; a tangent that is exactly 0 stays 0 whatever the slope."""
+    match node:
+        case Input():
+            return [arb(0)] * node.width
+        case Affine():
+            return list(_apply(node.weight, arb_mat(len(tangents[node.source]), 1, tangents[node.source])).entries())
+        case Sum():
+            columns = [arb_mat(node.width, 1, tangents[source]) for source in node.sources]
+            return list(_combine(columns, node.coefficients).entries())
+        case Product():
+            (u, v), (du, dv) = ([table[k] for k in node.sources] for table in (values, tangents))
+            return [(a * db if db != 0 else arb(0)) + (b * da if da != 0 else arb(0))
+                    for a, b, da, db in zip(u, v, du, dv, strict=True)]
+        case Activation():
+            pairs = zip(values[node.source], tangents[node.source], strict=True)
+            return [arb(0) if tangent == 0 else _activate(node, [x, arb(1)])[1] * tangent for x, tangent in pairs]
+
+
 def _jet_table(graph: Graph, start: arb_mat) -> arb_mat:
     """Taylor coefficients of every output along the line whose coefficients are the columns of `start`."""
+    return _jet_tables(graph, start)[-1]
+
+
+def _jet_tables(graph: Graph, start: arb_mat) -> list[arb_mat]:
+    """Taylor coefficients of every node's entries, one table per node."""
     columns = start.ncols()
     tables: list[arb_mat] = []
     for node in graph.nodes:
@@ -129,12 +182,17 @@ def _jet_table(graph: Graph, start: arb_mat) -> arb_mat:
             case Activation():
                 jets = [_activate(node, row) for row in tables[node.source].tolist()]
                 tables.append(_from_series(jets, columns))
-    return tables[-1]
+    return tables
 
 
 def _activate(node: Activation, coefficients: Sequence[arb]) -> arb_series:
     item = activation(node.name)
-    return item.series(arb_series(list(coefficients)), item.resolve(node.parameters))
+    jet, parameters = arb_series(list(coefficients)), item.resolve(node.parameters)
+    try:
+        return item.series(jet, parameters)
+    except (ValueError, ZeroDivisionError):
+        # FLINT does not divide by a series whose constant term may be 0 (a wide ball): no derivative is known.
+        return arb_series([item.ball(coefficients[0], parameters), *[arb.nan()] * (len(coefficients) - 1)])
 
 
 def _polarised(

@@ -76,7 +76,9 @@ def _adjoint_over_cells(adjoint: Form, source: Form, left: FloatArray, right: Fl
         centre = source.centre[..., None]
         apart = np.maximum(np.maximum(left - centre, centre - right), 0.0) * (1 - growth)
         forced = np.maximum(apart - jitter, 0.0) / length[..., None] * (1 - growth)
-        room = np.sqrt(np.maximum(radius[..., None] ** 2 - forced**2, 0.0) + growth * radius[..., None] ** 2)
+        # As a share of R: the square of a tiny R would vanish, and the room with it.
+        share = forced / radius[..., None]
+        room = radius[..., None] * np.sqrt(np.maximum(1.0 - share**2, 0.0) + growth)
         rest = along[..., None] * radius[..., None] + np.sqrt((across**2).sum(axis=2))[..., None] * room
         rest = (rest + (noise + growth * size * radius)[..., None]) * (1 + 4 * growth)
         rest = rest + (1 + radius[..., None]) * UNDERFLOW

@@ -14,7 +14,9 @@ Each function returns a form that contains the exact result, under the assumptio
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -171,10 +173,10 @@ def combine(sources: list[Form], coefficients: tuple[float, ...]) -> Form:
 
 def scaled_by_inverse_square(source: Form, divisor: float) -> Form:
     """Quotient v / divisor^2, with the rounding of the quotient in the error."""
-    factor = 1.0 / (divisor * divisor)
+    factor = _inverse_square(divisor)
     scaled = combine([source], (factor,))
-    # The float `factor` is off by two roundings of the product and quotient, relative to itself.
-    error = (scaled.error + 8 * EPSILON * abs(factor) * source.size()) * (1 + 4 * EPSILON)
+    # The float `factor` is rounded once, relative to itself or, below the normal range, to one smallest number.
+    error = (scaled.error + (8 * EPSILON * factor + SMALLEST_NORMAL) * source.size()) * (1 + 4 * EPSILON)
     return replace(scaled, error=error)
 
 
@@ -248,6 +250,14 @@ def widened(source: Form, turns: Turns) -> Form:
     if missing == 0:
         return source
     return replace(source, turned=np.pad(source.turned, ((0, 0), (0, 0), (0, missing))), turns=turns)
+
+
+def _inverse_square(divisor: float) -> float:
+    """Float nearest to 1/divisor^2 (inf beyond the format): the square of the float itself may vanish or overflow."""
+    try:
+        return float(1 / Fraction(divisor) ** 2)
+    except OverflowError:
+        return math.inf
 
 
 def _tiny(form: Form, terms: int) -> FloatArray:

@@ -41,8 +41,8 @@ def brackets(
 
 def test_every_certifying_method_takes_part() -> None:
     certifying = {name for name, method in bound_methods().items() if not method.is_search}
-    # It speaks of piecewise constant maps alone, which are tested with the permutations.
-    assert certifying == {*METHODS, "equal values"}
+    # The others decide from the graph: tests/unit/test_bounds_graph.py, and the permutations for equal values.
+    assert certifying == {*METHODS, "equal values", "affine map", "narrow layer", "bounded image", "kinks"}
 
 
 @given(seed=seeds, rows=st.integers(1, 7), columns=st.integers(1, 7), exponent=st.floats(-150, 150),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from certify.arithmetic.rounding import Direction, decimal_text
-from certify.bounds.bracket import Bracket, ConstantBrackets, Witness
+from certify.bounds.bounded_image import bounded_direction
+from certify.bounds.bracket import Bracket, ConstantBrackets, Reason, Region, Witness
 from certify.bounds.invertibility import refute_strong_invertibility
-from certify.bounds.kinks import kinked_activations, refute_differentiability
+from certify.bounds.kinks import SMOOTH_CHOICES, find_break, kinked_activations
 from certify.generators.graph import Activation, Generator
 from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Assumption
@@ -44,13 +45,13 @@ def strongly_invertible(assumption: Assumption, generator: Generator, brackets: 
         return _on_region(assumption, brackets, bracket, f"m >= {_below(bracket.lower)} certified")
     if refutation is None and bracket.upper == 0.0 and bracket.upper_evidence is not None:
         kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
-        return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
+        return _record(assumption, Verdict.REFUTED, kind, bracket, _why_zero(bracket), witness)
     refutation = refutation or refute_strong_invertibility(generator)
     if refutation is not None:
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, refutation.reason, refutation.witness)
     found = "" if bracket.upper is None else f"; the smallest quotient found is {_above(bracket.upper)}"
-    reason = f"no m > 0 could be certified{found}: see `certify constants` with a larger --budget"
-    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
+    unknown = Reason(f"no m > 0 could be certified{found}", _remedy_for_m(brackets))
+    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, str(unknown))
 
 
 def injective(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
@@ -62,6 +63,10 @@ def injective(assumption: Assumption, generator: Generator, brackets: ConstantBr
     if generator.latent_dim == generator.observed_dim:
         return strongly_invertible(assumption, generator, brackets)
     bracket = brackets.m
+    # A region does not hide that the inequality fails on all of R^d.
+    everywhere = None if brackets.region.radius is None else bounded_direction(generator.graph)
+    if everywhere is not None:
+        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, f"m = 0 on R^d: {everywhere}")
     if bracket.lower is not None and bracket.lower > 0.0:
         method = bracket.lower_evidence.method if bracket.lower_evidence else "given"
         return _on_region(
@@ -69,9 +74,9 @@ def injective(assumption: Assumption, generator: Generator, brackets: ConstantBr
         )
     if bracket.upper == 0.0 and bracket.upper_evidence is not None:
         kind, witness = bracket.upper_evidence.kind, bracket.upper_evidence.witness
-        return _record(assumption, Verdict.REFUTED, kind, bracket, "the witness pair has G(z) = G(z')", witness)
-    reason = "no m > 0 could be certified for n > d: see `certify constants` with a larger --budget"
-    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
+        return _record(assumption, Verdict.REFUTED, kind, bracket, _why_zero(bracket), witness)
+    unknown = Reason("no m > 0 could be certified for n > d", _remedy_for_m(brackets))
+    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, str(unknown))
 
 
 def lipschitz(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
@@ -82,14 +87,17 @@ def lipschitz(assumption: Assumption, generator: Generator, brackets: ConstantBr
 def smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A2, second half: proved by a certified finite M2, refuted where the Jacobian is discontinuous."""
     kinked = kinked_activations(generator)
-    witness = refute_differentiability(generator) if kinked else None
-    if witness is None:
+    # A kink outside the region of the brackets refutes the assumption too, which is about all of R^d.
+    found = find_break(generator.graph, Region(), 1) if kinked else None
+    if found is None:
         return _finite(assumption, brackets, brackets.M2, "M2", "the Jacobian is not Lipschitz")
-    reason = (
-        f"M2 is infinite: G is not C^1 (activation {', '.join(kinked)}; the Jacobian differs at the witness pair), so "
-        "the theorem does not apply as it stands"
+    witness, name = found
+    reason = Reason(
+        f"M2 is infinite: G is not C^1 (the slope jumps between the two points of the witness, activation {name}), so "
+        "the theorem does not apply as it stands",
+        f"train with a smooth activation ({SMOOTH_CHOICES})",
     )
-    return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, brackets.M2, reason, witness)
+    return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, brackets.M2, str(reason), witness)
 
 
 def thrice_smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
@@ -116,10 +124,36 @@ def _finite(
     if bracket.upper is not None and math.isfinite(bracket.upper):
         return _on_region(assumption, brackets, bracket, f"{name} <= {_above(bracket.upper)} certified")
     if bracket.lower == math.inf:
-        witness = bracket.lower_evidence.witness if bracket.lower_evidence else None
-        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, infinite, witness)
-    reason = f"no finite {name} could be certified: see `certify constants` with a larger --budget"
-    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, reason)
+        evidence = bracket.lower_evidence
+        text = infinite if evidence is None or evidence.reason is None else f"{infinite}: {evidence.reason}"
+        witness = None if evidence is None else evidence.witness
+        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, bracket, text, witness)
+    reason = Reason(f"no finite {name} could be certified", _remedy_for_infinite(brackets))
+    return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, bracket, str(reason))
+
+
+def _why_zero(bracket: Bracket) -> str:
+    """In words, why the upper end of m is 0, and what to change."""
+    evidence = bracket.upper_evidence
+    if evidence is not None and evidence.reason is not None:
+        return f"m = 0: {evidence.reason}"
+    return "the witness pair has G(z) = G(z'): use an activation that is constant nowhere (leaky or smooth)"
+
+
+def _remedy_for_m(brackets: ConstantBrackets) -> str:
+    """What to do where neither m > 0 nor m = 0 was certified: more time only if some method was cut off."""
+    if brackets.notes:
+        return "give `certify constants` a larger --budget"
+    ball = "ask for a ball with --region RADIUS" if brackets.region.radius is None else "ask for a smaller --region"
+    return f"{ball}, or train with a skip connection and smaller weights beside it (docs/practitioner.md)"
+
+
+def _remedy_for_infinite(brackets: ConstantBrackets) -> str:
+    if brackets.notes:
+        return "give `certify constants` a larger --budget"
+    if brackets.region.radius is None:
+        return "ask for a ball with --region RADIUS, or use activations with bounded derivatives (tanh, softplus)"
+    return "ask for a smaller --region, or use activations with bounded derivatives (tanh, softplus)"
 
 
 def _on_region(assumption: Assumption, brackets: ConstantBrackets, bracket: Bracket, reason: str) -> AssumptionRecord:

@@ -1,0 +1,142 @@
+"""Affine maps: G(z) = A z + b has m = sigma_min(A), M = ||A|| and M2 = M3 = 0, on every region with interior.
+
+A is composed exactly (integers times a power of two) and its extreme singular values are enclosed in balls, so both
+ends of all four constants are known at once; where nothing but m = 0 can be true, the exact rank says so. Graphs with
+too many weights for exact arithmetic take the float enclosure of A instead. The other ends are singular vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from certify.arithmetic.ball_matrices import sigma_min_bounds, spectral_norm_bounds
+from certify.arithmetic.balls import lower, upper
+from certify.arithmetic.exact_matrices import ExactMatrix, exact
+from certify.arithmetic.intervals import FloatArray
+from certify.arithmetic.matrices import sigma_min_lower, sigma_min_upper, spectral_norm_lower, spectral_norm_upper
+from certify.bounds.bracket import Reason, Witness
+from certify.bounds.enclosure import linear_parts
+from certify.bounds.method import BoundMethod, ConstantName, Problem, Proposal
+from certify.bounds.ranges import dense
+from certify.bounds.recomputation import derivative_size
+from certify.bounds.structure import live_graph
+from certify.generators.activations import activation
+from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
+
+NAME = "affine map"
+
+MOST_ENTRIES = 400_000
+"""Weights beyond which A is not composed exactly (about a second)."""
+
+AGREEMENT = 1e-9
+"""A witness replaces an enclosure's end that it reaches to this relative accuracy: it can be recomputed by anybody."""
+
+AFFINE = Reason("G is affine, so its constants are the singular values of its matrix", "no search can add to that")
+
+
+def is_affine(graph: Graph) -> bool:
+    """Whether no node that reaches the output bends: only affine maps, sums and identities. Read off the graph."""
+    return not any(
+        isinstance(node, Product) or (isinstance(node, Activation) and not is_identity(node))
+        for node in live_graph(graph)[0].nodes
+    )
+
+
+def is_identity(node: Activation) -> bool:
+    """The identity, or leaky ReLU with slope 1."""
+    resolved = activation(node.name).resolve(node.parameters)
+    return node.name == "identity" or (node.name == "leaky_relu" and resolved[0] == 1.0)
+
+
+def exact_linear_map(graph: Graph) -> ExactMatrix | None:
+    """The matrix A of an affine graph, exactly; None where it has too many weights."""
+    live, _ = live_graph(graph)
+    weights = [node.weight for node in live.nodes if isinstance(node, Affine)]
+    if sum(weight.shape[0] * weight.shape[1] for weight in weights) > MOST_ENTRIES:
+        return None
+    found: list[ExactMatrix] = []
+    for node in live.nodes:
+        match node:
+            case Input():
+                found.append(exact(np.eye(node.width)))
+            case Affine():
+                found.append(exact(dense(node.weight)) @ found[node.source])
+            case Sum():
+                terms = [found[k].times(c) for k, c in zip(node.sources, node.coefficients, strict=True)]
+                found.append(sum(terms[1:], terms[0]))
+            case Activation():
+                found.append(found[node.source])
+            case Product():
+                raise AssertionError("an affine graph has no products")
+    return found[-1]
+
+
+def singular_value_ends(graph: Graph) -> tuple[tuple[float, float], tuple[float, float], int]:
+    """Enclosures of sigma_min(A) and ||A|| of an affine graph, and an upper bound of the rank; rounded outward."""
+    matrix = exact_linear_map(graph)
+    if matrix is None:
+        enclosed = linear_parts(graph).matrices[-1]
+        assert enclosed is not None
+        least = sigma_min_lower(enclosed), sigma_min_upper(enclosed)
+        return least, (spectral_norm_lower(enclosed), spectral_norm_upper(enclosed)), min(enclosed.shape)
+    balls, rank = matrix.balls, min(matrix.shape)
+    smallest = sigma_min_bounds(balls)
+    if smallest[0] == 0.0:
+        rank = matrix.rank()
+        smallest = (0.0, 0.0) if rank < graph.latent_dim else smallest
+    return smallest, spectral_norm_bounds(balls), rank
+
+
+def _propose(problem: Problem) -> Iterator[Proposal]:
+    graph = problem.generator.graph
+    if not is_affine(graph):
+        return
+    curvatures: tuple[ConstantName, ...] = ("M2", "M3")
+    for constant in curvatures:
+        yield Proposal(constant, "lower", 0.0, NAME, reason=AFFINE)
+        yield Proposal(constant, "upper", 0.0, NAME, reason=AFFINE)
+    (smallest, least), (largest, most), rank = singular_value_ends(graph)
+    first, last = _singular_vectors(problem)
+    yield Proposal("M", "upper", most, NAME, reason=AFFINE)
+    yield from _other_end(problem, Proposal("M", "lower", largest, NAME, reason=AFFINE), first)
+    reason = AFFINE if least > 0.0 else _kernel(rank, graph.latent_dim)
+    yield Proposal("m", "lower", smallest, NAME, reason=reason)
+    yield from _other_end(problem, Proposal("m", "upper", least, NAME, reason=reason), last)
+
+
+def _kernel(rank: int, latent_dim: int) -> Reason:
+    text = f"G is affine of rank {rank}, so it is constant along a direction of its {latent_dim} latents"
+    return Reason(text, f"use at most {rank} latents, or weights of full column rank" if rank else "G is constant")
+
+
+def _singular_vectors(problem: Problem) -> tuple[FloatArray, FloatArray]:
+    """Right singular vectors of the largest and of the smallest singular value. Estimate."""
+    matrix = linear_parts(problem.generator.graph).matrices[-1]
+    d = problem.generator.latent_dim
+    try:
+        assert matrix is not None
+        scaled = matrix.midpoint / max(float(np.abs(matrix.midpoint).max()), np.finfo(np.float64).tiny)
+        right = np.linalg.svd(scaled, full_matrices=True)[2]
+    except (np.linalg.LinAlgError, AssertionError):
+        right = np.eye(d)
+    return right[0], right[-1]
+
+
+def _other_end(problem: Problem, enclosed: Proposal, vector: FloatArray) -> Iterator[Proposal]:
+    """The end that a singular vector witnesses where it is as good, the enclosure's own otherwise."""
+    d, region = problem.generator.latent_dim, problem.region
+    point = (0.0,) * d if region.centre is None else region.centre
+    direction = tuple(float(entry) for entry in vector)
+    size = derivative_size(problem.generator.graph, point, direction, 1)
+    end = lower(size) if enclosed.end == "lower" else upper(size)
+    known = enclosed.value
+    if known is not None and math.isfinite(end) and abs(end - known) <= AGREEMENT * abs(known):
+        yield Proposal(enclosed.constant, enclosed.end, None, NAME, Witness((point,), (direction,)), enclosed.reason)
+    else:
+        yield enclosed
+
+
+METHOD = BoundMethod(NAME, "the singular values of the composed matrix, for graphs without a bend", 0.0, _propose)
