@@ -257,7 +257,8 @@ def _draw(
         latent = random.standard_normal((1, generator.latent_dim))
         row = value(generator.graph, latent)[0] + noise * random.standard_normal(generator.observed_dim)
         bounds = theorem.conclusion.observation_bounds(generator, brackets, row, noise)
-        if all(ball(bound) <= certificate.values[name].lower() for name, bound in bounds.items()):
+        # Both sides rounded up: an affine decoder attains the bounds, and must not be shut out by that rounding.
+        if all(bound <= upper(certificate.values[name]) for name, bound in bounds.items()):
             kept.append(row)
         if len(kept) == DRAWN_OBSERVATIONS:
             break
