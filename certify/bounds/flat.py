@@ -133,4 +133,4 @@ def _witness(first: FloatArray, second: FloatArray) -> Witness:
 
 
 METHOD = BoundMethod(NAME, "two points with one value give m = 0; finitely many values are no continuous map", 0.0,
-                     _propose)
+                     _propose, reads_graph=True)

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb_mat
 
+from certify.arithmetic.intervals import row_norms_upper
 from certify.arithmetic.rounding import Direction, decimal_text
+from certify.bounds.bounded_image import REMEDY as BOUNDED_REMEDY
+from certify.bounds.bounded_image import bounded_direction
 from certify.bounds.bracket import Region, Witness
 from certify.bounds.kinks import kinked_activations
 from certify.bounds.ranges import node_ranges
@@ -21,14 +24,15 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.jets import jacobian_ball
 
 FAR = 1e8
+FOLDED_REMEDY = "train residual blocks whose added part has a Lipschitz constant below 1, which cannot fold, or couplings"
 SCALES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True)
 class NotInvertible:
-    """m = 0, with two points z, z' that show it and the argument in words."""
+    """m = 0, with two points z, z' that show it (if there are any), the argument in words and what to change."""
 
-    witness: Witness
+    witness: Witness | None
     reason: str
 
 
@@ -37,7 +41,11 @@ def refute_strong_invertibility(generator: Generator, samples: int = 4000, seed:
 
     Rigorous: bounded images by interval enclosure over R^d, determinant signs in balls.
     """
-    return bounded_image(generator) or determinant_signs(generator, samples, seed)
+    bounded = bounded_image(generator)
+    direction = None if bounded is not None else bounded_direction(generator.graph)
+    if direction is not None:
+        return NotInvertible(None, str(direction))
+    return bounded or determinant_signs(generator, samples, seed)
 
 
 def bounded_image(generator: Generator) -> NotInvertible | None:
@@ -45,14 +53,15 @@ def bounded_image(generator: Generator) -> NotInvertible | None:
     lower, upper = node_ranges(generator.graph, Region()).values[-1]
     if not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         return None
-    diameter = float(np.nextafter(np.linalg.norm(np.nextafter(upper - lower, np.inf)) * (1 + 1e-12), np.inf))
+    with np.errstate(over="ignore"):
+        diameter = float(row_norms_upper(np.nextafter(upper - lower, np.inf))[0])
     far = np.zeros(generator.latent_dim)
     far[0] = FAR
     width = decimal_text(diameter, 4, Direction.UP)
     return NotInvertible(
         Witness((tuple((-far).tolist()), tuple(far.tolist()))),
         f"the image of G is bounded (diameter <= {width}), so |G(z)-G(z')|/|z-z'| has infimum 0 and G is not onto; the "
-        f"witness pair is {2 * FAR:.0e} apart",
+        f"witness pair is {2 * FAR:.0e} apart: {BOUNDED_REMEDY}",
     )
 
 
@@ -75,7 +84,7 @@ def determinant_signs(generator: Generator, samples: int, seed: int) -> NotInver
             return NotInvertible(
                 Witness((tuple(signs[-1].tolist()), tuple(signs[1].tolist()))),
                 "det J is negative at one and positive at the other point of the witness pair, so the Jacobian is "
-                "singular somewhere between them and m = 0",
+                f"singular somewhere between them and m = 0: {FOLDED_REMEDY}",
             )
     return None
 

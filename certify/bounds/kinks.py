@@ -213,4 +213,5 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         return
 
 
-METHOD = BoundMethod(NAME, "a jump of the slope or of the second derivative, crossed inside the region", 0.3, _propose)
+METHOD = BoundMethod(NAME, "a jump of the slope or of the second derivative, crossed inside the region", 0.3, _propose,
+                     reads_graph=True)

@@ -68,7 +68,8 @@ class Problem:
 class BoundMethod:
     """A way to bound constants; `cost` orders the methods from cheap to expensive (any number).
 
-    A search (`is_search`) looks for witnesses: it runs last in time and has its own share of the budget.
+    A search (`is_search`) looks for witnesses: it runs last in time and has its own share of the budget. A method that
+    `reads_graph` decides at once, from the nodes and a few points, before any search.
     """
 
     name: str
@@ -76,6 +77,12 @@ class BoundMethod:
     cost: float
     propose: Callable[[Problem], Iterator[Proposal]]
     is_search: bool = False
+    reads_graph: bool = False
+
+
+def graph_methods() -> list[str]:
+    """Names of the methods that read the graph: what can be decided at once."""
+    return [name for name, method in bound_methods().items() if method.reads_graph]
 
 
 def bound_methods() -> dict[str, BoundMethod]:

@@ -131,7 +131,7 @@ def residual_bend(posterior: Posterior, centre: Centre, constants: GlobalConstan
     """
     with precision():
         crude = upper(ball(constants.M2) * ball(centre.residual_upper))
-        if crude < 0.25 * (constants.m**2 + posterior.beta**2):
+        if crude < 0.25 * (constants.m * constants.m + posterior.beta * posterior.beta):
             return crude
         entries = [ball(float(entry)) for entry in centre.point]
         values = value_ball(posterior.generator.graph, entries)
@@ -186,7 +186,7 @@ def _numbers(centre: Centre, constants: GlobalConstants, beta: float, bend: floa
         "g": centre.gradient_upper,
         "residual": centre.residual_upper,
         "residual_curvature": bend,
-        "curvature_allowed": constants.m**2 + beta**2,
+        "curvature_allowed": constants.m * constants.m + beta * beta,
         "sigma_min": centre.sigma_min_lower,
     }
 
@@ -241,7 +241,7 @@ def _choice_numbers(choice: ChainChoice) -> dict[str, float]:
 
 
 def _far_reason(bend: float, constants: GlobalConstants, beta: float) -> str:
-    allowed = constants.m**2 + beta**2
+    allowed = constants.m * constants.m + beta * beta
     return (
         f"the posterior's far field is not certified: the residual's curvature {_up(bend)} is not below m^2 + beta^2 = "
         f"{_up(allowed)}, {_up(bend / allowed)} times too large (a larger m or a smaller M2 is needed)"

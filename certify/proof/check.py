@@ -15,6 +15,7 @@ from certify import provenance
 from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants as bracket_constants
+from certify.bounds.method import graph_methods
 from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
@@ -33,6 +34,8 @@ from certify.proof.records import (
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Step, Theorem
 from certify.verdict import Evidence, Verdict, weakest_verdict
+
+NOT_LOOKED_AT = "not looked at: another assumption is refuted from the graph (`certify constants` brackets it)"
 
 CONSTANTS_BUDGET = 600.0
 """Seconds for the brackets of one generator within `check`: a safety net, since a cut-off search would make the
@@ -84,6 +87,11 @@ def check(
                 f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
                 f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
             )
+        known = bracket_constants(generator, region or Region(), seed=seed, methods=graph_methods())
+        at_once = [refuted_from_the_graph(theorem, generator, known) for theorem in applied]
+        if all(record is not None for record in at_once):
+            records += [record for record in at_once if record is not None]
+            continue
         brackets = bracket_constants(
             generator, region=region or Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
         )
@@ -97,6 +105,26 @@ def check(
 def example_specifications(theorem_names: Sequence[str]) -> list[str]:
     """Specifications of the generators that these theorems (all if none is named) are checked at by default."""
     return list(dict.fromkeys(item for theorem in _chosen(theorem_names) for item in theorem.examples))
+
+
+def refuted_from_the_graph(
+    theorem: Theorem, generator: Generator, brackets: ConstantBrackets
+) -> TheoremRecord | None:
+    """The record of a theorem with an assumption that the graph alone refutes; None where it refutes none.
+
+    `brackets` are by `graph_methods` alone; an assumption that would need a search is left open, and says so.
+    """
+    assumptions = [item.decide(item, generator, brackets) for item in theorem.assumptions]
+    refuted = [item for item in assumptions if item.verdict is Verdict.REFUTED]
+    if not refuted:
+        return None
+    shown = tuple(
+        replace(item, reason=NOT_LOOKED_AT) if item.verdict is Verdict.INCONCLUSIVE else item for item in assumptions
+    )
+    reason = "; ".join(f"{item.label}: {item.reason}" for item in refuted)
+    return TheoremRecord(
+        theorem.id, theorem.title, generator.name, shown, (), None, reason=reason, symbols=_symbols(theorem)
+    )
 
 
 def check_theorem(

@@ -7,7 +7,7 @@ value to nearest. A claimed value keeps the claim true: an upper bound is printe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from types import MappingProxyType
 
@@ -44,7 +44,8 @@ _ALWAYS_SHOWN = frozenset({"beta", "beta_max", "tv_bound"})
 def constants_table(
     brackets: Iterable[tuple[str, Bracket]], title: str = "Constants", notes: tuple[str, ...] = ()
 ) -> Table:
-    """Both ends of each constant, rounded outward, with the method and the evidence of each end."""
+    """Both ends of each constant, rounded outward, with the method and the evidence of each end; reasons as notes."""
+    brackets = tuple(brackets)
     rows = tuple(
         (
             label_cell(name, symbol(name)),
@@ -60,8 +61,18 @@ def constants_table(
         title,
         columns(("constant", "lower", "upper", "lower end by", "upper end by"), numeric=("lower", "upper")),
         rows,
-        notes,
+        (*notes, *_reasons(brackets)),
     )
+
+
+def _reasons(brackets: Iterable[tuple[str, Bracket]]) -> Iterator[str]:
+    """Why ends were decided from the graph, with what to change; constants with one reason share a line."""
+    named: dict[str, list[str]] = {}
+    for name, bracket in brackets:
+        evidence = bracket.lower_evidence if name == "m" else bracket.upper_evidence
+        if evidence is not None and evidence.reason is not None:
+            named.setdefault(str(evidence.reason), []).append(name)
+    yield from (f"{', '.join(names)}: {reason}" for reason, names in named.items())
 
 
 def assumption_brackets(record: TheoremRecord) -> tuple[tuple[str, Bracket], ...]:
