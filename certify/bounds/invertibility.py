@@ -24,7 +24,7 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.jets import jacobian_ball
 
 FAR = 1e8
-FOLDED_REMEDY = "train residual blocks whose added part has a Lipschitz constant below 1, which cannot fold, or couplings"
+FOLDED_REMEDY = "train residual blocks whose added part has Lipschitz constant below 1, which cannot fold, or couplings"
 SCALES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 

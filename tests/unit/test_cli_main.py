@@ -15,8 +15,9 @@ import typer
 
 from certify import api
 from certify.api import Result
+from certify.bounds.constants import CrossedBracketError
 from certify.cli import main as cli
-from certify.errors import InputError
+from certify.errors import CertifyError, InputError
 from certify.proof.records import CheckResult
 from certify.verdict import Verdict
 from tests.conftest import ROOT
@@ -154,6 +155,15 @@ def test_a_crash_does_not_read_as_a_refutation(
     monkeypatch.setattr(api, "check", _raising(ZeroDivisionError("defect")))
     assert cli.main(["check"]) == 70
     assert "ZeroDivisionError: defect" in capsys.readouterr().err
+
+
+def test_a_contradiction_is_no_bad_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A step may leave itself open for an error in its input; a contradiction of the program passes through it."""
+    monkeypatch.setattr(api, "check", _raising(CrossedBracketError("m: lower end 1.0 exceeds upper end 0.5")))
+    assert cli.main(["check"]) == 70
+    (line,) = capsys.readouterr().err.splitlines()[-1:]
+    assert "report" in line and line.endswith("m: lower end 1.0 exceeds upper end 0.5")
+    assert not issubclass(CrossedBracketError, CertifyError)
 
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
