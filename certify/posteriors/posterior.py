@@ -18,6 +18,9 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.jets import line_jet
 
 
+SMALLEST_BETA, LARGEST_BETA = 1e-150, 1e150
+
+
 @dataclass(frozen=True, eq=False)
 class Posterior:
     """Law of z given x = `observation` (n,) when z ~ N(0, I_d) and x | z ~ N(G(z), beta^2 I_n).
@@ -26,7 +29,8 @@ class Posterior:
     estimates; `line_potential_ball` is rigorous.
 
     Raises:
-        InputError: if `observation` has not the shape (n,), is not finite, or `beta` is not in (0, inf).
+        InputError: if `observation` has not the shape (n,), is not finite, or `beta` is not between `SMALLEST_BETA` and
+            `LARGEST_BETA`.
     """
 
     generator: Generator
@@ -41,6 +45,11 @@ class Posterior:
             raise InputError("`observation` must be finite; it contains NaN or infinity")
         if not (math.isfinite(self.beta) and self.beta > 0):
             raise InputError(f"`beta` must be in (0, inf); got {self.beta:g}")
+        if not SMALLEST_BETA <= self.beta <= LARGEST_BETA:
+            raise InputError(
+                f"`beta` must be between {SMALLEST_BETA:g} and {LARGEST_BETA:g}, whose squares floats hold; got "
+                f"{self.beta:g}: scale the outputs and the noise"
+            )
         observation.setflags(write=False)
         object.__setattr__(self, "observation", observation)
 

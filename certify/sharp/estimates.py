@@ -151,8 +151,9 @@ def _far(field: FarField, radii: FloatArray, log_scale: float) -> FloatArray:
     """The far numerator at every radius, by a grid of alpha and one rule in r; interpolated in the logarithm."""
     if not field.finite:
         return np.full(radii.shape, np.inf)
+    # Of numpy's kind: a square beyond the floats is infinite there, where Python's own raises.
     m, second, beta, residual, gradient, b = (
-        midpoint(item) for item in (field.m, field.M2, field.beta, field.residual, field.gradient, field.b)
+        np.float64(midpoint(item)) for item in (field.m, field.M2, field.beta, field.residual, field.gradient, field.b)
     )
     a = (m / beta) ** 2
     o = np.linspace(1 / (1 + b), 1 / (1 + a), ALPHAS)[:, None, None]
