@@ -17,7 +17,6 @@ from certify.generators.derivatives import hessian_contraction, jacobian, value,
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.jets import line_jet
 
-
 SMALLEST_BETA, LARGEST_BETA = 1e-150, 1e150
 
 

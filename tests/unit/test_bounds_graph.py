@@ -16,6 +16,9 @@ from certify.bounds.constants import constants
 from certify.bounds.kinks import find_break
 from certify.bounds.narrow import narrowest_cut
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from certify.proof.check import NOT_LOOKED_AT, refuted_from_the_graph
+from certify.proof.registry import load_theorem
+from certify.verdict import Verdict
 
 RNG = np.random.default_rng(20)
 FROM_THE_GRAPH = ("affine map", "narrow layer", "bounded image", "kinks")
@@ -163,3 +166,20 @@ def test_no_kink_is_claimed_where_the_map_is_smooth(graph: Graph, region: Region
 def test_elu_has_a_second_derivative_that_jumps() -> None:
     found = from_the_graph(chain((3, 16, 9), "elu"), Region(3.0))
     assert found.M2.lower is None and ends(found.M3) == (math.inf, math.inf)
+
+
+@pytest.mark.parametrize(("graph", "label"), [
+    (chain((3, 16, 9), "relu"), "A2"), (chain((3, 2, 9), "softplus"), "A1"), (chain((3, 16, 9), "tanh"), "A1"),
+])
+def test_a_theorem_is_refuted_before_any_search(graph: Graph, label: str) -> None:
+    record = refuted_from_the_graph(load_theorem("sharp-langevin"), Generator("test", graph, 1), from_the_graph(graph))
+    assert record is not None and record.verdict is Verdict.NOT_APPLICABLE
+    assert record.reason.startswith(f"{label}: ") and "budget" not in record.reason
+    assert {item.reason for item in record.assumptions if item.verdict is Verdict.INCONCLUSIVE} == {NOT_LOOKED_AT}
+
+
+def test_a_theorem_that_may_hold_is_not_answered_by_the_graph() -> None:
+    graph = Graph((Input(2), dense(0, 4, 2), Activation(1, "tanh", 4), Affine(2, 0.01 * RNG.normal(size=(2, 4)),
+                   np.zeros(2)), Sum((0, 3), (1.0, 1.0), 2)))
+    theorem = load_theorem("sharp-langevin")
+    assert refuted_from_the_graph(theorem, Generator("test", graph, 1), from_the_graph(graph)) is None
