@@ -15,7 +15,7 @@ import numpy as np
 from certify.arithmetic.ball_matrices import sigma_min_bounds, spectral_norm_bounds
 from certify.arithmetic.balls import lower, upper
 from certify.arithmetic.exact_matrices import ExactMatrix, exact
-from certify.arithmetic.intervals import FloatArray
+from certify.arithmetic.intervals import FloatArray, MatrixBall
 from certify.arithmetic.matrices import sigma_min_lower, sigma_min_upper, spectral_norm_lower, spectral_norm_upper
 from certify.bounds.bracket import Reason, Witness
 from certify.bounds.enclosure import linear_parts
@@ -78,8 +78,7 @@ def singular_value_ends(graph: Graph) -> tuple[tuple[float, float], tuple[float,
     """Enclosures of sigma_min(A) and ||A|| of an affine graph, and an upper bound of the rank; rounded outward."""
     matrix = exact_linear_map(graph)
     if matrix is None:
-        enclosed = linear_parts(graph).matrices[-1]
-        assert enclosed is not None
+        enclosed = _enclosed_map(graph)
         least = sigma_min_lower(enclosed), sigma_min_upper(enclosed)
         return least, (spectral_norm_lower(enclosed), spectral_norm_upper(enclosed)), min(enclosed.shape)
     balls, rank = matrix.balls, min(matrix.shape)
@@ -114,15 +113,25 @@ def _kernel(rank: int, latent_dim: int) -> Reason:
 
 def _singular_vectors(problem: Problem) -> tuple[FloatArray, FloatArray]:
     """Right singular vectors of the largest and of the smallest singular value. Estimate."""
-    matrix = linear_parts(problem.generator.graph).matrices[-1]
-    d = problem.generator.latent_dim
+    middle = _enclosed_map(problem.generator.graph).midpoint
+    tall = middle.shape[0] >= middle.shape[1]
     try:
-        assert matrix is not None
-        scaled = matrix.midpoint / max(float(np.abs(matrix.midpoint).max()), np.finfo(np.float64).tiny)
-        right = np.linalg.svd(scaled, full_matrices=True)[2]
-    except (np.linalg.LinAlgError, AssertionError):
-        right = np.eye(d)
+        scaled = middle / max(float(np.abs(middle).max()), np.finfo(np.float64).tiny)
+        right = np.linalg.svd(scaled, full_matrices=not tall)[2]
+    except np.linalg.LinAlgError:
+        right = np.eye(problem.generator.latent_dim)
     return right[0], right[-1]
+
+
+def _enclosed_map(graph: Graph) -> MatrixBall:
+    """The float enclosure of A; an identity is a sum of one term."""
+    nodes = tuple(
+        Sum((node.source,), (1.0,), node.width) if isinstance(node, Activation) else node
+        for node in live_graph(graph)[0].nodes
+    )
+    matrix = linear_parts(Graph(nodes)).matrices[-1]
+    assert matrix is not None, "an affine graph is linear from its input on"
+    return matrix
 
 
 def _other_end(problem: Problem, enclosed: Proposal, vector: FloatArray) -> Iterator[Proposal]:

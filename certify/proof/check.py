@@ -88,7 +88,7 @@ def check(
                 f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
             )
         known = bracket_constants(generator, region or Region(), seed=seed, methods=graph_methods())
-        at_once = [refuted_from_the_graph(theorem, generator, known) for theorem in applied]
+        at_once = [refuted_from_the_graph(theorem, generator, known, observations is not None) for theorem in applied]
         if all(record is not None for record in at_once):
             records += [record for record in at_once if record is not None]
             continue
@@ -108,15 +108,17 @@ def example_specifications(theorem_names: Sequence[str]) -> list[str]:
 
 
 def refuted_from_the_graph(
-    theorem: Theorem, generator: Generator, brackets: ConstantBrackets
+    theorem: Theorem, generator: Generator, brackets: ConstantBrackets, has_observations: bool = False
 ) -> TheoremRecord | None:
     """The record of a theorem with an assumption that the graph alone refutes; None where it refutes none.
 
-    `brackets` are by `graph_methods` alone; an assumption that would need a search is left open, and says so.
+    `brackets` are by `graph_methods` alone; an assumption that would need a search is left open, and says so. Where
+    certificates of single observations rest on fewer assumptions, only those count if observations are given.
     """
     assumptions = [item.decide(item, generator, brackets) for item in theorem.assumptions]
     refuted = [item for item in assumptions if item.verdict is Verdict.REFUTED]
-    if not refuted:
+    need = theorem.conclusion.observations_need if has_observations else None
+    if not refuted or (need is not None and not any(item.label in need for item in refuted)):
         return None
     shown = tuple(
         replace(item, reason=NOT_LOOKED_AT) if item.verdict is Verdict.INCONCLUSIVE else item for item in assumptions

@@ -64,6 +64,18 @@ def test_an_affine_decoder_is_settled_by_its_singular_values() -> None:
     assert ends(found.M2) == ends(found.M3) == (0.0, 0.0)
 
 
+def test_too_many_weights_are_enclosed_in_floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = Graph((Input(3), dense(0, 5, 3), Activation(1, "identity", 5), dense(2, 7, 5)))
+    sharp = from_the_graph(graph)
+    monkeypatch.setattr("certify.bounds.affine.MOST_ENTRIES", 0)
+    found = from_the_graph(graph)
+    for name in ("m", "M"):
+        low, high = ends(getattr(found, name))
+        inner = ends(getattr(sharp, name))
+        assert low is not None and high is not None and inner[0] is not None and inner[1] is not None
+        assert low <= inner[1] and high >= inner[0] and high - low <= 1e-9 * high
+
+
 def test_the_exact_rank_tells_a_kernel_from_a_tiny_singular_value() -> None:
     weight = np.array([[1.0, 1.0], [1.0, 1.0 + 2.0**-52], [0.0, 0.0]])
     nearly = from_the_graph(Graph((Input(2), Affine(0, weight, np.zeros(3)))))
