@@ -9,7 +9,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify import provenance
@@ -43,8 +42,8 @@ CONSTANTS_BUDGET = 600.0
 result depend on the machine's load; the methods end by themselves long before."""
 
 
-RESOLVED_SPACINGS = 2.0**12
-"""A posterior narrower than this many spacings of the floats around its mode cannot be measured in floats."""
+COARSEST_RESOLUTION = 2.0**-10
+"""Where floats are off by more of the posterior's width than this, nothing is measured."""
 
 
 def check(
@@ -284,19 +283,11 @@ def _opened(step: Step, instance: Instance, reason: str, seconds: float = 0.0) -
 
 
 def _below_resolution(instance: Instance) -> str:
-    """Why floats around the posterior's mode tell nothing of it; empty where they do.
-
-    Its width is at least beta/(beta^2 + M^2)^(1/2) in every direction, its mode about sqrt(d) from 0. Where that width
-    is within a few spacings of floats, points, draws and gradients near the mode are all rounding.
-    """
-    if "M" not in instance.values or "beta" not in instance.values:
-        return ""
-    width = instance.beta / math.hypot(instance.beta, instance.number("M"))
-    spacing = np.finfo(np.float64).eps * math.sqrt(instance.generator.latent_dim)
-    if width > RESOLVED_SPACINGS * spacing:
+    """Why floats around the posterior's mode tell nothing of it; empty where they do."""
+    if instance.resolution < COARSEST_RESOLUTION:
         return ""
     return (
-        f"the posterior is as narrow as {width:.1g}, the floats around it are {spacing:.1g} apart: nothing can be "
+        f"the posterior's width is {4 / instance.resolution:.1g} spacings of the floats around it: nothing can be "
         "measured at this noise; take a larger --beta, or --constants for the closed forms alone"
     )
 
