@@ -36,7 +36,7 @@ from certify.generators.onnx_operators import lowerings
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.folding import FOLDED, SHAPES, extents, fold
 from certify.generators.onnx_operators.patterns import Recognised
-from certify.generators.onnx_operators.schema import DEFAULT_DOMAIN, check_declared, check_read, check_types
+from certify.generators.onnx_operators.schema import DEFAULT_DOMAIN, check_declared, check_read, check_types, defaults
 from certify.generators.onnx_operators.values import Attributes, Constant, Operation, Symbol, Value, shown
 from certify.generators.onnx_tensors import attributes, check_extents
 
@@ -200,7 +200,8 @@ def _lowered(builder: GraphBuilder, model: Model, node: onnx.NodeProto, values: 
         raise InputError(f"{owner}{domain} is not supported; supported are {', '.join(table)}")
     check_declared(node, owner, model.opset)
     inputs = tuple(_input(model, name, values, owner) for name in node.input)
-    given, count = Attributes(attributes(node.attribute, owner)), len(node.output)
+    given = Attributes(defaults(kind, model.opset) | attributes(node.attribute, owner))
+    count = len(node.output)
     operation = Operation(kind, node.name, inputs, tuple(node.input), count, given, model.opset)
     check_types(operation)
     try:

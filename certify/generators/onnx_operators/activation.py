@@ -19,19 +19,19 @@ def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value
 
 def elu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """ELU: x for x > 0, alpha (e^x - 1) otherwise."""
-    return (builder.activation(operation.symbol(0), "elu", (float(operation.attributes.get("alpha", 1.0)),)),)
+    return (builder.activation(operation.symbol(0), "elu", (float(operation.attributes["alpha"]),)),)
 
 
 def selu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """SELU: gamma times ELU with parameter alpha."""
-    alpha = float(operation.attributes.get("alpha", np.float32(1.6732632423543772)))
-    gamma = float(operation.attributes.get("gamma", np.float32(1.0507009873554805)))
+    alpha = float(operation.attributes["alpha"])
+    gamma = float(operation.attributes["gamma"])
     return (builder.scaled(builder.activation(operation.symbol(0), "elu", (alpha,)), gamma),)
 
 
 def leaky_relu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Leaky ReLU: x for x > 0, alpha x otherwise."""
-    alpha = float(operation.attributes.get("alpha", np.float32(0.01)))
+    alpha = float(operation.attributes["alpha"])
     return (builder.activation(operation.symbol(0), "leaky_relu", (alpha,)),)
 
 
@@ -45,7 +45,7 @@ def gelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def swish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Swish: x sigmoid(alpha x); alpha = 1 is SiLU, another alpha a product of two branches."""
-    symbol, alpha = operation.symbol(0), float(operation.attributes.get("alpha", 1.0))
+    symbol, alpha = operation.symbol(0), float(operation.attributes["alpha"])
     if alpha == 1.0:
         return (builder.activation(symbol, "silu"),)
     return (builder.product(symbol, builder.activation(builder.scaled(symbol, alpha), "sigmoid")),)

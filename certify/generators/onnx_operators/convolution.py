@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
-from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.builder import GraphBuilder, stored_entries
 from certify.generators.onnx_operators.values import IntArray, Operation, Symbol, Value, shown
 
 
@@ -43,7 +43,7 @@ def conv(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     windows = _windows(operation, symbol.shape[2:], kernel)
     group = int(operation.attributes.get("group", 1))
     matrix = convolution_matrix(builder, operation, weight.array.astype(np.float64), windows, symbol.shape[1], group)
-    shape = (1, weight.shape[0], *(window.outputs for window in windows))
+    shape = (symbol.shape[0], weight.shape[0], *(window.outputs for window in windows))
     builder.parameters |= weight.parameters
     return (_with_bias(builder, operation, symbol, matrix, shape),)
 
@@ -60,7 +60,7 @@ def conv_transpose(builder: GraphBuilder, operation: Operation) -> tuple[Value, 
     windows = _transposed_windows(operation, symbol.shape[2:], kernel)
     channels = weight.shape[1] * group
     matrix = convolution_matrix(builder, operation, weight.array.astype(np.float64), windows, channels, group)
-    shape = (1, channels, *(window.inputs for window in windows))
+    shape = (symbol.shape[0], channels, *(window.inputs for window in windows))
     builder.parameters |= weight.parameters
     return (_with_bias(builder, operation, symbol, sp.csr_array(matrix.T), shape),)
 
@@ -100,11 +100,11 @@ def _transposed_windows(operation: Operation, extents: tuple[int, ...], kernel: 
 def average_pool(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """AveragePool; the divisor counts the padding only with `count_include_pad`."""
     symbol = operation.symbol(0)
-    if operation.attributes.get("ceil_mode", 0):
+    if operation.flag("ceil_mode"):
         raise InputError(f"{operation.label} uses `ceil_mode`, which is not supported; pad explicitly")
     kernel = tuple(operation.attributes["kernel_shape"])
     windows = _windows(operation, symbol.shape[2:], kernel)
-    return (_pooled(builder, operation, symbol, windows, bool(operation.attributes.get("count_include_pad", 0))),)
+    return (_pooled(builder, operation, symbol, windows, operation.flag("count_include_pad")),)
 
 
 def global_average_pool(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -179,8 +179,19 @@ def _pooled(
     matrix = sp.csr_array(
         (np.repeat(1.0 / counts, np.diff(counted.indptr)), counted.indices, counted.indptr), shape=counted.shape
     )
-    shape = (1, channels, *(window.outputs for window in windows))
-    return builder.affine(symbol, matrix, np.zeros(matrix.shape[0]), shape)
+    shape = (symbol.shape[0], channels, *(window.outputs for window in windows))
+    return _each(builder, symbol, matrix, np.zeros(matrix.shape[0]), shape)
+
+
+def _each(
+    builder: GraphBuilder, symbol: Symbol, matrix: sp.csr_array, bias: FloatArray, shape: tuple[int, ...]
+) -> Symbol:
+    """W x + b for each image x of a batch: the first axis of `shape` counts them."""
+    batch = shape[0]
+    if batch > 1:
+        builder.charge_weight(batch * stored_entries(matrix))
+        matrix = sp.csr_array(sp.kron(sp.eye_array(batch), matrix, format="csr"))
+    return builder.affine(symbol, matrix, np.tile(bias, batch), shape)
 
 
 def _with_bias(
@@ -193,7 +204,7 @@ def _with_bias(
         if given.shape != (shape[1],):
             raise InputError(f"{operation.label} has a bias of shape {given.shape} for {shape[1]} channels")
         bias = given.array.astype(np.float64)
-    return builder.affine(symbol, matrix, np.repeat(bias, math.prod(shape[2:])), shape)
+    return _each(builder, symbol, matrix, np.repeat(bias, math.prod(shape[2:])), shape)
 
 
 def _movement(operation: Operation, rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -218,12 +229,21 @@ def _windows(operation: Operation, extents: tuple[int, ...], kernel: tuple[int, 
     mode = _auto_pad(operation)
     if mode != "NOTSET" and any(pads):
         raise InputError(f"{operation.label} has `pads` beside `auto_pad`; one of them is expected")
+    if mode.startswith("SAME") and max(dilations) > 1:
+        # onnxruntime refuses this for Conv and pads an AveragePool as if it were not dilated.
+        raise InputError(f"{operation.label} has `dilations` beside `auto_pad`; export it with explicit pads")
     windows = []
     for axis, extent in enumerate(extents):
         reach = (kernel[axis] - 1) * dilations[axis] + 1
         before, after = pads[axis], pads[axis + rank]
         if mode in ("SAME_UPPER", "SAME_LOWER"):
-            total = max(0, (-(-extent // strides[axis]) - 1) * strides[axis] + reach - extent)
+            total = (-(-extent // strides[axis]) - 1) * strides[axis] + reach - extent
+            if total < 0 and operation.kind == "AveragePool":
+                # By the standard's formula, and in onnxruntime for this operator alone, such pads crop.
+                raise InputError(
+                    f"{operation.label} has strides beyond its kernel beside `auto_pad`; use explicit pads"
+                )
+            total = max(0, total)
             before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             after = total - before
         outputs = (extent + before + after - reach) // strides[axis] + 1

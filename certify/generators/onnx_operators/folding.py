@@ -133,7 +133,7 @@ def _steady(operation: Operation, function: Callable[..., AnyArray], arrays: lis
 
 
 def _reduced(operation: Operation, array: AnyArray) -> AnyArray:
-    axes, keep = reduced_axes(operation, array.ndim), bool(operation.attributes.get("keepdims", 1))
+    axes, keep = reduced_axes(operation, array.ndim), operation.flag("keepdims")
     if axes is None and operation.kind == "ReduceL2":
         raise InputError(f"{operation.label} reduces over no axes, which the standard leaves open for a norm")
     if axes is None:
@@ -162,7 +162,7 @@ def _remainder(builder: GraphBuilder, operation: Operation, arrays: list[AnyArra
     """The remainder with the sign of the divisor or, with `fmod`, of the dividend; floats need `fmod`."""
     _charge(builder, arrays)
     left, right = arrays
-    as_c = bool(operation.attributes.get("fmod", 0))
+    as_c = operation.flag("fmod")
     if np.any(right == 0):
         raise InputError(f"{operation.label} divides by a constant zero")
     if left.dtype.kind == "f":
@@ -251,7 +251,7 @@ def _matrix_product(builder: GraphBuilder, operation: Operation, arrays: list[An
         left, right = arrays
     else:
         left, right = (
-            array.T if operation.attributes.get(key, 0) else array
+            array.T if operation.flag(key) else array
             for array, key in zip(arrays[:2], ("transA", "transB"), strict=True)
         )
     if left.ndim > 2 or right.ndim > 2 or (operation.kind == "Gemm" and (left.ndim, right.ndim) != (2, 2)):

@@ -21,9 +21,9 @@ def gemm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     bias = None if bias is None else dense(bias)
     if len(left.shape) != 2 or len(right.shape) != 2:
         raise InputError(f"{operation.label} multiplies tensors of shape {left.shape} and {right.shape}, not matrices")
-    if options.get("transA", 0):
+    if operation.flag("transA"):
         left = _transposed(left)
-    if options.get("transB", 0):
+    if operation.flag("transB"):
         right = _transposed(right)
     shape = (left.shape[0], right.shape[1])
     if bias is not None and np.broadcast_shapes(bias.shape, shape) != shape:
@@ -67,14 +67,14 @@ def batch_normalization(builder: GraphBuilder, operation: Operation) -> tuple[Va
     scale, offset, mean, variance = (operation.constant(position) for position in range(1, 5))
     # Statistics of a batch, which inference does not update.
     operation.disregard("momentum")
-    if operation.attributes.get("training_mode", 0):
+    if operation.flag("training_mode"):
         raise InputError(f"{operation.label} is in training mode; export the model after `model.eval()`")
     if operation.output_count != 1:
         raise InputError(f"{operation.label} has {operation.output_count} outputs; at inference it has one")
     channels = symbol.shape[1:2] or (1,)
     if any(given.shape != channels for given in (scale, offset, mean, variance)):
         raise InputError(f"{operation.label} has statistics that do not fit a tensor of shape {symbol.shape}")
-    spread = variance.array.astype(np.float64) + float(operation.attributes.get("epsilon", 1e-5))
+    spread = variance.array.astype(np.float64) + float(operation.attributes["epsilon"])
     if not np.all(spread > 0):
         raise InputError(f"{operation.label} has a negative variance")
     builder.parameters |= scale.parameters | offset.parameters
@@ -94,7 +94,7 @@ def reduction(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         return (symbol,)
     kept = [axis for axis in range(rank) if axis not in reduced]
     count = math.prod(symbol.shape[axis] for axis in reduced)
-    keep = operation.attributes.get("keepdims", 1)
+    keep = operation.flag("keepdims")
     shape = tuple(1 if axis in reduced else symbol.shape[axis] for axis in range(rank) if keep or axis not in reduced)
     index = np.transpose(symbol.index, (*kept, *reduced)).reshape(-1)
     rows = index.size // count
@@ -111,7 +111,7 @@ def reduction(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def reduced_axes(operation: Operation, rank: int) -> tuple[int, ...] | None:
     """Axes over which a Reduce operator runs, all of them where none is given, or None where it does nothing."""
-    axes, idle = operation.integers(1, "axes"), operation.attributes.get("noop_with_empty_axes", 0)
+    axes, idle = operation.integers(1, "axes"), operation.flag("noop_with_empty_axes")
     if axes:
         return tuple(sorted(operation.axes(axes, rank)))
     return None if idle else tuple(range(rank))

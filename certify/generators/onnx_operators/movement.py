@@ -57,7 +57,7 @@ def reshape(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         raise InputError(f"{operation.label} lacks its target shape")
     if min(target, default=0) < -1:
         raise InputError(f"{operation.label} has the target shape {target}; extents of -1, 0 or more are expected")
-    if operation.attributes.get("allowzero", 0):
+    if operation.flag("allowzero"):
         if 0 in target and -1 in target:
             raise InputError(f"{operation.label} has a zero and an unknown extent in {target}, which is ambiguous")
     else:
@@ -115,6 +115,9 @@ def slice_(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     steps = (1,) * len(starts) if steps is None else steps
     if 0 in steps:
         raise InputError(f"{operation.label} has a step of zero")
+    if any(step < 0 and end in (2**31 - 1, 2**63 - 1) for end, step in zip(ends, steps, strict=True)):
+        # The standard moves such an end to the last entry, onnxruntime takes it for "no end".
+        raise InputError(f"{operation.label} goes backwards to an end of {max(ends)}; write the end as -2**31")
     kept = [np.arange(extent) for extent in value.shape]
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         extent = value.shape[axis]
@@ -148,6 +151,8 @@ def split(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
             raise InputError(f"{operation.label} splits an extent of {extent} into {count} equal parts")
         chunk = -(-extent // count)
         extents = (*((chunk,) * (count - 1)), extent - chunk * (count - 1))
+        if extent and extents[-1] < 1:
+            raise InputError(f"{operation.label} splits an extent of {extent} into {count} parts, too many")
     if len(extents) != count or sum(extents) != extent or min(extents) < 0:
         raise InputError(f"{operation.label} splits an extent of {extent} into {extents} for {count} outputs")
     cuts = np.cumsum((0, *extents))

@@ -34,8 +34,12 @@ def resize(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     value = operation.value(0)
     if operation.attributes.get("mode", "nearest") != "nearest":
         raise InputError(f"{operation.label} interpolates; only nearest-neighbour resizing is supported")
-    if operation.attributes.get("axes") is not None or operation.attributes.get("antialias", 0):
+    if operation.attributes.get("axes") is not None or operation.flag("antialias"):
         raise InputError(f"{operation.label} uses `axes` or `antialias`; only plain nearest resizing is supported")
+    # Of `roi` and `extrapolation_value` only the transformation that crops makes use, and it is refused below.
+    operation.disregard(
+        "extrapolation_value", inputs=() if operation.kind == "Upsample" or operation.opset < 11 else (1,)
+    )
     extents, scales = _resize_target(operation, value.shape)
     entries = math.prod(extents)
     builder.charge_tensor(sum(extents))

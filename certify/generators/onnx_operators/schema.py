@@ -15,6 +15,7 @@ import onnx
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.values import Constant, Operation, shown
+from certify.generators.onnx_tensors import attributes
 
 DEFAULT_DOMAIN = ("", "ai.onnx")
 _FLOATING = ("float", "double", "float16", "bfloat16")
@@ -48,12 +49,15 @@ def check_declared(node: onnx.NodeProto, owner: str, opset: int) -> None:
     missing = [name for name, known in declared.attributes.items() if known.required and name not in seen]
     if missing:
         raise InputError(f"{owner} lacks the attribute {shown(missing[0])}, which the operator requires")
-    for what, count, least, most in (
-        ("inputs", len(node.input), declared.min_input, declared.max_input),
-        ("outputs", len(node.output), declared.min_output, declared.max_output),
+    for what, names, formals, least, most in (
+        ("input", node.input, declared.inputs, declared.min_input, declared.max_input),
+        ("output", node.output, declared.outputs, declared.min_output, declared.max_output),
     ):
-        if not least <= count <= most:
-            raise InputError(f"{owner} has {count} {what}; operator set {opset} has {least} to {most}")
+        if not least <= len(names) <= most:
+            raise InputError(f"{owner} has {len(names)} {what}s; operator set {opset} has {least} to {most}")
+        for position, name in enumerate(names):
+            if not name and formals[min(position, len(formals) - 1)].option.name != "Optional":
+                raise InputError(f"{owner} lacks its {what} {position}; the operator requires it")
 
 
 def check_types(operation: Operation) -> None:
@@ -83,10 +87,11 @@ def _input_type(kind: str, opset: int, position: int) -> tuple[str, frozenset[st
 
 def check_read(operation: Operation) -> None:
     """Refuse what a lowering left unread: an attribute that is not at its default, an input that is present."""
-    declared = schema(operation.kind, operation.opset)
-    assert declared is not None
+    usual = defaults(operation.kind, operation.opset)
     for name in operation.attributes:
-        if name not in operation.attributes.read and not _is_default(declared, name, operation.attributes.peek(name)):
+        given = operation.attributes.peek(name)
+        unusual = name not in usual or isinstance(given, np.ndarray) or given != usual[name]
+        if unusual and name not in operation.attributes.read:
             raise InputError(f"{operation.label} has the attribute {shown(name)}, which is not supported here")
     for position, name in enumerate(operation.input_names):
         if name and position not in operation.read:
@@ -100,9 +105,10 @@ def is_plain(node: onnx.NodeProto, opset: int) -> bool:
     return known and not node.attribute and len(node.output) == 1
 
 
-def _is_default(declared: onnx.defs.OpSchema, name: str, given: Any) -> bool:
-    proto = declared.attributes[name].default_value
-    default = onnx.helper.get_attribute_value(proto) if proto.type else None
-    if isinstance(default, bytes):
-        return bool(given == default.decode("utf-8", "replace"))
-    return default is not None and not isinstance(given, np.ndarray) and bool(given == default)
+@cache
+def defaults(kind: str, opset: int) -> dict[str, Any]:
+    """The attributes that the schema of an operator gives a value where the node does not, as numbers and strings."""
+    declared = schema(kind, opset)
+    assert declared is not None
+    protos = [known.default_value for known in declared.attributes.values() if known.default_value.type]
+    return attributes(protos, f"operator {shown(kind)}")

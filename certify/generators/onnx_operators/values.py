@@ -69,7 +69,7 @@ Value: TypeAlias = Constant | SparseConstant | Symbol
 
 
 class Attributes(Mapping[str, Any]):
-    """Attributes of a node by name; `read` holds the names that were asked for, present or not."""
+    """Attributes of a node by name, with the schema's defaults; `read` holds the names that were asked for."""
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = dict(given)
@@ -148,6 +148,13 @@ class Operation:
         if found.array.dtype.kind not in "iu" or found.array.ndim > 1:
             raise InputError(f"{self.label} needs integers as its input {position}")
         return tuple(int(entry) for entry in np.atleast_1d(found.array))
+
+    def flag(self, name: str) -> bool:
+        """An attribute that is 0 or 1, 0 where neither the node nor the schema has it; InputError for other numbers."""
+        given = self.attributes.get(name, 0)
+        if given not in (0, 1):
+            raise InputError(f"{self.label} has {name} = {given}; 0 or 1 is expected")
+        return bool(given)
 
     def axis(self, given: int, rank: int) -> int:
         """An axis from -rank to rank - 1 as one from 0; raises InputError for any other."""
