@@ -240,9 +240,7 @@ def _windows(operation: Operation, extents: tuple[int, ...], kernel: tuple[int, 
             total = (-(-extent // strides[axis]) - 1) * strides[axis] + reach - extent
             if total < 0 and operation.kind == "AveragePool":
                 # By the standard's formula, and in onnxruntime for this operator alone, such pads crop.
-                raise InputError(
-                    f"{operation.label} has strides beyond its kernel beside `auto_pad`; use explicit pads"
-                )
+                raise InputError(f"{operation.label} has strides beyond its kernel beside `auto_pad`; give pads")
             total = max(0, total)
             before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             after = total - before

@@ -37,9 +37,8 @@ def resize(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     if operation.attributes.get("axes") is not None or operation.flag("antialias"):
         raise InputError(f"{operation.label} uses `axes` or `antialias`; only plain nearest resizing is supported")
     # Of `roi` and `extrapolation_value` only the transformation that crops makes use, and it is refused below.
-    operation.disregard(
-        "extrapolation_value", inputs=() if operation.kind == "Upsample" or operation.opset < 11 else (1,)
-    )
+    has_region = operation.kind == "Resize" and operation.opset >= 11
+    operation.disregard("extrapolation_value", inputs=(1,) if has_region else ())
     extents, scales = _resize_target(operation, value.shape)
     entries = math.prod(extents)
     builder.charge_tensor(sum(extents))

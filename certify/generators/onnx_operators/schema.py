@@ -56,7 +56,8 @@ def check_declared(node: onnx.NodeProto, owner: str, opset: int) -> None:
         if not least <= len(names) <= most:
             raise InputError(f"{owner} has {len(names)} {what}s; operator set {opset} has {least} to {most}")
         for position, name in enumerate(names):
-            if not name and formals[min(position, len(formals) - 1)].option.name != "Optional":
+            option = formals[min(position, len(formals) - 1)].option
+            if not name and option != onnx.defs.OpSchema.FormalParameterOption.Optional:
                 raise InputError(f"{owner} lacks its {what} {position}; the operator requires it")
 
 
