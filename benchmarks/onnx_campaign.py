@@ -25,7 +25,7 @@ import onnxruntime
 from certify.generators.onnx_operators import lowerings
 from certify.generators.onnx_operators.folding import FOLDED, SHAPES
 from certify.generators.onnx_operators.schema import schema
-from tests.onnx_comparison import Assembly, Outcome, compared, random_model, runtime_session
+from tests.onnx_comparison import Outcome, compared, newest_opset, random_model
 from tests.onnx_recipes import Draw
 
 OLDEST = 13
@@ -47,18 +47,6 @@ class Tally:
         self.operators += other.operators
         self.failures += other.failures
         return self
-
-
-def newest_opset() -> int:
-    """The newest operator set that the installed runtime runs and the installed `onnx` knows."""
-    newest = onnx.defs.onnx_opset_version()
-    while newest > OLDEST:
-        try:
-            runtime_session(Assembly(newest, np.float32).model([]))
-            return newest
-        except Exception:  # the runtime has no single error for an operator set that it does not know
-            newest -= 1
-    return newest
 
 
 def outcome(seed: int, number: int, newest: int) -> tuple[str, Outcome, onnx.ModelProto]:
@@ -141,7 +129,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for the models that differ")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    newest, start = newest_opset(), time.perf_counter()
+    newest, start = newest_opset(OLDEST), time.perf_counter()
     jobs = [
         (options.seed, range(rank, options.models, options.workers), newest, options.keep)
         for rank in range(options.workers)

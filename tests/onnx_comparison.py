@@ -197,6 +197,18 @@ def runtime_session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
+def newest_opset(oldest: int) -> int:
+    """The newest operator set that the installed runtime runs and the installed `onnx` knows."""
+    newest = onnx.defs.onnx_opset_version()
+    while newest > oldest:
+        try:
+            runtime_session(Assembly(newest, np.float32).model([]))
+            return newest
+        except Exception:  # the runtime has no single error for an operator set that it does not know
+            newest -= 1
+    return newest
+
+
 @dataclass(frozen=True)
 class Outcome:
     """`equal`, `refused by us`, `refused by the runtime`, `no kernel`, `not finite` or `different`, with the reason."""
