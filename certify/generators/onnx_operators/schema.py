@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 
 from certify.errors import InputError
-from certify.generators.onnx_operators.values import Constant, Operation, shown
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, shown
 from certify.generators.onnx_tensors import attributes
 
 DEFAULT_DOMAIN = ("", "ai.onnx")
@@ -23,11 +23,16 @@ _FLOATING = ("float", "double", "float16", "bfloat16")
 
 @cache
 def schema(kind: str, opset: int) -> onnx.defs.OpSchema | None:
-    """The schema of an operator of the default domain at an operator set, or None where it has none."""
-    if opset > onnx.defs.onnx_opset_version() or not onnx.defs.has(kind, opset, ""):
+    """The schema of an operator of the default domain at an operator set, or None where it has none.
+
+    An operator that was withdrawn has none from then on; one that was deprecated for a later schema of its own name
+    (GroupNormalization of set 18) keeps it, as runtimes do.
+    """
+    newest = onnx.defs.onnx_opset_version()
+    if opset > newest or not onnx.defs.has(kind, opset, ""):
         return None
     found = onnx.defs.get_schema(kind, opset, "")
-    return None if found.deprecated else found
+    return None if found.deprecated and onnx.defs.get_schema(kind, newest, "").deprecated else found
 
 
 def check_declared(node: onnx.NodeProto, owner: str, opset: int) -> None:
@@ -69,6 +74,9 @@ def check_types(operation: Operation) -> None:
             continue
         variable, allowed = _input_type(operation.kind, operation.opset, position)
         found = str(value.array.dtype) if isinstance(value, Constant) and value.array.dtype.kind != "f" else "float"
+        if isinstance(value, Symbol) and "float" not in allowed:
+            # A truth value that is computed, which the lowering has to know.
+            continue
         if found not in allowed or bound.setdefault(variable, found) != found:
             raise InputError(
                 f"{operation.label} has the input {position} of type {found}; {', '.join(sorted(allowed))}, and the "
