@@ -79,8 +79,10 @@ def _transposed_windows(operation: Operation, extents: tuple[int, ...], kernel: 
     if targets is None and mode in ("SAME_UPPER", "SAME_LOWER"):
         targets = tuple(extent * stride for extent, stride in zip(extents, strides, strict=True))
     targets = None if targets is None else tuple(targets)
-    if len(extra) != rank or min(extra) < 0 or len(targets or extents) != rank:
-        raise InputError(f"{operation.label} has `output_padding` or `output_shape` that do not fit {rank} axes")
+    if len(extra) != rank or min(extra) < 0:
+        raise InputError(f"{operation.label} has `output_padding` = {extra} for {rank} spatial axes")
+    if targets is not None and len(targets) != rank:
+        raise InputError(f"{operation.label} has an `output_shape` of {len(targets)} entries for {rank} spatial axes")
     if targets is not None and any(pads):
         raise InputError(f"{operation.label} has `pads` beside `output_shape` or `auto_pad`; one of them is expected")
     windows = []
@@ -90,7 +92,7 @@ def _transposed_windows(operation: Operation, extents: tuple[int, ...], kernel: 
         if targets is not None:
             total = full - targets[axis]
             if total < 0:
-                raise InputError(f"{operation.label} has {targets[axis]} outputs on an axis, which needs negative pads")
+                raise InputError(f"{operation.label} asks for {targets[axis]} entries along an axis that has only {full}")
             before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             after = total - before
         windows.append(Window(full - before - after, extent, kernel[axis], strides[axis], dilations[axis], before))
