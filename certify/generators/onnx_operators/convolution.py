@@ -92,7 +92,7 @@ def _transposed_windows(operation: Operation, extents: tuple[int, ...], kernel: 
         if targets is not None:
             total = full - targets[axis]
             if total < 0:
-                raise InputError(f"{operation.label} asks for {targets[axis]} entries along an axis that has only {full}")
+                raise InputError(f"{operation.label} asks for {targets[axis]} entries on an axis that has only {full}")
             before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             after = total - before
         windows.append(Window(full - before - after, extent, kernel[axis], strides[axis], dilations[axis], before))
