@@ -70,6 +70,15 @@ def load_onnx(path: str | Path, output: str | None = None) -> Generator:
         raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
 
 
+def generator_from_model(proto: onnx.ModelProto, path: Path, output: str | None = None) -> Generator:
+    """The generator of a model that is in memory, as `load_onnx` but not compared; `path` is where it came from."""
+    try:
+        with np.errstate(all="ignore"):
+            return _read(proto, path, output)[1]
+    except InputError as error:
+        raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
+
+
 def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
     """The values of an output that does not depend on the latent vector, compared with the second engine as well.
 
