@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROFILE ?= quick
-BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx
+BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign
 
 .DEFAULT_GOAL := check
 .PHONY: check setup test lint quickstart tables check-tables bench lock clean

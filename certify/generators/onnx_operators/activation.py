@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, dense
 
 
 def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -19,19 +19,19 @@ def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value
 
 def elu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """ELU: x for x > 0, alpha (e^x - 1) otherwise."""
-    return (builder.activation(operation.symbol(0), "elu", (float(operation.attributes.get("alpha", 1.0)),)),)
+    return (builder.activation(operation.symbol(0), "elu", (float(operation.attributes["alpha"]),)),)
 
 
 def selu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """SELU: gamma times ELU with parameter alpha."""
-    alpha = float(operation.attributes.get("alpha", np.float32(1.6732632423543772)))
-    gamma = float(operation.attributes.get("gamma", np.float32(1.0507009873554805)))
+    alpha = float(operation.attributes["alpha"])
+    gamma = float(operation.attributes["gamma"])
     return (builder.scaled(builder.activation(operation.symbol(0), "elu", (alpha,)), gamma),)
 
 
 def leaky_relu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Leaky ReLU: x for x > 0, alpha x otherwise."""
-    alpha = float(operation.attributes.get("alpha", np.float32(0.01)))
+    alpha = float(operation.attributes["alpha"])
     return (builder.activation(operation.symbol(0), "leaky_relu", (alpha,)),)
 
 
@@ -45,7 +45,7 @@ def gelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def swish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Swish: x sigmoid(alpha x); alpha = 1 is SiLU, another alpha a product of two branches."""
-    symbol, alpha = operation.symbol(0), float(operation.attributes.get("alpha", 1.0))
+    symbol, alpha = operation.symbol(0), float(operation.attributes["alpha"])
     if alpha == 1.0:
         return (builder.activation(symbol, "silu"),)
     return (builder.product(symbol, builder.activation(builder.scaled(symbol, alpha), "sigmoid")),)
@@ -99,29 +99,31 @@ def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """The maximum a + relu(b - a) or minimum a - relu(a - b) of two tensors, one of them possibly constant."""
-    left, right = operation.value(0), operation.value(1)
-    if len(operation.inputs) != 2:
-        raise InputError(f"{operation.label} has {len(operation.inputs)} inputs; two are supported")
+    """The maximum a + relu(b - a) or minimum a - relu(a - b), taken over two tensors at a time."""
+    values = [dense(operation.value(position)) for position in range(len(operation.inputs))]
+    symbols = [value for value in values if isinstance(value, Symbol)]
+    bounds = [value.array.astype(np.float64) for value in values if isinstance(value, Constant)]
     sign = 1.0 if operation.kind == "Max" else -1.0
-    if isinstance(left, Constant):
-        left, right = right, left
-    symbol = left if isinstance(left, Symbol) else operation.symbol(0)
-    if isinstance(right, Constant):
-        bound = right.array.astype(np.float64)
-        shape = np.broadcast_shapes(symbol.shape, bound.shape)
-        excess = builder.activation(builder.scaled(builder.shifted(symbol, -bound, shape), sign), "relu")
-        return (builder.shifted(builder.scaled(excess, sign), bound, shape),)
-    other = right if isinstance(right, Symbol) else operation.symbol(1)
-    excess = builder.activation(builder.sum([builder.scaled(other, sign), builder.scaled(symbol, -sign)]), "relu")
-    return (builder.sum([symbol, builder.scaled(excess, sign)]),)
+    found = symbols[0]
+    for other in symbols[1:]:
+        excess = builder.activation(builder.sum([builder.scaled(other, sign), builder.scaled(found, -sign)]), "relu")
+        found = builder.sum([found, builder.scaled(excess, sign)])
+    for bound in bounds:
+        shape = np.broadcast_shapes(found.shape, bound.shape)
+        excess = builder.activation(builder.scaled(builder.shifted(found, -bound, shape), sign), "relu")
+        found = builder.shifted(builder.scaled(excess, sign), bound, shape)
+    return (found,)
 
 
 def _end(operation: Operation, position: int, attribute: str) -> float | None:
     """One end of a Clip; the extreme float32 that exporters write for `no end` counts as absent."""
-    given = operation.optional_constant(position)
-    value = operation.attributes.get(attribute) if given is None else float(given.array.reshape(()))
-    return None if value is None or abs(float(value)) >= float(np.finfo(np.float32).max) else float(value)
+    given, extreme = operation.optional_constant(position), float(np.finfo(np.float32).max)
+    if given is not None and given.shape:
+        raise InputError(f"{operation.label} has a bound of shape {given.shape}; a scalar is expected")
+    value = operation.attributes.get(attribute) if given is None else float(given.array)
+    if value is None or (value <= -extreme if attribute == "min" else value >= extreme):
+        return None
+    return float(value)
 
 
 def _offset(builder: GraphBuilder, symbol: Symbol, amount: float) -> Symbol:

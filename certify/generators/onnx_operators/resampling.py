@@ -34,8 +34,11 @@ def resize(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     value = operation.value(0)
     if operation.attributes.get("mode", "nearest") != "nearest":
         raise InputError(f"{operation.label} interpolates; only nearest-neighbour resizing is supported")
-    if operation.attributes.get("axes") is not None or operation.attributes.get("antialias", 0):
+    if operation.attributes.get("axes") is not None or operation.flag("antialias"):
         raise InputError(f"{operation.label} uses `axes` or `antialias`; only plain nearest resizing is supported")
+    # Of `roi` and `extrapolation_value` only the transformation that crops makes use, and it is refused below.
+    has_region = operation.kind == "Resize" and operation.opset >= 11
+    operation.disregard("extrapolation_value", inputs=(1,) if has_region else ())
     extents, scales = _resize_target(operation, value.shape)
     entries = math.prod(extents)
     builder.charge_tensor(sum(extents))
