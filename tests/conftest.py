@@ -15,13 +15,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import importlib
 import pkgutil
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
-
-from certify.strategies.seeded import seed_alone
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = "long"
@@ -75,10 +74,9 @@ def _budgets_start_anew() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _draws_of_the_seed_alone(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let no example depend on the modules that other tests have loaded; a long run may learn from them."""
-    if request.config.getoption("--hypothesis-profile") == LONG:
-        yield
-        return
-    with seed_alone():
+    from certify.strategies.seeded import seed_alone
+
+    with nullcontext() if request.config.getoption("--hypothesis-profile") == LONG else seed_alone():
         yield
 
 
