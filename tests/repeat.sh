@@ -22,7 +22,7 @@ TIMEFORMAT='%R %U %S'
 for run in $(seq "$runs"); do
     clone=$folder/$run
     git clone --quiet "$root" "$clone"
-    make --directory="$clone" --silent setup
+    make --directory="$clone" --silent setup >"$folder/log" 2>&1 || { tail -n 20 "$folder/log"; exit 1; }
     before=$(load)
     status=0
     { time make --directory="$clone" --silent test >"$folder/log" 2>&1 || status=$?; } 2>"$folder/seconds" || true
