@@ -36,7 +36,7 @@ def split(kind: str, draw: Draw, opset: int, given: Shape | None) -> Piece:
     chosen = {"axis": draw.one(axis, axis, None)}
     equal = draw.maybe()
     if opset >= 18 and equal:
-        chosen["num_outputs"] = draw.one(count, count, count, count + 1)
+        chosen["num_outputs"] = draw.one(count, count, count, count)
     made = listed(kind, data, "split", None if equal else parts, opset >= 13, **chosen)
     return Piece(kind, made.inputs, made.attributes, outputs=count)
 
