@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 from flint import arb, arb_mat
@@ -24,7 +22,7 @@ from certify.posteriors.estimates import (
     nonnegative_mean_interval,
 )
 from certify.posteriors.gaussian import is_affine
-from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.concentration import from_lower_end
 from certify.proof.checks.mode import gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
@@ -47,7 +45,7 @@ def tail_by_sandwich(instance: Instance) -> tuple[Finding, ...]:
     slope = float(np.linalg.norm(posterior.gradient(centre.point[None])[0]))
     at = {"r0": ball(centre.residual_upper), "s0": ball(slope * 2 + 1e-9)}
     return tuple(
-        _measured("tail", _beyond(distances, radius), {**at, "R0": radius})
+        from_lower_end("tail", _beyond(distances, radius), {**at, "R0": radius})
         for radius in (float(np.quantile(distances, level)) for level in QUANTILES)
     )
 
@@ -61,9 +59,9 @@ def tail_of_whitened(instance: Instance) -> tuple[Finding, ...]:
     for level in QUANTILES:
         place = float(np.quantile(radii, level))
         if place < outer:
-            findings.append(_measured("tail", _beyond(radii, place), {"R0": place, **numbers}))
+            findings.append(from_lower_end("tail", _beyond(radii, place), {"R0": place, **numbers}))
         if place < radius:
-            findings.append(_measured("shell", _beyond(inside, place), {"R0": place, **numbers}))
+            findings.append(from_lower_end("shell", _beyond(inside, place), {"R0": place, **numbers}))
     return tuple(findings)
 
 
@@ -93,7 +91,7 @@ def exits_of_whitened(instance: Instance) -> tuple[Finding, ...]:
             "tau0": EXIT_TIME,
             **numbers,
         }
-        findings.append(_measured("exit", frequency_interval(left, len(starts)), at))
+        findings.append(from_lower_end("exit", frequency_interval(left, len(starts)), at))
     return tuple(findings) or (Finding("exit", math.nan, 0, reason="too few draws lie in the ball"),)
 
 
@@ -112,7 +110,7 @@ def drift_changes(instance: Instance) -> tuple[Finding, ...]:
     interval = nonnegative_mean_interval(
         values, ERROR_PROBABILITY, f"simulated paths, starts: {draws(instance).method}"
     )
-    return (_measured("drift", interval, {"h0": eta, **own_numbers(instance)}),)
+    return (from_lower_end("drift", interval, {"h0": eta, **own_numbers(instance)}),)
 
 
 def _gradient_rounding(posterior: WhitenedPosterior, points: FloatArray) -> float:
@@ -272,13 +270,6 @@ def published_total(instance: Instance) -> MeasuredDistance | None:
         return None
     found = measured_total(instance)
     return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
-
-
-def _measured(claim: str, estimate: IntervalEstimate, at: Mapping[str, object]) -> Finding:
-    """A finding judged and shown by the lower end of its interval: affine decoders attain the claims exactly."""
-    finding = from_interval(claim, estimate, dict(at))
-    reason = f"lower end, estimate {estimate.estimate:.4g}: {estimate.method}"
-    return replace(finding, measured=estimate.lower, one_sided=True, reason=reason)
 
 
 def _distance(claim: str, found: DistanceEstimate, cases: int, at: dict[str, object]) -> Finding:

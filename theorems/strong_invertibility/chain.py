@@ -20,7 +20,7 @@ from certify.measure.path_divergence import path_divergence
 from certify.posteriors.estimates import ERROR_PROBABILITY, frequency_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.transition import Projection
-from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.concentration import from_interval, from_lower_end
 from certify.proof.checks.locations import centre, domain, own_rho, preimages, reference
 from certify.proof.checks.mode import critical_point_error, found_critical_points, gradient_ball
 from certify.proof.instance import Instance
@@ -93,7 +93,7 @@ def moments(instance: Instance) -> tuple[Finding, ...]:
         reference=reference(instance),
         seed=instance.seed,
     )
-    return (from_interval("variance", found.distance, {}), from_interval("mean square gradient", found.gradient, {}))
+    return (from_lower_end("variance", found.distance, {}), from_lower_end("mean square gradient", found.gradient, {}))
 
 
 def exits(instance: Instance) -> tuple[Finding, ...]:

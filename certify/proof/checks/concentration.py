@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flint import arb
 
 from certify.arithmetic.balls import ball, midpoint, precision
@@ -57,3 +59,10 @@ def from_interval(claim: str, estimate: IntervalEstimate, at: dict[str, object])
         confidence=1.0 - estimate.error_probability if estimate.error_probability else None,
         reason=estimate.method,
     )
+
+
+def from_lower_end(claim: str, estimate: IntervalEstimate, at: dict[str, object]) -> Finding:
+    """A finding judged and shown by the lower end of its interval: affine decoders attain the claim exactly."""
+    finding = from_interval(claim, estimate, at)
+    reason = f"lower end, estimate {estimate.estimate:.4g}: {estimate.method}"
+    return replace(finding, measured=estimate.lower, one_sided=True, reason=reason)
