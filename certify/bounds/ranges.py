@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.bounds.bracket import Region
-from certify.generators.activations import range_enclosure
+from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 Interval: TypeAlias = tuple[FloatArray, FloatArray]
@@ -30,14 +30,29 @@ class NodeRanges:
 
     def slopes(self, node: int, order: int = 1) -> Interval:
         """Range of sigma^(order) over the pre-activations of the activation `node`, shape (boxes, width)."""
-        activation = self.graph.nodes[node]
-        assert isinstance(activation, Activation)
-        return range_enclosure(activation.name, activation.parameters, order, *self.values[activation.source])
+        own = self.graph.nodes[node]
+        assert isinstance(own, Activation)
+        return range_enclosure(own.name, own.parameters, order, *self.values[own.source])
 
     def magnitude_upper(self, node: int, order: int) -> FloatArray:
         """Upper bound of |sigma^(order)| at the activation `node`, shape (boxes, width)."""
         low, high = self.slopes(node, order)
         return np.maximum(np.abs(low), np.abs(high))
+
+
+def uncertified_domains(ranges: NodeRanges) -> list[str]:
+    """One line per activation whose argument is not certified to stay in its domain over the region."""
+    found = []
+    for index, node in enumerate(ranges.graph.nodes):
+        if isinstance(node, Activation):
+            low, high = ranges.values[node.source]
+            domain = activation(node.name).domain
+            if not domain.contains(low, high):
+                found.append(
+                    f"node {index}: `{node.name}` needs {domain.value}, and its argument is only known to lie in "
+                    f"[{low.min():.6g}, {high.max():.6g}]"
+                )
+    return found
 
 
 def node_ranges(graph: Graph, region: Region) -> NodeRanges:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -44,17 +45,16 @@ def gelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def swish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Swish: x sigmoid(alpha x); alpha = 1 is SiLU, another alpha a product of two branches."""
+    """Swish: x sigmoid(alpha x); SiLU at alpha = 1, x/2 at 0, and -swish(-x) at slope |alpha| for a negative one."""
     symbol, alpha = operation.symbol(0), float(operation.attributes.get("alpha", 1.0))
-    if alpha == 1.0:
-        return (builder.activation(symbol, "silu"),)
-    return (builder.product(symbol, builder.activation(builder.scaled(symbol, alpha), "sigmoid")),)
-
-
-def mish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Mish: x tanh(softplus(x))."""
-    symbol = operation.symbol(0)
-    return (builder.product(symbol, builder.activation(builder.activation(symbol, "softplus"), "tanh")),)
+    if alpha == 0.0:
+        return (builder.scaled(symbol, 0.5),)
+    sign = math.copysign(1.0, alpha)
+    symbol = builder.scaled(symbol, sign)
+    parameters: tuple[float, ...]
+    name, parameters = ("silu", ()) if abs(alpha) == 1.0 else ("swish", (abs(alpha),))
+    found = builder.activation(symbol, name, parameters)
+    return (builder.scaled(found, sign),)
 
 
 def prelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -131,8 +131,10 @@ def _offset(builder: GraphBuilder, symbol: Symbol, amount: float) -> Symbol:
 _PLAIN = {
     "Atan": "atan",
     "Cos": "cos",
+    "Erf": "erf",
     "Exp": "exp",
-    "Reciprocal": "reciprocal",
+    "Log": "log",
+    "Mish": "mish",
     "Relu": "relu",
     "Sigmoid": "sigmoid",
     "Sign": "sign",
@@ -151,7 +153,6 @@ OPERATORS: dict[str, Lowering] = {
     "LeakyRelu": leaky_relu,
     "Max": extremum,
     "Min": extremum,
-    "Mish": mish,
     "PRelu": prelu,
     "Selu": selu,
     "Swish": swish,

@@ -12,6 +12,8 @@ from certify.generators.graph import FloatArray
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
 
+LARGEST_EXPONENT = 64
+
 
 def add(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """The sum a + b or difference a - b, one of them possibly constant."""
@@ -62,7 +64,7 @@ def divide(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         return (_scaled(builder, operation, left, right, 1.0 / divisor),)
     if not isinstance(right, Symbol):
         raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
-    inverse = builder.activation(right, "reciprocal")
+    inverse = builder.reciprocal(right)
     if isinstance(left, Symbol):
         return (builder.product(left, inverse),)
     if isinstance(left, Constant):
@@ -76,21 +78,40 @@ def negate(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def power(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """a^k for the exponents that the graph's activations express: -1, 1, 2 and 3."""
-    symbol, exponent = operation.symbol(0), operation.constant(1).array
-    if exponent.size != 1:
-        raise InputError(f"{operation.label} has an array of exponents; one of -1, 1, 2, 3 is supported")
-    match float(exponent.reshape(())):
-        case 1.0:
-            return (symbol,)
-        case 2.0:
-            return (builder.activation(symbol, "square"),)
-        case 3.0:
-            return (builder.product(builder.activation(symbol, "square"), symbol),)
-        case -1.0:
-            return (builder.activation(symbol, "reciprocal"),)
-        case other:
-            raise InputError(f"{operation.label} has the exponent {other}; -1, 1, 2 and 3 are supported")
+    """a^p for one constant exponent: integers by squares, products and the reciprocal, others as x^p on x > 0."""
+    symbol, exponents = operation.symbol(0), operation.constant(1).array.astype(np.float64)
+    shape = np.broadcast_shapes(symbol.shape, exponents.shape)
+    if exponents.size == 0 or not np.all(exponents == exponents.reshape(-1)[0]):
+        raise InputError(f"{operation.label} has several exponents; one constant exponent is supported")
+    exponent = float(exponents.reshape(-1)[0])
+    if not abs(exponent) <= LARGEST_EXPONENT or exponent == 0.0:
+        raise InputError(
+            f"{operation.label} has the exponent {exponent}; numbers other than 0 up to {LARGEST_EXPONENT} in modulus "
+            "are supported"
+        )
+    symbol = Symbol(symbol.node, np.broadcast_to(symbol.index, shape), symbol.scale)
+    if not exponent.is_integer():
+        return (builder.activation(symbol, "power", (exponent,)),)
+    raised = _integer_power(builder, symbol, int(abs(exponent)))
+    return (builder.reciprocal(raised) if exponent < 0 else raised,)
+
+
+def square_root(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The square root as the power 1/2."""
+    return (builder.activation(operation.symbol(0), "power", (0.5,)),)
+
+
+def reciprocal(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """1/a."""
+    return (builder.reciprocal(operation.symbol(0)),)
+
+
+def _integer_power(builder: GraphBuilder, symbol: Symbol, exponent: int) -> Symbol:
+    """a^k by repeated squaring."""
+    if exponent == 1:
+        return symbol
+    half = builder.activation(_integer_power(builder, symbol, exponent // 2), "square")
+    return builder.product(half, symbol) if exponent % 2 else half
 
 
 def cast(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -136,6 +157,8 @@ OPERATORS = {
     "Mul": multiply,
     "Neg": negate,
     "Pow": power,
+    "Reciprocal": reciprocal,
+    "Sqrt": square_root,
     "Sub": add,
     "Sum": total,
 }

@@ -168,6 +168,15 @@ class GraphBuilder:
         node = self._append(Activation(symbol.node, name, width, parameters))
         return Symbol(node, symbol.index)
 
+    def reciprocal(self, symbol: Symbol) -> Symbol:
+        """1/t; of a power x^p it is x^-p, which is the same function wherever both are defined."""
+        node = self.nodes[symbol.node]
+        if isinstance(node, Activation) and node.name == "power" and symbol.scale == 1.0:
+            source = Symbol(node.source, np.arange(node.width, dtype=np.int64))
+            inverse = self.activation(source, "power", (-node.parameters[0],))
+            return Symbol(inverse.node, inverse.index[symbol.index])
+        return self.activation(symbol, "reciprocal")
+
     def _aligned(self, symbols: list[Symbol]) -> tuple[list[Symbol], tuple[int, ...]]:
         """The tensors broadcast to one shape and seen through one common index."""
         shape = np.broadcast_shapes(*(symbol.shape for symbol in symbols))

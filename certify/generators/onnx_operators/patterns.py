@@ -1,4 +1,4 @@
-"""Activations that exporters spell out as several operators: GELU, SiLU, softplus, ELU, leaky forms.
+"""Activations that exporters spell out as several operators: GELU, Swish, Mish, softplus, ELU, leaky forms.
 
 `recognised` reads the operator list before anything is lowered and names each tensor that is one activation of
 another tensor. Recognition matters for tightness: sup |sigma'| of a whole is smaller than what the parts give.
@@ -16,6 +16,8 @@ from fractions import Fraction
 
 FLOAT32_ROUNDING = 1.2e-7
 MAXIMUM_CHAIN = 6
+LEAST_SLOPE = 1e-100
+"""Slopes of Swish between it and its reciprocal are read as one activation."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,23 @@ def recognised(producers: Mapping[str, Step], scalars: Mapping[str, float]) -> d
     return steps.found
 
 
-def _silu(steps: Steps, name: str) -> Recognised | None:
-    """SiLU: x * sigmoid(x)."""
+def _swish(steps: Steps, name: str) -> Recognised | None:
+    """Swish: x * sigmoid(b x); SiLU for b = 1, and -swish(-x) of slope -b for b < 0 (left to the parts)."""
     for source, factor in steps.pair(name, "Mul"):
-        if steps.unary(factor, "Sigmoid") == source:
+        argument = steps.unary(factor, "Sigmoid")
+        if argument == source:
             return Recognised("silu", source)
+        scaled = steps.with_scalar(argument or "", "Mul")
+        if scaled is not None and scaled[0] == source and LEAST_SLOPE <= scaled[1] <= 1.0 / LEAST_SLOPE:
+            return Recognised("swish", source, (scaled[1],))
+    return None
+
+
+def _mish(steps: Steps, name: str) -> Recognised | None:
+    """Mish: x * tanh(softplus(x))."""
+    for source, factor in steps.pair(name, "Mul"):
+        if _softplus_argument(steps, steps.unary(factor, "Tanh") or "") == source:
+            return Recognised("mish", source)
     return None
 
 
@@ -249,7 +263,8 @@ def _close(value: float, target: float) -> bool:
 
 
 PATTERNS: tuple[Callable[[Steps, str], Recognised | None], ...] = (
-    _silu,
+    _swish,
+    _mish,
     _gelu,
     _softplus,
     _thresholded_softplus,
