@@ -7,6 +7,7 @@ Nodes that are affine functions of z are enclosed over a ball by |w.(z - c)| <= 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ import scipy.sparse as sp
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.bounds.bracket import Region
+from certify.bounds.known_maps import KnownMap, known_maps, logarithmic_joint
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
@@ -78,6 +80,7 @@ def box_ranges(
     `ball` = (centre, radius) says that a batch of one stands for that Euclidean ball, which is sharper.
     """
     values: list[Interval] = []
+    known = known_maps(graph)
     for index, node in enumerate(graph.nodes):
         match node:
             case Input():
@@ -94,8 +97,37 @@ def box_ranges(
                 values.append(_square(values[first]) if first == second else product(values[first], values[second]))
             case Activation():
                 values.append(range_enclosure(node.name, node.parameters, 0, *values[node.source]))
+        values[index] = recognised_range(graph, index, known, values)
         assert values[index][0].shape[1] == node.width
     return NodeRanges(graph, tuple(values))
+
+
+def recognised_range(
+    graph: Graph, index: int, known: dict[int, KnownMap], values: Sequence[Interval]
+) -> Interval:
+    """The interval of the last of `values`, that of node `index`, cut by what is known of the map it belongs to."""
+    found = values[index]
+    joint = logarithmic_joint(graph, index)
+    if joint is not None:
+        found = _intersection(found, _joined_range(values[joint[0]], values[joint[1]]))
+    if index in known:
+        found = _intersection(found, (known[index].low[None], known[index].high[None]))
+    return found
+
+
+def _joined_range(first: Interval, second: Interval) -> Interval:
+    """The map log(exp(a) + exp(b)) increases in both: its values at both lower and at both upper ends, outward."""
+    ends = []
+    for a, b in zip(first, second, strict=True):
+        point = (np.minimum(a, b), np.minimum(a, b)), (np.maximum(a, b), np.maximum(a, b))
+        # The larger plus softplus of the gap, which is at most 0: nothing cancels.
+        with np.errstate(invalid="ignore"):
+            gap = add(point[0], (-point[1][1], -point[1][0]))
+            total = add(point[1], range_enclosure("softplus", (), 0, gap[0], gap[1]))
+        # Two infinite ends are their own joint.
+        exact = ~np.isfinite(a) & ~np.isfinite(b)
+        ends.append((np.where(exact, point[1][0], total[0]), np.where(exact, point[1][1], total[1])))
+    return ends[0][0], ends[1][1]
 
 
 def dense(matrix: FloatArray | sp.csr_array) -> FloatArray:
