@@ -1,4 +1,4 @@
-"""Sub-graphs whose constants are known in closed form: normalisations, softmax, logarithms of sums of exponentials.
+"""Sub-graphs whose constants are known in closed form: normalisations, softmax, log-sum-exp, maxima.
 
 Node by node their constants are lost (a product with an unbounded factor has none), so they are recognised from the
 graph itself, by proof and not by name: each recogniser reads the nodes and their weights. The proofs are in
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -46,16 +47,17 @@ class KnownMap:
 
 def known_maps(graph: Graph) -> dict[int, KnownMap]:
     """Every recognised map by its exit."""
-    joined = JoinedExponentials(graph)
+    joins = {kind: Joins(graph, kind) for kind in JointKind}
     found: dict[int, KnownMap] = {}
     for index, node in enumerate(graph.nodes):
         match node:
             case Product():
                 known = _normalisation(graph, index)
             case Activation(name="sigmoid" | "softplus"):
-                known = _softmax(graph, index, joined)
+                known = _softmax(graph, index, joins[JointKind.LOG_SUM_EXP])
             case Sum():
-                known = _log_sum_exp(graph, index, joined)
+                join = joint(graph, index)
+                known = None if join is None else _joined(index, joins[join.kind])
             case _:
                 known = None
         if known is not None:
@@ -63,62 +65,86 @@ def known_maps(graph: Graph) -> dict[int, KnownMap]:
     return found
 
 
-def logarithmic_joint(graph: Graph, index: int) -> tuple[int, int] | None:
-    """(a, b) if the node is log(exp(a) + exp(b)) in the form a + softplus(b - a)."""
+class JointKind(StrEnum):
+    """How two numbers are joined; each is associative, commutative and increasing in both."""
+
+    LOG_SUM_EXP = "log(exp(a) + exp(b))"
+    MAXIMUM = "max(a, b)"
+    MINIMUM = "min(a, b)"
+
+
+class Joint(NamedTuple):
+    """A node that joins the nodes `left` and `right` entry by entry."""
+
+    kind: JointKind
+    left: int
+    right: int
+
+
+_FORMS = {
+    ("softplus", 1.0): JointKind.LOG_SUM_EXP,
+    ("relu", 1.0): JointKind.MAXIMUM,
+    ("relu", -1.0): JointKind.MINIMUM,
+}
+"""A joint is a + c sigma(c (b - a)) for an activation sigma and c = +-1."""
+
+
+def joint(graph: Graph, index: int) -> Joint | None:
+    """The joint that a node is, in the form a + softplus(b - a), a + relu(b - a) or a - relu(a - b)."""
     node = graph.nodes[index]
-    if not isinstance(node, Sum) or node.coefficients != (1.0, 1.0):
+    if not isinstance(node, Sum) or len(node.sources) != 2 or node.coefficients[0] != 1.0:
         return None
-    left, curved = node.sources
-    soft = graph.nodes[curved]
-    if not isinstance(soft, Activation) or soft.name != "softplus":
+    (left, curved), sign = node.sources, node.coefficients[1]
+    bend = graph.nodes[curved]
+    kind = _FORMS.get((bend.name, sign)) if isinstance(bend, Activation) else None
+    if kind is None or not isinstance(bend, Activation):
         return None
-    gap = graph.nodes[soft.source]
-    if not isinstance(gap, Sum) or gap.coefficients != (1.0, -1.0) or gap.sources[1] != left:
+    gap = graph.nodes[bend.source]
+    if not isinstance(gap, Sum) or gap.coefficients != (sign, -sign) or gap.sources[1] != left:
         return None
-    return left, gap.sources[0]
+    return Joint(kind, left, gap.sources[0])
 
 
-class JoinedExponentials:
-    """For each node v of a graph, which entries of which node u it joins: v_i = log sum_{j in S_i} exp(u_j)."""
+class Joins:
+    """For each node v of a graph, which entries of which node u it joins: v_i joins u_j over j in S_i."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, kind: JointKind) -> None:
+        self.graph, self.kind = graph, kind
         self._known: dict[int, tuple[int, tuple[int, ...]]] = {}
 
     def sets(self, index: int) -> tuple[int, tuple[int, ...]]:
         """(u, S) with each S_i as the bits of an integer; a node that joins nothing is its own u."""
-        if index not in self._known:
-            # Ends of chains first, so that no recursion is deep.
-            waiting = [index]
-            while waiting:
-                current = waiting[-1]
-                missing = [source for source in self._sources(current) if source not in self._known]
-                if missing:
-                    waiting.extend(missing)
-                else:
-                    self._known[waiting.pop()] = self._joined(current)
+        # Ends of chains first, so that no recursion is deep.
+        waiting = [index]
+        while index not in self._known:
+            missing = [source for source in self._sources(waiting[-1]) if source not in self._known]
+            if missing:
+                waiting.extend(missing)
+            else:
+                current = waiting.pop()
+                self._known[current] = self._of(current)
         return self._known[index]
 
     def _sources(self, index: int) -> tuple[int, ...]:
         node = self.graph.nodes[index]
-        if isinstance(node, Affine) and selected(node) is not None:
-            return (node.source,)
-        return logarithmic_joint(self.graph, index) or ()
+        if isinstance(node, Affine):
+            return () if selected(node) is None else (node.source,)
+        found = joint(self.graph, index)
+        return () if found is None or found.kind is not self.kind else (found.left, found.right)
 
-    def _joined(self, index: int) -> tuple[int, tuple[int, ...]]:
+    def _of(self, index: int) -> tuple[int, tuple[int, ...]]:
         node = self.graph.nodes[index]
         sources = [self._known[source] for source in self._sources(index)]
-        own = index, tuple(1 << entry for entry in range(node.width))
         if isinstance(node, Affine) and sources:
             chosen = selected(node)
             assert chosen is not None
-            base, sets = sources[0]
-            return base, tuple(sets[entry] for entry in chosen.tolist())
+            return sources[0][0], tuple(sources[0][1][entry] for entry in chosen.tolist())
         if len(sources) == 2 and sources[0][0] == sources[1][0]:
             pairs = list(zip(sources[0][1], sources[1][1], strict=True))
-            if all(left & right == 0 for left, right in pairs):
+            # An entry that is joined twice changes a maximum not at all, but a sum of exponentials.
+            if self.kind is not JointKind.LOG_SUM_EXP or all(left & right == 0 for left, right in pairs):
                 return sources[0][0], tuple(left | right for left, right in pairs)
-        return own
+        return index, tuple(1 << entry for entry in range(node.width))
 
 
 def selected(node: Affine) -> IntArray | None:
@@ -132,7 +158,7 @@ def selected(node: Affine) -> IntArray | None:
     return chosen
 
 
-def _softmax(graph: Graph, index: int, joined: JoinedExponentials) -> KnownMap | None:
+def _softmax(graph: Graph, index: int, joins: Joins) -> KnownMap | None:
     """s(z_i - r_i), or softplus(r_i - z_i), where r_i joins other entries than z_i."""
     node = graph.nodes[index]
     assert isinstance(node, Activation)
@@ -141,7 +167,7 @@ def _softmax(graph: Graph, index: int, joined: JoinedExponentials) -> KnownMap |
         return None
     is_logarithm = node.name == "softplus"
     own, rival = gap.sources[::-1] if is_logarithm else gap.sources
-    (base, entries), (other, rest) = joined.sets(own), joined.sets(rival)
+    (base, entries), (other, rest) = joins.sets(own), joins.sets(rival)
     pairs = list(zip(entries, rest, strict=True))
     if base != other or any(entry.bit_count() != 1 or entry & others for entry, others in pairs):
         return None
@@ -175,17 +201,26 @@ def _is_partition(whole: list[int], entries: tuple[int, ...]) -> bool:
     return True
 
 
-def _log_sum_exp(graph: Graph, index: int, joined: JoinedExponentials) -> KnownMap | None:
-    """Log sum_{j in S} exp(z_j): its gradient is a softmax, a vector of norm at most 1."""
-    if logarithmic_joint(graph, index) is None:
-        return None
-    width = graph.nodes[index].width
-    base, _ = joined.sets(index)
+def _joined(index: int, joins: Joins) -> KnownMap | None:
+    """Entries joined over sets: 1-Lipschitz each, and together at most the root of how often an entry is joined.
+
+    With weights p_i on S_i (a softmax, or one entry), sum_i (p_i . v)^2 <= sum_i sum_j p_ij v_j^2 by Jensen.
+    """
+    base, sets = joins.sets(index)
     if base == index:
         return None
+    counts = [0] * joins.graph.nodes[base].width
+    for group in sets:
+        while group:
+            counts[(group & -group).bit_length() - 1] += 1
+            group &= group - 1
     with precision():
-        rows = ball(1), ball(1) / 2, ball(2).sqrt() / (3 * ball(3).sqrt())
-        return _known(base, index, width, rows, tuple(row * ball(width).sqrt() for row in rows), (-math.inf, math.inf))
+        root = ball(max(counts)).sqrt()
+        if joins.kind is JointKind.LOG_SUM_EXP:
+            rows = ball(1), ball(1) / 2, ball(2).sqrt() / (3 * ball(3).sqrt())
+        else:
+            rows = ball(1), ball("inf"), ball("inf")
+        return _known(base, index, len(sets), rows, tuple(root * row for row in rows), (-math.inf, math.inf))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.bounds.bracket import Region
-from certify.bounds.known_maps import KnownMap, known_maps, logarithmic_joint
+from certify.bounds.known_maps import JointKind, KnownMap, joint, known_maps
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
@@ -107,16 +107,19 @@ def recognised_range(
 ) -> Interval:
     """The interval of the last of `values`, that of node `index`, cut by what is known of the map it belongs to."""
     found = values[index]
-    joint = logarithmic_joint(graph, index)
-    if joint is not None:
-        found = _intersection(found, _joined_range(values[joint[0]], values[joint[1]]))
+    join = joint(graph, index)
+    if join is not None:
+        found = _intersection(found, _joined_range(join.kind, values[join.left], values[join.right]))
     if index in known:
         found = _intersection(found, (known[index].low[None], known[index].high[None]))
     return found
 
 
-def _joined_range(first: Interval, second: Interval) -> Interval:
-    """The map log(exp(a) + exp(b)) increases in both: its values at both lower and at both upper ends, outward."""
+def _joined_range(kind: JointKind, first: Interval, second: Interval) -> Interval:
+    """A joint increases in both arguments: its values at both lower and at both upper ends, outward."""
+    if kind is not JointKind.LOG_SUM_EXP:
+        chosen = np.maximum if kind is JointKind.MAXIMUM else np.minimum
+        return chosen(first[0], second[0]), chosen(first[1], second[1])
     ends = []
     for a, b in zip(first, second, strict=True):
         point = (np.minimum(a, b), np.minimum(a, b)), (np.maximum(a, b), np.maximum(a, b))

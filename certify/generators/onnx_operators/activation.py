@@ -10,7 +10,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
+from certify.generators.onnx_operators.values import Operation, Symbol, Value
 
 
 def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -98,25 +98,6 @@ def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     return (builder.sum(sides),)
 
 
-def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """The maximum a + relu(b - a) or minimum a - relu(a - b) of two tensors, one of them possibly constant."""
-    left, right = operation.value(0), operation.value(1)
-    if len(operation.inputs) != 2:
-        raise InputError(f"{operation.label} has {len(operation.inputs)} inputs; two are supported")
-    sign = 1.0 if operation.kind == "Max" else -1.0
-    if isinstance(left, Constant):
-        left, right = right, left
-    symbol = left if isinstance(left, Symbol) else operation.symbol(0)
-    if isinstance(right, Constant):
-        bound = right.array.astype(np.float64)
-        shape = np.broadcast_shapes(symbol.shape, bound.shape)
-        excess = builder.activation(builder.scaled(builder.shifted(symbol, -bound, shape), sign), "relu")
-        return (builder.shifted(builder.scaled(excess, sign), bound, shape),)
-    other = right if isinstance(right, Symbol) else operation.symbol(1)
-    excess = builder.activation(builder.sum([builder.scaled(other, sign), builder.scaled(symbol, -sign)]), "relu")
-    return (builder.sum([symbol, builder.scaled(excess, sign)]),)
-
-
 def _end(operation: Operation, position: int, attribute: str) -> float | None:
     """One end of a Clip; the extreme float32 that exporters write for `no end` counts as absent."""
     given = operation.optional_constant(position)
@@ -151,8 +132,6 @@ OPERATORS: dict[str, Lowering] = {
     "Elu": elu,
     "Gelu": gelu,
     "LeakyRelu": leaky_relu,
-    "Max": extremum,
-    "Min": extremum,
     "PRelu": prelu,
     "Selu": selu,
     "Swish": swish,
