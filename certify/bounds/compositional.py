@@ -88,7 +88,15 @@ def _product(node: Product, found: list[DerivativeNorms], ranges: NodeRanges) ->
         _inflate(times(size_f, g2) + 2 * times(f1, g1) + times(f2, size_g), 6),
         _inflate(times(size_f, g3) + 3 * times(f1, g2) + 3 * times(f2, g1) + times(f3, size_g), 8),
     ]
-    return _tightened(rows, [np.inf, np.inf, np.inf])
+    # As maps: |f . Dg u| <= max|f_i| |Dg u|, and |Df u . Dg v| <= max_i |grad f_i| |u| |Dg v|.
+    top_f, top_g, slope_f, slope_g = (values.max() for values in (size_f, size_g, f1, g1))
+    (a1, a2, a3), (b1, b2, b3) = ([np.array(total) for total in factor.totals] for factor in (f, g))
+    totals = [
+        times(top_f, b1) + times(a1, top_g),
+        times(top_f, b2) + 2 * np.minimum(times(slope_f, b1), times(a1, slope_g)) + times(a2, top_g),
+        times(top_f, b3) + 3 * times(slope_f, b2) + 3 * times(a2, slope_g) + times(a3, top_g),
+    ]
+    return _tightened(rows, [float(_inflate(np.array(total), 9)) for total in totals])
 
 
 def _activation(index: int, node: Activation, source: DerivativeNorms, ranges: NodeRanges) -> DerivativeNorms:

@@ -238,6 +238,25 @@ def _power(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str
     return raised
 
 
+def _softsign(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """With u = 1 + |v|: v/u, 1/u^2, -2 sgn(v)/u^3."""
+    u = scope.add(scope.apply("Abs", v), 1.0)
+    if order == 0:
+        return scope.operator("Div", [v, u])
+    inverse = scope.divide(1.0, u)
+    square = scope.multiply(inverse, inverse)
+    if order == 1:
+        return square
+    return scope.multiply(scope.multiply(scope.multiply(square, inverse), scope.apply("Sign", v)), -2.0)
+
+
+def _hard_swish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """v max(0, min(6, v + 3))/6."""
+    ramp = scope.operator("Min", [scope.add(v, 3.0), scope.scalar(6.0)])
+    ramp = scope.operator("Max", [ramp, scope.scalar(0.0)])
+    return scope.operator("Div", [scope.multiply(v, ramp), scope.scalar(6.0)])
+
+
 def _identity(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
     """relu(v) - relu(-v), so that there is an operator to read back; 1; 0."""
     if order == 0:
@@ -276,6 +295,7 @@ WRITERS: Mapping[str, GateWriter] = {
     "exp": _exp,
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
+    "hard_swish": _hard_swish,
     "identity": _identity,
     "leaky_relu": _leaky_relu,
     "leaky_softplus": _leaky_softplus,
@@ -289,10 +309,11 @@ WRITERS: Mapping[str, GateWriter] = {
     "silu": _silu,
     "sin": _sin,
     "softplus": _softplus,
+    "softsign": _softsign,
     "square": _square,
     "swish": _swish,
     "tanh": _tanh,
 }
 """One writer for each activation."""
-KINKED = frozenset({"leaky_relu", "relu", "sign"})
+KINKED = frozenset({"hard_swish", "leaky_relu", "relu", "sign"})
 """Activations without a gate sigma': only order 0 is written."""

@@ -40,6 +40,8 @@ ACTIVATION_NAMES = (
     "erf",
     "log",
     "power",
+    "softsign",
+    "hard_swish",
 )
 """Names that a generator graph may use; the code of an activation is its position here."""
 
@@ -69,6 +71,8 @@ ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATION_NAMES)}
     _ERF,
     _LOG,
     _POWER,
+    _SOFTSIGN,
+    _HARD_SWISH,
 ) = range(len(ACTIVATION_NAMES))
 
 _SQRT_HALF = math.sqrt(0.5)
@@ -234,6 +238,24 @@ def _activate_plain(code: int, inner: FloatArray, outer: FloatArray) -> None:
             v = inner[i]
             outer[i] = math.erf(v)
             inner[i] = (2.0 / math.sqrt(math.pi)) * exp(-v * v)
+    elif code == _SOFTSIGN:
+        for i in range(count):
+            v = inner[i]
+            inverse = 1.0 / (1.0 + abs(v))
+            outer[i] = v * inverse
+            inner[i] = inverse * inverse
+    elif code == _HARD_SWISH:
+        for i in range(count):
+            v = inner[i]
+            if v > 3.0:
+                outer[i] = v
+                inner[i] = 1.0
+            elif v <= -3.0:
+                outer[i] = 0.0
+                inner[i] = 0.0
+            else:
+                outer[i] = v * (v + 3.0) / 6.0
+                inner[i] = (2.0 * v + 3.0) / 6.0
     elif code == _SIGN:
         for i in range(count):
             v = inner[i]

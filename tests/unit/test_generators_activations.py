@@ -22,7 +22,7 @@ from certify.generators.activations import (
 NAMES = (
     *("tanh", "sigmoid", "softplus", "leaky_softplus", "silu", "gelu", "gelu_tanh", "sin", "cos", "atan"),
     *("elu", "exp", "identity", "relu", "leaky_relu", "square", "reciprocal", "sign"),
-    *("swish", "mish", "erf", "log", "power"),
+    *("swish", "mish", "erf", "log", "power", "softsign", "hard_swish"),
 )
 POSITIVE = ("log", "power")
 """Activations that are defined for positive arguments only."""
@@ -52,6 +52,8 @@ REFERENCES = {
     "erf": mpmath.erf,
     "log": mpmath.log,
     "power": mpmath.sqrt,
+    "softsign": lambda x: x / (1 + abs(x)),
+    "hard_swish": lambda x: x * max(mpmath.mpf(0), min(mpmath.mpf(1), x / 6 + mpmath.mpf(1) / 2)),
 }
 
 
@@ -187,6 +189,8 @@ CONSTANTS = {
         lambda: 2 * (2 / arb(1).exp()).sqrt() / arb.pi().sqrt(),
         lambda: 4 / arb.pi().sqrt(),
     ),
+    "softsign": (0, 1, 2, math.inf),
+    "hard_swish": (-0.5, 1.5, math.inf, math.inf),
     "log": (-math.inf, math.inf, math.inf, math.inf),
     "power": (-math.inf, math.inf, math.inf, math.inf),
 }

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.special import erf, ndtr
 
-from certify.errors import InputError
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Graph, Sum
 from tests.onnx_models import AnyArray, imported, model, node, reference
@@ -115,24 +114,6 @@ def test_leaky_softplus_only_where_the_weights_add_to_exactly_one(tmp_path: Path
     rounded = {"a": scalar(np.float32(0.1)), "b": scalar(np.float32(0.9))}
     near = imported(model(nodes, rounded), tmp_path).graph
     assert activations(near) == [("softplus", ())] and isinstance(near.nodes[-1], Sum)
-
-
-@pytest.mark.parametrize("beta", [1.0, 2.0])
-def test_softplus_that_switches_to_the_identity_is_read_as_softplus(beta: float, tmp_path: Path) -> None:
-    nodes = [
-        node("Mul", "z b", "u"),
-        node("Softplus", "u", "s"),
-        node("Div", "s b", "d"),
-        node("Greater", "u t", "k"),
-        node("Where", "k z d", "x"),
-    ]
-    generator = imported(model(nodes, {"b": scalar(beta), "t": scalar(20)}), tmp_path)
-    assert activations(generator.graph) == [("softplus", ())]
-    assert "switch" in generator.metadata["read_as"]
-    points = np.linspace(-3, 9, 8).reshape(2, 4)
-    np.testing.assert_allclose(value(generator.graph, points), np.logaddexp(0, beta * points) / beta, rtol=1e-14)
-    with pytest.raises(InputError, match="`(Greater|Where)`"):
-        imported(model(nodes, {"b": scalar(beta), "t": scalar(2)}), tmp_path)
 
 
 def test_reading_agrees_with_the_spelled_out_operators(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from certify.generators.activations import (
     piecewise_linear,
     positive,
     power,
+    rational,
     sigmoidal,
     sign,
 )
@@ -48,6 +49,8 @@ ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
             positive.LOG,
             positive.POWER,
             sign.SIGN,
+            rational.SOFTSIGN,
+            rational.HARD_SWISH,
         )
     }
 )

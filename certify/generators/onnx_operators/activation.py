@@ -114,7 +114,6 @@ _PLAIN = {
     "Cos": "cos",
     "Erf": "erf",
     "Exp": "exp",
-    "Log": "log",
     "Mish": "mish",
     "Relu": "relu",
     "Sigmoid": "sigmoid",

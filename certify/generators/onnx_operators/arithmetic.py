@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
+from certify.generators.graph import Activation, FloatArray
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
 
@@ -101,6 +101,24 @@ def square_root(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...
     return (builder.activation(operation.symbol(0), "power", (0.5,)),)
 
 
+def logarithm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The logarithm; of a sigmoid it is -softplus(-x), which is defined and finite everywhere."""
+    symbol = operation.symbol(0)
+    node = builder.nodes[symbol.node]
+    if isinstance(node, Activation) and node.name == "sigmoid" and symbol.scale == 1.0:
+        argument = Symbol(node.source, np.arange(node.width, dtype=np.int64)[symbol.index], -1.0)
+        return (builder.scaled(builder.activation(argument, "softplus"), -1.0),)
+    return (builder.activation(symbol, "log"),)
+
+
+def hyperbolic(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Sinh or Cosh: (e^x - e^-x)/2 or (e^x + e^-x)/2."""
+    symbol = operation.symbol(0)
+    rising, falling = (builder.activation(builder.scaled(symbol, sign), "exp") for sign in (1.0, -1.0))
+    second = 0.5 if operation.kind == "Cosh" else -0.5
+    return (builder.sum([builder.scaled(rising, 0.5), builder.scaled(falling, second)]),)
+
+
 def reciprocal(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """1/a."""
     return (builder.reciprocal(operation.symbol(0)),)
@@ -115,7 +133,9 @@ def _integer_power(builder: GraphBuilder, symbol: Symbol, exponent: int) -> Symb
 
 
 def cast(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Cast of a computed tensor to a floating type: the identity on real numbers."""
+    """Cast of a computed tensor to a floating type, or of a truth value to one: the identity on real numbers."""
+    if int(operation.attributes.get("to", 1)) == 9 and operation.symbol(0).node in builder.conditions:
+        return (operation.symbol(0),)
     if int(operation.attributes.get("to", 1)) not in (1, 10, 11, 16):
         raise InputError(f"{operation.label} casts a computed tensor to a type that is not floating point")
     return (operation.symbol(0),)
@@ -156,7 +176,10 @@ OPERATORS = {
     "Div": divide,
     "Mul": multiply,
     "Neg": negate,
+    "Cosh": hyperbolic,
+    "Log": logarithm,
     "Pow": power,
+    "Sinh": hyperbolic,
     "Reciprocal": reciprocal,
     "Sqrt": square_root,
     "Sub": add,

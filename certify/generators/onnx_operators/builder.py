@@ -21,11 +21,17 @@ MAXIMUM_TENSOR_ENTRIES = 16_777_216
 
 @dataclass(eq=False)
 class GraphBuilder:
-    """Mutable state of one import: nodes so far, initialisers read as parameters, roundings, entries spent."""
+    """Mutable state of one import.
+
+    The nodes so far, initialisers read as parameters, operators whose constants were rounded, remarks for the user,
+    nodes that are truth values, and entries spent.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     parameters: set[str] = field(default_factory=set)
     rounded: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    conditions: set[int] = field(default_factory=set)
     entries: int = 0
     tensor_entries: int = 0
 
