@@ -174,6 +174,16 @@ def test_two_slopes_that_meet_are_a_leaky_relu(kind: str, expected: bool, tmp_pa
     np.testing.assert_array_equal(value(graph, point), runtime(proto, point, (1, 4)))
 
 
+def test_log_of_one_plus_exp_is_softplus(tmp_path: Path) -> None:
+    nodes = [node("Exp", "z", "e"), node("Add", "e one", "p"), node("Log", "p", "x")]
+    graph = imported(model(nodes, {"one": np.ones(4)}), tmp_path).graph
+    assert [part.name for part in graph.nodes if isinstance(part, Activation)] == ["softplus"]
+    points = np.array([[-1e4, -2.0, 0.0, 1e4]])
+    np.testing.assert_allclose(value(graph, points), np.logaddexp(0.0, points), rtol=1e-14)
+    other = imported(model(nodes, {"one": np.array([1.0, 1.0, 1.0, 2.0])}), tmp_path).graph
+    assert [part.name for part in other.nodes if isinstance(part, Activation)] == ["exp", "log"]
+
+
 def test_log_sigmoid_is_finite_everywhere(tmp_path: Path) -> None:
     graph = imported(model([node("Sigmoid", "z", "s"), node("Log", "s", "x")], {}), tmp_path).graph
     points = np.array([[-1e4, -2.0, 0.0, 1e4]])

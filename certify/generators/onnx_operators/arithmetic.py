@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from certify.errors import InputError
-from certify.generators.graph import Activation, FloatArray
+from certify.generators.graph import Activation, Affine, FloatArray, Node
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
 
@@ -102,13 +103,29 @@ def square_root(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...
 
 
 def logarithm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """The logarithm; of a sigmoid it is -softplus(-x), which is defined and finite everywhere."""
+    """The logarithm; of a sigmoid it is -softplus(-x), of 1 + exp(x) softplus(x), both finite everywhere."""
     symbol = operation.symbol(0)
     node = builder.nodes[symbol.node]
+    exponent = _exponent(builder, node)
+    if exponent is not None and symbol.scale == 1.0:
+        soft = builder.activation(exponent, "softplus")
+        return (Symbol(soft.node, soft.index[symbol.index], soft.scale),)
     if isinstance(node, Activation) and node.name == "sigmoid" and symbol.scale == 1.0:
         argument = Symbol(node.source, np.arange(node.width, dtype=np.int64)[symbol.index], -1.0)
         return (builder.scaled(builder.activation(argument, "softplus"), -1.0),)
     return (builder.activation(symbol, "log"),)
+
+
+def _exponent(builder: GraphBuilder, node: Node) -> Symbol | None:
+    """The tensor t, entry by entry of the node, if the node is 1 + exp(t)."""
+    if not isinstance(node, Affine) or np.any(node.bias != 1.0) or not sp.issparse(node.weight):
+        return None
+    source, weight = builder.nodes[node.source], sp.csr_array(node.weight)
+    if not isinstance(source, Activation) or source.name != "exp":
+        return None
+    if np.any(np.diff(weight.indptr) != 1) or np.any(weight.data != 1.0):
+        return None
+    return Symbol(source.source, weight.indices.astype(np.int64))
 
 
 def hyperbolic(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:

@@ -183,13 +183,6 @@ def _softsign(steps: Steps, name: str) -> Recognised | None:
     return Recognised("softsign", step.inputs[0])
 
 
-def _plain_softplus(steps: Steps, name: str) -> Recognised | None:
-    """Softplus: log(1 + exp(x))."""
-    one_plus = steps.with_scalar(steps.unary(name, "Log") or "", "Add")
-    source = steps.unary(one_plus[0], "Exp") if one_plus is not None and one_plus[1] == 1.0 else None
-    return None if source is None else Recognised("softplus", source)
-
-
 def _two_slopes(steps: Steps, name: str) -> Recognised | None:
     """Leaky ReLU: x where x > 0 (or x >= 0) and alpha x elsewhere."""
     step = steps.step(name, "Where")
@@ -274,7 +267,6 @@ PATTERNS: tuple[Callable[[Steps, str], Recognised | None], ...] = (
     _mish,
     _gelu,
     _softplus,
-    _plain_softplus,
     _softsign,
     _two_slopes,
     _leaky_softplus,
