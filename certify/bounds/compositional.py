@@ -19,7 +19,8 @@ import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.arithmetic.matrices import spectral_norm_upper
-from certify.bounds.known_maps import KnownMap, known_maps
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges, dense
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum

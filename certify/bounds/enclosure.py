@@ -26,7 +26,8 @@ from certify.arithmetic.interval_tensors import (
 )
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale
 from certify.bounds.charts import Pieces
-from certify.bounds.known_maps import KnownMap, known_maps
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
 from certify.bounds.ranges import Interval, NodeRanges, affine_image, dense, product, recognised_range
 from certify.bounds.ranges import add as add_intervals
 from certify.bounds.ranges import scaled as scale_interval

@@ -16,7 +16,9 @@ import scipy.sparse as sp
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.bounds.bracket import Region
-from certify.bounds.known_maps import JointKind, KnownMap, joint, known_maps
+from certify.bounds.joints import JointKind, joint
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from certify.arithmetic.intervals import exact_matrix
 from certify.bounds.bracket import Region
 from certify.bounds.compositional import derivative_norms
 from certify.bounds.constants import constants
-from certify.bounds.known_maps import KnownMap, known_maps
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
+from certify.bounds.normalisations import least_combination
 from certify.bounds.ranges import box_ranges, node_ranges
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph
@@ -104,6 +107,38 @@ def test_softmax_over_boxes_is_sharp_and_finite_far_out(tmp_path: Path) -> None:
         values = value(graph, low)
         assert np.isfinite(values).all() and np.allclose(values.sum(axis=1), 1.0)
         assert np.isfinite(Generator("g", graph, 0).jacobian(low)).all()
+
+
+def test_a_normalisation_after_an_affine_map_away_from_zero(tmp_path: Path) -> None:
+    """Bounds for v = L z + c are those of the least |v|, not of epsilon, and still hold at the least |v|."""
+    random = np.random.default_rng(3)
+    weight, shift = random.standard_normal((2, 6)), random.standard_normal(6)
+    nodes = [node("Gemm", "z W c", "v"), node("RMSNormalization", "v g", "x", epsilon=1e-6)]
+    proto = model(nodes, {"W": weight, "c": shift, "g": np.ones(6)}, (1, 2), np.float64, 23)
+    proto.ir_version = 10
+    generator = imported(proto, tmp_path)
+    totals = np.array(derivative_norms(generator.graph, node_ranges(generator.graph, Region()))[-1].totals)
+    nearest = np.linalg.lstsq(weight.T, -shift, rcond=None)[0]
+    size = np.linalg.norm(weight.T @ nearest + shift)
+    # In units of the layer's norm: one over the least root mean square.
+    assert totals[0] == pytest.approx(np.linalg.norm(weight, 2) / (size / np.sqrt(6)), rel=1e-2)
+    assert least_combination(exact_matrix(np.column_stack([weight.T, shift])), np.ones(6)) <= size**2
+    seen = np.zeros(3)
+    for scale in (0.0, 0.1, 1.0, 10.0):
+        z = nearest + scale * random.standard_normal((300, 2))
+        u = random.standard_normal((300, 2))
+        u /= np.linalg.norm(u, axis=1, keepdims=True)
+        found = [np.linalg.norm(generator.jacobian(z), 2, axis=(1, 2))]
+        found += [np.linalg.norm(generator.second_derivative(z, u, u), axis=1)]
+        found += [np.linalg.norm(generator.third_derivative(z, u, u, u), axis=1)]
+        seen = np.maximum(seen, [entry.max() for entry in found])
+    assert np.all(seen <= totals * (1 + 1e-12)) and np.all(seen >= 0.3 * totals)
+
+
+def test_the_least_combination_is_zero_where_the_group_can_vanish() -> None:
+    through_zero = np.array([[1.0, 0.0, -2.0], [0.0, 1.0, 3.0]])
+    assert least_combination(exact_matrix(through_zero), np.ones(2)) <= 1e-20
+    assert least_combination(exact_matrix(np.zeros((2, 3))), np.ones(2)) == 0.0
 
 
 def altered(graph: Graph) -> list[Graph]:

@@ -19,7 +19,9 @@ FILES = sorted(path.name for path in FOLDER.glob("*.onnx"))
 VALUES = json.loads((FOLDER / "values.json").read_text())
 
 JUMPS = {"hardshrink", "softplus", "softplus_beta", "threshold"}
-KINKS = {"elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "max_pool", "prelu", "reduce_max", "relu6", "selu"}
+KINKS = {
+    *("elu", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "max_pool", "prelu", "reduce_max", "relu6", "selu"),
+}
 UNKNOWN = {"power", "rsqrt", "softshrink"}
 """Finite in truth: an unbounded slope of the square times a small one, and a continuous function spelled as a jump."""
 FIRST = JUMPS | UNKNOWN | {"glu"}
