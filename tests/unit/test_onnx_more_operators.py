@@ -43,6 +43,11 @@ CASES: dict[str, Case] = {
     # The reference takes one axis for every operator set.
     "Softmax 12": Case([node("Softmax", "z", "x", axis=2)], {}, IMAGE, 12, in_reference=False),
     "Softmax 11": Case([node("Softmax", "z", "x")], {}, IMAGE, 11, in_reference=False),
+    "Softmax of one entry": Case(
+        [node("Softmax", "z", "s", axis=0), node("Abs", "s", "a"), node("Add", "a one", "d"), node("Div", "s d", "y"),
+         node("Add", "y z", "x")],
+        {"one": np.array(1.0)},
+    ),
     "LogSoftmax 13": Case([node("LogSoftmax", "z", "x")], {}, IMAGE, 13),
     "LogSoftmax 12": Case([node("LogSoftmax", "z", "x")], {}, IMAGE, 12, in_reference=False),
     "ReduceLogSumExp": Case(

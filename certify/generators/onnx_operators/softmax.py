@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy.sparse as sp
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value
+from certify.generators.onnx_operators.values import IntArray, Operation, Symbol, Value
 
 
 def softmax(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -31,7 +32,9 @@ def softmax(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         rows = places.reshape(math.prod(symbol.shape[: axis % rank]), -1)
     is_logarithm = operation.kind == "LogSoftmax"
     if rows.shape[1] == 1:
-        return (Constant(np.full(symbol.shape, 0.0 if is_logarithm else 1.0)),)
+        # One entry alone: 1, or 0, whatever it is.
+        nothing = sp.csr_array((symbol.size, symbol.size))
+        return (builder.affine(symbol, nothing, np.full(symbol.size, 0.0 if is_logarithm else 1.0), symbol.shape),)
     own = _row_by_row(builder, symbol, rows)
     rival = _rolled(window(builder, own, rows.shape[1] - 1), 1)
     if is_logarithm:
