@@ -89,6 +89,8 @@ def constants(
             progress.advance()
     progress.finish()
     found = {name: _bracket(name, ends) for name in NAMES}
+    if found["M"].upper in (None, math.inf) and "read_as" in generator.metadata:
+        notes.append(f"the file has {generator.metadata['read_as']}")
     return ConstantBrackets(
         found["m"], found["M"], found["M2"], found["M3"], region, time.monotonic() - started, tuple(notes)
     )

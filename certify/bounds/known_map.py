@@ -35,7 +35,7 @@ class KnownMap:
 
 def selected(node: Affine) -> IntArray | None:
     """The entries that an affine node only copies, or None if it does anything else."""
-    if not sp.issparse(node.weight) or np.any(node.bias != 0.0):
+    if np.any(node.bias != 0.0):
         return None
     weight = sp.csr_array(node.weight)
     if weight.nnz != node.width or np.any(np.diff(weight.indptr) != 1) or np.any(weight.data != 1.0):

@@ -18,6 +18,8 @@ from certify.bounds.normalisations import least_combination
 from certify.bounds.ranges import box_ranges, node_ranges
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph
+from certify.generators.onnx_export import export_onnx
+from certify.generators.onnx_import import load_onnx
 from tests.onnx_models import imported, model, node
 
 EPSILON = 0.01
@@ -182,3 +184,12 @@ def test_a_rival_that_contains_its_own_entry_is_no_softmax(tmp_path: Path) -> No
     assert len(graph.nodes) - 1 not in known_maps(Graph(nodes))
     flipped = replace(graph.nodes[gap], coefficients=(1.0, -2.0))
     assert len(graph.nodes) - 1 not in known_maps(Graph((*graph.nodes[:gap], flipped, *graph.nodes[gap + 1 :])))
+
+
+@pytest.mark.parametrize("name", ["layer", "softmax"])
+def test_an_exported_map_is_recognised_again(name: str, tmp_path: Path) -> None:
+    generator = network(name, tmp_path)
+    export_onnx(generator, tmp_path / "again.onnx")
+    again = load_onnx(tmp_path / "again.onnx")
+    assert again.sha256 == generator.sha256
+    assert set(known_maps(again.graph)) == set(known_maps(generator.graph)) != set()

@@ -118,7 +118,7 @@ def logarithm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def _exponent(builder: GraphBuilder, node: Node) -> Symbol | None:
     """The tensor t, entry by entry of the node, if the node is 1 + exp(t)."""
-    if not isinstance(node, Affine) or np.any(node.bias != 1.0) or not sp.issparse(node.weight):
+    if not isinstance(node, Affine) or np.any(node.bias != 1.0):
         return None
     source, weight = builder.nodes[node.source], sp.csr_array(node.weight)
     if not isinstance(source, Activation) or source.name != "exp":
