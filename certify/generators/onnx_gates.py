@@ -103,7 +103,7 @@ def _swish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str
 
 
 def _mish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
-    """v w for the gate w = tanh(softplus(v)); w + v w', 2 w' + v w''.
+    """V w for the gate w = tanh(softplus(v)); w + v w', 2 w' + v w''.
 
     w = N/D, N = q (q + 2), D = N + 2, q = exp(v). Below 0 the terms are those of q, above 0 they are divided by q^2, so
     nothing overflows: w' = (1 - w) r_1 and w'' = (1 - w) (r_2 - 2 r_1^2) with r_k = (2^k q^2 + 2 q)/D.
@@ -229,9 +229,12 @@ def _log(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
 
 
 def _power(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
-    """v^p, p v^p/v, p (p - 1) v^p/v^2."""
+    """v^p as (sqrt v)^(2 p), p v^p/v, p (p - 1) v^p/v^2.
+
+    The root says that v > 0: a bare power with an integer exponent is read as one of all numbers.
+    """
     p = parameters[0]
-    raised = scope.operator("Pow", [v, p])
+    raised = scope.operator("Pow", [scope.apply("Sqrt", v), scope.multiply(p, 2.0)])
     for k in range(order):
         factor = p if k == 0 else scope.subtract(p, float(k))
         raised = scope.operator("Div", [scope.multiply(raised, factor), v])
@@ -251,7 +254,7 @@ def _softsign(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> 
 
 
 def _hard_swish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
-    """v max(0, min(6, v + 3))/6."""
+    """V max(0, min(6, v + 3))/6."""
     ramp = scope.operator("Min", [scope.add(v, 3.0), scope.scalar(6.0)])
     ramp = scope.operator("Max", [ramp, scope.scalar(0.0)])
     return scope.operator("Div", [scope.multiply(v, ramp), scope.scalar(6.0)])

@@ -82,6 +82,20 @@ CASES: dict[str, Case] = {
     "ReduceSumSquare": Case([node("ReduceSumSquare", "z a", "m"), node("Mul", "z m", "x")], {"a": np.array([1])}),
     "CumSum": Case([node("CumSum", "z a", "x", exclusive=0)], {"a": np.array(1)}),
     "CumSum reversed": Case([node("CumSum", "z a", "x", reverse=1, exclusive=1)], {"a": np.array(-1)}),
+    # The reference cannot evaluate `output_shape`.
+    "ConvTranspose shape": Case(
+        [node("ConvTranspose", "z k", "x", strides=[2, 2], output_shape=[6, 8])], {"k": weights(4, 2, 3, 3)}, IMAGE,
+        in_reference=False,
+    ),
+    "ConvTranspose same": Case(
+        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="SAME_UPPER")], {"k": weights(4, 2, 3, 4)}, IMAGE,
+    ),
+    "ConvTranspose lower": Case(
+        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="SAME_LOWER")], {"k": weights(4, 2, 3, 4)}, IMAGE,
+    ),
+    "ConvTranspose valid": Case(
+        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="VALID")], {"k": weights(4, 2, 3, 4)}, IMAGE
+    ),
     "Einsum": Case(
         [node("Einsum", "z W", "x", equation="bchw,kc->bkhw")], {"W": weights(5, 4)}, IMAGE
     ),
@@ -211,6 +225,8 @@ REFUSED: list[tuple[list[onnx.NodeProto], str]] = [
     ([node("Equal", "z g", "k"), node("Where", "k z g", "x")], "constants only"),
     ([node("Reshape", "z s", "i"), node("MaxPool", "i", "x", kernel_shape=[1], ceil_mode=1)], "ceil_mode"),
     ([node("Reshape", "z s", "i"), node("MaxPool", "i", "x y", kernel_shape=[1])], "indices"),
+    ([node("Reshape", "z s", "i"), node("ConvTranspose", "i ker", "x", output_shape=[9])], "only 3"),
+    ([node("Reshape", "z s", "i"), node("ConvTranspose", "i ker", "x", output_shape=[3, 3])], "2 entries for 1 spatial"),
     ([node("Einsum", "z z", "x", equation="bi,bj->bij")], "two computed"),
     ([node("Einsum", "z g", "x", equation="b...,j->bj")], "equation"),
     ([node("Einsum", "z three", "x", equation="bi,i->bi")], "different extents"),
@@ -221,7 +237,8 @@ REFUSED: list[tuple[list[onnx.NodeProto], str]] = [
 @pytest.mark.parametrize(("nodes", "message"), REFUSED)
 def test_refused(nodes: list[onnx.NodeProto], message: str, tmp_path: Path) -> None:
     given: dict[str, Any] = {
-        "g": np.ones(4), "b": np.zeros(4), "three": np.ones(3), "s": np.array([1, 4, 1]), "k0": np.array(0.0)
+        "g": np.ones(4), "b": np.zeros(4), "three": np.ones(3), "s": np.array([1, 4, 1]), "k0": np.array(0.0),
+        "ker": np.ones((4, 2, 3)),
     }
     with pytest.raises(InputError, match=message) as caught:
         imported(model(nodes, given, opset=21), tmp_path)

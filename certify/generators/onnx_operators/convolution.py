@@ -52,8 +52,6 @@ def conv_transpose(builder: GraphBuilder, operation: Operation) -> tuple[Value, 
     """ConvTranspose with constant weights of shape (C, M / group, k...): the transpose of a convolution's matrix."""
     symbol, weight = operation.symbol(0), operation.constant(1)
     options = operation.attributes
-    if options.get("output_shape") is not None or options.get("auto_pad", "NOTSET") != "NOTSET":
-        raise InputError(f"{operation.label} uses `output_shape` or `auto_pad`; export it with explicit pads")
     kernel, group = weight.shape[2:], int(options.get("group", 1))
     rank = len(kernel)
     strides, dilations, pads = _movement(operation, rank)
@@ -63,13 +61,40 @@ def conv_transpose(builder: GraphBuilder, operation: Operation) -> tuple[Value, 
     windows = []
     for axis, extent in enumerate(symbol.shape[2:]):
         reach = (kernel[axis] - 1) * dilations[axis] + 1
-        target = strides[axis] * (extent - 1) + extra[axis] + reach - pads[axis] - pads[axis + rank]
-        windows.append(Window(target, extent, kernel[axis], strides[axis], dilations[axis], pads[axis]))
+        whole = strides[axis] * (extent - 1) + extra[axis] + reach
+        given = pads[axis], pads[axis + rank]
+        before, after = _transposed_pads(operation, axis, whole, extent * strides[axis], given)
+        target = whole - before - after
+        windows.append(Window(target, extent, kernel[axis], strides[axis], dilations[axis], before))
     channels = weight.shape[1] * group
     matrix = convolution_matrix(builder, operation, weight.array.astype(np.float64), windows, channels, group)
     shape = (1, channels, *(window.inputs for window in windows))
     builder.parameters |= weight.parameters
     return (_with_bias(builder, operation, symbol, sp.csr_array(matrix.T), shape),)
+
+
+def _transposed_pads(
+    operation: Operation, axis: int, whole: int, same: int, pads: tuple[int, int]
+) -> tuple[int, int]:
+    """What is cut off both ends of one axis of extent `whole`: the pads, or what `output_shape` or `auto_pad` asks for.
+
+    An odd remainder is cut at the end for SAME_UPPER and at the start otherwise.
+    """
+    mode = str(operation.attributes.get("auto_pad", "NOTSET"))
+    shape = operation.attributes.get("output_shape")
+    if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
+        raise InputError(f"{operation.label} has the unknown `auto_pad` {shown(mode)}")
+    if shape is None and mode == "NOTSET":
+        return pads
+    if shape is None and mode == "VALID":
+        return 0, 0
+    rank = len(operation.value(0).shape) - 2
+    if shape is not None and len(shape) != rank:
+        raise InputError(f"{operation.label} has an `output_shape` of {len(shape)} entries for {rank} spatial axes")
+    total = whole - (same if shape is None else int(shape[axis]))
+    if total < 0:
+        raise InputError(f"{operation.label} asks for {whole - total} entries along an axis that has only {whole}")
+    return (total // 2, total - total // 2) if mode == "SAME_UPPER" else (total - total // 2, total // 2)
 
 
 def average_pool(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
