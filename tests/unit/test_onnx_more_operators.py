@@ -226,7 +226,7 @@ REFUSED: list[tuple[list[onnx.NodeProto], str]] = [
     ([node("Reshape", "z s", "i"), node("MaxPool", "i", "x", kernel_shape=[1], ceil_mode=1)], "ceil_mode"),
     ([node("Reshape", "z s", "i"), node("MaxPool", "i", "x y", kernel_shape=[1])], "indices"),
     ([node("Reshape", "z s", "i"), node("ConvTranspose", "i ker", "x", output_shape=[9])], "only 3"),
-    ([node("Reshape", "z s", "i"), node("ConvTranspose", "i ker", "x", output_shape=[3, 3])], "2 entries for 1 spatial"),
+    ([node("Reshape", "z s", "i"), node("ConvTranspose", "i ker", "x", output_shape=[3, 3])], "2 entries for 1"),
     ([node("Einsum", "z z", "x", equation="bi,bj->bij")], "two computed"),
     ([node("Einsum", "z g", "x", equation="b...,j->bj")], "equation"),
     ([node("Einsum", "z three", "x", equation="bi,i->bi")], "different extents"),
