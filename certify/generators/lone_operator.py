@@ -30,9 +30,6 @@ FOLDED_ROUNDINGS = 16
 NORMALISATION_ROUNDINGS = 8
 """Of the sum with epsilon, the root, the quotient, the product and difference with the mean, the sum: and two more."""
 
-SWITCH = 2.1e-9
-"""softplus(x) - x at 20, where one exporter's softplus becomes the identity; it is read without the switch."""
-
 
 class _Uncapped(GraphBuilder):
     """A builder without caps: the import has accepted every tensor, and one operator stands alone."""
@@ -84,10 +81,9 @@ class LoneOperator:
         if as_engine and float32 and arithmetic.unit < FLOAT32.unit:
             arithmetic = FLOAT32
         composed = as_engine and self.match is not None
-        switch = SWITCH if composed and self.match is not None and self.match.note else 0.0
         # A kernel may round its inputs once.
         rounded = [_rounded(inputs[name], arithmetic) for name in self.inputs]
-        found = running_error(self.nodes, rounded, arithmetic, composed, switch)
+        found = running_error(self.nodes, rounded, arithmetic, composed)
         results = {}
         for name, value in self.outputs.items():
             match value:
