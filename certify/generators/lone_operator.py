@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ COORDINATE_ROUNDINGS = 16
 CONTRACTIONS = frozenset({"Gemm", "MatMul", "ReduceL2", "ReduceMean", "ReduceSum"})
 ABSOLUTE = frozenset({"Sigmoid", "Softplus"})
 FOLDED_ROUNDINGS = 16
+SOFTMAX_ROUNDINGS = 16
+"""Of the differences, exponentials, logarithm and quotient of a softmax, beside those of its sum."""
 NORMALISATION_ROUNDINGS = 8
 """Of the sum with epsilon, the root, the quotient, the product and difference with the mean, the sum: and two more."""
 
@@ -105,6 +108,12 @@ class LoneOperator:
             largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
             error: FloatArray = COORDINATE_ROUNDINGS * max(shapes) * FLOAT32.unit * largest
             return error
+        if self.node.op_type in ("LogSoftmax", "ReduceLogSumExp", "Softmax"):
+            # The engine subtracts the largest entry and adds exponentials; what is left is rounded at their size.
+            largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
+            count = math.prod(self.shapes[0])
+            rounded: FloatArray = arithmetic.gamma(count + SOFTMAX_ROUNDINGS) * (2.0 * largest + math.log(count) + 1.0)
+            return rounded
         return 0.0
 
     def _normalisation_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:

@@ -79,7 +79,7 @@ def test_operator_set_10(mode: str, scale: float, tmp_path: Path) -> None:
 
 def test_interpolation_is_one_affine_node_that_keeps_constants(tmp_path: Path) -> None:
     nodes = [node("Resize", "z _ s", "x", mode="linear")]
-    graph = imported(model(nodes, {"s": np.array([1, 1, 2.0, 2.0])}, IMAGE), tmp_path).graph
+    graph = imported(model(nodes, {"s": np.array([1, 1, 2.0, 2.0])}, IMAGE, np.float32), tmp_path).graph
     assert len(graph.nodes) == 2 and isinstance(graph.nodes[1], Affine)
     np.testing.assert_array_equal(graph.nodes[1].weight.sum(axis=1), 1.0)
 
