@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
+from onnx import helper
 
 from certify.generators.graph import FloatArray, Input, Node
 from certify.generators.onnx_import import ImportedModel, lowered_operator
@@ -108,6 +109,8 @@ class LoneOperator:
             largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
             error: FloatArray = COORDINATE_ROUNDINGS * max(shapes) * FLOAT32.unit * largest
             return error
+        if self.node.op_type in ("LayerNormalization", "InstanceNormalization", "GroupNormalization"):
+            return self._group_error(inputs[self.inputs[0]], arithmetic)
         if self.node.op_type in ("LogSoftmax", "ReduceLogSumExp", "Softmax"):
             # The engine subtracts the largest entry and adds exponentials; what is left is rounded at their size.
             largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
@@ -115,6 +118,22 @@ class LoneOperator:
             rounded: FloatArray = arithmetic.gamma(count + SOFTMAX_ROUNDINGS) * (2.0 * largest + math.log(count) + 1.0)
             return rounded
         return 0.0
+
+    def _group_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:
+        """Rounding of s x - s mean, which cancels, and of the variance as a difference of mean squares, per group."""
+        options = {item.name: helper.get_attribute_value(item) for item in self.node.attribute}
+        shape, kind = self.shapes[0], self.node.op_type
+        axis = int(options.get("axis", -1)) % len(shape)
+        count = {"InstanceNormalization": shape[1], "GroupNormalization": int(options.get("num_groups", 1))}.get(
+            kind, math.prod(shape[:axis])
+        )
+        groups = source.value.reshape(len(source.value), count, -1)
+        spread = groups.var(axis=2, keepdims=True) + float(options.get("epsilon", 1e-5))
+        squares = (groups**2).mean(axis=2, keepdims=True)
+        scale = np.abs(self.constants[self.node.input[1]].array).max()  # type: ignore[union-attr]
+        sizes = scale * np.sqrt(squares / spread) * (1.0 + squares / spread) * np.sqrt(groups.shape[2])
+        error: FloatArray = arithmetic.gamma(groups.shape[2] + SOFTMAX_ROUNDINGS) * sizes
+        return np.broadcast_to(error, groups.shape).reshape(source.value.shape)
 
     def _normalisation_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:
         """Rounding of s x + (b - s mean) in terms that cancel: gamma (|s| (|x| + |mean|) + |b|), in any order."""
