@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PROFILE ?= quick
-BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx
+WORKERS ?= auto
+RUNS ?= 3
+LOAD ?= 0
+BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
-.PHONY: check setup test lint quickstart tables check-tables bench lock clean
+.PHONY: check setup test repeat lint quickstart tables check-tables bench lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators
 	$(BIN)/certify check
@@ -21,7 +24,11 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $@
 
 test: setup  ## all tests; PROFILE=ci or PROFILE=long draws more cases
-	$(BIN)/python -m pytest --quiet --hypothesis-profile=$(PROFILE)
+	$(BIN)/python -m pytest --quiet --hypothesis-profile=$(PROFILE) \
+	    --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal
+
+repeat:  ## all tests in RUNS fresh clones with cold caches, LOAD busy loops beside them
+	tests/repeat.sh $(RUNS) $(LOAD)
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .

@@ -1,11 +1,21 @@
-"""Hypothesis profiles and the options of the golden files.
+"""Hypothesis profiles, the clock of time budgets, one thread per process, and the option of the golden files.
 
-`--hypothesis-profile=quick` (default), `ci` or `long`. Examples that fail are kept in `.hypothesis` and are
-tried first in the next run.
+`--hypothesis-profile=quick` (default) and `ci` draw the same examples on every machine and in every order of the
+tests; `long` draws new ones in every run, keeps what fails in `.hypothesis` and tries it first in its next run.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
+# Read when numpy is loaded: a second BLAS thread costs more than it brings on small matrices. Sub-processes inherit it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import importlib
+import pkgutil
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,18 +23,61 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 ROOT = Path(__file__).resolve().parent.parent
-_DATABASE = DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples")
+LONG = "long"
+TICK = 2.0**-5
+"""Seconds that pass at each look at the clock; about what the work between two looks takes."""
 
-for _name, _examples in (("quick", 50), ("ci", 300), ("long", 5000)):
+for _name, _examples in (("quick", 50), ("ci", 300), (LONG, 5000)):
     settings.register_profile(
         _name,
         max_examples=_examples,
+        derandomize=_name != LONG,
         deadline=None,
-        database=_DATABASE,
+        database=DirectoryBasedExampleDatabase(ROOT / ".hypothesis" / "examples") if _name == LONG else None,
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile("quick")
+
+
+class CountingClock:
+    """Time that passes by looking at it: a budget ends after the same work on every machine, at any load."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += TICK
+        return self.now
+
+
+_CLOCK = CountingClock()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _budgets_count_work() -> Iterator[None]:
+    """Give the counting clock to every module that spends a time budget."""
+    with pytest.MonkeyPatch.context() as patch:
+        for package in map(importlib.import_module, ("certify.bounds", "certify.profiles")):
+            for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+                module = importlib.import_module(info.name)
+                if getattr(module, "time", None) is time:
+                    patch.setattr(module, "time", _CLOCK)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _budgets_start_anew() -> None:
+    _CLOCK.now = 0.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _draws_of_the_seed_alone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let no example depend on the modules that other tests have loaded; a long run may learn from them."""
+    from certify.strategies.seeded import seed_alone
+
+    with nullcontext() if request.config.getoption("--hypothesis-profile") == LONG else seed_alone():
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

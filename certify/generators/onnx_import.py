@@ -36,7 +36,8 @@ from certify.generators.onnx_operators import lowerings
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.folding import FOLDED, SHAPES, extents, fold
 from certify.generators.onnx_operators.patterns import Recognised
-from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, shown
+from certify.generators.onnx_operators.schema import DEFAULT_DOMAIN, check_declared, check_read, check_types, defaults
+from certify.generators.onnx_operators.values import Attributes, Constant, Operation, Symbol, Value, shown
 from certify.generators.onnx_tensors import attributes, check_extents
 
 MAXIMUM_MESSAGE = 1000
@@ -65,6 +66,15 @@ def load_onnx(path: str | Path, output: str | None = None) -> Generator:
         with np.errstate(all="ignore"):
             imported, generator = _read(proto, path, output)
             return replace(generator, comparison=compared_with_runtime(imported, generator.graph))
+    except InputError as error:
+        raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
+
+
+def generator_from_model(proto: onnx.ModelProto, path: Path, output: str | None = None) -> Generator:
+    """The generator of a model that is in memory, as `load_onnx` but not compared; `path` is where it came from."""
+    try:
+        with np.errstate(all="ignore"):
+            return _read(proto, path, output)[1]
     except InputError as error:
         raise InputError(f"{shown(str(path), 400)}: {_shortened(str(error))}") from error
 
@@ -168,9 +178,9 @@ def lowered_operator(
 ) -> dict[str, Value]:
     """The outputs of one operator, or of the activation that it is the last step of, by name."""
     if match is not None:
-        return {node.output[0]: _activation(builder, values[match.source], match)}
+        return {node.output[0]: _activation(builder, node, values[match.source], match)}
     results = _lowered(builder, model, node, values)
-    found = dict(zip([name for name in node.output if name], results, strict=False))
+    found = {name: value for name, value in zip(node.output, results, strict=False) if name}
     for name, value in found.items():
         check_extents(value.shape, f"tensor {shown(name)}")
     return found
@@ -181,9 +191,12 @@ def _shortened(message: str) -> str:
     return message if len(message) <= MAXIMUM_MESSAGE else f"{message[: MAXIMUM_MESSAGE - 3]}..."
 
 
-def _activation(builder: GraphBuilder, value: Value, match: Recognised) -> Symbol:
+def _activation(builder: GraphBuilder, node: onnx.NodeProto, value: Value, match: Recognised) -> Symbol:
     assert isinstance(value, Symbol)
-    return builder.scaled(builder.activation(value, match.name, match.parameters), match.scale)
+    try:
+        return builder.scaled(builder.activation(value, match.name, match.parameters), match.scale)
+    except InputError as error:
+        raise InputError(f"operator {shown(node.op_type)} (node {shown(node.name)}): {error}") from error
 
 
 def _lowered(builder: GraphBuilder, model: Model, node: onnx.NodeProto, values: dict[str, Value]) -> tuple[Value, ...]:
@@ -191,27 +204,36 @@ def _lowered(builder: GraphBuilder, model: Model, node: onnx.NodeProto, values: 
     table = lowerings()
     if kind in ("If", "Loop", "Scan"):
         raise InputError(f"{owner} is control flow, which is refused; export a model without branches and loops")
-    if node.domain not in ("", "ai.onnx") or kind not in {*table, *FOLDED, *SHAPES}:
-        domain = f" of the domain {shown(node.domain)}" if node.domain not in ("", "ai.onnx") else ""
+    if node.domain not in DEFAULT_DOMAIN or kind not in {*table, *FOLDED, *SHAPES}:
+        domain = f" of the domain {shown(node.domain)}" if node.domain not in DEFAULT_DOMAIN else ""
         raise InputError(f"{owner}{domain} is not supported; supported are {', '.join(table)}")
+    check_declared(node, owner, model.opset)
     inputs = tuple(_input(model, name, values, owner) for name in node.input)
-    count = sum(1 for name in node.output if name)
-    operation = Operation(
-        kind, node.name, inputs, tuple(node.input), count, attributes(node.attribute, owner), model.opset
-    )
+    given = Attributes(defaults(kind, model.opset) | attributes(node.attribute, owner))
+    count = len(node.output)
+    operation = Operation(kind, node.name, inputs, tuple(node.input), count, given, model.opset)
+    check_types(operation)
     try:
-        if kind in SHAPES:
-            return (extents(operation),)
-        if kind in FOLDED and all(value is None or isinstance(value, Constant) for value in inputs):
-            return (fold(builder, operation),)
-        if kind not in table:
-            raise InputError(f"{owner} is supported for constants only; supported elsewhere are {', '.join(table)}")
-        results = table[kind](builder, operation)
+        results = _results(builder, operation)
     except MALFORMED as error:
         raise InputError(f"{owner} has inconsistent attributes or shapes ({one_line(error)})") from error
-    if len(results) < count:
+    except InputError as error:
+        raise error if owner in str(error) else InputError(f"{owner}: {error}") from error
+    check_read(operation)
+    if any(node.output[len(results) :]):
         raise InputError(f"{owner} has {count} outputs; {len(results)} are supported")
     return results
+
+
+def _results(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    kind, table = operation.kind, lowerings()
+    if kind in SHAPES:
+        return (extents(operation),)
+    if kind in FOLDED and not any(isinstance(value, Symbol) for value in operation.inputs):
+        return (fold(builder, operation),)
+    if kind not in table:
+        raise InputError(f"the operator is supported for constants only; supported elsewhere are {', '.join(table)}")
+    return table[kind](builder, operation)
 
 
 def _input(model: Model, name: str, values: dict[str, Value], owner: str) -> Value | None:

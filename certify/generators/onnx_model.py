@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.patterns import Recognised, Step, recognised
+from certify.generators.onnx_operators.schema import DEFAULT_DOMAIN, is_plain
 from certify.generators.onnx_operators.values import Constant, SparseConstant, shown
 from certify.generators.onnx_templates import written_activations
 from certify.generators.onnx_tensors import FLOATING, sparse_tensor, tensor_array
@@ -66,9 +67,15 @@ def model_parts(proto: onnx.ModelProto, path: Path) -> Model:
     graph = proto.graph
     if len(graph.node) > MAXIMUM_OPERATORS:
         raise InputError(f"the model has {len(graph.node)} operators; at most {MAXIMUM_OPERATORS} are accepted")
-    opsets = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
-    if len(opsets) != 1 or not 7 <= opsets[0] < 1000:
-        raise InputError(f"the model uses the operator sets {opsets}; one, of version 7 or later, is expected")
+    opsets = [entry.version for entry in proto.opset_import if entry.domain in DEFAULT_DOMAIN]
+    newest = onnx.defs.onnx_opset_version()
+    if len(opsets) != 1 or not 7 <= opsets[0] <= newest:
+        raise InputError(
+            f"the model uses the operator sets {opsets}; one, of version 7 to {newest} (the newest that the installed "
+            "`onnx` knows), is expected"
+        )
+    if any(function.domain in DEFAULT_DOMAIN for function in proto.functions):
+        raise InputError("the model defines a function in the domain of the ONNX operators, which is refused")
     producers: dict[str, onnx.NodeProto] = {}
     for node in graph.node:
         for name in node.output:
@@ -143,15 +150,14 @@ def activation_patterns(model: Model) -> dict[str, Recognised]:
         if isinstance(proto, onnx.TensorProto) and _is_scalar(proto):
             scalars[name] = float(tensor_array(proto, model.folder).reshape(()))
     for node in model.graph.node:
-        if node.domain not in ("", "ai.onnx") or len(node.output) != 1:
-            continue
-        if node.op_type == "Constant":
-            for attribute in node.attribute:
+        if node.op_type == "Constant" and node.domain in DEFAULT_DOMAIN and len(node.output) == 1:
+            # Of several attributes the folding reads one and the import refuses the others.
+            for attribute in node.attribute[:1]:
                 if attribute.name == "value_float":
                     scalars[node.output[0]] = float(attribute.f)
                 elif attribute.name == "value" and _is_scalar(attribute.t):
                     scalars[node.output[0]] = float(tensor_array(attribute.t, None).reshape(()))
-        else:
+        elif is_plain(node, model.opset):
             steps[node.output[0]] = Step(node.op_type, tuple(node.input))
     return recognised(steps, scalars) | written_activations(steps, scalars)
 

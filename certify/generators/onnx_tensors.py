@@ -1,6 +1,7 @@
 """ONNX tensors and attributes as numpy values, read with every size checked before anything is allocated.
 
-Floats widen to float64 (exact), integers to int64. External data is read only from the model's own folder.
+Floats widen to float64 (exact), integers keep their type, in which they wrap. External data is read only from the
+model's own folder.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ FLOATING = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorPr
 
 
 def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
-    """The values of a tensor as float64, int64 or bool.
+    """The values of a tensor as float64, integers of its own type or bool.
 
     `folder` is where external data may lie (None refuses it). Raises InputError for unknown types, extents that
     do not fit the data, NaN or infinite entries, and external data outside of the folder.
@@ -73,7 +74,7 @@ def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
     if tensor.data_type == TensorProto.BOOL:
         return flat.astype(np.bool_).reshape(shape)
     if tensor.data_type not in FLOATING:
-        return flat.astype(np.int64).reshape(shape)
+        return flat.astype(kind.newbyteorder("=")).reshape(shape)
     if not np.all(np.isfinite(flat)):
         raise InputError(f"{label} has NaN or infinite entries; every weight must be a finite number")
     return flat.astype(np.float64).reshape(shape)

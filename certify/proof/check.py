@@ -42,6 +42,10 @@ CONSTANTS_BUDGET = 600.0
 result depend on the machine's load; the methods end by themselves long before."""
 
 
+COARSEST_RESOLUTION = 2.0**-10
+"""Where floats are off by more of the posterior's width than this, nothing is measured."""
+
+
 def check(
     theorem_names: Sequence[str],
     generators: Sequence[Generator] | None,
@@ -175,9 +179,10 @@ def check_theorem(
         theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed, effort, progress
     )
     # Batches of small matrices: a second BLAS thread costs more than it brings.
+    seen = None if _below_resolution(instance) else instance
     with threadpool_limits(1):
         steps = run_steps(instance)
-        conclusion = _by_each(record, conclude(theorem, generator, setting, instance, assumptions, steps), steps)
+        conclusion = _by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
 
 
@@ -236,6 +241,9 @@ def check_constants(
 def run_steps(instance: Instance) -> tuple[StepRecord, ...]:
     """The records of all steps of the instance's theorem, in order."""
     steps = instance.theorem.steps
+    hidden = _below_resolution(instance)
+    if hidden:
+        return tuple(_opened(step, instance, hidden) for step in steps)
     instance.progress.start(f"{instance.theorem.id} at {instance.generator.name}", len(steps))
     records: list[StepRecord] = []
     for step in steps:
@@ -253,8 +261,7 @@ def run_step(step: Step, instance: Instance) -> StepRecord:
         findings = step.check(instance)
     except CertifyError as error:
         # What cannot be measured here (a second basin, a region without mass) leaves the step open.
-        opened = tuple(unmeasured(claim, instance.seed, instance.theorem.tex, str(error)) for claim in step.claims)
-        return StepRecord(step.label, step.title, step.uses, opened, time.perf_counter() - clock)
+        return _opened(step, instance, str(error), time.perf_counter() - clock)
     unknown = {finding.claim for finding in findings} - {claim.name for claim in step.claims}
     if unknown:
         raise ValueError(f"step {step.label}: findings for unknown claims {sorted(unknown)}")
@@ -267,6 +274,22 @@ def run_step(step: Step, instance: Instance) -> StepRecord:
     if not records:
         raise ValueError(f"step {step.label}: its check returned no finding")
     return StepRecord(step.label, step.title, step.uses, tuple(records), time.perf_counter() - clock)
+
+
+def _opened(step: Step, instance: Instance, reason: str, seconds: float = 0.0) -> StepRecord:
+    """The record of a step of which nothing could be measured."""
+    claims = tuple(unmeasured(claim, instance.seed, instance.theorem.tex, reason) for claim in step.claims)
+    return StepRecord(step.label, step.title, step.uses, claims, seconds)
+
+
+def _below_resolution(instance: Instance) -> str:
+    """Why floats around the posterior's mode tell nothing of it; empty where they do."""
+    if instance.resolution < COARSEST_RESOLUTION:
+        return ""
+    return (
+        f"the posterior's width is {4 / instance.resolution:.1g} spacings of the floats around it: nothing can be "
+        "measured at this noise; take a larger --beta, or --constants for the closed forms alone"
+    )
 
 
 def _chosen(theorem_names: Sequence[str]) -> list[Theorem]:

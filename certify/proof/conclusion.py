@@ -124,7 +124,8 @@ def conclude(
             f"the decoder was trained with noise {float(trained):.4g}; the largest this theorem admits is "
             f"{_below(setting.beta_max)}"
         )
-    measured = None if instance is None else theorem.conclusion.measure(instance)
+    measure = theorem.conclusion.measure
+    measured = None if instance is None or measure is None else measure(instance)
     own = record.verdict
     bound = record.values.get("tv_bound")
     if measured is not None and isinstance(bound, float) and measured.lower > bound:
@@ -227,7 +228,8 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
             f"{constants['epsilon']:g}; the largest noise level that works: {largest}",
         )
     verdict = Verdict.PROVED if holds else Verdict.INCONCLUSIVE
-    return ConclusionRecord(verdict, values, None, conclusion.size(certificate, generator), notes)
+    size = None if conclusion.size is None else conclusion.size(certificate, generator)
+    return ConclusionRecord(verdict, values, None, size, notes)
 
 
 def _public_number(certificate: Certificate, quantity: Quantity) -> float | int:

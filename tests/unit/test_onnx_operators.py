@@ -74,7 +74,8 @@ CASES: dict[str, Case] = {
     "MatMul vector": Case([node("MatMul", "A z", "x")], {"A": weights(5, 4)}, latent=(4,)),
     "Add": Case([node("Add", "z B", "x")], {"B": weights(4)}),
     "Sub": Case([node("Sub", "B z", "y"), node("Sub", "y z", "x")], {"B": weights(4)}),
-    "Sum": Case([node("Tanh", "z", "t"), node("Sum", "z t z", "x")]),
+    "Sum": Case([node("Tanh", "z", "t"), node("Sum", "z t B z", "x")], {"B": weights(4)}),
+    "Mean": Case([node("Tanh", "z", "t"), node("Mean", "z t B", "x")], {"B": weights(4)}),
     "Mul": Case([node("Tanh", "z", "t"), node("Mul", "z t", "p"), node("Mul", "p B", "x")], {"B": weights(4)}),
     "Mul broadcast": Case(
         [node("MatMul", "z w", "g"), node("Sigmoid", "g", "s"), node("Mul", "s z", "x")], {"w": weights(4, 1)}

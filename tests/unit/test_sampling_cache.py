@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ print(sum(fill_uniforms.stats.cache_misses.values()))
 def run_python(code: str, cache: Path, path: Path) -> str:
     environment = os.environ | {"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(path)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=500, check=True, cwd=path
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=path
     )
     return done.stdout.strip()
 
@@ -71,13 +70,10 @@ def test_editing_a_callees_file_recompiles_its_callers(tmp_path: Path) -> None:
 
 def test_importing_the_samplers_compiles_and_loads_no_kernel() -> None:
     code = (
-        "import certify.sampling.mala_kernel as k, certify.sampling.langevin_kernel as l;"
-        "print(len(k.advance_mala.signatures), len(l.advance_langevin.signatures))"
+        "from numba.core import event\n"
+        "with event.install_recorder('numba:compile') as compiled:\n"
+        "    import certify.sampling.mala_kernel as k, certify.sampling.langevin_kernel as l\n"
+        "print(len(k.advance_mala.signatures), len(l.advance_langevin.signatures), len(compiled.buffer))"
     )
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True, cwd=PACKAGE.parent
-    )
-    assert done.stdout.split() == ["0", "0"]
-    # Generous: about 0.7 s where nothing else runs; compiling would take half a minute.
-    assert time.perf_counter() - start < 15.0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    assert done.stdout.split() == ["0", "0", "0"]

@@ -13,7 +13,7 @@ from certify.encoders.kinds.gaussian import build
 from certify.generators.graph import FloatArray, Generator
 from certify.measure.burn_in import gaussian_distance
 from certify.measure.gaussian_fit import FEWEST_DRAWS
-from certify.posteriors.estimates import nonnegative_mean_interval
+from certify.posteriors.estimates import DistanceEstimate, nonnegative_mean_interval
 from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.gaussian_distance import kl_divergence
 from certify.posteriors.posterior import Posterior
@@ -79,7 +79,7 @@ def early_stopping(instance: Instance) -> tuple[Finding, ...]:
         witness = Witness((tuple(point.tolist()),))
         findings.append(_divergence(divergence, mode, law, at, witness))
         distance = gaussian_distance(mode, law, seed=instance.seed + number)
-        findings.append(distance_finding("stopping", distance, at))
+        findings.append(distance_finding("stopping", distance, instance.resolution, at))
     return tuple(findings)
 
 
@@ -132,13 +132,15 @@ def gaussian_of_jacobian(instance: Instance) -> tuple[Finding, ...]:
     factor = np.linalg.cholesky(law.covariance)
     whitened = instance.random("G1*").standard_normal((instance.count(DRAWS, least=4000), law.mean.size))
     whitened = whitened[np.linalg.norm(whitened, axis=1) <= instance.number("R_star")]
-    distance = distance_finding("Jacobian Gaussian", measured_fit(instance, law).distance)
+    distance = distance_finding("Jacobian Gaussian", measured_fit(instance, law).distance, instance.resolution)
     if whitened.shape[0] < FEWEST_DRAWS:
         # Where G1* says nothing its ball is tiny.
         return (distance,)
     # The norm is the same for every factor of A^{-1}: A^{-1/2} is Cholesky's times a rotation.
     drift = posterior.gradient(law.mean + whitened @ factor.T) @ factor - whitened
-    return interval_finding("drift", nonnegative_mean_interval(np.sum(drift**2, axis=1))), distance
+    # Of the drift only what is beyond the floats' own is measured.
+    sizes = np.maximum(np.linalg.norm(drift, axis=1) - 4 * instance.resolution, 0.0)
+    return interval_finding("drift", nonnegative_mean_interval(sizes**2)), distance
 
 
 def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
@@ -147,9 +149,8 @@ def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
         # f is quadratic: one Newton step ends at the mode, and the Hessian is the same everywhere.
         return (coincide("total"),)
     found = published_gaussian_distance(instance)
-    interval = (found.lower, found.upper)
-    return (Finding("total", found.estimate, 1, interval=interval, confidence=1 - 1e-6, one_sided=found.upper >= 1.0,
-                    reason=found.method),)  # fmt: skip
+    distance = DistanceEstimate(found.estimate, found.lower, found.upper, found.method)
+    return (distance_finding("total", distance, instance.resolution),)
 
 
 def published_gaussian_distance(instance: Instance) -> MeasuredDistance:

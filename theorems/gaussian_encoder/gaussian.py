@@ -68,7 +68,7 @@ def gaussian_on_ball(instance: Instance) -> tuple[Finding, ...]:
     fit = measured_fit(instance, law, Projection(law.mean, instance.number("R_inner")))
     findings = [
         interval_finding("information", fit.information),
-        distance_finding("conditional", fit.distance),
+        distance_finding("conditional", fit.distance, instance.resolution),
     ]
     if fit.divergence is not None:
         findings.append(interval_finding("log-Sobolev", fit.divergence, {"I": fit.information.upper}))
@@ -80,7 +80,7 @@ def gaussian_at_mode(instance: Instance) -> tuple[Finding, ...]:
     if affine(instance):
         return (coincide("mode Gaussian", own_rho(instance, 0)),)
     fit = measured_fit(instance, laplace_law(instance))
-    return (distance_finding("mode Gaussian", fit.distance, own_rho(instance, 0)),)
+    return (distance_finding("mode Gaussian", fit.distance, instance.resolution, own_rho(instance, 0)),)
 
 
 def measured_fit(instance: Instance, law: GaussianLaw, region: Projection | None = None) -> GaussianFit:
@@ -120,14 +120,20 @@ def interval_finding(claim: str, found: IntervalEstimate, at: Mapping[str, objec
                    reason=found.method)  # fmt: skip
 
 
-def distance_finding(claim: str, found: DistanceEstimate, at: Mapping[str, object] | None = None) -> Finding:
-    """A finding on a distance; an upper end of 1 says nothing, and then the lower end alone decides."""
+def distance_finding(
+    claim: str, found: DistanceEstimate, resolution: float, at: Mapping[str, object] | None = None
+) -> Finding:
+    """A finding on a distance; an upper end of 1 says nothing, and then the lower end alone decides.
+
+    `resolution` is what floats move a law by, in widths of it: the total variation that they cannot tell.
+    """
+    lower = max(0.0, found.lower - resolution)
     return Finding(
         claim,
-        found.estimate,
+        max(lower, found.estimate - resolution),
         1,
         at=at or {},
-        interval=(found.lower, found.upper),
+        interval=(lower, found.upper),
         confidence=1.0 - ERROR_PROBABILITY,
         one_sided=found.upper >= 1.0,
         reason=found.method,

@@ -20,19 +20,19 @@ def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value
 
 def elu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """ELU: x for x > 0, alpha (e^x - 1) otherwise."""
-    return (builder.activation(operation.symbol(0), "elu", (float(operation.attributes.get("alpha", 1.0)),)),)
+    return (builder.activation(operation.symbol(0), "elu", (float(operation.attributes["alpha"]),)),)
 
 
 def selu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """SELU: gamma times ELU with parameter alpha."""
-    alpha = float(operation.attributes.get("alpha", np.float32(1.6732632423543772)))
-    gamma = float(operation.attributes.get("gamma", np.float32(1.0507009873554805)))
+    alpha = float(operation.attributes["alpha"])
+    gamma = float(operation.attributes["gamma"])
     return (builder.scaled(builder.activation(operation.symbol(0), "elu", (alpha,)), gamma),)
 
 
 def leaky_relu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Leaky ReLU: x for x > 0, alpha x otherwise."""
-    alpha = float(operation.attributes.get("alpha", np.float32(0.01)))
+    alpha = float(operation.attributes["alpha"])
     return (builder.activation(operation.symbol(0), "leaky_relu", (alpha,)),)
 
 
@@ -46,7 +46,7 @@ def gelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def swish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Swish: x sigmoid(alpha x); SiLU at alpha = 1, x/2 at 0, and -swish(-x) at slope |alpha| for a negative one."""
-    symbol, alpha = operation.symbol(0), float(operation.attributes.get("alpha", 1.0))
+    symbol, alpha = operation.symbol(0), float(operation.attributes["alpha"])
     if alpha == 0.0:
         return (builder.scaled(symbol, 0.5),)
     sign = math.copysign(1.0, alpha)
@@ -100,9 +100,13 @@ def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def _end(operation: Operation, position: int, attribute: str) -> float | None:
     """One end of a Clip; the extreme float32 that exporters write for `no end` counts as absent."""
-    given = operation.optional_constant(position)
-    value = operation.attributes.get(attribute) if given is None else float(given.array.reshape(()))
-    return None if value is None or abs(float(value)) >= float(np.finfo(np.float32).max) else float(value)
+    given, extreme = operation.optional_constant(position), float(np.finfo(np.float32).max)
+    if given is not None and given.shape:
+        raise InputError(f"{operation.label} has a bound of shape {given.shape}; a scalar is expected")
+    value = operation.attributes.get(attribute) if given is None else float(given.array)
+    if value is None or (value <= -extreme if attribute == "min" else value >= extreme):
+        return None
+    return float(value)
 
 
 def _offset(builder: GraphBuilder, symbol: Symbol, amount: float) -> Symbol:

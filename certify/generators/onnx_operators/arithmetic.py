@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, FloatArray, Node
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value
+from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, dense
 
 LARGEST_EXPONENT = 64
 
@@ -19,7 +19,7 @@ LARGEST_EXPONENT = 64
 def add(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """The sum a + b or difference a - b, one of them possibly constant."""
     sign = -1.0 if operation.kind == "Sub" else 1.0
-    left, right = operation.value(0), operation.value(1)
+    left, right = dense(operation.value(0)), dense(operation.value(1))
     match left, right:
         case Symbol(), Symbol():
             return (builder.sum([left, builder.scaled(right, sign)]),)
@@ -31,16 +31,23 @@ def add(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def total(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """The variadic Sum: one sum node whose coefficients are the pending factors of its inputs."""
-    symbols = [operation.symbol(position) for position in range(len(operation.inputs))]
-    if not symbols:
-        raise InputError(f"{operation.label} has no inputs")
-    return (builder.sum(symbols),)
+    """The variadic Sum or Mean: one sum node whose coefficients are the pending factors of its inputs."""
+    values = [dense(operation.value(position)) for position in range(len(operation.inputs))]
+    symbols = [value for value in values if isinstance(value, Symbol)]
+    result = builder.sum(symbols) if len(symbols) > 1 else symbols[0]
+    for value in values:
+        if isinstance(value, Constant):
+            result = _shifted(builder, operation, result, value, 1.0)
+    if operation.kind == "Sum":
+        return (result,)
+    if len(values) & (len(values) - 1):
+        builder.rounded.append(operation.name)
+    return (builder.scaled(result, 1.0 / len(values)),)
 
 
 def multiply(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """The product a b; a tensor times itself is its square."""
-    left, right = operation.value(0), operation.value(1)
+    left, right = dense(operation.value(0)), dense(operation.value(1))
     match left, right:
         case Symbol(), Symbol():
             if operation.input_names[0] == operation.input_names[1]:
@@ -55,7 +62,7 @@ def multiply(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 def divide(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """The quotient a / b: a constant divisor becomes its reciprocal (rounded once), a computed one `reciprocal`."""
-    left, right = operation.value(0), operation.value(1)
+    left, right = dense(operation.value(0)), dense(operation.value(1))
     if isinstance(left, Symbol) and isinstance(right, Constant):
         divisor = _floats(operation, right)
         if np.any(divisor == 0.0):
@@ -151,9 +158,11 @@ def _integer_power(builder: GraphBuilder, symbol: Symbol, exponent: int) -> Symb
 
 def cast(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Cast of a computed tensor to a floating type, or of a truth value to one: the identity on real numbers."""
-    if int(operation.attributes.get("to", 1)) == 9 and operation.symbol(0).node in builder.conditions:
+    # Rounding modes and saturation concern the conversion to eight bits, which is no floating type here.
+    operation.disregard("saturate", "round_mode")
+    if int(operation.attributes["to"]) == 9 and operation.symbol(0).node in builder.conditions:
         return (operation.symbol(0),)
-    if int(operation.attributes.get("to", 1)) not in (1, 10, 11, 16):
+    if int(operation.attributes["to"]) not in (1, 10, 11, 16):
         raise InputError(f"{operation.label} casts a computed tensor to a type that is not floating point")
     return (operation.symbol(0),)
 
@@ -192,6 +201,7 @@ OPERATORS = {
     "Cast": cast,
     "Div": divide,
     "Mul": multiply,
+    "Mean": total,
     "Neg": negate,
     "Cosh": hyperbolic,
     "Log": logarithm,

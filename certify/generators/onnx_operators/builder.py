@@ -10,6 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from certify.errors import InputError
+from certify.generators.activations import ACTIVATIONS
 from certify.generators.graph import Activation, Affine, FloatArray, Input, Matrix, Node, Product, Sum
 from certify.generators.onnx_operators.values import Constant, IntArray, Symbol
 
@@ -166,7 +167,11 @@ class GraphBuilder:
         return self._merged(Product((views[0].node, views[1].node), width), views[0].index, shape)
 
     def activation(self, symbol: Symbol, name: str, parameters: tuple[float, ...] = ()) -> Symbol:
-        """sigma(t) entrywise; applied to the node itself when the view uses every entry of it."""
+        """sigma(t) entrywise; applied to the node itself when the view uses every entry of it.
+
+        Raises InputError for parameters outside of the domain that the table of activations declares.
+        """
+        ACTIVATIONS[name].resolve(parameters)
         width = self.nodes[symbol.node].width
         if symbol.scale != 1.0 or np.unique(symbol.index).size != width:
             symbol = self.materialised(symbol)

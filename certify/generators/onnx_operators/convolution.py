@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
-from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.builder import GraphBuilder, stored_entries
 from certify.generators.onnx_operators.values import IntArray, Operation, Symbol, Value, shown
 
 
@@ -39,11 +39,11 @@ class Window:
 def conv(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Conv with constant weights of shape (M, C / group, k...)."""
     symbol, weight = operation.symbol(0), operation.constant(1)
-    kernel = weight.shape[2:]
+    kernel = _kernel(operation, weight.shape)
     windows = pooling_windows(operation, symbol.shape[2:], kernel)
     group = int(operation.attributes.get("group", 1))
     matrix = convolution_matrix(builder, operation, weight.array.astype(np.float64), windows, symbol.shape[1], group)
-    shape = (1, weight.shape[0], *(window.outputs for window in windows))
+    shape = (symbol.shape[0], weight.shape[0], *(window.outputs for window in windows))
     builder.parameters |= weight.parameters
     return (_with_bias(builder, operation, symbol, matrix, shape),)
 
@@ -51,60 +51,62 @@ def conv(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 def conv_transpose(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """ConvTranspose with constant weights of shape (C, M / group, k...): the transpose of a convolution's matrix."""
     symbol, weight = operation.symbol(0), operation.constant(1)
-    options = operation.attributes
-    kernel, group = weight.shape[2:], int(options.get("group", 1))
-    rank = len(kernel)
-    strides, dilations, pads = _movement(operation, rank)
-    extra = tuple(options.get("output_padding") or (0,) * rank)
-    if len(extra) != rank or min(extra, default=0) < 0 or len(symbol.shape) != rank + 2:
-        raise InputError(f"{operation.label} has inconsistent `output_padding` or a tensor of the wrong rank")
-    windows = []
-    for axis, extent in enumerate(symbol.shape[2:]):
-        reach = (kernel[axis] - 1) * dilations[axis] + 1
-        whole = strides[axis] * (extent - 1) + extra[axis] + reach
-        given = pads[axis], pads[axis + rank]
-        before, after = _transposed_pads(operation, axis, whole, extent * strides[axis], given)
-        target = whole - before - after
-        windows.append(Window(target, extent, kernel[axis], strides[axis], dilations[axis], before))
+    kernel, group = _kernel(operation, weight.shape), int(operation.attributes.get("group", 1))
+    if len(symbol.shape) != len(kernel) + 2 or symbol.shape[1] != weight.shape[0]:
+        raise InputError(
+            f"{operation.label} has weights of shape {weight.shape} for a tensor of shape {symbol.shape}; as many "
+            "axes and the tensor's channels first are expected"
+        )
+    windows = _transposed_windows(operation, symbol.shape[2:], kernel)
     channels = weight.shape[1] * group
     matrix = convolution_matrix(builder, operation, weight.array.astype(np.float64), windows, channels, group)
-    shape = (1, channels, *(window.inputs for window in windows))
+    shape = (symbol.shape[0], channels, *(window.inputs for window in windows))
     builder.parameters |= weight.parameters
     return (_with_bias(builder, operation, symbol, sp.csr_array(matrix.T), shape),)
 
 
-def _transposed_pads(
-    operation: Operation, axis: int, whole: int, same: int, pads: tuple[int, int]
-) -> tuple[int, int]:
-    """What is cut off both ends of one axis of extent `whole`: the pads, or what `output_shape` or `auto_pad` asks for.
+def _transposed_windows(operation: Operation, extents: tuple[int, ...], kernel: tuple[int, ...]) -> list[Window]:
+    """The windows of the convolution whose transpose a ConvTranspose is.
 
-    An odd remainder is cut at the end for SAME_UPPER and at the start otherwise.
+    The result has s (extent - 1) + output_padding + (k - 1) t + 1 - p entries along an axis, where the total padding
+    p is that of `pads`, or follows from `output_shape`, or from a result of s * extent entries with `auto_pad`; a
+    total that follows is split so that the odd entry goes to the end for SAME_UPPER and to the start otherwise.
     """
-    mode = str(operation.attributes.get("auto_pad", "NOTSET"))
-    shape = operation.attributes.get("output_shape")
-    if mode not in ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"):
-        raise InputError(f"{operation.label} has the unknown `auto_pad` {shown(mode)}")
-    if shape is None and mode == "NOTSET":
-        return pads
-    if shape is None and mode == "VALID":
-        return 0, 0
-    rank = len(operation.value(0).shape) - 2
-    if shape is not None and len(shape) != rank:
-        raise InputError(f"{operation.label} has an `output_shape` of {len(shape)} entries for {rank} spatial axes")
-    total = whole - (same if shape is None else int(shape[axis]))
-    if total < 0:
-        raise InputError(f"{operation.label} asks for {whole - total} entries along an axis that has only {whole}")
-    return (total // 2, total - total // 2) if mode == "SAME_UPPER" else (total - total // 2, total // 2)
+    rank, options = len(kernel), operation.attributes
+    strides, dilations, pads = _movement(operation, rank)
+    extra = tuple(options.get("output_padding") or (0,) * rank)
+    mode, targets = _auto_pad(operation), options.get("output_shape")
+    if targets is None and mode in ("SAME_UPPER", "SAME_LOWER"):
+        targets = tuple(extent * stride for extent, stride in zip(extents, strides, strict=True))
+    targets = None if targets is None else tuple(targets)
+    if len(extra) != rank or min(extra) < 0:
+        raise InputError(f"{operation.label} has `output_padding` = {extra} for {rank} spatial axes")
+    if targets is not None and len(targets) != rank:
+        raise InputError(f"{operation.label} has an `output_shape` of {len(targets)} entries for {rank} spatial axes")
+    if targets is not None and any(pads):
+        raise InputError(f"{operation.label} has `pads` beside `output_shape` or `auto_pad`; one of them is expected")
+    windows = []
+    for axis, extent in enumerate(extents):
+        full = strides[axis] * (extent - 1) + extra[axis] + (kernel[axis] - 1) * dilations[axis] + 1
+        before, after = pads[axis], pads[axis + rank]
+        if targets is not None:
+            total = full - targets[axis]
+            if total < 0:
+                raise InputError(f"{operation.label} asks for {targets[axis]} entries on an axis that has only {full}")
+            before = total // 2 if mode == "SAME_UPPER" else total - total // 2
+            after = total - before
+        windows.append(Window(full - before - after, extent, kernel[axis], strides[axis], dilations[axis], before))
+    return windows
 
 
 def average_pool(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """AveragePool; the divisor counts the padding only with `count_include_pad`."""
     symbol = operation.symbol(0)
-    if operation.attributes.get("ceil_mode", 0):
+    if operation.flag("ceil_mode"):
         raise InputError(f"{operation.label} uses `ceil_mode`, which is not supported; pad explicitly")
     kernel = tuple(operation.attributes["kernel_shape"])
     windows = pooling_windows(operation, symbol.shape[2:], kernel)
-    return (_pooled(builder, operation, symbol, windows, bool(operation.attributes.get("count_include_pad", 0))),)
+    return (_pooled(builder, operation, symbol, windows, operation.flag("count_include_pad")),)
 
 
 def global_average_pool(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -171,14 +173,27 @@ def _pooled(
     counted = convolution_matrix(builder, operation, ones, windows, channels, channels)
     counts = np.full(counted.shape[0], float(math.prod(kernel)))
     if not include_padding:
-        counts = np.maximum(np.diff(counted.indptr), 1).astype(np.float64)
+        counts = np.diff(counted.indptr).astype(np.float64)
+        if not np.all(counts):
+            raise InputError(f"{operation.label} has a window that lies in the padding, whose mean is undefined")
     if np.any(np.frexp(counts)[0] != 0.5):
         builder.rounded.append(operation.name)
     matrix = sp.csr_array(
         (np.repeat(1.0 / counts, np.diff(counted.indptr)), counted.indices, counted.indptr), shape=counted.shape
     )
-    shape = (1, channels, *(window.outputs for window in windows))
-    return builder.affine(symbol, matrix, np.zeros(matrix.shape[0]), shape)
+    shape = (symbol.shape[0], channels, *(window.outputs for window in windows))
+    return _each(builder, symbol, matrix, np.zeros(matrix.shape[0]), shape)
+
+
+def _each(
+    builder: GraphBuilder, symbol: Symbol, matrix: sp.csr_array, bias: FloatArray, shape: tuple[int, ...]
+) -> Symbol:
+    """W x + b for each image x of a batch: the first axis of `shape` counts them."""
+    batch = shape[0]
+    if batch > 1:
+        builder.charge_weight(batch * stored_entries(matrix))
+        matrix = sp.csr_array(sp.kron(sp.eye_array(batch), matrix, format="csr"))
+    return builder.affine(symbol, matrix, np.tile(bias, batch), shape)
 
 
 def _with_bias(
@@ -188,8 +203,10 @@ def _with_bias(
     bias = np.zeros(shape[1])
     if given is not None:
         builder.parameters |= given.parameters
-        bias = given.array.reshape(shape[1]).astype(np.float64)
-    return builder.affine(symbol, matrix, np.repeat(bias, math.prod(shape[2:])), shape)
+        if given.shape != (shape[1],):
+            raise InputError(f"{operation.label} has a bias of shape {given.shape} for {shape[1]} channels")
+        bias = given.array.astype(np.float64)
+    return _each(builder, symbol, matrix, np.repeat(bias, math.prod(shape[2:])), shape)
 
 
 def _movement(operation: Operation, rank: int) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -211,22 +228,42 @@ def pooling_windows(operation: Operation, extents: tuple[int, ...], kernel: tupl
     if len(extents) != rank or rank == 0 or not all(0 < side <= 65_536 for side in kernel):
         raise InputError(f"{operation.label} has a kernel {kernel} for spatial extents {extents}")
     strides, dilations, pads = _movement(operation, rank)
-    mode = str(operation.attributes.get("auto_pad", "NOTSET"))
+    mode = _auto_pad(operation)
+    if mode != "NOTSET" and any(pads):
+        raise InputError(f"{operation.label} has `pads` beside `auto_pad`; one of them is expected")
+    if mode.startswith("SAME") and max(dilations) > 1:
+        # onnxruntime refuses this for Conv and pads an AveragePool as if it were not dilated.
+        raise InputError(f"{operation.label} has `dilations` beside `auto_pad`; export it with explicit pads")
     windows = []
     for axis, extent in enumerate(extents):
         reach = (kernel[axis] - 1) * dilations[axis] + 1
         before, after = pads[axis], pads[axis + rank]
         if mode in ("SAME_UPPER", "SAME_LOWER"):
-            total = max(0, (-(-extent // strides[axis]) - 1) * strides[axis] + reach - extent)
+            total = (-(-extent // strides[axis]) - 1) * strides[axis] + reach - extent
+            if total < 0 and operation.kind == "AveragePool":
+                # By the standard's formula, and in onnxruntime for this operator alone, such pads crop.
+                raise InputError(f"{operation.label} has strides beyond its kernel beside `auto_pad`; give pads")
+            total = max(0, total)
             before = total // 2 if mode == "SAME_UPPER" else total - total // 2
             after = total - before
-        elif mode == "VALID":
-            before = after = 0
-        elif mode != "NOTSET":
-            raise InputError(f"{operation.label} has the unknown `auto_pad` {shown(mode)}")
         outputs = (extent + before + after - reach) // strides[axis] + 1
         windows.append(Window(extent, outputs, kernel[axis], strides[axis], dilations[axis], before))
     return windows
+
+
+def _auto_pad(operation: Operation) -> str:
+    mode = str(operation.attributes.get("auto_pad", "NOTSET"))
+    if mode not in ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"):
+        raise InputError(f"{operation.label} has the unknown `auto_pad` {shown(mode)}")
+    return mode
+
+
+def _kernel(operation: Operation, weight: tuple[int, ...]) -> tuple[int, ...]:
+    """The spatial extents of a weight; `kernel_shape` may only repeat them."""
+    declared = operation.attributes.get("kernel_shape")
+    if declared is not None and tuple(declared) != weight[2:]:
+        raise InputError(f"{operation.label} has kernel_shape = {declared} for weights of shape {weight}")
+    return weight[2:]
 
 
 OPERATORS = {

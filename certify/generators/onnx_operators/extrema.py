@@ -14,18 +14,18 @@ from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.convolution import pooling_windows, window_reads
 from certify.generators.onnx_operators.softmax import reduced_rows
-from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value
+from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value, dense
 
 
 def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """The maximum or minimum of any number of tensors, some of them possibly constant."""
     sign = 1.0 if operation.kind == "Max" else -1.0
-    values = [operation.value(position) for position in range(len(operation.inputs))]
+    values = [dense(operation.value(position)) for position in range(len(operation.inputs))]
     shape = np.broadcast_shapes(*(value.shape for value in values))
     symbols = [value for value in values if isinstance(value, Symbol)]
     constants = [value.array.astype(np.float64) for value in values if isinstance(value, Constant)]
-    if len(symbols) + len(constants) < len(values) or not symbols:
-        raise InputError(f"{operation.label} needs dense tensors, one of them depending on the latent vector")
+    if not symbols:
+        raise InputError(f"{operation.label} needs a tensor that depends on the latent vector")
     builder.charge_view(math.prod(shape))
     found = Symbol(symbols[0].node, np.broadcast_to(symbols[0].index, shape), symbols[0].scale)
     for other in symbols[1:]:

@@ -12,22 +12,22 @@ import numpy as np
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.piecewise import where_computed
-from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value
+from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value, dense
 
 
 def concat(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Concatenate along one axis."""
-    values = [_dense(operation, operation.value(position)) for position in range(len(operation.inputs))]
+    values = [dense(operation.value(position)) for position in range(len(operation.inputs))]
     builder.charge_tensor(sum(math.prod(value.shape) for value in values))
     labels = [np.full(value.shape, position) for position, value in enumerate(values)]
-    owner = np.concatenate(labels, axis=int(operation.attributes["axis"]))
+    owner = np.concatenate(labels, axis=operation.axis(operation.attributes["axis"], len(values[0].shape)))
     places = [np.flatnonzero(owner == position).astype(np.int64) for position in range(len(values))]
     return (joined(builder, values, places, owner.shape),)
 
 
 def scatter(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """ScatterND with constant distinct indices: a copy of the data with the updates at their places."""
-    data, updates = _dense(operation, operation.value(0)), _dense(operation, operation.value(2))
+    data, updates = dense(operation.value(0)), dense(operation.value(2))
     indices = operation.constant(1).array
     if operation.attributes.get("reduction", "none") != "none" or indices.dtype.kind != "i":
         raise InputError(
@@ -52,7 +52,7 @@ def where(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     if isinstance(operation.value(0), Symbol):
         return (where_computed(builder, operation),)
     condition = operation.constant(0).array.astype(np.bool_)
-    left, right = _dense(operation, operation.value(1)), _dense(operation, operation.value(2))
+    left, right = dense(operation.value(1)), dense(operation.value(2))
     shape = np.broadcast_shapes(condition.shape, left.shape, right.shape)
     builder.charge_tensor(3 * math.prod(shape))
     chosen = np.broadcast_to(condition, shape).reshape(-1)
@@ -81,12 +81,6 @@ def joined(
     for constant, _ in constants:
         builder.parameters |= constant.parameters
     return builder.assembled([value for value, _ in parts], [place for _, place in parts], shape)
-
-
-def _dense(operation: Operation, value: Value) -> Constant | Symbol:
-    if isinstance(value, Constant | Symbol):
-        return value
-    raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
 
 
 def _taken(value: Constant | Symbol, places: IntArray) -> Constant | Symbol:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Matrix
 from certify.generators.onnx_operators.builder import GraphBuilder, stored_entries
-from certify.generators.onnx_operators.values import Constant, Operation, SparseConstant, Symbol, Value
+from certify.generators.onnx_operators.values import Constant, Operation, SparseConstant, Symbol, Value, dense
 
 
 def gemm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -18,10 +18,16 @@ def gemm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     options = operation.attributes
     alpha, beta = float(options.get("alpha", 1.0)), float(options.get("beta", 1.0))
     left, right, bias = operation.value(0), operation.value(1), operation.optional(2)
-    if options.get("transA", 0):
+    bias = None if bias is None else dense(bias)
+    if len(left.shape) != 2 or len(right.shape) != 2:
+        raise InputError(f"{operation.label} multiplies tensors of shape {left.shape} and {right.shape}, not matrices")
+    if operation.flag("transA"):
         left = _transposed(left)
-    if options.get("transB", 0):
+    if operation.flag("transB"):
         right = _transposed(right)
+    shape = (left.shape[0], right.shape[1])
+    if bias is not None and np.broadcast_shapes(bias.shape, shape) != shape:
+        raise InputError(f"{operation.label} adds a tensor of shape {bias.shape} to a matrix of shape {shape}")
     if alpha == 1.0 and beta == 1.0 and isinstance(bias, Constant) and isinstance(left, Symbol):
         return (_times_constant(builder, operation, left, right, bias),)
     result = builder.scaled(product(builder, operation, left, right), alpha)
@@ -59,11 +65,16 @@ def batch_normalization(builder: GraphBuilder, operation: Operation) -> tuple[Va
     """The affine map s (x - mean) + b with s = scale / sqrt(var + epsilon) per channel, rounded to doubles once."""
     symbol = operation.symbol(0)
     scale, offset, mean, variance = (operation.constant(position) for position in range(1, 5))
-    if operation.attributes.get("training_mode", 0):
+    # Statistics of a batch, which inference does not update.
+    operation.disregard("momentum")
+    if operation.flag("training_mode"):
         raise InputError(f"{operation.label} is in training mode; export the model after `model.eval()`")
     if operation.output_count != 1:
         raise InputError(f"{operation.label} has {operation.output_count} outputs; at inference it has one")
-    spread = variance.array.astype(np.float64) + float(operation.attributes.get("epsilon", np.float32(1e-5)))
+    channels = symbol.shape[1:2] or (1,)
+    if any(given.shape != channels for given in (scale, offset, mean, variance)):
+        raise InputError(f"{operation.label} has statistics that do not fit a tensor of shape {symbol.shape}")
+    spread = variance.array.astype(np.float64) + float(operation.attributes["epsilon"])
     if not np.all(spread > 0):
         raise InputError(f"{operation.label} has a negative variance")
     builder.parameters |= scale.parameters | offset.parameters
@@ -77,14 +88,13 @@ def batch_normalization(builder: GraphBuilder, operation: Operation) -> tuple[Va
 def reduction(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """ReduceSum or ReduceMean over constant axes."""
     symbol = operation.symbol(0)
-    axes = operation.integers(1, "axes")
     rank = len(symbol.shape)
-    if not axes and operation.attributes.get("noop_with_empty_axes", 0):
+    reduced = reduced_axes(operation, rank)
+    if reduced is None:
         return (symbol,)
-    reduced = sorted({axis % rank for axis in axes} if axes else set(range(rank)))
     kept = [axis for axis in range(rank) if axis not in reduced]
     count = math.prod(symbol.shape[axis] for axis in reduced)
-    keep = operation.attributes.get("keepdims", 1)
+    keep = operation.flag("keepdims")
     shape = tuple(1 if axis in reduced else symbol.shape[axis] for axis in range(rank) if keep or axis not in reduced)
     index = np.transpose(symbol.index, (*kept, *reduced)).reshape(-1)
     rows = index.size // count
@@ -97,6 +107,14 @@ def reduction(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     if count & (count - 1):
         builder.rounded.append(operation.name)
     return (builder.scaled(total, 1.0 / count),)
+
+
+def reduced_axes(operation: Operation, rank: int) -> tuple[int, ...] | None:
+    """Axes over which a Reduce operator runs, all of them where none is given, or None where it does nothing."""
+    axes, idle = operation.integers(1, "axes"), operation.flag("noop_with_empty_axes")
+    if axes:
+        return tuple(sorted(operation.axes(axes, rank)))
+    return None if idle else tuple(range(rank))
 
 
 def _times_constant(

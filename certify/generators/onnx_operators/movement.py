@@ -27,19 +27,25 @@ def moved(builder: GraphBuilder, operation: Operation, value: Value, move: Move,
     match value:
         case Constant():
             builder.charge_tensor(size)
-            return Constant(move(value.array), value.parameters)
+            return Constant(np.asarray(move(value.array)), value.parameters)
         case Symbol():
             builder.charge_view(size)
-            return Symbol(value.node, move(value.index), value.scale)
+            return Symbol(value.node, np.asarray(move(value.index)), value.scale)
         case _:
             raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
 
 
 def identity(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Identity and Dropout at inference."""
-    training = operation.optional_constant(2) if operation.kind == "Dropout" else None
+    """The tensor itself."""
+    return (operation.value(0),)
+
+
+def dropout(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Dropout at inference: the tensor itself, whatever the ratio."""
+    training = operation.optional_constant(2)
     if training is not None and bool(training.array.any()):
         raise InputError(f"{operation.label} is in training mode; export the model after `model.eval()`")
+    operation.disregard("ratio", "seed", inputs=(1,))
     return (operation.value(0),)
 
 
@@ -49,7 +55,12 @@ def reshape(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     target = operation.integers(1, "shape")
     if target is None:
         raise InputError(f"{operation.label} lacks its target shape")
-    if not operation.attributes.get("allowzero", 0):
+    if min(target, default=0) < -1:
+        raise InputError(f"{operation.label} has the target shape {target}; extents of -1, 0 or more are expected")
+    if operation.flag("allowzero"):
+        if 0 in target and -1 in target:
+            raise InputError(f"{operation.label} has a zero and an unknown extent in {target}, which is ambiguous")
+    else:
         target = tuple(value.shape[axis] if extent == 0 else extent for axis, extent in enumerate(target))
     return (moved(builder, operation, value, lambda array: array.reshape(target)),)
 
@@ -57,45 +68,64 @@ def reshape(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 def flatten(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Flatten to a matrix at `axis`."""
     value = operation.value(0)
-    axis = int(operation.attributes.get("axis", 1))
-    axis += len(value.shape) if axis < 0 else 0
+    axis, rank = int(operation.attributes.get("axis", 1)), len(value.shape)
+    axis = rank if axis == rank else operation.axis(axis, rank)
     rows = math.prod(value.shape[:axis])
     return (moved(builder, operation, value, lambda array: array.reshape(rows, array.size // max(rows, 1))),)
 
 
 def squeeze(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Squeeze the given axes, or every axis of extent 1."""
-    axes = operation.integers(1, "axes")
-    return (moved(builder, operation, operation.value(0), lambda array: np.squeeze(array, axis=axes)),)
+    value, axes = operation.value(0), operation.integers(1, "axes")
+    if axes == ():
+        raise InputError(f"{operation.label} has an empty list of axes, which the runtime and the standard read apart")
+    cut = None if axes is None else operation.axes(axes, len(value.shape))
+    return (moved(builder, operation, value, lambda array: np.squeeze(array, axis=cut)),)
 
 
 def unsqueeze(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Insert axes of extent 1."""
-    axes = operation.integers(1, "axes") or ()
-    return (moved(builder, operation, operation.value(0), lambda array: np.expand_dims(array, axes)),)
+    value, axes = operation.value(0), operation.integers(1, "axes")
+    if axes is None:
+        raise InputError(f"{operation.label} lacks its axes")
+    places = operation.axes(axes, len(value.shape) + len(axes))
+    return (moved(builder, operation, value, lambda array: np.expand_dims(array, places)),)
 
 
 def transpose(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Permute the axes; without `perm` reverse them."""
-    axes = operation.attributes.get("perm")
-    return (moved(builder, operation, operation.value(0), lambda array: np.transpose(array, axes)),)
+    value, axes = operation.value(0), operation.attributes.get("perm")
+    if axes is not None and sorted(axes) != list(range(len(value.shape))):
+        raise InputError(f"{operation.label} has perm = {axes} for a tensor of {len(value.shape)} axes")
+    return (moved(builder, operation, value, lambda array: np.transpose(array, axes)),)
 
 
 def slice_(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Slice with constant starts, ends, axes and steps."""
+    """Slice with constant starts, ends, axes and steps.
+
+    An end below -extent or beyond the extent is moved to the nearest place where a slice in the direction of its step
+    may begin or end; this is not what slices of Python do with a start below -extent and a negative step.
+    """
     value = operation.value(0)
     starts, ends = operation.integers(1, "starts"), operation.integers(2, "ends")
     if starts is None or ends is None:
         raise InputError(f"{operation.label} lacks its starts or ends")
     axes, steps = operation.integers(3, "axes"), operation.integers(4, "steps")
-    axes = tuple(range(len(starts))) if axes is None else tuple(axis % len(value.shape) for axis in axes)
+    axes = operation.axes(tuple(range(len(starts))) if axes is None else axes, len(value.shape))
     steps = (1,) * len(starts) if steps is None else steps
-    if len(set(axes)) != len(axes):
-        raise InputError(f"{operation.label} slices an axis twice")
-    cuts = [slice(None)] * len(value.shape)
+    if 0 in steps:
+        raise InputError(f"{operation.label} has a step of zero")
+    if any(step < 0 and end in (2**31 - 1, 2**63 - 1) for end, step in zip(ends, steps, strict=True)):
+        # The standard moves such an end to the last entry, onnxruntime takes it for "no end".
+        raise InputError(f"{operation.label} goes backwards to an end of {max(ends)}; write the end as -2**31")
+    kept = [np.arange(extent) for extent in value.shape]
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        cuts[axis] = slice(start, end, step)
-    return (moved(builder, operation, value, lambda array: array[tuple(cuts)]),)
+        extent = value.shape[axis]
+        first, last = (0, extent) if step > 0 else (-1, extent - 1)
+        low = min(max(start + extent if start < 0 else start, 0), last)
+        high = min(max(end + extent if end < 0 else end, first), last)
+        kept[axis] = np.asarray(range(low, high, step), dtype=np.int64)
+    return (moved(builder, operation, value, lambda array: array[np.ix_(*kept)]),)
 
 
 def gather(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -103,7 +133,7 @@ def gather(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     value, indices = operation.value(0), operation.constant(1).array
     if indices.dtype.kind not in "iu":
         raise InputError(f"{operation.label} needs integer indices")
-    axis = int(operation.attributes.get("axis", 0))
+    axis = operation.axis(operation.attributes.get("axis", 0), len(value.shape))
     entries = math.prod(value.shape) // max(value.shape[axis], 1) * indices.size
     return (moved(builder, operation, value, lambda array: np.take(array, indices, axis=axis), entries),)
 
@@ -111,12 +141,18 @@ def gather(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 def split(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Split along one axis into given or equal extents."""
     value = operation.value(0)
-    axis = int(operation.attributes.get("axis", 0))
+    axis = operation.axis(operation.attributes.get("axis", 0), len(value.shape))
     extent, count = value.shape[axis], operation.output_count
-    extents = operation.integers(1, "split")
+    extents, declared = operation.integers(1, "split"), operation.attributes.get("num_outputs")
+    if declared is not None and (declared != count or extents is not None):
+        raise InputError(f"{operation.label} has num_outputs = {declared} for {count} outputs, or given extents")
     if extents is None:
+        if declared is None and extent % count:
+            raise InputError(f"{operation.label} splits an extent of {extent} into {count} equal parts")
         chunk = -(-extent // count)
         extents = (*((chunk,) * (count - 1)), extent - chunk * (count - 1))
+        if extent and extents[-1] < 1:
+            raise InputError(f"{operation.label} splits an extent of {extent} into {count} parts, too many")
     if len(extents) != count or sum(extents) != extent or min(extents) < 0:
         raise InputError(f"{operation.label} splits an extent of {extent} into {extents} for {count} outputs")
     cuts = np.cumsum((0, *extents))
@@ -131,7 +167,7 @@ def gather_nd(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     if operation.attributes.get("batch_dims", 0) or indices.dtype.kind != "i":
         raise InputError(f"{operation.label} has batch axes or indices that are not integers; neither is supported")
     depth = indices.shape[-1]
-    if depth > len(value.shape):
+    if not 1 <= depth <= len(value.shape):
         raise InputError(f"{operation.label} has indices of {depth} axes for a tensor of {len(value.shape)}")
     entries = indices.size // max(depth, 1) * math.prod(value.shape[depth:])
     cuts = tuple(np.moveaxis(indices, -1, 0))
@@ -143,7 +179,11 @@ def gather_elements(builder: GraphBuilder, operation: Operation) -> tuple[Value,
     value, indices = operation.value(0), operation.constant(1).array
     if indices.dtype.kind != "i":
         raise InputError(f"{operation.label} needs integer indices")
-    axis = int(operation.attributes.get("axis", 0)) % len(value.shape)
+    axis = operation.axis(operation.attributes.get("axis", 0), len(value.shape))
+    if len(indices.shape) != len(value.shape) or any(
+        most > extent for a, (most, extent) in enumerate(zip(indices.shape, value.shape, strict=True)) if a != axis
+    ):
+        raise InputError(f"{operation.label} has indices of shape {indices.shape} for a tensor of {value.shape}")
     window = tuple(slice(None) if a == axis else slice(extent) for a, extent in enumerate(indices.shape))
     return (
         moved(builder, operation, value, lambda array: np.take_along_axis(array[window], indices, axis), indices.size),
@@ -155,8 +195,9 @@ def pad(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     value = operation.value(0)
     pads = operation.integers(1, "pads") or ()
     rank = len(value.shape)
-    axes = [axis % rank for axis in operation.integers(3, "axes") or range(rank)]
-    if len(pads) != 2 * len(axes) or len(set(axes)) != len(axes):
+    given_axes = operation.integers(3, "axes")
+    axes = operation.axes(tuple(range(rank)) if given_axes is None else given_axes, rank)
+    if len(pads) != 2 * len(axes):
         raise InputError(f"{operation.label} has {len(pads)} pads for {len(axes)} axes")
     amounts = [(0, 0)] * rank
     for position, axis in enumerate(axes):
@@ -167,6 +208,12 @@ def pad(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     entries = math.prod(extents)
     mode = operation.attributes.get("mode", "constant")
     if mode in ("reflect", "edge", "wrap"):
+        operation.disregard("value", inputs=(2,))
+        reach = {"reflect": 1, "wrap": 0}.get(mode)
+        if reach is not None and any(
+            max(pair) > max(extent - reach, 0) for extent, pair in zip(value.shape, amounts, strict=True)
+        ):
+            raise InputError(f"{operation.label} has pads {pads} that reach beyond the tensor of shape {value.shape}")
         return (moved(builder, operation, value, lambda array: np.pad(array, amounts, mode=mode), entries),)
     if mode != "constant":
         raise InputError(f"{operation.label} has the unknown mode {shown(str(mode))}")
@@ -181,7 +228,10 @@ def pad(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 def expand(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Broadcast to a constant shape."""
     value = operation.value(0)
-    shape = np.broadcast_shapes(value.shape, operation.integers(1, "shape") or ())
+    target = operation.integers(1, "shape")
+    if target is None or min(target, default=1) < 0:
+        raise InputError(f"{operation.label} has the target shape {target}; extents of 0 or more are expected")
+    shape = np.broadcast_shapes(value.shape, target)
     return (moved(builder, operation, value, lambda array: np.broadcast_to(array, shape), math.prod(shape)),)
 
 
@@ -196,7 +246,7 @@ def tile(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 OPERATORS = {
-    "Dropout": identity,
+    "Dropout": dropout,
     "Expand": expand,
     "Flatten": flatten,
     "Gather": gather,

@@ -43,8 +43,9 @@ def resize(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     mode = options.get("mode", "nearest")
     if mode not in ("nearest", "linear", "bilinear", "cubic"):
         raise InputError(f"{operation.label} has the unknown mode {shown(str(mode))}")
-    if options.get("antialias", 0):
+    if operation.flag("antialias"):
         raise InputError(f"{operation.label} uses `antialias`, which is not supported; export it without antialiasing")
+    _disregard_what_has_no_effect(operation, str(mode))
     transform = str(options.get("coordinate_transformation_mode", "half_pixel"))
     if operation.opset < 11:
         # Before operator set 11 runtimes divide by the scale.
@@ -65,6 +66,16 @@ def resize(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         raise InputError(f"{operation.label} has the unknown mode {shown(str(error.args[0]))}") from error
 
 
+def _disregard_what_has_no_effect(operation: Operation, mode: str) -> None:
+    """Options of other modes; of `roi` and `extrapolation_value` only the transformation that crops makes use."""
+    has_region = operation.kind == "Resize" and operation.opset >= 11
+    operation.disregard("extrapolation_value", inputs=(1,) if has_region else ())
+    if mode != "cubic":
+        operation.disregard("cubic_coeff_a", "exclude_outside")
+    if mode != "nearest":
+        operation.disregard("nearest_mode")
+
+
 def _axes(operation: Operation, shape: tuple[int, ...]) -> list[Axis]:
     """Every axis with its target; scales or sizes are given for all of them or for those that `axes` names."""
     rank = len(shape)
@@ -76,7 +87,8 @@ def _axes(operation: Operation, shape: tuple[int, ...]) -> list[Axis]:
     scales = operation.optional_constant(1 if old else 2)
     sizes = None if old else operation.integers(3, "sizes")
     if sizes:
-        if "keep_aspect_ratio_policy" in operation.attributes and min(operation.attributes.get("axes") or (0,)) < 0:
+        policy = operation.attributes.get("keep_aspect_ratio_policy", "stretch")
+        if policy != "stretch" and min(operation.attributes.get("axes") or (0,)) < 0:
             raise InputError(
                 f"{operation.label} keeps the aspect ratio along negative axes, where runtimes differ from the "
                 "standard; count the axes from 0"
@@ -86,6 +98,8 @@ def _axes(operation: Operation, shape: tuple[int, ...]) -> list[Axis]:
         for axis, resized in zip(chosen, _kept_aspect(operation, [shape[axis] for axis in chosen], sizes), strict=True):
             found[axis] = resized
         return found
+    # Only sizes are adapted to the aspect ratio.
+    operation.disregard("keep_aspect_ratio_policy")
     given = operation.attributes.get("scales") if scales is None else scales.array.reshape(-1).tolist()
     if not given or len(given) != len(chosen) or not all(0 < float(scale) < 1e4 for scale in given):
         raise InputError(f"{operation.label} needs one positive scale per axis ({len(chosen)})")
@@ -135,7 +149,7 @@ def _mixed(builder: GraphBuilder, operation: Operation, value: Value, axes: list
         if axis.numerator == axis.denominator:
             own, rounded = sp.csr_array(sp.eye_array(axis.extent)), False
         else:
-            own, rounded = mixing_matrix(axis, transform, cubic, bool(options.get("exclude_outside", 0)))
+            own, rounded = mixing_matrix(axis, transform, cubic, operation.flag("exclude_outside"))
         builder.charge_weight(matrix.nnz * own.nnz)
         matrix, rounds = sp.csr_array(sp.kron(matrix, own, format="csr")), rounds or rounded
     matrix.sort_indices()

@@ -79,11 +79,11 @@ def reduced_rows(operation: Operation, symbol: Symbol) -> tuple[IntArray, tuple[
     axes, rank = operation.integers(1, "axes"), len(symbol.shape)
     if axes is not None and not all(-rank <= axis < rank for axis in axes):
         raise InputError(f"{operation.label} has axes {axes} for a tensor of {rank} axes")
-    if not axes and operation.attributes.get("noop_with_empty_axes", 0):
+    if operation.flag("noop_with_empty_axes") and not axes:
         raise InputError(f"{operation.label} has no axes and `noop_with_empty_axes`, which is not supported")
     reduced = sorted({axis % rank for axis in axes} if axes else set(range(rank)))
     kept = [axis for axis in range(rank) if axis not in reduced]
-    keep = operation.attributes.get("keepdims", 1)
+    keep = bool(operation.attributes.get("keepdims", 1))
     shape = tuple(1 if axis in reduced else symbol.shape[axis] for axis in range(rank) if keep or axis not in reduced)
     places = np.arange(symbol.size, dtype=np.int64).reshape(symbol.shape)
     return np.transpose(places, (*kept, *reduced)).reshape(math.prod(shape), -1), shape
