@@ -19,6 +19,8 @@ import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.arithmetic.matrices import spectral_norm_upper
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges, dense
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
@@ -35,6 +37,7 @@ class DerivativeNorms:
 def derivative_norms(graph: Graph, ranges: NodeRanges) -> tuple[DerivativeNorms, ...]:
     """Upper bounds of the first three derivatives of every node over the region behind `ranges` (a batch of one)."""
     found: list[DerivativeNorms] = []
+    known = known_maps(graph)
     for index, node in enumerate(graph.nodes):
         match node:
             case Input():
@@ -48,6 +51,8 @@ def derivative_norms(graph: Graph, ranges: NodeRanges) -> tuple[DerivativeNorms,
                 found.append(_product(node, found, ranges))
             case Activation():
                 found.append(_activation(index, node, found[node.source], ranges))
+        if index in known:
+            found[index] = _least(found[index], _known(known[index], found[known[index].entry]))
     return tuple(found)
 
 
@@ -84,7 +89,15 @@ def _product(node: Product, found: list[DerivativeNorms], ranges: NodeRanges) ->
         _inflate(times(size_f, g2) + 2 * times(f1, g1) + times(f2, size_g), 6),
         _inflate(times(size_f, g3) + 3 * times(f1, g2) + 3 * times(f2, g1) + times(f3, size_g), 8),
     ]
-    return _tightened(rows, [np.inf, np.inf, np.inf])
+    # As maps: |f . Dg u| <= max|f_i| |Dg u|, and |Df u . Dg v| <= max_i |grad f_i| |u| |Dg v|.
+    top_f, top_g, slope_f, slope_g = (values.max() for values in (size_f, size_g, f1, g1))
+    (a1, a2, a3), (b1, b2, b3) = ([np.array(total) for total in factor.totals] for factor in (f, g))
+    totals = [
+        times(top_f, b1) + times(a1, top_g),
+        times(top_f, b2) + 2 * np.minimum(times(slope_f, b1), times(a1, slope_g)) + times(a2, top_g),
+        times(top_f, b3) + 3 * times(slope_f, b2) + 3 * times(a2, slope_g) + times(a3, top_g),
+    ]
+    return _tightened(rows, [float(_inflate(np.array(total), 9)) for total in totals])
 
 
 def _activation(index: int, node: Activation, source: DerivativeNorms, ranges: NodeRanges) -> DerivativeNorms:
@@ -102,6 +115,28 @@ def _activation(index: int, node: Activation, source: DerivativeNorms, ranges: N
         times(times(s3, times(r1, r1)).max(), t1) + 3 * times(times(s2, r1).max(), t2) + times(top, t3),
     ]
     return _tightened(rows, [float(_inflate(np.array(total), 9)) for total in totals])
+
+
+def _known(outer: KnownMap, source: DerivativeNorms) -> DerivativeNorms:
+    """The chain rule for a map whose own derivatives are known, after a node of these."""
+    totals = _chained(tuple(np.array(total) for total in outer.totals), source.totals)
+    rows = _chained(outer.rows, source.totals)
+    return _tightened(rows, [float(total) for total in totals])
+
+
+def _chained(outer: tuple[FloatArray, ...], source: tuple[float, float, float]) -> list[FloatArray]:
+    h1, h2, h3 = outer
+    t1, t2, t3 = (np.array(total) for total in source)
+    return [
+        _inflate(times(h1, t1), 2),
+        _inflate(times(h2, times(t1, t1)) + times(h1, t2), 5),
+        _inflate(times(h3, times(t1, times(t1, t1))) + 3 * times(h2, times(t1, t2)) + times(h1, t3), 8),
+    ]
+
+
+def _least(first: DerivativeNorms, second: DerivativeNorms) -> DerivativeNorms:
+    rows = [np.minimum(a, b) for a, b in zip(first.rows, second.rows, strict=True)]
+    return _tightened(rows, [min(a, b) for a, b in zip(first.totals, second.totals, strict=True)])
 
 
 def _tightened(rows: list[FloatArray], totals: list[float]) -> DerivativeNorms:

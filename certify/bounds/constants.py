@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
+from certify.bounds.ranges import uncertified_domains
 from certify.bounds.recomputation import witnessed_end
 from certify.errors import InputError, InternalError, UnknownNameError
 from certify.generators.graph import Affine, Generator, Sum
@@ -66,6 +67,12 @@ def constants(
     problem = Problem(generator, region, started + CERTIFIED_SHARE * budget, seed)
     ends: dict[tuple[ConstantName, End], Proposal] = {}
     notes: list[str] = []
+    undefined = uncertified_domains(problem.ranges)
+    if undefined:
+        # A map that may be undefined somewhere has no constants; a bound for the rest of it would say nothing.
+        chosen = ()
+        named = "; ".join(undefined[:3])
+        notes.append(f"no constants: {named}; bound them on a ball (--region RADIUS) on which it is certified")
     progress.start("bounding constants", len(chosen))
     # Many small matrices: a second BLAS thread costs ten times what it brings.
     # An overflow or a NaN is a value like any other: each bound says what it then knows, without a warning.
@@ -82,6 +89,8 @@ def constants(
             progress.advance()
     progress.finish()
     found = {name: _bracket(name, ends) for name in NAMES}
+    if found["M"].upper in (None, math.inf) and "read_as" in generator.metadata:
+        notes.append(f"the file has {generator.metadata['read_as']}")
     return ConstantBrackets(
         found["m"], found["M"], found["M2"], found["M3"], region, time.monotonic() - started, tuple(notes)
     )

@@ -26,7 +26,9 @@ from certify.arithmetic.interval_tensors import (
 )
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale
 from certify.bounds.charts import Pieces
-from certify.bounds.ranges import Interval, NodeRanges, affine_image, dense, product
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
+from certify.bounds.ranges import Interval, NodeRanges, affine_image, dense, product, recognised_range
 from certify.bounds.ranges import add as add_intervals
 from certify.bounds.ranges import scaled as scale_interval
 from certify.generators.activations import range_enclosure
@@ -42,6 +44,7 @@ class LinearParts:
 
     graph: Graph
     matrices: tuple[MatrixBall | None, ...]
+    known: dict[int, KnownMap]
 
     def scales(self, largest: float) -> FloatArray:
         """Per coordinate of z, `largest` over the steepest slope of an activation's input; 0 if none sees it."""
@@ -77,7 +80,7 @@ def linear_parts(graph: Graph) -> LinearParts:
                 found.append(total)
             case Activation() | Product():
                 found.append(None)
-    return LinearParts(graph, tuple(found))
+    return LinearParts(graph, tuple(found), known_maps(graph))
 
 
 def piece_ranges(parts: LinearParts, pieces: Pieces) -> NodeRanges:
@@ -102,6 +105,9 @@ def piece_ranges(parts: LinearParts, pieces: Pieces) -> NodeRanges:
             linear = add_intervals(_linear_image(matrix, pieces), rest)
             natural = np.maximum(natural[0], linear[0]), np.minimum(natural[1], linear[1])
         values.append(natural)
+        if index in parts.known or isinstance(node, Sum):
+            values[index] = recognised_range(parts.graph, index, parts.known, values)
+            rest = values[index] if parts.matrices[index] is None else rest
         rests.append(rest)
     return NodeRanges(parts.graph, tuple(values))
 

@@ -21,11 +21,11 @@ from certify.arithmetic.balls import ball, precision
 from certify.bounds.bracket import Reason, Region, Witness
 from certify.bounds.enclosure import linear_parts
 from certify.bounds.method import BoundMethod, ConstantName, Problem, Proposal
+from certify.bounds.ranges import node_ranges
 from certify.bounds.recomputation import is_admissible
 from certify.bounds.search import starting_points
 from certify.bounds.structure import live_graph
-from certify.generators.activations import activation
-from certify.generators.activations.function import Smoothness
+from certify.generators.activations import Domain, Smoothness, activation
 from certify.generators.activations.profile import KnotProfile
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, FloatArray, Generator, Graph
@@ -43,20 +43,30 @@ SAMPLES, MOST_PROJECTED, TRIES_PER_NODE, MOST_TRIES = 64, 32, 4, 16
 HALVINGS, APART = 200, 1e-9
 """Halvings of a segment at most, and its length relative to its ends at which they stop: floats still tell p's sign."""
 
+SMOOTH = frozenset({Smoothness.SMOOTH, Smoothness.ONCE})
 SMOOTH_CHOICES = "tanh, softplus, gelu, silu"
 
 
 def kinked_activations(generator: Generator) -> list[str]:
-    """Names of the activations of the graph that are not differentiable everywhere, sorted."""
-    nodes = [node for node in generator.graph.nodes if isinstance(node, Activation)]
-    smooth = {Smoothness.SMOOTH, Smoothness.ONCE}
-    return sorted(
-        {
-            node.name
-            for node in nodes
-            if activation(node.name).smoothness(activation(node.name).resolve(node.parameters)) not in smooth
-        }
-    )
+    """Names of the activations of the graph that are not differentiable wherever their argument may lie, sorted.
+
+    A logarithm, power or reciprocal counts as smooth where its argument is certified to stay in its domain on R^d.
+    """
+    rough = [
+        node
+        for node in generator.graph.nodes
+        if isinstance(node, Activation)
+        and activation(node.name).smoothness(activation(node.name).resolve(node.parameters)) not in SMOOTH
+    ]
+    if any(activation(node.name).domain is not Domain.REALS for node in rough):
+        values = node_ranges(generator.graph, Region()).values
+        rough = [
+            node
+            for node in rough
+            if activation(node.name).domain is Domain.REALS
+            or not activation(node.name).domain.contains(*values[node.source])
+        ]
+    return sorted({node.name for node in rough})
 
 
 def jumps(node: Activation, order: int) -> list[tuple[float, arb]]:

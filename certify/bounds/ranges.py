@@ -7,6 +7,7 @@ Nodes that are affine functions of z are enclosed over a ball by |w.(z - c)| <= 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,7 +16,10 @@ import scipy.sparse as sp
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
 from certify.bounds.bracket import Region
-from certify.generators.activations import range_enclosure
+from certify.bounds.joints import JointKind, joint
+from certify.bounds.known_map import KnownMap
+from certify.bounds.known_maps import known_maps
+from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 Interval: TypeAlias = tuple[FloatArray, FloatArray]
@@ -30,14 +34,29 @@ class NodeRanges:
 
     def slopes(self, node: int, order: int = 1) -> Interval:
         """Range of sigma^(order) over the pre-activations of the activation `node`, shape (boxes, width)."""
-        activation = self.graph.nodes[node]
-        assert isinstance(activation, Activation)
-        return range_enclosure(activation.name, activation.parameters, order, *self.values[activation.source])
+        own = self.graph.nodes[node]
+        assert isinstance(own, Activation)
+        return range_enclosure(own.name, own.parameters, order, *self.values[own.source])
 
     def magnitude_upper(self, node: int, order: int) -> FloatArray:
         """Upper bound of |sigma^(order)| at the activation `node`, shape (boxes, width)."""
         low, high = self.slopes(node, order)
         return np.maximum(np.abs(low), np.abs(high))
+
+
+def uncertified_domains(ranges: NodeRanges) -> list[str]:
+    """One line per activation whose argument is not certified to stay in its domain over the region."""
+    found = []
+    for index, node in enumerate(ranges.graph.nodes):
+        if isinstance(node, Activation):
+            low, high = ranges.values[node.source]
+            domain = activation(node.name).domain
+            if not domain.contains(low, high):
+                found.append(
+                    f"node {index}: `{node.name}` needs {domain.value}, and its argument is only known to lie in "
+                    f"[{low.min():.6g}, {high.max():.6g}]"
+                )
+    return found
 
 
 def node_ranges(graph: Graph, region: Region) -> NodeRanges:
@@ -63,6 +82,7 @@ def box_ranges(
     `ball` = (centre, radius) says that a batch of one stands for that Euclidean ball, which is sharper.
     """
     values: list[Interval] = []
+    known = known_maps(graph)
     for index, node in enumerate(graph.nodes):
         match node:
             case Input():
@@ -79,8 +99,40 @@ def box_ranges(
                 values.append(_square(values[first]) if first == second else product(values[first], values[second]))
             case Activation():
                 values.append(range_enclosure(node.name, node.parameters, 0, *values[node.source]))
+        values[index] = recognised_range(graph, index, known, values)
         assert values[index][0].shape[1] == node.width
     return NodeRanges(graph, tuple(values))
+
+
+def recognised_range(
+    graph: Graph, index: int, known: dict[int, KnownMap], values: Sequence[Interval]
+) -> Interval:
+    """The interval of the last of `values`, that of node `index`, cut by what is known of the map it belongs to."""
+    found = values[index]
+    join = joint(graph, index)
+    if join is not None:
+        found = _intersection(found, _joined_range(join.kind, values[join.left], values[join.right]))
+    if index in known:
+        found = _intersection(found, (known[index].low[None], known[index].high[None]))
+    return found
+
+
+def _joined_range(kind: JointKind, first: Interval, second: Interval) -> Interval:
+    """A joint increases in both arguments: its values at both lower and at both upper ends, outward."""
+    if kind is not JointKind.LOG_SUM_EXP:
+        chosen = np.maximum if kind is JointKind.MAXIMUM else np.minimum
+        return chosen(first[0], second[0]), chosen(first[1], second[1])
+    ends = []
+    for a, b in zip(first, second, strict=True):
+        point = (np.minimum(a, b), np.minimum(a, b)), (np.maximum(a, b), np.maximum(a, b))
+        # The larger plus softplus of the gap, which is at most 0: nothing cancels.
+        with np.errstate(invalid="ignore"):
+            gap = add(point[0], (-point[1][1], -point[1][0]))
+            total = add(point[1], range_enclosure("softplus", (), 0, gap[0], gap[1]))
+        # Two infinite ends are their own joint.
+        exact = ~np.isfinite(a) & ~np.isfinite(b)
+        ends.append((np.where(exact, point[1][0], total[0]), np.where(exact, point[1][1], total[1])))
+    return ends[0][0], ends[1][1]
 
 
 def dense(matrix: FloatArray | sp.csr_array) -> FloatArray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import onnx
+from onnx import helper
 
 from certify.generators.graph import FloatArray, Input, Node
 from certify.generators.onnx_import import ImportedModel, lowered_operator
@@ -27,11 +29,10 @@ COORDINATE_ROUNDINGS = 16
 CONTRACTIONS = frozenset({"Gemm", "MatMul", "ReduceL2", "ReduceMean", "ReduceSum"})
 ABSOLUTE = frozenset({"Sigmoid", "Softplus"})
 FOLDED_ROUNDINGS = 16
+SOFTMAX_ROUNDINGS = 16
+"""Of the differences, exponentials, logarithm and quotient of a softmax, beside those of its sum."""
 NORMALISATION_ROUNDINGS = 8
 """Of the sum with epsilon, the root, the quotient, the product and difference with the mean, the sum: and two more."""
-
-SWITCH = 2.1e-9
-"""softplus(x) - x at 20, where one exporter's softplus becomes the identity; it is read without the switch."""
 
 
 class _Uncapped(GraphBuilder):
@@ -84,10 +85,9 @@ class LoneOperator:
         if as_engine and float32 and arithmetic.unit < FLOAT32.unit:
             arithmetic = FLOAT32
         composed = as_engine and self.match is not None
-        switch = SWITCH if composed and self.match is not None and self.match.note else 0.0
         # A kernel may round its inputs once.
         rounded = [_rounded(inputs[name], arithmetic) for name in self.inputs]
-        found = running_error(self.nodes, rounded, arithmetic, composed, switch)
+        found = running_error(self.nodes, rounded, arithmetic, composed)
         results = {}
         for name, value in self.outputs.items():
             match value:
@@ -109,7 +109,31 @@ class LoneOperator:
             largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
             error: FloatArray = COORDINATE_ROUNDINGS * max(shapes) * FLOAT32.unit * largest
             return error
+        if self.node.op_type in ("LayerNormalization", "InstanceNormalization", "GroupNormalization"):
+            return self._group_error(inputs[self.inputs[0]], arithmetic)
+        if self.node.op_type in ("LogSoftmax", "ReduceLogSumExp", "Softmax"):
+            # The engine subtracts the largest entry and adds exponentials; what is left is rounded at their size.
+            largest = np.abs(inputs[self.inputs[0]].value).max(axis=1, keepdims=True)
+            count = math.prod(self.shapes[0])
+            rounded: FloatArray = arithmetic.gamma(count + SOFTMAX_ROUNDINGS) * (2.0 * largest + math.log(count) + 1.0)
+            return rounded
         return 0.0
+
+    def _group_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:
+        """Rounding of s x - s mean, which cancels, and of the variance as a difference of mean squares, per group."""
+        options = {item.name: helper.get_attribute_value(item) for item in self.node.attribute}
+        shape, kind = self.shapes[0], self.node.op_type
+        axis = int(options.get("axis", -1)) % len(shape)
+        count = {"InstanceNormalization": shape[1], "GroupNormalization": int(options.get("num_groups", 1))}.get(
+            kind, math.prod(shape[:axis])
+        )
+        groups = source.value.reshape(len(source.value), count, -1)
+        spread = groups.var(axis=2, keepdims=True) + float(options.get("epsilon", 1e-5))
+        squares = (groups**2).mean(axis=2, keepdims=True)
+        scale = np.abs(self.constants[self.node.input[1]].array).max()  # type: ignore[union-attr]
+        sizes = scale * np.sqrt(squares / spread) * (1.0 + squares / spread) * np.sqrt(groups.shape[2])
+        error: FloatArray = arithmetic.gamma(groups.shape[2] + SOFTMAX_ROUNDINGS) * sizes
+        return np.broadcast_to(error, groups.shape).reshape(source.value.shape)
 
     def _normalisation_error(self, source: Approximate, arithmetic: Arithmetic) -> FloatArray:
         """Rounding of s x + (b - s mean) in terms that cancel: gamma (|s| (|x| + |mean|) + |b|), in any order."""

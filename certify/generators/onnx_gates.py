@@ -13,7 +13,14 @@ from collections.abc import Callable, Mapping
 
 from certify.errors import UnknownNameError
 from certify.generators.activations import activation
-from certify.generators.onnx_functions import arctangent, clipped_size, cosine, normal_exponential, normal_tail
+from certify.generators.onnx_functions import (
+    TAIL_CLIP,
+    arctangent,
+    clipped_size,
+    cosine,
+    normal_exponential,
+    normal_tail,
+)
 from certify.generators.onnx_writer import Scope
 
 GATE_ERROR = 2.0**-49
@@ -84,6 +91,50 @@ def _silu(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
         return scope.add(s, scope.multiply(v, slope))
     tilt = scope.multiply(v, scope.subtract(1.0, scope.multiply(s, 2.0)))
     return scope.multiply(slope, scope.add(tilt, 2.0))
+
+
+def _swish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """v/(1 + exp(-y)), y = b v; with s = sigmoid(y): s + y s (1 - s), b s (1 - s) (2 + y (1 - 2 s))."""
+    y = scope.multiply(v, parameters[0])
+    if order == 0:
+        return scope.operator("Div", [v, scope.add(scope.apply("Exp", scope.apply("Neg", y)), 1.0)])
+    found = _silu(scope, y, (), order)
+    return found if order == 1 else scope.multiply(found, parameters[0])
+
+
+def _mish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """V w for the gate w = tanh(softplus(v)); w + v w', 2 w' + v w''.
+
+    w = N/D, N = q (q + 2), D = N + 2, q = exp(v). Below 0 the terms are those of q, above 0 they are divided by q^2, so
+    nothing overflows: w' = (1 - w) r_1 and w'' = (1 - w) (r_2 - 2 r_1^2) with r_k = (2^k q^2 + 2 q)/D.
+    """
+    if order == 0:
+        return scope.multiply(v, scope.apply("Tanh", _softplus(scope, v, (), 0)))
+    q = scope.apply("Exp", scope.apply("Neg", scope.apply("Abs", v)))
+    left = scope.operator("Greater", [scope.scalar(0.0), v])
+    double, square = scope.multiply(q, 2.0), scope.multiply(q, q)
+    outer = scope.operator("Where", [left, scope.scalar(2.0), scope.multiply(square, 2.0)])
+    square = scope.operator("Where", [left, square, scope.scalar(1.0)])
+    whole = scope.add(scope.add(square, double), outer)
+    ratios = [
+        scope.operator("Div", [scope.add(scope.multiply(square, 2.0**k), double), whole]) for k in range(order + 1)
+    ]
+    rest = scope.operator("Div", [outer, whole])
+    rise = scope.multiply(rest, ratios[1])
+    if order == 1:
+        return scope.add(ratios[0], scope.multiply(v, rise))
+    bend = scope.subtract(ratios[2], scope.multiply(scope.multiply(ratios[1], ratios[1]), 2.0))
+    return scope.add(scope.multiply(rise, 2.0), scope.multiply(v, scope.multiply(rest, bend)))
+
+
+def _erf(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """sgn(v) (1 - 2 Q(sqrt(2) |v|)); with g = 2/sqrt(pi) exp(-v^2): g, -2 v g."""
+    t = scope.operator("Min", [scope.multiply(scope.apply("Abs", v), math.sqrt(2.0)), scope.scalar(TAIL_CLIP)])
+    if order == 0:
+        size = scope.subtract(1.0, scope.multiply(normal_tail(scope, t), 2.0))
+        return scope.multiply(size, scope.apply("Sign", v))
+    slope = scope.multiply(normal_exponential(scope, t), 2.0 / math.sqrt(math.pi))
+    return slope if order == 1 else scope.multiply(scope.multiply(v, slope), -2.0)
 
 
 def _gelu(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
@@ -172,6 +223,43 @@ def _reciprocal(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -
     return scope.apply("Neg", square) if order == 1 else scope.multiply(scope.multiply(square, r), 2.0)
 
 
+def _log(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """log(v), 1/v, -1/v^2."""
+    return scope.apply("Log", v) if order == 0 else _reciprocal(scope, v, (), order - 1)
+
+
+def _power(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """v^p as (sqrt v)^(2 p), p v^p/v, p (p - 1) v^p/v^2.
+
+    The root says that v > 0: a bare power with an integer exponent is read as one of all numbers.
+    """
+    p = parameters[0]
+    raised = scope.operator("Pow", [scope.apply("Sqrt", v), scope.multiply(p, 2.0)])
+    for k in range(order):
+        factor = p if k == 0 else scope.subtract(p, float(k))
+        raised = scope.operator("Div", [scope.multiply(raised, factor), v])
+    return raised
+
+
+def _softsign(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """With u = 1 + |v|: v/u, 1/u^2, -2 sgn(v)/u^3."""
+    u = scope.add(scope.apply("Abs", v), 1.0)
+    if order == 0:
+        return scope.operator("Div", [v, u])
+    inverse = scope.divide(1.0, u)
+    square = scope.multiply(inverse, inverse)
+    if order == 1:
+        return square
+    return scope.multiply(scope.multiply(scope.multiply(square, inverse), scope.apply("Sign", v)), -2.0)
+
+
+def _hard_swish(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
+    """V max(0, min(6, v + 3))/6."""
+    ramp = scope.operator("Min", [scope.add(v, 3.0), scope.scalar(6.0)])
+    ramp = scope.operator("Max", [ramp, scope.scalar(0.0)])
+    return scope.operator("Div", [scope.multiply(v, ramp), scope.scalar(6.0)])
+
+
 def _identity(scope: Scope, v: str, parameters: tuple[str, ...], order: int) -> str:
     """relu(v) - relu(-v), so that there is an operator to read back; 1; 0."""
     if order == 0:
@@ -206,12 +294,17 @@ WRITERS: Mapping[str, GateWriter] = {
     "atan": _atan,
     "cos": _cos,
     "elu": _elu,
+    "erf": _erf,
     "exp": _exp,
     "gelu": _gelu,
     "gelu_tanh": _gelu_tanh,
+    "hard_swish": _hard_swish,
     "identity": _identity,
     "leaky_relu": _leaky_relu,
     "leaky_softplus": _leaky_softplus,
+    "log": _log,
+    "mish": _mish,
+    "power": _power,
     "reciprocal": _reciprocal,
     "relu": _relu,
     "sigmoid": _sigmoid,
@@ -219,9 +312,11 @@ WRITERS: Mapping[str, GateWriter] = {
     "silu": _silu,
     "sin": _sin,
     "softplus": _softplus,
+    "softsign": _softsign,
     "square": _square,
+    "swish": _swish,
     "tanh": _tanh,
 }
 """One writer for each activation."""
-KINKED = frozenset({"leaky_relu", "relu", "sign"})
+KINKED = frozenset({"hard_swish", "leaky_relu", "relu", "sign"})
 """Activations without a gate sigma': only order 0 is written."""

@@ -152,8 +152,8 @@ class ImportedModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was read as something else than the file says, each once."""
-        return tuple(dict.fromkeys(match.note for _, match in self.operators if match is not None and match.note))
+        """What the user should know of how the file was read, each once."""
+        return tuple(dict.fromkeys(self.builder.notes))
 
 
 def imported_model(proto: onnx.ModelProto, path: Path, output: str | None) -> ImportedModel:

@@ -95,12 +95,10 @@ def running_error(
     inputs: Sequence[Approximate],
     arithmetic: Arithmetic,
     composed: bool = False,
-    switch: float = 0.0,
 ) -> list[Approximate]:
     """Value and error bound of every node; `inputs` are those of the input nodes in order.
 
-    `composed`: activations are spelled out as several operators. `switch` is how far the activations that are computed
-    may lie from those of the nodes (a softplus with a threshold).
+    `composed`: activations are spelled out as several operators.
     """
     found: list[Approximate] = []
     given = iter(inputs)
@@ -122,7 +120,6 @@ def running_error(
                     error = error + arithmetic.smallest
                 case Activation():
                     value, error = _activation(node, found[node.source], arithmetic, composed)
-                    error = error + switch
             found.append(Approximate(value, np.where(np.isnan(error) | np.isnan(value), np.inf, error)))
     return found
 

@@ -35,6 +35,13 @@ ACTIVATION_NAMES = (
     "exp",
     "reciprocal",
     "sign",
+    "swish",
+    "mish",
+    "erf",
+    "log",
+    "power",
+    "softsign",
+    "hard_swish",
 )
 """Names that a generator graph may use; the code of an activation is its position here."""
 
@@ -59,6 +66,13 @@ ACTIVATION_CODES = {name: code for code, name in enumerate(ACTIVATION_NAMES)}
     _EXP,
     _RECIPROCAL,
     _SIGN,
+    _SWISH,
+    _MISH,
+    _ERF,
+    _LOG,
+    _POWER,
+    _SOFTSIGN,
+    _HARD_SWISH,
 ) = range(len(ACTIVATION_NAMES))
 
 _SQRT_HALF = math.sqrt(0.5)
@@ -94,16 +108,20 @@ def activate(code: int, alpha: float, inner: FloatArray, outer: FloatArray) -> N
             inner[i] = probability + v * (_NORMAL_DENSITY * exp(-0.5 * v * v))
     elif code == _GELU_TANH:
         _gelu_tanh(inner, outer)
-    elif code == _SILU:
+    elif code in (_SILU, _SWISH):
+        slope = alpha if code == _SWISH else 1.0
         for i in range(count):
             v = inner[i]
-            decay = exp(-abs(v))
+            y = slope * v
+            decay = exp(-abs(y))
             small = decay / (1.0 + decay)
             large = 1.0 / (1.0 + decay)
-            rising = large if v >= 0.0 else small
-            falling = small if v >= 0.0 else large
+            rising = large if y >= 0.0 else small
+            falling = small if y >= 0.0 else large
             outer[i] = v * rising
-            inner[i] = rising + rising * (v * falling)
+            inner[i] = rising + rising * (y * falling)
+    elif code == _MISH:
+        _mish(inner, outer)
     elif code == _ELU:
         for i in range(count):
             v = inner[i]
@@ -116,6 +134,8 @@ def activate(code: int, alpha: float, inner: FloatArray, outer: FloatArray) -> N
             v = inner[i]
             outer[i] = v if v > 0.0 else low * v
             inner[i] = 1.0 if v > 0.0 else low
+    elif code in (_LOG, _POWER):
+        _activate_positive(code, alpha, inner, outer)
     else:
         _activate_plain(code, inner, outer)
 
@@ -144,6 +164,40 @@ def _gelu_tanh(inner: FloatArray, outer: FloatArray) -> None:
         rising = large if doubled >= 0.0 else small
         outer[i] = v * rising
         inner[i] = rising + v * (small * large) * ((2.0 * _GELU_SLOPE) * (1.0 + 3.0 * _GELU_CUBIC * v * v))
+
+
+@kernel
+def _mish(inner: FloatArray, outer: FloatArray) -> None:
+    for i in range(outer.size):
+        v = inner[i]
+        q = exp(-abs(v))
+        left = v <= 0.0
+        # The gate tanh(softplus(v)) = N/D and its slope 2 N'/D^2, divided by q^2 above 0.
+        below = q * q + 2.0 * q + 2.0 if left else 1.0 + 2.0 * q + 2.0 * q * q
+        square = q * q if left else 1.0
+        gate = (square + 2.0 * q) / below
+        rest = (2.0 if left else 2.0 * q * q) / below
+        outer[i] = v * gate
+        inner[i] = gate + v * (rest * ((2.0 * square + 2.0 * q) / below))
+
+
+@kernel
+def _activate_positive(code: int, alpha: float, inner: FloatArray, outer: FloatArray) -> None:
+    for i in range(outer.size):
+        v = inner[i]
+        if not v >= 0.0:
+            outer[i] = math.nan
+            inner[i] = math.nan
+        elif v == 0.0:
+            # Both have an infinite value or slope at 0, unless the exponent is above 1.
+            outer[i] = -math.inf if code == _LOG else 0.0 if alpha > 0.0 else 1.0 if alpha == 0.0 else math.inf
+            inner[i] = math.inf if code == _LOG else alpha * (0.0 if alpha > 1.0 else 1.0 if alpha == 1.0 else math.inf)
+        elif code == _LOG:
+            outer[i] = math.log(v)
+            inner[i] = 1.0 / v
+        else:
+            outer[i] = v**alpha
+            inner[i] = alpha * v ** (alpha - 1.0)
 
 
 @kernel
@@ -179,6 +233,29 @@ def _activate_plain(code: int, inner: FloatArray, outer: FloatArray) -> None:
             y = 1.0 / inner[i]
             outer[i] = y
             inner[i] = -y * y
+    elif code == _ERF:
+        for i in range(count):
+            v = inner[i]
+            outer[i] = math.erf(v)
+            inner[i] = (2.0 / math.sqrt(math.pi)) * exp(-v * v)
+    elif code == _SOFTSIGN:
+        for i in range(count):
+            v = inner[i]
+            inverse = 1.0 / (1.0 + abs(v))
+            outer[i] = v * inverse
+            inner[i] = inverse * inverse
+    elif code == _HARD_SWISH:
+        for i in range(count):
+            v = inner[i]
+            if v > 3.0:
+                outer[i] = v
+                inner[i] = 1.0
+            elif v <= -3.0:
+                outer[i] = 0.0
+                inner[i] = 0.0
+            else:
+                outer[i] = v * (v + 3.0) / 6.0
+                inner[i] = (2.0 * v + 3.0) / 6.0
     elif code == _SIGN:
         for i in range(count):
             v = inner[i]

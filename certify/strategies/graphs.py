@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
 
-SMOOTH = ("tanh", "sigmoid", "softplus", "leaky_softplus", "gelu", "gelu_tanh", "silu", "sin", "cos", "atan", "square")
+SMOOTH = (
+    *("tanh", "sigmoid", "softplus", "leaky_softplus", "gelu", "gelu_tanh", "silu", "swish", "mish", "erf"),
+    *("sin", "cos", "atan", "square"),
+)
 OUTPUTS = 2
 
 

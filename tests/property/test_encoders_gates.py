@@ -43,6 +43,8 @@ def test_gates_are_the_derivatives(name: str) -> None:
     points = np.concatenate((np.linspace(-8, 8, 1601), [-700.0, -30.0, 30.0, 700.0, 1e-12, -1e-12]))
     if name == "reciprocal":
         points = points[np.abs(points) > 1e-3]
+    if name in {"log", "power"}:
+        points = points[points > 1e-3]
     expected = derivatives(name, points, activation(name).resolve(()), 2)
     for order in range(3):
         found = evaluate(name, order, points)

@@ -78,6 +78,21 @@ def test_a_relu_network_has_infinite_curvature_and_is_not_applicable() -> None:
     assert found["A3"].verdict is Verdict.REFUTED and "relu" in found["A3"].reason
 
 
+def test_a_function_with_a_domain_is_smooth_where_its_argument_is_certified_to_stay() -> None:
+    for offset, verdict in ((1.0, Verdict.PROVED), (0.0, Verdict.INCONCLUSIVE)):
+        graph = Graph(
+            (
+                Input(2),
+                Activation(0, "square", 2),
+                Affine(1, np.eye(2), np.full(2, offset)),
+                Activation(2, "power", 2, (0.5,)),
+            )
+        )
+        found = decide(Generator("root", graph, 4))
+        assert found["A3"].verdict is verdict
+        assert verdict is Verdict.PROVED or "power" in found["A3"].reason
+
+
 def test_more_outputs_than_latents_is_not_this_theorem() -> None:
     assert decide(network("softplus", outputs=5))["A0"].verdict is Verdict.REFUTED
 

@@ -22,7 +22,10 @@ from certify.generators.activations import (
 NAMES = (
     *("tanh", "sigmoid", "softplus", "leaky_softplus", "silu", "gelu", "gelu_tanh", "sin", "cos", "atan"),
     *("elu", "exp", "identity", "relu", "leaky_relu", "square", "reciprocal", "sign"),
+    *("swish", "mish", "erf", "log", "power", "softsign", "hard_swish"),
 )
+POSITIVE = ("log", "power")
+"""Activations that are defined for positive arguments only."""
 
 # Definitions in another library, so that a wrong formula in the table cannot agree with itself.
 REFERENCES = {
@@ -44,6 +47,13 @@ REFERENCES = {
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
     "sign": mpmath.sign,
+    "swish": lambda x: x / (1 + mpmath.exp(-x)),
+    "mish": lambda x: x * mpmath.tanh(mpmath.log(1 + mpmath.exp(x))),
+    "erf": mpmath.erf,
+    "log": mpmath.log,
+    "power": mpmath.sqrt,
+    "softsign": lambda x: x / (1 + abs(x)),
+    "hard_swish": lambda x: x * max(mpmath.mpf(0), min(mpmath.mpf(1), x / 6 + mpmath.mpf(1) / 2)),
 }
 
 
@@ -68,6 +78,7 @@ def test_the_table_has_exactly_the_declared_names() -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("x", [-7.25, -0.3, 0.7, 3.5])
 def test_jets_agree_with_independent_definitions(name: str, x: float) -> None:
+    x = abs(x) if name in POSITIVE else x
     with mpmath.workdps(60), precision(160):
         taylor = mpmath.taylor(REFERENCES[name], mpmath.mpf(x), 3)
         for k, enclosure in enumerate(jet(name, x, 3)):
@@ -78,6 +89,7 @@ def test_jets_agree_with_independent_definitions(name: str, x: float) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("x", [-800.0, -41.5, -6.0, -1.3, -1e-9, 1e-8, 0.7, 5.5, 25.0, 700.0])
 def test_float_derivatives_agree_with_jets(name: str, x: float) -> None:
+    x = abs(x) if name in POSITIVE else x
     with precision(160):
         exact = jet(name, x, 3)
         ball = activation(name).ball(arb(x), activation(name).resolve())
@@ -91,6 +103,9 @@ def test_float_derivatives_agree_with_jets(name: str, x: float) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_overflows_or_warns_at_extreme_arguments(name: str) -> None:
     x = np.array([-1e300, -1e155, -750.0, 750.0, 1e155, 1e300])
+    if name in POSITIVE:
+        assert all(np.isnan(result[:3]).all() for result in derivatives(name, x, (), 3))
+        x = np.abs(x)
     for order in range(4):
         results = derivatives(name, x, (), order)
         assert len(results) == order + 1
@@ -167,6 +182,17 @@ CONSTANTS = {
     "square": (-math.inf, math.inf, 2, 0),
     "exp": (0, math.inf, math.inf, math.inf),
     "reciprocal": (-math.inf, math.inf, math.inf, math.inf),
+    "swish": ("-0.099839320128866917", "1.099839320128866917", lambda: arb(1) / 2, "0.308181515796479120"),
+    "erf": (
+        0,
+        lambda: 2 / arb.pi().sqrt(),
+        lambda: 2 * (2 / arb(1).exp()).sqrt() / arb.pi().sqrt(),
+        lambda: 4 / arb.pi().sqrt(),
+    ),
+    "softsign": (0, 1, 2, math.inf),
+    "hard_swish": (-0.5, 1.5, math.inf, math.inf),
+    "log": (-math.inf, math.inf, math.inf, math.inf),
+    "power": (-math.inf, math.inf, math.inf, math.inf),
 }
 
 

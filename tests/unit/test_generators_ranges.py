@@ -17,7 +17,7 @@ from certify.generators.activations.ranges import profile
 from certify.generators.activations.sigmoidal import SIGMOID_SHAPE
 from certify.generators.activations.smooth import SMALLEST_CELL
 
-PARAMETERS = {"leaky_softplus": (0.3,), "elu": (1.0,), "leaky_relu": (0.2,)}
+PARAMETERS = {"leaky_softplus": (0.3,), "elu": (1.0,), "leaky_relu": (0.2,), "swish": (1.702,), "power": (-0.5,)}
 INFINITY = math.inf
 
 
@@ -61,10 +61,12 @@ def test_sampled_values_lie_in_the_range(name: str, order: int) -> None:
 
 
 @pytest.mark.parametrize("order", range(4))
-@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"exp", "square", "reciprocal"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(ACTIVATIONS) - {"exp", "square", "reciprocal", "log", "power", "hard_swish"})
+)
 def test_the_range_is_attained_up_to_a_relative_1e_9(name: str, order: int) -> None:
     low, high = np.array([-0.9, 0.3, -4.0, 2.0, -11.0]), np.array([-0.2, 1.7, 5.0, 2.5, -3.0])
-    if name in {"relu", "leaky_relu", "elu", "sign"}:
+    if name in {"relu", "leaky_relu", "elu", "sign", "softsign"}:
         low, high = low[[0, 1, 3, 4]], high[[0, 1, 3, 4]]
     bottom, top = range_enclosure(name, PARAMETERS.get(name, ()), order, low, high)
     for a, b, floor, ceiling in zip(low, high, bottom, top, strict=True):
@@ -76,7 +78,10 @@ def test_the_range_is_attained_up_to_a_relative_1e_9(name: str, order: int) -> N
         assert ceiling - values.max() <= 1e-9 * scale, (name, order, a, b)
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "silu", "gelu", "gelu_tanh", "atan", "sin", "cos"])
+@pytest.mark.parametrize(
+    "name",
+    ["tanh", "sigmoid", "softplus", "silu", "gelu", "gelu_tanh", "atan", "sin", "cos", "mish", "erf"],
+)
 @pytest.mark.parametrize("order", range(4))
 def test_single_points_are_tight(name: str, order: int) -> None:
     random = np.random.default_rng(3)
@@ -85,6 +90,34 @@ def test_single_points_are_tight(name: str, order: int) -> None:
     size = np.maximum(np.abs(bottom), np.abs(top))
     middle = np.median(size)
     assert np.all(top - bottom <= 1e-9 * size + 1e-14 * middle)
+
+
+@pytest.mark.parametrize(("name", "exponent"), [("power", -0.5), ("power", 0.5), ("power", 0.3), ("log", None)])
+@pytest.mark.parametrize("order", range(4))
+def test_functions_of_positive_numbers(name: str, exponent: float | None, order: int) -> None:
+    parameters = () if exponent is None else (exponent,)
+    low, high = np.array([1e-5, 0.5, 2.0, 1e200]), np.array([3.0, 0.5, 7.0, 1e300])
+    bottom, top = range_enclosure(name, parameters, order, low, high)
+    for a, b, floor, ceiling in zip(low, high, bottom, top, strict=True):
+        values = ACTIVATIONS[name].numeric(np.clip(np.geomspace(a, b, 1001), a, b), parameters, order)[order]
+        assert floor <= values.min() * (1 + 1e-13 * np.sign(values.min())) + 1e-300
+        assert values.max() * (1 - 1e-13 * np.sign(values.max())) - 1e-300 <= ceiling
+        assert a > 1e100 or values.min() - floor <= 1e-12 * abs(values.min()), "tight below"
+        assert a > 1e100 or ceiling - values.max() <= 1e-12 * abs(values.max()), "tight above"
+    # An interval that meets x <= 0 says nothing at all.
+    assert range_enclosure(name, parameters, order, 0.0, 1.0) == (-INFINITY, INFINITY)
+    assert range_enclosure(name, parameters, order, -2.0, -1.0) == (-INFINITY, INFINITY)
+    with precision():
+        assert all(x.is_nan() for x in [exact_jet(name, parameters, arb(0, 1))[k] for k in range(4)])
+
+
+def exact_jet(name: str, parameters: tuple[float, ...], x: arb) -> arb_series:
+    before = ctx.cap
+    ctx.cap = 4
+    try:
+        return activation(name).series(arb_series([x, arb(1)]), parameters)
+    finally:
+        ctx.cap = before
 
 
 def test_unbounded_intervals() -> None:

@@ -18,13 +18,13 @@ from certify.generators.onnx_export import export_onnx
 from certify.generators.onnx_import import load_onnx
 
 RANDOM = np.random.default_rng(3)
-PARAMETERS = {"elu": (0.3,), "leaky_softplus": (0.1,), "leaky_relu": (0.2,)}
+PARAMETERS = {"elu": (0.3,), "leaky_softplus": (0.1,), "leaky_relu": (0.2,), "swish": (1.702,), "power": (0.5,)}
 
 
 def network(name: str) -> Generator:
     """A residual net with one activation: Affine, activation, Affine, Sum, Product."""
     dense, skip = RANDOM.normal(size=(5, 3)), RANDOM.normal(size=(3, 5))
-    shift = 6.0 if name == "reciprocal" else 0.3
+    shift = 6.0 if name in {"reciprocal", "log", "power"} else 0.3
     nodes = (
         Input(3),
         Affine(0, dense, RANDOM.normal(size=5) * 0.1 + shift),

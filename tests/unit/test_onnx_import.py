@@ -161,19 +161,18 @@ def test_refusals(mutate: Callable[[onnx.ModelProto], None], expected: str, tmp_
 @pytest.mark.parametrize(
     ("nodes", "expected"),
     [
-        ([node("HardSigmoid", "z", "x")], "`HardSigmoid` .* is not supported; supported are Abs, Add, Atan"),
+        ([node("Hardmax", "z", "x")], "`Hardmax` .* is not supported; supported are Abs, Add, And, Atan"),
         ([node("MaxPool", "z", "x", kernel_shape=[2])], "`MaxPool`"),
-        ([node("Softmax", "z", "x")], "`Softmax`"),
         ([node("Gemm", "z S", "x")], "n < d"),
         ([node("MatMul", "z Q", "a"), node("MatMul", "a z", "x")], "two computed matrices"),
         ([node("Tanh", "W", "x")], "does not depend on the input"),
         ([node("Mul", "b b", "x")], "does not depend on the input"),
-        ([node("Pow", "z half", "x")], "exponent 0.5"),
+        ([node("Pow", "z huge", "x")], "has the exponent"),
         ([node("Div", "z zero", "x")], "constant zero"),
         ([node("Exp", "z", "y"), node("Reshape", "y bad", "x")], "inconsistent attributes or shapes"),
         ([node("Exp", "huge", "e"), node("Mul", "z e", "x")], "overflows"),
         ([node("Expand", "z wide", "x")], "1 to 16384 are accepted"),
-        ([node("Resize", "z _ s", "x", mode="linear")], "interpolates"),
+        ([node("Resize", "z _ s", "x", mode="linear", antialias=1)], "antialias"),
     ],
 )
 def test_operators_without_a_lowering(nodes: list[onnx.NodeProto], expected: str, tmp_path: Path) -> None:

@@ -43,7 +43,10 @@ def unary(kind: str, **attributes: Any) -> Case:
 IMAGE = (1, 2, 4, 4)
 W, B = weights(4, 5), weights(5)
 CASES: dict[str, Case] = {
-    **{kind: unary(kind) for kind in ("Tanh", "Sigmoid", "Softplus", "Sin", "Cos", "Atan", "Exp", "Relu", "Mish")},
+    **{kind: unary(kind) for kind in ("Tanh", "Sigmoid", "Softplus", "Sin", "Cos", "Atan", "Exp", "Relu")},
+    "Mish": unary("Mish"),
+    # The reference evaluates Erf in float32.
+    "Erf": Case([node("Erf", "z", "x")], in_reference=False),
     "Neg": unary("Neg"),
     "Identity": unary("Identity"),
     "Reciprocal": Case([node("Exp", "z", "e"), node("Reciprocal", "e", "x")]),
@@ -80,6 +83,11 @@ CASES: dict[str, Case] = {
     "Div": Case([node("Exp", "z", "e"), node("Div", "z e", "q"), node("Div", "q c", "x")], {"c": np.array(3.0)}),
     "Div constant": Case([node("Exp", "z", "e"), node("Div", "c e", "x")], {"c": weights(4)}),
     "Pow 2": Case([node("Pow", "z k", "x")], {"k": np.array(2.0)}),
+    "Pow -7": Case([node("Exp", "z", "e"), node("Pow", "e k", "x")], {"k": np.array(-7.0)}),
+    "Pow 0.75": Case([node("Exp", "z", "e"), node("Pow", "e k", "x")], {"k": np.array(0.75)}),
+    "Sqrt": Case([node("Exp", "z", "e"), node("Sqrt", "e", "x")]),
+    "Sqrt Reciprocal": Case([node("Exp", "z", "e"), node("Sqrt", "e", "s"), node("Reciprocal", "s", "x")]),
+    "Log": Case([node("Softplus", "z", "e"), node("Log", "e", "x")]),
     "Pow 3": Case([node("Pow", "z k", "x")], {"k": np.array(3.0)}),
     "Pow -1": Case([node("Exp", "z", "e"), node("Pow", "e k", "x")], {"k": np.array(-1.0)}),
     "BatchNormalization": Case(
@@ -253,7 +261,9 @@ def test_agrees_with_reference_and_runtime(name: str, tmp_path: Path) -> None:
 
 
 def test_every_operator_has_a_case() -> None:
-    used = {proto.op_type for case in CASES.values() for proto in case.nodes}
+    from tests.unit.test_onnx_more_operators import CASES as MORE
+
+    used = {proto.op_type for case in (CASES | MORE).values() for proto in case.nodes}
     assert set(lowerings()) - used == {"Dropout", "Upsample"}
 
 

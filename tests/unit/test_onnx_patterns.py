@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import ndtr
+from scipy.special import erf, ndtr
 
-from certify.errors import InputError
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Graph, Sum
 from tests.onnx_models import AnyArray, imported, model, node, reference
@@ -48,16 +47,18 @@ def test_gelu_in_every_order_of_its_factors(order: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(value(graph, points), points * ndtr(points), rtol=1e-14, atol=1e-16)
 
 
-def test_erf_with_another_constant_is_refused_by_name(tmp_path: Path) -> None:
-    for wrong in ({"r": scalar(1.4142)}, {"one": scalar(1.0001)}):
-        with pytest.raises(InputError, match="`Erf` .* is not supported"):
-            imported(model(ERF_GELU, ERF_CONSTANTS | wrong), tmp_path)
+def test_erf_with_another_constant_stays_what_it_is(tmp_path: Path) -> None:
+    for root, one in ((1.4142, 1.0), (math.sqrt(2.0), 1.0001)):
+        wrong = ERF_CONSTANTS | {"r": scalar(root), "one": scalar(one)}
+        graph = imported(model(ERF_GELU, wrong), tmp_path).graph
+        assert activations(graph) == [("erf", ())]
+        points = np.linspace(-4, 4, 12).reshape(3, 4)
+        np.testing.assert_allclose(value(graph, points), points * (one + erf(points / root)) / 2, rtol=1e-12)
 
 
 def test_gelu_of_another_tensor_is_not_confused(tmp_path: Path) -> None:
     mixed = [node("Tanh", "z", "t"), *ERF_GELU[:3], node("Mul", "t g", "p"), node("Mul", "p half", "x")]
-    with pytest.raises(InputError, match="`Erf`"):
-        imported(model(mixed, ERF_CONSTANTS), tmp_path)
+    assert activations(imported(model(mixed, ERF_CONSTANTS), tmp_path).graph) == [("tanh", ()), ("erf", ())]
 
 
 def test_gelu_in_tanh_form(tmp_path: Path) -> None:
@@ -90,6 +91,17 @@ def test_silu_needs_one_argument(tmp_path: Path) -> None:
     assert [name for name, _ in activations(imported(model(gated, {}), tmp_path).graph)] == ["sigmoid", "tanh"]
 
 
+def test_swish_and_mish_are_one_activation(tmp_path: Path) -> None:
+    swish = [node("Mul", "z b", "u"), node("Sigmoid", "u", "s"), node("Mul", "s z", "x")]
+    assert activations(imported(model(swish, {"b": scalar(1.5)}), tmp_path).graph) == [("swish", (1.5,))]
+    # A negative slope is another function of x; it stays a product.
+    assert activations(imported(model(swish, {"b": scalar(-1.5)}), tmp_path).graph) == [("sigmoid", ())]
+    mish = [node("Softplus", "z", "s"), node("Tanh", "s", "t"), node("Mul", "z t", "x")]
+    assert activations(imported(model(mish, {}), tmp_path).graph) == [("mish", ())]
+    other = [node("Neg", "z", "m"), node("Softplus", "m", "s"), node("Tanh", "s", "t"), node("Mul", "z t", "x")]
+    assert activations(imported(model(other, {}), tmp_path).graph) == [("softplus", ()), ("tanh", ())]
+
+
 def test_leaky_softplus_only_where_the_weights_add_to_exactly_one(tmp_path: Path) -> None:
     nodes = [
         node("Softplus", "z", "s"),
@@ -102,24 +114,6 @@ def test_leaky_softplus_only_where_the_weights_add_to_exactly_one(tmp_path: Path
     rounded = {"a": scalar(np.float32(0.1)), "b": scalar(np.float32(0.9))}
     near = imported(model(nodes, rounded), tmp_path).graph
     assert activations(near) == [("softplus", ())] and isinstance(near.nodes[-1], Sum)
-
-
-@pytest.mark.parametrize("beta", [1.0, 2.0])
-def test_softplus_that_switches_to_the_identity_is_read_as_softplus(beta: float, tmp_path: Path) -> None:
-    nodes = [
-        node("Mul", "z b", "u"),
-        node("Softplus", "u", "s"),
-        node("Div", "s b", "d"),
-        node("Greater", "u t", "k"),
-        node("Where", "k z d", "x"),
-    ]
-    generator = imported(model(nodes, {"b": scalar(beta), "t": scalar(20)}), tmp_path)
-    assert activations(generator.graph) == [("softplus", ())]
-    assert "switch" in generator.metadata["read_as"]
-    points = np.linspace(-3, 9, 8).reshape(2, 4)
-    np.testing.assert_allclose(value(generator.graph, points), np.logaddexp(0, beta * points) / beta, rtol=1e-14)
-    with pytest.raises(InputError, match="`(Greater|Where)`"):
-        imported(model(nodes, {"b": scalar(beta), "t": scalar(2)}), tmp_path)
 
 
 def test_reading_agrees_with_the_spelled_out_operators(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_a_relaxation_contains_the_function(name: str, order: int) -> None:
     points = lower[:, None] + (upper - lower)[:, None] * np.linspace(0, 1, 301)
     rest = derivatives(name, points, (), order)[order] - found.slope[:, None] * points - found.offset[:, None]
     known = np.isfinite(found.gap)
-    assert known.all() or name in {"reciprocal", "relu", "leaky_relu", "elu", "exp", "sign"} or order > 0
+    rough = {"reciprocal", "relu", "leaky_relu", "elu", "exp", "sign", "log", "power", "hard_swish"}
+    assert known.all() or name in rough or order > 0
     assert (np.abs(rest[known]) <= found.gap[known, None] * (1 + 1e-12) + 1e-14).all()
     if name in {"tanh", "softplus", "gelu"}:
         assert (found.gap <= 1.2 * np.abs(rest).max(axis=1) + 1e-6).all()

@@ -31,6 +31,24 @@ class Smoothness(StrEnum):
     SINGULAR = "singular"
 
 
+class Domain(StrEnum):
+    """Where an activation is defined and smooth: everywhere, away from 0, or on x > 0."""
+
+    REALS = "R"
+    NONZERO = "x != 0"
+    POSITIVE = "x > 0"
+
+    def contains(self, low: FloatArray, high: FloatArray) -> bool:
+        """Whether every interval [low_i, high_i] lies in the domain."""
+        match self:
+            case Domain.REALS:
+                return True
+            case Domain.NONZERO:
+                return bool(np.all((low > 0) | (high < 0)))
+            case Domain.POSITIVE:
+                return bool(np.all(low > 0))
+
+
 @dataclass(frozen=True)
 class ActivationParameter:
     """A real parameter of an activation and the closed interval it must lie in."""
@@ -43,11 +61,12 @@ class ActivationParameter:
 
 @dataclass(frozen=True)
 class ActivationFunction:
-    """An elementwise function sigma: R -> R, described once for floats, balls, jets and enclosures.
+    """An elementwise function sigma: domain -> R, described once for floats, balls, jets and enclosures.
 
     `numeric(x, parameters, order)` returns (sigma, sigma', ..., sigma^(order)) at a float array, order <= 3.
     `ball(x, parameters)` encloses sigma at an `arb`, `series(x, parameters)` is its jet at an `arb_series`.
-    `smoothness(parameters)` is the class over all of R and `profile(parameters, order)` encloses ranges.
+    `smoothness(parameters)` is the class over all of R and `profile(parameters, order)` encloses ranges. On its
+    `domain`, where that is not R, the function is smooth; outside of it its floats are NaN or of another branch.
     """
 
     name: str
@@ -58,6 +77,7 @@ class ActivationFunction:
     series: Callable[[arb_series, Parameters], arb_series]
     smoothness: Callable[[Parameters], Smoothness]
     profile: Callable[[Parameters, int], Profile]
+    domain: Domain = Domain.REALS
 
     def resolve(self, parameters: Parameters = ()) -> Parameters:
         """The full tuple of parameters: those given, in the declared order, then the defaults.

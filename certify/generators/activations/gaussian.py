@@ -1,4 +1,4 @@
-"""GELU in both forms: x Phi(x) with the normal distribution function, and its tanh approximation."""
+"""The error function, and GELU in both forms: x Phi(x) with the normal distribution function, and by tanh."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from flint import arb
-from scipy.special import ndtr
+from scipy.special import erf, ndtr
 
 from certify.arithmetic.balls import ball
 from certify.generators.activations.function import (
@@ -24,6 +24,13 @@ CUBIC_COEFFICIENT = "0.044715"
 
 SATURATION = 40.0
 """Beyond it exp(-x^2/2) < 1e-340 is zero in float64, so the Gaussian factor may be taken at +-40."""
+
+
+def erf_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:
+    """Derivatives of erf: with g = 2/sqrt(pi) exp(-x^2), g, -2x g, (4x^2 - 2) g."""
+    y = np.clip(x, -SATURATION, SATURATION)
+    slope = 2.0 / math.sqrt(math.pi) * np.exp(-y * y)
+    return (np.asarray(erf(x)), slope, -2.0 * y * slope, (4.0 * y * y - 2.0) * slope)[: order + 1]
 
 
 def gelu_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:
@@ -57,6 +64,10 @@ def gelu_tanh_derivatives(x: FloatArray, parameters: Parameters, order: int) -> 
     return (x * gate[0], *(y * gate[k] + k * gate[k - 1] for k in range(1, order + 1)))
 
 
+def _erf(x: BallLike, parameters: Parameters) -> BallLike:
+    return x.erf()
+
+
 def _gelu(x: BallLike, parameters: Parameters) -> BallLike:
     # Phi(x) = erfc(-x/sqrt 2)/2 keeps the left tail's relative accuracy.
     return x * (-x / arb(2).sqrt()).erfc() / 2
@@ -70,6 +81,7 @@ def _gelu_tanh(x: BallLike, parameters: Parameters) -> BallLike:
 def _gaussian_tail(radius: arb) -> arb:
     """exp(-4 r), for r >= 12.
 
+    erf: 1 + erf(x) <= exp(-x^2) and the derivatives are at most (4x^2 + 2) 2/sqrt(pi) exp(-x^2), all of them positive.
     x Phi: Phi <= phi and the derivatives are Phi + x phi or a cubic at most times phi: below
     (|x|^3 + 5|x| + 1) exp(-x^2/2) <= exp(-4|x|) because x^2/2 >= 6|x|.
     x s(u): |u| >= 11|x| and the derivatives of u are at most x^2, so those of s(u) are at most 10 x^6 exp(-11|x|)
@@ -78,9 +90,20 @@ def _gaussian_tail(radius: arb) -> arb:
     return (-4 * radius).exp()
 
 
+ERF_SHAPE = Shape(_erf, 0, 0, -1, lambda: arb(-1), 12, _gaussian_tail, tail_is_positive=True)
 GELU_SHAPE = Shape(_gelu, 1, 0, 1, lambda: arb(0), 12, _gaussian_tail)
 GELU_TANH_SHAPE = Shape(_gelu_tanh, 1, 0, 1, lambda: arb(0), 12, _gaussian_tail)
 
+ERF = ActivationFunction(
+    name="erf",
+    tex=r"\operatorname{erf}(x)",
+    parameters=(),
+    numeric=erf_derivatives,
+    ball=_erf,
+    series=_erf,
+    smoothness=always_smooth,
+    profile=lambda parameters, order: smooth_profile(ERF_SHAPE, order),
+)
 GELU = ActivationFunction(
     name="gelu",
     tex=r"x\,\Phi(x)",

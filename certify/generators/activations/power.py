@@ -9,6 +9,7 @@ from flint import arb, arb_series
 
 from certify.generators.activations.function import (
     ActivationFunction,
+    Domain,
     FloatArray,
     Parameters,
     Smoothness,
@@ -115,4 +116,5 @@ RECIPROCAL = ActivationFunction(
     series=_reciprocal_series,
     smoothness=_singular,
     profile=reciprocal_profile,
+    domain=Domain.NONZERO,
 )

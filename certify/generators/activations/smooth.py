@@ -32,8 +32,9 @@ ROOM_FOR_CELLS = 200_000
 class Shape:
     """What is known about sigma away from zero, for a function sigma with a jet `series`.
 
-    Reflection: sigma(x) = slope x + constant + sign sigma(-x) for all x, slope, constant in {0, 1}, sign = +-1.
-    Left tail: for x <= -radius and k <= 3, sigma^(k)(x) lies in [k = 0] limit + [-delta, delta], or in
+    Reflection: sigma(x) = slope x + constant + sign mu(-x) for x > 0, slope, constant in {0, 1}, sign = +-1, where mu
+    is sigma itself or, where that has no such symmetry, the function with the jet `mirror`.
+    Left tail: for x <= -radius and k <= 3, sigma^(k)(x) and mu^(k)(x) lie in [k = 0] limit + [-delta, delta], or in
     [k = 0] limit + [0, delta] where `tail_is_positive`, with delta = tail(radius). With `tail` None the tail is
     instead monotone in every order k <= 3 (all critical points lie within the radius) and tends to [k = 0] limit.
     """
@@ -46,6 +47,11 @@ class Shape:
     radius: int
     tail: Callable[[arb], arb] | None = None
     tail_is_positive: bool = False
+    mirror: Series | None = None
+
+    def left(self, mirrored: bool) -> Series:
+        """The jet on the left half line: of sigma, or of what its right half line is made of."""
+        return self.mirror if mirrored and self.mirror is not None else self.series
 
 
 @cache
@@ -62,8 +68,11 @@ def smooth_profile(shape: Shape, order: int) -> KnotProfile:
 
 def _evaluate(shape: Shape, order: int, x: FloatArray) -> FloatEnclosure:
     """Enclosure at finite floats: the left half line, then the reflection for x > 0. Rounded outward."""
-    low, high = _evaluate_left(shape, order, -np.abs(x))
     right = x > 0
+    low, high = _evaluate_left(shape, order, -np.abs(x), False)
+    if shape.mirror is not None:
+        other = _evaluate_left(shape, order, -np.abs(x), True)
+        low, high = np.where(right, other[0], low), np.where(right, other[1], high)
     # sigma^(k)(x) = (slope x + constant)^(k) + sign (-1)^k sigma^(k)(-x).
     mirrored_low, mirrored_high = (low, high) if shape.sign * (-1) ** order > 0 else (-high, -low)
     line = shape.slope * x + shape.constant if order == 0 else np.full_like(x, shape.slope if order == 1 else 0.0)
@@ -75,12 +84,13 @@ def _evaluate(shape: Shape, order: int, x: FloatArray) -> FloatEnclosure:
     return np.where(right, below, low), np.where(right, above, high)
 
 
-def _evaluate_left(shape: Shape, order: int, x: FloatArray) -> FloatEnclosure:
-    """Enclosure at floats x <= 0."""
+def _evaluate_left(shape: Shape, order: int, x: FloatArray, mirrored: bool) -> FloatEnclosure:
+    """Enclosure at floats x <= 0, of sigma^(order) or of mu^(order)."""
+    series = shape.left(mirrored)
     if shape.tail is None:
-        return tabulated(shape.series, order, -shape.radius, 0, x)
+        return tabulated(series, order, -shape.radius, 0, x)
     inside = x >= -shape.radius
-    low, high = taylor_table(shape.series, order, -shape.radius, 0).evaluate(np.where(inside, x, 0.0))
+    low, high = taylor_table(series, order, -shape.radius, 0).evaluate(np.where(inside, x, 0.0))
     if bool(inside.all()):
         return low, high
     with precision():
@@ -145,7 +155,7 @@ def _merged(cells: list[float], width: float) -> list[tuple[float, float]]:
 def _knot(shape: Shape, order: int, left: float, right: float) -> Knot:
     """The knot of one isolated critical interval, by the mean value form (sigma^(order) is flat there)."""
     # An odd sigma^(order+1) vanishes at 0, and only there if its own derivative excludes zero nearby.
-    odd = shape.sign * (-1) ** (order + 1) < 0
+    odd = shape.sign * (-1) ** (order + 1) < 0 and shape.mirror is None
     if odd and left <= 0 <= right and _excludes_zero(shape, order + 2, left, right):
         return Knot.at(0.0, value_ball(shape.series, order, arb(0)))
     middle = math.fsum((left, right)) / 2

@@ -8,7 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.errors import UnknownNameError
-from certify.generators.activations import circular, exponential, gaussian, piecewise_linear, power, sigmoidal, sign
+from certify.generators.activations import (
+    circular,
+    exponential,
+    gated,
+    gaussian,
+    piecewise_linear,
+    positive,
+    power,
+    rational,
+    sigmoidal,
+    sign,
+)
 from certify.generators.activations.function import ActivationFunction, FloatArray, Parameters
 
 ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
@@ -20,6 +31,9 @@ ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
             sigmoidal.SOFTPLUS,
             sigmoidal.LEAKY_SOFTPLUS,
             sigmoidal.SILU,
+            gated.SWISH,
+            gated.MISH,
+            gaussian.ERF,
             gaussian.GELU,
             gaussian.GELU_TANH,
             circular.SIN,
@@ -32,7 +46,11 @@ ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
             piecewise_linear.LEAKY_RELU,
             power.SQUARE,
             power.RECIPROCAL,
+            positive.LOG,
+            positive.POWER,
             sign.SIGN,
+            rational.SOFTSIGN,
+            rational.HARD_SWISH,
         )
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, dense
+from certify.generators.onnx_operators.values import Operation, Symbol, Value
 
 
 def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -44,17 +45,16 @@ def gelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def swish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Swish: x sigmoid(alpha x); alpha = 1 is SiLU, another alpha a product of two branches."""
+    """Swish: x sigmoid(alpha x); SiLU at alpha = 1, x/2 at 0, and -swish(-x) at slope |alpha| for a negative one."""
     symbol, alpha = operation.symbol(0), float(operation.attributes["alpha"])
-    if alpha == 1.0:
-        return (builder.activation(symbol, "silu"),)
-    return (builder.product(symbol, builder.activation(builder.scaled(symbol, alpha), "sigmoid")),)
-
-
-def mish(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Mish: x tanh(softplus(x))."""
-    symbol = operation.symbol(0)
-    return (builder.product(symbol, builder.activation(builder.activation(symbol, "softplus"), "tanh")),)
+    if alpha == 0.0:
+        return (builder.scaled(symbol, 0.5),)
+    sign = math.copysign(1.0, alpha)
+    symbol = builder.scaled(symbol, sign)
+    parameters: tuple[float, ...]
+    name, parameters = ("silu", ()) if abs(alpha) == 1.0 else ("swish", (abs(alpha),))
+    found = builder.activation(symbol, name, parameters)
+    return (builder.scaled(found, sign),)
 
 
 def prelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -98,23 +98,6 @@ def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     return (builder.sum(sides),)
 
 
-def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """The maximum a + relu(b - a) or minimum a - relu(a - b), taken over two tensors at a time."""
-    values = [dense(operation.value(position)) for position in range(len(operation.inputs))]
-    symbols = [value for value in values if isinstance(value, Symbol)]
-    bounds = [value.array.astype(np.float64) for value in values if isinstance(value, Constant)]
-    sign = 1.0 if operation.kind == "Max" else -1.0
-    found = symbols[0]
-    for other in symbols[1:]:
-        excess = builder.activation(builder.sum([builder.scaled(other, sign), builder.scaled(found, -sign)]), "relu")
-        found = builder.sum([found, builder.scaled(excess, sign)])
-    for bound in bounds:
-        shape = np.broadcast_shapes(found.shape, bound.shape)
-        excess = builder.activation(builder.scaled(builder.shifted(found, -bound, shape), sign), "relu")
-        found = builder.shifted(builder.scaled(excess, sign), bound, shape)
-    return (found,)
-
-
 def _end(operation: Operation, position: int, attribute: str) -> float | None:
     """One end of a Clip; the extreme float32 that exporters write for `no end` counts as absent."""
     given, extreme = operation.optional_constant(position), float(np.finfo(np.float32).max)
@@ -133,8 +116,9 @@ def _offset(builder: GraphBuilder, symbol: Symbol, amount: float) -> Symbol:
 _PLAIN = {
     "Atan": "atan",
     "Cos": "cos",
+    "Erf": "erf",
     "Exp": "exp",
-    "Reciprocal": "reciprocal",
+    "Mish": "mish",
     "Relu": "relu",
     "Sigmoid": "sigmoid",
     "Sign": "sign",
@@ -151,9 +135,6 @@ OPERATORS: dict[str, Lowering] = {
     "Elu": elu,
     "Gelu": gelu,
     "LeakyRelu": leaky_relu,
-    "Max": extremum,
-    "Min": extremum,
-    "Mish": mish,
     "PRelu": prelu,
     "Selu": selu,
     "Swish": swish,

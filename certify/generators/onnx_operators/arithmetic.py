@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
+from certify.generators.graph import Activation, Affine, FloatArray, Node
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Constant, Operation, Symbol, Value, dense
+
+LARGEST_EXPONENT = 64
 
 
 def add(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
@@ -69,7 +72,7 @@ def divide(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
         return (_scaled(builder, operation, left, right, 1.0 / divisor),)
     if not isinstance(right, Symbol):
         raise InputError(f"{operation.label} cannot take a sparse constant; only linear operators read one")
-    inverse = builder.activation(right, "reciprocal")
+    inverse = builder.reciprocal(right)
     if isinstance(left, Symbol):
         return (builder.product(left, inverse),)
     if isinstance(left, Constant):
@@ -83,27 +86,82 @@ def negate(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def power(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """a^k for the exponents that the graph's activations express: -1, 1, 2 and 3."""
-    symbol, exponent = operation.symbol(0), operation.constant(1).array
-    if exponent.size != 1 or exponent.ndim > len(symbol.shape):
-        raise InputError(f"{operation.label} has an array of exponents; one of -1, 1, 2, 3 is supported")
-    match float(exponent.reshape(())):
-        case 1.0:
-            return (symbol,)
-        case 2.0:
-            return (builder.activation(symbol, "square"),)
-        case 3.0:
-            return (builder.product(builder.activation(symbol, "square"), symbol),)
-        case -1.0:
-            return (builder.activation(symbol, "reciprocal"),)
-        case other:
-            raise InputError(f"{operation.label} has the exponent {other}; -1, 1, 2 and 3 are supported")
+    """a^p for one constant exponent: integers by squares, products and the reciprocal, others as x^p on x > 0."""
+    symbol, exponents = operation.symbol(0), operation.constant(1).array.astype(np.float64)
+    shape = np.broadcast_shapes(symbol.shape, exponents.shape)
+    if exponents.size == 0 or not np.all(exponents == exponents.reshape(-1)[0]):
+        raise InputError(f"{operation.label} has several exponents; one constant exponent is supported")
+    exponent = float(exponents.reshape(-1)[0])
+    if not abs(exponent) <= LARGEST_EXPONENT or exponent == 0.0:
+        raise InputError(
+            f"{operation.label} has the exponent {exponent}; numbers other than 0 up to {LARGEST_EXPONENT} in modulus "
+            "are supported"
+        )
+    symbol = Symbol(symbol.node, np.broadcast_to(symbol.index, shape), symbol.scale)
+    if not exponent.is_integer():
+        return (builder.activation(symbol, "power", (exponent,)),)
+    raised = _integer_power(builder, symbol, int(abs(exponent)))
+    return (builder.reciprocal(raised) if exponent < 0 else raised,)
+
+
+def square_root(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The square root as the power 1/2."""
+    return (builder.activation(operation.symbol(0), "power", (0.5,)),)
+
+
+def logarithm(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """The logarithm; of a sigmoid it is -softplus(-x), of 1 + exp(x) softplus(x), both finite everywhere."""
+    symbol = operation.symbol(0)
+    node = builder.nodes[symbol.node]
+    exponent = _exponent(builder, node)
+    if exponent is not None and symbol.scale == 1.0:
+        soft = builder.activation(exponent, "softplus")
+        return (Symbol(soft.node, soft.index[symbol.index], soft.scale),)
+    if isinstance(node, Activation) and node.name == "sigmoid" and symbol.scale == 1.0:
+        argument = Symbol(node.source, np.arange(node.width, dtype=np.int64)[symbol.index], -1.0)
+        return (builder.scaled(builder.activation(argument, "softplus"), -1.0),)
+    return (builder.activation(symbol, "log"),)
+
+
+def _exponent(builder: GraphBuilder, node: Node) -> Symbol | None:
+    """The tensor t, entry by entry of the node, if the node is 1 + exp(t)."""
+    if not isinstance(node, Affine) or np.any(node.bias != 1.0):
+        return None
+    source, weight = builder.nodes[node.source], sp.csr_array(node.weight)
+    if not isinstance(source, Activation) or source.name != "exp":
+        return None
+    if np.any(np.diff(weight.indptr) != 1) or np.any(weight.data != 1.0):
+        return None
+    return Symbol(source.source, weight.indices.astype(np.int64))
+
+
+def hyperbolic(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """Sinh or Cosh: (e^x - e^-x)/2 or (e^x + e^-x)/2."""
+    symbol = operation.symbol(0)
+    rising, falling = (builder.activation(builder.scaled(symbol, sign), "exp") for sign in (1.0, -1.0))
+    second = 0.5 if operation.kind == "Cosh" else -0.5
+    return (builder.sum([builder.scaled(rising, 0.5), builder.scaled(falling, second)]),)
+
+
+def reciprocal(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
+    """1/a."""
+    return (builder.reciprocal(operation.symbol(0)),)
+
+
+def _integer_power(builder: GraphBuilder, symbol: Symbol, exponent: int) -> Symbol:
+    """a^k by repeated squaring."""
+    if exponent == 1:
+        return symbol
+    half = builder.activation(_integer_power(builder, symbol, exponent // 2), "square")
+    return builder.product(half, symbol) if exponent % 2 else half
 
 
 def cast(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Cast of a computed tensor to a floating type: the identity on real numbers."""
+    """Cast of a computed tensor to a floating type, or of a truth value to one: the identity on real numbers."""
     # Rounding modes and saturation concern the conversion to eight bits, which is no floating type here.
     operation.disregard("saturate", "round_mode")
+    if int(operation.attributes["to"]) == 9 and operation.symbol(0).node in builder.conditions:
+        return (operation.symbol(0),)
     if int(operation.attributes["to"]) not in (1, 10, 11, 16):
         raise InputError(f"{operation.label} casts a computed tensor to a type that is not floating point")
     return (operation.symbol(0),)
@@ -145,7 +203,12 @@ OPERATORS = {
     "Mul": multiply,
     "Mean": total,
     "Neg": negate,
+    "Cosh": hyperbolic,
+    "Log": logarithm,
     "Pow": power,
+    "Sinh": hyperbolic,
+    "Reciprocal": reciprocal,
+    "Sqrt": square_root,
     "Sub": add,
     "Sum": total,
 }

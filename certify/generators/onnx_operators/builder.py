@@ -22,11 +22,17 @@ MAXIMUM_TENSOR_ENTRIES = 16_777_216
 
 @dataclass(eq=False)
 class GraphBuilder:
-    """Mutable state of one import: nodes so far, initialisers read as parameters, roundings, entries spent."""
+    """Mutable state of one import.
+
+    The nodes so far, initialisers read as parameters, operators whose constants were rounded, remarks for the user,
+    nodes that are truth values, and entries spent.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     parameters: set[str] = field(default_factory=set)
     rounded: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    conditions: set[int] = field(default_factory=set)
     entries: int = 0
     tensor_entries: int = 0
 
@@ -172,6 +178,15 @@ class GraphBuilder:
             width = symbol.size
         node = self._append(Activation(symbol.node, name, width, parameters))
         return Symbol(node, symbol.index)
+
+    def reciprocal(self, symbol: Symbol) -> Symbol:
+        """1/t; of a power x^p it is x^-p, which is the same function wherever both are defined."""
+        node = self.nodes[symbol.node]
+        if isinstance(node, Activation) and node.name == "power" and symbol.scale == 1.0:
+            source = Symbol(node.source, np.arange(node.width, dtype=np.int64))
+            inverse = self.activation(source, "power", (-node.parameters[0],))
+            return Symbol(inverse.node, inverse.index[symbol.index])
+        return self.activation(symbol, "reciprocal")
 
     def _aligned(self, symbols: list[Symbol]) -> tuple[list[Symbol], tuple[int, ...]]:
         """The tensors broadcast to one shape and seen through one common index."""

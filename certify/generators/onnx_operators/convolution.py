@@ -40,7 +40,7 @@ def conv(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """Conv with constant weights of shape (M, C / group, k...)."""
     symbol, weight = operation.symbol(0), operation.constant(1)
     kernel = _kernel(operation, weight.shape)
-    windows = _windows(operation, symbol.shape[2:], kernel)
+    windows = pooling_windows(operation, symbol.shape[2:], kernel)
     group = int(operation.attributes.get("group", 1))
     matrix = convolution_matrix(builder, operation, weight.array.astype(np.float64), windows, symbol.shape[1], group)
     shape = (symbol.shape[0], weight.shape[0], *(window.outputs for window in windows))
@@ -105,7 +105,7 @@ def average_pool(builder: GraphBuilder, operation: Operation) -> tuple[Value, ..
     if operation.flag("ceil_mode"):
         raise InputError(f"{operation.label} uses `ceil_mode`, which is not supported; pad explicitly")
     kernel = tuple(operation.attributes["kernel_shape"])
-    windows = _windows(operation, symbol.shape[2:], kernel)
+    windows = pooling_windows(operation, symbol.shape[2:], kernel)
     return (_pooled(builder, operation, symbol, windows, operation.flag("count_include_pad")),)
 
 
@@ -134,7 +134,7 @@ def convolution_matrix(
     builder.charge_weight(taps * weight.shape[0] * weight.shape[1])
     # Of a transposed convolution this is the result, as wide as its strides and paddings say.
     builder.charge_view(channels * math.prod(window.inputs for window in windows))
-    reads, valid = _reads(windows)
+    reads, valid = window_reads(windows)
     inputs_per_channel = math.prod(window.inputs for window in windows)
     positions = reads.shape[0]
     flat = weight.reshape(outputs, weight.shape[1], -1)
@@ -148,7 +148,7 @@ def convolution_matrix(
     return sp.csr_array(sp.coo_array(stored, shape=(outputs * positions, channels * inputs_per_channel)))
 
 
-def _reads(windows: list[Window]) -> tuple[IntArray, np.ndarray]:
+def window_reads(windows: list[Window]) -> tuple[IntArray, np.ndarray]:
     """Flat input position read at (output position, kernel offset), and where it is not padding."""
     reads = np.zeros((1, 1), dtype=np.int64)
     valid = np.ones((1, 1), dtype=bool)
@@ -222,7 +222,7 @@ def _movement(operation: Operation, rank: int) -> tuple[tuple[int, ...], tuple[i
     return strides, dilations, pads
 
 
-def _windows(operation: Operation, extents: tuple[int, ...], kernel: tuple[int, ...]) -> list[Window]:
+def pooling_windows(operation: Operation, extents: tuple[int, ...], kernel: tuple[int, ...]) -> list[Window]:
     """The windows of a Conv or AveragePool, with `auto_pad` resolved."""
     rank = len(kernel)
     if len(extents) != rank or rank == 0 or not all(0 < side <= 65_536 for side in kernel):

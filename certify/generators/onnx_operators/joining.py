@@ -1,4 +1,4 @@
-"""Operators that put entries of several tensors into one: Concat, ScatterND, Where with a constant condition.
+"""Operators that put entries of several tensors into one: Concat, ScatterND, Where.
 
 Views of one node stay a view; views of several nodes become a sum of 0/1 placements. All are exact.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
+from certify.generators.onnx_operators.piecewise import where_computed
 from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value, dense
 
 
@@ -47,7 +48,9 @@ def scatter(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def where(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    """Where with a constant condition: entries of the second input where it holds, of the third elsewhere."""
+    """Where: entries of the second input where the condition holds, of the third elsewhere."""
+    if isinstance(operation.value(0), Symbol):
+        return (where_computed(builder, operation),)
     condition = operation.constant(0).array.astype(np.bool_)
     left, right = dense(operation.value(1)), dense(operation.value(2))
     shape = np.broadcast_shapes(condition.shape, left.shape, right.shape)

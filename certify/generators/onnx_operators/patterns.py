@@ -1,10 +1,9 @@
-"""Activations that exporters spell out as several operators: GELU, SiLU, softplus, ELU, leaky forms.
+"""Activations that exporters spell out as several operators: GELU, Swish, Mish, softplus, ELU, leaky forms.
 
 `recognised` reads the operator list before anything is lowered and names each tensor that is one activation of
 another tensor. Recognition matters for tightness: sup |sigma'| of a whole is smaller than what the parts give.
-Every pattern is an identity of real functions with two exceptions: in the GELU forms the constants sqrt(2),
-sqrt(2/pi) and 0.044715 count as themselves when they are within one float32 rounding of the true value, and the
-softplus that switches to the identity above 20 is read as softplus (the metadata entry `read_as` says so).
+Every pattern is an identity of real functions with one exception: in the GELU forms the constants sqrt(2),
+sqrt(2/pi) and 0.044715 count as themselves when they are within one float32 rounding of the true value.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from fractions import Fraction
 
 FLOAT32_ROUNDING = 1.2e-7
 MAXIMUM_CHAIN = 6
+LEAST_SLOPE = 1e-100
+"""Slopes of Swish between it and its reciprocal are read as one activation."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,6 @@ class Recognised:
     source: str
     parameters: tuple[float, ...] = ()
     scale: float = 1.0
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,6 @@ class Steps:
             else:
                 return
 
-    def note(self, name: str) -> str:
-        """What was said about `name` when it was recognised."""
-        return self.found[name].note if name in self.found else ""
-
     def pair(self, name: str, kind: str) -> Iterator[tuple[str, str]]:
         """Both orders of the inputs of `name` = kind(u, v)."""
         step = self.step(name, kind)
@@ -102,11 +98,23 @@ def recognised(producers: Mapping[str, Step], scalars: Mapping[str, float]) -> d
     return steps.found
 
 
-def _silu(steps: Steps, name: str) -> Recognised | None:
-    """SiLU: x * sigmoid(x)."""
+def _swish(steps: Steps, name: str) -> Recognised | None:
+    """Swish: x * sigmoid(b x); SiLU for b = 1, and -swish(-x) of slope -b for b < 0 (left to the parts)."""
     for source, factor in steps.pair(name, "Mul"):
-        if steps.unary(factor, "Sigmoid") == source:
+        argument = steps.unary(factor, "Sigmoid")
+        if argument == source:
             return Recognised("silu", source)
+        scaled = steps.with_scalar(argument or "", "Mul")
+        if scaled is not None and scaled[0] == source and LEAST_SLOPE <= scaled[1] <= 1.0 / LEAST_SLOPE:
+            return Recognised("swish", source, (scaled[1],))
+    return None
+
+
+def _mish(steps: Steps, name: str) -> Recognised | None:
+    """Mish: x * tanh(softplus(x))."""
+    for source, factor in steps.pair(name, "Mul"):
+        if _softplus_argument(steps, steps.unary(factor, "Tanh") or "") == source:
+            return Recognised("mish", source)
     return None
 
 
@@ -166,21 +174,27 @@ def _softplus(steps: Steps, name: str) -> Recognised | None:
     return None
 
 
-def _thresholded_softplus(steps: Steps, name: str) -> Recognised | None:
-    """Softplus as one exporter writes it: softplus(b x) / b where b x <= 20 and x beyond, at most 2.1e-9 / b apart."""
+def _softsign(steps: Steps, name: str) -> Recognised | None:
+    """Softsign: x / (1 + |x|)."""
+    step = steps.step(name, "Div")
+    divisor = steps.with_scalar(step.inputs[1], "Add") if step is not None and len(step.inputs) == 2 else None
+    if step is None or divisor is None or divisor[1] != 1.0 or steps.unary(divisor[0], "Abs") != step.inputs[0]:
+        return None
+    return Recognised("softsign", step.inputs[0])
+
+
+def _two_slopes(steps: Steps, name: str) -> Recognised | None:
+    """Leaky ReLU: x where x > 0 (or x >= 0) and alpha x elsewhere."""
     step = steps.step(name, "Where")
     if step is None or len(step.inputs) != 3:
         return None
-    condition, linear, smooth = step.inputs
-    above = steps.step(condition, "Greater")
-    if above is None or len(above.inputs) != 2 or steps.scalars.get(above.inputs[1], 0.0) < 20.0:
+    condition, linear, other = step.inputs
+    scaled = steps.with_scalar(other, "Mul")
+    if scaled is None or scaled[0] != linear:
         return None
-    source = above.inputs[0]
-    for inner, factor in steps.multiples(smooth):
-        if steps.unary(inner, "Softplus") == source and any(
-            t == linear and c * factor == 1.0 for t, c in steps.multiples(source)
-        ):
-            return Recognised("softplus", source, (), factor, "softplus without its switch to the identity above 20")
+    for kind in ("Greater", "GreaterOrEqual"):
+        if steps.with_scalar(condition, kind) == (linear, 0.0):
+            return Recognised("leaky_relu", linear, (scaled[1],))
     return None
 
 
@@ -191,11 +205,11 @@ def _leaky_softplus(steps: Steps, name: str) -> Recognised | None:
         scaled = steps.with_scalar(second, "Mul")
         difference = steps.step(scaled[0], "Sub") if scaled is not None else None
         if scaled is not None and difference is not None and difference.inputs == (source, first):
-            return Recognised("leaky_softplus", difference.inputs[0], (scaled[1],), note=steps.note(first))
+            return Recognised("leaky_softplus", difference.inputs[0], (scaled[1],))
         weighted = steps.with_scalar(first, "Mul")
         source = _softplus_argument(steps, weighted[0]) if weighted is not None else None
         if weighted is not None and scaled is not None and scaled[0] == source and _is_one(weighted[1], scaled[1]):
-            return Recognised("leaky_softplus", scaled[0], (scaled[1],), note=steps.note(weighted[0]))
+            return Recognised("leaky_softplus", scaled[0], (scaled[1],))
     return None
 
 
@@ -249,10 +263,12 @@ def _close(value: float, target: float) -> bool:
 
 
 PATTERNS: tuple[Callable[[Steps, str], Recognised | None], ...] = (
-    _silu,
+    _swish,
+    _mish,
     _gelu,
     _softplus,
-    _thresholded_softplus,
+    _softsign,
+    _two_slopes,
     _leaky_softplus,
     _elu,
     _leaky_relu,

@@ -9,6 +9,7 @@ from certify.bounds.bounded_image import bounded_direction
 from certify.bounds.bracket import Bracket, ConstantBrackets, Reason, Region, Witness
 from certify.bounds.invertibility import refute_strong_invertibility
 from certify.bounds.kinks import SMOOTH_CHOICES, find_break, kinked_activations
+from certify.generators.activations import Domain, activation
 from certify.generators.graph import Activation, Generator
 from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Assumption
@@ -110,6 +111,9 @@ def differentiable_network(
 ) -> AssumptionRecord:
     """A3: every activation of the graph is differentiable on R."""
     bad = kinked_activations(generator)
+    if bad and all(activation(name).domain is not Domain.REALS for name in bad):
+        reason = f"the argument of {', '.join(bad)} is not certified to stay where it is smooth, on all of R^d"
+        return _record(assumption, Verdict.INCONCLUSIVE, Evidence.RIGOROUS, None, reason)
     if bad:
         reason = f"activation {', '.join(bad)} is not differentiable everywhere"
         return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
