@@ -38,20 +38,19 @@ def _keras() -> Any:
     return keras
 
 
-@decoder("keras torch", "VAE of the Keras tutorial", "ReLU, sigmoid", "normal", f"digits 28x28, {UCI}")
-def keras_vae_digits_d2(path: Path) -> Array:
-    """The convolutional decoder of the tutorial "Variational AutoEncoder", layer by layer."""
+def _tutorial(latents: int, filters: int, path: Path) -> Array:
+    """The convolutional decoder of the tutorial "Variational AutoEncoder", which has 64 filters."""
     keras = _keras()
     from keras import layers
 
     train, held_out = large_digits()
     decoder_model = keras.Sequential(
         [
-            keras.Input((2,)),
-            layers.Dense(7 * 7 * 64, activation="relu"),
-            layers.Reshape((7, 7, 64)),
-            layers.Conv2DTranspose(64, 3, activation="relu", strides=2, padding="same"),
-            layers.Conv2DTranspose(32, 3, activation="relu", strides=2, padding="same"),
+            keras.Input((latents,)),
+            layers.Dense(7 * 7 * filters, activation="relu"),
+            layers.Reshape((7, 7, filters)),
+            layers.Conv2DTranspose(filters, 3, activation="relu", strides=2, padding="same"),
+            layers.Conv2DTranspose(filters // 2, 3, activation="relu", strides=2, padding="same"),
             layers.Conv2DTranspose(1, 3, activation="sigmoid", padding="same"),
         ]
     )
@@ -60,12 +59,24 @@ def keras_vae_digits_d2(path: Path) -> Array:
             keras.Input((28, 28, 1)),
             layers.Conv2D(16, 3, activation="relu", strides=2, padding="same"),
             layers.Flatten(),
-            layers.Dense(4),
+            layers.Dense(2 * latents),
         ]
     )
-    _fit(decoder_model, encoder_model, train[..., None], 2, 4, 2.0)
+    _fit(decoder_model, encoder_model, train[..., None], latents, 4, 2.0)
     decoder_model.export(str(path), format="onnx", verbose=False)
     return held_out.reshape(len(held_out), -1)
+
+
+@decoder("keras torch", "VAE of the Keras tutorial", "ReLU, sigmoid", "normal", f"digits 28x28, {UCI}")
+def keras_vae_digits_d2(path: Path) -> Array:
+    """The tutorial's decoder, layer by layer."""
+    return _tutorial(2, 64, path)
+
+
+@decoder("keras torch", "the same, a quarter as wide", "ReLU, sigmoid", "normal", f"digits 28x28, {UCI}")
+def keras_small_vae_digits_d4(path: Path) -> Array:
+    """The tutorial's decoder with a quarter of its filters."""
+    return _tutorial(4, 16, path)
 
 
 @decoder("keras torch", "Dense 3-32-32-13", "ELU, BatchNormalization", "normal", f"wine, {UCI}")
