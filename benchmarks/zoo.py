@@ -29,6 +29,7 @@ from certify.generators.specification import load_generator
 
 ZOO = Path(__file__).parents[1] / "examples" / "zoo"
 RADIUS, BUDGET, OBSERVATIONS = 3, 5, 5
+BY_NAME = "yes, by `--output`"
 HEADINGS = ("file", "loads", "m", "M", "M2", "seconds", "injective-decoder", "because, and what to do next", "seconds")
 
 
@@ -87,8 +88,8 @@ def row(path: Path, seconds: float) -> str:
         np.save(rows, np.load(path.with_suffix(".npy"))[:OBSERVATIONS].astype(np.float64))
         check = ask(["check", "injective-decoder", *specification(path), "--observations", str(rows)], seconds)
     ends = [_ends(constants.found, name) for name in ("m", "M", "M2")]
-    loads = "yes, by `--output`" if several else "yes"
-    return _line(path.stem, loads, *ends, f"{constants.seconds:.0f}", *_verdict(check), f"{check.seconds:.0f}")
+    said, times = _verdict(check), [f"{answer.seconds:.0f}" for answer in (constants, check)]
+    return _line(path.stem, BY_NAME if reason else "yes", *ends, times[0], *said, times[1])
 
 
 def _ends(found: dict[str, Any] | None, name: str) -> str:
@@ -120,10 +121,10 @@ def report(rows: dict[str, str], seconds: float) -> str:
         "# What certify says about the zoo",
         "",
         f"`python -m benchmarks.zoo`: {loaded} of the {len(rows)} decoders of",
-        f"[examples/zoo](../../examples/zoo/README.md) load. m, M, M2: certified and witnessed ends on the ball of radius",
-        f"{RADIUS} around 0, budget {BUDGET} s. `certify check injective-decoder` with {OBSERVATIONS} held-out observations",
-        f"and no region. Each command was stopped after {seconds:g} s; seconds are of the wall, the start of Python",
-        "included, on a machine that was busy with other work.",
+        "[examples/zoo](../../examples/zoo/README.md) load. m, M, M2: certified and witnessed ends on the ball of",
+        f"radius {RADIUS} around 0, budget {BUDGET} s. `certify check injective-decoder` with {OBSERVATIONS} held-out",
+        f"observations and no region. Each command was stopped after {seconds:g} s; seconds are of the wall, the start",
+        "of Python included, on a machine that was busy with other work.",
         "",
         _line(*HEADINGS),
         "| --- " * len(HEADINGS) + "|",

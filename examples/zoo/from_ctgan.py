@@ -26,7 +26,7 @@ def _trained(name: str, latents: int, epochs: int) -> tuple[Any, Array]:
 @decoder("ctgan torch", "TVAE", "ReLU", "normal, s_i a second output", f"iris, {UCI}")
 def ctgan_tvae_iris_d2(path: Path) -> Array:
     """The decoder as it is: two outputs, the second a learned standard deviation that does not depend on z."""
-    model, held_out = _trained("iris", 2, 100)
+    model, held_out = _trained("iris", 2, 300)
     through_dynamo(model.decoder, 2, path, ("x", "sigma"))
     return held_out
 
@@ -36,6 +36,6 @@ def ctgan_tvae_wine_d4(path: Path) -> Array:
     """What `TVAE.sample` and the loss compare with data: the tanh of the decoder's first output."""
     import torch
 
-    model, held_out = _trained("wine", 4, 100)
+    model, held_out = _trained("wine", 4, 300)
     through_torchscript(mean_of(model.decoder, lambda layers, z: torch.tanh(layers(z)[0])), 4, path)
     return held_out

@@ -62,7 +62,7 @@ def _tutorial(latents: int, filters: int, path: Path) -> Array:
             layers.Dense(2 * latents),
         ]
     )
-    _fit(decoder_model, encoder_model, train[..., None], latents, 4, 2.0)
+    _fit(decoder_model, encoder_model, train[..., None], latents, 15, 2.0)
     decoder_model.export(str(path), format="onnx", verbose=False)
     return held_out.reshape(len(held_out), -1)
 

@@ -24,7 +24,7 @@ def multivae_mvae_digits_d2(path: Path) -> Array:
     model = MVAE(MVAEConfig(n_modalities=2, latent_dim=2, input_dims={"upper": (32,), "lower": (32,)}))
     with tempfile.TemporaryDirectory() as folder:
         options = BaseTrainerConfig(
-            output_dir=folder, num_epochs=15, learning_rate=1e-3, per_device_train_batch_size=64, no_cuda=True
+            output_dir=folder, num_epochs=30, learning_rate=1e-3, per_device_train_batch_size=64, no_cuda=True
         )
         BaseTrainer(model, train_dataset=MultimodalBaseDataset(halves), training_config=options).train()
 

@@ -59,6 +59,6 @@ def scvi_layer_norm_digits_d2(path: Path) -> Array:
 @decoder("scvi-tools torch", "LinearSCVI, defaults", "BatchNorm, softmax", "NB counts", f"digits as counts, {UCI}")
 def scvi_linear_digits_d5(path: Path) -> Array:
     """The linear decoder (LDVAE): one matrix between the latents and a softmax."""
-    mean, held_out = _trained("LinearSCVI", 5, 30)
+    mean, held_out = _trained("LinearSCVI", 5, 200)
     through_dynamo(mean, 5, path)
     return held_out
