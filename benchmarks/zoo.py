@@ -5,6 +5,7 @@
 For each file the commands that a user would type, each in a process of its own that is stopped after --seconds:
 `certify constants --region 3 --budget 5` and `certify check injective-decoder` with the held-out observations (the
 first 5). What is printed beside a file is what the command said. Of a file with several outputs the first is taken.
+With names and --out only their lines of the page are written anew.
 """
 
 from __future__ import annotations
@@ -114,6 +115,13 @@ def _line(*cells: str) -> str:
     return "| " + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in cells) + " |"
 
 
+def kept(page: Path) -> dict[str, str]:
+    """The lines of a page that was written before, by file."""
+    lines = page.read_text().splitlines() if page.exists() else []
+    table = [line for line in lines if line.startswith("| ")][2:]
+    return {line.split(" | ")[0].removeprefix("| "): line for line in table}
+
+
 def report(rows: dict[str, str], seconds: float) -> str:
     """The page: what was asked, the count, the table."""
     loaded = sum("| yes" in line for line in rows.values())
@@ -128,7 +136,7 @@ def report(rows: dict[str, str], seconds: float) -> str:
         "",
         _line(*HEADINGS),
         "| --- " * len(HEADINGS) + "|",
-        *rows.values(),
+        *(rows[name] for name in sorted(rows)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -141,7 +149,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    rows: dict[str, str] = {}
+    rows = kept(options.out) if options.names and options.out else {}
     for path in files:
         if not options.names or path.stem in options.names:
             rows[path.stem] = row(path, options.seconds)
