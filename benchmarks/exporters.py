@@ -156,7 +156,7 @@ def report(found: dict[str, tuple[str, str]]) -> list[str]:
         "# Modules through exporters, imported and compared",
         "",
         f"`python -m benchmarks.exporters` with {versions}.",
-        f"Compared at {len(SCALES)} points of size 0 to 30 with the framework and with ONNX Runtime; equal means within",
+        f"Compared at {len(SCALES)} points of size 0 to 30 with the framework and with ONNX Runtime; equal: within",
         f"{TOLERANCE:g} of one plus the largest output; refused: by us, in the line that is printed.",
         "`exporter changed it`: we and ONNX Runtime agree on the file, and the file is not the module.",
         "",
