@@ -244,3 +244,10 @@ def test_refused(nodes: list[onnx.NodeProto], message: str, tmp_path: Path) -> N
     with pytest.raises(InputError, match=message) as caught:
         imported(model(nodes, given, opset=21), tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("Min", 1e12), ("Max", -1e12)])
+def test_a_far_bound_cancels_no_digits(kind: str, bound: float, tmp_path: Path) -> None:
+    proto = model([node("Tanh", "z", "t"), node(kind, "t c", "x")], {"c": np.array([bound])}, (1, 3))
+    points = np.array([[0.1, -0.7, 1e-9]])
+    assert (imported(proto, tmp_path).value(points) == np.tanh(points)).all()

@@ -16,6 +16,9 @@ from certify.generators.onnx_operators.convolution import pooling_windows, windo
 from certify.generators.onnx_operators.softmax import reduced_rows
 from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value, dense
 
+FAR_BOUND = 2.0**20
+"""Constants of this size are guards against division by zero, not bounds that tensors reach."""
+
 
 def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """The maximum or minimum of any number of tensors, some of them possibly constant."""
@@ -31,6 +34,11 @@ def extremum(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     for other in symbols[1:]:
         found = _larger(builder, found, Symbol(other.node, np.broadcast_to(other.index, shape), other.scale), sign)
     for bound in constants:
+        if np.abs(bound).min(initial=np.inf) >= FAR_BOUND:
+            # A guard that hardly ever acts: a + relu(c - a) is a itself where a wins, c + relu(a - c) cancels there.
+            rest = builder.shifted(builder.scaled(found, -sign), sign * bound, shape)
+            found = builder.sum([found, builder.scaled(builder.activation(rest, "relu"), sign)])
+            continue
         excess = builder.activation(builder.scaled(builder.shifted(found, -bound, shape), sign), "relu")
         found = builder.shifted(builder.scaled(excess, sign), bound, shape)
     return (found,)
