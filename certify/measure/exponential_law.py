@@ -1,6 +1,4 @@
-"""The law of the preconditioned, projected exponential integrator at its last layer, deterministically.
-
-For d = 1, 2 on a grid, for an affine generator in closed form.
+"""The law of the preconditioned, projected exponential integrator at its last layer, on a grid for d = 1, 2.
 
 In y = B^{-1}(z - c) one layer moves the mass at y to P_D y - s grad F(P_D y) and blurs it with variance 2 s - s^2. The
 move spreads each node's mass over its neighbours with cubic Lagrange weights (moments up to 3 are kept), the blur is a
@@ -9,20 +7,16 @@ product in Fourier space, exact for the periodic continuation. Two resolutions g
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.special import chdtrc
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
 from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.estimates import DistanceEstimate
-from certify.posteriors.gaussian import GaussianLaw
-from certify.posteriors.gaussian_distance import total_variation_pinsker_upper
 
 NODES = {1: (4096, 3072), 2: (320, 240)}
 MARGIN = 7.0
@@ -53,40 +47,6 @@ def exponential_chain_distance(
     fine, coarse = (_distance(_layers(grid, times, gaussian_start), grid) for grid in _grids(whitened, radius))
     error = abs(fine - coarse) + 1e-9
     return DistanceEstimate(fine, max(0.0, fine - error), min(1.0, fine + error), "law on a grid, two resolutions")
-
-
-def affine_chain_upper(
-    whitened: WhitenedPosterior, radius: float, times: Sequence[float], gaussian_start: bool = True
-) -> float:
-    """Upper bound of the same distance for an affine generator in any d, from closed forms. Estimate (floats).
-
-    Without the projection every layer is affine, y' = y - s (H y + g) + (2 s - s^2)^{1/2} xi, so all laws are Gaussian,
-    and Pinsker's bound holds between the last and N(-H^{-1} g, H^{-1}); a projection changes a law by at most the mass
-    that it moves. No grid or sample resolves a distance that small.
-    """
-    origin = np.zeros((1, whitened.point.size))
-    hessian, gradient = whitened.hessian(origin)[0], whitened.gradient(origin)[0]
-    identity = np.eye(origin.size)
-    law = GaussianLaw(origin[0], identity if gaussian_start else 0.0 * identity)
-    moved = _outside(law, radius)
-    for eta in times:
-        s = -math.expm1(-eta)
-        step = identity - s * hessian
-        law = GaussianLaw(step @ law.mean - s * gradient, step @ law.covariance @ step.T + (2 * s - s * s) * identity)
-        moved += _outside(law, radius)
-    covariance = np.linalg.inv(hessian)
-    target = GaussianLaw(-covariance @ gradient, 0.5 * (covariance + covariance.T))
-    symmetric = GaussianLaw(law.mean, 0.5 * (law.covariance + law.covariance.T))
-    return min(1.0, total_variation_pinsker_upper(symmetric, target) + moved)
-
-
-def _outside(law: GaussianLaw, radius: float) -> float:
-    """Bound of P(|y| > radius) for a Gaussian law, through the chi law of its largest standard deviation."""
-    spread = math.sqrt(max(float(np.linalg.eigvalsh(law.covariance)[-1]), 0.0))
-    room = radius - float(np.linalg.norm(law.mean))
-    if room <= 0.0:
-        return 1.0
-    return float(chdtrc(law.mean.size, (room / spread) ** 2)) if spread > 0.0 else 0.0
 
 
 def start_distance(

@@ -124,7 +124,11 @@ def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdic
         return _holding(finding), _reason(finding)
     if again.is_nan() or again.rad() > _TIE_WIDTH * (abs(again.mid()) + 1):
         return Verdict.INCONCLUSIVE, "the re-check in balls could not decide"
-    return _holding(finding), _reason(finding) or "attained: equal to the claim to working precision"
+    # Two balls that overlap prove no inequality; where it is proved by symbols the tie only shows that it is attained.
+    held = _holding(finding)
+    enclosed = finding.evidence is Evidence.RIGOROUS and relation != "="
+    held = Verdict.SUPPORTED if held is Verdict.PROVED and enclosed else held
+    return held, _reason(finding) or "attained: equal to the claim to working precision"
 
 
 def _reason(finding: Finding) -> str:

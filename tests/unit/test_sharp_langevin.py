@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
 import numpy as np
 import pytest
+import sympy as sp
 from flint import arb
 
 from benchmarks.sharp_attack import separable
 from certify.arithmetic.balls import Real, ball, midpoint, precision, upper
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
+from certify.bounds.constants import constants
 from certify.encoders.centre_plan import plan_centre
 from certify.encoders.kind import Numbers
 from certify.encoders.kinds import sharp as sharp_kind
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
+from certify.generators.specification import load_generator
 from certify.measure.exponential_law import exponential_chain_distance
 from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.posterior import Posterior
@@ -247,3 +251,21 @@ def test_functions_are_undecided_where_their_arguments_have_no_meaning() -> None
     with precision():
         exact = ShellMass.enclose(*shape, ball(5), ball("0.5"))
     assert estimates[1] == pytest.approx(midpoint(exact), rel=1e-9)
+
+
+def test_the_total_of_an_affine_decoder_is_proved_not_sampled() -> None:
+    # More outputs than latents: a grid resolves 1e-5 of a distance that is below 1e-9.
+    generator = load_generator("linear:d=2,n=5,kappa=2,seed=0")
+    brackets = constants(generator, budget=1.0)
+    setting = settle(THEOREM, generator, brackets, Fraction(1, 5), Fraction(1, 10), None, 0)
+    assert setting.certificate is not None
+    instance = Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0)
+    step = THEOREM.step("1*")
+    record = run_step(step, instance)
+    assert record.verdict is Verdict.PROVED and record.binding.evidence is Evidence.RIGOROUS
+    assert record.binding.measured < 1e-12
+    impossible = replace(step, claims=(replace(step.claims[0], bound=sp.Integer(-1)),))
+    assert run_step(impossible, instance).verdict is Verdict.REFUTED
+    # Below the closed form nothing is known: no refutation and no proof.
+    undecided = replace(step, claims=(replace(step.claims[0], bound=sp.Rational(1, 10**30)),))
+    assert run_step(undecided, instance).verdict is Verdict.SUPPORTED
