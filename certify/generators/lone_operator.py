@@ -216,4 +216,4 @@ def _node(value: Value) -> int:
 
 
 def _rounded(given: Approximate, arithmetic: Arithmetic) -> Approximate:
-    return Approximate(given.value, given.error + arithmetic.unit * np.abs(given.value))
+    return Approximate(given.value, given.error + arithmetic.unit * np.abs(given.value) + arithmetic.smallest)
