@@ -239,6 +239,13 @@ class _Tally:
         if np.any((np.abs(value - seen.value) > 2.0 * seen.error) & np.isfinite(seen.error)):
             raise InputError(f"the output {shown(target)} of the graph is not that of its operators; please report it")
         flat = theirs[target].reshape(len(points), -1).astype(np.float64)
+        undefined = np.isfinite(flat) & np.isnan(value)
+        # Far out our floats may overflow to what is undefined; at 0 only the function itself is.
+        if np.any(undefined & (np.abs(points).max(axis=1) == 0.0)[:, None]):
+            raise InputError(
+                f"the output {shown(target)} is undefined at 0 as real numbers go, where {self.other} gives a number "
+                "(0 times infinity, or a division by 0 that a limit hides); the file is refused"
+            )
         usable = np.isfinite(flat) & np.isfinite(value)
         self.output_difference = max(
             self.output_difference, float(np.max(np.abs(flat - value), initial=0.0, where=usable))

@@ -92,17 +92,21 @@ def check(
                 f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
             )
         known = bracket_constants(generator, region or Region(), seed=seed, methods=graph_methods())
-        at_once = [refuted_from_the_graph(theorem, generator, known, observations is not None) for theorem in applied]
-        if all(record is not None for record in at_once):
-            records += [record for record in at_once if record is not None]
-            continue
-        brackets = bracket_constants(
-            generator, region=region or Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
-        )
-        records += [
-            check_theorem(theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume)
-            for theorem in applied
-        ]
+        has_observations = observations is not None
+        searched: ConstantBrackets | None = None
+        for theorem in applied:
+            record = refuted_from_the_graph(theorem, generator, known, has_observations)
+            if record is None:
+                brackets = known
+                if not _graph_is_enough(theorem, generator, known, has_observations):
+                    searched = searched or bracket_constants(
+                        generator, region=region or Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
+                    )
+                    brackets = searched
+                record = check_theorem(
+                    theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume
+                )
+            records.append(record)
     return CheckResult(tuple(records), provenance.provenance(command, seed, start, used))
 
 
@@ -131,6 +135,16 @@ def refuted_from_the_graph(
     return TheoremRecord(
         theorem.id, theorem.title, generator.name, shown, (), None, reason=reason, symbols=_symbols(theorem)
     )
+
+
+def _graph_is_enough(
+    theorem: Theorem, generator: Generator, known: ConstantBrackets, has_observations: bool
+) -> bool:
+    """Whether only certificates of single observations are left, which rest on nothing that a search would find."""
+    need = theorem.conclusion.observations_need
+    if need is None or not has_observations:
+        return False
+    return any(item.decide(item, generator, known).verdict is Verdict.REFUTED for item in theorem.assumptions)
 
 
 def check_theorem(

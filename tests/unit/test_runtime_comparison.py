@@ -204,6 +204,19 @@ def test_what_falls_below_the_normal_numbers_is_rounded_there(tmp_path: Path) ->
         assert imported(proto, tmp_path).comparison.largest_difference < 1.0
 
 
+def test_a_division_by_zero_that_the_runtime_hides_is_refused(tmp_path: Path) -> None:
+    # z min(1/sqrt(sum z^2), 1e12), as a unit normalisation is exported: at 0 the runtime limits an infinity to 1e12.
+    nodes = [
+        node("ReduceL2", "z", "n", axes=[1], keepdims=1),
+        node("Reciprocal", "n", "r"),
+        node("Min", "r c", "m"),
+        node("Mul", "z m", "x"),
+    ]
+    proto = model(nodes, {"c": np.array(1e12)}, (1, 3), np.float32, opset=13)
+    with pytest.raises(InputError, match="undefined at 0"):
+        imported(proto, tmp_path)
+
+
 def test_overflow_tells_nothing_and_is_counted(tmp_path: Path) -> None:
     proto = model([node("Exp", "z", "y"), node("Exp", "y", "x")], {}, (1, 4), np.float32)
     record = imported(proto, tmp_path).comparison
