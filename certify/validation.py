@@ -105,7 +105,7 @@ def constants_from_text(
     """Constants of a theorem from `d=8,m=1,M=1.5,M2=0.15[,M3=..][,rho=..][,N=..]`, each an exact rational.
 
     Raises InputError for an entry that is not `name=value`, a repeated or missing name, d, n or N not a positive
-    integer, a value that is not positive (M2, M3, rho may be 0), or m > M; UnknownNameError for an unknown name.
+    integer, a value that is not positive (M2, M3, rho may be 0), m > M or n < d; UnknownNameError for an unknown name.
     """
     values: dict[str, Fraction] = {}
     for entry in text.split(","):
@@ -122,6 +122,11 @@ def constants_from_text(
         raise InputError(f"`constants` must give {', '.join(required)}; missing: {', '.join(missing)}")
     if {"m", "M"} <= values.keys() and values["m"] > values["M"]:
         raise InputError(f"`constants` must have m <= M; got m={values['m']}, M={values['M']}")
+    if {"d", "n"} <= values.keys() and values["n"] < values["d"]:
+        raise InputError(
+            f"`constants` must have n >= d, a map with fewer outputs than latents is not injective; got "
+            f"d={values['d']}, n={values['n']}"
+        )
     return values
 
 

@@ -39,6 +39,9 @@ from certify.sharp.search import ChainChoice, shortest_chain
 SHARES = (0.95, 0.8, 0.5)
 """Parts of epsilon that the float search is asked for in turn where the balls do not confirm what it finds for all."""
 
+BEYOND = 12.0
+"""Standard deviations beyond the bulk."""
+
 ONE_LAYER, CHAIN = "G1*", "Theorem 1*"
 
 
@@ -91,10 +94,8 @@ def certify_observation(
     bend = residual_bend(posterior, centre, constants)
     found = hessian_profile(posterior, centre.point, centre.factor)
     values = _numbers(centre, constants, beta, bend) | _start_numbers(posterior, constants, start)
-    if found is None:
-        return ObservationCertificate("", None, None, "no curvature could be certified around the mode", values)
     problem = observation_problem(found, centre, constants, beta, bend)
-    if problem.far.finite and _is_far_heavy(problem, found, epsilon):
+    if found is not None and problem.far.finite and _is_far_heavy(problem, found, epsilon):
         further = hessian_profile(posterior, centre.point, centre.factor, default_radii(posterior.latent_dim, True))
         found = found if further is None else further
         problem = observation_problem(found, centre, constants, beta, bend)
@@ -105,10 +106,15 @@ def certify_observation(
 
 
 def observation_problem(
-    profile: Profile, centre: Centre, constants: GlobalConstants, beta: float, bend: float
+    profile: Profile | None, centre: Centre, constants: GlobalConstants, beta: float, bend: float
 ) -> SharpProblem:
-    """The posterior by the better of its profile and the closed forms, and `bend` in place of M2 |r(c)|."""
+    """The posterior by the better of its profile and the closed forms, and `bend` in place of M2 |r(c)|.
+
+    Without a profile (a network too wide for one, or nothing proved) the closed forms stand alone.
+    """
     closed = measured_problem(_with_bend(centre, constants, bend), constants.m, constants.M, constants.M2, beta)
+    if profile is None:
+        return closed
     with precision():
         radii = [ball(float(radius)) for radius in profile.radii]
         q = np.array([upper(closed.curvature.q(radius)) for radius in radii])
@@ -203,16 +209,17 @@ def _start_numbers(posterior: Posterior, constants: GlobalConstants, start: Floa
     return {"start_residual": distance, "start_allowed": allowed}
 
 
-def _profile_numbers(problem: SharpProblem, profile: Profile, dimension: int) -> dict[str, float]:
+def _profile_numbers(problem: SharpProblem, profile: Profile | None, dimension: int) -> dict[str, float]:
     """The curvature bounds where the posterior has its bulk, |y| near sqrt(d), and the radius they reach."""
+    radii, reach = (default_radii(dimension), math.inf) if profile is None else (profile.radii, profile.reach)
     with precision():
-        bulk = ball(min(math.sqrt(dimension), profile.reach))
-        positive = [float(radius) for radius in profile.radii if problem.curvature.mu(ball(float(radius))) > 0]
+        bulk = ball(min(math.sqrt(dimension), reach))
+        positive = [float(radius) for radius in radii if problem.curvature.mu(ball(float(radius))) > 0]
         return {
             "mu_bulk": lower(problem.curvature.mu(bulk)),
             "q_bulk": upper(problem.curvature.q(bulk)),
             "convex_radius": max(positive, default=0.0),
-            "reach": profile.reach,
+            "reach": reach,
         }
 
 
@@ -252,8 +259,11 @@ def _curvature_reason(problem: SharpProblem, radius: float) -> str:
     """No choice is admissible: the tail at the largest radius with a positive Hessian says which part is to blame."""
     if radius == 0.0:
         return "the Hessian is not certified positive on any ball around the mode"
-    tail = upper(problem.tail(ball(radius), problem.curvature.reach))
-    beyond = upper(problem.far_mass(problem.curvature.reach))
+    reach = problem.curvature.reach
+    # The closed forms reach everywhere; where the posterior has no mass left any radius will do.
+    outer = reach if reach.is_finite() else ball(max(radius, math.sqrt(problem.dimension) + BEYOND))
+    tail = upper(problem.tail(ball(radius), outer))
+    beyond = upper(problem.far_mass(outer))
     blame = "of which the far field alone is" if beyond > 0.5 * tail else "and the far field beyond"
     return (
         f"the Hessian is certified positive up to radius {_down(radius)} only, outside of which the posterior may have "

@@ -45,11 +45,12 @@ def hessian_profile(
 ) -> Profile | None:
     """Bounds of Hess F over |y| <= radii[i] for y = B^{-1}(z - c), c = `centre` (d,), B = `factor` (d, d).
 
-    None where nothing is proved even on the smallest ball; the profile ends at the last radius with a finite bound.
+    None where nothing is proved even on the smallest ball, or the network has more than `LARGEST_WIDTH` gains; the
+    profile ends at the last radius with a finite bound.
     Guarantee: q_upper and mu_lower rounded outward, for the floats of c, B, x and beta taken as exact.
 
     Raises:
-        InputError: if shapes do not fit, `radii` do not increase, or the network has more than `LARGEST_WIDTH` gains.
+        InputError: if shapes do not fit or `radii` do not increase.
     """
     graph, d = posterior.generator.graph, posterior.latent_dim
     if centre.shape != (d,) or factor.shape != (d, d):
@@ -65,7 +66,7 @@ def hessian_profile(
     for ball in range(radii.size):
         increments = increment_form(graph, propagation.ranges(ball), centred=True)
         if increments.size - d > LARGEST_WIDTH:
-            raise InputError(f"profiles need at most {LARGEST_WIDTH} neurons; this network has {increments.size - d}")
+            return None
         form = hessian_form(graph, increments, coefficients, ball, factor, posterior.beta)
         low, high = eigenvalue_bound(form, "lower", low), eigenvalue_bound(form, "upper", high)
         if not (math.isfinite(low.value) and math.isfinite(high.value)):

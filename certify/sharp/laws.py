@@ -1,7 +1,9 @@
 """The radial law p0^R that dominates |y| under the posterior on |y| <= R, and the Gaussian beside it.
 
-p0^R has density proportional to r^{d-1} exp(-phi0(r)) on [0, R]; by F >= phi0 and the monotone likelihood ratio |y| is
-stochastically dominated by it, so monotone functions of |y| have at most its expectations (docs/sharp.md, "Envelopes").
+p0^R has density proportional to r^{d-1} exp(-phi0(r)) on [0, R]. Along every ray d/dr F(ru) >= phi0'(r), so the ratio
+of the density of |y| to that of p0^R, the integral of exp(phi0(r) - F(ru)) over directions u, falls with r: by this
+monotone likelihood ratio |y| is stochastically dominated (F >= phi0 alone would not do), and monotone functions of |y|
+have at most its expectations (docs/sharp.md, "Envelopes").
 """
 
 from __future__ import annotations

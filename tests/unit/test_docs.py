@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from certify.cli import main as cli
-from certify.proof.registry import load_theorem
+from certify.proof.registry import load_theorem, theorems
 from certify.verdict import Evidence, Verdict, weakest_verdict
 from tests.conftest import ROOT
 
@@ -69,3 +69,27 @@ def test_verdicts_and_evidence_stand_on_the_page_in_the_order_of_the_code() -> N
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def cited_sections(source: str) -> list[tuple[str, str]]:
+    """Pages and section numbers that a source names: (docs/sharp.md, 3) among those of `docs/sharp.md, sections 1 to 3`."""
+    found = []
+    for page, rest in re.findall(r"(docs/[a-z_]+\.md)((?:, sections? [0-9 ,toand]+)?)", source):
+        numbers = [int(number) for number in re.findall(r"\d+", rest)]
+        spread = range(numbers[0], numbers[-1] + 1) if " to " in rest else numbers
+        found += [(page, str(number)) for number in spread] or [(page, "")]
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(theorems()))
+def test_the_source_of_a_theorem_names_sections_that_exist(name: str) -> None:
+    cited = cited_sections(theorems()[name].source)
+    assert cited, "a theorem names the page of its proofs"
+    for page, number in cited:
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert not number or re.search(rf"^## {number}\. ", text, re.MULTILINE), f"{page} has no section {number}"
+
+
+def test_a_source_with_several_sections_is_read_whole() -> None:
+    assert cited_sections("docs/sharp.md, sections 1 to 3") == [("docs/sharp.md", str(k)) for k in (1, 2, 3)]
+    assert cited_sections("Somebody 1998; docs/theory.md, S7") == [("docs/theory.md", "")]

@@ -143,10 +143,19 @@ def test_profiles_refuse_what_does_not_fit(centre: FloatArray, factor: FloatArra
         hessian_profile(Posterior(load_generator(MANIFOLD), np.zeros(6), 0.5), centre, factor, radii)
 
 
-def test_large_networks_are_refused_on_one_line() -> None:
-    generator = load_generator(f"manifold:d=2,outputs=4,width={LARGEST_WIDTH + 1}")
-    with pytest.raises(InputError, match="neurons"):
-        hessian_profile(Posterior(generator, np.zeros(4), 0.5), np.zeros(2), np.eye(2), np.array([1.0]))
+def test_a_network_too_wide_for_a_profile_is_certified_by_the_closed_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = load_generator(f"manifold:d=2,outputs=4,width={LARGEST_WIDTH + 1}")
+    assert hessian_profile(Posterior(wide, np.zeros(4), 0.5), np.zeros(2), np.eye(2), np.array([1.0])) is None
+    generator = load_generator("manifold:d=2,outputs=6,width=6,bend=0.1")
+    row, known = observation(generator, 0.02), global_constants(generator)
+    with_profile = certify_observation(generator, known, row, 0.02, EPSILON)
+    monkeypatch.setattr("certify.profiles.hessian_profile.LARGEST_WIDTH", 1)
+    alone = certify_observation(generator, known, row, 0.02, EPSILON)
+    assert with_profile.certified and alone.certified
+    assert alone.tv_bound is not None and measured_distance(generator, row, 0.02) < alone.tv_bound
+    # Where they do not suffice the reason is one of theirs.
+    failing = certify_observation(generator, known, observation(generator, 2.0), 2.0, EPSILON)
+    assert not failing.certified and failing.reason
 
 
 def test_a_relu_decoder_has_no_profile() -> None:

@@ -138,3 +138,9 @@ def test_missing_file_archive_and_complex_numbers(tmp_path: Path) -> None:
     np.save(tmp_path / "t.npy", np.ones((2, 2, 2)))
     with pytest.raises(InputError, match="shape"):
         validation.observations_from_file(tmp_path / "t.npy")
+
+
+def test_constants_with_fewer_outputs_than_latents_are_refused() -> None:
+    assert validation.constants_from_text("d=4,n=8,m=1,M=2,M2=0")["n"] == 8
+    with pytest.raises(InputError, match="n >= d"):
+        validation.constants_from_text("d=8,n=4,m=1,M=2,M2=0")

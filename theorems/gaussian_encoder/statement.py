@@ -384,7 +384,7 @@ THEOREM = Theorem(
         "If the decoder is strongly invertible and smooth and the noise is small enough, the Gaussian at the mode, the "
         "usual encoder of a variational autoencoder, is within epsilon of the posterior in total variation."
     ),
-    source="docs/theory.md, section 2 (this project's)",
+    source="docs/gaussian_encoder.md (this project's); G1*: docs/sharp.md, section 4",
     quantities=QUANTITIES,
     assumptions=ASSUMPTIONS,
     steps=STEPS,

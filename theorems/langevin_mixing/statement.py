@@ -35,7 +35,7 @@ S7   TV <= sqrt(KL7/2) + r^k sqrt(d/mu)/2 min{ 1/sqrt(pi h), 1/(s sqrt(1 - r^{2k
 
 References. A. Dalalyan, J. R. Stat. Soc. B 79 (2017) [a]; A. Dalalyan, COLT 2017 [b]; A. Dalalyan, A. Karagulyan,
 Stoch. Proc. Appl. 129 (2019); A. Durmus, E. Moulines, Bernoulli 25 (2019); S. Vempala, A. Wibisono, NeurIPS
-2019, arXiv 1903.08568; D. Bakry, M. Emery, Sem. Prob. XIX (1985); docs/theory.md, S7.
+2019, arXiv 1903.08568; D. Bakry, M. Emery, Sem. Prob. XIX (1985); docs/mixing.md.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ STEPS = (
     Step("S7", "this project's S7 with D = R^d", (
         Claim("S7", "TV(law X_k, pi)", rf"\mathrm{{TV}}({LAW},\pi)", "<=", project_total_variation(h, k),
               "k >= 1, h <= 1/L"),
-    ), ("H",), lambda instance: total_variation_bounds(instance, "S7"), "docs/theory.md, S7e and S7f"),
+    ), ("H",), lambda instance: total_variation_bounds(instance, "S7"), "docs/mixing.mde and S7f"),
 )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ THEOREM = Theorem(
     id="langevin-mixing",
     title="Langevin mixes fast on a strongly log-concave posterior",
     summary="Explicit step counts for plain Langevin on the posterior of an affine decoder, held against exact truth.",
-    source="Dalalyan 2017; Durmus and Moulines 2019; Vempala and Wibisono 2019; docs/theory.md, S7",
+    source="Dalalyan 2017; Durmus and Moulines 2019; Vempala and Wibisono 2019; docs/mixing.md",
     quantities=QUANTITIES,
     assumptions=ASSUMPTIONS,
     steps=STEPS,

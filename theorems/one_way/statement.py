@@ -19,7 +19,7 @@ T4  The compiled network has at most 12 parameters for each gate and agrees with
 The paper's form: if one-way permutations exist there is a G of size poly(d) with activations sgn, min, max for which no
 encoder of polynomial size is within TV 1/10 of pi_x on more than a negligible fraction of x, for small enough beta.
 
-References. D. Pareek, A. Risteski, ICLR 2022, arXiv 2107.04652, Theorem 2; docs/theory.md, section 3.
+References. D. Pareek, A. Risteski, ICLR 2022, arXiv 2107.04652, Theorem 2; docs/one_way.md.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ THEOREM = Theorem(
     id="one-way",
     title="Without invertibility a small encoder would invert a one-way permutation",
     summary="Permutation circuits as decoders: exact posterior, the reduction from encoders to inverters, sizes.",
-    source="Pareek and Risteski, arXiv 2107.04652, Theorem 2; docs/theory.md, section 3",
+    source="Pareek and Risteski, arXiv 2107.04652, Theorem 2; docs/one_way.md",
     quantities=QUANTITIES,
     assumptions=ASSUMPTIONS,
     steps=STEPS,
