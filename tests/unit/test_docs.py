@@ -72,7 +72,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def cited_sections(source: str) -> list[tuple[str, str]]:
-    """Pages and section numbers that a source names: (docs/sharp.md, 3) among those of `docs/sharp.md, sections 1 to 3`."""
+    """Pages and section numbers that a source names: (docs/sharp.md, 3) for `docs/sharp.md, section 3`."""
     found = []
     for page, rest in re.findall(r"(docs/[a-z_]+\.md)((?:, sections? [0-9 ,toand]+)?)", source):
         numbers = [int(number) for number in re.findall(r"\d+", rest)]

@@ -154,7 +154,8 @@ def test_a_network_too_wide_for_a_profile_is_certified_by_the_closed_forms(monke
     assert with_profile.certified and alone.certified
     assert alone.tv_bound is not None and measured_distance(generator, row, 0.02) < alone.tv_bound
     # Where they do not suffice the reason is one of theirs.
-    failing = certify_observation(generator, known, observation(generator, 2.0), 2.0, EPSILON)
+    bent = load_generator("residual:d=2,width=8,depth=2,lipschitz=0.6,seed=0")
+    failing = certify_observation(bent, global_constants(bent), observation(bent, 0.8), 0.8, EPSILON)
     assert not failing.certified and failing.reason
 
 
