@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -276,10 +277,12 @@ def encoder(
     theorem: str | None,
     generator: GeneratorLike,
     *,
-    beta: Number,
+    beta: Number | None = None,
     epsilon: Number = "0.1",
     out: str | Path | None = None,
     observations: FloatArray | str | Path | None = None,
+    index: int | None = None,
+    layout: str = "sequence",
     projected: bool = False,
     products_only: bool = False,
     unrolled: bool = False,
@@ -291,7 +294,8 @@ def encoder(
 ) -> EncoderResult:
     """Build the encoder of a theorem (None: the smallest certified one), and write it to `out` if it is certified.
 
-    Options are those of `certify encoder`; `observations` make the certificate hold for these, not for typical x.
+    Options are those of `certify encoder`; `observations` make the certificate hold for these, not for typical x, and
+    `index` for one of them. Without `beta` the decoder's own noise is taken.
     Raises InputError for beta <= 0, epsilon outside (0, 1), a theorem without an encoder, a place that is not writable.
     """
     from certify.encoders.kind import EncoderOptions
@@ -311,8 +315,9 @@ def encoder(
     if network is not None and loaded.noise is not None:
         network = of_quotients(network, loaded.noise)
     choice = choose_encoder(
-        theorem, loaded, noise_level(beta), accuracy(epsilon), _observations(observations, [loaded]),
-        EncoderOptions(projected, products_only, network), random_seed(seed), progress or SilentProgress(),
+        theorem, loaded, _noise_or_own(beta, loaded), accuracy(epsilon), _observations(observations, [loaded]),
+        EncoderOptions(projected, products_only, network, layout), random_seed(seed), progress or SilentProgress(),
+        index,
     )  # fmt: skip
     certified = choice.verdict in {Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL}
     written = None
@@ -351,6 +356,15 @@ def _all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> l
         return None
     several = [generators] if isinstance(generators, (Generator, str, Path)) else generators
     return [_loaded(item) for item in several]
+
+
+def _noise_or_own(beta: Number | None, generator: Generator) -> Fraction:
+    """The noise level given, or the one that the decoder was trained with."""
+    if beta is not None:
+        return noise_level(beta)
+    if "trained_beta" not in generator.metadata:
+        raise InputError(f"`{generator.name}` names no noise level of its own: give `beta`")
+    return noise_level(float(generator.metadata["trained_beta"]))
 
 
 def _region(region: Number | Region | None) -> Region:
