@@ -326,6 +326,68 @@ def encoder(
     return EncoderResult(choice, written, provenance(command, seed, began, [loaded]))
 
 
+@dataclass(frozen=True, eq=False)
+class PosteriorSample:
+    """Independent exact draws `points` (count, d) of a posterior, and what one of them cost.
+
+    `acceptance` is certified: a proposal is accepted with at least this probability, so a draw takes at most its
+    inverse in evaluations of G on average. `envelope` names the method behind it.
+    """
+
+    points: FloatArray
+    acceptance: float
+    envelope: str
+
+    @property
+    def evaluations_per_draw(self) -> float:
+        """Upper bound of the expected evaluations of G for one draw."""
+        return 1.0 / self.acceptance
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+        """The points, so that numpy takes a sample for an array."""
+        import numpy as np
+
+        return np.array(self.points, dtype=dtype) if copy or dtype is not None else self.points
+
+
+def sample(
+    generator: GeneratorLike,
+    observation: FloatArray | Sequence[float],
+    count: int,
+    *,
+    beta: Number | None = None,
+    seed: int = 0,
+) -> PosteriorSample:
+    """`count` independent draws of the posterior of z given x = `observation` (n,), exact up to rounding.
+
+    By rejection under an envelope that is certified at this observation (Theorem R, docs/rejection.md), for d <= 3 and
+    any network. Without `beta` the decoder's own noise is taken. The same bits for any number of threads.
+    Raises InputError for a count below 1, beta <= 0, another width, or where no envelope is certified.
+    """
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    from certify.envelopes.likelihood import GaussianLikelihood
+    from certify.envelopes.rejection import certified_envelope, exact_draws
+
+    loaded = _loaded(generator)
+    rows = _observations(np.asarray(observation, dtype=np.float64), [loaded])
+    if rows is None or len(rows) != 1:
+        raise InputError(f"`observation` must be one x of shape (n,); got shape {np.shape(observation)}")
+    if not (float(count).is_integer() and count >= 1):
+        raise InputError(f"`count` must be a positive integer; got {count!r}")
+    likelihood, checked = GaussianLikelihood(rows[0], float(_noise_or_own(beta, loaded))), random_seed(seed)
+    # A second BLAS thread would change the last bits.
+    with threadpool_limits(1):
+        envelope = certified_envelope(loaded, likelihood)
+        if isinstance(envelope, str):
+            raise InputError(f"`{loaded.name}` has no exact sampler at this observation: {envelope}")
+        most = 8192 + int(min(10.0 * count / envelope.acceptance, 1e9))
+        points = exact_draws(loaded, likelihood, envelope, count, checked, most)
+    assert len(points) == count, "ten times the expected number of proposals is enough"
+    return PosteriorSample(points, envelope.acceptance, envelope.method)
+
+
 def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:
     """The JSON form of `certify constants`, without provenance."""
     described = None

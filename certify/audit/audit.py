@@ -22,6 +22,7 @@ from certify.audit.exponential_chain import ExponentialChain
 from certify.audit.langevin_chain import LangevinChain
 from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
 from certify.audit.reference import PosteriorDraws, posterior_draws
+from certify.audit.rejection_encoder import declared_sampler, rejection_bracket
 from certify.audit.source import EncoderSource
 from certify.bounds.constants import constants
 from certify.errors import InputError
@@ -216,7 +217,11 @@ def _observation(
     plain = is_affine(posterior) and encoder.noise_size is not None and encoder.noise_size <= BASIS_MAXIMAL
     declared = None if plain else declared_chain(encoder.details)
     chain = None if declared is None else declared.at(posterior)
-    if chain is not None and follows(chain, encoder, rows[index], seeds[0]):
+    sampler = declared_sampler(encoder, posterior)
+    exact = None if sampler is None else rejection_bracket(sampler, encoder, posterior, seeds[0], share)
+    if exact is not None:
+        description, bracket = exact
+    elif chain is not None and follows(chain, encoder, rows[index], seeds[0]):
         description = chain.description
         bracket = chain_bracket(chain, posterior, reference, seeds[2], share / 2, progress)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ def _observation_metadata(choice: EncoderChoice) -> dict[str, str]:
     return {
         "certify.observation": observation_digest(choice.single.values),
         **{f"certify.{name}": repr(found.certificate[name]) for name in ("K", "p", "log_constant")},
+        "certify.proposal": json.dumps(found.certificate["proposal"]),
     }
 
 

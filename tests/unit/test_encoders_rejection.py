@@ -63,7 +63,9 @@ def run(program: EncoderProgram, options: ExportOptions | None = None) -> Runtim
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(("name", "d", "n", "proposals"), [("tanh", 1, 2, 1), ("relu", 2, 5, 2), ("softplus", 2, 3, 13)])
+@pytest.mark.parametrize(
+    ("name", "d", "n", "proposals"), [("tanh", 1, 2, 1), ("relu", 2, 5, 2), ("softplus", 2, 3, 13)]
+)
 def test_the_file_draws_what_the_float_sampler_draws(name: str, d: int, n: int, proposals: int, layout: str) -> None:
     generator, design = designed(name, d, n, proposals)
     encoder = run(rejection_network(generator, design, layout))

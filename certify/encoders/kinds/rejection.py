@@ -9,17 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import ball, precision, upper
 from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
-from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
+from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.rejection import proposals_needed
+from certify.envelopes.rejection import certified_envelope, proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
-from certify.errors import CertifyError
 from certify.generators.graph import FloatArray, Generator
 
 
@@ -27,16 +25,11 @@ def at_observation(
     generator: Generator, observation: FloatArray, beta: Fraction, epsilon: Fraction, options: EncoderOptions
 ) -> AtObservation:
     """The encoder of the posterior at `observation` (n,), or the reason why none is certified."""
-    if generator.latent_dim > LARGEST_DIMENSION:
-        return AtObservation(None, f"boxes certify envelopes up to d = {LARGEST_DIMENSION}; d = {generator.latent_dim}")
     noise = float(beta)
     with threadpool_limits(1):
-        try:
-            envelope = box_envelope(generator.graph, GaussianLikelihood(observation, noise))
-        except (CertifyError, np.linalg.LinAlgError) as error:
-            return AtObservation(None, f"no proposal was found: {error}")
-    if envelope is None:
-        return AtObservation(None, "no envelope was certified: the search for boxes gave up")
+        envelope = certified_envelope(generator, GaussianLikelihood(observation, noise))
+    if isinstance(envelope, str):
+        return AtObservation(None, envelope)
     proposal, realised = realised_envelope(envelope)
     needed = proposals_needed(realised.acceptance, epsilon)
     if needed is None:
