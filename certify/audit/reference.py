@@ -1,9 +1,9 @@
 """Draws of pi_x that an encoder is compared with, and how far their law may be from pi_x.
 
-Exact where the posterior is Gaussian, or where rejection is possible by a certified lower constant m or, for d <= 3, by an
-envelope certified at the observation. Otherwise the end
-points of MALA chains started at the encoder's own draws: TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling
-of two chains from that start (certify/sampling/couplings), measured on other chains with a finite-sample upper end.
+Exact where the posterior is Gaussian, or where rejection is possible by a certified lower constant m or, for d <= 3, by
+an envelope certified at the observation. Otherwise the end points of MALA chains started at the encoder's own draws:
+TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling of two chains from that start
+(certify/sampling/couplings), measured on other chains with a finite-sample upper end.
 What no simulation can see is left as a named assumption: a basin that neither the encoder nor MALA enters.
 """
 
@@ -133,7 +133,7 @@ def _rejection(posterior: Posterior, count: int, m_lower: float, seed: int) -> P
 
 
 def _enveloped(posterior: Posterior, count: int, seed: int) -> PosteriorDraws | None:
-    """Exact draws under an envelope certified at this observation (Theorem R); None where none is, or it is too high."""
+    """Exact draws under an envelope certified at this observation (Theorem R); None where none is, or too high."""
     likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
     with threadpool_limits(1):
         envelope = certified_envelope(posterior.generator, likelihood)

@@ -1,7 +1,7 @@
 """An encoder of Theorem R in an audit: held to the sampler that its file declares, measured through that sampler's law.
 
-With w = exp(-f)/(C rho), h = min(1, w), p = E_rho h and a the law of an accepted proposal (density h rho/p), the sampler
-puts out (1 - (1-p)^{K-1}) a + (1-p)^{K-1} rho, and TV(a, pi_x) <= E (w - 1)_+/p, 0 where (R1) holds. So
+With w = exp(-f)/(C rho), h = min(1, w), p = E_rho h and a the law of an accepted proposal (density h rho/p), the
+sampler puts out (1 - (1-p)^{K-1}) a + (1-p)^{K-1} rho, and TV(a, pi_x) <= E (w - 1)_+/p, 0 where (R1) holds. So
     |TV(law, pi_x) - (1-p)^{K-1} TV(rho, a)| <= E (w - 1)_+/p,   TV(rho, a) = E (1 - h/p)_+,
 all means over proposals. (R1) is certified again, up to a bound of w; the file is held against the sampler at N
 noises, so that it is another one with probability at most log(1/e)/N at error e. No draws of pi_x and no assumption.
