@@ -111,8 +111,8 @@ def held_observation(model: onnx.ModelProto, label: str) -> FloatArray | None:
     if named is None:
         return None
     for tensor in model.graph.initializer:
-        if tensor.name == "observation" and tensor.data_type == onnx.TensorProto.DOUBLE and len(tensor.dims) == 1:
-            held = np.asarray(onnx.numpy_helper.to_array(tensor), dtype=np.float64)
+        if tensor.name == "observation" and tensor.data_type == onnx.TensorProto.DOUBLE:
+            held = np.asarray(onnx.numpy_helper.to_array(tensor), dtype=np.float64).ravel()
             if observation_digest(held) == named:
                 return held
     raise InputError(f"encoder {label}: it holds no observation with the digest that its metadata names")

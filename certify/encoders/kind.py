@@ -16,6 +16,8 @@ from certify.encoders.program import EncoderProgram
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 
+LAYOUTS = ("sequence", "parallel")
+
 
 @dataclass(frozen=True)
 class EncoderOptions:
@@ -25,12 +27,18 @@ class EncoderOptions:
     products_only  a Gaussian's factor by products alone (Newton-Schulz), not by Cholesky's divisions and roots
     start          a network x -> c_0 from which the descent starts in place of 0
     layout         proposals one after the other in a loop ("sequence"), or side by side ("parallel")
+
+    Raises InputError for another layout.
     """
 
     projected: bool = False
     products_only: bool = False
     start: Generator | None = None
     layout: str = "sequence"
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise InputError(f"`layout` must be {' or '.join(LAYOUTS)}; got {self.layout!r}")
 
 
 @dataclass(frozen=True)

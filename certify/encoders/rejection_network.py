@@ -22,7 +22,8 @@ from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 
-LAYOUTS = ("sequence", "parallel")
+ROUNDING = 2.0**-49
+"""Relative difference of x and the observation that a file takes for none: x may have been divided by a noise."""
 LARGEST_PARALLEL = 2**24
 """Numbers that one draw of the parallel layout may hold at once: 128 MB."""
 
@@ -44,10 +45,8 @@ def rejection_network(
     """The encoder of one observation; for any other x it puts out NaN, of whose posterior nothing is certified.
 
     Raises:
-        InputError: for an unknown layout, or if K proposals do not fit side by side.
+        InputError: if K proposals do not fit side by side.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"`layout` must be {' or '.join(LAYOUTS)}; got {layout!r}")
     tape = Tape(generator, noise_columns=generator.latent_dim + 3)
     point = (_sequence if layout == "sequence" else _parallel)(tape, design)
     draw = _only_at(tape, design.observation, point)
@@ -59,10 +58,10 @@ def rejection_network(
 
 
 def parameter_bound(generator: Generator, components: int, proposals: int) -> int:
-    """Upper bound of the unrolled parameters, K (N + k (d+1)(d+5) + 2 n + d) + 2 n + d + 1 (docs/rejection.md, 4)."""
+    """Upper bound of the unrolled parameters, K (N + k (d+1)(d+5) + 2 n + d) + 3 n + d + 1 (docs/rejection.md, 4)."""
     n, d = generator.observed_dim, generator.latent_dim
     one = generator.parameters + components * (d + 1) * (d + 5) + 2 * n + d
-    return proposals * one + 2 * n + d + 1
+    return proposals * one + 3 * n + d + 1
 
 
 def _sequence(tape: Tape, design: RejectionDesign) -> str:
@@ -106,7 +105,7 @@ class _Proposal:
         tape, design, d = self.tape, self.design, self.tape.generator.latent_dim
         point = self._point(tape.columns(noise, 0, d), tape.columns(noise, d, d + 1))
         image = forward(tape, tape.generator.graph, point)[-1]
-        residual = tape.combine([(1.0, image), (-1.0, self._constant("observation", design.observation))])
+        residual = tape.combine([(1.0, image), (-1.0, self._constant("observation", design.observation, ""))])
         potential = [
             self._squares("misfit", residual, 0.5 / design.beta / design.beta),
             self._squares("prior", point, 0.5),
@@ -153,16 +152,18 @@ class _Proposal:
         weight = tape.constant(f"proposal_{name}", np.full((1, tape.shapes[source][-1]), factor))
         return tape.affine(tape.product(source, source), weight)
 
-    def _constant(self, name: str, value: FloatArray) -> str:
+    def _constant(self, name: str, value: FloatArray, prefix: str = "proposal_") -> str:
         stored = value if self.rows is None else value[None]
-        return self.tape.repeated(self.tape.constant(f"proposal_{name}", stored), self.rows)
+        return self.tape.repeated(self.tape.constant(f"{prefix}{name}", stored), self.rows)
 
 
 def _only_at(tape: Tape, observation: FloatArray, point: str) -> str:
-    """The point where x is the observation in every entry, NaN elsewhere."""
+    """The point where x is the observation in every entry, up to rounding; NaN elsewhere."""
     n, d = observation.size, tape.generator.latent_dim
-    held = tape.repeated(tape.constant("observation", observation))
-    same = tape.product(tape.compare("x", held), tape.compare(held, "x"))
+    room = ROUNDING * np.abs(observation)
+    low, high = (tape.repeated(tape.constant(f"observation_{name}", observation + sign * room))
+                 for name, sign in (("low", -1.0), ("high", 1.0)))  # fmt: skip
+    same = tape.product(tape.compare(low, "x"), tape.compare("x", high))
     agreeing = tape.affine(same, tape.constant("observation_count", np.ones((1, n))))
     everywhere = tape.compare(tape.repeated(tape.constant("observation_entries", np.array([float(n)]))), agreeing)
     chosen = tape.choose(everywhere, point, tape.repeated(tape.constant("observation_other", np.full(d, math.nan))))

@@ -14,15 +14,16 @@ import numpy as np
 import onnx
 import pytest
 
-from certify.api import encoder
+import certify.api as certify
 from certify.audit.audit import AuditPlan, audit_encoder
 from certify.audit.reference import posterior_draws
 from certify.audit.rejection_encoder import declared_sampler, rejection_bracket
 from certify.audit.source import EncoderSource, source_from_file
 from certify.encoders.convention import observation_digest
+from certify.encoders.kind import LAYOUTS
 from certify.encoders.kinds.rejection import realised_envelope
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
-from certify.encoders.rejection_network import LAYOUTS, RejectionDesign, rejection_network
+from certify.encoders.rejection_network import RejectionDesign, rejection_network
 from certify.encoders.runtime import load_encoder
 from certify.envelopes.box_certificate import Envelope, tail_constant
 from certify.envelopes.box_search import BoxLimits, supremum_of_ratio
@@ -30,6 +31,7 @@ from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input
+from certify.generators.onnx_export import export_onnx
 from certify.posteriors.posterior import Posterior
 from certify.verdict import Verdict
 
@@ -209,7 +211,8 @@ def test_the_reference_is_exact_where_an_envelope_is_certified() -> None:
 
 def test_the_command_writes_what_the_audit_takes(tmp_path: Path) -> None:
     path = tmp_path / "e.onnx"
-    result = encoder(None, folded(), beta=BETA, observations=np.stack([X + 1, X]), index=1, out=path, layout="parallel")
+    rows = np.stack([X + 1, X])
+    result = certify.encoder(None, folded(), beta=BETA, observations=rows, index=1, out=path, layout="parallel")
     chosen = result.choice.chosen
     assert result.verdict is Verdict.PROVED and chosen.theorem == "rejection-encoder" and chosen.tv_bound is not None
     source: EncoderSource = source_from_file(path)
@@ -218,3 +221,16 @@ def test_the_command_writes_what_the_audit_takes(tmp_path: Path) -> None:
     beside = json.loads(path.with_suffix(".json").read_text())
     assert beside["observation"]["sha256"] == observation_digest(X) and beside["observation"]["index"] == 1
     assert beside["encoder"]["certificate"]["K"] == result.to_dict()["encoder"]["certificate"]["K"] >= 1
+
+
+def test_one_standard_deviation_per_output(tmp_path: Path) -> None:
+    """The file takes x as measured and divides it by the noise; the audit does the same and finds its observation."""
+    decoder, path = tmp_path / "decoder.onnx", tmp_path / "e.onnx"
+    export_onnx(folded(), decoder)
+    noise = [0.5, 0.3]
+    generator = certify.load_generator(decoder, noise=noise)
+    result = certify.encoder("rejection-encoder", generator, beta=1, observations=X, out=path)
+    assert result.verdict is Verdict.PROVED
+    assert np.isfinite(load_encoder(path).draw(X, 10, np.random.default_rng(0))).all()
+    audited = certify.audit(path, generator, beta=1, epsilon=result.choice.chosen.tv_bound)
+    assert audited.verdict is Verdict.SUPPORTED and audited.observations[0].distance.lower.value > 0

@@ -13,11 +13,11 @@ from flint import arb
 from certify.arithmetic.balls import ball, lower, precision
 from certify.encoders.convention import observation_digest, read_signature
 from certify.encoders.count import encoder_count
-from certify.encoders.kind import EncoderOptions
+from certify.encoders.kind import LAYOUTS, EncoderOptions
 from certify.encoders.kinds.rejection import at_observation, realised_envelope
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.program import AffineMap, Constant, EncoderProgram
-from certify.encoders.rejection_network import LAYOUTS, RejectionDesign, parameter_bound, rejection_network
+from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.encoders.runtime import RuntimeEncoder
 from certify.envelopes.box_certificate import Envelope, box_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
@@ -95,12 +95,15 @@ def test_another_observation_gives_nothing(layout: str) -> None:
     generator, design = designed("relu", 2, 5, 2)
     encoder = run(rejection_network(generator, design, layout))
     noise = np.random.default_rng(0).standard_normal((3, 2, 5))
-    for entry, change in ((0, np.nextafter(design.observation[0], np.inf)), (4, np.nan), (2, np.inf)):
+    for entry, change in ((0, (1 + 1e-13) * design.observation[0]), (4, np.nan), (2, np.inf)):
         other = design.observation.copy()
         other[entry] = change
         rows = np.stack([other, design.observation, other])
         found = encoder.push(rows, noise)
         assert np.isnan(found[[0, 2]]).all() and np.isfinite(found[1]).all()
+    # An x that was divided by a noise and multiplied by it again is the same.
+    rounded = np.stack([np.nextafter(design.observation, np.inf), np.nextafter(design.observation, -np.inf)])
+    assert np.isfinite(encoder.push(rounded, noise[:2])).all()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -180,6 +183,20 @@ def test_thresholds_draw_the_components_with_their_weights() -> None:
     assert np.abs(np.array(shares) - weights).max() < 5 * np.sqrt(0.25 / 100_000)
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_file_with_noise_of_its_own_draws_anew_for_every_proposal(layout: str) -> None:
+    generator, design = designed("relu", 2, 5, 4)
+    encoder = run(rejection_network(generator, design, layout), ExportOptions(random_normal=True))
+    assert encoder.noise_size is None
+    draws = encoder.draw(design.observation, 2000, np.random.default_rng(0))
+    noise = np.random.default_rng(1).standard_normal((2000, 4, 5))
+    expected = first_accepted(
+        generator, GaussianLikelihood(design.observation, BETA), design.proposal, design.log_constant, noise
+    )
+    assert len(np.unique(draws, axis=0)) == 2000
+    assert np.abs(draws.mean(axis=0) - expected.mean(axis=0)).max() < 8 * expected.std() / np.sqrt(2000)
+
+
 def test_the_certificate_of_one_observation() -> None:
     generator, observation, envelope = certified("relu", 2, 5)
     found = at_observation(generator, observation, Fraction(BETA), Fraction(1, 100), EncoderOptions())
@@ -194,7 +211,7 @@ def test_the_certificate_of_one_observation() -> None:
 def test_bad_input_is_one_line() -> None:
     generator, design = designed("relu", 2, 5, 2)
     with pytest.raises(InputError, match=r"`layout` must be sequence or parallel; got 'tree'"):
-        rejection_network(generator, design, "tree")
+        EncoderOptions(layout="tree")
     with pytest.raises(InputError, match=r"1000000000 proposals side by side hold .* use the layout `sequence`"):
         rejection_network(generator, replace(design, proposals=10**9), "parallel")
     assert encoder_count(rejection_network(generator, replace(design, proposals=10**9))).noise_inputs == 5 * 10**9
