@@ -33,9 +33,9 @@ from certify.verdict import Verdict
 if TYPE_CHECKING:
     from certify.audit.records import AuditResult
     from certify.audit.source import EncoderSource
+    from certify.envelopes.sample import PosteriorSample
     from certify.generators.graph import FloatArray
-    from certify.proof.encoder_construction import EncoderChoice
-    from certify.report.encoder_files import EncoderFile
+    from certify.report.encoder_result import EncoderResult
 
 GeneratorLike: TypeAlias = Generator | str
 
@@ -236,43 +236,6 @@ def audit(
     return replace(found, provenance=provenance(command, seed, start, [loaded]))
 
 
-@dataclass(frozen=True, eq=False)
-class EncoderResult:
-    """An encoder with its certificate, the candidates beside it, and the files if it was written."""
-
-    choice: EncoderChoice
-    file: EncoderFile | None
-    provenance: dict[str, Any]
-
-    @property
-    def verdict(self) -> Verdict:
-        """`proved` where the network is certified to be within epsilon."""
-        return self.choice.verdict
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form of `certify encoder`."""
-        from certify.report.encoder_files import describe_generator
-
-        return {
-            "schema": 1,
-            "verdict": str(self.verdict),
-            "generator": describe_generator(self.choice),
-            "beta": float(self.choice.beta),
-            "epsilon": float(self.choice.epsilon),
-            "encoder": self.choice.chosen.to_dict(),
-            "candidates": [item.to_dict() for item in self.choice.candidates],
-            "file": None if self.file is None else self.file.to_dict(),
-            "provenance": self.provenance,
-        }
-
-    def __str__(self) -> str:
-        from certify.report.encoder_tables import encoder_report
-
-        return render_text(encoder_report(self.choice, self.file))
-
-    __repr__ = __str__
-
-
 def encoder(
     theorem: str | None,
     generator: GeneratorLike,
@@ -303,6 +266,7 @@ def encoder(
     from certify.proof.encoder_construction import choose_encoder
     from certify.provenance import provenance, started
     from certify.report.encoder_files import write_encoder
+    from certify.report.encoder_result import EncoderResult
 
     began = started()
     loaded = _loaded(generator)
@@ -326,30 +290,6 @@ def encoder(
     return EncoderResult(choice, written, provenance(command, seed, began, [loaded]))
 
 
-@dataclass(frozen=True, eq=False)
-class PosteriorSample:
-    """Independent exact draws `points` (count, d) of a posterior, and what one of them cost.
-
-    `acceptance` is certified: a proposal is accepted with at least this probability, so a draw takes at most its
-    inverse in evaluations of G on average. `envelope` names the method behind it.
-    """
-
-    points: FloatArray
-    acceptance: float
-    envelope: str
-
-    @property
-    def evaluations_per_draw(self) -> float:
-        """Upper bound of the expected evaluations of G for one draw."""
-        return 1.0 / self.acceptance
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
-        """The points, so that numpy takes a sample for an array."""
-        import numpy as np
-
-        return np.array(self.points, dtype=dtype) if copy or dtype is not None else self.points
-
-
 def sample(
     generator: GeneratorLike,
     observation: FloatArray | Sequence[float],
@@ -365,10 +305,9 @@ def sample(
     Raises InputError for a count below 1, beta <= 0, another width, or where no envelope is certified.
     """
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
     from certify.envelopes.likelihood import GaussianLikelihood
-    from certify.envelopes.rejection import certified_envelope, exact_draws
+    from certify.envelopes.sample import posterior_sample
 
     loaded = _loaded(generator)
     rows = _observations(np.asarray(observation, dtype=np.float64), [loaded])
@@ -376,16 +315,8 @@ def sample(
         raise InputError(f"`observation` must be one x of shape (n,); got shape {np.shape(observation)}")
     if not (float(count).is_integer() and count >= 1):
         raise InputError(f"`count` must be a positive integer; got {count!r}")
-    likelihood, checked = GaussianLikelihood(rows[0], float(_noise_or_own(beta, loaded))), random_seed(seed)
-    # A second BLAS thread would change the last bits.
-    with threadpool_limits(1):
-        envelope = certified_envelope(loaded, likelihood)
-        if isinstance(envelope, str):
-            raise InputError(f"`{loaded.name}` has no exact sampler at this observation: {envelope}")
-        most = 8192 + int(min(10.0 * count / envelope.acceptance, 1e9))
-        points = exact_draws(loaded, likelihood, envelope, count, checked, most)
-    assert len(points) == count, "ten times the expected number of proposals is enough"
-    return PosteriorSample(points, envelope.acceptance, envelope.method)
+    likelihood = GaussianLikelihood(rows[0], float(_noise_or_own(beta, loaded)))
+    return posterior_sample(loaded, likelihood, int(count), random_seed(seed))
 
 
 def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:
