@@ -38,6 +38,8 @@ EFFORT = 20_000_000
 """Proposals that are spent on it."""
 
 PROPOSALS = 200_000
+BATCH = 8192
+MOST_COMPONENTS = 1000
 LARGEST_WEIGHT = 2.0
 """Largest bound of w that is of any use."""
 
@@ -67,7 +69,7 @@ def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSa
             and float(metadata["certify.beta"]) == posterior.beta
             and metadata["certify.observation"] == observation_digest(posterior.observation)
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
     found = DeclaredSampler(ThresholdMixture(Mixture(weights, means, roots), thresholds, 0.0), log_constant, count)
     fits = is_here and _is_sampler(found, posterior.latent_dim)
@@ -88,8 +90,9 @@ def rejection_bracket(
         checked = None if largest is None else _agreeing(sampler, encoder, posterior, likelihood, random)
         if largest is None or checked is None:
             return None
-        points = sampler.proposal.mixture.draw(PROPOSALS, random)
-        ratio = log_ratio(posterior.generator.graph, likelihood, sampler.proposal.mixture, points)
+        mixture, graph = sampler.proposal.mixture, posterior.generator.graph
+        batches = [mixture.draw(min(BATCH, PROPOSALS - first), random) for first in range(0, PROPOSALS, BATCH)]
+        ratio = np.concatenate([log_ratio(graph, likelihood, mixture, points) for points in batches])
         weights = np.exp(np.minimum(ratio - sampler.log_constant, math.log(largest)))
     heights = np.minimum(weights, 1.0)
     rate = mean_interval(heights, 0.0, 1.0, share)
@@ -117,7 +120,7 @@ def _is_sampler(sampler: DeclaredSampler, d: int) -> bool:
     mixture, thresholds = sampler.proposal.mixture, sampler.proposal.thresholds
     k = mixture.weights.size
     shapes = (mixture.weights.shape, mixture.means.shape, mixture.roots.shape, thresholds.shape)
-    if k < 1 or shapes != ((k,), (k, d), (k, d, d), (k - 1,)) or sampler.proposals < 1:
+    if not 1 <= k <= MOST_COMPONENTS or shapes != ((k,), (k, d), (k, d, d), (k - 1,)) or sampler.proposals < 1:
         return False
     arrays = (mixture.weights, mixture.means, mixture.roots, thresholds, np.array(sampler.log_constant))
     if not all(np.isfinite(array).all() for array in arrays):
@@ -153,7 +156,7 @@ def _agreeing(
     """How many noises were tried, if the file did at all of them what the sampler does."""
     d, generator = posterior.latent_dim, posterior.generator
     count = int(np.clip(EFFORT // sampler.proposals, 200, CHECKED))
-    rows = max(1, 2_000_000 // (sampler.proposals * (d + 3)))
+    rows = max(1, 20 * BATCH // sampler.proposals)
     for first in range(0, count, rows):
         noise = random.standard_normal((min(rows, count - first), sampler.proposals, d + 3))
         drawn = encoder.push_one(posterior.observation, noise.reshape(len(noise), -1))

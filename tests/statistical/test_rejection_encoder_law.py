@@ -162,6 +162,9 @@ def test_a_file_that_lies_is_not_believed(tmp_path: Path) -> None:
         {"certify.proposal": json.dumps(truth | {"thresholds": truth["thresholds"][:-1]})},
         {"certify.proposal": json.dumps(truth | {"means": [[float("nan")]] * len(truth["means"])})},
         {"certify.proposal": "[]"},
+        {"certify.proposal": "[" * 100_000},
+        {"certify.proposal": json.dumps(truth | {"weights": [10**400, *truth["weights"][1:]]})},
+        {"certify.proposal": json.dumps(truth | {"thresholds": truth["thresholds"][::-1]})},
     ):
         assert not bracketed(written(tmp_path, "sequence", 2, said)), said
 

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 import pytest
 from flint import arb
+from onnx.reference import ReferenceEvaluator
 
 from certify.arithmetic.balls import ball, lower, precision
 from certify.encoders.convention import observation_digest, read_signature
@@ -79,6 +80,19 @@ def test_the_file_draws_what_the_float_sampler_draws(name: str, d: int, n: int, 
         # A constant that is off by 0.5 accepts other proposals.
         other = first_accepted(generator, likelihood, design.proposal, design.log_constant + 0.5, noise)
         assert np.abs(found - other).max() > 1e-3
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_reference_evaluator_computes_the_same(layout: str) -> None:
+    generator, design = designed("tanh", 1, 2, 5)
+    model = onnx_encoder(rejection_network(generator, design, layout))
+    noise = np.random.default_rng(0).standard_normal((50, 5, 4))
+    rows = np.tile(design.observation, (50, 1))
+    (found,) = ReferenceEvaluator(model).run(None, {"x": rows, "noise": noise})
+    expected = first_accepted(
+        generator, GaussianLikelihood(design.observation, BETA), design.proposal, design.log_constant, noise
+    )
+    assert np.abs(found - expected).max() <= 1e-12
 
 
 def test_unrolled_layers_are_the_loop() -> None:
