@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from certify.api import check_constants as check_constants
     from certify.api import constants as constants
     from certify.api import load_generator as load_generator
+    from certify.api import sample as sample
     from certify.bounds.bracket import Region as Region
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
@@ -40,6 +41,7 @@ _HOMES = {
     "check_constants": "certify.api",
     "constants": "certify.api",
     "load_generator": "certify.api",
+    "sample": "certify.api",
     "sweep": "certify.proof.sweep",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "check_constants",
     "constants",
     "load_generator",
+    "sample",
     "sweep",
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,9 +33,9 @@ from certify.verdict import Verdict
 if TYPE_CHECKING:
     from certify.audit.records import AuditResult
     from certify.audit.source import EncoderSource
+    from certify.envelopes.sample import PosteriorSample
     from certify.generators.graph import FloatArray
-    from certify.proof.encoder_construction import EncoderChoice
-    from certify.report.encoder_files import EncoderFile
+    from certify.report.encoder_result import EncoderResult
 
 GeneratorLike: TypeAlias = Generator | str
 
@@ -235,51 +236,16 @@ def audit(
     return replace(found, provenance=provenance(command, seed, start, [loaded]))
 
 
-@dataclass(frozen=True, eq=False)
-class EncoderResult:
-    """An encoder with its certificate, the candidates beside it, and the files if it was written."""
-
-    choice: EncoderChoice
-    file: EncoderFile | None
-    provenance: dict[str, Any]
-
-    @property
-    def verdict(self) -> Verdict:
-        """`proved` where the network is certified to be within epsilon."""
-        return self.choice.verdict
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form of `certify encoder`."""
-        from certify.report.encoder_files import describe_generator
-
-        return {
-            "schema": 1,
-            "verdict": str(self.verdict),
-            "generator": describe_generator(self.choice),
-            "beta": float(self.choice.beta),
-            "epsilon": float(self.choice.epsilon),
-            "encoder": self.choice.chosen.to_dict(),
-            "candidates": [item.to_dict() for item in self.choice.candidates],
-            "file": None if self.file is None else self.file.to_dict(),
-            "provenance": self.provenance,
-        }
-
-    def __str__(self) -> str:
-        from certify.report.encoder_tables import encoder_report
-
-        return render_text(encoder_report(self.choice, self.file))
-
-    __repr__ = __str__
-
-
 def encoder(
     theorem: str | None,
     generator: GeneratorLike,
     *,
-    beta: Number,
+    beta: Number | None = None,
     epsilon: Number = "0.1",
     out: str | Path | None = None,
     observations: FloatArray | str | Path | None = None,
+    index: int | None = None,
+    layout: str = "sequence",
     projected: bool = False,
     products_only: bool = False,
     unrolled: bool = False,
@@ -291,7 +257,8 @@ def encoder(
 ) -> EncoderResult:
     """Build the encoder of a theorem (None: the smallest certified one), and write it to `out` if it is certified.
 
-    Options are those of `certify encoder`; `observations` make the certificate hold for these, not for typical x.
+    Options are those of `certify encoder`; `observations` make the certificate hold for these, not for typical x, and
+    `index` for one of them. Without `beta` the decoder's own noise is taken.
     Raises InputError for beta <= 0, epsilon outside (0, 1), a theorem without an encoder, a place that is not writable.
     """
     from certify.encoders.kind import EncoderOptions
@@ -299,6 +266,7 @@ def encoder(
     from certify.proof.encoder_construction import choose_encoder
     from certify.provenance import provenance, started
     from certify.report.encoder_files import write_encoder
+    from certify.report.encoder_result import EncoderResult
 
     began = started()
     loaded = _loaded(generator)
@@ -311,14 +279,44 @@ def encoder(
     if network is not None and loaded.noise is not None:
         network = of_quotients(network, loaded.noise)
     choice = choose_encoder(
-        theorem, loaded, noise_level(beta), accuracy(epsilon), _observations(observations, [loaded]),
-        EncoderOptions(projected, products_only, network), random_seed(seed), progress or SilentProgress(),
+        theorem, loaded, _noise_or_own(beta, loaded), accuracy(epsilon), _observations(observations, [loaded]),
+        EncoderOptions(projected, products_only, network, layout), random_seed(seed), progress or SilentProgress(),
+        index,
     )  # fmt: skip
     certified = choice.verdict in {Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL}
     written = None
     if out is not None and certified:
         written = write_encoder(choice, Path(out), unrolled, random_normal)
     return EncoderResult(choice, written, provenance(command, seed, began, [loaded]))
+
+
+def sample(
+    generator: GeneratorLike,
+    observation: FloatArray | Sequence[float],
+    count: int,
+    *,
+    beta: Number | None = None,
+    seed: int = 0,
+) -> PosteriorSample:
+    """`count` independent draws of the posterior of z given x = `observation` (n,), exact up to rounding.
+
+    By rejection under an envelope that is certified at this observation (Theorem R, docs/rejection.md), for d <= 3 and
+    any network. Without `beta` the decoder's own noise is taken. The same bits for any number of threads.
+    Raises InputError for a count below 1, beta <= 0, another width, or where no envelope is certified.
+    """
+    import numpy as np
+
+    from certify.envelopes.likelihood import GaussianLikelihood
+    from certify.envelopes.sample import posterior_sample
+
+    loaded = _loaded(generator)
+    rows = _observations(np.asarray(observation, dtype=np.float64), [loaded])
+    if rows is None or len(rows) != 1:
+        raise InputError(f"`observation` must be one x of shape (n,); got shape {np.shape(observation)}")
+    if not (float(count).is_integer() and count >= 1):
+        raise InputError(f"`count` must be a positive integer; got {count!r}")
+    likelihood = GaussianLikelihood(rows[0], float(_noise_or_own(beta, loaded)))
+    return posterior_sample(loaded, likelihood, int(count), random_seed(seed))
 
 
 def constants_dict(found: ConstantBrackets, generator: Generator | None) -> dict[str, Any]:
@@ -351,6 +349,15 @@ def _all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> l
         return None
     several = [generators] if isinstance(generators, (Generator, str, Path)) else generators
     return [_loaded(item) for item in several]
+
+
+def _noise_or_own(beta: Number | None, generator: Generator) -> Fraction:
+    """The noise level given, or the one that the decoder was trained with."""
+    if beta is not None:
+        return noise_level(beta)
+    if "trained_beta" not in generator.metadata:
+        raise InputError(f"`{generator.name}` names no noise level of its own: give `beta`")
+    return noise_level(float(generator.metadata["trained_beta"]))
 
 
 def _region(region: Number | Region | None) -> Region:

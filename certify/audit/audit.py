@@ -22,6 +22,7 @@ from certify.audit.exponential_chain import ExponentialChain
 from certify.audit.langevin_chain import LangevinChain
 from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
 from certify.audit.reference import PosteriorDraws, posterior_draws
+from certify.audit.rejection_encoder import declared_sampler, rejection_bracket
 from certify.audit.source import EncoderSource
 from certify.bounds.constants import constants
 from certify.errors import InputError
@@ -99,16 +100,19 @@ def audit_encoder(
         encoder: the encoder, with the generator's dimensions.
         generator: G.
         beta: noise level, > 0.
-        observations: x, shape (k, n); None: drawn from the model.
+        observations: x, shape (k, n); None: drawn from the model, or the one that the encoder is for.
         plan: what is spent.
         progress: told how far the audit has come.
 
     Raises:
-        InputError: if the dimensions differ, or the encoder returns something that is not finite.
+        InputError: if the dimensions differ, the encoder returns something that is not finite, or it is for one
+            observation and another or a calibration is asked for.
     """
     check_dimensions(encoder, generator)
     bars = progress or SilentProgress()
-    if observations is None:
+    if encoder.only is not None:
+        rows = _only_observation(encoder, encoder.only, observations, plan)
+    elif observations is None:
         rows = model_observations(generator, beta, plan.count or OBSERVATIONS, plan.seed)
     else:
         rows = observations[: plan.count]
@@ -143,6 +147,20 @@ def check_dimensions(encoder: EncoderSource, generator: Generator) -> None:
             f"encoder `{encoder.name}` maps x of width {got[0]} to z of width {got[1]}; "
             f"generator `{generator.name}` has x of width {wanted[0]} and z of width {wanted[1]}"
         )
+
+
+def _only_observation(
+    encoder: EncoderSource, only: FloatArray, observations: FloatArray | None, plan: AuditPlan
+) -> FloatArray:
+    """The one observation that the encoder is for, as (1, n)."""
+    if plan.pairs:
+        raise InputError(f"encoder `{encoder.name}` is for one observation: no calibration over x; leave out `pairs`")
+    if observations is not None and not (observations == only).all():
+        other = int(np.flatnonzero(~(observations == only).all(axis=1))[0])
+        raise InputError(
+            f"encoder `{encoder.name}` is for one observation, and row {other} is another: leave out `observations`"
+        )
+    return only[None]
 
 
 def model_observations(generator: Generator, beta: float, count: int, seed: int) -> FloatArray:
@@ -199,7 +217,11 @@ def _observation(
     plain = is_affine(posterior) and encoder.noise_size is not None and encoder.noise_size <= BASIS_MAXIMAL
     declared = None if plain else declared_chain(encoder.details)
     chain = None if declared is None else declared.at(posterior)
-    if chain is not None and follows(chain, encoder, rows[index], seeds[0]):
+    sampler = declared_sampler(encoder, posterior)
+    exact = None if sampler is None else rejection_bracket(sampler, encoder, posterior, seeds[0], share)
+    if exact is not None:
+        description, bracket = exact
+    elif chain is not None and follows(chain, encoder, rows[index], seeds[0]):
         description = chain.description
         bracket = chain_bracket(chain, posterior, reference, seeds[2], share / 2, progress)
     else:
@@ -240,7 +262,9 @@ def _bracket(
 
 def _notes(encoder: EncoderSource, beta: float, plan: AuditPlan) -> list[str]:
     notes = []
-    if plan.pairs_for(encoder) == 0 and plan.pairs is None:
+    if encoder.only is not None:
+        notes.append("the encoder is for the one observation that its file holds: no calibration over x")
+    elif plan.pairs_for(encoder) == 0 and plan.pairs is None:
         notes.append("no calibration: a draw is too dear, or the file makes its own noise; ask for it with --pairs")
     trained = encoder.details.get("metadata", {}).get("certify.trained_beta", "")
     if trained and not _close(trained, beta):
@@ -296,7 +320,7 @@ def _calibration(
     encoder: EncoderSource, generator: Generator, beta: float, plan: AuditPlan, progress: Progress
 ) -> Calibration | None:
     pairs, size = plan.pairs_for(encoder), encoder.noise_size
-    if pairs == 0 or size is None:
+    if pairs == 0 or size is None or encoder.only is not None:
         return None
     draws = max(63, 2 * generator.latent_dim + 5)
     settings = CalibrationPlan(pairs, draws, plan.error_probability, derived_seed(plan.seed, 0, 7))

@@ -1,8 +1,9 @@
 """Draws of pi_x that an encoder is compared with, and how far their law may be from pi_x.
 
-Exact where the posterior is Gaussian, or where a certified lower constant m makes rejection possible. Otherwise the end
-points of MALA chains started at the encoder's own draws: TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling
-of two chains from that start (certify/sampling/couplings), measured on other chains with a finite-sample upper end.
+Exact where the posterior is Gaussian, or where rejection is possible by a certified lower constant m or, for d <= 3, by
+an envelope certified at the observation. Otherwise the end points of MALA chains started at the encoder's own draws:
+TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling of two chains from that start
+(certify/sampling/couplings), measured on other chains with a finite-sample upper end.
 What no simulation can see is left as a named assumption: a basin that neither the encoder nor MALA enters.
 """
 
@@ -13,7 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.rejection import certified_envelope, exact_draws
 from certify.errors import CertifyError, InputError
 from certify.generators.graph import FloatArray
 from certify.measure.distance_bracket import HORIZON_FACTOR, LAG_FACTOR, TERMS, pilot_lag
@@ -106,6 +110,8 @@ def posterior_draws(
         points = posterior_law(posterior).sample(count, np.random.default_rng(seed))
         return PosteriorDraws(points, f"{count} exact Gaussian draws of the posterior")
     exact = None if m_lower is None or m_lower <= 0 else _rejection(posterior, count, m_lower, seed)
+    if exact is None:
+        exact = _enveloped(posterior, count, seed)
     if exact is not None:
         return exact
     return _mala(posterior, count, encoder_draws, seed, error_probability, progress or SilentProgress())
@@ -123,6 +129,22 @@ def _rejection(posterior: Posterior, count: int, m_lower: float, seed: int) -> P
     drawn = rejection_draws(posterior, centre, m_lower, count, seed, math.ceil(4 * count / pilot.acceptance_rate))
     return PosteriorDraws(
         drawn.points, f"{drawn.points.shape[0]} exact posterior draws by rejection with certified m >= {m_lower:.4g}"
+    )
+
+
+def _enveloped(posterior: Posterior, count: int, seed: int) -> PosteriorDraws | None:
+    """Exact draws under an envelope certified at this observation (Theorem R); None where none is, or too high."""
+    likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
+    with threadpool_limits(1):
+        envelope = certified_envelope(posterior.generator, likelihood)
+        if isinstance(envelope, str) or envelope.acceptance < SMALLEST_ACCEPTANCE:
+            return None
+        most = math.ceil(4 * count / envelope.acceptance)
+        points = exact_draws(posterior.generator, likelihood, envelope, count, seed, most)
+    return PosteriorDraws(
+        points,
+        f"{len(points)} exact posterior draws by rejection under an envelope certified over {envelope.method}, "
+        f"acceptance >= {envelope.acceptance:.3g}",
     )
 
 

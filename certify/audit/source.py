@@ -39,6 +39,8 @@ class EncoderSource:
     sampler: DrawHere | None = None
     precision: str = "float64"
     details: dict[str, Any] = field(default_factory=dict)
+    only: FloatArray | None = None
+    """The one observation (n,) that it is an encoder for; None: every x."""
 
     def push(self, observations: FloatArray, noise: FloatArray) -> FloatArray:
         """Latents (b, d) of observations (b, n) with noises (b, size), checked.
@@ -128,4 +130,5 @@ def source_from_runtime(encoder: RuntimeEncoder) -> EncoderSource:
         encoder.draw,
         encoder.precision,
         {"sha256": hashlib.sha256(encoder.content).hexdigest(), "metadata": dict(encoder.metadata)},
+        encoder.only,
     )

@@ -117,6 +117,12 @@ class ConstantBrackets:
         return (("m", self.m), ("M", self.M), ("M2", self.M2), ("M3", self.M3))
 
 
+def unknown_brackets() -> ConstantBrackets:
+    """Brackets that say nothing: for what needs no constant."""
+    unknown = Bracket(None, None, None, None)
+    return ConstantBrackets(unknown, unknown, unknown, unknown, Region(), 0.0)
+
+
 def json_number(value: float | None) -> float | str | None:
     """A number as the contract writes it: None for unknown or NaN, "inf" and "-inf" for the infinities."""
     if value is None or math.isnan(value):

@@ -3,10 +3,13 @@
 Inputs. `x` (batch, n), or the only input; every other input is standard normal noise of shape (batch, ...).
 Outputs. `z` (batch, d), or the only output, is the draw. Otherwise a mean and one of scale, log-scale, variance,
 log-variance (batch, d) or factor (batch, d, d), by name: z = mean + scale * noise, or mean + factor noise.
+One observation. A file whose metadata has `certify.observation` is an encoder for the x of its constant `observation`
+alone, and puts out NaN at every other x.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.numpy_helper
 
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
@@ -88,6 +92,30 @@ class Signature:
         if spread.ndim == 3:
             return np.asarray(first + np.einsum("bij,bj->bi", spread, noise))
         return np.asarray(first + spread * noise)
+
+
+def observation_digest(observation: FloatArray) -> str:
+    """SHA-256 of an observation's float64 entries: what a file that holds one names in its metadata."""
+    return hashlib.sha256(np.ascontiguousarray(observation, dtype="<f8").tobytes()).hexdigest()
+
+
+def held_observation(model: onnx.ModelProto, label: str) -> FloatArray | None:
+    """The one observation x (n,) that the encoder in a file is for, or None where it is for every x.
+
+    It is the constant `observation` of a file whose metadata names its digest as `certify.observation`.
+
+    Raises:
+        InputError: if the two do not agree.
+    """
+    named = {entry.key: entry.value for entry in model.metadata_props}.get("certify.observation")
+    if named is None:
+        return None
+    for tensor in model.graph.initializer:
+        if tensor.name == "observation" and tensor.data_type == onnx.TensorProto.DOUBLE:
+            held = np.asarray(onnx.numpy_helper.to_array(tensor), dtype=np.float64).ravel()
+            if observation_digest(held) == named:
+                return held
+    raise InputError(f"encoder {label}: it holds no observation with the digest that its metadata names")
 
 
 def read_signature(model: onnx.ModelProto, label: str) -> Signature:

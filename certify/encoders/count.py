@@ -14,10 +14,15 @@ import scipy.sparse as sp
 
 from certify.encoders.program import (
     AffineMap,
+    Choice,
     Clipping,
     Combination,
+    Comparison,
+    Constant,
     EncoderProgram,
+    FirstAccepted,
     Gate,
+    LogSumExp,
     MatrixProduct,
     Operation,
     Outer,
@@ -70,8 +75,7 @@ def encoder_count(program: EncoderProgram) -> EncoderCount:
     for stage in program.stages:
         identities = sum(item.identities for item in stage.operations if isinstance(item, Combination))
         evaluations = sum(count * size for count, size in zip(stage.passes, per_pass, strict=True))
-        start = _start_weights(program, stage)
-        parameters += stage.repeats * (evaluations + identities + start)
+        parameters += stage.repeats * (evaluations + identities + _own_weights(program, stage))
         weights += stage.repeats * (identities + sum(_weights(program, item) for item in stage.operations))
         operations += stage.repeats * sum(_multiply_adds(program, item) for item in stage.operations)
         for item in stage.operations:
@@ -84,7 +88,7 @@ def encoder_count(program: EncoderProgram) -> EncoderCount:
         sum(_stored(value) for value in program.constants.values()),
         _depth(program),
         max((_width(program, stage) for stage in program.stages), default=0),
-        program.noise_rows * program.latent_dim,
+        program.noise_rows * program.noise_width,
         {kind: count for kind, count in sorted(gates.items()) if count},
         operations,
     )
@@ -103,18 +107,24 @@ def _weights(program: EncoderProgram, operation: Operation) -> int:
     return rows * (_stored(program.constants[operation.weight]) + bias)
 
 
-def _start_weights(program: EncoderProgram, stage: Stage) -> int:
-    """Weights of a start network: counted as they are stored."""
-    return sum(
-        _weights(program, item)
-        for item in stage.operations
-        if isinstance(item, AffineMap) and item.weight.startswith("start_")
-    )
+OWN = ("start_", "proposal_", "observation")
+"""Beginnings of the names of constants that belong to the encoder and not to G: they are counted as stored."""
+
+
+def _own_weights(program: EncoderProgram, stage: Stage) -> int:
+    """Weights and constants of a start network or of a proposal: counted as they are stored."""
+    total = 0
+    for item in stage.operations:
+        if isinstance(item, AffineMap) and item.weight.startswith(OWN):
+            total += _weights(program, item)
+        if isinstance(item, Constant) and item.constant.startswith(OWN):
+            total += size_of(item.shape)
+    return total
 
 
 def _extra_constants(program: EncoderProgram) -> int:
     tables = {item.table for stage in program.stages for item in stage.operations if isinstance(item, TableRow)}
-    extra = [name for name in program.constants if name.startswith("start_")] + [
+    extra = [name for name in program.constants if name.startswith(OWN)] + [
         name for name in tables if not name.startswith("basis")
     ]
     return sum(_stored(program.constants[name]) for name in extra)
@@ -143,8 +153,12 @@ def _multiply_adds(program: EncoderProgram, operation: Operation) -> int:
             return size_of(operation.shape)
         case MatrixProduct():
             return size_of(operation.shape) * operation.inner
-        case Clipping():
+        case Clipping() | Choice():
             return 2 * size_of(operation.shape)
+        case LogSumExp():
+            return size_of(operation.shape) * operation.terms
+        case FirstAccepted():
+            return (operation.rows - 1) * (2 * size_of(operation.shape) + 1)
     return 0
 
 
@@ -162,18 +176,31 @@ def _gates(operation: Operation) -> dict[str, int]:
             return {"division": size, "root": 1}
         case Clipping():
             return {"product": 2 * size, "root": 1, "division": 1, "maximum": 1}
+        case Comparison():
+            return {"comparison": size}
+        case Choice():
+            return {"product": 2 * size}
+        case LogSumExp():
+            return {"exp": size * operation.terms, "log": size, "maximum": size * (operation.terms - 1)}
+        case FirstAccepted():
+            return {"product": (operation.rows - 1) * (2 * size + 1)}
     return {}
 
 
 def _levels(operation: Operation) -> int:
     """Layers of gates and affine maps that an operation adds to a path."""
     match operation:
-        case AffineMap() | Product() | MatrixProduct() | Gate() | Outer():
+        case AffineMap() | Product() | MatrixProduct() | Gate() | Outer() | Comparison() | Choice():
             return 1
         case RootDivision():
             return 2
         case Clipping():
             return 5
+        case LogSumExp():
+            # A tree of maxima; the shift and the sum are absorbed.
+            return 3 + (operation.terms - 1).bit_length()
+        case FirstAccepted():
+            return (operation.rows - 1).bit_length()
     return 0
 
 
@@ -184,17 +211,25 @@ def _depth(program: EncoderProgram) -> int:
             depths = _deepened(stage, depths)
             continue
         start = max(depths[item.initial] for item in stage.carried)
-        inside = _deepened(stage, {item.name: 0 for item in stage.carried})
-        step = max(inside[result] for result in stage.results)
-        depths |= dict.fromkeys(stage.outputs, start + stage.repeats * step)
+        carried = {item.name: 0 for item in stage.carried}
+        inside, through = _deepened(stage, carried), _deepened(stage, carried, NOWHERE)
+        # What does not depend on what is carried is there before: only the path through it adds up.
+        first = max(inside[result] for result in stage.results)
+        again = max(0, max(through[result] for result in stage.results))
+        depths |= dict.fromkeys(stage.outputs, start + first + (stage.repeats - 1) * again)
     return depths[program.output]
 
 
-def _deepened(stage: Stage, known: dict[str, int]) -> dict[str, int]:
-    """Depth of every tensor of one iteration; tensors of earlier stages are taken to be there from the start."""
+NOWHERE = -(2**62)
+"""Depth of what no path from the start reaches."""
+
+
+def _deepened(stage: Stage, known: dict[str, int], elsewhere: int = 0) -> dict[str, int]:
+    """Depth of every tensor of one iteration; of tensors that are not `known` it is `elsewhere`."""
     depths = dict(known)
     for item in stage.operations:
-        depths[item.output] = max((depths.get(source, 0) for source in item.sources), default=0) + _levels(item)
+        reached = max((depths.get(source, elsewhere) for source in item.sources), default=elsewhere)
+        depths[item.output] = reached + _levels(item)
     return depths
 
 

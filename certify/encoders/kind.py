@@ -6,13 +6,17 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
 from flint import arb
 
 from certify.arithmetic.balls import exact_integer, midpoint, precision, upper
 from certify.encoders.program import EncoderProgram
 from certify.errors import InputError
-from certify.generators.graph import Generator
+from certify.generators.graph import FloatArray, Generator
+
+LAYOUTS = ("sequence", "parallel")
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,19 @@ class EncoderOptions:
     projected      the Langevin chain projects onto the ball D before every layer (S7), and not only in the proof
     products_only  a Gaussian's factor by products alone (Newton-Schulz), not by Cholesky's divisions and roots
     start          a network x -> c_0 from which the descent starts in place of 0
+    layout         proposals one after the other in a loop ("sequence"), or side by side ("parallel")
+
+    Raises InputError for another layout.
     """
 
     projected: bool = False
     products_only: bool = False
     start: Generator | None = None
+    layout: str = "sequence"
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise InputError(f"`layout` must be {' or '.join(LAYOUTS)}; got {self.layout!r}")
 
 
 @dataclass(frozen=True)
@@ -61,18 +73,34 @@ class Numbers:
         return self.values[name]
 
 
+@dataclass(frozen=True, eq=False)
+class AtObservation:
+    """The encoder of one observation's own certificate, or None with the `reason`.
+
+    `certificate` is what a reader needs to check it; `parameter_bound` bounds the unrolled parameters.
+    """
+
+    program: EncoderProgram | None
+    reason: str
+    certificate: Mapping[str, Any] | None = None
+    parameter_bound: float | None = None
+
+
 @dataclass(frozen=True)
 class EncoderKind:
-    """A kind of encoder: `build` writes the network of a generator from a certificate of the theorem of id `theorem`.
+    """A kind of encoder, of the theorem of id `theorem`; it has `build` and `bound`, or `at_observation`.
 
-    `bound` is the certificate's bound of the distance of what `build` makes with these options.
+    build           writes the network of a generator from a certificate of the theorem
+    bound           the certificate's bound of the distance of what `build` makes with these options
+    at_observation  (generator, x, beta, epsilon, options): certifies one observation and writes its network
     """
 
     name: str
     theorem: str
     summary: str
-    build: Callable[[Generator, Numbers, EncoderOptions], EncoderProgram]
-    bound: Callable[[Numbers, EncoderOptions], arb]
+    build: Callable[[Generator, Numbers, EncoderOptions], EncoderProgram] | None = None
+    bound: Callable[[Numbers, EncoderOptions], arb] | None = None
+    at_observation: Callable[[Generator, FloatArray, Fraction, Fraction, EncoderOptions], AtObservation] | None = None
 
 
 def encoder_kinds() -> dict[str, EncoderKind]:

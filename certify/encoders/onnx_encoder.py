@@ -14,13 +14,19 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from certify.encoders.onnx_selection import write_selection
 from certify.encoders.program import (
     AffineMap,
+    Choice,
     Clipping,
+    Columns,
     Combination,
+    Comparison,
     Constant,
     EncoderProgram,
+    FirstAccepted,
     Gate,
+    LogSumExp,
     MatrixProduct,
     Noise,
     Operation,
@@ -176,6 +182,8 @@ class _Writer:
                 )
             case Noise():
                 return self._noise(scope, operation, index, iteration)
+            case Columns() | Comparison() | Choice() | LogSumExp() | FirstAccepted():
+                return write_selection(scope, operation, sources)
 
     def _affine(self, scope: Scope, operation: AffineMap, source: str) -> str:
         weight = scope.initialisers.tensor(operation.weight, self.program.constants[operation.weight])
@@ -189,14 +197,17 @@ class _Writer:
         return scope.operator("Add", [product, bias[0]]) if bias else product
 
     def _constant(self, scope: Scope, operation: Constant) -> str:
-        """The constant repeated for every row of x."""
-        value = scope.initialisers.tensor(operation.constant, self.program.constants[operation.constant])
-        return scope.operator("Expand", [value, _batched(scope, list(operation.shape))])
+        """The constant repeated for every row of x; along its own axes of length 1 operators repeat it."""
+        constant = self.program.constants[operation.constant]
+        value = scope.initialisers.tensor(operation.constant, constant)
+        return scope.operator("Expand", [value, _batched(scope, list(constant.shape))])
 
     def _noise(self, scope: Scope, operation: Noise, index: str, iteration: int | None) -> str:
         if self.options.random_normal:
             like = scope.operator("Expand", [scope.scalar(0.0), _batched(scope, list(operation.shape))])
             return scope.operator("RandomNormalLike", [like], dtype=int(TensorProto.DOUBLE))
+        if len(operation.shape) == 2:
+            return "noise"
         if iteration is not None:
             row = scope.initialisers.tensor(
                 f"index_{operation.first + iteration}", np.asarray(operation.first + iteration, dtype=np.int64)
@@ -270,7 +281,7 @@ def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
 def _model(program: EncoderProgram, scope: Scope, options: ExportOptions) -> onnx.ModelProto:
     inputs = [_value("x", (program.observed_dim,))]
     if program.noise_rows and not options.random_normal:
-        inputs.append(_value("noise", (program.noise_rows, program.latent_dim)))
+        inputs.append(_value("noise", (program.noise_rows, program.noise_width)))
     used = _used(scope.nodes)
     graph = helper.make_graph(
         scope.nodes,

@@ -145,7 +145,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Noise:
-    """Standard normals: row `first` + k of the encoder's noise in iteration k."""
+    """Standard normals: row `first` + k of the encoder's noise in iteration k; all rows if the shape has two axes."""
 
     output: str
     shape: Shape
@@ -154,6 +154,66 @@ class Noise:
     @property
     def sources(self) -> tuple[str, ...]:
         return ()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Entries `start` to `stop` - 1 of a vector."""
+
+    output: str
+    shape: Shape
+    source: str
+    start: int
+    stop: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """y = 1 where u <= v and 0 elsewhere, entrywise; 0 where either is not a number."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """y = a u + (1 - a) v for a number a in {0, 1}, a tensor of shape (1,); the one not taken may be anything."""
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class LogSumExp:
+    """y = log sum_i exp(v_i) over the last axis, `terms` of them, shifted by the largest."""
+
+    output: str
+    shape: Shape
+    source: str
+    terms: int
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class FirstAccepted:
+    """The first row of u (`rows`, w) whose a (`rows`, 1) is 1, the last row if none is; a tree of pairs.
+
+    (a_1, u_1), (a_2, u_2) become (a_1 + (1 - a_1) a_2, a_1 u_1 + (1 - a_1) u_2).
+    """
+
+    output: str
+    shape: Shape
+    sources: tuple[str, str]
+    rows: int
 
 
 Operation: TypeAlias = (
@@ -168,6 +228,11 @@ Operation: TypeAlias = (
     | Constant
     | TableRow
     | Noise
+    | Columns
+    | Comparison
+    | Choice
+    | LogSumExp
+    | FirstAccepted
 )
 
 
@@ -206,7 +271,8 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class EncoderProgram:
-    """A whole encoder x -> z of a generator. `noise_rows` standard normal vectors of R^d make one draw.
+    """A whole encoder x -> z of a generator. `noise_rows` standard normal vectors make one draw, of R^d unless
+    `noise_columns` says otherwise.
 
     `shapes` holds the shape of every tensor seen outside its stage. Scalars and tables are among `constants`.
     """
@@ -225,6 +291,7 @@ class EncoderProgram:
     """Total variation distance of this very network, rounded outward, where it is not the certificate's own."""
     size_bounded: bool = True
     """Whether the theorem's bound on the parameters is one of this very network."""
+    noise_columns: int | None = None
 
     @property
     def latent_dim(self) -> int:
@@ -235,6 +302,11 @@ class EncoderProgram:
     def observed_dim(self) -> int:
         """The observed dimension n."""
         return self.generator.observed_dim
+
+    @property
+    def noise_width(self) -> int:
+        """Width of a row of noise."""
+        return self.latent_dim if self.noise_columns is None else self.noise_columns
 
 
 def size_of(shape: Shape) -> int:

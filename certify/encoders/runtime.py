@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from certify.encoders.convention import Signature, read_signature
+from certify.encoders.convention import Signature, held_observation, read_signature
 from certify.errors import InputError
 from certify.generators.graph import FloatArray
 from certify.generators.onnx_model import one_line, parsed_model
@@ -32,6 +32,8 @@ class RuntimeEncoder:
     metadata: dict[str, str]
     content: bytes
     threads: int = 0
+    only: FloatArray | None = None
+    """The one observation (n,) that the file is an encoder for; None: every x."""
 
     @property
     def observed_dim(self) -> int:
@@ -162,7 +164,8 @@ def load_encoder(path: str | Path, threads: int = 0) -> RuntimeEncoder:
         raise InputError(f"encoder `{path}` keeps its weights in another file; export it as one file")
     signature = read_signature(model, f"`{path}`")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
-    encoder = RuntimeEncoder(file.stem, signature, metadata, model.SerializeToString(), threads)
+    only = held_observation(model, f"`{path}`")
+    encoder = RuntimeEncoder(file.stem, signature, metadata, model.SerializeToString(), threads, only)
     # Made at once, so that a file that cannot run is refused here.
     _ = encoder._session
     return encoder

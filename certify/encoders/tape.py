@@ -11,11 +11,16 @@ import scipy.sparse as sp
 from certify.encoders.program import (
     AffineMap,
     Carried,
+    Choice,
     Clipping,
+    Columns,
     Combination,
+    Comparison,
     Constant,
     EncoderProgram,
+    FirstAccepted,
     Gate,
+    LogSumExp,
     MatrixProduct,
     Noise,
     Operation,
@@ -38,6 +43,8 @@ class Tape:
     stages: list[Stage] = field(default_factory=list)
     shapes: dict[str, Shape] = field(default_factory=dict)
     noise_rows: int = 0
+    noise_columns: int | None = None
+    """Width of a row of noise where it is not d."""
     _operations: list[Operation] = field(default_factory=list)
     _carried: list[Carried] = field(default_factory=list)
     _gates: dict[tuple[str, str, tuple[float, ...], int], str] = field(default_factory=dict)
@@ -85,6 +92,7 @@ class Tape:
         return EncoderProgram(
             kind, self.generator, self.constants, tuple(self.stages), self.shapes, output, self.noise_rows, layers,
             notes, distance, size_bounded,
+            self.noise_columns,
         )  # fmt: skip
 
     def constant(self, name: str, value: Matrix | FloatArray) -> str:
@@ -133,19 +141,44 @@ class Tape:
         """The matrix u v^T."""
         return self._add(Outer(self._name(), (*self.shapes[left], *self.shapes[right]), (left, right)))
 
-    def repeated(self, name: str) -> str:
-        """A constant, for every row of the batch."""
-        return self._add(Constant(self._name(), tuple(self.constants[name].shape), name))
+    def repeated(self, name: str, rows: int | None = None) -> str:
+        """A constant, for every row of the batch; a vector stored as (1, w) also for each of `rows` rows."""
+        shape = tuple(self.constants[name].shape)
+        return self._add(Constant(self._name(), shape if rows is None else (rows, *shape[1:]), name))
 
     def table_row(self, name: str) -> str:
         """Row k of a constant in iteration k."""
         shape = tuple(self.constants[name].shape[1:]) or (1,)
         return self._add(TableRow(self._name(), shape, name))
 
-    def noise(self, rows: int) -> str:
-        """A standard normal vector of R^d per iteration, `rows` of them in all."""
+    def noise(self, rows: int, together: bool = False) -> str:
+        """A row of standard normals per iteration, `rows` of them in all; or all rows `together`, as a matrix."""
         first, self.noise_rows = self.noise_rows, self.noise_rows + rows
-        return self._add(Noise(self._name(), (self.generator.latent_dim,), first))
+        width = self.generator.latent_dim if self.noise_columns is None else self.noise_columns
+        return self._add(Noise(self._name(), (rows, width) if together else (width,), first))
+
+    def columns(self, source: str, start: int, stop: int) -> str:
+        """Entries `start` to `stop` - 1 of a vector."""
+        return self._add(Columns(self._name(), (*self.shapes[source][:-1], stop - start), source, start, stop))
+
+    def compare(self, left: str, right: str) -> str:
+        """1 where u <= v, else 0; a vector of one entry is compared with every entry of the other."""
+        shape = tuple(np.broadcast_shapes(self.shapes[left], self.shapes[right]))
+        return self._add(Comparison(self._name(), shape, (left, right)))
+
+    def choose(self, chosen: str, left: str, right: str) -> str:
+        """The choice a u + (1 - a) v."""
+        return self._add(Choice(self._name(), self.shapes[left], (chosen, left, right)))
+
+    def log_sum_exp(self, source: str) -> str:
+        """The number log sum_i exp(v_i)."""
+        shape = self.shapes[source]
+        return self._add(LogSumExp(self._name(), (*shape[:-1], 1), source, shape[-1]))
+
+    def first_accepted(self, accepted: str, points: str) -> str:
+        """The first row of the points that is accepted, the last row if none is."""
+        rows, width = self.shapes[points]
+        return self._add(FirstAccepted(self._name(), (width,), (accepted, points), rows))
 
     def _widest(self, sources: Sequence[str]) -> Shape:
         return max((self.shapes[name] for name in sources), key=lambda shape: (len(shape), shape))

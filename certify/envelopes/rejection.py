@@ -16,9 +16,11 @@ import numpy.typing as npt
 from flint import arb
 
 from certify.arithmetic.balls import ball, precision, upper
-from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
 from certify.envelopes.box_search import log_ratio
 from certify.envelopes.likelihood import Likelihood
+from certify.envelopes.thresholds import ThresholdMixture
+from certify.errors import CertifyError
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 
@@ -32,6 +34,19 @@ class ProposalCount:
 
     proposals: int
     tv_bound: float
+
+
+def certified_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | str:
+    """An envelope with a certified positive acceptance at one observation, or the reason why there is none."""
+    if generator.latent_dim > LARGEST_DIMENSION:
+        return f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}"
+    try:
+        envelope = box_envelope(generator.graph, likelihood)
+    except (CertifyError, np.linalg.LinAlgError) as error:
+        return f"no proposal was found: {error}"
+    if envelope is None:
+        return "no envelope was certified: the search for boxes gave up"
+    return envelope if envelope.acceptance > 0.0 else "the certified acceptance is 0"
 
 
 def proposals_needed(acceptance: float, epsilon: Fraction, tail: float = 0.0) -> ProposalCount | None:
@@ -87,3 +102,33 @@ def exact_draws(
         found += int(passed.sum())
         tried += BATCH
     return np.concatenate(kept)[:count] if kept else np.zeros((0, generator.latent_dim))
+
+
+def first_accepted(
+    generator: Generator,
+    likelihood: Likelihood,
+    proposal: ThresholdMixture,
+    log_constant: float,
+    noise: FloatArray,
+) -> FloatArray:
+    """What the encoder of Theorem R puts out: the first accepted of K proposals, the last one if none is.
+
+    Args:
+        generator: G.
+        likelihood: the likelihood of the observation.
+        proposal: what is drawn from.
+        log_constant: log C for this proposal.
+        noise: standard normals (b, K, d + 3): of the component's Gaussian, of its choice, and two that make
+            E = (xi_1^2 + xi_2^2)/2 ~ Exp(1).
+
+    Returns:
+        Points (b, d). A proposal at which something is not a number is refused.
+    """
+    batch, proposals, _ = noise.shape
+    d = generator.latent_dim
+    flat = noise.reshape(batch * proposals, d + 3)
+    points = proposal.draw(flat[:, :d], flat[:, d])
+    ratio = log_ratio(generator.graph, likelihood, proposal.mixture, points)
+    passed = (log_constant - ratio <= 0.5 * (flat[:, d + 1] ** 2 + flat[:, d + 2] ** 2)).reshape(batch, proposals)
+    chosen = np.where(passed.any(axis=1), passed.argmax(axis=1), proposals - 1)
+    return np.asarray(points.reshape(batch, proposals, d)[np.arange(batch), chosen])

@@ -1,6 +1,7 @@
 """From a theorem to its network: settle the theorem at a generator, build the encoder, bound and count it.
 
-Without a theorem every one that has an encoder kind is settled, and the smallest certified encoder is taken.
+Without a theorem every one that has an encoder kind is settled, and the smallest certified encoder is taken. A kind
+that certifies single observations gets the one that was asked for and needs none of the constants.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from fractions import Fraction
 from typing import Any
 
 from certify.arithmetic.balls import ball, lower, precision, upper
-from certify.bounds.bracket import ConstantBrackets, Region, json_number
+from certify.bounds.bracket import ConstantBrackets, Region, json_number, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
+from certify.encoders.convention import observation_digest
 from certify.encoders.count import EncoderCount, encoder_count
-from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers, encoder_kinds
+from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions, Numbers, encoder_kinds
 from certify.encoders.program import EncoderProgram
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import FloatArray, Generator
@@ -44,10 +46,14 @@ class BuiltEncoder:
     program: EncoderProgram | None = None
     count: EncoderCount | None = None
     tv_bound: float | None = None
+    observed: AtObservation | None = None
+    """The certificate of a single observation, for a kind that has them."""
 
     @property
     def size_bound(self) -> float | None:
         """The theorem's bound on the unrolled parameters, where it states one for this network."""
+        if self.observed is not None:
+            return self.observed.parameter_bound
         return None if self.program is None or not self.program.size_bounded else self.value("size_bound")
 
     def value(self, name: str) -> float | None:
@@ -75,12 +81,25 @@ class BuiltEncoder:
             "notes": [] if self.program is None else list(self.program.notes),
             "assumptions": [item.to_dict() for item in self.assumptions],
             "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
+            "certificate": None if self.observed is None else self.observed.certificate,
         }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
+class SingleObservation:
+    """The one observation x (n,) that an encoder is asked for, and its row `index`."""
+
+    index: int
+    values: FloatArray
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {"index": self.index, "sha256": observation_digest(self.values), "values": self.values.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
 class EncoderChoice:
-    """The encoder that was taken, and every candidate beside it."""
+    """The encoder that was taken, and every candidate beside it; `single` is the observation that was asked for."""
 
     chosen: BuiltEncoder
     candidates: tuple[BuiltEncoder, ...]
@@ -88,6 +107,7 @@ class EncoderChoice:
     brackets: ConstantBrackets
     beta: Fraction
     epsilon: Fraction
+    single: SingleObservation | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -104,11 +124,15 @@ def choose_encoder(
     options: EncoderOptions | None = None,
     seed: int = 0,
     progress: Progress | None = None,
+    index: int | None = None,
 ) -> EncoderChoice:
     """Build the encoder of a theorem (id), or the smallest certified one among all theorems that have one.
 
+    `index` is the row of `observations` that the encoder is for; None: all of them, or the only one.
+
     Raises:
-        InputError: for options that the kind of encoder does not have, observations of another width.
+        InputError: for options that the kind of encoder does not have, observations of another width, a row that is
+            not there.
         UnknownNameError: for a theorem without an encoder.
     """
     progress, options = progress or SilentProgress(), options or EncoderOptions()
@@ -121,19 +145,88 @@ def choose_encoder(
             f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
             f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
         )
-    brackets = bracket_constants(generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress)
+    single = _single(observations, index)
+    if single is not None:
+        observations = single.values[None]
+    wanted = names if theorem is None else [theorem]
+    # Certificates of single observations rest on no constant.
+    unneeded = all(kinds[name].build is None for name in wanted)
+    brackets = unknown_brackets() if unneeded else bracket_constants(
+        generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
+    )  # fmt: skip
     built = []
-    for name in names if theorem is None else [theorem]:
+    for name in wanted:
         try:
-            built.append(
-                build_encoder(known[name], kinds[name], generator, brackets, beta, epsilon, observations, options, seed)
-            )
+            if kinds[name].at_observation is not None:
+                built.append(
+                    build_at_observation(known[name], kinds[name], generator, beta, epsilon, single, options)
+                )
+            else:
+                built.append(
+                    build_encoder(
+                        known[name], kinds[name], generator, brackets, beta, epsilon, observations, options, seed
+                    )
+                )
         except InputError as error:
             # Options of one kind rule out others where the kind is left open.
             if theorem is not None:
                 raise
             built.append(BuiltEncoder(name, kinds[name], Verdict.INCONCLUSIVE, str(error), ()))
-    return EncoderChoice(_smallest(built), tuple(built), generator, brackets, beta, epsilon)
+    return EncoderChoice(_smallest(built), tuple(built), generator, brackets, beta, epsilon, single)
+
+
+def _single(observations: FloatArray | None, index: int | None) -> SingleObservation | None:
+    if observations is None:
+        if index is not None:
+            raise InputError("`index` names a row of the observations: give `observations` too")
+        return None
+    rows = len(observations)
+    if index is None:
+        return SingleObservation(0, observations[0]) if rows == 1 else None
+    if not 0 <= index < rows:
+        raise InputError(f"`index` must be a row of the observations, 0 to {rows - 1}; got {index}")
+    return SingleObservation(index, observations[index])
+
+
+def build_at_observation(
+    theorem: Theorem,
+    kind: EncoderKind,
+    generator: Generator,
+    beta: Fraction,
+    epsilon: Fraction,
+    single: SingleObservation | None,
+    options: EncoderOptions,
+) -> BuiltEncoder:
+    """The encoder of one observation's own certificate.
+
+    Raises:
+        InputError: without one observation, or for an option of another kind.
+    """
+    assert kind.at_observation is not None, "the kind certifies single observations"
+    if single is None:
+        raise InputError(f"the encoder of `{theorem.id}` is written for one observation: give `observations`, `index`")
+    for name in ("projected", "products_only"):
+        if getattr(options, name):
+            raise InputError(f"the {kind.name} encoder has no option `{name}`")
+    if options.start is not None:
+        raise InputError(f"the {kind.name} encoder has no descent: leave out `start`")
+    decided = [item.decide(item, generator, unknown_brackets()) for item in theorem.assumptions
+               if item.label in (theorem.conclusion.observations_need or ())]  # fmt: skip
+    if refuted := [item for item in decided if item.verdict is Verdict.REFUTED]:
+        reason = "; ".join(f"{item.label}: {item.reason}" for item in refuted)
+        return BuiltEncoder(theorem.id, kind, Verdict.NOT_APPLICABLE, reason, tuple(decided))
+    found = kind.at_observation(generator, single.values, beta, epsilon, options)
+    if found.program is None:
+        return BuiltEncoder(theorem.id, kind, Verdict.INCONCLUSIVE, found.reason, tuple(decided), observed=found)
+    bound = found.program.distance
+    assert bound is not None and bound <= float(epsilon), "a certified encoder is within epsilon"
+    verdict = weakest_verdict([Verdict.PROVED, *(item.verdict for item in decided)])
+    return _held_to_size(
+        BuiltEncoder(
+            theorem.id, kind, verdict, "", tuple(decided), program=found.program,
+            count=encoder_count(found.program), tv_bound=bound, observed=found,
+        )  # fmt: skip
+    )
 
 
 def build_encoder(
@@ -148,6 +241,9 @@ def build_encoder(
     seed: int,
 ) -> BuiltEncoder:
     """Settle `theorem` and build its encoder."""
+    assert kind.build is not None and kind.bound is not None, "the kind serves certificates of constants"
+    if options.layout != EncoderOptions().layout:
+        raise InputError(f"the {kind.name} encoder has one layout: leave out `layout`")
     assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     if failing:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from certify.atomic import check_writable, write_bytes_atomically, write_text_atomically
 from certify.bounds.bracket import json_number
+from certify.encoders.convention import observation_digest
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.program import Clipping
 from certify.errors import InputError
@@ -83,6 +85,9 @@ def sidecar_document(
                  "unrolled": unrolled, "noise": "internal" if random_normal else "input"},
         "generator": describe_generator(choice),
         "constants": ends,
+        "beta": float(choice.beta),
+        "epsilon": float(choice.epsilon),
+        "observation": None if choice.single is None else choice.single.to_dict(),
         "encoder": built.to_dict(),
         "observations": "as measured" if choice.generator.noise is None else "as measured; the file divides them by s",
         "real_numbers": "the certificate is that of the network in real arithmetic; the file holds float64 roundings",
@@ -116,6 +121,19 @@ def _metadata(choice: EncoderChoice) -> dict[str, str]:
         "certify.tv_bound": repr(built.tv_bound),
         "certify.generator_sha256": choice.generator.sha256,
         **_chain_metadata(built),
+        **_observation_metadata(choice),
+    }
+
+
+def _observation_metadata(choice: EncoderChoice) -> dict[str, str]:
+    """What a file for one observation says of it; nothing for an encoder that takes every x."""
+    found = choice.chosen.observed
+    if found is None or found.certificate is None or choice.single is None:
+        return {}
+    return {
+        "certify.observation": observation_digest(choice.single.values),
+        **{f"certify.{name}": repr(found.certificate[name]) for name in ("K", "p", "log_constant")},
+        "certify.proposal": json.dumps(found.certificate["proposal"]),
     }
 
 

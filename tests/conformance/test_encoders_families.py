@@ -46,8 +46,9 @@ def label(network: Generator | str) -> str:
 
 
 def test_every_kind_is_compared() -> None:
-    """The projected kind is the Langevin one with a radius."""
-    assert {kind.name for kind in encoder_kinds().values()} == {"gaussian", "langevin", "projected", "sharp"}
+    """The projected kind is the Langevin one with a radius; `test_encoders_rejection` compares the rejection kind."""
+    expected = {"gaussian", "langevin", "projected", "rejection", "sharp"}
+    assert {kind.name for kind in encoder_kinds().values()} == expected
 
 
 @pytest.mark.parametrize(("network", "unrolled"), cases())

@@ -42,7 +42,11 @@ def law_of(path: Path, observation: np.ndarray) -> GaussianLaw:
     return GaussianLaw(images[0], columns.T @ columns)
 
 
-@pytest.mark.parametrize("theorem", sorted(encoder_kinds()))
+TYPICAL = sorted(name for name, kind in encoder_kinds().items() if kind.build is not None)
+"""Theorems whose encoders serve typical x."""
+
+
+@pytest.mark.parametrize("theorem", TYPICAL)
 def test_the_written_encoder_is_as_close_as_it_says(theorem: str, tmp_path: Path) -> None:
     """The exact distance of the file's law to the exact posterior is below the certified one; a halved noise is not."""
     path = tmp_path / "e.onnx"
@@ -141,3 +145,54 @@ def test_bad_input_is_one_line(extra: list[str], says: str, capsys: pytest.Captu
     assert main(["encoder", "strong-invertibility", *(part for pair in base.items() for part in pair)]) == 2
     message = capsys.readouterr().err
     assert says in message and message.count("\n") == 1
+
+
+RESIDUAL = "residual:d=2,width=8,depth=1"
+
+
+def test_the_encoder_of_one_observation(tmp_path: Path) -> None:
+    """JSON and metadata of Theorem R's encoder say what was certified of which x."""
+    rows, path = tmp_path / "x.npy", tmp_path / "e.onnx"
+    np.save(rows, np.array([[0.9, -0.4], [0.1, 0.5]]))
+    arguments = ["encoder", "rejection-encoder", "--generator", RESIDUAL, "--beta", "0.3", "--observations", str(rows)]
+    assert main([*arguments, "--index", "1", "--out", str(path), "--json", str(tmp_path / "r.json"), "--quiet"]) == 0
+    found = json.loads((tmp_path / "r.json").read_text())
+    certificate = found["encoder"]["certificate"]
+    assert found["encoder"]["theorem"] == "rejection-encoder"
+    assert set(certificate) >= {"K", "p", "tv_bound", "log_constant", "log_integral", "proposal"}
+    assert found["encoder"]["size"]["bound"] >= found["encoder"]["size"]["parameters_unrolled"]
+    loaded = load_encoder(path)
+    assert loaded.only is not None and np.array_equal(loaded.only, [0.1, 0.5])
+    assert int(loaded.metadata["certify.K"]) == certificate["K"]
+    assert float(loaded.metadata["certify.tv_bound"]) == certificate["tv_bound"] <= 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--observations", "x.npy"], "is written for one observation: give `observations`, `index`"),
+        (["--observations", "x.npy", "--index", "2"], "`index` must be a row of the observations, 0 to 1; got 2"),
+        (["--observations", "x.npy", "--index", "-1"], "`index` must be a row of the observations, 0 to 1; got -1"),
+        (["--index", "0"], "`index` names a row of the observations"),
+        (["--observations", "x.npy", "--index", "0", "--layout", "tree"], "`layout` must be sequence or parallel"),
+        (["--observations", "x.npy", "--index", "0", "--products-only"], "has no option `products_only`"),
+    ],
+)
+def test_an_observation_that_is_not_there_is_one_line(
+    options: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", np.zeros((2, 2)))
+    arguments = ["encoder", "rejection-encoder", "--generator", RESIDUAL, "--beta", "0.3", "--quiet", *options]
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and "Traceback" not in error
+
+
+def test_without_a_noise_level_the_decoders_own_is_taken() -> None:
+    with pytest.raises(InputError, match="names no noise level of its own: give `beta`"):
+        encoder("rejection-encoder", RESIDUAL, observations=np.zeros(2))

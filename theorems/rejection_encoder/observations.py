@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import ConstantBrackets
+from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, box_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.rejection import measured_acceptance, proposals_needed
@@ -70,7 +71,7 @@ def certify_rows(
         progress,
         resume,
     )
-    return tuple(_record(index, item, beta) for index, item in enumerate(found))
+    return tuple(_record(generator, index, item, beta) for index, item in enumerate(found))
 
 
 def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> Rejection:
@@ -108,12 +109,16 @@ def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: Float
     return Rejection(needed.proposals, needed.tv_bound, "", numbers)
 
 
-def _record(index: int, found: Rejection, beta: float) -> ObservationRecord:
-    verdict = Verdict.INCONCLUSIVE if found.proposals is None else Verdict.PROVED
+def _record(generator: Generator, index: int, found: Rejection, beta: float) -> ObservationRecord:
+    certificate: dict[str, float] = {"beta": beta}
+    if found.proposals is None or found.numbers is None:
+        return ObservationRecord(
+            index, Verdict.INCONCLUSIVE, "", None, found.tv_bound, found.reason, certificate, found.numbers
+        )
+    certificate["encoder_parameters"] = parameter_bound(generator, found.numbers.components, found.proposals)
     return ObservationRecord(
-        index, verdict, NAME if found.proposals else "", found.proposals, found.tv_bound, found.reason, {"beta": beta},
-        found.numbers,
-    )  # fmt: skip
+        index, Verdict.PROVED, NAME, found.proposals, found.tv_bound, found.reason, certificate, found.numbers
+    )
 
 
 def _could_hold(epsilon: Fraction, found: Rejection) -> bool:

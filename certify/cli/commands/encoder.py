@@ -25,7 +25,17 @@ TheoremArgument = Annotated[
     str | None,
     typer.Argument(metavar="[THEOREM]", help="Whose encoder; none: the smallest certified.", show_default=False),
 ]
-NoiseOption = Annotated[str, typer.Option("--beta", metavar="B", help="Noise level of the model, > 0.")]
+NoiseOption = Annotated[
+    str | None,
+    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
+]
+IndexOption = Annotated[
+    int | None,
+    typer.Option("--index", metavar="I", help="The row of the observations that it is for.", show_default=False),
+]
+LayoutOption = Annotated[
+    str, typer.Option("--layout", metavar="sequence|parallel", help="Proposals in a loop, or side by side.")
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="ENCODER.onnx", help="Write the network here, and what is certified as .json."),
@@ -47,13 +57,15 @@ StartOption = Annotated[
 def run(
     context: typer.Context,
     generator: GeneratorOption,
-    beta: NoiseOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
     theorem: TheoremArgument = None,
+    beta: NoiseOption = None,
     epsilon: EpsilonOption = "0.1",
     out: OutOption = None,
     observations: ObservationsOption = None,
+    index: IndexOption = None,
+    layout: LayoutOption = "sequence",
     projected: ProjectedOption = False,
     products_only: ProductsOption = False,
     unrolled: UnrolledOption = False,
@@ -71,7 +83,7 @@ def run(
     """
     from certify.validation import accuracy, noise_level, random_seed
 
-    noise, distance = noise_level(beta), accuracy(epsilon)
+    noise, distance = None if beta is None else noise_level(beta), accuracy(epsilon)
     output = Output(json, quiet)
     output.check_destination()
     if out is not None:
@@ -91,6 +103,8 @@ def run(
             epsilon=distance,
             out=out,
             observations=observations,
+            index=index,
+            layout=layout,
             projected=projected,
             products_only=products_only,
             unrolled=unrolled,

@@ -1,0 +1,171 @@
+"""An encoder of Theorem R in an audit: held to the sampler that its file declares, measured through that sampler's law.
+
+With w = exp(-f)/(C rho), h = min(1, w), p = E_rho h and a the law of an accepted proposal (density h rho/p), the
+sampler puts out (1 - (1-p)^{K-1}) a + (1-p)^{K-1} rho, and TV(a, pi_x) <= E (w - 1)_+/p, 0 where (R1) holds. So
+    |TV(law, pi_x) - (1-p)^{K-1} TV(rho, a)| <= E (w - 1)_+/p,   TV(rho, a) = E (1 - h/p)_+,
+all means over proposals. (R1) is certified again, up to a bound of w; the file is held against the sampler at N
+noises, so that it is another one with probability at most log(1/e)/N at error e. No draws of pi_x and no assumption.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.arithmetic.balls import midpoint, precision
+from certify.audit.chain import AGREEMENT
+from certify.audit.records import DistanceEnd, EncoderBracket
+from certify.audit.source import EncoderSource
+from certify.encoders.convention import observation_digest
+from certify.envelopes.box_certificate import LARGEST_DIMENSION, LARGEST_REACH, tail_constant, tail_reach
+from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.mixture import Mixture
+from certify.envelopes.rejection import first_accepted
+from certify.envelopes.thresholds import ThresholdMixture, realised_weights
+from certify.generators.graph import FloatArray
+from certify.posteriors.estimates import mean_interval
+from certify.posteriors.posterior import Posterior
+
+CHECKED = 50_000
+"""Most noises that the file is held to its sampler at."""
+
+EFFORT = 20_000_000
+"""Proposals that are spent on it."""
+
+PROPOSALS = 200_000
+BATCH = 8192
+MOST_COMPONENTS = 1000
+LARGEST_WEIGHT = 2.0
+"""Largest bound of w that is of any use."""
+
+
+@dataclass(frozen=True, eq=False)
+class DeclaredSampler:
+    """What a file says that it computes: the proposal, log C and K."""
+
+    proposal: ThresholdMixture
+    log_constant: float
+    proposals: int
+
+
+def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSampler | None:
+    """The sampler in a file's metadata if it is for this generator, noise and observation; else None."""
+    metadata = encoder.details.get("metadata", {})
+    if metadata.get("certify.encoder") != "rejection" or posterior.latent_dim > LARGEST_DIMENSION:
+        return None
+    try:
+        stored = json.loads(metadata["certify.proposal"])
+        weights, means, roots, thresholds = (
+            np.array(stored[name], dtype=np.float64) for name in ("weights", "means", "precision_roots", "thresholds")
+        )
+        log_constant, count = float(metadata["certify.log_constant"]), int(metadata["certify.K"])
+        is_here = (
+            metadata["certify.generator_sha256"] == posterior.generator.sha256
+            and float(metadata["certify.beta"]) == posterior.beta
+            and metadata["certify.observation"] == observation_digest(posterior.observation)
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    found = DeclaredSampler(ThresholdMixture(Mixture(weights, means, roots), thresholds, 0.0), log_constant, count)
+    fits = is_here and _is_sampler(found, posterior.latent_dim)
+    return found if fits and encoder.noise_size == count * (posterior.latent_dim + 3) else None
+
+
+def rejection_bracket(
+    sampler: DeclaredSampler, encoder: EncoderSource, posterior: Posterior, seed: int, error_probability: float
+) -> tuple[str, EncoderBracket] | None:
+    """What the encoder is and its bracket; None if it is not the sampler, or (R1) is not certified.
+
+    Both ends together fail with probability at most `error_probability`.
+    """
+    likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
+    share, random = error_probability / 5, np.random.default_rng([seed, 0x5A])
+    with threadpool_limits(1):
+        largest = _largest_weight(sampler, posterior, likelihood)
+        checked = None if largest is None else _agreeing(sampler, encoder, posterior, likelihood, random)
+        if largest is None or checked is None:
+            return None
+        mixture, graph = sampler.proposal.mixture, posterior.generator.graph
+        batches = [mixture.draw(min(BATCH, PROPOSALS - first), random) for first in range(0, PROPOSALS, BATCH)]
+        ratio = np.concatenate([log_ratio(graph, likelihood, mixture, points) for points in batches])
+        weights = np.exp(np.minimum(ratio - sampler.log_constant, math.log(largest)))
+    heights = np.minimum(weights, 1.0)
+    rate = mean_interval(heights, 0.0, 1.0, share)
+    ends = [
+        mean_interval(np.maximum(0.0, 1.0 - heights / max(end, 1e-300)), 0.0, 1.0, share)
+        for end in (rate.lower, rate.upper)
+    ]
+    excess = 0.0 if largest == 1.0 else mean_interval(weights - heights, 0.0, largest - 1.0, share).upper
+    slack = math.log(1 / share) / checked + (excess / rate.lower if rate.lower > 0 else 1.0)
+    others = sampler.proposals - 1
+    lower = max(0.0, (1 - rate.upper) ** others * ends[0].lower - slack)
+    upper = min(1.0, (1 - rate.lower) ** others * ends[1].upper + slack)
+    middle = (1 - rate.estimate) ** others * 0.5 * (ends[0].estimate + ends[1].estimate)
+    method = (
+        f"the law that {sampler.proposals} proposals put out, by {PROPOSALS} of them accepted at a rate in "
+        f"[{rate.lower:.4g}, {rate.upper:.4g}]; widened by {slack:.2g} for the file and for (R1)"
+    )
+    low_end, high_end = (DistanceEnd(value, method, error_probability) for value in (lower, upper))
+    description = f"the first accepted of {sampler.proposals} proposals, as its file declares, at {checked} noises"
+    return description, EncoderBracket(min(max(middle, lower), upper), low_end, high_end)
+
+
+def _is_sampler(sampler: DeclaredSampler, d: int) -> bool:
+    """Whether the numbers are those of a sampler whose density is known: weights as the thresholds realise them."""
+    mixture, thresholds = sampler.proposal.mixture, sampler.proposal.thresholds
+    k = mixture.weights.size
+    shapes = (mixture.weights.shape, mixture.means.shape, mixture.roots.shape, thresholds.shape)
+    if not 1 <= k <= MOST_COMPONENTS or shapes != ((k,), (k, d), (k, d, d), (k - 1,)) or sampler.proposals < 1:
+        return False
+    arrays = (mixture.weights, mixture.means, mixture.roots, thresholds, np.array(sampler.log_constant))
+    if not all(np.isfinite(array).all() for array in arrays):
+        return False
+    if not (np.diagonal(mixture.roots, axis1=1, axis2=2) > 0).all() or np.triu(mixture.roots, 1).any():
+        return False
+    with precision():
+        realised = np.array([midpoint(weight) for weight in realised_weights(thresholds)])
+    return bool((realised > 0).all() and (np.abs(mixture.weights - realised) <= 1e-12 * realised).all())
+
+
+def _largest_weight(sampler: DeclaredSampler, posterior: Posterior, likelihood: GaussianLikelihood) -> float | None:
+    """A certified bound of w over R^d, at least 1; None where it is of no use."""
+    mixture = sampler.proposal.mixture
+    reach = tail_reach(mixture, sampler.log_constant, likelihood.infimum)
+    if not reach <= LARGEST_REACH:
+        return None
+    corner = np.full(posterior.latent_dim, reach)
+    found = supremum_of_ratio(
+        posterior.generator.graph, likelihood, mixture, -corner, corner, mixture.means, BoxLimits()
+    )
+    top = max(found.upper, tail_constant(mixture, reach, likelihood.infimum)) - sampler.log_constant
+    return max(1.0, math.exp(top) * (1 + 1e-12)) if top <= math.log(LARGEST_WEIGHT) else None
+
+
+def _agreeing(
+    sampler: DeclaredSampler,
+    encoder: EncoderSource,
+    posterior: Posterior,
+    likelihood: GaussianLikelihood,
+    random: np.random.Generator,
+) -> int | None:
+    """How many noises were tried, if the file did at all of them what the sampler does."""
+    d, generator = posterior.latent_dim, posterior.generator
+    count = int(np.clip(EFFORT // sampler.proposals, 200, CHECKED))
+    rows = max(1, 20 * BATCH // sampler.proposals)
+    for first in range(0, count, rows):
+        noise = random.standard_normal((min(rows, count - first), sampler.proposals, d + 3))
+        drawn = encoder.push_one(posterior.observation, noise.reshape(len(noise), -1))
+        expected = first_accepted(generator, likelihood, sampler.proposal, sampler.log_constant, noise)
+        if not _close(drawn, expected):
+            return None
+    return count
+
+
+def _close(drawn: FloatArray, expected: FloatArray) -> bool:
+    gap = np.linalg.norm(drawn - expected, axis=1)
+    return bool((gap <= AGREEMENT * (1 + np.linalg.norm(expected, axis=1))).all())

@@ -1,0 +1,72 @@
+"""The encoder of Theorem R at one observation: K proposals under an envelope certified there, the first accepted.
+
+TV <= (1 - p)^K, no derivative of G and no assumption on it. The proposal's weights are those that the network's
+thresholds realise (`certify.envelopes.thresholds`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from threadpoolctl import threadpool_limits
+
+from certify.arithmetic.balls import ball, precision, upper
+from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
+from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
+from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.rejection import certified_envelope, proposals_needed
+from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
+from certify.generators.graph import FloatArray, Generator
+
+
+def at_observation(
+    generator: Generator, observation: FloatArray, beta: Fraction, epsilon: Fraction, options: EncoderOptions
+) -> AtObservation:
+    """The encoder of the posterior at `observation` (n,), or the reason why none is certified."""
+    noise = float(beta)
+    with threadpool_limits(1):
+        envelope = certified_envelope(generator, GaussianLikelihood(observation, noise))
+    if isinstance(envelope, str):
+        return AtObservation(None, envelope)
+    proposal, realised = realised_envelope(envelope)
+    needed = proposals_needed(realised.acceptance, epsilon)
+    if needed is None:
+        return AtObservation(None, f"the certified acceptance {realised.acceptance:.3g} is too small")
+    design = RejectionDesign(observation, noise, proposal, realised.log_constant, needed.proposals)
+    program = rejection_network(generator, design, options.layout, needed.tv_bound)
+    mixture = proposal.mixture
+    certificate = {
+        "K": needed.proposals,
+        "p": realised.acceptance,
+        "tv_bound": needed.tv_bound,
+        "log_constant": realised.log_constant,
+        "log_integral": realised.log_integral,
+        "threshold_loss": proposal.log_loss,
+        "envelope": realised.method,
+        "boxes": realised.boxes,
+        "proposal": {
+            "weights": mixture.weights.tolist(),
+            "means": mixture.means.tolist(),
+            "precision_roots": mixture.roots.tolist(),
+            "thresholds": proposal.thresholds.tolist(),
+        },
+    }
+    return AtObservation(program, "", certificate, parameter_bound(generator, proposal.size, needed.proposals))
+
+
+def realised_envelope(envelope: Envelope) -> tuple[ThresholdMixture, Envelope]:
+    """The proposal by thresholds, and the envelope with its weights: log C grows by what they lose, rounded up."""
+    proposal = by_thresholds(envelope.proposal)
+    with precision():
+        log_constant = upper(ball(envelope.log_constant) + ball(proposal.log_loss))
+    return proposal, replace(envelope, proposal=proposal.mixture, log_constant=log_constant)
+
+
+KIND = EncoderKind(
+    name="rejection",
+    theorem="rejection-encoder",
+    summary="proposals from a mixture of Gaussians under a certified envelope; the first accepted is put out",
+    at_observation=at_observation,
+)
