@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import ConstantBrackets
-from certify.envelopes.box_certificate import LARGEST_DIMENSION, box_envelope
+from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.quadratic_envelope import Preparation, prepare, quadratic_envelope
 from certify.envelopes.rejection import measured_acceptance, proposals_needed
 from certify.errors import CertifyError
 from certify.generators.graph import FloatArray, Generator
@@ -75,20 +77,14 @@ def certify_rows(
 
 def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> Rejection:
     """The least number of proposals that is certified at the observation `row` (n,)."""
-    if generator.latent_dim > LARGEST_DIMENSION:
-        reason = (
-            f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}; "
-            "see `injective-decoder`"
-        )
-        return Rejection(None, None, reason, None)
     likelihood = GaussianLikelihood(row, beta)
     with threadpool_limits(1):
         try:
-            envelope = box_envelope(generator.graph, likelihood)
+            envelope = best_envelope(generator, beta, row)
         except (CertifyError, np.linalg.LinAlgError) as error:
             return Rejection(None, None, f"no proposal was found: {error}", None)
-        if envelope is None:
-            return Rejection(None, None, "no envelope was certified: the search for boxes gave up", None)
+        if isinstance(envelope, str):
+            return Rejection(None, None, envelope, None)
         measured = measured_acceptance(generator, likelihood, envelope, PROPOSALS, 0)
     again = proposals_needed(measured.lower, epsilon)
     numbers = RejectionNumbers(
@@ -104,8 +100,49 @@ def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: Float
     )
     needed = proposals_needed(envelope.acceptance, epsilon)
     if needed is None:
-        return Rejection(None, None, f"the certified acceptance {envelope.acceptance:.3g} is too small", numbers)
+        return Rejection(None, None, _reason(envelope), numbers)
     return Rejection(needed.proposals, needed.tv_bound, "", numbers)
+
+
+def best_envelope(generator: Generator, beta: float, row: FloatArray) -> Envelope | str:
+    """The envelope by boxes for few latents, by quadratic forms for more; or why there is none."""
+    if generator.latent_dim <= LARGEST_DIMENSION:
+        return box_envelope(generator.graph, GaussianLikelihood(row, beta)) or (
+            "no envelope was certified: the search for boxes gave up"
+        )
+    prepared = _prepared(_Question(generator.sha256, beta, generator))
+    if prepared is None:
+        return (
+            f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}, and "
+            "quadratic forms need a network without products and with Lipschitz activations"
+        )
+    return quadratic_envelope(prepared, generator, row, beta) or (
+        "no envelope was certified: the search for a quadratic form did not end inside"
+    )
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What the preparation depends on; equal for equal networks, also in another process."""
+
+    sha256: str
+    beta: float
+    generator: Generator = field(compare=False)
+
+
+@lru_cache(maxsize=4)
+def _prepared(question: _Question) -> Preparation | None:
+    generator = question.generator
+    return prepare(generator.graph, generator.value(np.zeros(generator.latent_dim)), question.beta)
+
+
+def _reason(envelope: Envelope) -> str:
+    if envelope.log_integral == -math.inf:
+        return (
+            "exp(-f) <= C rho is certified, but the acceptance is only measured: its lower bound takes at most two "
+            "hidden layers, the second with a smooth activation, and a proposal that is accepted now and then"
+        )
+    return f"the certified acceptance {envelope.acceptance:.3g} is too small"
 
 
 def _record(index: int, found: Rejection, beta: float) -> ObservationRecord:
