@@ -20,7 +20,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
-from certify.envelopes.neuron_forms import graph_bends, graph_points, half_line_slopes, search_grid
+from certify.envelopes.neuron_forms import graph_bends, graph_points, half_line_curvatures, search_grid
 
 IntArray: TypeAlias = npt.NDArray[np.intp]
 
@@ -44,7 +44,7 @@ class SmoothObjective(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class NeuronConstraints:
-    """points (k, j, 5): psi_k <= eta_k there; signs (k, 2, 5): psi_k negative there, without eta.
+    """points (k, j, 5): psi_k <= eta_k there; signs (k, i, 5): psi_k negative there, without eta.
 
     `neurons` says which they are of, out of all; the others pay nothing here. `sigmas` their activations; `scales`
     (all,) sizes that coefficients have where they matter.
@@ -72,25 +72,22 @@ class NeuronConstraints:
 def neuron_constraints(
     network: LiftedNetwork, scales: FloatArray, neurons: IntArray | None = None
 ) -> NeuronConstraints:
-    """A coarse grid and the half-lines of the `neurons` (of all if None); shorter grids repeat their last point."""
+    """A coarse grid and the half-lines of the `neurons` (of all if None)."""
     which = np.arange(network.neurons) if neurons is None else neurons
     sigmas = tuple(network.sigmas[index] for index in which)
-    tables = {}
+    tables, signs = {}, {}
     for sigma in dict.fromkeys(sigmas):
         grid = search_grid(sigma)
         tables[sigma] = graph_points(sigma, grid[:: max(1, len(grid) // GRID)])
+        signs[sigma] = half_line_curvatures(sigma)
+    return NeuronConstraints(which, sigmas, _stacked(sigmas, tables), _stacked(sigmas, signs), scales)
+
+
+def _stacked(sigmas: tuple[Sigma, ...], tables: dict[Sigma, FloatArray]) -> FloatArray:
+    """The rows of every neuron's activation, (k, j, 5); shorter tables repeat their last row."""
     longest = max((len(table) for table in tables.values()), default=1)
     padded = {sigma: table[np.minimum(np.arange(longest), len(table) - 1)] for sigma, table in tables.items()}
-    signs = {sigma: half_line_slopes(sigma) for sigma in tables}
-    slopes = np.array([signs[sigma] for sigma in sigmas]).reshape(-1, 2)
-    zero = np.zeros_like(slopes)
-    return NeuronConstraints(
-        which,
-        sigmas,
-        np.array([padded[sigma] for sigma in sigmas]).reshape(-1, longest, 5),
-        np.stack([zero, zero, zero + 1.0, slopes, slopes**2], axis=2),
-        scales,
-    )
+    return np.array([padded[sigma] for sigma in sigmas]).reshape(-1, longest, 5)
 
 
 def bend_constraints(network: LiftedNetwork, scales: FloatArray, rests: FloatArray) -> NeuronConstraints:

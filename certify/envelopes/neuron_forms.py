@@ -160,10 +160,11 @@ def graph_bends(sigma: Sigma, inputs: FloatArray) -> FloatArray:
     )
 
 
-def half_line_slopes(sigma: Sigma) -> FloatArray:
-    """The mean slopes of sigma on the two half-lines, (2,). Estimate."""
-    curvatures = activation_graph(sigma).curvatures
-    return np.asarray(0.5 * (curvatures.low[:, 3] + curvatures.high[:, 3]))
+def half_line_curvatures(sigma: Sigma) -> FloatArray:
+    """What the coefficients multiply in c_2 at the ends of the ranges of a and a^2, rows (j, 5). Estimate."""
+    enclosed = activation_graph(sigma).curvatures
+    rows = [np.where([0, 0, 0, first, second], enclosed.high, enclosed.low) for first in (0, 1) for second in (0, 1)]
+    return np.unique(np.round(np.concatenate(rows), 12), axis=0)
 
 
 def _grid(name: str) -> FloatArray:
