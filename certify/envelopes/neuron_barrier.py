@@ -90,14 +90,13 @@ def _stacked(sigmas: tuple[Sigma, ...], tables: dict[Sigma, FloatArray]) -> Floa
     return np.array([padded[sigma] for sigma in sigmas]).reshape(-1, longest, 5)
 
 
-def bend_constraints(network: LiftedNetwork, scales: FloatArray, rests: FloatArray) -> NeuronConstraints:
-    """For neurons with E r^2 > 0: E r^2/2 times the second derivative of psi along the graph is at most eta."""
-    which = np.flatnonzero(rests > 0)
-    sigmas = tuple(network.sigmas[index] for index in which)
+def bend_constraints(sigmas: tuple[Sigma, ...], scales: FloatArray, rests: FloatArray) -> NeuronConstraints:
+    """E r^2/2 times the second derivative of psi_k along the graph is at most eta_k, `rests` (k,) the E r^2."""
     tables = {sigma: graph_bends(sigma, BENDS) for sigma in dict.fromkeys(sigmas)}
-    points = np.array([0.5 * rests[index] * tables[sigma] for index, sigma in zip(which, sigmas, strict=True)])
-    points = points.reshape(len(which), len(BENDS), 5)
-    return NeuronConstraints(which, sigmas, points, np.zeros((len(which), 0, 5)), scales, has_peaks=False)
+    points = 0.5 * rests[:, None, None] * _stacked(sigmas, tables)
+    return NeuronConstraints(
+        np.arange(len(sigmas)), sigmas, points, np.zeros((len(sigmas), 0, 5)), scales, has_peaks=False
+    )
 
 
 def _peaks(grid: FloatArray, sigma: Sigma, coefficients: FloatArray) -> FloatArray:

@@ -39,6 +39,10 @@ class Features:
     low: FloatArray
     high: FloatArray
 
+    def row(self, place: int) -> Features:
+        """Those of one place."""
+        return Features(self.low[place : place + 1], self.high[place : place + 1])
+
     def upper(self, coefficients: FloatArray) -> FloatArray:
         """Upper bounds of the products with `coefficients` (k, 5), shape (k, j). Rounded outward."""
         rising, falling = np.maximum(coefficients, 0.0), np.minimum(coefficients, 0.0)

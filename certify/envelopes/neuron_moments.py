@@ -46,41 +46,51 @@ SMALLEST_DEVIATION = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class NeuronMoments:
-    """costs [low, high] (k, 5): what the coefficients of psi_k multiply in E[g_k(w_k) + g_k'(w_k) r_k].
+    """What a Gaussian latent says of a network with two hidden layers.
 
-    rests (k,) >= E r_k^2, zero in the first layer.
+    first, second    the neurons of either layer
+    square           E[uu'] for u = (1, z, s of the first layer)
+    costs            [low, high] (k, 5): what psi_k's coefficients multiply in E[g_k(w_k) + g_k'(w_k) r_k], second layer
+    rests            (k,) >= E r_k^2 there
     """
 
+    first: IntArray
+    second: IntArray
+    square: MatrixBall
     costs: Features
     rests: FloatArray
+
+    def coordinates(self, network: LiftedNetwork) -> tuple[IntArray, IntArray]:
+        """Where u and the second layer's outputs are in x."""
+        start = 1 + network.latent_dim
+        return np.concatenate([np.arange(start), start + self.first]), start + self.second
 
 
 def neuron_moments(network: LiftedNetwork, mean: FloatArray, factor: FloatArray) -> NeuronMoments | None:
     """The moments under z = m + B y; None where a third layer, which has no such expansion, is met."""
-    d, k = network.latent_dim, network.neurons
+    d = network.latent_dim
     used = (np.abs(network.inputs.midpoint) + network.inputs.radius)[:, 1 + d :] > 0
-    first = np.asarray(~used.any(axis=1))
-    second = ~first
+    deep = np.asarray(used.any(axis=1))
+    first, second = np.flatnonzero(~deep), np.flatnonzero(deep)
     if used[second][:, second].any():
         return None
     rows = network.inputs
     columns = exact_matrix(np.concatenate([[1.0], mean])[:, None])
-    offsets = multiply(MatrixBall(rows.midpoint[:, : 1 + d], rows.radius[:, : 1 + d]), columns)
-    slopes = multiply(MatrixBall(rows.midpoint[:, 1 : 1 + d], rows.radius[:, 1 : 1 + d]), exact_matrix(factor))
-    low, high, rests = np.zeros((k, 5)), np.zeros((k, 5)), np.zeros(k)
-    base = _expansion(network, np.flatnonzero(first), _rows(offsets, first), _rows(slopes, first))
-    low[first], high[first] = base.values()
-    if second.any():
-        weights = MatrixBall(rows.midpoint[second][:, 1 + d :][:, first], rows.radius[second][:, 1 + d :][:, first])
-        means, directions = _closest_gaussian(weights, base, _rows(offsets, second), _rows(slopes, second))
-        own = _expansion(network, np.flatnonzero(second), exact_matrix(means), exact_matrix(directions))
-        rest = _rest(weights, base, own, _rows(offsets, second), _rows(slopes, second))
-        values, moved = own.values(), own.against(rest)
-        total = add(matrix_from_bounds(*values), matrix_from_bounds(*moved))
-        ends = total.midpoint - total.radius, total.midpoint + total.radius
-        low[second], high[second] = np.nextafter(ends[0], -np.inf), np.nextafter(ends[1], np.inf)
-        rests[second] = rest.square
-    return NeuronMoments(Features(low, high), rests)
+    offsets = multiply(_columns(rows, 0, 1 + d), columns)
+    slopes = multiply(_columns(rows, 1, 1 + d), exact_matrix(factor))
+    base = _expansion(network, first, _rows(offsets, first), _rows(slopes, first))
+    square = _second_moments(base, mean, factor)
+    if not len(second):
+        nothing = np.zeros((0, 5))
+        return NeuronMoments(first, second, square, Features(nothing, nothing), np.zeros(0))
+    weights = MatrixBall(rows.midpoint[np.ix_(second, 1 + d + first)], rows.radius[np.ix_(second, 1 + d + first)])
+    means, directions = _closest_gaussian(weights, base, _rows(offsets, second), _rows(slopes, second))
+    own = _expansion(network, second, exact_matrix(means), exact_matrix(directions))
+    rest = _rest(weights, base, own, _rows(offsets, second), _rows(slopes, second))
+    total = add(own.values(), own.against(rest))
+    low, high = total.midpoint - total.radius, total.midpoint + total.radius
+    costs = Features(np.nextafter(low, -np.inf), np.nextafter(high, np.inf))
+    return NeuronMoments(first, second, square, costs, rest.square)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +109,11 @@ class Expansion:
     tails: FloatArray
     lipschitz: FloatArray
 
-    def values(self) -> tuple[FloatArray, FloatArray]:
-        """[low, high] of E(v, s, v^2, vs, s^2), (k, 5)."""
+    def values(self) -> MatrixBall:
+        """E(v, s, v^2, vs, s^2), (k, 5)."""
         square = add(hadamard(self.means, self.means), hadamard(self.deviations, self.deviations))
         parts = (self.means, _column(self.plain, 0), square, _column(self.times_input(), 0), _column(self.squares, 0))
-        return _ends(parts)
+        return _beside(parts)
 
     def times_input(self) -> MatrixBall:
         """Coefficients of v sigma(v), (k, ORDER): xi H_n = sqrt(n+1) H_(n+1) + sqrt(n) H_(n-1)."""
@@ -118,8 +128,8 @@ class Expansion:
             hadamard(_columns(self.plain, 0, count), self.means), hadamard(add(up, padded), self.deviations)
         )
 
-    def against(self, rest: Rest) -> tuple[FloatArray, FloatArray]:
-        """[low, high] of E[phi'(w) r], phi = (v, s, v^2, vs, s^2) along the graph, (k, 5)."""
+    def against(self, rest: Rest) -> MatrixBall:
+        """E[phi'(w) r], phi = (v, s, v^2, vs, s^2) along the graph, (k, 5)."""
         inner = rest.coefficients
         plain = _column(inner, 0)
         linear = scale(add(hadamard(self.means, plain), hadamard(self.deviations, _column(inner, 1))), 2.0)
@@ -137,7 +147,7 @@ class Expansion:
             )
             sums = _row_sums(hadamard(derived, inner))
             parts.append(MatrixBall(sums.midpoint, sums.radius + (size * rest.tail * (1 + 2.0**-45))[:, None]))
-        return _ends((parts[0], parts[1], linear, parts[2], parts[3]))
+        return _beside((parts[0], parts[1], linear, parts[2], parts[3]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +188,31 @@ def _expansion(network: LiftedNetwork, chosen: IntArray, offsets: MatrixBall, sl
     return Expansion(offsets, deviations, units, values, second, tails, lipschitz)
 
 
+def _second_moments(base: Expansion, mean: FloatArray, factor: FloatArray) -> MatrixBall:
+    """E[uu'] for u = (1, z, s of the first layer): E[s_i s_j] = sum_n rho^n c_n c_n', on the diagonal E s^2 itself."""
+    d = mean.size
+    root = np.zeros((1 + d, 1 + d))
+    root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
+    linear = _beside([_column(base.plain, 0), hadamard(_column(base.plain, 1), base.units)])
+    mixed = multiply(exact_matrix(root), linear.transpose)
+    correlation = multiply(base.units, base.units.transpose)
+    ones = exact_matrix(np.ones(correlation.shape))
+    total, power = exact_matrix(np.zeros(correlation.shape)), ones
+    for n in range(DEGREE + 1):
+        order = _column(base.plain, n)
+        total = add(total, hadamard(multiply(order, order.transpose), power))
+        power = hadamard(power, correlation)
+    beyond = np.outer(base.tails, base.tails) * (1 + 2.0**-50)
+    inner = MatrixBall(total.midpoint.copy(), np.nextafter(total.radius + beyond, np.inf))
+    index = np.arange(len(base.tails))
+    inner.midpoint[index, index], inner.radius[index, index] = base.squares.midpoint[:, 0], base.squares.radius[:, 0]
+    top = _beside([multiply(exact_matrix(root), exact_matrix(root.T)), mixed])
+    bottom = _beside([mixed.transpose, inner])
+    return MatrixBall(
+        np.concatenate([top.midpoint, bottom.midpoint]), np.concatenate([top.radius, bottom.radius])
+    )
+
+
 def _closest_gaussian(
     weights: MatrixBall, base: Expansion, offsets: MatrixBall, slopes: MatrixBall
 ) -> tuple[FloatArray, FloatArray]:
@@ -205,14 +240,10 @@ def _rest(weights: MatrixBall, base: Expansion, own: Expansion, offsets: MatrixB
         square = add(square, _row_sums(hadamard(multiply(order, among_power), order)))
     tail = (magnitude_upper(weights) @ base.tails) * (1 + 2.0**-40)
     total = (np.maximum(square.midpoint + square.radius, 0.0)[:, 0] + tail * tail) * (1 + 2.0**-45)
-    coefficients = MatrixBall(
-        np.concatenate([part.midpoint for part in inner], axis=1),
-        np.concatenate([part.radius for part in inner], axis=1),
-    )
-    return Rest(coefficients, total, tail)
+    return Rest(_beside(inner), total, tail)
 
 
-def _rows(matrix: MatrixBall, chosen: BoolArray) -> MatrixBall:
+def _rows(matrix: MatrixBall, chosen: IntArray | BoolArray) -> MatrixBall:
     return MatrixBall(matrix.midpoint[chosen], matrix.radius[chosen])
 
 
@@ -243,7 +274,6 @@ def _reciprocal(values: MatrixBall) -> MatrixBall:
     return matrix_from_bounds(np.where(positive, ends[0], -np.inf), np.where(positive, ends[1], np.inf))
 
 
-def _ends(parts: tuple[MatrixBall, ...]) -> tuple[FloatArray, FloatArray]:
+def _beside(parts: tuple[MatrixBall, ...] | list[MatrixBall]) -> MatrixBall:
     middle = np.concatenate([part.midpoint for part in parts], axis=1)
-    radius = np.concatenate([part.radius for part in parts], axis=1)
-    return np.nextafter(middle - radius, -np.inf), np.nextafter(middle + radius, np.inf)
+    return MatrixBall(middle, np.concatenate([part.radius for part in parts], axis=1))

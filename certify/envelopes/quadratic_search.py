@@ -69,11 +69,12 @@ class LowerObjective:
         return gradient, hessian
 
 
-def lower_objective(network: LiftedNetwork, form: FloatArray) -> LowerObjective:
-    """The objective of a network for the midpoint of its form."""
-    k, size, d = network.neurons, network.size, network.latent_dim
-    units = np.eye(size)
-    rows = np.concatenate([units[:1], network.inputs.midpoint, units[1 + d :]])
+def lower_objective(network: LiftedNetwork, form: FloatArray, neurons: IntArray | None = None) -> LowerObjective:
+    """The objective for the midpoint of a network's form, with forms psi for the `neurons` (all if None)."""
+    chosen = np.arange(network.neurons) if neurons is None else neurons
+    k, d = len(chosen), network.latent_dim
+    units = np.eye(network.size)
+    rows = np.concatenate([units[:1], network.inputs.midpoint[chosen], units[1 + d + chosen]])
     places = np.stack([np.zeros(k, dtype=int), 1 + np.arange(k), 1 + k + np.arange(k)], axis=1)
     return LowerObjective(d, form, rows, places[:, FIRST].ravel(), places[:, SECOND].ravel())
 

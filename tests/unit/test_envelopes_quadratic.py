@@ -223,21 +223,26 @@ def test_means_over_two_layers_are_bounded_and_nearly_attained(name: str) -> Non
     weights = weights / weights.sum()
     inputs = coordinates(lift, mean + factor[0, 0] * nodes[:, None]) @ lift.inputs.midpoint.T
     moments = neuron_moments(lift, mean, factor)
-    assert moments is not None and (moments.rests[4:] > 1e-8).all() and not moments.rests[:4].any()
-    exact = np.einsum("b,bki->ki", weights, graph_points(lift.sigmas[0], inputs))
+    assert moments is not None and (moments.rests > 1e-8).all() and list(moments.second) == [4, 5, 6, 7]
+    x = coordinates(lift, mean + factor[0, 0] * nodes[:, None])[:, :6]
+    gap = np.abs(np.einsum("b,bi,bj->ij", weights, x, x) - moments.square.midpoint)
+    assert (gap <= moments.square.radius + 1e-13).all() and moments.square.radius.max() < 1e-4
+    exact = np.einsum("b,bki->ki", weights, graph_points(lift.sigmas[0], inputs))[4:]
     rng = np.random.default_rng(0)
+
+    def paid(coefficients: FloatArray) -> FloatArray:
+        terms = np.maximum(coefficients, 0) * moments.costs.high + np.minimum(coefficients, 0) * moments.costs.low
+        return np.asarray(terms.sum(axis=1))
+
     for _ in range(100):
-        coefficients = rng.standard_normal((lift.neurons, 5))
-        bent = 0.5 * np.maximum(bends_upper(lift.sigmas, coefficients), 0.0) * moments.rests
-        paid = (np.maximum(coefficients, 0) * moments.costs.high + np.minimum(coefficients, 0) * moments.costs.low)
+        coefficients = rng.standard_normal((4, 5))
+        bent = 0.5 * np.maximum(bends_upper(lift.sigmas[4:], coefficients), 0.0) * moments.rests
         truth = (coefficients * exact).sum(axis=1)
-        assert (truth <= paid.sum(axis=1) + bent + 1e-12).all()
-        assert (truth >= paid.sum(axis=1) - 50 * moments.rests - 2e-3).all()
+        assert (truth <= paid(coefficients) + bent + 1e-12).all()
+        assert (truth >= paid(coefficients) - 50 * moments.rests - 2e-3).all()
     # Without what the rest costs, some mean is above its bound.
-    assert any(
-        ((c * exact).sum() > (np.maximum(c, 0) * moments.costs.high + np.minimum(c, 0) * moments.costs.low)[5].sum())
-        for c in (np.eye(lift.neurons)[5][:, None] * row for row in np.vstack([np.eye(5), -np.eye(5)]))
-    )
+    units = [sign * np.tile(row, (4, 1)) for row in np.eye(5) for sign in (-1.0, 1.0)]
+    assert any(((unit * exact).sum(axis=1) > paid(unit)).any() for unit in units)
 
 
 @pytest.mark.parametrize(("name", "layers"), [("tanh", 2), ("softplus", 2), ("relu", 1), ("sigmoid", 1)])
