@@ -152,6 +152,7 @@ def inside(constraints: NeuronConstraints, coefficients: FloatArray, payments: F
     return BarrierPoint(coefficients, np.maximum(payments, highest + room))
 
 
+@np.errstate(all="ignore")
 def _newton(
     objective: SmoothObjective, constraints: NeuronConstraints, point: BarrierPoint, mu: float
 ) -> tuple[BarrierPoint | None, float]:

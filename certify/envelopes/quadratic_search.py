@@ -84,6 +84,8 @@ def first_point(
 ) -> BarrierPoint | None:
     """psi_k = c_k (s^2 - 4 L^2 v^2), c_k chosen from the last layer to the first, then all scaled until M > 0."""
     d, k = network.latent_dim, network.neurons
+    if not np.isfinite(sector_forms(network, np.ones(k))).all():
+        return None
     weights = np.zeros(k)
     nothing = neuron_form(network, np.zeros((k, 5))).midpoint
     for layer in reversed(network.layers):
@@ -130,12 +132,16 @@ def pair_products(gram: FloatArray, i: IntArray, j: IntArray) -> FloatArray:
 
 def cholesky(matrix: FloatArray) -> FloatArray | None:
     """The lower factor; None where there is none."""
+    if not matrix.size:
+        return matrix
     factor, info = lapack.dpotrf(matrix, lower=1, clean=1)
     return np.asarray(factor) if info == 0 and np.isfinite(factor).all() else None
 
 
 def inverse_of(matrix: FloatArray) -> FloatArray:
-    """The inverse of a positive definite matrix. Estimate."""
-    factor, _ = lapack.dpotrf(matrix, lower=1, clean=1)
+    """The inverse of a positive definite matrix, NaN where it is none. Estimate."""
+    factor = cholesky(matrix)
+    if factor is None or not matrix.size:
+        return np.full(matrix.shape, np.nan)
     inverse, _ = lapack.dpotri(factor, lower=1)
     return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)

@@ -185,6 +185,27 @@ def test_an_affine_decoder_is_accepted_always() -> None:
     assert measured_acceptance(generator, GaussianLikelihood(row, BETA), envelope, 20_000, 0).estimate == 1.0
 
 
+def test_extreme_scales_are_certified_or_refused_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, layers, scale, beta, far in [
+        ("atan", 2, 1.0, 5e-3, 0.4), ("tanh", 2, 30.0, 1e-3, 1e3), ("relu", 1, 1e-3, 30.0, 1.0), ("sin", 0, 1.0, 0.1, 1.0)
+    ]:  # fmt: skip
+        generator = network(name, 2, 3, 4, layers)
+        nodes = tuple(
+            replace(node, weight=scale * node.weight) if isinstance(node, Affine) else node
+            for node in generator.graph.nodes
+        )
+        generator = Generator("scaled", Graph(nodes), 0)
+        prepared = prepare(generator.graph, generator.value(np.zeros(2)), beta)
+        row = generator.value(np.ones(2)) + far * beta
+        found = None if prepared is None else quadratic_bound(prepared, row, beta)
+        points = np.random.default_rng(0).standard_normal((2000, 2)) * 3
+        values = potential(generator.graph, GaussianLikelihood(row, beta), points)
+        if found is not None:
+            shifted = (points - found.mean) @ found.root
+            assert (values - 0.5 * (shifted**2).sum(axis=1) + found.offset >= -1e-9 * (1 + np.abs(values))).all()
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus"])
 def test_certified_acceptance_is_below_the_measured(name: str) -> None:
     generator = network(name, 4, 8, 3)
