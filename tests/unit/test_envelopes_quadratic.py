@@ -187,8 +187,11 @@ def test_an_affine_decoder_is_accepted_always() -> None:
 
 def test_extreme_scales_are_certified_or_refused_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
     for name, layers, scale, beta, far in [
-        ("atan", 2, 1.0, 5e-3, 0.4), ("tanh", 2, 30.0, 1e-3, 1e3), ("relu", 1, 1e-3, 30.0, 1.0), ("sin", 0, 1.0, 0.1, 1.0)
-    ]:  # fmt: skip
+        ("atan", 2, 1.0, 5e-3, 0.4),
+        ("tanh", 2, 30.0, 1e-3, 1e3),
+        ("relu", 1, 1e-3, 30.0, 1.0),
+        ("sin", 0, 1.0, 0.1, 1.0),
+    ]:
         generator = network(name, 2, 3, 4, layers)
         nodes = tuple(
             replace(node, weight=scale * node.weight) if isinstance(node, Affine) else node
