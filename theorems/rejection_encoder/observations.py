@@ -30,7 +30,7 @@ NAME = "Theorem R"
 PROPOSALS = 20_000
 """Proposals of which the acceptance frequency is measured."""
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
