@@ -16,11 +16,10 @@ import numpy.typing as npt
 from flint import arb
 
 from certify.arithmetic.balls import ball, precision, upper
-from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
+from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import log_ratio
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.thresholds import ThresholdMixture
-from certify.errors import CertifyError
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 
@@ -34,19 +33,6 @@ class ProposalCount:
 
     proposals: int
     tv_bound: float
-
-
-def certified_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | str:
-    """An envelope with a certified positive acceptance at one observation, or the reason why there is none."""
-    if generator.latent_dim > LARGEST_DIMENSION:
-        return f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}"
-    try:
-        envelope = box_envelope(generator.graph, likelihood)
-    except (CertifyError, np.linalg.LinAlgError) as error:
-        return f"no proposal was found: {error}"
-    if envelope is None:
-        return "no envelope was certified: the search for boxes gave up"
-    return envelope if envelope.acceptance > 0.0 else "the certified acceptance is 0"
 
 
 def proposals_needed(acceptance: float, epsilon: Fraction, tail: float = 0.0) -> ProposalCount | None:

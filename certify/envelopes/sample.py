@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import Likelihood
-from certify.envelopes.rejection import certified_envelope, exact_draws
+from certify.envelopes.rejection import exact_draws
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 

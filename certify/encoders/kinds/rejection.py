@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 from certify.arithmetic.balls import ball, precision, upper
 from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
+from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.rejection import certified_envelope, proposals_needed
+from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
 from certify.generators.graph import FloatArray, Generator
 

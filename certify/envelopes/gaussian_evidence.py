@@ -1,0 +1,91 @@
+"""log int exp(-f) from below, by the mean of f under one Gaussian: for networks of up to two hidden layers.
+
+By Jensen log int exp(-f) >= -E f + h(N) for z = m + B y, y ~ N(0, I), h its entropy. With f(z) = x'Ax/2 (`lifted_form`)
+and any forms psi_k of the second layer with Q + Psi - A > 0, one Cholesky factorisation in midpoint-radius arithmetic,
+Q a form in u = (1, z, s of the first layer),
+
+    E f <= tr(Q E[uu'])/2 + sum_k E g_k(v_k),    g_k(v) = psi_k(v, sigma_k(v)),
+
+and the means come from `neuron_moments`. The forms come from a float search and are not trusted.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import ball, lower, precision
+from certify.arithmetic.definiteness import positive_definite
+from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, hadamard, subtract
+from certify.envelopes.evidence_search import mean_objective, mean_start
+from certify.envelopes.lifted_form import LiftedNetwork, neuron_form
+from certify.envelopes.neuron_barrier import IntArray, bend_constraints, minimise
+from certify.envelopes.neuron_forms import bends_upper
+from certify.envelopes.neuron_moments import NeuronMoments, neuron_moments
+
+RELAXATIONS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
+FIRST_WEIGHT, LAST_WEIGHT = 1.0, 1e-6
+
+
+def log_evidence_lower(network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray) -> float:
+    """Lower bound of log int exp(-f), rounded down, by N(m, BB') with lower triangular B; -inf where none is found."""
+    moments = neuron_moments(network, mean, factor)
+    if moments is None or not (moments.square.is_finite and np.isfinite(moments.costs.high - moments.costs.low).all()):
+        return -math.inf
+    coefficients = np.zeros((len(moments.second), 5))
+    if len(moments.second):
+        scales = np.maximum(1.0, np.diag(form.midpoint)[moments.coordinates(network)[1]])
+        sigmas = tuple(network.sigmas[index] for index in moments.second)
+        constraints = bend_constraints(sigmas, scales, moments.rests)
+        objective = mean_objective(network, form.midpoint, moments)
+        start = mean_start(objective, constraints)
+        if start is None:
+            return -math.inf
+        coefficients = minimise(objective, constraints, start, FIRST_WEIGHT, LAST_WEIGHT)[0].coefficients
+    return verified_evidence(network, form, factor, moments, coefficients)
+
+
+def verified_evidence(
+    network: LiftedNetwork, form: MatrixBall, factor: FloatArray, moments: NeuronMoments, coefficients: FloatArray
+) -> float:
+    """The bound that forms with these `coefficients` (k, 5) give, or -inf. Guarantee: certified, whatever they are."""
+    d = network.latent_dim
+    bends = np.maximum(bends_upper(tuple(network.sigmas[k] for k in moments.second), coefficients), 0.0)
+    bent = 0.5 * bends * moments.rests * (1 + 2.0**-50)
+    paid = np.array([moments.costs.row(k).upper(row[None])[0, 0] for k, row in enumerate(coefficients)])
+    every = np.zeros((network.neurons, 5))
+    every[moments.second] = coefficients
+    head, tail = moments.coordinates(network)
+    upper_form = _majorant(subtract(neuron_form(network, every), form), head, tail)
+    if upper_form is None or not (np.isfinite(bent).all() and np.isfinite(paid).all()):
+        return -math.inf
+    traced = hadamard(exact_matrix(upper_form), moments.square)
+    with precision():
+        trace = sum((ball(float(x)) for x in traced.midpoint.ravel()), arb(0))
+        trace += sum((ball(float(x)) for x in traced.radius.ravel()), arb(0))
+        total = trace / 2 + sum((ball(float(x)) for x in np.concatenate([paid, bent])), arb(0))
+        entropy = sum((ball(float(x)).log() for x in np.abs(np.diag(factor))), d * (1 + (2 * arb.pi()).log()) / 2)
+        return lower(entropy - total)
+
+
+def _majorant(gap: MatrixBall, head: IntArray, tail: IntArray) -> FloatArray | None:
+    """Floats Q on the coordinates `head` with Q + gap > 0 on all of x, verified; `gap` = Psi - A."""
+    middle = gap.midpoint
+    mixed = middle[np.ix_(head, tail)]
+    try:
+        proposed = mixed @ np.linalg.solve(middle[np.ix_(tail, tail)], mixed.T) - middle[np.ix_(head, head)]
+    except np.linalg.LinAlgError:
+        return None
+    proposed = 0.5 * (proposed + proposed.T)
+    if not np.isfinite(proposed).all():
+        return None
+    size = np.maximum(np.abs(np.diag(proposed)), 1.0)
+    for relaxation in RELAXATIONS:
+        candidate = proposed + relaxation * np.diag(size)
+        padded = np.zeros(gap.shape)
+        padded[np.ix_(head, head)] = candidate
+        if positive_definite(add(gap, exact_matrix(padded))) is True:
+            return np.asarray(candidate)
+    return None

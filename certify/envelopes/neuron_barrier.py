@@ -1,0 +1,219 @@
+"""Newton's method with a log barrier for one quadratic form per neuron. Estimate: proves nothing.
+
+    minimise  J(q) + sum_k eta_k    subject to    psi_k(v, sigma_k(v); q_k) <= eta_k for all v
+
+over rows q_k of five coefficients, J smooth and convex (`SmoothObjective`). The constraints enter at grid points, to
+which the peaks of psi_k are added as the search goes on, and as signs of the curvatures of psi_k along the two
+half-lines. eta_k meets no other neuron, so it is eliminated from the Newton system (Boyd and Vandenberghe, Convex
+Optimization, sections 10.4 and 11.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.lifted_form import LiftedNetwork, Sigma
+from certify.envelopes.neuron_forms import graph_bends, graph_points, half_line_curvatures, search_grid
+
+IntArray: TypeAlias = npt.NDArray[np.intp]
+
+GRID = 41
+PEAKS = 2
+BENDS = np.linspace(-8.0, 8.0, 129)
+SHRINK = 0.2
+STEPS = 400
+"""A safety net: 40 to 120 are usual."""
+
+
+class SmoothObjective(Protocol):
+    """J with its barrier at weight mu: J(q) - mu log det of what must stay positive definite."""
+
+    def value(self, coefficients: FloatArray, mu: float) -> float:
+        """At `coefficients` (k, 5); inf outside the domain."""
+
+    def derivatives(self, coefficients: FloatArray, mu: float) -> tuple[FloatArray, FloatArray]:
+        """Gradient (5k,) and Hessian (5k, 5k) there."""
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronConstraints:
+    """points (k, j, 5): psi_k <= eta_k there; signs (k, i, 5): psi_k negative there, without eta.
+
+    `neurons` says which they are of, out of all; the others pay nothing here. `sigmas` their activations; `scales`
+    (all,) sizes that coefficients have where they matter.
+    """
+
+    neurons: IntArray
+    sigmas: tuple[Sigma, ...]
+    points: FloatArray
+    signs: FloatArray
+    scales: FloatArray
+    has_peaks: bool = True
+
+    def with_peaks(self, coefficients: FloatArray) -> NeuronConstraints:
+        """The same with each neuron's two highest local maxima of psi_k added, where the points are points of psi."""
+        if not self.has_peaks:
+            return self
+        found = np.zeros((len(self.sigmas), PEAKS, 5))
+        for sigma in dict.fromkeys(self.sigmas):
+            chosen = np.array([other == sigma for other in self.sigmas])
+            inputs = _peaks(search_grid(sigma), sigma, coefficients[self.neurons[chosen]])
+            found[chosen] = graph_points(sigma, inputs)
+        return replace(self, points=np.concatenate([self.points, found], axis=1))
+
+
+def neuron_constraints(
+    network: LiftedNetwork, scales: FloatArray, neurons: IntArray | None = None
+) -> NeuronConstraints:
+    """A coarse grid and the half-lines of the `neurons` (of all if None)."""
+    which = np.arange(network.neurons) if neurons is None else neurons
+    sigmas = tuple(network.sigmas[index] for index in which)
+    tables, signs = {}, {}
+    for sigma in dict.fromkeys(sigmas):
+        grid = search_grid(sigma)
+        tables[sigma] = graph_points(sigma, grid[:: max(1, len(grid) // GRID)])
+        signs[sigma] = half_line_curvatures(sigma)
+    return NeuronConstraints(which, sigmas, _stacked(sigmas, tables), _stacked(sigmas, signs), scales)
+
+
+def _stacked(sigmas: tuple[Sigma, ...], tables: dict[Sigma, FloatArray]) -> FloatArray:
+    """The rows of every neuron's activation, (k, j, 5); shorter tables repeat their last row."""
+    longest = max((len(table) for table in tables.values()), default=1)
+    padded = {sigma: table[np.minimum(np.arange(longest), len(table) - 1)] for sigma, table in tables.items()}
+    return np.array([padded[sigma] for sigma in sigmas]).reshape(-1, longest, 5)
+
+
+def bend_constraints(sigmas: tuple[Sigma, ...], scales: FloatArray, rests: FloatArray) -> NeuronConstraints:
+    """E r^2/2 times the second derivative of psi_k along the graph is at most eta_k, `rests` (k,) the E r^2."""
+    tables = {sigma: graph_bends(sigma, BENDS) for sigma in dict.fromkeys(sigmas)}
+    points = 0.5 * rests[:, None, None] * _stacked(sigmas, tables)
+    return NeuronConstraints(
+        np.arange(len(sigmas)), sigmas, points, np.zeros((len(sigmas), 0, 5)), scales, has_peaks=False
+    )
+
+
+def _peaks(grid: FloatArray, sigma: Sigma, coefficients: FloatArray) -> FloatArray:
+    """Inputs (k, PEAKS) near the highest local maxima of psi on the graph: vertices of parabolas through the grid."""
+    values = coefficients @ graph_points(sigma, grid).T
+    inner = values[:, 1:-1]
+    is_peak = (inner >= values[:, :-2]) & (inner >= values[:, 2:])
+    order = np.argsort(-np.where(is_peak, inner, -np.inf), axis=1)[:, :PEAKS] + 1
+    rows = np.arange(len(values))[:, None]
+    (left, middle, right), (x, y, z) = ([part[rows, order + shift] for shift in (-1, 0, 1)] for part in (
+        np.broadcast_to(grid, values.shape), values,
+    ))
+    with np.errstate(all="ignore"):
+        one, two = (y - x) / (middle - left), (z - y) / (right - middle)
+        vertex = 0.5 * (left + middle) - 0.5 * one * (right - left) / (two - one)
+    return np.where(np.isfinite(vertex), np.clip(vertex, left, right), middle)
+
+
+@dataclass(frozen=True, eq=False)
+class BarrierPoint:
+    """Coefficients of all neurons (k, 5) and payments eta of those that pay, strictly inside."""
+
+    coefficients: FloatArray
+    payments: FloatArray
+
+
+def minimise(
+    objective: SmoothObjective, constraints: NeuronConstraints, start: BarrierPoint, first: float, last: float
+) -> tuple[BarrierPoint, BarrierPoint, int]:
+    """The last point of the central path, one from its middle to start similar problems from, and the steps taken."""
+    point, middle, mu, steps = start, start, first, 0
+    while True:
+        for _ in range(60):
+            moved, decrement = _newton(objective, constraints, point, mu)
+            steps += 1
+            if moved is None:
+                break
+            point = moved
+            if decrement < 0.5 or steps >= STEPS:
+                break
+        if mu >= 1e-3:
+            middle = point
+        if mu <= last or steps >= STEPS:
+            return point, middle, steps
+        mu = max(last, mu * SHRINK)
+        constraints = constraints.with_peaks(point.coefficients)
+        point = inside(constraints, point.coefficients, point.payments, mu)
+
+
+def inside(constraints: NeuronConstraints, coefficients: FloatArray, payments: FloatArray, room: float) -> BarrierPoint:
+    """The point with the payments raised to clear every constraint by `room`."""
+    highest = np.einsum("kji,ki->kj", constraints.points, coefficients[constraints.neurons]).max(axis=1)
+    return BarrierPoint(coefficients, np.maximum(payments, highest + room))
+
+
+@np.errstate(all="ignore")
+def _newton(
+    objective: SmoothObjective, constraints: NeuronConstraints, point: BarrierPoint, mu: float
+) -> tuple[BarrierPoint | None, float]:
+    q, eta, which = point.coefficients, point.payments, constraints.neurons
+    slack = eta[:, None] - np.einsum("kji,ki->kj", constraints.points, q[which])
+    depth = -np.einsum("kji,ki->kj", constraints.signs, q[which])
+    gradient, hessian = objective.derivatives(q, mu)
+    # A neuron whose input hardly moves leaves its coefficients free: the ridge keeps them.
+    ridge = np.broadcast_to(1.0 / constraints.scales[:, None] ** 2, q.shape)
+    gradient = gradient.reshape(q.shape) / mu + ridge * q
+    # d/dq of -log(eta - psi) is points/slack, of -log(depth) is signs/depth.
+    pull, push = constraints.points / slack[:, :, None], constraints.signs / depth[:, :, None]
+    gradient[which] += pull.sum(axis=1) + push.sum(axis=1)
+    paid = 1.0 / mu - (1.0 / slack).sum(axis=1)
+    own = np.einsum("kji,kjl->kil", pull, pull) + np.einsum("kji,kjl->kil", push, push)
+    cross = -np.einsum("kji,kj->ki", pull, 1.0 / slack)
+    square = (1.0 / slack**2).sum(axis=1)
+    # Elimination of eta.
+    own -= cross[:, :, None] * cross[:, None, :] / square[:, None, None]
+    reduced = gradient.copy()
+    reduced[which] -= cross * (paid / square)[:, None]
+    matrix = hessian / mu
+    matrix[np.diag_indices(q.size)] += ridge.ravel()
+    index = np.arange(q.size).reshape(q.shape)[which]
+    matrix[index[:, :, None], index[:, None, :]] += own
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    try:
+        factor = cho_factor(scale[:, None] * matrix * scale + 1e-13 * np.eye(q.size))
+        move = -(scale * cho_solve(factor, scale * reduced.ravel())).reshape(q.shape)
+    except (LinAlgError, ValueError):
+        return None, 0.0
+    shift = -(paid + (cross * move[which]).sum(axis=1)) / square
+    decrement = -float((gradient * move).sum() + (paid * shift).sum())
+    if not np.isfinite(decrement):
+        return None, 0.0
+
+    def cost(length: float) -> float:
+        coefficients, payments = q + length * move, eta + length * shift
+        gaps = payments[:, None] - np.einsum("kji,ki->kj", constraints.points, coefficients[which])
+        depths = -np.einsum("kji,ki->kj", constraints.signs, coefficients[which])
+        if not (gaps.min(initial=1.0) > 0 and depths.min(initial=1.0) > 0):
+            return np.inf
+        smooth = objective.value(coefficients, mu)
+        return float((smooth + payments.sum()) / mu - np.log(gaps).sum() - np.log(depths).sum()
+                     + 0.5 * (ridge * coefficients**2).sum())
+
+    length = _line_search(cost, decrement)
+    if length == 0.0:
+        return None, decrement
+    return BarrierPoint(q + length * move, eta + length * shift), decrement
+
+
+def _line_search(cost: Callable[[float], float], decrement: float) -> float:
+    """The best power of 1/2 along the step that lowers the cost as a Newton step should; 0 if none."""
+    before, length, best, lowest = cost(0.0), 1.0, 0.0, np.inf
+    tolerance = 1e-9 * abs(before)
+    for _ in range(40):
+        after = cost(length)
+        if after < lowest and after <= before - 0.01 * length * decrement + tolerance:
+            best, lowest = length, after
+        elif best > 0.0:
+            break
+        length *= 0.5
+    return best

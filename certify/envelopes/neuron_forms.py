@@ -1,0 +1,244 @@
+"""Suprema of quadratic forms over the graph of an activation: eta >= sup_v psi(v, sigma(v)) over ALL real v.
+
+psi(v, s) = b_v v + b_s s + q_vv v^2 + q_vs v s + q_ss s^2 is linear in its five coefficients, so whatever is enclosed
+once for the activation serves every form on it. Between two grid points g(v) = psi(v, sigma(v)) exceeds its chord by at
+most w^2/8 max(0, -inf g''), w the width, and nowhere its own range. Beyond the last grid point V, with
+sigma(V + tau) = sigma(V) + a tau for a mean slope a in the range [a_1, a_2] of sigma' there,
+
+    g(V + tau) = g(V) + c_1(a) tau + c_2(a) tau^2 <= g(V) + max(0, c_1)^2/(-4 c_2)    if c_2 < 0 for every such a,
+
+which is where a grid that merely ends would be wrong. A piecewise linear activation is two such half-lines: no grid.
+Everything is rounded outward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from certify.arithmetic.balls import precision, upper
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.bounds.ranges import Interval, add, product
+from certify.envelopes.box_forms import CONVEX_KINKS, flat_slope
+from certify.envelopes.lifted_form import Sigma
+from certify.generators.activations import activation_constants, derivatives, range_enclosure
+
+LAST = 40.0
+"""Where the grid ends and the half-lines begin; a power-of-two lattice, so that edges are exact floats."""
+
+FAR = (45.0, 60.0, 80.0, 120.0, 200.0, 400.0, 1e3, 1e4)
+"""Further inputs that a search looks at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Enclosures [low, high], (j, 5) each: the five numbers that the coefficients multiply, at each of j places."""
+
+    low: FloatArray
+    high: FloatArray
+
+    def row(self, place: int) -> Features:
+        """Those of one place."""
+        return Features(self.low[place : place + 1], self.high[place : place + 1])
+
+    def upper(self, coefficients: FloatArray) -> FloatArray:
+        """Upper bounds of the products with `coefficients` (k, 5), shape (k, j). Rounded outward."""
+        rising, falling = np.maximum(coefficients, 0.0), np.minimum(coefficients, 0.0)
+        largest = np.maximum(np.abs(self.low), np.abs(self.high))
+        known = np.asarray(np.isfinite(largest).all(axis=1))
+        low, high, size = (np.where(known[:, None], values, 0.0) for values in (self.low, self.high, largest))
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = rising @ high.T + falling @ low.T
+            error = 32 * EPSILON * (np.abs(coefficients) @ size.T) + SMALLEST_NORMAL
+            bound = value + error
+        return np.where(known & ~np.isnan(bound), bound, np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class ActivationGraph:
+    """The graph of one activation over all of R, in cells and two half-lines.
+
+    edges    psi at the j + 1 grid points; cells    psi over the j cells; bends    g'' over them; widths    theirs, (j,)
+    far_bends    g'' over the half-lines (2 places)
+    starts   psi where the half-lines start (2 places: left, right), slopes c_1 and curvatures c_2 along them
+    """
+
+    edges: Features
+    cells: Features
+    bends: Features
+    far_bends: Features
+    widths: FloatArray
+    starts: Features
+    slopes: Features
+    curvatures: Features
+
+
+def suprema_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray) -> FloatArray:
+    """Eta (k,) >= sup over all real v of psi_k(v, sigma_k(v)), rounded outward; inf where it is or may be infinite."""
+    found = np.full(len(sigmas), np.inf)
+    for sigma in dict.fromkeys(sigmas):
+        chosen = np.array([other == sigma for other in sigmas])
+        found[chosen] = _suprema(activation_graph(sigma), coefficients[chosen])
+    return found
+
+
+def bends_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray) -> FloatArray:
+    """G (k,) >= sup over all real v of d^2/dv^2 psi_k(v, sigma_k(v)), rounded outward; inf for a kink."""
+    found = np.full(len(sigmas), np.inf)
+    for sigma in dict.fromkeys(sigmas):
+        chosen = np.array([other == sigma for other in sigmas])
+        graph = activation_graph(sigma)
+        if not graph.widths.size:
+            continue
+        inside = graph.bends.upper(coefficients[chosen]).max(axis=1)
+        found[chosen] = np.maximum(inside, graph.far_bends.upper(coefficients[chosen]).max(axis=1))
+    return found
+
+
+def _suprema(graph: ActivationGraph, coefficients: FloatArray) -> FloatArray:
+    starts, slopes, curvatures = (
+        part.upper(coefficients) for part in (graph.starts, graph.slopes, graph.curvatures)
+    )
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        rise = np.maximum(slopes, 0.0)
+        gain = np.where(rise == 0, 0.0, rise * rise / (-4.0 * curvatures) * (1 + 8 * EPSILON) + SMALLEST_NORMAL)
+        closed = (curvatures < 0) | ((curvatures <= 0) & (slopes <= 0))
+        bound = np.where(closed, starts + gain, np.inf)
+        found = np.nextafter(bound, np.inf).max(axis=1)
+        if graph.widths.size:
+            ends = graph.edges.upper(coefficients)
+            sag = np.maximum(graph.bends.upper(-coefficients), 0.0) * (graph.widths**2 / 8.0) * (1 + 4 * EPSILON)
+            bent = np.maximum(ends[:, 1:], ends[:, :-1]) + sag
+            inside = np.minimum(np.nextafter(bent, np.inf), graph.cells.upper(coefficients))
+            found = np.maximum(found, inside.max(axis=1))
+    return np.where(np.isnan(found), np.inf, found)
+
+
+@cache
+def activation_graph(sigma: Sigma) -> ActivationGraph:
+    """The enclosed graph of an activation."""
+    name, parameters = sigma
+    grid = _grid(name)
+    low, high = grid[:-1], grid[1:]
+    values = [range_enclosure(name, parameters, order, low, high) for order in range(3)]
+    with np.errstate(all="ignore"):
+        cells = _values((low, high), values[0])
+        bends = _bends((low, high), *values)
+    ends = np.array([grid[0], grid[-1]])
+    lines = (np.array([-np.inf, ends[1]]), np.array([ends[0], np.inf]))
+    points = range_enclosure(name, parameters, 0, grid, grid)
+    start = range_enclosure(name, parameters, 0, ends, ends)
+    if name in CONVEX_KINKS or name == "identity":
+        left = flat_slope(name, parameters) if name in CONVEX_KINKS else 1.0
+        slope = (np.array([left, 1.0]), np.array([left, 1.0]))
+    else:
+        slope = range_enclosure(name, parameters, 1, *lines)
+    return ActivationGraph(
+        _values((grid, grid), points), cells, bends, _far_bends(sigma), high - low, _values((ends, ends), start),
+        _half_line_slopes(ends, start, slope), _half_line_curvatures(slope),
+    )  # fmt: skip
+
+
+def search_grid(sigma: Sigma) -> FloatArray:
+    """Inputs at which a search looks, in increasing order."""
+    if sigma[0] in CONVEX_KINKS or sigma[0] == "identity":
+        near = np.array([0.0, *(sign * 2.0**power for power in range(-8, 6) for sign in (-1, 1))])
+        return np.unique(near)
+    return np.unique(np.concatenate([_grid(sigma[0])[::2], FAR, -np.array(FAR)]))
+
+
+def graph_points(sigma: Sigma, inputs: FloatArray) -> FloatArray:
+    """What the coefficients multiply at the inputs v, (..., 5). Estimate."""
+    (s,) = derivatives(sigma[0], inputs, sigma[1], 0)
+    return np.stack([inputs, s, inputs * inputs, inputs * s, s * s], axis=-1)
+
+
+def graph_bends(sigma: Sigma, inputs: FloatArray) -> FloatArray:
+    """What the coefficients multiply in g'' at the inputs v, (..., 5). Estimate."""
+    s, first, second = derivatives(sigma[0], inputs, sigma[1], 2)
+    zero = np.zeros_like(inputs)
+    return np.stack(
+        [zero, second, zero + 2.0, 2.0 * first + inputs * second, 2.0 * (first * first + s * second)], axis=-1
+    )
+
+
+def half_line_curvatures(sigma: Sigma) -> FloatArray:
+    """What the coefficients multiply in c_2 at the ends of the ranges of a and a^2, rows (j, 5). Estimate."""
+    enclosed = activation_graph(sigma).curvatures
+    rows = [np.where([0, 0, 0, first, second], enclosed.high, enclosed.low) for first in (0, 1) for second in (0, 1)]
+    return np.unique(np.round(np.concatenate(rows), 12), axis=0)
+
+
+def _grid(name: str) -> FloatArray:
+    if name in CONVEX_KINKS or name == "identity":
+        return np.zeros(1)
+    inner = np.arange(0.0, 8.0, 2.0**-6)
+    half = np.concatenate([inner, np.arange(8.0, LAST + 0.125, 0.25)])
+    return np.concatenate([-half[:0:-1], half])
+
+
+def _values(v: Interval, s: Interval) -> Features:
+    return _features(v, s, _square(v), product(v, s), _square(s))
+
+
+def _bends(v: Interval, s: Interval, first: Interval, second: Interval) -> Features:
+    """G'' = b_s s'' + 2 q_vv + q_vs (2 s' + v s'') + 2 q_ss (s'^2 + s s'')."""
+    nothing, two = np.zeros_like(v[0]), np.full_like(v[0], 2.0)
+    mixed = add(product((two, two), first), product(v, second))
+    squares = add(_square(first), product(s, second))
+    return _features((nothing, nothing), second, (two, two), mixed, product((two, two), squares))
+
+
+def _far_bends(sigma: Sigma) -> Features:
+    """G'' over the half-lines |v| >= V, where v s'' is inf times 0 for plain intervals.
+
+    Where sigma'' keeps its sign and |sigma''| falls outward from V/2 (the sign of the third derivative says so),
+    v |sigma''(v)| <= 2 int_{v/2}^v |sigma''| <= 2 (sup sigma' - inf sigma') beyond V/2, and |sigma(v)| <=
+    |sigma(0)| + L v.
+    """
+    half = 0.5 * LAST
+    lines = (np.array([-np.inf, half]), np.array([-half, np.inf]))
+    first, second, third = (range_enclosure(*sigma, order, *lines) for order in (1, 2, 3))
+    outward = np.array([-1.0, 1.0])
+    grows = outward * third[0], outward * third[1]
+    falls = ((second[0] >= 0) & (np.maximum(*grows) <= 0)) | ((second[1] <= 0) & (np.minimum(*grows) >= 0))
+    start = range_enclosure(*sigma, 0, np.zeros(2), np.zeros(2))
+    with precision():
+        lipschitz = upper(activation_constants(*sigma).slope_modulus)
+    with np.errstate(invalid="ignore", over="ignore"):
+        input_bend = np.where(falls, 2.0 * (first[1] - first[0]) * (1 + 8 * EPSILON) + SMALLEST_NORMAL, np.inf)
+        bend = np.maximum(np.abs(second[0]), np.abs(second[1]))
+        value_bend = np.maximum(np.abs(start[0]), np.abs(start[1])) * bend + lipschitz * input_bend
+        value_bend = value_bend * (1 + 8 * EPSILON) + SMALLEST_NORMAL
+    # An undefined product is unbounded.
+    input_bend, value_bend = (np.where(np.isnan(part), np.inf, part) for part in (input_bend, value_bend))
+    nothing, two = np.zeros(2), np.full(2, 2.0)
+    mixed = add(product((two, two), first), (-input_bend, input_bend))
+    squares = add(_square(first), (-value_bend, value_bend))
+    return _features((nothing, nothing), second, (two, two), mixed, product((two, two), squares))
+
+
+def _half_line_slopes(ends: FloatArray, s: Interval, slope: Interval) -> Features:
+    """c_1 = +-(b_v + a b_s + 2 q_vv V + q_vs (s_V + a V) + 2 q_ss s_V a), outward from each end."""
+    one, two = np.ones(2), np.full(2, 2.0)
+    mixed = add(s, product(slope, (ends, ends)))
+    parts = _features((one, one), slope, (2 * ends, 2 * ends), mixed, product((two, two), product(s, slope)))
+    outward = np.array([[-1.0], [1.0]])
+    return Features(np.where(outward < 0, -parts.high, parts.low), np.where(outward < 0, -parts.low, parts.high))
+
+
+def _half_line_curvatures(slope: Interval) -> Features:
+    """c_2 = q_vv + a q_vs + a^2 q_ss."""
+    nothing, one = np.zeros(2), np.ones(2)
+    return _features((nothing, nothing), (nothing, nothing), (one, one), slope, _square(slope))
+
+
+def _square(values: Interval) -> Interval:
+    low, high = product(values, values)
+    return np.maximum(low, 0.0), high
+
+
+def _features(*parts: Interval) -> Features:
+    return Features(np.stack([part[0] for part in parts], axis=1), np.stack([part[1] for part in parts], axis=1))

@@ -1,0 +1,147 @@
+"""The best quadratic form below a potential, in floats: the concave maximisation behind `quadratic_envelope`. Estimate.
+
+With M = A + Psi(q), H = M without its first row and column and l the rest of that row, x'Mx/2 - sum eta_k is below f,
+and minimised over s it is (z - m)'S(z - m)/2 - h. log C = h + (d/2) log(2 pi) - log det S/2 is to be least, where
+
+    -h = min over (z, s) of x'Mx/2 - sum eta_k,      log det S = log det H - log det H_ss,
+
+both concave in q.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.lifted_form import LiftedNetwork, neuron_form
+from certify.envelopes.neuron_barrier import BarrierPoint, IntArray, NeuronConstraints, inside
+from certify.generators.activations import activation_constants
+
+FIRST = np.array([0, 0, 1, 1, 2])
+SECOND = np.array([1, 2, 1, 2, 2])
+"""psi's coefficients multiply the pairs (1, v), (1, s), (v, v), (v, s), (s, s)."""
+
+
+@dataclass(frozen=True, eq=False)
+class LowerObjective:
+    """J(q) = h without the payments - log det S/2, for the form `form` = A.
+
+    `rows` are those of 1, v_1, .., v_k, s_1, .., s_k in x; `first` and `second` (5k,) say which two each coefficient
+    multiplies.
+    """
+
+    latent_dim: int
+    form: FloatArray
+    rows: FloatArray
+    first: IntArray
+    second: IntArray
+
+    def matrix(self, coefficients: FloatArray) -> FloatArray:
+        """M = A + Psi(q)."""
+        return np.asarray(self.form + float_form(self, coefficients))
+
+    def value(self, coefficients: FloatArray, mu: float) -> float:
+        m = self.matrix(coefficients)
+        whole, inner = cholesky(m[1:, 1:]), cholesky(m[1 + self.latent_dim :, 1 + self.latent_dim :])
+        if whole is None or inner is None:
+            return np.inf
+        half, half_inner = np.log(np.diag(whole)).sum(), np.log(np.diag(inner)).sum()
+        scaled = lapack.dtrtrs(whole, m[1:, 0], lower=1)[0]
+        return float(0.5 * (scaled @ scaled - m[0, 0]) - (half - half_inner) - 2.0 * mu * half)
+
+    def derivatives(self, coefficients: FloatArray, mu: float) -> tuple[FloatArray, FloatArray]:
+        m, d = self.matrix(coefficients), self.latent_dim
+        whole, inner = inverse_of(m[1:, 1:]), inverse_of(m[1 + d :, 1 + d :])
+        x = np.concatenate([[1.0], -whole @ m[1:, 0]])
+        reach = self.rows @ x
+        outer = self.rows[:, 1:] @ whole @ self.rows[:, 1:].T
+        core = self.rows[:, 1 + d :] @ inner @ self.rows[:, 1 + d :].T
+        i, j = self.first, self.second
+        gradient = -reach[i] * reach[j] - (outer[i, j] - core[i, j]) - 2.0 * mu * outer[i, j]
+        whole_two, core_two = pair_products(outer, i, j), pair_products(core, i, j)
+        ii, ij, jj = outer[np.ix_(i, i)], outer[np.ix_(i, j)], outer[np.ix_(j, j)]
+        a, b = reach[i], reach[j]
+        moved = b[:, None] * ii * b + a[:, None] * jj * a + b[:, None] * ij * a + a[:, None] * ij.T * b
+        hessian = moved + (1.0 + 2.0 * mu) * whole_two - core_two
+        return gradient, hessian
+
+
+def lower_objective(network: LiftedNetwork, form: FloatArray, neurons: IntArray | None = None) -> LowerObjective:
+    """The objective for the midpoint of a network's form, with forms psi for the `neurons` (all if None)."""
+    chosen = np.arange(network.neurons) if neurons is None else neurons
+    k, d = len(chosen), network.latent_dim
+    units = np.eye(network.size)
+    rows = np.concatenate([units[:1], network.inputs.midpoint[chosen], units[1 + d + chosen]])
+    places = np.stack([np.zeros(k, dtype=int), 1 + np.arange(k), 1 + k + np.arange(k)], axis=1)
+    return LowerObjective(d, form, rows, places[:, FIRST].ravel(), places[:, SECOND].ravel())
+
+
+def first_point(
+    network: LiftedNetwork, objective: LowerObjective, constraints: NeuronConstraints
+) -> BarrierPoint | None:
+    """psi_k = c_k (s^2 - 4 L^2 v^2), c_k chosen from the last layer to the first, then all scaled until M > 0."""
+    d, k = network.latent_dim, network.neurons
+    if not np.isfinite(sector_forms(network, np.ones(k))).all():
+        return None
+    weights = np.zeros(k)
+    nothing = neuron_form(network, np.zeros((k, 5))).midpoint
+    for layer in reversed(network.layers):
+        value = 1.0
+        for _ in range(200):
+            weights[layer] = value
+            part = (nothing + neuron_form(network, sector_forms(network, weights)).midpoint)[1 + d + layer.start :, :]
+            if cholesky(part[:, 1 + d + layer.start :]) is not None:
+                weights[layer] = 2.0 * value
+                break
+            value *= 2.0
+        else:
+            return None
+    factor = 1.0
+    for _ in range(200):
+        found = sector_forms(network, factor * weights)
+        if np.isfinite(found).all() and np.isfinite(objective.value(found, 1.0)):
+            return inside(constraints, found, np.full(k, -np.inf), 1.0)
+        factor *= 0.5
+    return None
+
+
+def sector_forms(network: LiftedNetwork, weights: FloatArray) -> FloatArray:
+    """Rows of c_k (s^2 - 4 L_k^2 v^2), bounded above on the graph of any L_k-Lipschitz activation, (k, 5)."""
+    growth = np.array([float(activation_constants(*sigma).slope_modulus.mid()) for sigma in network.sigmas])
+    zero = np.zeros(network.neurons)
+    return np.stack([zero, zero, -4.0 * weights * growth**2, zero, weights], axis=1)
+
+
+def float_form(objective: LowerObjective, coefficients: FloatArray) -> FloatArray:
+    """Psi(q) in floats. Estimate."""
+    k = len(coefficients)
+    rows, inner = objective.rows[1 : 1 + k], objective.rows[1 + k :]
+    b_v, b_s, q_vv, q_vs, q_ss = coefficients.T[:, :, None]
+    mixed = rows.T @ (b_v * objective.rows[:1] + q_vv * rows + q_vs * inner)
+    mixed += inner.T @ (b_s * objective.rows[:1] + q_ss * inner)
+    return np.asarray(mixed + mixed.T)
+
+
+def pair_products(gram: FloatArray, i: IntArray, j: IntArray) -> FloatArray:
+    """tr(H^-1 dH H^-1 dH')/2 for the pairs of directions."""
+    return np.asarray(gram[np.ix_(i, i)] * gram[np.ix_(j, j)] + gram[np.ix_(i, j)] * gram[np.ix_(j, i)])
+
+
+def cholesky(matrix: FloatArray) -> FloatArray | None:
+    """The lower factor; None where there is none."""
+    if not matrix.size:
+        return matrix
+    factor, info = lapack.dpotrf(matrix, lower=1, clean=1)
+    return np.asarray(factor) if info == 0 and np.isfinite(factor).all() else None
+
+
+def inverse_of(matrix: FloatArray) -> FloatArray:
+    """The inverse of a positive definite matrix, NaN where it is none. Estimate."""
+    factor = cholesky(matrix)
+    if factor is None or not matrix.size:
+        return np.full(matrix.shape, np.nan)
+    inverse, _ = lapack.dpotri(factor, lower=1)
+    return np.asarray(np.tril(inverse) + np.tril(inverse, -1).T)

@@ -1,0 +1,308 @@
+"""Quadratic forms in the neurons' outputs: suprema over all inputs, envelopes, means under Gaussians, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from certify.arithmetic.intervals import FloatArray, exact_matrix
+from certify.envelopes.gaussian_evidence import log_evidence_lower, neuron_moments
+from certify.envelopes.gaussian_moments import ORDER, hermite_coefficients
+from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
+from certify.envelopes.likelihood import GaussianLikelihood, potential
+from certify.envelopes.neuron_forms import bends_upper, graph_bends, graph_points, suprema_upper
+from certify.envelopes.quadratic_envelope import QuadraticBound, prepare, quadratic_bound, quadratic_envelope
+from certify.envelopes.quadratic_envelope import _is_below as is_below
+from certify.envelopes.rejection import measured_acceptance
+from certify.generators.activations import ACTIVATIONS, activation
+from certify.generators.derivatives import value
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from theorems.rejection_encoder.observations import certify_row
+
+BETA = 0.4
+LIPSCHITZ = ("sin", "tanh", "sigmoid", "softplus", "silu", "gelu", "atan", "elu", "relu", "leaky_relu")
+FAR = np.array([*np.linspace(-60, 60, 24_001), *(sign * 10.0**power for power in range(2, 9) for sign in (-1, 1))])
+
+
+def network(name: str, d: int, n: int, seed: int, layers: int = 2, width: int = 7) -> Generator:
+    """Residual layers of one activation, then an affine map."""
+    random = np.random.default_rng(seed)
+    nodes: list[Node] = [Input(d)]
+    for _ in range(layers):
+        source = len(nodes) - 1
+        nodes.append(Affine(source, random.standard_normal((width, d)), 0.3 * random.standard_normal(width)))
+        nodes.append(Activation(source + 1, name, width, activation(name).resolve(())))
+        nodes.append(Affine(source + 2, 0.2 * random.standard_normal((d, width)), np.zeros(d)))
+        nodes.append(Sum((source, source + 3), (1.0, 1.0), d))
+    nodes.append(Affine(len(nodes) - 1, random.standard_normal((n, d)), 0.1 * random.standard_normal(n)))
+    return Generator(f"{name}-{seed}", Graph(tuple(nodes)), 0)
+
+
+def observation(generator: Generator, seed: int) -> FloatArray:
+    random = np.random.default_rng([seed, 1])
+    image = generator.value(random.standard_normal(generator.latent_dim))
+    return np.asarray(image + BETA * random.standard_normal(generator.observed_dim))
+
+
+def bound_of(generator: Generator, row: FloatArray) -> QuadraticBound:
+    prepared = prepare(generator.graph, generator.value(np.zeros(generator.latent_dim)), BETA)
+    assert prepared is not None
+    found = quadratic_bound(prepared, row, BETA)
+    assert found is not None
+    return found
+
+
+def lowest_gap(generator: Generator, row: FloatArray, bound: QuadraticBound, seed: int) -> float:
+    """The least f - |L'(z - mu)|^2/2 + offset found from many starts, near and far."""
+    likelihood, random = GaussianLikelihood(row, BETA), np.random.default_rng(seed)
+
+    def gap(points: FloatArray) -> FloatArray:
+        shifted = (points - bound.mean) @ bound.root
+        return potential(generator.graph, likelihood, points) - 0.5 * (shifted * shifted).sum(axis=1) + bound.offset
+
+    starts = bound.mean + random.standard_normal((400, generator.latent_dim)) * random.choice([0.2, 1, 4], (400, 1))
+    best = starts[np.argsort(gap(starts))[:6]]
+    found = [minimize(lambda z: float(gap(z[None])[0]), start, method="Nelder-Mead").fun for start in best]
+    return float(min([*found, gap(starts).min()]))
+
+
+def lifted(generator: Generator) -> LiftedNetwork:
+    found = lifted_network(generator.graph)
+    assert found is not None
+    return found
+
+
+def coordinates(network: LiftedNetwork, points: FloatArray) -> FloatArray:
+    """x = (1, z, s) of points (b, d)."""
+    x = np.zeros((len(points), network.size))
+    x[:, 0], x[:, 1 : 1 + network.latent_dim] = 1.0, points
+    for layer in network.layers:
+        inputs = x @ network.inputs.midpoint[layer].T
+        name, parameters = network.sigmas[layer.start]
+        (outputs,) = activation(name).numeric(inputs, parameters, 0)
+        x[:, 1 + network.latent_dim + layer.start : 1 + network.latent_dim + layer.stop] = outputs
+    return x
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "softplus"])
+def test_the_potential_is_the_form_exactly(name: str) -> None:
+    generator = network(name, 3, 5, 0)
+    row, points = observation(generator, 0), np.random.default_rng(1).standard_normal((50, 3)) * 3
+    form, x = potential_form(lifted(generator), row, BETA), coordinates(lifted(generator), points)
+    exact = potential(generator.graph, GaussianLikelihood(row, BETA), points)
+    np.testing.assert_allclose(0.5 * np.einsum("bi,ij,bj->b", x, form.midpoint, x), exact, rtol=1e-12)
+    assert form.radius.max() < 1e-12 * np.abs(form.midpoint).max()
+    coefficients = np.random.default_rng(2).standard_normal((lifted(generator).neurons, 5))
+    psi = 0.5 * np.einsum("bi,ij,bj->b", x, neuron_form(lifted(generator), coefficients).midpoint, x)
+    inputs = x @ lifted(generator).inputs.midpoint.T
+    features = graph_points((name, activation(name).resolve(())), inputs)
+    np.testing.assert_allclose(psi, (features * coefficients).sum(axis=(1, 2)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(set(ACTIVATIONS) - {"log", "sqrt", "rsqrt", "power", "reciprocal"}))
+def test_no_input_exceeds_a_supremum_however_far(name: str) -> None:
+    random = np.random.default_rng([len(name), *name.encode()])
+    sigma = (name, activation(name).resolve(()))
+    coefficients = random.standard_normal((200, 5)) * 10.0 ** random.uniform(-3, 2, (200, 5))
+    coefficients[:, 2] = -np.abs(coefficients[:, 2])
+    found = suprema_upper((sigma,) * 200, coefficients)
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = graph_points(sigma, FAR)
+        points = points[np.isfinite(points).all(axis=1)]
+        values = points @ coefficients.T
+        rounding = 1e-14 * (np.abs(points) @ np.abs(coefficients).T)
+    assert (values - rounding <= found).all()
+    if name in ("tanh", "sigmoid", "relu", "leaky_relu", "softplus"):
+        finite = np.isfinite(found)
+        # Not merely above: where the grid shows the supremum the bound is near it.
+        near = finite & (points[:, 0][values.argmax(axis=0)] ** 2 < 50**2)
+        assert near.sum() > 20
+        scale = 1 + np.abs(coefficients[near]).max(axis=1)
+        assert ((found - values.max(axis=0))[near] <= 2e-2 * scale).all()
+
+
+def test_a_supremum_beyond_every_grid_is_seen() -> None:
+    tanh, relu = ("tanh", ()), ("relu", ())
+    # v - 1e-6 v^2 is largest at v = 5e5.
+    assert suprema_upper((tanh,), np.array([[1.0, 0.0, -1e-6, 0.0, 0.0]]))[0] >= 2.5e5
+    # Unbounded at +infinity only because the slope there is 1, or because nothing bends down.
+    assert suprema_upper((relu,), np.array([[0.0, 0.0, -1.0, 0.0, 1.0 + 1e-9]]))[0] == np.inf
+    assert suprema_upper((tanh,), np.array([[1e-9, 0.0, 0.0, 0.0, 0.0]]))[0] == np.inf
+    # s (v - s) = 0 along the graph of relu, the identity that makes it exact.
+    assert suprema_upper((relu,), np.array([[0.0, 0.0, -1e-9, 1.0, -1.0]]))[0] < 1e-12
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "atan", "leaky_softplus"])
+def test_bends_are_above_second_derivatives(name: str) -> None:
+    sigma = (name, activation(name).resolve(()))
+    coefficients = np.random.default_rng(len(name)).standard_normal((100, 5))
+    found = bends_upper((sigma,) * 100, coefficients)
+    values = (graph_bends(sigma, FAR[np.abs(FAR) < 1e4]) @ coefficients.T).max(axis=0)
+    assert (values <= found + 1e-9).all() and (found <= values + 0.3).all()
+
+
+def test_a_kink_has_no_finite_bend() -> None:
+    assert bends_upper((("relu", ()),), np.ones((1, 5)))[0] == np.inf
+
+
+@pytest.mark.parametrize("name", LIPSCHITZ)
+def test_a_quadratic_bound_is_below_the_potential_everywhere(name: str) -> None:
+    for seed, d in enumerate((1, 4)):
+        generator = network(name, d, d + 2, seed, layers=1 + seed)
+        row = observation(generator, seed)
+        assert lowest_gap(generator, row, bound_of(generator, row), seed) >= -1e-8
+
+
+def test_dropped_payments_are_seen() -> None:
+    generator = network("tanh", 3, 5, 7)
+    row = observation(generator, 7)
+    bound = bound_of(generator, row)
+    # Half a unit of log C, a tenth of what the neurons are paid here.
+    assert lowest_gap(generator, row, replace(bound, offset=bound.offset - 0.5), 0) < 0
+
+
+def test_a_precision_that_is_too_large_is_refused() -> None:
+    total = exact_matrix(np.diag([2.0, 4.0, 3.0]))
+    root, mean = np.array([[2.0]]), np.zeros(1)
+    assert is_below(total, mean, 0.999 * root, 0.0)
+    assert not is_below(total, mean, 1.001 * root, 0.0)
+    assert not is_below(total, mean, 0.999 * root, -1.001)
+    assert not is_below(total, mean + 30.0, 0.999 * root, 0.0)
+
+
+def test_an_affine_decoder_is_accepted_always() -> None:
+    random = np.random.default_rng(0)
+    generator = Generator("affine", Graph((Input(5), Affine(0, random.standard_normal((9, 5)), np.zeros(9)))), 0)
+    row = observation(generator, 0)
+    prepared = prepare(generator.graph, np.zeros(9), BETA)
+    assert prepared is not None
+    envelope = quadratic_envelope(prepared, generator, row, BETA)
+    assert envelope is not None and envelope.acceptance > 0.97
+    assert measured_acceptance(generator, GaussianLikelihood(row, BETA), envelope, 20_000, 0).estimate == 1.0
+
+
+def test_extreme_scales_are_certified_or_refused_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, layers, scale, beta, far in [
+        ("atan", 2, 1.0, 5e-3, 0.4),
+        ("tanh", 2, 30.0, 1e-3, 1e3),
+        ("relu", 1, 1e-3, 30.0, 1.0),
+        ("sin", 0, 1.0, 0.1, 1.0),
+    ]:
+        generator = network(name, 2, 3, 4, layers)
+        nodes = tuple(
+            replace(node, weight=scale * node.weight) if isinstance(node, Affine) else node
+            for node in generator.graph.nodes
+        )
+        generator = Generator("scaled", Graph(nodes), 0)
+        prepared = prepare(generator.graph, generator.value(np.zeros(2)), beta)
+        row = generator.value(np.ones(2)) + far * beta
+        found = None if prepared is None else quadratic_bound(prepared, row, beta)
+        points = np.random.default_rng(0).standard_normal((2000, 2)) * 3
+        values = potential(generator.graph, GaussianLikelihood(row, beta), points)
+        if found is not None:
+            shifted = (points - found.mean) @ found.root
+            assert (values - 0.5 * (shifted**2).sum(axis=1) + found.offset >= -1e-9 * (1 + np.abs(values))).all()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus"])
+def test_certified_acceptance_is_below_the_measured(name: str) -> None:
+    generator = network(name, 4, 8, 3)
+    row = observation(generator, 3)
+    prepared = prepare(generator.graph, generator.value(np.zeros(4)), BETA)
+    assert prepared is not None
+    envelope = quadratic_envelope(prepared, generator, row, BETA)
+    assert envelope is not None and envelope.method == "quadratic form"
+    measured = measured_acceptance(generator, GaussianLikelihood(row, BETA), envelope, 20_000, 0)
+    assert 0.0 < envelope.acceptance <= measured.upper
+
+
+@pytest.mark.parametrize("name", ["tanh", "relu", "softplus", "elu"])
+def test_hermite_coefficients_contain_the_exact_ones(name: str) -> None:
+    sigma = (name, activation(name).resolve(()))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(100)
+    weights = weights / weights.sum()
+    for mean, deviation in ((0.3, 0.2), (-1.5, 1.0), (0.7, 0.0)):
+        found = hermite_coefficients(sigma, exact_matrix([[mean]]), exact_matrix([[deviation]]))
+        (values,) = activation(name).numeric(mean + deviation * nodes, sigma[1], 0)
+        basis = np.polynomial.hermite_e.hermevander(nodes, ORDER)
+        basis /= np.sqrt(np.cumprod([1.0, *range(1, ORDER + 1)]))
+        # Quadrature is exact enough for smooth functions only.
+        allowance = 1e-12 if name in ("tanh", "softplus") and deviation < 0.5 else 2e-2
+        for enclosure, function in zip(found, (values, values**2), strict=True):
+            exact = (weights * function) @ basis
+            assert (np.abs(enclosure.midpoint[0] - exact) <= enclosure.radius[0] + allowance).all()
+            assert enclosure.radius.max() < 1e-2
+
+
+@pytest.mark.parametrize("name", ["tanh", "softplus"])
+def test_means_over_two_layers_are_bounded_and_nearly_attained(name: str) -> None:
+    generator = network(name, 1, 3, 5, width=4)
+    lift, mean, factor = lifted(generator), np.array([0.4]), np.array([[0.3]])
+    nodes, weights = np.polynomial.hermite_e.hermegauss(150)
+    weights = weights / weights.sum()
+    inputs = coordinates(lift, mean + factor[0, 0] * nodes[:, None]) @ lift.inputs.midpoint.T
+    moments = neuron_moments(lift, mean, factor)
+    assert moments is not None and (moments.rests > 1e-8).all() and list(moments.second) == [4, 5, 6, 7]
+    x = coordinates(lift, mean + factor[0, 0] * nodes[:, None])[:, :6]
+    gap = np.abs(np.einsum("b,bi,bj->ij", weights, x, x) - moments.square.midpoint)
+    assert (gap <= moments.square.radius + 1e-13).all() and moments.square.radius.max() < 1e-4
+    exact = np.einsum("b,bki->ki", weights, graph_points(lift.sigmas[0], inputs))[4:]
+    rng = np.random.default_rng(0)
+
+    def paid(coefficients: FloatArray) -> FloatArray:
+        terms = np.maximum(coefficients, 0) * moments.costs.high + np.minimum(coefficients, 0) * moments.costs.low
+        return np.asarray(terms.sum(axis=1))
+
+    for _ in range(100):
+        coefficients = rng.standard_normal((4, 5))
+        bent = 0.5 * np.maximum(bends_upper(lift.sigmas[4:], coefficients), 0.0) * moments.rests
+        truth = (coefficients * exact).sum(axis=1)
+        assert (truth <= paid(coefficients) + bent + 1e-12).all()
+        assert (truth >= paid(coefficients) - 50 * moments.rests - 2e-3).all()
+    # Without what the rest costs, some mean is above its bound.
+    units = [sign * np.tile(row, (4, 1)) for row in np.eye(5) for sign in (-1.0, 1.0)]
+    assert any(((unit * exact).sum(axis=1) > paid(unit)).any() for unit in units)
+
+
+@pytest.mark.parametrize(("name", "layers"), [("tanh", 2), ("softplus", 2), ("relu", 1), ("sigmoid", 1)])
+def test_the_integral_from_below_is_below_and_near(name: str, layers: int) -> None:
+    generator = network(name, 1, 3, 2, layers=layers)
+    row = observation(generator, 2)
+    grid = np.linspace(-9, 9, 40_001)
+    heights = np.exp(-potential(generator.graph, GaussianLikelihood(row, BETA), grid[:, None]))
+    mass = heights.sum() * (grid[1] - grid[0])
+    mean = (grid * heights).sum() / heights.sum()
+    spread = np.sqrt(((grid - mean) ** 2 * heights).sum() / heights.sum())
+    lift = lifted(generator)
+    found = log_evidence_lower(lift, potential_form(lift, row, BETA), np.array([mean]), np.array([[spread]]))
+    assert np.log(mass) - 0.5 < found <= np.log(mass) + 1e-9
+
+
+def test_what_forms_do_not_cover_is_a_reason() -> None:
+    wide = Graph((Input(4), Affine(0, np.eye(4), np.zeros(4)), Product((0, 1), 4)))
+    assert prepare(wide, np.zeros(4), BETA) is None
+    found = certify_row(Generator("product", wide, 0), BETA, Fraction(1, 10), np.ones(4))
+    assert found.proposals is None and "products" in found.reason
+    steep = Graph((Input(4), Activation(0, "exp", 4)))
+    found = certify_row(Generator("exp", steep, 0), BETA, Fraction(1, 10), np.ones(4))
+    assert found.proposals is None and "Lipschitz" in found.reason
+    deep = network("tanh", 4, 6, 1, layers=3, width=4)
+    found = certify_row(deep, BETA, Fraction(1, 10), observation(deep, 1))
+    assert found.proposals is None and "two hidden layers" in found.reason
+    assert found.numbers is not None and found.numbers.layers_measured is not None
+
+
+def test_an_observation_with_four_latents_is_certified() -> None:
+    generator = network("tanh", 4, 8, 3)
+    row = observation(generator, 3)
+    found = certify_row(generator, BETA, Fraction(1, 10), row)
+    assert found.proposals is not None and found.tv_bound is not None and found.tv_bound <= 0.1
+    assert found.numbers is not None and found.numbers.envelope == "quadratic form"
+    # The same in another order: what observations share does not depend on them.
+    certify_row(generator, BETA, Fraction(1, 10), value(generator.graph, np.zeros((1, 4)))[0])
+    assert certify_row(generator, BETA, Fraction(1, 10), row) == found
