@@ -25,7 +25,7 @@ def best_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | st
                 "no envelope was certified: the search for boxes gave up"
             )
         if not isinstance(likelihood, GaussianLikelihood):
-            return f"beyond d = {LARGEST_DIMENSION} only Gaussian likelihoods have envelopes: d = {generator.latent_dim}"
+            return f"d = {generator.latent_dim}: beyond d = {LARGEST_DIMENSION} only Gaussian likelihoods are enveloped"
         prepared = _prepared(_Question(generator.sha256, likelihood.beta, generator))
         if prepared is None:
             return (
