@@ -17,7 +17,7 @@ from certify.bounds.known_maps import known_maps
 from certify.bounds.normalisations import least_combination
 from certify.bounds.ranges import box_ranges, node_ranges
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, Generator, Graph
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product
 from certify.generators.onnx_export import export_onnx
 from certify.generators.onnx_import import load_onnx
 from tests.onnx_models import imported, model, node
@@ -193,3 +193,18 @@ def test_an_exported_map_is_recognised_again(name: str, tmp_path: Path) -> None:
     again = load_onnx(tmp_path / "again.onnx")
     assert again.sha256 == generator.sha256
     assert set(known_maps(again.graph)) == set(known_maps(generator.graph)) != set()
+
+
+@pytest.mark.parametrize("sizes", [(1e200, 1e200), (1e-160, 3e-164)])
+def test_a_normalisation_whose_weights_leave_the_floats_is_not_recognised(sizes: tuple[float, float]) -> None:
+    # y = v/sqrt(b (a |v|^2 + a) + 1) with a b no float: its range was [0, 0] where the product overflows.
+    a, b = sizes
+    nodes = (
+        Input(2), Activation(0, "square", 2), Affine(1, np.full((1, 2), a), np.array([a])),
+        Affine(2, np.array([[b]]), np.array([1.0])), Activation(3, "power", 1, (-0.5,)),
+        Affine(4, np.ones((2, 1)), np.zeros(2)), Product((0, 5), 2),
+    )
+    graph = Graph(nodes)
+    assert not known_maps(graph)
+    low, high = node_ranges(graph, Region()).values[-1]
+    assert np.all(low < 0) and np.all(high > 0)
