@@ -97,7 +97,9 @@ def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
             value = imported.values.get(output)
             if value is None and output in imported.model.initialisers:
                 value = imported.model.initialiser(output)
-            if not isinstance(value, Constant) or value.array.dtype.kind != "f":
+            if isinstance(value, Constant) and value.array.dtype.kind != "f":
+                raise InputError(f"the output {shown(output)} holds {value.array.dtype}; real numbers are expected")
+            if not isinstance(value, Constant):
                 raise InputError(f"the output {shown(output)} depends on the input {shown(imported.source)}: {why}")
             if imported.operators:
                 compared_with_runtime(imported, None)
