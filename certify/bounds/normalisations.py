@@ -143,7 +143,7 @@ def least_combination(form: MatrixBall, weights: FloatArray) -> float:
         return 0.0
     try:
         proposed = 1.0 / float(np.linalg.inv(gram.midpoint)[-1, -1])
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, ZeroDivisionError):
         return 0.0
     if not 0.0 < proposed < np.inf:
         return 0.0

@@ -141,6 +141,11 @@ def test_the_least_combination_is_zero_where_the_group_can_vanish() -> None:
     through_zero = np.array([[1.0, 0.0, -2.0], [0.0, 1.0, 3.0]])
     assert least_combination(exact_matrix(through_zero), np.ones(2)) <= 1e-20
     assert least_combination(exact_matrix(np.zeros((2, 3))), np.ones(2)) == 0.0
+    # Fewer rows than latents: the inverse of a singular matrix is noise in floats, now and then an exact 0.
+    random = np.random.default_rng(4)
+    for _ in range(2000):
+        row = exact_matrix(random.standard_normal((1, 3)))
+        assert least_combination(row, random.random(1)) == 0.0
 
 
 def altered(graph: Graph) -> list[Graph]:
