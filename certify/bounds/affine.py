@@ -81,11 +81,9 @@ def singular_value_ends(graph: Graph) -> tuple[tuple[float, float], tuple[float,
         enclosed = _enclosed_map(graph)
         least = sigma_min_lower(enclosed), sigma_min_upper(enclosed)
         return least, (spectral_norm_lower(enclosed), spectral_norm_upper(enclosed)), min(enclosed.shape)
-    balls, rank = matrix.balls, min(matrix.shape)
-    smallest = sigma_min_bounds(balls)
-    if smallest[0] == 0.0:
-        rank = matrix.rank()
-        smallest = (0.0, 0.0) if rank < graph.latent_dim else smallest
+    # The rank first: it is cheap, and at a singular matrix balls would try every precision in vain.
+    balls, rank = matrix.balls, matrix.rank()
+    smallest = (0.0, 0.0) if rank < graph.latent_dim else sigma_min_bounds(balls)
     return smallest, spectral_norm_bounds(balls), rank
 
 

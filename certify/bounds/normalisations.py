@@ -18,6 +18,7 @@ from certify.arithmetic.balls import ball, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import (
     EPSILON,
+    SMALLEST_NORMAL,
     FloatArray,
     MatrixBall,
     add,
@@ -142,7 +143,7 @@ def least_combination(form: MatrixBall, weights: FloatArray) -> float:
         return 0.0
     try:
         proposed = 1.0 / float(np.linalg.inv(gram.midpoint)[-1, -1])
-    except np.linalg.LinAlgError:
+    except (np.linalg.LinAlgError, ZeroDivisionError):
         return 0.0
     if not 0.0 < proposed < np.inf:
         return 0.0
@@ -177,9 +178,20 @@ def _quadratic(graph: Graph, index: int) -> _Quadratic | None:
                 return _Quadratic(base, total, offset, 4 * (roundings + total.shape[1] + 2) * EPSILON)
             case _:
                 return None
-        # All terms are non-negative, so that every rounding is relative.
-        if np.any(step.data < 0) or np.any(shift < 0):
+        # All terms are non-negative, so that every rounding is relative, unless a product leaves the range of floats.
+        if np.any(step.data < 0) or np.any(shift < 0) or not _stays_normal(weight.data, step.data, shift):
             return None
         offset = offset + weight @ shift
         weight = sp.csr_array(weight @ step)
         roundings += step.shape[1] + 3
+
+
+def _stays_normal(weights: FloatArray, *factors: FloatArray) -> bool:
+    """Whether no product of a weight and a factor, and no sum of such, can under- or overflow."""
+    sizes = np.concatenate(factors)
+    weights, sizes = weights[weights != 0.0], sizes[sizes != 0.0]
+    if not weights.size or not sizes.size:
+        return True
+    with np.errstate(over="ignore", under="ignore"):
+        least, most = weights.min() * sizes.min(), weights.max() * sizes.max() * (weights.size * sizes.size)
+    return bool(least >= SMALLEST_NORMAL and most < np.inf)

@@ -13,15 +13,13 @@ from onnx import helper
 from certify.generators.graph import FloatArray, Input, Node
 from certify.generators.onnx_import import ImportedModel, lowered_operator
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.patterns import Recognised
+from certify.generators.onnx_operators.patterns import APPROXIMATED, Recognised
 from certify.generators.onnx_operators.values import Constant, Symbol, Value, shown
 from certify.generators.rounding_error import FLOAT32, Approximate, Arithmetic, running_error
 
-FLOAT32_BODIES = frozenset({"Gelu", "GroupNormalization", "HardSwish", "Mish"})
-"""Operators that the standard defines by a function whose constants are float32 in every type: no more accurate."""
-
-APPROXIMATED = frozenset({"gelu", "gelu_tanh"})
-"""Recognised activations whose constants count as themselves within one float32 rounding."""
+FLOAT32_BODIES = frozenset({"Gelu", "GroupNormalization", "HardSwish", "Mish", "Shrink"})
+"""Operators that the standard defines by a function whose constants are float32 in every type, and Shrink, which
+onnxruntime computes in float32: no more accurate."""
 
 COORDINATE_ROUNDINGS = 16
 """Of a coordinate of Resize, in units of the largest extent, times the slope of the weights (3 at most, two axes)."""

@@ -3,7 +3,8 @@
 The generator is the function that the file defines over the real numbers, at batch size one. float32 weights are
 the exact numbers they are. Where a constant has to be computed (a batch normalisation's factor, a division by a
 constant that is no power of two) it is rounded once to a double, and the metadata entry `rounded_constants`
-lists the operators concerned: certificates are about the generator with those doubles.
+lists the operators concerned: certificates are about the generator with those doubles. A GELU spelled out with
+constants within one float32 rounding of its own counts as GELU, and is listed as well.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from certify.generators.onnx_model import (
 from certify.generators.onnx_operators import lowerings
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.folding import FOLDED, SHAPES, extents, fold
-from certify.generators.onnx_operators.patterns import Recognised
+from certify.generators.onnx_operators.patterns import APPROXIMATED, Recognised
 from certify.generators.onnx_operators.schema import DEFAULT_DOMAIN, check_declared, check_read, check_types, defaults
 from certify.generators.onnx_operators.values import Attributes, Constant, Operation, Symbol, Value, shown
 from certify.generators.onnx_tensors import attributes, check_extents
@@ -97,7 +98,9 @@ def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
             value = imported.values.get(output)
             if value is None and output in imported.model.initialisers:
                 value = imported.model.initialiser(output)
-            if not isinstance(value, Constant) or value.array.dtype.kind != "f":
+            if isinstance(value, Constant) and value.array.dtype.kind != "f":
+                raise InputError(f"the output {shown(output)} holds {value.array.dtype}; real numbers are expected")
+            if not isinstance(value, Constant):
                 raise InputError(f"the output {shown(output)} depends on the input {shown(imported.source)}: {why}")
             if imported.operators:
                 compared_with_runtime(imported, None)
@@ -193,6 +196,9 @@ def _shortened(message: str) -> str:
 
 def _activation(builder: GraphBuilder, node: onnx.NodeProto, value: Value, match: Recognised) -> Symbol:
     assert isinstance(value, Symbol)
+    if match.name in APPROXIMATED:
+        # The certificate is about the activation, and the file's constants may be its own rounded once.
+        builder.rounded.append(node.name)
     try:
         return builder.scaled(builder.activation(value, match.name, match.parameters), match.scale)
     except InputError as error:

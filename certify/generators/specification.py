@@ -75,7 +75,7 @@ def load_generator(spec: str, output: str | None = None, noise: str | Path | npt
 def _deviations(spec: str, noise: str | Path | npt.ArrayLike, width: int) -> tuple[npt.NDArray[np.float64], str]:
     """The standard deviations, not checked yet, and what to call them."""
     if not isinstance(noise, (str, Path)):
-        return np.asarray(noise, dtype=np.float64), "array"
+        return _numbers(noise), "array"
     named = noise_output(str(noise))
     if named is None:
         return noise_from_file(noise), str(noise)
@@ -88,6 +88,16 @@ def _deviations(spec: str, noise: str | Path | npt.ArrayLike, width: int) -> tup
     with np.errstate(all="ignore"):
         values = KINDS[kind](stored)
     return np.repeat(values, width) if values.size == 1 else values, str(noise)
+
+
+def _numbers(noise: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    try:
+        array = np.asarray(noise)
+    except ValueError as error:
+        raise InputError(f"noise `array`: {_one_line(error)}") from error
+    if array.dtype.kind not in "iuf":
+        raise InputError(f"noise `array`: expected real numbers, got dtype {array.dtype}")
+    return array.astype(np.float64)
 
 
 def _specified(text: str, output: str | None) -> Generator:

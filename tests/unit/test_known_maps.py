@@ -17,7 +17,7 @@ from certify.bounds.known_maps import known_maps
 from certify.bounds.normalisations import least_combination
 from certify.bounds.ranges import box_ranges, node_ranges
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, Generator, Graph
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product
 from certify.generators.onnx_export import export_onnx
 from certify.generators.onnx_import import load_onnx
 from tests.onnx_models import imported, model, node
@@ -141,6 +141,11 @@ def test_the_least_combination_is_zero_where_the_group_can_vanish() -> None:
     through_zero = np.array([[1.0, 0.0, -2.0], [0.0, 1.0, 3.0]])
     assert least_combination(exact_matrix(through_zero), np.ones(2)) <= 1e-20
     assert least_combination(exact_matrix(np.zeros((2, 3))), np.ones(2)) == 0.0
+    # Fewer rows than latents: the inverse of a singular matrix is noise in floats, now and then an exact 0.
+    random = np.random.default_rng(4)
+    for _ in range(2000):
+        row = exact_matrix(random.standard_normal((1, 3)))
+        assert least_combination(row, random.random(1)) == 0.0
 
 
 def altered(graph: Graph) -> list[Graph]:
@@ -193,3 +198,18 @@ def test_an_exported_map_is_recognised_again(name: str, tmp_path: Path) -> None:
     again = load_onnx(tmp_path / "again.onnx")
     assert again.sha256 == generator.sha256
     assert set(known_maps(again.graph)) == set(known_maps(generator.graph)) != set()
+
+
+@pytest.mark.parametrize("sizes", [(1e200, 1e200), (1e-160, 3e-164)])
+def test_a_normalisation_whose_weights_leave_the_floats_is_not_recognised(sizes: tuple[float, float]) -> None:
+    # y = v/sqrt(b (a |v|^2 + a) + 1) with a b no float: its range was [0, 0] where the product overflows.
+    a, b = sizes
+    nodes = (
+        Input(2), Activation(0, "square", 2), Affine(1, np.full((1, 2), a), np.array([a])),
+        Affine(2, np.array([[b]]), np.array([1.0])), Activation(3, "power", 1, (-0.5,)),
+        Affine(4, np.ones((2, 1)), np.zeros(2)), Product((0, 5), 2),
+    )
+    graph = Graph(nodes)
+    assert not known_maps(graph)
+    low, high = node_ranges(graph, Region()).values[-1]
+    assert np.all(low < 0) and np.all(high > 0)

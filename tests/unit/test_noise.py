@@ -112,6 +112,9 @@ def test_refusals(two_headed: Path, tmp_path: Path) -> None:
     assert "KIND:NAME" in refused("sigma") and "KIND:NAME" in refused("stddev:sigma")
     assert "no output `absent`" in refused("scale:absent")
     assert "entry 0 is -2.4" in refused("scale:logvar")
+    for array in (["a", "b", "c", "d"], [1j, 1, 1, 1], b"s", {"s": 1}, [True] * 4, [None, 1, 1, 1]):
+        assert "noise `array`: expected real numbers" in refused(array)
+    assert "noise `array`: " in refused([[1.0], [2.0, 3.0]])
     message = refused("log-variance:moving")
     assert "depends on the input `z`" in message and "A0 needs noise that does not depend on z" in message
     assert "only an ONNX file has outputs by name" in refusal("linear:d=2", noise="scale:sigma")

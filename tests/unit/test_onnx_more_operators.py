@@ -251,3 +251,15 @@ def test_a_far_bound_cancels_no_digits(kind: str, bound: float, tmp_path: Path) 
     proto = model([node("Tanh", "z", "t"), node(kind, "t c", "x")], {"c": np.array([bound])}, (1, 3))
     points = np.array([[0.1, -0.7, 1e-9]])
     assert (imported(proto, tmp_path).value(points) == np.tanh(points)).all()
+
+
+@pytest.mark.parametrize(("end", "is_end"), [(1e39, True), (float(np.finfo(np.float32).max), False)])
+def test_a_large_end_of_clip_is_an_end(end: float, is_end: bool, tmp_path: Path) -> None:
+    # No point of the comparison comes near 1e39; without its ends the map would have m = M = 1e36.
+    constants_of = {"a": np.array(1e36), "lo": np.array(-end), "hi": np.array(end)}
+    proto = model([node("Mul", "z a", "y"), node("Clip", "y lo hi", "x")], constants_of, (1, 2), np.float64)
+    generator = imported(proto, tmp_path)
+    assert any(isinstance(item, Activation) and item.name == "relu" for item in generator.graph.nodes) is is_end
+    found = constants(generator, budget=0.1)
+    assert (found.m.upper == 0.0) is is_end
+    assert (found.M2.lower == np.inf) is is_end

@@ -232,6 +232,13 @@ def test_an_operator_without_a_kernel_is_run_in_float32(tmp_path: Path) -> None:
     assert record is not None and record.precision == "float32" and "run in float32: onnxruntime" in record.note
 
 
+def test_a_double_kernel_that_rounds_to_float32_is_no_difference(tmp_path: Path) -> None:
+    nodes = [node("Mul", "z c", "y"), node("Shrink", "y", "x", lambd=0.5, bias=0.25)]
+    record = imported(model(nodes, {"c": np.array(1 / 3)}, dtype=np.float64), tmp_path).comparison
+    assert record is not None and record.precision == "float64"
+    assert record.output_difference is not None and record.output_difference > 1e-10
+
+
 def test_an_operator_set_that_is_too_new_is_run_by_the_reference(tmp_path: Path) -> None:
     newest = onnx.defs.onnx_opset_version()
     proto = model([node("Gemm", "z W", "y"), node("Tanh", "y", "x")], {"W": SQUARE[:4]}, opset=newest)

@@ -12,6 +12,8 @@ from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Operation, Symbol, Value
 
+NO_END = (float(np.finfo(np.float32).max), float(np.finfo(np.float64).max))
+
 
 def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """An activation without parameters."""
@@ -99,12 +101,15 @@ def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 
 
 def _end(operation: Operation, position: int, attribute: str) -> float | None:
-    """One end of a Clip; the extreme float32 that exporters write for `no end` counts as absent."""
-    given, extreme = operation.optional_constant(position), float(np.finfo(np.float32).max)
+    """One end of a Clip; the largest float32 or float64, which exporters write for `no end`, counts as absent.
+
+    Only these very numbers do: 1e39 is an end like any other in a file of float64.
+    """
+    given = operation.optional_constant(position)
     if given is not None and given.shape:
         raise InputError(f"{operation.label} has a bound of shape {given.shape}; a scalar is expected")
     value = operation.attributes.get(attribute) if given is None else float(given.array)
-    if value is None or (value <= -extreme if attribute == "min" else value >= extreme):
+    if value is None or (-value if attribute == "min" else value) in NO_END:
         return None
     return float(value)
 

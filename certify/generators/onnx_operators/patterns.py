@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 FLOAT32_ROUNDING = 1.2e-7
+APPROXIMATED = frozenset({"gelu", "gelu_tanh"})
+"""Recognised activations whose constants count as themselves within one float32 rounding."""
 MAXIMUM_CHAIN = 6
 LEAST_SLOPE = 1e-100
 """Slopes of Swish between it and its reciprocal are read as one activation."""
