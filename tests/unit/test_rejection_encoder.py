@@ -26,6 +26,7 @@ from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.registry import load_theorem
+from certify.report.observations import observation_table
 from certify.verdict import Verdict
 from theorems.rejection_encoder.observations import certify_row, certify_rows
 
@@ -268,3 +269,22 @@ def test_envelopes_compare_by_acceptance() -> None:
     assert Envelope(proposal, 1.0, -np.inf, 1).acceptance == 0.0
     with pytest.raises(InternalError, match="a bound is wrong"):
         _ = Envelope(proposal, 0.0, 0.1, 1).acceptance
+
+
+def test_observations_without_a_noise_level_are_told_to_give_one() -> None:
+    generator = replace(network("relu", 2, 6, 21), metadata={})
+    result = check(["rejection-encoder"], [generator], observations=observation(generator, 0.4, 0)[None])
+    assert "--beta" in result.theorems[0].reason and result.theorems[0].observations == ()
+
+
+def test_the_table_of_observations_shows_the_acceptance() -> None:
+    generator = network("relu", 1, 4, 2)
+    rows = observation(generator, 0.4, 8)[None]
+    records = certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), None)
+    table = observation_table(records)
+    headings = [column.heading for column in table.columns]
+    assert headings[5:] == ["p", "p measured", "reason"]
+    found = records[0].rejection
+    assert found is not None
+    low, high = map(float, table.rows[0][6].text.split(" to "))
+    assert low <= found.p_measured[0] < found.p_measured[1] <= high <= low + 0.1
