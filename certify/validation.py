@@ -150,7 +150,7 @@ def observations_from_file(path: str | Path, width: int | None = None, what: str
 
     source, name = Path(path), f"{what} `{path}`"
     if not source.is_file():
-        raise InputError(f"{name}: no such file")
+        raise InputError(f"{name}: {'a folder, not a file' if source.is_dir() else 'no such file'}")
     if source.stat().st_size > _LARGEST_OBSERVATIONS_FILE:
         raise InputError(f"{name}: larger than 1 GiB")
     if source.suffix not in {".npy", ".csv"}:

@@ -99,7 +99,8 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
         size = middle + spread + np.abs(base) + np.abs(rest) + (np.abs(slope) * halves).sum(axis=1)
         size = size + lost.sum(axis=1) + (halves * (np.abs(centres) + halves)).sum(axis=1)
         error = 16 * (n + 32) * EPSILON * size + (off * final.reach).sum(axis=1) * (1 + n * EPSILON)
-    return Quadratic(constant, linear, curvature, error), (weighted * planes).sum(axis=1)
+        bent = (weighted * planes).sum(axis=1)
+    return Quadratic(constant, linear, curvature, error), bent
 
 
 def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArray, halves: FloatArray) -> FloatArray:

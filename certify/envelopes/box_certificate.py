@@ -15,10 +15,13 @@ from flint import arb
 
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import FloatArray
+from certify.bounds.bracket import Region
+from certify.bounds.ranges import node_ranges, uncertified_domains
 from certify.envelopes import fit
 from certify.envelopes.box_search import BoxLimits, log_integral_lower, supremum_of_ratio
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.mixture import Mixture
+from certify.errors import CertifyError, InternalError
 from certify.generators.graph import Graph
 
 LARGEST_REACH = 1e3
@@ -42,10 +45,22 @@ class Envelope:
     @property
     def acceptance(self) -> float:
         """P = int exp(-f)/C from below."""
-        if not (math.isfinite(self.log_constant) and math.isfinite(self.log_integral)):
-            return 0.0
-        with precision():
-            return max(0.0, min(1.0, lower((ball(self.log_integral) - ball(self.log_constant)).exp())))
+        return acceptance_lower(self.log_constant, self.log_integral)
+
+
+def acceptance_lower(log_constant: float, log_integral: float) -> float:
+    """exp(`log_integral` - `log_constant`) from below; 0 where one of them is not finite.
+
+    Raises:
+        InternalError: if it is above 1, as no probability is.
+    """
+    if not (math.isfinite(log_constant) and math.isfinite(log_integral)):
+        return 0.0
+    with precision():
+        found = lower((ball(log_integral) - ball(log_constant)).exp())
+    if found > 1.0:
+        raise InternalError(f"a probability of acceptance is certified to be at least {found}: a bound is wrong")
+    return max(0.0, found)
 
 
 def box_envelope(
@@ -57,7 +72,15 @@ def box_envelope(
     share: float = 0.95,
     seed: int = 0,
 ) -> Envelope | None:
-    """An envelope of exp(-f) over all of R^d by a mixture; None if no proposal was found or the search gave up."""
+    """An envelope of exp(-f) over all of R^d by a mixture; None if no proposal was found or the search gave up.
+
+    Raises:
+        CertifyError: if the network is not certified to be defined on all of R^d, or f is finite nowhere it was tried.
+    """
+    undefined = uncertified_domains(node_ranges(graph, Region()))
+    if undefined:
+        # Where G is undefined so is the posterior: a bound for the rest of it would say nothing.
+        raise CertifyError(f"the decoder may be undefined somewhere on R^d: {undefined[0]}")
     limits = limits or BoxLimits()
     cells = fit.find_cells(graph, likelihood)
     best: tuple[float, Mixture, int] | None = None

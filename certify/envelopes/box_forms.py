@@ -4,7 +4,8 @@ Inclusion property. For box i of a batch, every node, every u in the box and eve
 
     v(c + u) in value + slope . u + shift + [-radius, radius],    v(c + u) in [low, high],
 
-where `value` is the float at u = 0. Rounding goes into `radius`. An activation is replaced by its tangent at the
+where `value` is the float at u = 0, and lies in [low, high] as well, so that a tangent there has its remainder bounded
+by derivatives over [low, high]. Rounding goes into `radius`. An activation is replaced by its tangent at the
 centre's pre-activation (by the chord where a convex kink lies inside), with the remainder enclosed from the ranges of
 sigma' and sigma''. Under the assumptions of `certify.arithmetic.intervals`.
 """
@@ -121,9 +122,12 @@ def tangent(node: Activation, source: BoxForm) -> Lines:
         anchor = value - chord * centre
         rest_low = np.where(crossing, 0.0 - anchor, rest_low)
         rest_high = np.where(crossing, np.maximum(at_low, at_high) - anchor, rest_high)
-    magnitude = np.abs(value) + np.abs(slope) * (np.abs(centre) + np.abs(low) + np.abs(high))
-    rounding = (ends[1] - ends[0]) + 32 * EPSILON * np.where(np.isfinite(magnitude), magnitude, 0.0) + SMALLEST_NORMAL
-    return Lines(slope, rest_low - rounding, rest_high + rounding)
+    # A slope of 0 stands where the range is unbounded: then only the ends of sigma's own range were rounded.
+    along = np.where(slope == 0, 0.0, np.abs(slope) * (np.abs(centre) + np.abs(low) + np.abs(high)))
+    rounding = (ends[1] - ends[0]) + 32 * EPSILON * (np.abs(value) + along) + SMALLEST_NORMAL
+    rest_low = rest_low - rounding - 8 * EPSILON * np.abs(rest_low)
+    rest_high = rest_high + rounding + 8 * EPSILON * np.abs(rest_high)
+    return Lines(slope, np.minimum(rest_low, 0.0), np.maximum(rest_high, 0.0))
 
 
 def ends_at(name: str, parameters: tuple[float, ...], at: FloatArray) -> FloatArray:
@@ -163,6 +167,7 @@ def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
     half = np.maximum(source.high - middle, middle - source.low) * (1 + 4 * EPSILON)
     image = middle @ weight.T + node.bias
     wide = (half + growth * np.abs(middle)) @ magnitude * (1 + 4 * growth) + growth * np.abs(node.bias)
+    wide = wide + (weight.shape[1] + 1) * SMALLEST_NORMAL
     return _met(value, slope, shift, radius, image - wide, image + wide, halves)
 
 
@@ -221,7 +226,10 @@ def _met(
     high: FloatArray,
     halves: FloatArray,
 ) -> BoxForm:
-    """The form with the interval [low, high] met with its own range; what is undefined is the whole line."""
+    """The form with the interval [low, high] met with its own range; what is undefined is the whole line.
+
+    The float `value` may be off the exact one by a rounding: the interval is widened to hold it too.
+    """
     plane = np.einsum("bkd,bd->bk", np.abs(slope), halves)
     spread = (plane + radius) * (1 + (halves.shape[1] + 8) * EPSILON) + SMALLEST_NORMAL
     centre = value + shift
@@ -231,5 +239,6 @@ def _met(
     high = np.fmin(np.nextafter(high, np.inf), top)
     unknown = ~(np.isfinite(low) & np.isfinite(high))
     low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+    low, high = np.fmin(low, value), np.fmax(high, value)
     radius = np.where(np.isfinite(radius) & np.isfinite(shift), radius, np.inf)
     return BoxForm(value, slope, np.where(np.isfinite(shift), shift, 0.0), radius, low, high)

@@ -17,13 +17,17 @@ import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 
+LARGEST_ENTRY = 1e100
+"""Entries above this could overflow on the way: such boxes are bisected, not bounded."""
+
 
 def box_minimum_lower(curvature: FloatArray, linear: FloatArray) -> FloatArray:
     """Lower bounds (b,) of v'Qv/2 + b.v over [-1,1]^d for `curvature` Q (b, d, d), symmetric, and `linear` (b, d).
 
-    Rounded outward, for the floats of Q and b taken as exact; -inf where something is not finite.
+    Rounded outward, for the floats of Q and b taken as exact; -inf where an entry is beyond `LARGEST_ENTRY` or NaN.
     """
-    finite = np.asarray(np.isfinite(curvature).all(axis=(1, 2)) & np.isfinite(linear).all(axis=1))
+    known = (np.abs(curvature) <= LARGEST_ENTRY).all(axis=(1, 2)) & (np.abs(linear) <= LARGEST_ENTRY).all(axis=1)
+    finite = np.asarray(known)
     Q, b = np.where(finite[:, None, None], curvature, 0.0), np.where(finite[:, None], linear, 0.0)
     point = box_minimiser(Q, b)
     gradient = np.einsum("bij,bj->bi", Q, point) + b
@@ -41,7 +45,7 @@ def box_minimum_lower(curvature: FloatArray, linear: FloatArray) -> FloatArray:
     energy = np.einsum("bi,bij,bj->b", point, H, point)
     scale = size * d + np.abs(b).sum(axis=1) + multipliers.sum(axis=1)
     value = -0.5 * energy - np.abs(residual).sum(axis=1) - 0.5 * multipliers.sum(axis=1)
-    value = value - 64 * d * EPSILON * scale
+    value = value - (64 * d * EPSILON * scale + SMALLEST_NORMAL)
     return np.where(finite & np.isfinite(value), value, -np.inf)
 
 

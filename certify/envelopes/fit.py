@@ -15,6 +15,7 @@ import numpy as np
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
+from certify.errors import CertifyError
 from certify.generators.graph import Graph
 
 WIDE = 1.3
@@ -71,6 +72,8 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
         points, widths = np.concatenate([points, extra]), np.concatenate([widths, np.full(len(extra), 0.05)])
     potentials = potential(graph, likelihood, points)
     offsets = np.array(list(product((-0.25, 0.25), repeat=d)))
+    if not np.isfinite(potentials).any():
+        raise CertifyError("the potential is finite at no point of a lattice on [-6, 6]^d")
     for _ in range(40):
         masses = d * np.log(widths) - potentials
         shares = np.exp(masses - masses.max())

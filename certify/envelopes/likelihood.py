@@ -46,8 +46,14 @@ class Likelihood(Protocol):
 
 
 def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
-    """F at points (b, d). Estimate."""
-    return np.asarray(0.5 * (points * points).sum(axis=1) + likelihood.value(graph_value(graph, points)))
+    """The potential f at points (b, d); infinite where floats overflow or are undefined. Estimate."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = 0.5 * (points * points).sum(axis=1) + likelihood.value(graph_value(graph, points))
+    return np.where(np.isnan(found), np.inf, found)
+
+
+LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100
+"""Beyond these 1/beta^2 leaves the range in which floats have relative errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +62,12 @@ class GaussianLikelihood:
 
     observation: FloatArray
     beta: float
+
+    def __post_init__(self) -> None:
+        if not LEAST_NOISE <= self.beta <= LARGEST_NOISE:
+            raise InputError(f"`beta` must be in [{LEAST_NOISE:g}, {LARGEST_NOISE:g}], got {self.beta}")
+        if not np.isfinite(self.observation).all():
+            raise InputError("an observation must have finite entries")
 
     @property
     def observed_dim(self) -> int:

@@ -174,6 +174,8 @@ def check_theorem(
         reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
         alone = _observations_alone(theorem, assumptions)
         if singly is None or observations is None or beta is None or alone is None:
+            if singly is not None and beta is None and alone is not None:
+                reason = "single observations need their noise, and the decoder names none: give `--beta`"
             return replace(record, reason=reason)
         each = singly(theorem, generator, brackets, observations, float(beta), epsilon, progress, resume)
         nothing = f"no choice for all observations: {reason}"

@@ -7,6 +7,7 @@ from collections import Counter
 
 from certify.proof.records import ObservationRecord, TheoremRecord
 from certify.report.table import (
+    Cell,
     Table,
     columns,
     label_cell,
@@ -53,7 +54,12 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
 
 
 def observation_table(records: tuple[ObservationRecord, ...]) -> Table:
-    """The first observations: verdict, theorem, layers, bound, curvature where the posterior lives, and reason."""
+    """The first observations: verdict, theorem, layers, bound, what they rest on, and reason.
+
+    They rest on the curvature where the posterior lives, or on the acceptance of proposals: certified and measured.
+    """
+    by_rejection = any(item.rejection is not None for item in records)
+    by_curvature = not by_rejection or any("mu_bulk" in item.values for item in records)
     rows = tuple(
         (
             label_cell(str(item.index)),
@@ -61,16 +67,29 @@ def observation_table(records: tuple[ObservationRecord, ...]) -> Table:
             text_cell(item.theorem),
             number_cell(item.layers),
             upper_cell(item.tv_bound),
-            lower_cell(item.values.get("mu_bulk", math.nan)),
-            upper_cell(item.values.get("q_bulk", math.nan)),
+            *(_curvature_cells(item) if by_curvature else ()),
+            *(_acceptance_cells(item) if by_rejection else ()),
             text_cell(item.reason),
         )
         for item in records[:SHOWN]
     )
-    headings = ("x", "verdict", "by", "layers", "tv bound", "mu", "q", "reason")
+    support = (*(("mu", "q") if by_curvature else ()), *(("p", "p measured") if by_rejection else ()))
+    headings = ("x", "verdict", "by", "layers", "tv bound", *support, "reason")
     notes = () if len(records) <= SHOWN else (f"the first {SHOWN} of {len(records)}; --json has all",)
-    numeric = ("layers", "tv bound", "mu", "q")
+    numeric = ("layers", "tv bound", *support)
     return Table("observations", "Certificates of single observations", columns(headings, numeric), rows, notes)
+
+
+def _curvature_cells(record: ObservationRecord) -> tuple[Cell, ...]:
+    values = record.values
+    return lower_cell(values.get("mu_bulk", math.nan)), upper_cell(values.get("q_bulk", math.nan))
+
+
+def _acceptance_cells(record: ObservationRecord) -> tuple[Cell, ...]:
+    if record.rejection is None:
+        return lower_cell(math.nan), text_cell("")
+    low, high = record.rejection.p_measured
+    return lower_cell(record.rejection.p_certified), text_cell(f"{lower_cell(low).text} to {upper_cell(high).text}")
 
 
 def _kind(reason: str) -> str:

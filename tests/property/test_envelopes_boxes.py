@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -116,6 +118,40 @@ def test_the_least_value_over_a_box_is_below_every_value(d: int, seed: int, expo
     assert (tight <= seen.min(axis=0) + 1e-12 * scale).all()
     if d == 1:
         assert (seen.min(axis=0) - tight <= 0.05 * scale).all()
+
+
+@pytest.mark.parametrize("exponent", [-1070, -1000, -300, 300, 1000, 1023])
+def test_the_least_value_over_a_box_is_bounded_at_every_scale(exponent: int) -> None:
+    random, scale = np.random.default_rng(abs(exponent)), Fraction(2) ** exponent
+    for d in (1, 2, 3):
+        matrices = np.ldexp(random.uniform(-0.9, 0.9, (10, d, d)), exponent)
+        matrices = np.tril(matrices) + np.swapaxes(np.tril(matrices, -1), 1, 2)
+        linear = np.ldexp(random.uniform(-0.9, 0.9, (10, d)), exponent)
+        lower = box_minimum_lower(matrices, linear)
+        for Q, b, bound in zip(matrices, linear, lower, strict=True):
+            # Exact rational values at points that floats hold exactly.
+            for v in [*random.choice([-1.0, 0.0, 0.5, 1.0], (12, d)), -np.sign(b)]:
+                exact = [Fraction(float(item)) for item in v]
+                value = sum(Fraction(float(b[i])) * exact[i] for i in range(d))
+                value += sum(Fraction(float(Q[i, j])) * exact[i] * exact[j] for i in range(d) for j in range(d)) / 2
+                assert bound == -np.inf or Fraction(float(bound)) <= value
+        assert exponent > 300 or (lower > -16 * d * float(scale) - 1e-300).all()
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_ranges_hold_the_value_at_the_centre_and_remainders_hold_zero(name: str) -> None:
+    # What the tangent's remainder rests on; boxes of one point and of a rounding's width among them.
+    random = np.random.default_rng([3, *name.encode()])
+    graph = network(name, 2, 4, random)
+    centres = np.round(2 * random.standard_normal((60, 2)), 1)
+    halves = np.exp(random.uniform(-40, 1.5, (60, 2)))
+    halves[:10] = 0.0
+    forms = box_forms(graph, centres, halves)
+    for node in forms.nodes:
+        assert (np.isnan(node.value) | ((node.low <= node.value) & (node.value <= node.high))).all()
+    for lines in forms.lines.values():
+        assert (np.isnan(lines.rest_low) | (lines.rest_low <= 0)).all()
+        assert (np.isnan(lines.rest_high) | (lines.rest_high >= 0)).all()
 
 
 def test_a_plane_without_its_remainder_is_seen() -> None:

@@ -47,7 +47,11 @@ def test_threads_change_no_bit_and_seeds_do() -> None:
         ((LINEAR, X, 5), {}, "names no noise level of its own: give `beta`"),
         ((LINEAR, np.zeros(3), 5), {"beta": 0.3}, "expected 2 columns"),
         ((LINEAR, np.zeros((2, 2)), 5), {"beta": 0.3}, "must be one x of shape"),
-        (("permutation:bits=4", np.ones(4), 5), {"beta": 0.3}, "has no exact sampler at this observation: boxes"),
+        (
+            ("permutation:bits=4", np.ones(4), 5),
+            {"beta": 0.3},
+            "has no exact sampler at this observation: boxes certify",
+        ),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple, options: dict, message: str) -> None:

@@ -17,7 +17,7 @@ from certify.envelopes.box_search import BoxLimits, log_integral_lower, log_rati
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, potential
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import exact_draws, measured_acceptance, proposals_needed
-from certify.errors import InputError
+from certify.errors import CertifyError, InputError, InternalError
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
 from certify.progress import SilentProgress
@@ -26,6 +26,7 @@ from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.registry import load_theorem
+from certify.report.observations import observation_table
 from certify.verdict import Verdict
 from theorems.rejection_encoder.observations import certify_row, certify_rows
 
@@ -204,6 +205,57 @@ def test_a_stored_result_that_no_run_returns_is_refused(tmp_path: Path) -> None:
         certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
 
 
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [("p_certified", 0.99), ("log_integral", 5.0), ("layers_measured", 1), ("boxes", -1), ("log_constant", "nan")],
+)
+def test_stored_numbers_follow_from_one_another(tmp_path: Path, key: str, wrong: object) -> None:
+    generator = network("relu", 1, 4, 2)
+    rows = observation(generator, 0.4, 8)[None]
+    resume = tmp_path / "rows.json"
+    epsilon = Fraction(1, 1000)
+    certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume)
+    stored = json.loads(resume.read_text())
+    (entry,) = stored["observations"].values()
+    entry["numbers"][key] = wrong
+    if key == "p_certified":
+        needed = proposals_needed(0.99, epsilon)
+        assert needed is not None
+        entry["proposals"], entry["tv_bound"] = needed.proposals, needed.tv_bound
+    resume.write_text(json.dumps(stored))
+    with pytest.raises(InputError):
+        certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("log", ()), ("power", (0.5,)), ("reciprocal", ())])
+def test_nothing_is_certified_where_the_decoder_may_be_undefined(name: str, parameters: tuple[float, ...]) -> None:
+    # Six deviations from the origin the argument is 0: no float of a lattice near the posterior notices.
+    nodes = (Input(1), Affine(0, np.ones((2, 1)), np.full(2, 6.1)), Activation(1, name, 2, parameters))
+    generator = Generator("undefined", Graph(nodes), 4, {})
+    found = certify_row(generator, 0.3, Fraction(1, 10), np.array([1.8, 1.8]))
+    assert found.proposals is None and "undefined" in found.reason
+    with pytest.raises(CertifyError, match="undefined"):
+        box_envelope(generator.graph, GaussianLikelihood(np.ones(2), 0.3))
+
+
+def test_floats_that_overflow_have_no_mass() -> None:
+    # Exp of exp is infinite beyond z = 6.6, and inf - inf is no number.
+    nodes = (Input(1), Affine(0, np.ones((2, 1)), np.zeros(2)), Activation(1, "exp", 2), Activation(2, "exp", 2),
+             Affine(3, np.array([[1.0, -1.0]]), np.zeros(1)))  # fmt: skip
+    graph = Graph(nodes)
+    assert potential(graph, GaussianLikelihood(np.zeros(1), 1.0), np.array([[8.0]]))[0] == np.inf
+    envelope = box_envelope(graph, GaussianLikelihood(np.zeros(1), 1.0), components=4, limits=BoxLimits(0.1, 600))
+    assert envelope is None or 0.0 <= envelope.acceptance <= 1.0
+
+
+@pytest.mark.parametrize("beta", [0.0, -0.4, np.nan, np.inf, 1e-200])
+def test_a_noise_level_outside_the_range_of_floats_is_refused(beta: float) -> None:
+    with pytest.raises(InputError, match="beta"):
+        GaussianLikelihood(np.zeros(2), beta)
+    with pytest.raises(InputError, match="finite"):
+        GaussianLikelihood(np.array([np.nan]), 1.0)
+
+
 def test_more_latents_than_boxes_can_cover_take_quadratic_forms() -> None:
     generator = network("relu", 5, 8, 1)
     found = certify_row(generator, 0.4, Fraction(1, 10), observation(generator, 0.4, 1))
@@ -215,3 +267,24 @@ def test_envelopes_compare_by_acceptance() -> None:
     proposal = Mixture(np.array([1.0]), np.zeros((1, 1)), np.ones((1, 1, 1)))
     assert Envelope(proposal, 1.0, 0.0, 1).acceptance == pytest.approx(np.exp(-1.0))
     assert Envelope(proposal, 1.0, -np.inf, 1).acceptance == 0.0
+    with pytest.raises(InternalError, match="a bound is wrong"):
+        _ = Envelope(proposal, 0.0, 0.1, 1).acceptance
+
+
+def test_observations_without_a_noise_level_are_told_to_give_one() -> None:
+    generator = replace(network("relu", 2, 6, 21), metadata={})
+    result = check(["rejection-encoder"], [generator], observations=observation(generator, 0.4, 0)[None])
+    assert "--beta" in result.theorems[0].reason and result.theorems[0].observations == ()
+
+
+def test_the_table_of_observations_shows_the_acceptance() -> None:
+    generator = network("relu", 1, 4, 2)
+    rows = observation(generator, 0.4, 8)[None]
+    records = certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), None)
+    table = observation_table(records)
+    headings = [column.heading for column in table.columns]
+    assert headings[5:] == ["p", "p measured", "reason"]
+    found = records[0].rejection
+    assert found is not None
+    low, high = map(float, table.rows[0][6].text.split(" to "))
+    assert low <= found.p_measured[0] < found.p_measured[1] <= high <= low + 0.1

@@ -128,6 +128,8 @@ def test_bad_observation_files_are_refused(tmp_path: Path, name: str, content: b
 def test_missing_file_archive_and_complex_numbers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         validation.observations_from_file(tmp_path / "x.npy")
+    with pytest.raises(InputError, match="a folder, not a file"):
+        validation.observations_from_file(tmp_path)
     with (tmp_path / "z.npy").open("wb") as stream:
         np.savez(stream, a=np.ones(3))
     with pytest.raises(InputError, match="archive"):

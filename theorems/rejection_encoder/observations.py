@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
-from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.box_certificate import Envelope, acceptance_lower
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.rejection import measured_acceptance, proposals_needed
 from certify.generators.graph import FloatArray, Generator
@@ -95,6 +95,9 @@ def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: Float
         envelope.proposal.size,
     )
     needed = proposals_needed(envelope.acceptance, epsilon)
+    if measured.upper < envelope.acceptance:
+        reason = f"acceptance is certified above {envelope.acceptance:.6g} but measured below {measured.upper:.6g}"
+        return Rejection(None, None, reason, numbers)
     if needed is None:
         return Rejection(None, None, _reason(envelope), numbers)
     return Rejection(needed.proposals, needed.tv_bound, "", numbers)
@@ -122,13 +125,32 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
 
 
 def _could_hold(epsilon: Fraction, found: Rejection) -> bool:
-    """Whether what a file says is of the kind that `certify_row` returns: K gives the bound at the stored p."""
-    if found.proposals is None:
-        return True
-    if found.numbers is None or found.tv_bound is None:
+    """Whether what a file says is of the kind that `certify_row` returns: its numbers follow from one another.
+
+    That the envelope itself holds is not proved again: such a file is as trusted as the run that wrote it.
+    """
+    numbers = found.numbers
+    if numbers is not None and not _agree(numbers, epsilon):
         return False
-    needed = proposals_needed(found.numbers.p_certified, epsilon)
+    if found.proposals is None:
+        return found.tv_bound is None and bool(found.reason)
+    if numbers is None or found.tv_bound is None or found.reason or numbers.p_measured[1] < numbers.p_certified:
+        return False
+    needed = proposals_needed(numbers.p_certified, epsilon)
     return needed is not None and needed.proposals == found.proposals and needed.tv_bound == found.tv_bound
+
+
+def _agree(numbers: RejectionNumbers, epsilon: Fraction) -> bool:
+    low, high = numbers.p_measured
+    again = proposals_needed(low, epsilon)
+    return (
+        numbers.log_integral <= numbers.log_constant
+        and numbers.p_certified == acceptance_lower(numbers.log_constant, numbers.log_integral)
+        and 0.0 <= low <= high <= 1.0
+        and numbers.layers_measured == (None if again is None else again.proposals)
+        and numbers.boxes >= 0
+        and numbers.components > 0
+    )
 
 
 def _encode(found: Rejection) -> dict[str, Any]:
