@@ -170,7 +170,7 @@ def lone_operator(
     imported: ImportedModel, node: onnx.NodeProto, match: Recognised | None, constants: Mapping[str, Value]
 ) -> LoneOperator:
     """The operator at the given constants; its other inputs are those that depend on the latent vector."""
-    builder = _Uncapped()
+    builder = _Uncapped(largest=imported.builder.largest)
     names = input_names(node, match)
     computed = tuple(name for name in names if name not in constants)
     values: dict[str, Value] = dict(constants)
@@ -186,7 +186,7 @@ def lone_operator(
     sizes: dict[str, Value] = {}
     if node.op_type in CONTRACTIONS and not computed:
         positive = {name: _absolute(value) for name, value in values.items()}
-        sizes = lowered_operator(_Uncapped(), imported.model, node, match, positive)
+        sizes = lowered_operator(_Uncapped(largest=builder.largest), imported.model, node, match, positive)
     shapes = tuple(imported.values[name].shape for name in computed)
     return LoneOperator(node, match, computed, constants, tuple(builder.nodes), outputs, sizes, shapes)
 

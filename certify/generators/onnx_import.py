@@ -28,6 +28,7 @@ from certify.generators.onnx_model import (
     chosen_output,
     computed_tensors,
     latent_input,
+    latent_type,
     model_parts,
     needed_operators,
     one_line,
@@ -164,6 +165,8 @@ def imported_model(proto: onnx.ModelProto, path: Path, output: str | None) -> Im
     model = model_parts(proto, path)
     builder = GraphBuilder()
     source, shape = latent_input(model)
+    if latent_type(model, source) == onnx.TensorProto.DOUBLE:
+        builder.largest = float(np.finfo(np.float64).max)
     target = chosen_output(model, output)
     values: dict[str, Value] = {source: builder.input(math.prod(shape), shape)}
     moving = computed_tensors(model, source)

@@ -116,6 +116,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(shown(name) for name in names[:8]) + (", ..." if len(names) > 8 else "") if names else "none"
 
 
+def latent_type(model: Model, name: str) -> int:
+    """Element type of the input `name`."""
+    return int(next(entry.type.tensor_type.elem_type for entry in model.graph.input if entry.name == name))
+
+
 def latent_input(model: Model) -> tuple[str, tuple[int, ...]]:
     """Name and shape, at batch size one, of the only input that is not an initialiser."""
     name = only([entry.name for entry in model.graph.input if entry.name not in model.initialisers], "inputs")

@@ -19,6 +19,7 @@ from certify.cli import main as cli
 from certify.errors import CertifyError, InputError
 from certify.proof.records import CheckResult
 from certify.verdict import Verdict
+from certify.version import __version__
 from tests.conftest import ROOT
 from tests.records import record, result
 
@@ -187,7 +188,7 @@ def test_the_first_line_comes_before_anything_heavy() -> None:
         "import sys\nfrom certify.cli.output import Output\nOutput(None, False).first_line('work', 0)\n"
         "print('numpy' in sys.modules, 'rich' in sys.modules)"
     )
-    assert _run(code).stdout.splitlines() == ["certify 0.1.0: work, seed 0", "False False"]
+    assert _run(code).stdout.splitlines() == [f"certify {__version__}: work, seed 0", "False False"]
 
 
 def test_a_reader_that_goes_away_ends_the_run_quietly() -> None:
@@ -204,4 +205,4 @@ def test_python_m_certify_is_the_same_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "certify", "--version"], capture_output=True, text=True, cwd=ROOT, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "certify 0.1.0\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"certify {__version__}\n", "")

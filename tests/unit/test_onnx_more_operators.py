@@ -253,7 +253,10 @@ def test_a_far_bound_cancels_no_digits(kind: str, bound: float, tmp_path: Path) 
     assert (imported(proto, tmp_path).value(points) == np.tanh(points)).all()
 
 
-@pytest.mark.parametrize(("end", "is_end"), [(1e39, True), (float(np.finfo(np.float32).max), False)])
+@pytest.mark.parametrize(
+    ("end", "is_end"),
+    [(1e39, True), (float(np.finfo(np.float32).max), True), (float(np.finfo(np.float64).max), False)],
+)
 def test_a_large_end_of_clip_is_an_end(end: float, is_end: bool, tmp_path: Path) -> None:
     # No point of the comparison comes near 1e39; without its ends the map would have m = M = 1e36.
     constants_of = {"a": np.array(1e36), "lo": np.array(-end), "hi": np.array(end)}

@@ -12,8 +12,6 @@ from certify.errors import InputError
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Operation, Symbol, Value
 
-NO_END = (float(np.finfo(np.float32).max), float(np.finfo(np.float64).max))
-
 
 def plain(name: str, builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """An activation without parameters."""
@@ -77,7 +75,7 @@ def prelu(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
 def clip(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     """min(max(x, a), b) = a + relu(x - a) - relu(x - b); either end may be absent."""
     symbol = operation.symbol(0)
-    low, high = _end(operation, 1, "min"), _end(operation, 2, "max")
+    low, high = _end(builder, operation, 1, "min"), _end(builder, operation, 2, "max")
     if low is not None and high is not None and low > high:
         raise InputError(f"{operation.label} has min = {low} above max = {high}")
     if low is None and high is None:
@@ -100,16 +98,16 @@ def absolute(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
     return (builder.sum(sides),)
 
 
-def _end(operation: Operation, position: int, attribute: str) -> float | None:
-    """One end of a Clip; the largest float32 or float64, which exporters write for `no end`, counts as absent.
+def _end(builder: GraphBuilder, operation: Operation, position: int, attribute: str) -> float | None:
+    """One end of a Clip; the largest number of the file's own type, which exporters write for `no end`, is absent.
 
-    Only these very numbers do: 1e39 is an end like any other in a file of float64.
+    Only this very number is: the largest float32 and 1e39 are ends like any other in a file of float64.
     """
     given = operation.optional_constant(position)
     if given is not None and given.shape:
         raise InputError(f"{operation.label} has a bound of shape {given.shape}; a scalar is expected")
     value = operation.attributes.get(attribute) if given is None else float(given.array)
-    if value is None or (-value if attribute == "min" else value) in NO_END:
+    if value is None or (-value if attribute == "min" else value) == builder.largest:
         return None
     return float(value)
 

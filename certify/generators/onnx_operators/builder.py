@@ -25,7 +25,7 @@ class GraphBuilder:
     """Mutable state of one import.
 
     The nodes so far, initialisers read as parameters, operators whose constants were rounded, remarks for the user,
-    nodes that are truth values, and entries spent.
+    nodes that are truth values, entries spent, and the largest number of the file's own floating-point type.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -35,6 +35,7 @@ class GraphBuilder:
     conditions: set[int] = field(default_factory=set)
     entries: int = 0
     tensor_entries: int = 0
+    largest: float = float(np.finfo(np.float32).max)
 
     def charge_tensor(self, entries: int) -> None:
         """Count `entries` of a tensor about to be made against the cap; raises InputError beyond it."""
