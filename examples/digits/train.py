@@ -204,6 +204,26 @@ def train(
     return decoder, encoder, {"trained_beta": math.exp(log_beta.item()), "curve": curve}
 
 
+def without_thresholds(graph: onnx.GraphProto) -> None:
+    """Softplus itself in place of Where(Greater(x, 20), x, Softplus(x)), which the exporter writes and which jumps.
+
+    The two functions differ by at most 2.1e-9; the smooth one is what these decoders are meant to be.
+    """
+    makers = {name: node for node in graph.node for name in node.output}
+    dropped = []
+    for node in graph.node:
+        kinds = [makers[name].op_type if name in makers else "" for name in node.input]
+        if node.op_type == "Where" and kinds[0] == "Greater" and kinds[2] == "Softplus":
+            softplus, greater = makers[node.input[2]], makers[node.input[0]]
+            softplus.output[0] = node.output[0]
+            dropped += [node, greater]
+    for node in dropped:
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
+        graph.initializer.remove(tensor)
+
+
 def write_onnx(
     module: nn.Module, names: list[str], output: str, dim: int | tuple[int, ...], path: Path, metadata: dict[str, str]
 ) -> None:
@@ -225,6 +245,7 @@ def write_onnx(
         verbose=False,
     )
     model = onnx.load(path)
+    without_thresholds(model.graph)
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
