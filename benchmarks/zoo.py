@@ -5,8 +5,8 @@
 For each file the commands that a user would type, each in a process of its own that is stopped after --seconds:
 `certify constants --region 3 --budget 5`, and `certify check injective-decoder` and `check rejection-encoder` with the
 held-out observations (the first 5), the latter at the noise that the decoder's reconstructions leave. What is printed
-beside a file is what the command said. Of a file with several outputs the first is taken. With names and --out only their
-lines of the page are written anew.
+beside a file is what the command said. Of a file with several outputs the first is taken. With names and --out only
+their lines of the page are written anew.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def report(rows: dict[str, str], seconds: float) -> str:
         "[examples/zoo](../../examples/zoo/README.md) load. m, M, M2: certified and witnessed ends on the ball of",
         f"radius {RADIUS} around 0, budget {BUDGET} s. `certify check injective-decoder` with {OBSERVATIONS} held-out",
         "observations and no region; Theorem R: `certify check rejection-encoder` at the noise that reconstructions",
-        f"leave, epsilon 0.1. Each command was stopped after {seconds:g} s; seconds are of the wall, the start of Python",
+        f"leave, epsilon 0.1. Each command was stopped after {seconds:g} s; seconds are of the wall, start of Python",
         "included, on a machine that was busy with other work.",
         "",
         _line(*HEADINGS),
