@@ -1,6 +1,6 @@
 """Draws of pi_x that an encoder is compared with, and how far their law may be from pi_x.
 
-Exact where the posterior is Gaussian, or where rejection is possible by a certified lower constant m or, for d <= 3, by
+Exact where the posterior is Gaussian, or where rejection is possible by a certified lower constant m or by
 an envelope certified at the observation. Otherwise the end points of MALA chains started at the encoder's own draws:
 TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling of two chains from that start
 (certify/sampling/couplings), measured on other chains with a finite-sample upper end.
