@@ -3,10 +3,9 @@
     python -m benchmarks.zoo [NAME ...] [--seconds 60] [--out benchmarks/results/zoo.md]
 
 For each file the commands that a user would type, each in a process of its own that is stopped after --seconds:
-`certify constants --region 3 --budget 5`, and `certify check injective-decoder` and `check rejection-encoder` with the
-held-out observations (the first 5), the latter at the noise that the decoder's reconstructions leave. What is printed
-beside a file is what the command said. Of a file with several outputs the first is taken. With names and --out only
-their lines of the page are written anew.
+`certify constants --region 3 --budget 5` and `certify check injective-decoder` with the held-out observations (the
+first 5). What is printed beside a file is what the command said. Of a file with several outputs the first is taken.
+With names and --out only their lines of the page are written anew.
 """
 
 from __future__ import annotations
@@ -27,18 +26,12 @@ import onnx
 
 from certify.atomic import write_text_atomically
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.generators.specification import load_generator
 
 ZOO = Path(__file__).parents[1] / "examples" / "zoo"
 RADIUS, BUDGET, OBSERVATIONS = 3, 5, 5
 BY_NAME = "yes, by `--output`"
-HEADINGS = (
-    "file", "loads", "m", "M", "M2", "seconds", "noise", "Theorem R", "seconds", "injective-decoder",
-    "because, and what to do next", "seconds",
-)  # fmt: skip
-LATENTS = 4000
-"""Latent vectors among which an observation's reconstruction is looked for."""
+HEADINGS = ("file", "loads", "m", "M", "M2", "seconds", "injective-decoder", "because, and what to do next", "seconds")
 
 
 @dataclass(frozen=True)
@@ -87,45 +80,17 @@ def row(path: Path, seconds: float) -> str:
     several = len(onnx.load(path).graph.output) > 1
     reason = refusal(path)
     if reason and not several:
-        return _line(path.stem, f"no: {reason}", *[""] * (len(HEADINGS) - 2))
+        return _line(path.stem, f"no: {reason}", *[""] * 7)
     constants = ask(["constants", *specification(path), "--region", f"{RADIUS}", "--budget", f"{BUDGET}"], seconds)
     if constants.code == 2:
-        return _line(path.stem, f"no: {reason or constants.complaint}", *[""] * (len(HEADINGS) - 2))
+        return _line(path.stem, f"no: {reason or constants.complaint}", *[""] * 7)
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "observations.npy"
-        held_out = np.load(path.with_suffix(".npy"))[:OBSERVATIONS].astype(np.float64)
-        np.save(rows, held_out)
-        asked = [*specification(path), "--observations", str(rows)]
-        check = ask(["check", "injective-decoder", *asked], seconds)
-        noise = own_noise(path, held_out)
-        exact = ask(["check", "rejection-encoder", *asked, "--beta", noise], seconds)
+        np.save(rows, np.load(path.with_suffix(".npy"))[:OBSERVATIONS].astype(np.float64))
+        check = ask(["check", "injective-decoder", *specification(path), "--observations", str(rows)], seconds)
     ends = [_ends(constants.found, name) for name in ("m", "M", "M2")]
-    times = [f"{answer.seconds:.0f}" for answer in (constants, exact, check)]
-    return _line(
-        path.stem, BY_NAME if reason else "yes", *ends, times[0], noise, _proposals(exact), times[1], *_verdict(check),
-        times[2],
-    )  # fmt: skip
-
-
-def own_noise(path: Path, rows: FloatArray) -> str:
-    """Root mean square that the best of many reconstructions leaves, three digits: about what training would learn."""
-    outputs = [output.name for output in onnx.load(path).graph.output]
-    generator = load_generator(str(path), output=outputs[0] if len(outputs) > 1 else None)
-    images = generator.value(np.random.default_rng(0).standard_normal((LATENTS, generator.latent_dim)))
-    left = [((images - row) ** 2).mean(axis=1).min() for row in rows]
-    return f"{float(np.sqrt(np.mean(left))):.3g}"
-
-
-def _proposals(exact: Answer) -> str:
-    """How many observations are certified and their median number of proposals, or why not."""
-    if exact.found is None:
-        return "stopped" if exact.code is None else exact.complaint
-    records = exact.found["theorems"][0]["observations"]
-    layers = [item["layers"] for item in records if item["verdict"] == "proved"]
-    said = f"{len(layers)} of {len(records)}"
-    if layers:
-        return f"{said}, K = {int(np.median(layers))}"
-    return f"{said}: {records[0]['reason']}" if records else exact.found["theorems"][0]["reason"]
+    said, times = _verdict(check), [f"{answer.seconds:.0f}" for answer in (constants, check)]
+    return _line(path.stem, BY_NAME if reason else "yes", *ends, times[0], *said, times[1])
 
 
 def _ends(found: dict[str, Any] | None, name: str) -> str:
@@ -166,9 +131,8 @@ def report(rows: dict[str, str], seconds: float) -> str:
         f"`python -m benchmarks.zoo`: {loaded} of the {len(rows)} decoders of",
         "[examples/zoo](../../examples/zoo/README.md) load. m, M, M2: certified and witnessed ends on the ball of",
         f"radius {RADIUS} around 0, budget {BUDGET} s. `certify check injective-decoder` with {OBSERVATIONS} held-out",
-        "observations and no region; Theorem R: `certify check rejection-encoder` at the noise that reconstructions",
-        f"leave, epsilon 0.1. Each command was stopped after {seconds:g} s; seconds are of the wall, start of Python",
-        "included, on a machine that was busy with other work.",
+        f"observations and no region. Each command was stopped after {seconds:g} s; seconds are of the wall, the start",
+        "of Python included, on a machine that was busy with other work.",
         "",
         _line(*HEADINGS),
         "| --- " * len(HEADINGS) + "|",
