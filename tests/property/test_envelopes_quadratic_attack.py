@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from certify.arithmetic.intervals import FloatArray
-from certify.envelopes.gaussian_evidence import verified_evidence
+from certify.envelopes.gaussian_evidence import log_evidence_lower, verified_evidence
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma, lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.neuron_forms import bends_upper, graph_points, suprema_upper
@@ -185,6 +185,15 @@ def test_a_mean_is_above_the_potentials_mean_whatever_the_forms_and_the_factor()
             assert excesses[-1] >= -1e-9, seed
     # Not merely above: with one hidden layer nothing is lost but the order of the expansion.
     assert bounded >= 25 and np.sort(excesses)[len(excesses) // 4] < 1e-6
+
+
+def test_a_factor_whose_diagonal_is_not_its_determinant_proves_nothing() -> None:
+    generator = network(np.random.default_rng(2), ("tanh",), 3, 1, "plain")
+    lift, full = lifted(generator), 0.3 + 0.01 * np.eye(3)
+    form = potential_form(lift, generator.value(np.zeros(3)), 0.5)
+    assert np.isfinite(log_evidence_lower(lift, form, np.zeros(3), np.linalg.cholesky(full @ full.T)))
+    for factor in (full, np.diag([1.0, 1.0, 0.0]), np.full((3, 3), np.nan), np.diag([1.0, 1.0, np.inf])):
+        assert log_evidence_lower(lift, form, np.zeros(3), factor) == -np.inf
 
 
 def test_products_of_kinks_have_their_exact_means() -> None:
