@@ -59,7 +59,8 @@ def verified_evidence(
     every[moments.second] = coefficients
     head, tail = moments.coordinates(network)
     upper_form = _majorant(subtract(neuron_form(network, every), form), head, tail)
-    if upper_form is None or not (np.isfinite(bent).all() and np.isfinite(paid).all()):
+    # The entropy is read off the diagonal.
+    if upper_form is None or np.triu(factor, 1).any() or not (np.isfinite(bent).all() and np.isfinite(paid).all()):
         return -math.inf
     traced = hadamard(exact_matrix(upper_form), moments.square)
     with precision():

@@ -103,7 +103,8 @@ def _suprema(graph: ActivationGraph, coefficients: FloatArray) -> FloatArray:
     )
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rise = np.maximum(slopes, 0.0)
-        gain = np.where(rise == 0, 0.0, rise * rise / (-4.0 * curvatures) * (1 + 8 * EPSILON) + SMALLEST_NORMAL)
+        # The quotient first: a square underflows, and 4 c_2 overflows, where the gain does not.
+        gain = np.where(rise == 0, 0.0, 0.25 * rise * (rise / -curvatures) * (1 + 8 * EPSILON) + SMALLEST_NORMAL)
         closed = (curvatures < 0) | ((curvatures <= 0) & (slopes <= 0))
         bound = np.where(closed, starts + gain, np.inf)
         found = np.nextafter(bound, np.inf).max(axis=1)
