@@ -7,7 +7,7 @@ sum_j w_j N_j >= exp(-f) at many points. What it returns is a candidate; C is ce
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -50,15 +50,6 @@ class Cells:
         """Masses with sum 1."""
         weights = np.exp(self.log_masses - self.log_masses.max())
         return np.asarray(weights / weights.sum())
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A programme that can be given further points: dictionary, rows, and the cells that it started from."""
-
-    cells: Cells
-    dictionary: Mixture
-    rows: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = None) -> Cells:
@@ -117,7 +108,7 @@ def choose_weights(
     potentials = potential(graph, likelihood, rows)
     floor = potentials.min()
     # log N_j without weights, less -f: how far component j alone is above exp(-f).
-    parts = dictionary._parts(rows) - np.log(dictionary.weights) + math.log(dictionary.weights.sum())
+    parts = dictionary.log_parts(rows) - np.log(dictionary.weights) + math.log(dictionary.weights.sum())
     relative = parts + (potentials - floor)[:, None]
     with np.errstate(over="ignore"):
         matrix = np.minimum(np.exp(relative), LARGEST_RATIO)
@@ -181,7 +172,7 @@ def _expectation_maximisation(
     weights = np.full(count, 1.0 / count)
     for _ in range(rounds):
         roots = np.linalg.cholesky(np.linalg.inv(covariances))
-        parts = Mixture(weights, means, roots)._parts(points)
+        parts = Mixture(weights, means, roots).log_parts(points)
         inside = np.exp(parts - parts.max(axis=1, keepdims=True))
         inside = inside / inside.sum(axis=1, keepdims=True) * shares[:, None]
         weights = np.maximum(inside.sum(axis=0), 1e-12)

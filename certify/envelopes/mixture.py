@@ -39,7 +39,7 @@ class Mixture:
 
     def log_density(self, points: FloatArray) -> FloatArray:
         """Log rho at points (b, d). Estimate."""
-        parts = self._parts(points)
+        parts = self.log_parts(points)
         top = parts.max(axis=1)
         return np.asarray(top + np.log(np.exp(parts - top[:, None]).sum(axis=1)))
 
@@ -58,7 +58,7 @@ class Mixture:
         """Constants (b,), gradients (b, d), precisions (b, d, d), errors (b,): log rho(c+u) >=
         constant + gradient.u - u'P u/2 - error for |u_j| <= halves_j. Rounded outward.
         """
-        parts = self._parts(centres)
+        parts = self.log_parts(centres)
         top = parts.max(axis=1)
         shares = np.exp(parts - top[:, None])
         total = shares.sum(axis=1)
@@ -78,7 +78,7 @@ class Mixture:
         error = 16 * (k + 4 * d * d + 32) * EPSILON * (worst + logs + self._scale())
         return constant, gradient, curvature, error
 
-    def _parts(self, points: FloatArray) -> FloatArray:
+    def log_parts(self, points: FloatArray) -> FloatArray:
         """Log (w_j N_j / sum w) at points, (b, k)."""
         scaled = np.einsum("kij,bki->bkj", self.roots, points[:, None, :] - self.means)
         return np.asarray(self.log_peaks() - 0.5 * (scaled * scaled).sum(axis=2))
