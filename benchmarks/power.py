@@ -12,7 +12,7 @@ from certify.atomic import write_text_atomically
 from certify.report.discovery import table_formats
 from certify.report.stress import power_document
 from certify.report.table import Document
-from certify.stress.power import power_table
+from certify.stress_tests.power import power_table
 
 RESULTS = Path("benchmarks/results/power")
 

@@ -29,9 +29,9 @@ from pathlib import Path
 import numpy as np
 
 from certify.atomic import write_text_atomically
-from certify.audit.brackets import statistics
-from certify.audit.exponential_chain import SHORT, ExponentialChain, PlacedExponential
-from certify.audit.score import score_distance
+from certify.audits.brackets import statistics
+from certify.audits.exponential_chain import SHORT, ExponentialChain, PlacedExponential
+from certify.audits.score import score_distance
 from certify.bounds.constants import constants
 from certify.cli.progress_bar import progress_on_terminal
 from certify.errors import CertifyError

@@ -31,8 +31,8 @@ from certify.validation import (
 from certify.verdict import Verdict
 
 if TYPE_CHECKING:
-    from certify.audit.records import AuditResult
-    from certify.audit.source import EncoderSource
+    from certify.audits.records import AuditResult
+    from certify.audits.source import EncoderSource
     from certify.envelopes.sample import PosteriorSample
     from certify.generators.graph import FloatArray
     from certify.report.encoder_result import EncoderResult
@@ -219,8 +219,8 @@ def audit(
     judge; None only measures. `draws` are made per observation, `pairs` for the calibration.
     Raises InputError for a file that is no encoder, other dimensions, beta <= 0, too few draws.
     """
-    from certify.audit.audit import AuditPlan, audit_encoder, check_dimensions
-    from certify.audit.source import behind_noise, source_from_file
+    from certify.audits.audit import AuditPlan, audit_encoder, check_dimensions
+    from certify.audits.source import behind_noise, source_from_file
     from certify.provenance import provenance, started
 
     start = started()

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from certify.audit.source import EncoderSource
+from certify.audits.source import EncoderSource
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.gaussian import posterior_law
 from certify.posteriors.mode import find_mode

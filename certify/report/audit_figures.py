@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from certify.audit.records import AuditResult, Calibration
+from certify.audits.records import AuditResult, Calibration
 from certify.errors import InputError
 from certify.report.figures import BLACK, BLUE, GREEN, GREY, RED, empty_figure, figure_targets, write_figure
 from certify.verdict import Verdict

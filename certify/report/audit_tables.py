@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from certify.audit.records import AuditResult, Calibration, ObservationAudit
+from certify.audits.records import AuditResult, Calibration, ObservationAudit
 from certify.report.table import (
     Table,
     columns,

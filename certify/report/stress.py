@@ -13,8 +13,8 @@ from certify.report.table import Document, Table, columns, label_cell, number_ce
 from certify.report.terminal import VERDICT_STYLES, draw
 
 if TYPE_CHECKING:
-    from certify.stress.power import PowerResult
-    from certify.stress.records import ClaimSummary, StressResult, TheoremStress
+    from certify.stress_tests.power import PowerResult
+    from certify.stress_tests.records import ClaimSummary, StressResult, TheoremStress
 
 
 def stress_report(result: StressResult) -> RenderableType:

@@ -7,8 +7,8 @@ from hypothesis import settings
 
 from certify.proof.registry import theorems
 from certify.strategies.admissible import Kinds
-from certify.stress.campaign import derived_seed, parts, stress
-from certify.stress.property import properties
+from certify.stress_tests.campaign import derived_seed, parts, stress
+from certify.stress_tests.property import properties
 from certify.verdict import Verdict
 
 NOBODY = Kinds((), {}, {})

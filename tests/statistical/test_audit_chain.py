@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 import pytest
 
-from certify.audit.audit import AuditPlan, audit_encoder, declared_chain
-from certify.audit.chain import chain_bracket, follows
-from certify.audit.exponential_chain import ExponentialChain
-from certify.audit.langevin_chain import LangevinChain, PlacedLangevin
-from certify.audit.reference import PosteriorDraws, posterior_draws
-from certify.audit.source import EncoderSource, source_from_file
+from certify.audits.audit import AuditPlan, audit_encoder, declared_chain
+from certify.audits.chain import chain_bracket, follows
+from certify.audits.exponential_chain import ExponentialChain
+from certify.audits.langevin_chain import LangevinChain, PlacedLangevin
+from certify.audits.reference import PosteriorDraws, posterior_draws
+from certify.audits.source import EncoderSource, source_from_file
 from certify.encoders.kinds.langevin import langevin_encoder
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.generators.specification import load_generator

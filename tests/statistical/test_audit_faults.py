@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from certify.audit.audit import AuditPlan, audit_encoder, judge, model_observations
-from certify.audit.brackets import gaussian_bracket
-from certify.audit.encoder_law import encoder_law
-from certify.audit.records import AuditResult
-from certify.audit.reference import posterior_draws
-from certify.audit.source import EncoderSource
+from certify.audits.audit import AuditPlan, audit_encoder, judge, model_observations
+from certify.audits.brackets import gaussian_bracket
+from certify.audits.encoder_law import encoder_law
+from certify.audits.records import AuditResult
+from certify.audits.reference import posterior_draws
+from certify.audits.source import EncoderSource
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import GaussianLaw
@@ -160,7 +160,7 @@ def test_an_encoder_that_is_not_gaussian_is_refuted_from_its_draws() -> None:
 def test_without_a_certified_m_mala_measures_and_refutes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     # Draws of MALA have blind spots that no simulation sees: their lower end never refutes. They are what is left where
     # no envelope is certified, which this decoder would have.
-    monkeypatch.setattr("certify.audit.reference.certified_envelope", lambda generator, likelihood: "none")
+    monkeypatch.setattr("certify.audits.reference.certified_envelope", lambda generator, likelihood: "none")
     generator = load_generator(CURVED)
     posterior = Posterior(generator, model_observations(generator, BETA, 1, 5)[0], BETA)
     source = laplace_source(generator, BETA, scale=1.6)

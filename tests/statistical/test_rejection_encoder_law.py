@@ -15,10 +15,10 @@ import onnx
 import pytest
 
 import certify.api as certify
-from certify.audit.audit import AuditPlan, audit_encoder
-from certify.audit.reference import posterior_draws
-from certify.audit.rejection_encoder import declared_sampler, rejection_bracket
-from certify.audit.source import EncoderSource, source_from_file
+from certify.audits.audit import AuditPlan, audit_encoder
+from certify.audits.reference import posterior_draws
+from certify.audits.rejection_encoder import declared_sampler, rejection_bracket
+from certify.audits.source import EncoderSource, source_from_file
 from certify.encoders.convention import observation_digest
 from certify.encoders.kind import LAYOUTS
 from certify.encoders.kinds.rejection import realised_envelope

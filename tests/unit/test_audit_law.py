@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from certify.audit.encoder_law import BASIS_MAXIMAL, covariance_slack, encoder_law
-from certify.audit.score import score_distance
-from certify.audit.source import EncoderSource
+from certify.audits.encoder_law import BASIS_MAXIMAL, covariance_slack, encoder_law
+from certify.audits.score import score_distance
+from certify.audits.source import EncoderSource
 from certify.errors import InputError
 from certify.posteriors.gaussian import GaussianLaw
 from certify.posteriors.gaussian_distance import kl_divergence, total_variation_line

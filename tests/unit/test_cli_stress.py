@@ -10,8 +10,8 @@ import pytest
 from certify.cli.main import main
 from certify.generators.graph import Affine
 from certify.proof.registry import load_theorem
-from certify.stress.campaign import stress
-from certify.stress.case import saved_case
+from certify.stress_tests.campaign import stress
+from certify.stress_tests.case import saved_case
 
 PLANTED = '''
 from dataclasses import replace

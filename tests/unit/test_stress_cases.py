@@ -16,9 +16,9 @@ from certify.errors import InputError
 from certify.generators.graph import Generator, Graph
 from certify.strategies import graphs
 from certify.strategies.networks import wave
-from certify.stress.case import Case, saved, saved_case
-from certify.stress.graphs import generator_from_dict, generator_to_dict
-from certify.stress.replay import replay
+from certify.stress_tests.case import Case, saved, saved_case
+from certify.stress_tests.graphs import generator_from_dict, generator_to_dict
+from certify.stress_tests.replay import replay
 
 CASE = Case(
     "strong-invertibility", "steps", wave(), observations=np.array([[0.1]]),

@@ -15,9 +15,9 @@ from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import chain_total_variation
 from certify.proof.check import run_step
 from certify.proof.registry import load_theorem
-from certify.stress.case import Case, saved_case
-from certify.stress.instances import prepare
-from certify.stress.replay import replay
+from certify.stress_tests.case import Case, saved_case
+from certify.stress_tests.instances import prepare
+from certify.stress_tests.replay import replay
 from certify.verdict import Verdict
 
 THEOREM = load_theorem("strong-invertibility")

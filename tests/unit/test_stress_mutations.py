@@ -8,9 +8,9 @@ import pytest
 import sympy as sp
 
 from certify.proof.registry import load_theorem
-from certify.stress.mutations import constants_of
-from certify.stress.scaling import fitted_law, ladder_runs, scaling_laws
-from certify.stress.wrong_growth import wrong_growth
+from certify.stress_tests.mutations import constants_of
+from certify.stress_tests.scaling import fitted_law, ladder_runs, scaling_laws
+from certify.stress_tests.wrong_growth import wrong_growth
 from certify.verdict import Verdict
 
 x, y = sp.symbols("x y", positive=True)

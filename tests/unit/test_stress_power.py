@@ -18,11 +18,11 @@ from certify.report.table import Document
 from certify.strategies.networks import wave
 from certify.strategies.probing import probes
 from certify.strategies.violations import VIOLATIONS
-from certify.stress.case import Case
-from certify.stress.dropped import plausible_brackets
-from certify.stress.instances import prepare
-from certify.stress.power import PowerResult, wrong_constants
-from certify.stress.wrong_definitions import wrong_definitions
+from certify.stress_tests.case import Case
+from certify.stress_tests.dropped import plausible_brackets
+from certify.stress_tests.instances import prepare
+from certify.stress_tests.power import PowerResult, wrong_constants
+from certify.stress_tests.wrong_definitions import wrong_definitions
 
 THEOREM = load_theorem("strong-invertibility")
 

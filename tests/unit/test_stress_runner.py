@@ -15,11 +15,11 @@ from hypothesis.internal.conjecture import engine, providers
 from certify.proof.registry import load_theorem
 from certify.strategies.admissible import Kinds
 from certify.strategies.probing import probes
-from certify.stress import runner
-from certify.stress.campaign import parts
-from certify.stress.case import Case
-from certify.stress.property import Measurement, Property
-from certify.stress.runner import run_property
+from certify.stress_tests import runner
+from certify.stress_tests.campaign import parts
+from certify.stress_tests.case import Case
+from certify.stress_tests.property import Measurement, Property
+from certify.stress_tests.runner import run_property
 from certify.verdict import Verdict
 
 NUMBERS = {n + 0.125 for n in range(101_000, 101_400)}

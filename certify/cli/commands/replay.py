@@ -36,11 +36,11 @@ def run(
     """
     output = Output(json, quiet)
     output.check_destination()
-    from certify.stress.case import saved_case
+    from certify.stress_tests.case import saved_case
 
     saved = saved_case(case)
     output.first_line(f"replay {saved.claim} of {saved.case.theorem} on {saved.case.describe()}")
-    from certify.stress.replay import replay
+    from certify.stress_tests.replay import replay
 
     found = replay(saved, theorem)
     output.write_json(found.to_dict())

@@ -63,7 +63,7 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     output.first_line(f"stress {', '.join(theorems or ()) or 'every theorem'}", seed)
-    from certify.stress.campaign import PROFILES, stress
+    from certify.stress_tests.campaign import PROFILES, stress
     from certify.validation import random_seed
 
     if profile not in PROFILES:
@@ -94,7 +94,7 @@ def run(
 
 
 def _power(output: Output, names: list[str], seed: int, quiet: bool) -> int:
-    from certify.stress.power import power_table
+    from certify.stress_tests.power import power_table
 
     with progress_on_terminal(quiet) as progress:
         found = power_table(names, seed=seed, progress=progress)

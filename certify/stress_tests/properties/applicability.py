@@ -10,9 +10,9 @@ from certify.proof.check import check_theorem
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, violating_generators
 from certify.strategies.probing import brackets
-from certify.stress.case import Case
-from certify.stress.instances import EFFORT
-from certify.stress.property import Measurement, Property
+from certify.stress_tests.case import Case
+from certify.stress_tests.instances import EFFORT
+from certify.stress_tests.property import Measurement, Property
 from certify.verdict import Verdict
 
 NAME = "applicability"

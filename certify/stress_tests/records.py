@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from certify.bounds.bracket import json_number
-from certify.stress.case import Case
+from certify.stress_tests.case import Case
 from certify.verdict import Verdict, exit_code, weakest_verdict
 
 TOLERANCE = 0.1

@@ -11,11 +11,11 @@ from certify.bounds.bracket import json_number
 from certify.errors import InputError, UnknownNameError
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
-from certify.stress.case import Case, SavedCase
-from certify.stress.instances import prepare
-from certify.stress.property import Measurement, Property, properties
-from certify.stress.records import HOLDING, Failure
-from certify.stress.runner import evaluate
+from certify.stress_tests.case import Case, SavedCase
+from certify.stress_tests.instances import prepare
+from certify.stress_tests.property import Measurement, Property, properties
+from certify.stress_tests.records import HOLDING, Failure
+from certify.stress_tests.runner import evaluate
 from certify.validation import accuracy, noise_level
 from certify.verdict import Verdict
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.audit.coupled_chain import CoupledEnd, LayerSteps, stationary_coupling
+from certify.audits.coupled_chain import CoupledEnd, LayerSteps, stationary_coupling
 from certify.errors import CertifyError
 from certify.generators.graph import FloatArray
 from certify.measure.burn_in import gaussian_distance

@@ -12,11 +12,11 @@ from typing import Protocol
 
 import numpy as np
 
-from certify.audit.brackets import statistics, vacuous_bracket
-from certify.audit.coupled_chain import CoupledEnd
-from certify.audit.records import DistanceEnd, EncoderBracket
-from certify.audit.reference import PosteriorDraws
-from certify.audit.source import EncoderSource
+from certify.audits.brackets import statistics, vacuous_bracket
+from certify.audits.coupled_chain import CoupledEnd
+from certify.audits.records import DistanceEnd, EncoderBracket
+from certify.audits.reference import PosteriorDraws
+from certify.audits.source import EncoderSource
 from certify.generators.graph import FloatArray
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import DistanceEstimate

@@ -21,12 +21,12 @@ from certify.progress import Progress, SilentProgress
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of
-from certify.stress.case import saved
-from certify.stress.property import Property, properties
-from certify.stress.records import ClaimSummary, Failure, StressResult, TheoremStress, merged
-from certify.stress.replay import settled
-from certify.stress.runner import run_property
-from certify.stress.scaling import scaling_laws
+from certify.stress_tests.case import saved
+from certify.stress_tests.property import Property, properties
+from certify.stress_tests.records import ClaimSummary, Failure, StressResult, TheoremStress, merged
+from certify.stress_tests.replay import settled
+from certify.stress_tests.runner import run_property
+from certify.stress_tests.scaling import scaling_laws
 
 PROFILES = {"quick": 100, "ci": 1000, "long": 20_000}
 """Examples by profile."""

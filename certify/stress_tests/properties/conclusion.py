@@ -12,9 +12,9 @@ from certify.errors import CertifyError
 from certify.proof.instance import Instance
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
-from certify.stress.case import Case
-from certify.stress.instances import instance_cases, prepare
-from certify.stress.property import Measurement, Property
+from certify.stress_tests.case import Case
+from certify.stress_tests.instances import instance_cases, prepare
+from certify.stress_tests.property import Measurement, Property
 from certify.verdict import Verdict
 
 NAME = "conclusion"

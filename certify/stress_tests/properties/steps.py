@@ -7,9 +7,9 @@ from hypothesis.strategies import SearchStrategy
 from certify.proof.check import run_step
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
-from certify.stress.case import Case
-from certify.stress.instances import instance_cases, prepare
-from certify.stress.property import Measurement, Property
+from certify.stress_tests.case import Case
+from certify.stress_tests.instances import instance_cases, prepare
+from certify.stress_tests.property import Measurement, Property
 
 NAME = "steps"
 READS = ("generator", "observations", "beta", "epsilon")

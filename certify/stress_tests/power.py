@@ -28,11 +28,11 @@ from certify.proof.instance import Instance
 from certify.proof.judgement import decide, slack
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Claim, Finding, Step, Theorem
-from certify.stress.bank import instances
-from certify.stress.dropped import dropped_assumptions
-from certify.stress.mutations import Constant, constants_of
-from certify.stress.wrong_definitions import wrong_definitions
-from certify.stress.wrong_growth import wrong_growth
+from certify.stress_tests.bank import instances
+from certify.stress_tests.dropped import dropped_assumptions
+from certify.stress_tests.mutations import Constant, constants_of
+from certify.stress_tests.wrong_definitions import wrong_definitions
+from certify.stress_tests.wrong_growth import wrong_growth
 from certify.verdict import Verdict
 
 FACTORS = (1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0)

@@ -13,8 +13,8 @@ from certify.proof.optimiser import Certificate, closest, shortest
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
 from certify.strategies.settings import accuracies
-from certify.stress.case import Case
-from certify.stress.property import Measurement, Property
+from certify.stress_tests.case import Case
+from certify.stress_tests.property import Measurement, Property
 from certify.verdict import Verdict
 
 NAME = "monotonicity"

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from certify.audit.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
-from certify.audit.calibration import CalibrationPlan, calibrate
-from certify.audit.chain import DeclaredChain, chain_bracket, follows
-from certify.audit.encoder_law import BASIS_MAXIMAL, EncoderLaw, encoder_law
-from certify.audit.exponential_chain import ExponentialChain
-from certify.audit.langevin_chain import LangevinChain
-from certify.audit.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
-from certify.audit.reference import PosteriorDraws, posterior_draws
-from certify.audit.rejection_encoder import declared_sampler, rejection_bracket
-from certify.audit.source import EncoderSource
+from certify.audits.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
+from certify.audits.calibration import CalibrationPlan, calibrate
+from certify.audits.chain import DeclaredChain, chain_bracket, follows
+from certify.audits.encoder_law import BASIS_MAXIMAL, EncoderLaw, encoder_law
+from certify.audits.exponential_chain import ExponentialChain
+from certify.audits.langevin_chain import LangevinChain
+from certify.audits.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
+from certify.audits.reference import PosteriorDraws, posterior_draws
+from certify.audits.rejection_encoder import declared_sampler, rejection_bracket
+from certify.audits.source import EncoderSource
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.derivatives import value

@@ -17,9 +17,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import midpoint, precision
-from certify.audit.chain import AGREEMENT
-from certify.audit.records import DistanceEnd, EncoderBracket
-from certify.audit.source import EncoderSource
+from certify.audits.chain import AGREEMENT
+from certify.audits.records import DistanceEnd, EncoderBracket
+from certify.audits.source import EncoderSource
 from certify.encoders.convention import observation_digest
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, LARGEST_REACH, tail_constant, tail_reach
 from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio

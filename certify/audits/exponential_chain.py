@@ -13,8 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.audit.coupled_chain import CoupledEnd, LayerSteps, clipped, stationary_coupling
-from certify.audit.score import score_distance
+from certify.audits.coupled_chain import CoupledEnd, LayerSteps, clipped, stationary_coupling
+from certify.audits.score import score_distance
 from certify.errors import InputError
 from certify.generators.derivatives import jacobian
 from certify.generators.graph import FloatArray

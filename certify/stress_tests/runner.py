@@ -18,9 +18,9 @@ from certify.errors import CertifyError
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
 from certify.strategies.seeded import seed_alone
-from certify.stress.case import Case
-from certify.stress.property import Measurement, Property
-from certify.stress.records import HOLDING, ClaimSummary, Failure
+from certify.stress_tests.case import Case
+from certify.stress_tests.property import Measurement, Property
+from certify.stress_tests.records import HOLDING, ClaimSummary, Failure
 from certify.verdict import Verdict
 
 SHRINKING = 250

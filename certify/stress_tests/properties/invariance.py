@@ -14,8 +14,8 @@ from certify.strategies.admissible import Kinds, admissible_generators
 from certify.strategies.networks import affine_generators
 from certify.strategies.probing import BUDGET, METHODS
 from certify.strategies.transformations import invariant_changes
-from certify.stress.case import Case
-from certify.stress.property import Measurement, Property
+from certify.stress_tests.case import Case
+from certify.stress_tests.property import Measurement, Property
 from certify.verdict import Verdict
 
 NAME = "invariance"

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.audit.encoder_law import EncoderLaw
-from certify.audit.records import DistanceEnd, EncoderBracket
-from certify.audit.reference import PosteriorDraws
-from certify.audit.score import score_distance
+from certify.audits.encoder_law import EncoderLaw
+from certify.audits.records import DistanceEnd, EncoderBracket
+from certify.audits.reference import PosteriorDraws
+from certify.audits.score import score_distance
 from certify.errors import CertifyError
 from certify.generators.graph import FloatArray
 from certify.measure.burn_in import gaussian_distance

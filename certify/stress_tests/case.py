@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.graph import Affine, FloatArray, Generator
-from certify.stress.graphs import array_to_list, generator_from_dict, generator_to_dict, matrix_from_list
+from certify.stress_tests.graphs import array_to_list, generator_from_dict, generator_to_dict, matrix_from_list
 from certify.version import __version__
 
 SCHEMA = 1

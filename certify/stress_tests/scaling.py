@@ -17,7 +17,7 @@ from certify.arithmetic.balls import Real, midpoint, precision
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, shortest
 from certify.proof.theorem import Growth, Theorem
-from certify.stress.records import ScalingLaw
+from certify.stress_tests.records import ScalingLaw
 from certify.symbolic.evaluation import evaluate_ball
 
 LADDERS: Mapping[str, tuple[Fraction, ...]] = {

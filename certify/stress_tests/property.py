@@ -12,8 +12,8 @@ from hypothesis.strategies import SearchStrategy
 
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
-from certify.stress import properties as package
-from certify.stress.case import Case
+from certify.stress_tests import properties as package
+from certify.stress_tests.case import Case
 from certify.verdict import Verdict
 
 
@@ -56,7 +56,7 @@ class Property:
 
 
 def properties() -> dict[str, Property]:
-    """Every property by name, found by discovery in `certify/stress/properties`, sorted."""
+    """Every property by name, found by discovery in `certify/stress_tests/properties`, sorted."""
     prefix = f"{package.__name__}."
     modules = [importlib.import_module(info.name) for info in pkgutil.iter_modules(package.__path__, prefix)]
     found = {module.PROPERTY.name: module.PROPERTY for module in modules if hasattr(module, "PROPERTY")}

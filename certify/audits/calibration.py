@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from certify.audit.records import Calibration, DistanceEnd, EncoderBracket, RankTest
+from certify.audits.records import Calibration, DistanceEnd, EncoderBracket, RankTest
 from certify.errors import InputError
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator

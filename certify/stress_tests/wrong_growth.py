@@ -8,7 +8,7 @@ import sympy as sp
 
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Theorem
-from certify.stress.scaling import FEWEST_RUNS, LADDERS, fitted_law, ladder_runs
+from certify.stress_tests.scaling import FEWEST_RUNS, LADDERS, fitted_law, ladder_runs
 from certify.verdict import Verdict
 
 EXPONENTS = (sp.Rational(1, 4), sp.Rational(1, 2), sp.Integer(1), sp.Integer(2))

@@ -16,8 +16,8 @@ from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of, strategy
 from certify.strategies.networks import wave
 from certify.strategies.probing import brackets, decided, failing, probes
-from certify.stress.case import Case
-from certify.stress.instances import instance_cases, prepare
+from certify.stress_tests.case import Case
+from certify.stress_tests.instances import instance_cases, prepare
 
 EFFORT = 0.25
 """Sample sizes of the bank, relative to the command line's."""

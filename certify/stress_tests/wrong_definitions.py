@@ -19,7 +19,7 @@ from certify.proof.check import run_step
 from certify.proof.closed_forms import enclose
 from certify.proof.instance import Instance
 from certify.proof.theorem import Quantity, Theorem
-from certify.stress.mutations import Constant, constants_of
+from certify.stress_tests.mutations import Constant, constants_of
 from certify.verdict import Verdict
 
 FACTORS = (2, 8)

@@ -25,7 +25,7 @@ from certify.proof.theorem import Search, Theorem
 from certify.strategies.admissible import Kinds, admissible_generators
 from certify.strategies.probing import brackets, decided, failing
 from certify.strategies.settings import accuracies, noise_levels, observations
-from certify.stress.case import Case
+from certify.stress_tests.case import Case
 
 EFFORT = 0.02
 """Sample sizes of a case, relative to the command line's."""
