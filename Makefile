@@ -32,6 +32,7 @@ repeat:  ## all tests in RUNS fresh clones with cold caches, LOAD busy loops bes
 
 lint: setup  ## style and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 quickstart: setup  ## runs the commands of the quickstart and of the README

@@ -91,6 +91,7 @@ def wide_tables(source: random.Random) -> Tables:
 
 def blif_lines(tables: Tables, name: str = "top") -> list[list[str]]:
     """One list of lines for the head, each table and the end."""
+
     def signal(number: int) -> str:
         return f"x{number}" if number < tables.inputs else f"n{number}"
 
@@ -118,10 +119,13 @@ def hierarchical(source: random.Random) -> tuple[str, int, Function]:
         first = " ".join(f"{name}=u{place}" for place, name in enumerate(names))
         second = " ".join(f"{name}=v{place}" for place, name in enumerate(names))
         given = [f"x{i}" for i in range(inputs)]
-        lines = [f".model m{level}", ".inputs " + " ".join(given),
-                 ".outputs " + " ".join(f"y{place}" for place in range(outputs)),
-                 ".subckt " + " ".join([f"m{level + 1}", *(f"x{i}=x{i}" for i in range(inputs)), first]),
-                 ".subckt " + " ".join([f"m{level + 1}", *(f"x{i}=x{swap[i]}" for i in range(inputs)), second])]
+        lines = [
+            f".model m{level}",
+            ".inputs " + " ".join(given),
+            ".outputs " + " ".join(f"y{place}" for place in range(outputs)),
+            ".subckt " + " ".join([f"m{level + 1}", *(f"x{i}=x{i}" for i in range(inputs)), first]),
+            ".subckt " + " ".join([f"m{level + 1}", *(f"x{i}=x{swap[i]}" for i in range(inputs)), second]),
+        ]
         for place in range(outputs):
             lines += [f".names u{place} v{place} y{place}", "10 1", "01 1"]
         texts.append("\n".join([*lines, ".end", ""]))

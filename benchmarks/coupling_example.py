@@ -100,7 +100,9 @@ def print_speed(replicates: int) -> None:
         posterior = Posterior(generator, np.zeros(generator.observed_dim), 1.0)
         step = 0.4 / dim ** (1.0 / 3.0)
         transitions: tuple[Transition, ...] = (
-            MetropolisLangevin(step), UnadjustedLangevin(step), RandomWalk(1.7 / np.sqrt(dim)),
+            MetropolisLangevin(step),
+            UnadjustedLangevin(step),
+            RandomWalk(1.7 / np.sqrt(dim)),
         )
         for transition in transitions:
             experiment = Experiment(np.zeros(dim), 20, replicates, 5000, seed=0, start_deviation=1.0)

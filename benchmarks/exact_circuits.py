@@ -87,9 +87,7 @@ def keep(folder: Path, name: str, found: Refutation) -> None:
 
 def sums(inputs: int) -> list[int]:
     """Truth tables of the binary digits of the sum of `inputs` bits."""
-    return [
-        sum((t.bit_count() >> digit & 1) << t for t in range(1 << inputs)) for digit in range(inputs.bit_length())
-    ]
+    return [sum((t.bit_count() >> digit & 1) << t for t in range(1 << inputs)) for digit in range(inputs.bit_length())]
 
 
 def chosen() -> dict[str, tuple[int, ...]]:
@@ -166,8 +164,10 @@ def gaps(seconds: float, proofs: Path) -> list[str]:
     }
     for item in classes:
         forward, backward = found[item.representative], found[item.inverse_representative]
-        rows.append(f"| {' '.join(map(str, item.representative))} | {item.members} | {forward} | {backward} | "
-                    f"{gap(forward, backward)} | {forward.steps} |")
+        rows.append(
+            f"| {' '.join(map(str, item.representative))} | {item.members} | {forward} | {backward} | "
+            f"{gap(forward, backward)} | {forward.steps} |"
+        )
     rows += ["", "## Chosen permutations", "", "| permutation | forward | inverse | gap |", "| --- " * 4 + "|"]
     for number, (name, images) in enumerate(chosen().items()):
         bits = len(images).bit_length() - 1

@@ -145,7 +145,9 @@ def units(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
     skip = 0.0 if rng.random() < 0.5 else abs(gain * rate) * float(rng.uniform(-2, 2))
     region = _region(rng, d, rate)
     nodes: list[Node] = [
-        Input(d), Affine(0, rate * np.eye(d), np.full(d, shift)), Activation(1, name, d),
+        Input(d),
+        Affine(0, rate * np.eye(d), np.full(d, shift)),
+        Activation(1, name, d),
         Affine(2, gain * np.eye(d), np.zeros(d)),
     ]
     if skip:
@@ -153,9 +155,7 @@ def units(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
     return Graph(tuple(nodes)), _unit_truths(curve, (rate, gain, shift, skip), region, d), region
 
 
-def _unit_truths(
-    curve: Curve, numbers: tuple[float, float, float, float], region: Region, d: int
-) -> dict[str, Truth]:
+def _unit_truths(curve: Curve, numbers: tuple[float, float, float, float], region: Region, d: int) -> dict[str, Truth]:
     rate, gain, shift, skip = numbers
     slopes, bends, twists = [], [], []
     for coordinate in range(d):
@@ -168,27 +168,36 @@ def _unit_truths(
     # A slope of both signs along one coordinate: the map is not injective there.
     turns = any(any(bool(a < 0) for a in row) and any(bool(a > 0) for a in row) for row in slopes)
     least = arb(0) if turns else smallest([abs(value) for value in flat])
-    known = {"m": (arb(0), least), **{
-        name: (largest(values), arb("inf"))
-        for name, values in (("M", [abs(value) for value in flat]), ("M2", bends), ("M3", twists))
-    }}
+    known = {
+        "m": (arb(0), least),
+        **{
+            name: (largest(values), arb("inf"))
+            for name, values in (("M", [abs(value) for value in flat]), ("M2", bends), ("M3", twists))
+        },
+    }
     if curve.is_complete and region.radius is not None:
-        known = {name: (pair[0] if name != "m" else pair[1], pair[1] if name == "m" else pair[0])
-                 for name, pair in known.items()}
+        known = {
+            name: (pair[0] if name != "m" else pair[1], pair[1] if name == "m" else pair[0])
+            for name, pair in known.items()
+        }
     return {name: Truth(*pair) for name, pair in known.items()}
 
 
 def linear(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
     """Q1 D Q2 with exactly orthogonal factors: the singular values are those of D."""
     size = int(rng.choice([2, 4, 6]))
-    values = np.abs([_signed(rng) for _ in range(size)]) if rng.random() < 0.5 else 10.0 ** (
-        rng.uniform(-290, 290) + rng.uniform(-8, 8, size)
+    values = (
+        np.abs([_signed(rng) for _ in range(size)])
+        if rng.random() < 0.5
+        else 10.0 ** (rng.uniform(-290, 290) + rng.uniform(-8, 8, size))
     )
     layers = (exact_orthogonal(size, rng), np.diag(values), exact_orthogonal(size, rng))
     nodes = [Input(size), *(Affine(index, weight, np.zeros(size)) for index, weight in enumerate(layers))]
     truths = {
-        "m": Truth.exactly(ball(float(values.min()))), "M": Truth.exactly(ball(float(values.max()))),
-        "M2": Truth.exactly(arb(0)), "M3": Truth.exactly(arb(0)),
+        "m": Truth.exactly(ball(float(values.min()))),
+        "M": Truth.exactly(ball(float(values.max()))),
+        "M2": Truth.exactly(arb(0)),
+        "M3": Truth.exactly(arb(0)),
     }
     return Graph(tuple(nodes)), truths, _region(rng, size, 1.0)
 
@@ -204,9 +213,15 @@ def composed(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]
     region = Region() if rng.random() < 0.5 else Region(10.0 ** float(rng.uniform(-300, 300)))
     steepest = 1 + ball(gain) * ball(outer) * ball(inner)
     end = None if region.radius is None else ball(region.radius)
-    far = arb(1) if end is None else 1 + ball(gain) * ball(outer) * ball(inner) * (
-        (ball(outer) * (ball(inner) * end).tanh()).sech() * (ball(inner) * end).sech()
-    ) ** 2
+    far = (
+        arb(1)
+        if end is None
+        else 1
+        + ball(gain)
+        * ball(outer)
+        * ball(inner)
+        * ((ball(outer) * (ball(inner) * end).tanh()).sech() * (ball(inner) * end).sech()) ** 2
+    )
     return Graph(tuple(nodes)), {"M": Truth.exactly(steepest), "m": Truth.exactly(far)}, region
 
 

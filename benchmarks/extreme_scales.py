@@ -79,15 +79,19 @@ def _judged(case: KnownNetwork, found: ConstantBrackets, count: Counter[str]) ->
 def report(counts: dict[str, Counter[str]], networks: int, seed: int, seconds: float) -> str:
     """The table in Markdown."""
     lines = [
-        "# Soundness at extreme scales", "",
+        "# Soundness at extreme scales",
+        "",
         f"`python -m benchmarks.extreme_scales --networks {networks} --seed {seed}`: {networks} networks, "
         f"{seconds:.0f} s. Weights, radii and centres from 1e-300 to 1e300.",
         "The needed end of each constant (lower for m, upper for M, M2, M3) is contained or given up; of both "
-        "ends none may be false. A method that does not speak of a constant gives its end up.", "",
-        "| run | " + " | ".join(OUTCOMES) + " |", "|" + " --- |" * (len(OUTCOMES) + 1),
+        "ends none may be false. A method that does not speak of a constant gives its end up.",
+        "",
+        "| run | " + " | ".join(OUTCOMES) + " |",
+        "|" + " --- |" * (len(OUTCOMES) + 1),
     ]
-    lines += ["| " + " | ".join([run, *(str(count[item]) for item in OUTCOMES)]) + " |"
-              for run, count in counts.items()]
+    lines += [
+        "| " + " | ".join([run, *(str(count[item]) for item in OUTCOMES)]) + " |" for run, count in counts.items()
+    ]
     return "\n".join(lines) + "\n"
 
 

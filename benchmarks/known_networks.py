@@ -152,8 +152,12 @@ def cancelling(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Regio
     out = rng.normal(size=(d, 4))
     name = str(rng.choice(SMOOTH))
     nodes = (
-        Input(d), Affine(0, own, np.zeros(d)), Affine(0, other, np.ones(4)),
-        Activation(2, name, 4, PARAMETERS.get(name, ())), Affine(3, out, np.zeros(d)), Affine(3, -out, np.zeros(d)),
+        Input(d),
+        Affine(0, own, np.zeros(d)),
+        Affine(0, other, np.ones(4)),
+        Activation(2, name, 4, PARAMETERS.get(name, ())),
+        Affine(3, out, np.zeros(d)),
+        Affine(3, -out, np.zeros(d)),
         Sum((1, 4, 5), (1.0, 0.5, 0.5), d),
     )
     return Graph(nodes), singular_truths([own]), Region()
@@ -210,15 +214,24 @@ def _sandwich(units: _Units, rng: np.random.Generator, rows: int, shift: npt.NDA
     if rng.random() < 0.5:
         # Folded: every entry is one product with +-1/2 or +-1, hence exact.
         nodes: tuple[Node, ...] = (
-            Input(d), Affine(0, inward, np.zeros(d)), Affine(0, rates @ inward, bias),
-            Activation(2, units.name, width, parameters), Affine(3, outward @ gains, np.zeros(rows)),
-            Affine(1, outward @ skip, rng.normal(size=rows)), Sum((4, 5), (1.0, 1.0), rows),
+            Input(d),
+            Affine(0, inward, np.zeros(d)),
+            Affine(0, rates @ inward, bias),
+            Activation(2, units.name, width, parameters),
+            Affine(3, outward @ gains, np.zeros(rows)),
+            Affine(1, outward @ skip, rng.normal(size=rows)),
+            Sum((4, 5), (1.0, 1.0), rows),
         )
     else:
         nodes = (
-            Input(d), Affine(0, inward, np.zeros(d)), Affine(1, rates, bias),
-            Activation(2, units.name, width, parameters), Affine(3, gains, np.zeros(d)), Affine(1, skip, np.zeros(d)),
-            Sum((4, 5), (1.0, 1.0), d), Affine(6, outward, np.zeros(rows)),
+            Input(d),
+            Affine(0, inward, np.zeros(d)),
+            Affine(1, rates, bias),
+            Activation(2, units.name, width, parameters),
+            Affine(3, gains, np.zeros(d)),
+            Affine(1, skip, np.zeros(d)),
+            Sum((4, 5), (1.0, 1.0), d),
+            Affine(6, outward, np.zeros(rows)),
         )
     return Graph(nodes)
 
@@ -271,9 +284,12 @@ def coupling(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]
     name = str(rng.choice(SMOOTH))
     size = 10.0 ** rng.uniform(-3, 6)
     units = _Units(
-        name, np.zeros(2 * half), np.concatenate([rng.uniform(0.2, 2, half), np.zeros(half)]),
+        name,
+        np.zeros(2 * half),
+        np.concatenate([rng.uniform(0.2, 2, half), np.zeros(half)]),
         np.concatenate([rng.normal(size=half) * 10.0 ** rng.uniform(-1, 5), np.zeros(half)]),
-        np.repeat(np.arange(half), 2), size * rng.uniform(0.1, 1.0, 2 * half),
+        np.repeat(np.arange(half), 2),
+        size * rng.uniform(0.1, 1.0, 2 * half),
     )
     facts = slope_facts(name)
     steepest = abs(facts.low).max(abs(facts.high))
@@ -292,8 +308,11 @@ def wide(rng: np.random.Generator) -> tuple[Graph, dict[str, Truth], Region]:
     skip, gain, rate = 10.0 ** rng.uniform(-6, 2), 10.0 ** rng.uniform(-2, 2), 10.0 ** rng.uniform(-2, 2)
     stack = np.concatenate([exact_orthogonal(d, rng) for _ in range(copies)])
     nodes = (
-        Input(d), Affine(0, rate * stack, np.zeros(len(stack))), Activation(1, name, len(stack)),
-        Affine(2, gain * stack.T, np.zeros(d)), Sum((0, 3), (skip, 1.0), d),
+        Input(d),
+        Affine(0, rate * stack, np.zeros(len(stack))),
+        Activation(1, name, len(stack)),
+        Affine(2, gain * stack.T, np.zeros(d)),
+        Sum((0, 3), (skip, 1.0), d),
     )
     most = arb(skip) + copies * arb(gain) * arb(rate)
     return Graph(nodes), {"M": Truth.exactly(most), "m": Truth.exactly(arb(skip))}, Region()

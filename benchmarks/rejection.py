@@ -86,19 +86,21 @@ def table(every: Sequence[Measured]) -> Table:
         counts = [_median([_proposals(rate, epsilon) for rate in rates]) for epsilon in EPSILONS]
         certified = sum(found.proposals is not None for found in item.found)
         known = [layers for layers in item.layers if layers is not None]
-        rows.append((
-            text_cell(item.name),
-            number_cell(item.beta, digits=4),
-            text_cell(f"{certified} of {len(item.found)}"),
-            number_cell(counts[0]),
-            number_cell(counts[1]),
-            lower_cell(float(np.median(rates)), 3),
-            number_cell(float(np.median([sum(each.p_measured) / 2 for each in numbers])), digits=3),
-            number_cell(float(np.median(item.seconds)), digits=2),
-            number_cell(float(np.max(item.seconds)), digits=2),
-            text_cell(f"{len(known)} of {len(item.layers)}"),
-            number_cell(_median([float(value) for value in known])),
-        ))
+        rows.append(
+            (
+                text_cell(item.name),
+                number_cell(item.beta, digits=4),
+                text_cell(f"{certified} of {len(item.found)}"),
+                number_cell(counts[0]),
+                number_cell(counts[1]),
+                lower_cell(float(np.median(rates)), 3),
+                number_cell(float(np.median([sum(each.p_measured) / 2 for each in numbers])), digits=3),
+                number_cell(float(np.median(item.seconds)), digits=2),
+                number_cell(float(np.max(item.seconds)), digits=2),
+                text_cell(f"{len(known)} of {len(item.layers)}"),
+                number_cell(_median([float(value) for value in known])),
+            )
+        )
     width = len(HEADINGS) if any(item.layers for item in every) else len(HEADINGS) - 2
     return Table(
         "rejection",

@@ -193,8 +193,10 @@ def main() -> None:
     torch.set_num_threads(1)
     start = time.perf_counter()
     found = list(measurements(FAMILIES, (6,), (8, 128)) if arguments.quick else measurements(FAMILIES, BITS, WIDTHS))
-    comments = (f"made by python -m benchmarks.trained_inversion, torch {torch.__version__}, "
-                f"{time.perf_counter() - start:.0f} s",)
+    comments = (
+        f"made by python -m benchmarks.trained_inversion, torch {torch.__version__}, "
+        f"{time.perf_counter() - start:.0f} s",
+    )
     text = table_formats()["markdown"].render(Document((table(found),), comments))
     print(text)
     if not arguments.quick:

@@ -35,6 +35,4 @@ class MissingExtraError(InputError):
     """A feature whose optional dependency is not installed; the message has the install line."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f"{purpose} needs `{package}`, which is not installed: pip install 'proof-companion[{extra}]'"
-        )
+        super().__init__(f"{purpose} needs `{package}`, which is not installed: pip install 'proof-companion[{extra}]'")

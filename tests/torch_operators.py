@@ -106,8 +106,15 @@ def write() -> None:
         for exporter in ("dynamo", "torchscript"):
             path = FOLDER / f"{name}_{exporter}.onnx"
             try:
-                torch.onnx.export(module, example, path, dynamo=exporter == "dynamo", input_names=["z"],
-                                  output_names=["x"], external_data=False)
+                torch.onnx.export(
+                    module,
+                    example,
+                    path,
+                    dynamo=exporter == "dynamo",
+                    input_names=["z"],
+                    output_names=["x"],
+                    external_data=False,
+                )
             except torch.onnx.errors.UnsupportedOperatorError:
                 continue
             except torch.onnx.errors.SymbolicValueError:

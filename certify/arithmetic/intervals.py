@@ -120,9 +120,7 @@ def scale_columns(matrix: MatrixBall, factors: MatrixBall) -> MatrixBall:
     """A diag(s) for every s in the (1, k) ball `factors`, rounded outward."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = matrix.midpoint * factors.midpoint
-        spread = np.abs(matrix.midpoint) * factors.radius + matrix.radius * (
-            np.abs(factors.midpoint) + factors.radius
-        )
+        spread = np.abs(matrix.midpoint) * factors.radius + matrix.radius * (np.abs(factors.midpoint) + factors.radius)
         radius = (spread + np.abs(midpoint) * EPSILON + 4 * SMALLEST_NORMAL) * (1.0 + 16 * EPSILON)
     # A factor zero or an entry zero makes the product exactly zero; keep such structure sharp.
     exact_zero = ((matrix.midpoint == 0) & (matrix.radius == 0) & np.isfinite(factors.radius)) | (

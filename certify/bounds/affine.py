@@ -146,5 +146,6 @@ def _other_end(problem: Problem, enclosed: Proposal, vector: FloatArray) -> Iter
         yield enclosed
 
 
-METHOD = BoundMethod(NAME, "the singular values of the composed matrix, for graphs without a bend", 0.0, _propose,
-                     reads_graph=True)
+METHOD = BoundMethod(
+    NAME, "the singular values of the composed matrix, for graphs without a bend", 0.0, _propose, reads_graph=True
+)

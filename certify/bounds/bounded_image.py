@@ -79,5 +79,4 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         yield Proposal("m", "upper", 0.0, NAME, reason=reason)
 
 
-METHOD = BoundMethod(NAME, "bounded in a direction over R^d: m = 0", 0.2, _propose,
-                     reads_graph=True)
+METHOD = BoundMethod(NAME, "bounded in a direction over R^d: m = 0", 0.2, _propose, reads_graph=True)

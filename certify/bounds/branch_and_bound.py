@@ -93,8 +93,14 @@ def _without_nan(scores: Scores) -> Scores:
 
 
 def maximise(
-    objective: Objective, start: Pieces, weight: FloatArray, tolerance: float, known: float, most_pieces: int,
-    batch: int, deadline: float,
+    objective: Objective,
+    start: Pieces,
+    weight: FloatArray,
+    tolerance: float,
+    known: float,
+    most_pieces: int,
+    batch: int,
+    deadline: float,
 ) -> float:
     """Upper bound of the objective's supremum over the union of the pieces, by best-first splitting.
 
@@ -211,9 +217,9 @@ def _flat(tensor: TensorBall, order: int, count: int) -> TensorBall:
     """Shape (pieces, n, d^k)."""
     n, d = tensor.shape[1:3]
     shape = (count, n, d**order)
-    return TensorBall(*(
-        np.broadcast_to(part.reshape(-1, n, d**order), shape) for part in (tensor.midpoint, tensor.radius)
-    ))
+    return TensorBall(
+        *(np.broadcast_to(part.reshape(-1, n, d**order), shape) for part in (tensor.midpoint, tensor.radius))
+    )
 
 
 def _outside(region: Region, pieces: Pieces) -> BoolArray:

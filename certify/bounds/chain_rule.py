@@ -156,5 +156,6 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     yield Proposal("M3", "upper", found.M3, METHOD.name)
 
 
-METHOD = BoundMethod("chain rule", "dynamic programming over the cuts of the graph with sharp bounds of each stretch",
-                     3.0, _propose)
+METHOD = BoundMethod(
+    "chain rule", "dynamic programming over the cuts of the graph with sharp bounds of each stretch", 3.0, _propose
+)

@@ -50,9 +50,7 @@ class Pieces:
 
     def reach(self, middle: FloatArray) -> FloatArray:
         """Half-widths around `middle` (b, d), rounded outward (inf for unbounded coordinates)."""
-        return np.where(
-            self.lower == self.upper, 0.0, round_up(np.maximum(self.upper - middle, middle - self.lower))
-        )
+        return np.where(self.lower == self.upper, 0.0, round_up(np.maximum(self.upper - middle, middle - self.lower)))
 
     def take(self, index: IntArray | BoolArray) -> Pieces:
         """The pieces at `index` (an integer or boolean array)."""

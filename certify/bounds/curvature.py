@@ -140,7 +140,8 @@ def _weighted(outer: MatrixBall, grams: PowerGram, magnitude: FloatArray) -> flo
     grams = PowerGram(
         MatrixBall(grams.gram.midpoint[index], grams.gram.radius[index]),
         MatrixBall(grams.trace.midpoint[index], grams.trace.radius[index]),
-        grams.contraction, grams.contraction_estimate,
+        grams.contraction,
+        grams.contraction_estimate,
     )
     sizes = magnitude[active]
     best = math.inf

@@ -156,9 +156,9 @@ def _faa_di_bruno(slopes: list[TensorBall], source: tuple[TensorBall, ...], orde
     if order >= 2:
         square = tensor_times(source[0].view(every, every, every, None), source[0].view(every, every, None, every))
         bend = slopes[1].view(every, every, None, None)
-        results.append(tensor_plus(
-            tensor_times(bend, square), tensor_times(slopes[0].view(every, every, None, None), source[1])
-        ))
+        results.append(
+            tensor_plus(tensor_times(bend, square), tensor_times(slopes[0].view(every, every, None, None), source[1]))
+        )
     if order >= 3:
         cube = tensor_times(square.view(..., None), source[0].view(every, every, None, None, every))
         deep = (every, every, None, None, None)
@@ -185,9 +185,7 @@ def _leibniz(left: tuple[TensorBall, ...], right: tuple[TensorBall, ...], order:
     """D^k(f g) from (f, Df, ...) and (g, Dg, ...)."""
     every = slice(None)
     wide = (every, every, *(None,) * order)
-    ends = tensor_plus(
-        tensor_times(left[0].view(*wide), right[order]), tensor_times(left[order], right[0].view(*wide))
-    )
+    ends = tensor_plus(tensor_times(left[0].view(*wide), right[order]), tensor_times(left[order], right[0].view(*wide)))
     if order == 1:
         return ends
     if order == 2:

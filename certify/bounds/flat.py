@@ -132,5 +132,10 @@ def _witness(first: FloatArray, second: FloatArray) -> Witness:
     return Witness((tuple(first.tolist()), tuple(second.tolist())))
 
 
-METHOD = BoundMethod(NAME, "two points with one value give m = 0; finitely many values are no continuous map", 0.0,
-                     _propose, reads_graph=True)
+METHOD = BoundMethod(
+    NAME,
+    "two points with one value give m = 0; finitely many values are no continuous map",
+    0.0,
+    _propose,
+    reads_graph=True,
+)

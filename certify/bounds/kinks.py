@@ -223,5 +223,6 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         return
 
 
-METHOD = BoundMethod(NAME, "a jump of the slope or of the second derivative, crossed inside the region", 0.3, _propose,
-                     reads_graph=True)
+METHOD = BoundMethod(
+    NAME, "a jump of the slope or of the second derivative, crossed inside the region", 0.3, _propose, reads_graph=True
+)

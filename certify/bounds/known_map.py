@@ -62,6 +62,10 @@ def uniform_map(
     full = [np.full(width, upper(row)) for row in rows]
     sums = [upper(total) for total in totals]
     return KnownMap(
-        entry, index, (full[0], full[1], full[2]), (sums[0], sums[1], sums[2]),
-        np.full(width, ends[0]), np.full(width, ends[1]),
+        entry,
+        index,
+        (full[0], full[1], full[2]),
+        (sums[0], sums[1], sums[2]),
+        np.full(width, ends[0]),
+        np.full(width, ends[1]),
     )

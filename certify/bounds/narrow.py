@@ -103,5 +103,6 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     yield Proposal("m", "upper", 0.0, NAME, reason=reason)
 
 
-METHOD = BoundMethod(NAME, "a cut of the graph of less than d numbers: m = 0 by Borsuk and Ulam", 0.1, _propose,
-                     reads_graph=True)
+METHOD = BoundMethod(
+    NAME, "a cut of the graph of less than d numbers: m = 0 by Borsuk and Ulam", 0.1, _propose, reads_graph=True
+)

@@ -97,8 +97,12 @@ def _normalised(
         totals = table.max(axis=0) if disjoint else np.sqrt((table**2).sum(axis=0)) * (1 + 8 * len(used) * EPSILON)
     rows = tuple(table[places, k] for k in range(3))
     return KnownMap(
-        quadratic.entry, index, (rows[0], rows[1], rows[2]), (float(totals[0]), float(totals[1]), float(totals[2])),
-        -reach, reach,
+        quadratic.entry,
+        index,
+        (rows[0], rows[1], rows[2]),
+        (float(totals[0]), float(totals[1]), float(totals[2])),
+        -reach,
+        reach,
     )
 
 

@@ -68,7 +68,9 @@ def node_ranges(graph: Graph, region: Region) -> NodeRanges:
     radius = float(region.radius)
     reach = np.nextafter(radius + EPSILON * np.abs(centre), np.inf)
     boxes = box_ranges(
-        graph, np.nextafter(centre - reach, -np.inf)[None], np.nextafter(centre + reach, np.inf)[None],
+        graph,
+        np.nextafter(centre - reach, -np.inf)[None],
+        np.nextafter(centre + reach, np.inf)[None],
         ball=(centre, radius),
     )
     return boxes
@@ -104,9 +106,7 @@ def box_ranges(
     return NodeRanges(graph, tuple(values))
 
 
-def recognised_range(
-    graph: Graph, index: int, known: dict[int, KnownMap], values: Sequence[Interval]
-) -> Interval:
+def recognised_range(graph: Graph, index: int, known: dict[int, KnownMap], values: Sequence[Interval]) -> Interval:
     """The interval of the last of `values`, that of node `index`, cut by what is known of the map it belongs to."""
     found = values[index]
     join = joint(graph, index)

@@ -143,5 +143,6 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         yield Proposal("M", "upper", high, f"{METHOD.name} over {len(chain)} blocks")
 
 
-METHOD = BoundMethod("residual rule", "A z + g(z) with Lip(g) small, block by block, centred and preconditioned", 2.0,
-                     _propose)
+METHOD = BoundMethod(
+    "residual rule", "A z + g(z) with Lip(g) small, block by block, centred and preconditioned", 2.0, _propose
+)

@@ -82,9 +82,7 @@ def extreme_stretch(
     return _best_of(refine, order[:starts].tolist(), sign, deadline)
 
 
-def closest_pair(
-    graph: Graph, region: Region, deadline: float, rng: np.random.Generator, starts: int = 6
-) -> Candidate:
+def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.Generator, starts: int = 6) -> Candidate:
     """Two points of (locally) smallest |G(z)-G(z')|/|z-z'|, kept at a distance where cancellation does no harm."""
     d = graph.latent_dim
     pool = np.concatenate(
@@ -101,8 +99,10 @@ def closest_pair(
         top, bottom = float(image @ image) + 1e-300, float(gap @ gap) + 1e-300
         pulls = derivatives.vector_jacobian_product(graph, pair, np.stack([image, -image]))
         gradient = 2 * pulls / top - 2 * np.stack([gap, -gap]) / bottom
-        rows = [_through_projection(graph, region, row, part)
-                for row, part in zip(flat.reshape(2, d), gradient, strict=True)]
+        rows = [
+            _through_projection(graph, region, row, part)
+            for row, part in zip(flat.reshape(2, d), gradient, strict=True)
+        ]
         return float(np.log(top) - np.log(bottom)), np.concatenate(rows)
 
     def refine(start: int) -> Candidate:
@@ -142,9 +142,7 @@ def extreme_curvature(
     return _best_of(refine, np.argsort(-scores, kind="stable")[:starts].tolist(), -1.0, deadline)
 
 
-def _best_of(
-    refine: Callable[[int], Candidate], starts: list[int], sign: float, deadline: float
-) -> Candidate:
+def _best_of(refine: Callable[[int], Candidate], starts: list[int], sign: float, deadline: float) -> Candidate:
     """The refined start of smallest `sign` times objective; at least one start is refined."""
     best, idle = refine(starts[0]), 0
     for start in starts[1:]:

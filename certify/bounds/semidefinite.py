@@ -84,9 +84,7 @@ def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
     return form if form.output.is_finite else None
 
 
-def _optimum(
-    form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float
-) -> tuple[float, FloatArray] | None:
+def _optimum(form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float) -> tuple[float, FloatArray] | None:
     """Float proposal (s, T) in the form's own units; None where the floats of the search overflow."""
     # Overflow in the float search only spoils a proposal, which the verification then rejects.
     with np.errstate(all="ignore"):
@@ -97,9 +95,7 @@ def _optimum(
     return found if found is not None and math.isfinite(found[0]) and np.isfinite(found[1]).all() else None
 
 
-def _proposal(
-    form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float
-) -> tuple[float, FloatArray] | None:
+def _proposal(form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float) -> tuple[float, FloatArray] | None:
     """As `_optimum`; the solver works with balanced coordinates."""
     d = form.latent_dim
     spans = np.concatenate([*form.spans, np.zeros(0)])
@@ -124,8 +120,10 @@ def _proposal(
         factor, scaled_reach, d = _without_idle_directions(factor, scaled_reach, d)
     first = form.latent_dim
     counts = np.concatenate([[0], np.cumsum(~idle)])
-    groups = [slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
-              for k in range(len(form.inputs))]
+    groups = [
+        slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
+        for k in range(len(form.inputs))
+    ]
     found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
     if found is None or not math.isfinite(found[0]):
         return None
@@ -145,9 +143,7 @@ def _without_idle_directions(factor: FloatArray, reach: FloatArray, d: int) -> t
     return smaller_factor, smaller_reach, basis.shape[1]
 
 
-def _is_certificate(
-    form: IncrementForm, matrix: MatrixBall, s: float, multipliers: FloatArray, sign: float
-) -> bool:
+def _is_certificate(form: IncrementForm, matrix: MatrixBall, s: float, multipliers: FloatArray, sign: float) -> bool:
     """Whether sign (s E_0 - C^T C) - sum T_i Q_i is verified positive definite for every matrix of the enclosures."""
     if not (np.isfinite(multipliers).all() and (multipliers >= 0).all() and math.isfinite(s)):
         return False
@@ -190,5 +186,6 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         yield Proposal("m", "lower", stretch_lower(form, form.output, deadline), METHOD.name)
 
 
-METHOD = BoundMethod("semidefinite", "LipSDP's matrix inequality for M and its counterpart for m, re-verified", 2.5,
-                     _propose)
+METHOD = BoundMethod(
+    "semidefinite", "LipSDP's matrix inequality for M and its counterpart for m, re-verified", 2.5, _propose
+)

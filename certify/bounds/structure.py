@@ -68,8 +68,7 @@ class IncrementForm:
     def spans(self) -> tuple[FloatArray, ...]:
         """Largest possible |eta_k| per unit of pre-activation increment, entry by entry."""
         return tuple(
-            np.maximum(np.abs(low), np.abs(high))
-            for low, high in zip(self.slope_lower, self.slope_upper, strict=True)
+            np.maximum(np.abs(low), np.abs(high)) for low, high in zip(self.slope_lower, self.slope_upper, strict=True)
         )
 
 
@@ -149,8 +148,13 @@ def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> Increment
                 assert outcome is not None
                 maps.append(outcome)
     return IncrementForm(
-        graph.latent_dim, tuple(int(start) for start in starts[:-1]), tuple(inputs), maps[-1], tuple(lower),
-        tuple(upper), tuple(gain.node for gain in gains),
+        graph.latent_dim,
+        tuple(int(start) for start in starts[:-1]),
+        tuple(inputs),
+        maps[-1],
+        tuple(lower),
+        tuple(upper),
+        tuple(gain.node for gain in gains),
     )
 
 

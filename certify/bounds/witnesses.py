@@ -58,5 +58,10 @@ def _floats(vector: FloatArray) -> tuple[float, ...]:
     return tuple(float(entry) for entry in vector)
 
 
-METHOD = BoundMethod("witness", "multi-start search for extreme points and directions, recomputed in balls", 9.0,
-                     _propose, is_search=True)
+METHOD = BoundMethod(
+    "witness",
+    "multi-start search for extreme points and directions, recomputed in balls",
+    9.0,
+    _propose,
+    is_search=True,
+)

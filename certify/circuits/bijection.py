@@ -160,8 +160,10 @@ def _step_is_right(step: Circuit, field: Field, bit: int) -> bool:
 
 def is_folded_to_false(difference: Circuit) -> bool:
     """Whether the builder found the only output to be constantly false, gate by gate."""
-    return difference.gates == 1 and difference.operations[0] == Operation.XOR and (
-        difference.first[0] == difference.second[0]
+    return (
+        difference.gates == 1
+        and difference.operations[0] == Operation.XOR
+        and (difference.first[0] == difference.second[0])
     )
 
 

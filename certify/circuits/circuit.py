@@ -51,7 +51,9 @@ class Circuit:
             raise InputError("a circuit needs at least one input and one output")
         places = np.arange(self.inputs, self.inputs + count)
         for name, sources, limit in (
-            ("gate", self.first, places), ("gate", self.second, places), ("output", self.outputs, self.inputs + count),
+            ("gate", self.first, places),
+            ("gate", self.second, places),
+            ("output", self.outputs, self.inputs + count),
         ):
             if np.any(sources < 0) or np.any(sources >= limit):
                 raise InputError(f"a circuit's {name} reads a node that does not stand before it")
@@ -84,9 +86,7 @@ class Circuit:
         result = np.empty((len(self.outputs), words.shape[1]), dtype=np.uint64)
         for start in range(0, words.shape[1], width):
             block = np.ascontiguousarray(words[:, start : start + width], dtype=np.uint64)
-            result[:, start : start + width] = _evaluate(
-                block, self.operations, self.first, self.second, self.outputs
-            )
+            result[:, start : start + width] = _evaluate(block, self.operations, self.first, self.second, self.outputs)
         return result
 
     def evaluate_integers(self, values: npt.ArrayLike) -> Words:

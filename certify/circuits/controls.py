@@ -50,9 +50,7 @@ class LinearMap:
     def circuit(self) -> Circuit:
         """A tree of XOR gates for each output."""
         builder = CircuitBuilder(len(self.rows))
-        return builder.finish(
-            [builder.parity([j for j in range(len(self.rows)) if row >> j & 1]) for row in self.rows]
-        )
+        return builder.finish([builder.parity([j for j in range(len(self.rows)) if row >> j & 1]) for row in self.rows])
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,9 @@ class Feistel:
         for index in reversed(order) if inverse else order:
             source = halves[1 - index % 2] or [FALSE]
             halves[index % 2] = [
-                builder.add(old, builder.parity(
-                    [builder.conjoin(source[a], source[b]), source[c], TRUE if key else FALSE]))
+                builder.add(
+                    old, builder.parity([builder.conjoin(source[a], source[b]), source[c], TRUE if key else FALSE])
+                )
                 for old, (a, b, c, key) in zip(halves[index % 2], self.rounds[index], strict=True)
             ]
         return builder.finish(halves[0] + halves[1])

@@ -81,8 +81,11 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
         elif indices := known.get(tuple(sorted(set(clause)))):
             operations.append(-1 - indices.pop())
     result = _check(
-        np.array(literals, dtype=np.int64), np.array(starts, dtype=np.int64), given,
-        np.array(operations, dtype=np.int64), variables,
+        np.array(literals, dtype=np.int64),
+        np.array(starts, dtype=np.int64),
+        given,
+        np.array(operations, dtype=np.int64),
+        variables,
     )
     if result == ACCEPTED:
         return ProofCheck(True, len(operations))
@@ -105,8 +108,15 @@ def _parsed(line: str) -> tuple[bool, list[int]] | None:
 
 @numba.njit(cache=True)
 def _propagate(
-    literals: IntArray, starts: IntArray, active: Any, heads: IntArray, links: IntArray, watched: IntArray,
-    values: Any, trail: IntArray, state: IntArray,
+    literals: IntArray,
+    starts: IntArray,
+    active: Any,
+    heads: IntArray,
+    links: IntArray,
+    watched: IntArray,
+    values: Any,
+    trail: IntArray,
+    state: IntArray,
 ) -> bool:
     """Unit propagation from trail position state[1] to state[0]; True if no conflict was met.
 
@@ -149,8 +159,16 @@ def _propagate(
 
 @numba.njit(cache=True)
 def _attach(
-    clause: int, literals: IntArray, starts: IntArray, active: Any, heads: IntArray, links: IntArray,
-    watched: IntArray, values: Any, trail: IntArray, state: IntArray,
+    clause: int,
+    literals: IntArray,
+    starts: IntArray,
+    active: Any,
+    heads: IntArray,
+    links: IntArray,
+    watched: IntArray,
+    values: Any,
+    trail: IntArray,
+    state: IntArray,
 ) -> bool:
     """Add a clause at level zero: watch two literals that are not false, or assign its unit; False on a conflict."""
     found = 0
@@ -178,8 +196,16 @@ def _attach(
 
 @numba.njit(cache=True)
 def _follows(
-    clause: int, literals: IntArray, starts: IntArray, active: Any, heads: IntArray, links: IntArray,
-    watched: IntArray, values: Any, trail: IntArray, state: IntArray,
+    clause: int,
+    literals: IntArray,
+    starts: IntArray,
+    active: Any,
+    heads: IntArray,
+    links: IntArray,
+    watched: IntArray,
+    values: Any,
+    trail: IntArray,
+    state: IntArray,
 ) -> bool:
     """Whether the clause has RUP; the assignment is as before when it returns."""
     level = state[0]

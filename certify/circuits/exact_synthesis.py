@@ -138,8 +138,9 @@ def chain_of_size(inputs: int, targets: Sequence[int], size: int) -> Chain | Ref
 def encode(inputs: int, needed: Sequence[int], size: int) -> tuple[_Variables, list[Clause]]:
     """Clauses that hold exactly for the chains of `size` gates (up to symmetry) with the normal outputs `needed`."""
     names = _Variables(inputs, len(needed), size)
-    clauses = [clause for group in (_selections, _operators, _values, _outputs, _symmetries)
-               for clause in group(names, needed)]
+    clauses = [
+        clause for group in (_selections, _operators, _values, _outputs, _symmetries) for clause in group(names, needed)
+    ]
     return names, clauses
 
 

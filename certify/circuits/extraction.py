@@ -184,8 +184,9 @@ def _two_input(build: CircuitBuilder, support: tuple[int, ...], table: tuple[boo
     if ones in (1, 3):
         # The one case that stands alone fixes the signs of the conjunction or disjunction.
         case = table.index(ones == 1)
-        first, second = (signal if (case >> i & 1) == (ones == 1) else build.negate(signal)
-                         for i, signal in enumerate((a, b)))
+        first, second = (
+            signal if (case >> i & 1) == (ones == 1) else build.negate(signal) for i, signal in enumerate((a, b))
+        )
         return build.conjoin(first, second) if ones == 1 else build.disjoin(first, second)
     return None
 
@@ -226,4 +227,3 @@ def _clip_slope(graph: Graph) -> Fraction | None:
         elif diagonal[0] != factor:
             return None
     return Fraction(slope) if slope is not None and slope > 0 else None
-

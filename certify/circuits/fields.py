@@ -129,9 +129,7 @@ def prime_field(bits: int) -> Field:
     safe = (p for p in candidates if p % 4 == 3 and is_prime(p // 2) and is_prime(p))
     prime = next(safe, 0) or next(p for p in candidates if is_prime(p))
     factors = prime_factors(prime - 1)
-    return next(
-        field for root in range(2, prime) if (field := Field("prime", prime, root, factors)).proves_its_order()
-    )
+    return next(field for root in range(2, prime) if (field := Field("prime", prime, root, factors)).proves_its_order())
 
 
 def _validate(bits: int) -> None:

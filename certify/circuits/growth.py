@@ -47,9 +47,7 @@ def fit_power_law(
     return fit_growth(np.log2(np.asarray(bits, dtype=np.float64)), costs, censored, confidence)
 
 
-def fit_growth(
-    bits: npt.ArrayLike, costs: npt.ArrayLike, censored: npt.ArrayLike, confidence: float = 0.95
-) -> Growth:
+def fit_growth(bits: npt.ArrayLike, costs: npt.ArrayLike, censored: npt.ArrayLike, confidence: float = 0.95) -> Growth:
     """Maximum likelihood fit of the growth rate.
 
     Args:
@@ -81,8 +79,15 @@ def fit_growth(
 
     scale = max(spread / (math.sqrt(len(size)) * max(float(size.std()), 1e-9)), 1e-3)
     return Growth(
-        rate, _end(loses, rate, -scale), _end(loses, rate, scale), intercept, spread, confidence, len(size),
-        int(np.count_nonzero(cut)), best,
+        rate,
+        _end(loses, rate, -scale),
+        _end(loses, rate, scale),
+        intercept,
+        spread,
+        confidence,
+        len(size),
+        int(np.count_nonzero(cut)),
+        best,
     )
 
 
@@ -95,8 +100,12 @@ def _fit(size: FloatArray, logs: FloatArray, cut: npt.NDArray[np.bool_]) -> tupl
     def cost(parameters: FloatArray) -> float:
         return -_log_likelihood(size, logs, cut, parameters[0], parameters[1], math.exp(parameters[2]))
 
-    found = minimize(cost, np.array([slope, level, math.log(spread)]), method="Nelder-Mead",
-                     options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 20_000, "maxfev": 20_000})
+    found = minimize(
+        cost,
+        np.array([slope, level, math.log(spread)]),
+        method="Nelder-Mead",
+        options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 20_000, "maxfev": 20_000},
+    )
     rate, intercept, log_spread = found.x
     return float(rate), float(intercept), max(math.exp(log_spread), SMALLEST_SPREAD), -float(found.fun)
 
@@ -110,8 +119,12 @@ def _profile(
     def cost(parameters: FloatArray) -> float:
         return -_log_likelihood(size, logs, cut, rate, parameters[0], math.exp(parameters[1]))
 
-    found = minimize(cost, np.array([start[0], math.log(start[1])]), method="Nelder-Mead",
-                     options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 10_000, "maxfev": 10_000})
+    found = minimize(
+        cost,
+        np.array([start[0], math.log(start[1])]),
+        method="Nelder-Mead",
+        options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 10_000, "maxfev": 10_000},
+    )
     return -float(found.fun)
 
 

@@ -82,9 +82,15 @@ class Curve:
             "unit": self.unit,
             "control": self.family in CONTROLS,
             "largest_bits": self.largest_finished,
-            "growth": None if growth is None else {
-                "bits_per_bit": growth.rate, "lower": growth.rate_lower, "upper": growth.rate_upper,
-                "confidence": growth.confidence, "cases": growth.cases, "censored": growth.censored,
+            "growth": None
+            if growth is None
+            else {
+                "bits_per_bit": growth.rate,
+                "lower": growth.rate_lower,
+                "upper": growth.rate_upper,
+                "confidence": growth.confidence,
+                "cases": growth.cases,
+                "censored": growth.censored,
             },
             "degree": None if self.power is None else self.power.rate,
             "law": self.law,
@@ -182,8 +188,16 @@ def _runs(
         these = []
         for image in images:
             inversion = method.invert(instance, image, effort * method.limit)
-            these.append(Run(instance.family, method.name, instance.bits, max(inversion.cost, 1.0), inversion.seconds,
-                             inversion.preimage is not None))
+            these.append(
+                Run(
+                    instance.family,
+                    method.name,
+                    instance.bits,
+                    max(inversion.cost, 1.0),
+                    inversion.seconds,
+                    inversion.preimage is not None,
+                )
+            )
         found += these
         progress.advance()
         if not any(run.finished for run in these):

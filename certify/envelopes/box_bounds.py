@@ -63,8 +63,17 @@ def potential_plus_log_density(
         prior_curvature = (np.eye(centres.shape[1]) - precision) * halves[:, :, None] * halves[:, None, :]
         least = box_minimum_lower(prior_curvature, (centres + gradient) * halves)
         middle = 0.5 * (centres * centres).sum(axis=1)
-        rest = 16 * EPSILON * (np.abs(floor) + middle + np.abs(constant) + np.abs(prior_curvature).sum(axis=(1, 2))
-                               + (np.abs(centres + gradient) * halves).sum(axis=1))
+        rest = (
+            16
+            * EPSILON
+            * (
+                np.abs(floor)
+                + middle
+                + np.abs(constant)
+                + np.abs(prior_curvature).sum(axis=(1, 2))
+                + (np.abs(centres + gradient) * halves).sum(axis=1)
+            )
+        )
         plain = floor + middle + constant + least - slack - rest
     lower = np.fmax(np.where(np.isnan(quadratic), -np.inf, quadratic), np.where(np.isnan(plain), -np.inf, plain))
     steep = halves * np.sqrt(1.0 + planes)

@@ -117,9 +117,9 @@ def log_integral_lower(
         if held.sum() >= share or count >= limits.boxes:
             break
         centres = 0.5 * lows + 0.5 * highs
-        hoped = np.exp(np.minimum(
-            np.log(highs - lows).sum(axis=1) - potential(graph, likelihood, centres) - target, 700.0
-        ))
+        hoped = np.exp(
+            np.minimum(np.log(highs - lows).sum(axis=1) - potential(graph, likelihood, centres) - target, 700.0)
+        )
         missing = np.maximum(hoped - held, 0.0)
         order = np.argsort(-missing)[:BATCH]
         taken = order[missing[order] > 0.1 * (1.0 - share) / len(missing)]

@@ -62,8 +62,11 @@ def hermite_coefficients(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall) 
     over = [_range(sigma, order, widened) for order in range(4)]
     first = _integrals(cells, [*at, over[3]], over[0], deviation)
     zero, one, two = at
-    squares = [hadamard(zero, zero), scale(hadamard(zero, one), 2.0),
-               scale(add(hadamard(one, one), hadamard(zero, two)), 2.0)]
+    squares = [
+        hadamard(zero, zero),
+        scale(hadamard(zero, one), 2.0),
+        scale(add(hadamard(one, one), hadamard(zero, two)), 2.0),
+    ]
     third = scale(add(scale(hadamard(over[1], over[2]), 3.0), hadamard(over[0], over[3])), 2.0)
     second = _integrals(cells, [*squares, third], hadamard(over[0], over[0]), deviation)
     # Beyond the lattice |sigma(v)| <= |sigma(a)| + L s |xi|; its square is at most 2 sigma(a)^2 + 2 (L s xi)^2.
@@ -166,4 +169,3 @@ def _spread(column: MatrixBall, cells: HermiteCells) -> MatrixBall:
 
 def _widened(values: MatrixBall, lost: FloatArray) -> MatrixBall:
     return MatrixBall(values.midpoint, np.nextafter(values.radius + lost, np.inf))
-

@@ -106,9 +106,13 @@ def _peaks(grid: FloatArray, sigma: Sigma, coefficients: FloatArray) -> FloatArr
     is_peak = (inner >= values[:, :-2]) & (inner >= values[:, 2:])
     order = np.argsort(-np.where(is_peak, inner, -np.inf), axis=1)[:, :PEAKS] + 1
     rows = np.arange(len(values))[:, None]
-    (left, middle, right), (x, y, z) = ([part[rows, order + shift] for shift in (-1, 0, 1)] for part in (
-        np.broadcast_to(grid, values.shape), values,
-    ))
+    (left, middle, right), (x, y, z) = (
+        [part[rows, order + shift] for shift in (-1, 0, 1)]
+        for part in (
+            np.broadcast_to(grid, values.shape),
+            values,
+        )
+    )
     with np.errstate(all="ignore"):
         one, two = (y - x) / (middle - left), (z - y) / (right - middle)
         vertex = 0.5 * (left + middle) - 0.5 * one * (right - left) / (two - one)
@@ -196,8 +200,12 @@ def _newton(
         if not (gaps.min(initial=1.0) > 0 and depths.min(initial=1.0) > 0):
             return np.inf
         smooth = objective.value(coefficients, mu)
-        return float((smooth + payments.sum()) / mu - np.log(gaps).sum() - np.log(depths).sum()
-                     + 0.5 * (ridge * coefficients**2).sum())
+        return float(
+            (smooth + payments.sum()) / mu
+            - np.log(gaps).sum()
+            - np.log(depths).sum()
+            + 0.5 * (ridge * coefficients**2).sum()
+        )
 
     length = _line_search(cost, decrement)
     if length == 0.0:

@@ -98,9 +98,7 @@ def bends_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray) -> FloatArr
 
 
 def _suprema(graph: ActivationGraph, coefficients: FloatArray) -> FloatArray:
-    starts, slopes, curvatures = (
-        part.upper(coefficients) for part in (graph.starts, graph.slopes, graph.curvatures)
-    )
+    starts, slopes, curvatures = (part.upper(coefficients) for part in (graph.starts, graph.slopes, graph.curvatures))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rise = np.maximum(slopes, 0.0)
         # The quotient first: a square underflows, and 4 c_2 overflows, where the gain does not.

@@ -124,9 +124,7 @@ class Expansion:
             np.concatenate([np.zeros((len(down.midpoint), 1)), down.midpoint], axis=1),
             np.concatenate([np.zeros((len(down.midpoint), 1)), down.radius], axis=1),
         )
-        return add(
-            hadamard(_columns(self.plain, 0, count), self.means), hadamard(add(up, padded), self.deviations)
-        )
+        return add(hadamard(_columns(self.plain, 0, count), self.means), hadamard(add(up, padded), self.deviations))
 
     def against(self, rest: Rest) -> MatrixBall:
         """E[phi'(w) r], phi = (v, s, v^2, vs, s^2) along the graph, (k, 5)."""
@@ -142,9 +140,7 @@ class Expansion:
         sizes = (slope, np.sqrt(2 * mean_square + 2 * slope**2 * input_square[:, 0]), 2 * slope * np.sqrt(mean_square))
         for function, size in zip((self.plain, self.times_input(), self.squares), sizes, strict=True):
             # E[(d phi/dv)(w) H_n] s = sqrt(n+1) E[phi H_(n+1)].
-            derived = hadamard(
-                hadamard(_columns(function, 1, DEGREE + 2), _roots(1, DEGREE + 2)), inverse
-            )
+            derived = hadamard(hadamard(_columns(function, 1, DEGREE + 2), _roots(1, DEGREE + 2)), inverse)
             sums = _row_sums(hadamard(derived, inner))
             parts.append(MatrixBall(sums.midpoint, sums.radius + (size * rest.tail * (1 + 2.0**-45))[:, None]))
         return _beside((parts[0], parts[1], linear, parts[2], parts[3]))
@@ -208,9 +204,7 @@ def _second_moments(base: Expansion, mean: FloatArray, factor: FloatArray) -> Ma
     inner.midpoint[index, index], inner.radius[index, index] = base.squares.midpoint[:, 0], base.squares.radius[:, 0]
     top = _beside([multiply(exact_matrix(root), exact_matrix(root.T)), mixed])
     bottom = _beside([mixed.transpose, inner])
-    return MatrixBall(
-        np.concatenate([top.midpoint, bottom.midpoint]), np.concatenate([top.radius, bottom.radius])
-    )
+    return MatrixBall(np.concatenate([top.midpoint, bottom.midpoint]), np.concatenate([top.radius, bottom.radius]))
 
 
 def _closest_gaussian(

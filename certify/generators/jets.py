@@ -148,8 +148,10 @@ def _pushed(node: Node, values: list[list[arb]], tangents: list[list[arb]]) -> l
             return list(_combine(columns, node.coefficients).entries())
         case Product():
             (u, v), (du, dv) = ([table[k] for k in node.sources] for table in (values, tangents))
-            return [(a * db if db != 0 else arb(0)) + (b * da if da != 0 else arb(0))
-                    for a, b, da, db in zip(u, v, du, dv, strict=True)]
+            return [
+                (a * db if db != 0 else arb(0)) + (b * da if da != 0 else arb(0))
+                for a, b, da, db in zip(u, v, du, dv, strict=True)
+            ]
         case Activation():
             pairs = zip(values[node.source], tangents[node.source], strict=True)
             return [arb(0) if tangent == 0 else _activate(node, [x, arb(1)])[1] * tangent for x, tangent in pairs]

@@ -48,8 +48,7 @@ def hessian_over_box(posterior: Posterior, point: FloatArray, radius: float) -> 
     graph, size = posterior.generator.graph, point.size
     box = [arb(float(entry), radius) for entry in point]
     residual = [
-        image - ball(float(target))
-        for image, target in zip(value_ball(graph, box), posterior.observation, strict=True)
+        image - ball(float(target)) for image, target in zip(value_ball(graph, box), posterior.observation, strict=True)
     ]
     slopes = arb_mat(jacobian_ball(graph, box))
     gram = slopes.transpose() * slopes

@@ -103,8 +103,10 @@ class Form:
         """Upper bound of the sum of all magnitudes behind each entry, (b, k): what relative rounding acts on."""
         reach = self.radii[:, None] * np.abs(self.linear).sum(axis=2)
         turned = sum(
-            ((np.abs(self.turned[:, :, first : first + box.shape[1]]) * box[:, None, :]).sum(axis=2)
-             for first, box, _ in self.turns.layers),
+            (
+                (np.abs(self.turned[:, :, first : first + box.shape[1]]) * box[:, None, :]).sum(axis=2)
+                for first, box, _ in self.turns.layers
+            ),
             np.zeros_like(self.centre),
         )
         return np.asarray(np.abs(self.centre) + reach + np.abs(self.noise).sum(axis=2) + turned + self.error)
@@ -188,9 +190,7 @@ def times(left: Form, right: Form) -> Form:
     f, g = left.centre[..., None], right.centre[..., None]
     linear, noise, turned = (
         f * second + g * first
-        for first, second in (
-            (left.linear, right.linear), (left.noise, right.noise), (left.turned, right.turned)
-        )
+        for first, second in ((left.linear, right.linear), (left.noise, right.noise), (left.turned, right.turned))
     )
     error = np.abs(left.centre) * right.error + np.abs(right.centre) * left.error + left.spread() * right.spread()
     error = (error + growth * left.size() * right.size() + _tiny(left, 4)) * (1 + 4 * growth)
@@ -208,7 +208,8 @@ def turned_by(source: Form, lower: FloatArray, upper: FloatArray) -> Form:
     box = radius * (np.abs(source.centre) + spread) * (1 + 8 * EPSILON) + UNDERFLOW
     scaled = [
         spectral_norm_upper(scale_columns(exact_matrix(matrix.T), exact_matrix(row[None])))
-        if np.isfinite(matrix).all() and np.isfinite(row).all() else np.inf
+        if np.isfinite(matrix).all() and np.isfinite(row).all()
+        else np.inf
         for matrix, row in zip(source.linear, radius, strict=True)
     ]
     norm = row_norms_upper(radius * source.centre * (1 + 4 * EPSILON)) + row_norms_upper(radius * rest)

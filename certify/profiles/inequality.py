@@ -165,9 +165,7 @@ def _curvature(
     return total
 
 
-def _product_part(
-    first: MatrixBall, second: MatrixBall, coefficient: Interval, ball: int, end: int
-) -> MatrixBall:
+def _product_part(first: MatrixBall, second: MatrixBall, coefficient: Interval, ball: int, end: int) -> MatrixBall:
     low, high = coefficient[0][ball], coefficient[1][ball]
     with np.errstate(invalid="ignore"):
         middle = 0.5 * low + 0.5 * high

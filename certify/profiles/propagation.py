@@ -71,9 +71,7 @@ def _values(graph: Graph, start: Form) -> tuple[Form, ...]:
     return tuple(values)
 
 
-def _adjoints(
-    graph: Graph, values: tuple[Form, ...], observation: FloatArray, beta: float
-) -> tuple[Form | None, ...]:
+def _adjoints(graph: Graph, values: tuple[Form, ...], observation: FloatArray, beta: float) -> tuple[Form | None, ...]:
     gap = forms.combine([values[-1], forms.constant(values[-1], observation)], (1.0, -1.0))
     found: list[Form | None] = [None] * len(values)
     found[-1] = forms.scaled_by_inverse_square(gap, beta)

@@ -69,4 +69,3 @@ def _coefficients(graph: Graph, ranges: NodeRanges, residual: Interval) -> dict[
                 found[index] = product(adjoint, bend)
                 pass_on(node.source, product(adjoint, ranges.slopes(index)))
     return found
-

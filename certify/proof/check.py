@@ -137,9 +137,7 @@ def refuted_from_the_graph(
     )
 
 
-def _graph_is_enough(
-    theorem: Theorem, generator: Generator, known: ConstantBrackets, has_observations: bool
-) -> bool:
+def _graph_is_enough(theorem: Theorem, generator: Generator, known: ConstantBrackets, has_observations: bool) -> bool:
     """Whether only certificates of single observations are left, which rest on nothing that a search would find."""
     need = theorem.conclusion.observations_need
     if need is None or not has_observations:
@@ -162,9 +160,7 @@ def check_theorem(
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
     assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
-    record = TheoremRecord(
-        theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=_symbols(theorem)
-    )
+    record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=_symbols(theorem))
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     singly = theorem.conclusion.certify_observations if observations is not None else None
     if singly is not None and beta is None and "trained_beta" in generator.metadata:
@@ -323,9 +319,7 @@ def _pairs(
         yield load_generator(specification), [theorem for theorem in chosen if specification in theorem.examples]
 
 
-def _by_each(
-    record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequence[StepRecord] = ()
-) -> ConclusionRecord:
+def _by_each(record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequence[StepRecord] = ()) -> ConclusionRecord:
     """The conclusion where one certificate for all observations fails, but each has one of its own.
 
     The certificates rest on the theorem's steps; where none of these was checked here, it is not called proved.

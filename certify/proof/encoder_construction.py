@@ -158,9 +158,7 @@ def choose_encoder(
     for name in wanted:
         try:
             if kinds[name].at_observation is not None:
-                built.append(
-                    build_at_observation(known[name], kinds[name], generator, beta, epsilon, single, options)
-                )
+                built.append(build_at_observation(known[name], kinds[name], generator, beta, epsilon, single, options))
             else:
                 built.append(
                     build_encoder(
@@ -223,8 +221,15 @@ def build_at_observation(
     verdict = weakest_verdict([Verdict.PROVED, *(item.verdict for item in decided)])
     return _held_to_size(
         BuiltEncoder(
-            theorem.id, kind, verdict, "", tuple(decided), program=found.program,
-            count=encoder_count(found.program), tv_bound=bound, observed=found,
+            theorem.id,
+            kind,
+            verdict,
+            "",
+            tuple(decided),
+            program=found.program,
+            count=encoder_count(found.program),
+            tv_bound=bound,
+            observed=found,
         )  # fmt: skip
     )
 

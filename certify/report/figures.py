@@ -86,7 +86,10 @@ def slack_figure(path: str | Path, result: CheckResult, prefix: str = "S7") -> t
     generators = list(dict.fromkeys(bar.generator for bar in bars))
     figure = empty_figure(8.0, 1.6 + 0.3 * len(bars))
     axes = figure.subplots(
-        len(generators), 1, sharex=True, squeeze=False,
+        len(generators),
+        1,
+        sharex=True,
+        squeeze=False,
         height_ratios=[sum(bar.generator == name for bar in bars) for name in generators],
     )[:, 0]
     limit = 3 * max([bar.slack for bar in bars if math.isfinite(bar.slack)], default=1.0)
@@ -117,7 +120,11 @@ def _draw_curves(axis: Any, curve: MixingCurves) -> None:
     axis.plot(steps, curve.truth, color=BLACK, linewidth=2, label="truth")
     axis.plot(steps, curve.coupling, color=BLUE, label="coupling bound + invariant law's distance (mean)")
     axis.plot(
-        steps, curve.coupling_upper, color=BLUE, linestyle="--", linewidth=1,
+        steps,
+        curve.coupling_upper,
+        color=BLUE,
+        linestyle="--",
+        linewidth=1,
         label=f"its upper end, error {curve.error_probability:g} per step",
     )
     axis.plot(steps, curve.theory, color=RED, linewidth=2, label="the theorem's bound (certified)")

@@ -50,16 +50,18 @@ def _growth_table(found: Hardness) -> Table:
     rows = []
     for curve in found.curves:
         growth = curve.growth
-        rows.append((
-            label_cell(f"{curve.family}*" if curve.family in CONTROLS else curve.family),
-            label_cell(curve.method),
-            number_cell(curve.largest_finished),
-            number_cell(None if growth is None else growth.rate, digits=3),
-            Cell("", "number") if growth is None else interval_cell(growth.rate_lower, growth.rate_upper, 3),
-            number_cell(None if curve.power is None else curve.power.rate, digits=3),
-            label_cell(curve.law) if curve.law else text_cell(curve.reason),
-            number_cell(sum(not run.finished for run in curve.runs)),
-        ))
+        rows.append(
+            (
+                label_cell(f"{curve.family}*" if curve.family in CONTROLS else curve.family),
+                label_cell(curve.method),
+                number_cell(curve.largest_finished),
+                number_cell(None if growth is None else growth.rate, digits=3),
+                Cell("", "number") if growth is None else interval_cell(growth.rate_lower, growth.rate_upper, 3),
+                number_cell(None if curve.power is None else curve.power.rate, digits=3),
+                label_cell(curve.law) if curve.law else text_cell(curve.reason),
+                number_cell(sum(not run.finished for run in curve.runs)),
+            )
+        )
     headings = ("family", "method", "bits", "rate", "95 %", "degree", "law", "cut off")
     units = dict.fromkeys(f"{curve.unit} ({curve.method})" for curve in found.curves)
     notes = (
@@ -91,7 +93,11 @@ def _draw_family(axis: Any, family: str, curves: Sequence[Curve], found: Hardnes
         done = [run for run in curve.runs if run.finished]
         cut = [run for run in curve.runs if not run.finished]
         axis.scatter(
-            [run.bits for run in done], [run.cost for run in done], s=12, color=colour, alpha=0.7,
+            [run.bits for run in done],
+            [run.cost for run in done],
+            s=12,
+            color=colour,
+            alpha=0.7,
             label=f"{curve.method} ({curve.unit})",
         )
         if cut:

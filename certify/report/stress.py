@@ -46,9 +46,7 @@ def claims_table(record: TheoremStress) -> Table:
         )
         for item in record.claims
     )
-    return Table(
-        f"stress-{record.id}", "Properties", columns(headings, ("cases", "undecided", "smallest slack")), rows
-    )
+    return Table(f"stress-{record.id}", "Properties", columns(headings, ("cases", "undecided", "smallest slack")), rows)
 
 
 def scaling_table(record: TheoremStress) -> Table:

@@ -47,8 +47,15 @@ def run_coupled_langevin(
     target = as_target(posterior)
     runs = tuple(
         run_langevin(
-            target, start, step_size, steps,
-            seed=seed, chains=chains, projection=projection, record_every=record_every, threads=threads,
+            target,
+            start,
+            step_size,
+            steps,
+            seed=seed,
+            chains=chains,
+            projection=projection,
+            record_every=record_every,
+            threads=threads,
         )
         for start in (first_start, second_start)
     )

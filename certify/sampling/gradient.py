@@ -148,8 +148,13 @@ def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: Flo
 
 @kernel
 def potential_gradient(
-    program: Any, observations: FloatArray, misfit_scale: float,
-    values: FloatArray, adjoints: FloatArray, scratch: FloatArray, lanes: int,
+    program: Any,
+    observations: FloatArray,
+    misfit_scale: float,
+    values: FloatArray,
+    adjoints: FloatArray,
+    scratch: FloatArray,
+    lanes: int,
 ) -> None:
     """Fill the input rows of `adjoints` with s J(z)^T (G(z) - x); `observations` has row * lanes + lane order."""
     forward(program, values, scratch, lanes)
@@ -164,8 +169,13 @@ def potential_gradient(
 
 @kernel
 def potential_values(
-    program: Any, observations: FloatArray, prior: float, misfit_scale: float,
-    values: FloatArray, potentials: FloatArray, lanes: int,
+    program: Any,
+    observations: FloatArray,
+    prior: float,
+    misfit_scale: float,
+    values: FloatArray,
+    potentials: FloatArray,
+    lanes: int,
 ) -> None:
     """Write f of every lane to `potentials`, after `potential_gradient` at the same point."""
     _clear(potentials)

@@ -106,9 +106,11 @@ def run_langevin(
     dynamics = Dynamics(float(noise_scale), float(damping), centre, radius, projection is not None)
     recorder = start_recorder(positions, steps, record_every, moments_every, burn_in, block_lanes(count))
     exits = np.full(count, -1, dtype=np.int64)
-    digest = request_digest(
-        "Langevin", target, dynamics, positions, sizes, seed, record_every, moments_every, burn_in
-    ) if checkpoint is not None else ""
+    digest = (
+        request_digest("Langevin", target, dynamics, positions, sizes, seed, record_every, moments_every, burn_in)
+        if checkpoint is not None
+        else ""
+    )
     file = Checkpoint.open(checkpoint, checkpoint_seconds, digest)
     _run(target, dynamics, recorder, positions, sizes, seed, exits, file, threads, progress or SilentProgress())
     if dynamics.radius < math.inf:
@@ -125,8 +127,16 @@ def _check_damping(damping: float, sizes: FloatArray) -> None:
 
 
 def _run(
-    target: Target, dynamics: Dynamics, recorder: Recorder, positions: FloatArray, sizes: FloatArray,
-    seed: int, exits: npt.NDArray[np.int64], file: Checkpoint, threads: int | None, progress: Progress,
+    target: Target,
+    dynamics: Dynamics,
+    recorder: Recorder,
+    positions: FloatArray,
+    sizes: FloatArray,
+    seed: int,
+    exits: npt.NDArray[np.int64],
+    file: Checkpoint,
+    threads: int | None,
+    progress: Progress,
 ) -> None:
     chains, dim = positions.shape
     lanes = block_lanes(chains)
@@ -143,8 +153,18 @@ def _run(
         for first in range(done, sizes.size, call):
             part = np.array(sizes[first : first + call])
             team.run(
-                advance_langevin, blocks,
-                *target, dynamics, recorder, positions, streams, part, first, exits, failures, lanes,
+                advance_langevin,
+                blocks,
+                *target,
+                dynamics,
+                recorder,
+                positions,
+                streams,
+                part,
+                first,
+                exits,
+                failures,
+                lanes,
             )
             if np.any(failures >= 0):
                 step, chain = min((int(step), int(chain)) for step, chain in failures if step >= 0)

@@ -34,10 +34,21 @@ class Dynamics(NamedTuple):
 
 @block_kernel
 def advance_langevin(
-    first_block: int, last_block: int,
-    program: Any, observations: FloatArray, prior: float, misfit_scale: float, dynamics: Any, recorder: Any,
-    positions: FloatArray, streams: StreamArray, step_sizes: FloatArray, first_step: int,
-    exits: IntegerArray, failures: IntegerArray, lanes: int,
+    first_block: int,
+    last_block: int,
+    program: Any,
+    observations: FloatArray,
+    prior: float,
+    misfit_scale: float,
+    dynamics: Any,
+    recorder: Any,
+    positions: FloatArray,
+    streams: StreamArray,
+    step_sizes: FloatArray,
+    first_step: int,
+    exits: IntegerArray,
+    failures: IntegerArray,
+    lanes: int,
 ) -> None:
     """Take steps first_step, ..., first_step + len(step_sizes) - 1 of the blocks' chains, in place.
 
@@ -51,18 +62,43 @@ def advance_langevin(
         noise_rows = 2 * ((program.latent_dim + 1) // 2) * noise_batch(program.latent_dim)
         workspace = np.zeros((3 * program.rows + program.observed_dim + noise_rows) * width)
         _advance_block(
-            workspace, borrow(program), observations, prior, misfit_scale, dynamics, recorder,
-            positions, streams, step_sizes, first_step, exits, failures, block, first, width,
+            workspace,
+            borrow(program),
+            observations,
+            prior,
+            misfit_scale,
+            dynamics,
+            recorder,
+            positions,
+            streams,
+            step_sizes,
+            first_step,
+            exits,
+            failures,
+            block,
+            first,
+            width,
         )
 
 
 @kernel
 def _advance_block(
-    workspace: FloatArray, program: Any, observations: FloatArray, prior: float, misfit_scale: float,
-    dynamics: Any, recorder: Any,
-    positions: FloatArray, streams: StreamArray, step_sizes: FloatArray, first_step: int,
-    exits: IntegerArray, failures: IntegerArray,
-    block: int, first: int, lanes: int,
+    workspace: FloatArray,
+    program: Any,
+    observations: FloatArray,
+    prior: float,
+    misfit_scale: float,
+    dynamics: Any,
+    recorder: Any,
+    positions: FloatArray,
+    streams: StreamArray,
+    step_sizes: FloatArray,
+    first_step: int,
+    exits: IntegerArray,
+    failures: IntegerArray,
+    block: int,
+    first: int,
+    lanes: int,
 ) -> None:
     dim = program.latent_dim
     batch, half, size = noise_batch(dim), (dim + 1) // 2, program.rows * lanes
@@ -97,8 +133,17 @@ def _advance_block(
 
 @kernel
 def _take_step(
-    state: FloatArray, gradient: FloatArray, normals: FloatArray, eta: float, spread: float, prior: float,
-    dim: int, slot: int, half: int, batch: int, lanes: int,
+    state: FloatArray,
+    gradient: FloatArray,
+    normals: FloatArray,
+    eta: float,
+    spread: float,
+    prior: float,
+    dim: int,
+    slot: int,
+    half: int,
+    batch: int,
+    lanes: int,
 ) -> bool:
     """X <- (1 - eta prior) X - eta gradient + spread xi; False if an entry is not finite.
 

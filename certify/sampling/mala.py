@@ -100,22 +100,36 @@ def run_mala(
     centre, radius = check_ball(region, dim, positions)
     sizes = step_sizes(step_size, steps)
     recorder = start_recorder(positions, steps, record_every, moments_every, burn_in, block_lanes(count))
-    digest = request_digest(
-        "MALA", target, centre, radius, positions, sizes, seed, record_every, moments_every, burn_in
-    ) if checkpoint is not None else ""
+    digest = (
+        request_digest("MALA", target, centre, radius, positions, sizes, seed, record_every, moments_every, burn_in)
+        if checkpoint is not None
+        else ""
+    )
     file = Checkpoint.open(checkpoint, checkpoint_seconds, digest)
     potentials, accepted = _run(
         target, (centre, radius), recorder, positions, sizes, seed, file, threads, progress or SilentProgress()
     )
     return MalaRun(
-        positions, -potentials, accepted / max(steps, 1), steps, seed,
-        recorded_moments(recorder, steps, count), recorder.trajectory if record_every > 0 else None,
+        positions,
+        -potentials,
+        accepted / max(steps, 1),
+        steps,
+        seed,
+        recorded_moments(recorder, steps, count),
+        recorder.trajectory if record_every > 0 else None,
     )
 
 
 def _run(
-    target: Target, region: tuple[FloatArray, float], recorder: Recorder, positions: FloatArray, sizes: FloatArray,
-    seed: int, file: Checkpoint, threads: int | None, progress: Progress,
+    target: Target,
+    region: tuple[FloatArray, float],
+    recorder: Recorder,
+    positions: FloatArray,
+    sizes: FloatArray,
+    seed: int,
+    file: Checkpoint,
+    threads: int | None,
+    progress: Progress,
 ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
     """Advance the chains in place; returns their potentials and numbers of accepted proposals."""
     chains, dim = positions.shape
@@ -123,7 +137,10 @@ def _run(
     streams = seed_streams(seed, chains)
     potentials, accepted = np.full(chains, math.nan), np.zeros(chains, dtype=np.int64)
     state = {
-        "positions": positions, "streams": streams, "potentials": potentials, "accepted": accepted,
+        "positions": positions,
+        "streams": streams,
+        "potentials": potentials,
+        "accepted": accepted,
         **recorded_state(recorder),
     }
     call = steps_per_call(target, chains, noise_batch(dim))
@@ -136,8 +153,18 @@ def _run(
         for first in range(done, max(steps, 1), call):
             part = np.array(sizes[first : first + call])
             team.run(
-                advance_mala, -(-chains // lanes), *target, recorder, *region,
-                positions, potentials, streams, part, first, accepted, lanes,
+                advance_mala,
+                -(-chains // lanes),
+                *target,
+                recorder,
+                *region,
+                positions,
+                potentials,
+                streams,
+                part,
+                first,
+                accepted,
+                lanes,
             )
             if not np.all(np.isfinite(potentials)):
                 chain = int(np.argmin(np.isfinite(potentials)))

@@ -22,10 +22,22 @@ StreamArray = npt.NDArray[np.uint64]
 
 @block_kernel
 def advance_mala(
-    first_block: int, last_block: int,
-    program: Any, observations: FloatArray, prior: float, misfit_scale: float, recorder: Any,
-    centre: FloatArray, radius: float, positions: FloatArray, potentials: FloatArray, streams: StreamArray,
-    step_sizes: FloatArray, first_step: int, accepted: IntegerArray, lanes: int,
+    first_block: int,
+    last_block: int,
+    program: Any,
+    observations: FloatArray,
+    prior: float,
+    misfit_scale: float,
+    recorder: Any,
+    centre: FloatArray,
+    radius: float,
+    positions: FloatArray,
+    potentials: FloatArray,
+    streams: StreamArray,
+    step_sizes: FloatArray,
+    first_step: int,
+    accepted: IntegerArray,
+    lanes: int,
 ) -> None:
     """Take steps first_step, ..., first_step + len(step_sizes) - 1 of the blocks' chains, in place.
 
@@ -37,17 +49,43 @@ def advance_mala(
         first = block * lanes
         width = min(lanes, positions.shape[0] - first)
         _advance_block(
-            program, observations, prior, misfit_scale, recorder, centre, radius, positions,
-            window(potentials, first, width), streams, step_sizes, first_step, window(accepted, first, width),
-            block, first, width,
+            program,
+            observations,
+            prior,
+            misfit_scale,
+            recorder,
+            centre,
+            radius,
+            positions,
+            window(potentials, first, width),
+            streams,
+            step_sizes,
+            first_step,
+            window(accepted, first, width),
+            block,
+            first,
+            width,
         )
 
 
 @kernel
 def _advance_block(
-    program: Any, observations: FloatArray, prior: float, misfit_scale: float, recorder: Any,
-    centre: FloatArray, radius: float, positions: FloatArray, current: FloatArray, streams: StreamArray,
-    step_sizes: FloatArray, first_step: int, accepted: IntegerArray, block: int, first: int, lanes: int,
+    program: Any,
+    observations: FloatArray,
+    prior: float,
+    misfit_scale: float,
+    recorder: Any,
+    centre: FloatArray,
+    radius: float,
+    positions: FloatArray,
+    current: FloatArray,
+    streams: StreamArray,
+    step_sizes: FloatArray,
+    first_step: int,
+    accepted: IntegerArray,
+    block: int,
+    first: int,
+    lanes: int,
 ) -> None:
     dim = program.latent_dim
     size = dim * lanes
@@ -76,8 +114,12 @@ def _advance_block(
             start = part * half * lanes
             noise = window(normals, (part * batch + slot) * half * lanes, half * lanes)
             _propose(
-                window(state, start, min(half * lanes, size - start)), window(slope, start, size - start), noise,
-                window(values, start, size - start), eta, index >= 0,
+                window(state, start, min(half * lanes, size - start)),
+                window(slope, start, size - start),
+                noise,
+                window(values, start, size - start),
+                eta,
+                index >= 0,
             )
         potential_gradient(program, observed, misfit_scale, values, adjoints, scratch, lanes)
         potential_values(program, observed, prior, misfit_scale, values, proposed, lanes)
@@ -117,8 +159,15 @@ def _propose(
 
 @kernel
 def _log_ratios(
-    state: FloatArray, slope: FloatArray, proposal: FloatArray, proposal_slope: FloatArray,
-    current: FloatArray, proposed: FloatArray, eta: float, ratios: FloatArray, lanes: int,
+    state: FloatArray,
+    slope: FloatArray,
+    proposal: FloatArray,
+    proposal_slope: FloatArray,
+    current: FloatArray,
+    proposed: FloatArray,
+    eta: float,
+    ratios: FloatArray,
+    lanes: int,
 ) -> None:
     """Logarithm of pi(y) q(y, x) / (pi(x) q(x, y)) with q(x, y) ~ exp(-|y - x + eta grad f(x)|^2/(4 eta))."""
     quarter = 0.25 / eta
@@ -146,8 +195,14 @@ def _reject_outside(proposal: FloatArray, centre: FloatArray, radius: float, rat
 
 @kernel
 def _move(
-    taken: FloatArray, proposal: FloatArray, proposal_slope: FloatArray, proposed: FloatArray,
-    state: FloatArray, slope: FloatArray, current: FloatArray, lanes: int,
+    taken: FloatArray,
+    proposal: FloatArray,
+    proposal_slope: FloatArray,
+    proposed: FloatArray,
+    state: FloatArray,
+    slope: FloatArray,
+    current: FloatArray,
+    lanes: int,
 ) -> None:
     """Replace state, gradient and potential of the lanes whose proposal is taken."""
     for row in range(state.size // lanes):

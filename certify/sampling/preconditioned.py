@@ -52,10 +52,21 @@ def run_preconditioned_langevin(
     those from that ellipsoid. The invariant law is biased. Estimate. Raises as `run_langevin`.
     """
     run = run_langevin(
-        precondition(posterior, preconditioner), preconditioner.coordinates(start), step_size, steps,
-        seed=seed, chains=chains, projection=_ball(preconditioner, projection_radius), record_every=record_every,
-        moments_every=moments_every, burn_in=burn_in, threads=threads, progress=progress, checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds, noise_scale=noise_scale,
+        precondition(posterior, preconditioner),
+        preconditioner.coordinates(start),
+        step_size,
+        steps,
+        seed=seed,
+        chains=chains,
+        projection=_ball(preconditioner, projection_radius),
+        record_every=record_every,
+        moments_every=moments_every,
+        burn_in=burn_in,
+        threads=threads,
+        progress=progress,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        noise_scale=noise_scale,
     )
     return _langevin_in_latent(run, preconditioner)
 
@@ -93,10 +104,22 @@ def run_exponential_integrator(
     step_sizes(step_size, steps)
     shrinks = -np.expm1(-np.asarray(step_size, dtype=np.float64))
     run = run_langevin(
-        target, preconditioner.coordinates(start), shrinks, steps,
-        seed=seed, chains=chains, projection=_ball(preconditioner, projection_radius), record_every=record_every,
-        moments_every=moments_every, burn_in=burn_in, threads=threads, progress=progress, checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds, noise_scale=noise_scale, damping=1.0,
+        target,
+        preconditioner.coordinates(start),
+        shrinks,
+        steps,
+        seed=seed,
+        chains=chains,
+        projection=_ball(preconditioner, projection_radius),
+        record_every=record_every,
+        moments_every=moments_every,
+        burn_in=burn_in,
+        threads=threads,
+        progress=progress,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        noise_scale=noise_scale,
+        damping=1.0,
     )
     return _langevin_in_latent(run, preconditioner)
 
@@ -125,13 +148,25 @@ def run_preconditioned_mala(
     Raises as `run_mala`.
     """
     run = run_mala(
-        precondition(posterior, preconditioner), preconditioner.coordinates(start), step_size, steps,
-        seed=seed, chains=chains, region=_ball(preconditioner, region_radius), record_every=record_every,
-        moments_every=moments_every, burn_in=burn_in, threads=threads, progress=progress, checkpoint=checkpoint,
+        precondition(posterior, preconditioner),
+        preconditioner.coordinates(start),
+        step_size,
+        steps,
+        seed=seed,
+        chains=chains,
+        region=_ball(preconditioner, region_radius),
+        record_every=record_every,
+        moments_every=moments_every,
+        burn_in=burn_in,
+        threads=threads,
+        progress=progress,
+        checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds,
     )
     return replace(
-        run, positions=preconditioner.latent(run.positions), moments=_moments_in_latent(run.moments, preconditioner),
+        run,
+        positions=preconditioner.latent(run.positions),
+        moments=_moments_in_latent(run.moments, preconditioner),
         trajectory=None if run.trajectory is None else preconditioner.latent(run.trajectory),
     )
 
@@ -142,7 +177,9 @@ def _ball(preconditioner: Preconditioner, radius: float | None) -> Ball | None:
 
 def _langevin_in_latent(run: LangevinRun, preconditioner: Preconditioner) -> LangevinRun:
     return replace(
-        run, positions=preconditioner.latent(run.positions), moments=_moments_in_latent(run.moments, preconditioner),
+        run,
+        positions=preconditioner.latent(run.positions),
+        moments=_moments_in_latent(run.moments, preconditioner),
         trajectory=None if run.trajectory is None else preconditioner.latent(run.trajectory),
     )
 

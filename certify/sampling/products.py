@@ -23,8 +23,14 @@ BLAS_LANES = 8
 
 @kernel
 def multiply_add(
-    weight: FloatArray, rows: int, columns: int, row_stride: int, column_stride: int,
-    source: FloatArray, target: FloatArray, lanes: int,
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
 ) -> None:
     """Add W source to target for the matrix W_ij = weight[i * row_stride + j * column_stride]; `lanes` chains."""
     if lanes == 1:
@@ -49,8 +55,13 @@ def multiply_add(
 
 @kernel
 def _four_into_two(
-    weight: FloatArray, at: int, row_stride: int, column_stride: int,
-    source: FloatArray, upper: FloatArray, lower: FloatArray,
+    weight: FloatArray,
+    at: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    upper: FloatArray,
+    lower: FloatArray,
 ) -> None:
     """Add a 2 x 4 part of the product: each load of the source and of the target serves several multiplications."""
     lanes = upper.size
@@ -75,8 +86,13 @@ def _add_multiple(factor: float, source: FloatArray, target: FloatArray) -> None
 
 @kernel
 def _multiply_add_vector(
-    weight: FloatArray, rows: int, columns: int, row_stride: int, column_stride: int,
-    source: FloatArray, target: FloatArray,
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    target: FloatArray,
 ) -> None:
     if column_stride == 1:
         for i in range(rows):
@@ -108,8 +124,13 @@ def blas_product(
 
 @kernel
 def sparse_multiply_add(
-    data: FloatArray, pointers: IntegerArray, columns: IntegerArray, rows: int,
-    source: FloatArray, target: FloatArray, lanes: int,
+    data: FloatArray,
+    pointers: IntegerArray,
+    columns: IntegerArray,
+    rows: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
 ) -> None:
     """Add W source to target for a CSR matrix with `rows` rows."""
     for i in range(rows):
@@ -120,8 +141,13 @@ def sparse_multiply_add(
 
 @kernel
 def sparse_transposed_multiply_add(
-    data: FloatArray, pointers: IntegerArray, columns: IntegerArray, rows: int,
-    source: FloatArray, target: FloatArray, lanes: int,
+    data: FloatArray,
+    pointers: IntegerArray,
+    columns: IntegerArray,
+    rows: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
 ) -> None:
     """Add W^T source to target for a CSR matrix with `rows` rows."""
     for i in range(rows):

@@ -86,9 +86,7 @@ class _Compiler:
     def __init__(self, graph: Graph) -> None:
         self.nodes = graph.nodes
         self.live = _live_nodes(graph)
-        self.consumers = Counter(
-            source for index in self.live for source in self.nodes[index].sources
-        )
+        self.consumers = Counter(source for index in self.live for source in self.nodes[index].sources)
         self.row_of: dict[int, int] = {}
         self.rows = 0
         self.instructions: list[list[int]] = []
@@ -194,8 +192,18 @@ class _Compiler:
         self._emit(ACTIVATION, row, node.width, source, node.width, reals, -1, integers, extra=slopes)
 
     def _emit(
-        self, operation: int, target: int, width: int, source: int, source_width: int,
-        reals: int = 0, bias: int = -1, integers: int = 0, extra: int = 0, adds: bool = False, nonzeros: int = 0,
+        self,
+        operation: int,
+        target: int,
+        width: int,
+        source: int,
+        source_width: int,
+        reals: int = 0,
+        bias: int = -1,
+        integers: int = 0,
+        extra: int = 0,
+        adds: bool = False,
+        nonzeros: int = 0,
     ) -> None:
         self.instructions.append(
             [operation, target, width, source, source_width, reals, bias, integers, extra, int(adds), 0, 0, nonzeros]

@@ -111,5 +111,3 @@ def record(
                 for lane in range(lanes):
                     total += left[lane] * right[lane]
                 recorder.products[block, row, column] += total
-
-

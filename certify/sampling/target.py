@@ -166,9 +166,16 @@ def potential_and_gradient(target: Target | PosteriorLike, points: npt.ArrayLike
 
 @block_kernel
 def evaluate_blocks(
-    first_block: int, last_block: int,
-    program: Any, observations: FloatArray, prior: float, misfit_scale: float,
-    positions: FloatArray, potentials: FloatArray, gradients: FloatArray, lanes: int,
+    first_block: int,
+    last_block: int,
+    program: Any,
+    observations: FloatArray,
+    prior: float,
+    misfit_scale: float,
+    positions: FloatArray,
+    potentials: FloatArray,
+    gradients: FloatArray,
+    lanes: int,
 ) -> None:
     """Write f and grad f at the positions (chains, d) of the given blocks."""
     for block in range(first_block, last_block):

@@ -87,7 +87,10 @@ def quadratic_generators(draw: st.DrawFn) -> Generator:
     size = draw(st.sampled_from((1.0, 0.25)))
     first, second = np.array([[1.0, 0.0]]), np.array([[0.0], [size]])
     nodes = (
-        Input(2), Affine(0, first, np.zeros(1)), Activation(1, "square", 1), Affine(2, second, np.zeros(2)),
+        Input(2),
+        Affine(0, first, np.zeros(1)),
+        Activation(1, "square", 1),
+        Affine(2, second, np.zeros(2)),
         Sum((0, 3), (1.0, 1.0), 2),
     )
     return _built("quadratic", nodes)

@@ -137,9 +137,7 @@ def _run(plan: Sequence[Part], processes: int, progress: Progress) -> list[tuple
             raise
 
 
-def _finished(
-    future: Future[tuple[ClaimSummary, ...]], part: Part, progress: Progress
-) -> tuple[ClaimSummary, ...]:
+def _finished(future: Future[tuple[ClaimSummary, ...]], part: Part, progress: Progress) -> tuple[ClaimSummary, ...]:
     claims = future.result()
     progress.advance(part.examples)
     return claims

@@ -92,6 +92,10 @@ def plausible_brackets(generator: Generator, seed: int) -> ConstantBrackets:
 
     # A sample that shows m = 0 to rounding would be taken for a small positive number.
     return ConstantBrackets(
-        end(max(m, 1e-3), True), end(float(np.max(spectra)), False), end(largest[0], False), end(largest[1], False),
-        Region(), 0.0,
+        end(max(m, 1e-3), True),
+        end(float(np.max(spectra)), False),
+        end(largest[0], False),
+        end(largest[1], False),
+        Region(),
+        0.0,
     )

@@ -58,9 +58,7 @@ def instance_cases(theorem: Theorem, kinds: Kinds, seed: int, name: str) -> st.S
             # A point of the search box, in eighths of each axis; the length is kept short enough to be simulated.
             numbers |= {CHOICE + item.symbol.name: Fraction(draw(st.integers(0, 8)), 8) for item in search.coordinates}
             numbers[CHOICE + search.length.name] = Fraction(draw(st.sampled_from((1, 2, 5, 20, 100, 500, 2000))))
-        return Case(
-            theorem.id, name, generator, observations=rows, numbers=numbers, seed=seed, effort=EFFORT
-        )
+        return Case(theorem.id, name, generator, observations=rows, numbers=numbers, seed=seed, effort=EFFORT)
 
     return cases()
 
@@ -92,7 +90,13 @@ def prepare(theorem: Theorem, case: Case) -> Prepared | None:
     case = replace(case, numbers=kept, choices=dict(certificate.choices))
     noise = float(case.numbers["beta"])
     instance = Instance(
-        theorem, certificate, generator, brackets(generator), np.asarray(case.observations), noise, case.seed,
+        theorem,
+        certificate,
+        generator,
+        brackets(generator),
+        np.asarray(case.observations),
+        noise,
+        case.seed,
         case.effort,
     )
     return Prepared(case, instance)

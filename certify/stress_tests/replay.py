@@ -92,9 +92,7 @@ def settled(theorem: Theorem, failure: Failure) -> Failure:
     again = next((item for item in found if item.claim == failure.claim), None)
     if again is None or not (again.verdict is Verdict.REFUTED or again.crash):
         return failure
-    return replace(
-        failure, case=prepared.case, claimed=again.claimed, measured=again.measured, reason=again.reason
-    )
+    return replace(failure, case=prepared.case, claimed=again.claimed, measured=again.measured, reason=again.reason)
 
 
 def _theorem(saved: SavedCase, theorem_file: str | None) -> Theorem:

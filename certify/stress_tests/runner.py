@@ -75,9 +75,7 @@ class _Tally:
         return tuple(found)
 
 
-def run_property(
-    theorem: Theorem, item: Property, kinds: Kinds, examples: int, seed: int
-) -> tuple[ClaimSummary, ...]:
+def run_property(theorem: Theorem, item: Property, kinds: Kinds, examples: int, seed: int) -> tuple[ClaimSummary, ...]:
     """Draw and judge `examples` cases of a property; empty where it has none for this theorem.
 
     A failing case is shrunk to few dimensions and short weights; of several the smallest is kept for each claim.

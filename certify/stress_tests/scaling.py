@@ -26,8 +26,16 @@ LADDERS: Mapping[str, tuple[Fraction, ...]] = {
     "1/epsilon": tuple(Fraction(2) ** k for k in range(1, 10)),
     "kappa": tuple(Fraction(5, 4) ** k for k in range(1, 8)),
 }
-BASE = {"d": Fraction(4), "m": Fraction(1), "M": Fraction(3, 2), "M2": Fraction(1, 20), "M3": Fraction(1, 20),
-        "N": Fraction(1000), "epsilon": Fraction(1, 10), "beta": Fraction(1, 1000)}
+BASE = {
+    "d": Fraction(4),
+    "m": Fraction(1),
+    "M": Fraction(3, 2),
+    "M2": Fraction(1, 20),
+    "M3": Fraction(1, 20),
+    "N": Fraction(1000),
+    "epsilon": Fraction(1, 10),
+    "beta": Fraction(1, 1000),
+}
 FEWEST_RUNS = 4
 CONFIDENCE = 0.95
 

@@ -59,7 +59,10 @@ def _refuting_step(theorem: Theorem, cases: Sequence[Instance]) -> str | None:
             with precision():
                 values = enclose(theorem, inputs)
             again = replace(
-                instance, theorem=theorem, certificate=replace(instance.certificate, values=values), effort=EFFORT,
+                instance,
+                theorem=theorem,
+                certificate=replace(instance.certificate, values=values),
+                effort=EFFORT,
                 _shared={},
             )
             for step in theorem.steps:

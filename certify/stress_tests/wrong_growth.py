@@ -35,9 +35,7 @@ def wrong_growth(theorem: Theorem, seed: int) -> list[tuple[str, str, float | No
     return rows
 
 
-def _smallest(
-    name: str, variable: str, runs: Sequence[tuple[float, Certificate]], order: sp.Expr
-) -> float | None:
+def _smallest(name: str, variable: str, runs: Sequence[tuple[float, Certificate]], order: sp.Expr) -> float | None:
     for exponent in EXPONENTS:
         law = fitted_law(name, variable, runs, order / VARIABLES[variable] ** exponent)
         if law is not None and law.verdict is Verdict.REFUTED:

@@ -65,11 +65,11 @@ def bit_variance_ball(beta: arb) -> arb:
     total = arb(1)
     for k in range(1, count):
         w = k * step
-        total += 2 * (-(scaled * w) ** 2 / 2).exp() / (w / c).cosh()
+        total += 2 * (-((scaled * w) ** 2) / 2).exp() / (w / c).cosh()
     # Terms left out: f(w) <= 2 exp(-w/c) exp(-b^2 w^2/2), b = beta/c, and (w + h)^2 >= w^2 + 2 w h: a geometric series.
     first = count * step
     ratio = (-step / c - scaled**2 * first * step).exp()
-    omitted = 2 * step * 2 * (-(scaled * first) ** 2 / 2 - first / c).exp() / (1 - ratio)
+    omitted = 2 * step * 2 * (-((scaled * first) ** 2) / 2 - first / c).exp() / (1 - ratio)
     # |f(w + ia)| <= exp(b^2 (a^2 - w^2)/2) / cos(a/c), and 1/cosh(w/c) times that: the smaller integral bounds both.
     a = arb(strip)
     width = (c * arb.pi()).min((2 * arb.pi()).sqrt() / scaled)
@@ -105,7 +105,7 @@ def bit_variance_estimate(beta: npt.ArrayLike) -> FloatArray:
     w = np.linspace(-45.0, 45.0, 1801)
     u = w / np.maximum(1.0, noise)
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        values = np.exp(-(noise * u) ** 2 / 2) / np.cosh(u)
+        values = np.exp(-((noise * u) ** 2) / 2) / np.cosh(u)
         integral = values.sum(axis=-1) * (w[1] - w[0]) / np.maximum(1.0, noise[..., 0])
         scale = noise[..., 0] * np.exp(-1.0 / (2.0 * noise[..., 0] ** 2)) / (4.0 * math.sqrt(2.0 * math.pi))
         return np.asarray(scale * integral)

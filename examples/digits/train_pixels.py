@@ -132,7 +132,10 @@ def plain(decoder: nn.Module) -> nn.Module:
 def dense(activation: Callable[[], nn.Module]) -> nn.Module:
     """The plain decoder 8-48-48-64."""
     return nn.Sequential(
-        nn.Linear(LATENTS, DENSE_WIDTH), activation(), nn.Linear(DENSE_WIDTH, DENSE_WIDTH), activation(),
+        nn.Linear(LATENTS, DENSE_WIDTH),
+        activation(),
+        nn.Linear(DENSE_WIDTH, DENSE_WIDTH),
+        activation(),
         nn.Linear(DENSE_WIDTH, PIXELS),
     )
 

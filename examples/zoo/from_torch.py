@@ -76,9 +76,7 @@ def torch_elu_layer_norm_breast_cancer_d3(path: Path) -> Array:
     from torch.nn import ELU, LayerNorm, Linear, Sequential
 
     train, held_out = standardised("breast_cancer")
-    layers = Sequential(
-        Linear(3, 64), LayerNorm(64), ELU(), Linear(64, 64), LayerNorm(64), ELU(), Linear(64, 30)
-    )
+    layers = Sequential(Linear(3, 64), LayerNorm(64), ELU(), Linear(64, 64), LayerNorm(64), ELU(), Linear(64, 30))
     _fit(layers, train, 3)
     through_dynamo(layers, 3, path)
     return held_out

@@ -77,11 +77,21 @@ def test_squares_of_gaps_do_not_overflow() -> None:
     assert found.M.upper is not None and 0.7310585786300049 <= found.M.upper <= 0.7311
 
 
-@pytest.mark.parametrize("nodes", [
-    (Input(1), scalar(1000.0, 0, -720.0), Activation(1, "sigmoid", 1)),
-    (Input(1), scalar(1e80), Activation(1, "tanh", 1), scalar(1e80, 2), Activation(3, "tanh", 1), scalar(1e-160, 4),
-     Sum((0, 5), (1.0, 1.0), 1)),
-])
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        (Input(1), scalar(1000.0, 0, -720.0), Activation(1, "sigmoid", 1)),
+        (
+            Input(1),
+            scalar(1e80),
+            Activation(1, "tanh", 1),
+            scalar(1e80, 2),
+            Activation(3, "tanh", 1),
+            scalar(1e-160, 4),
+            Sum((0, 5), (1.0, 1.0), 1),
+        ),
+    ],
+)
 @pytest.mark.parametrize("region", [Region(), Region(1.0), Region(1e-200), Region(1e200, (1e250,))])
 def test_what_once_crashed_ends_in_brackets(nodes: tuple[Node, ...], region: Region) -> None:
     found = constants(generator(*nodes), region, budget=2.0)
@@ -96,11 +106,20 @@ def test_far_regions_have_no_pair_of_identical_points(region: Region) -> None:
     assert found.M.lower == 1.0 and found.M2.upper == 0.0
 
 
-@pytest.mark.parametrize("witness", [
-    Witness(((2.0,), (2.0,))), Witness(((0.0,), (-0.0,))), Witness(((0.0,), (3.0,))), Witness(((0.0,),)),
-    Witness(((0.0,),), ((0.0,),)), Witness(((math.nan,),), ((1.0,),)), Witness(((1.0, 1.0),), ((1.0, 0.0),)),
-    Witness(((0.0,), (1.0,), (0.5,))), Witness((((1.0 + 2.0**-52) * 2,),), ((1.0,),)),
-])
+@pytest.mark.parametrize(
+    "witness",
+    [
+        Witness(((2.0,), (2.0,))),
+        Witness(((0.0,), (-0.0,))),
+        Witness(((0.0,), (3.0,))),
+        Witness(((0.0,),)),
+        Witness(((0.0,),), ((0.0,),)),
+        Witness(((math.nan,),), ((1.0,),)),
+        Witness(((1.0, 1.0),), ((1.0, 0.0),)),
+        Witness(((0.0,), (1.0,), (0.5,))),
+        Witness((((1.0 + 2.0**-52) * 2,),), ((1.0,),)),
+    ],
+)
 @pytest.mark.parametrize("value", [None, 0.0, math.inf])
 def test_a_witness_that_proves_nothing_is_dropped(witness: Witness, value: float | None) -> None:
     graph = Graph((Input(1), scalar(1.0)))

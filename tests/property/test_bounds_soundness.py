@@ -31,9 +31,7 @@ def dense(source: int, weight: np.ndarray, rng: np.random.Generator | None = Non
     return Affine(source, weight, bias)
 
 
-def brackets(
-    nodes: list[object], method: str, region: Region | None = None, budget: float = 0.2
-) -> ConstantBrackets:
+def brackets(nodes: list[object], method: str, region: Region | None = None, budget: float = 0.2) -> ConstantBrackets:
     """Ends by composition and one method, so that no method hides behind a sharper one; none needs long to be wrong."""
     chosen = dict.fromkeys(("composition", method))
     return constants(Generator("test", Graph(tuple(nodes)), 1), region, budget, methods=tuple(chosen))
@@ -45,8 +43,13 @@ def test_every_certifying_method_takes_part() -> None:
     assert certifying == {*METHODS, "equal values", "affine map", "narrow layer", "bounded image", "kinks"}
 
 
-@given(seed=seeds, rows=st.integers(1, 7), columns=st.integers(1, 7), exponent=st.floats(-150, 150),
-       condition=st.floats(0, 12))
+@given(
+    seed=seeds,
+    rows=st.integers(1, 7),
+    columns=st.integers(1, 7),
+    exponent=st.floats(-150, 150),
+    condition=st.floats(0, 12),
+)
 def test_linear_maps_of_prescribed_spectrum(
     seed: int, rows: int, columns: int, exponent: float, condition: float
 ) -> None:
@@ -69,8 +72,14 @@ def test_orthogonal_sandwich_of_one_dimensional_maps(seed: int, d: int, name: st
     unit = 10.0**scale
     slope, gain, rate = rng.uniform(1, 3, d) * unit, rng.uniform(0, 0.9, d) * unit, rng.uniform(0.2, 1, d)
     nodes = [
-        Input(d), dense(0, orthogonal(d, rng)), dense(1, np.diag(rate), rng), Activation(2, name, d),
-        dense(3, np.diag(gain)), dense(1, np.diag(slope)), Sum((4, 5), (1.0, 1.0), d), dense(6, orthogonal(d, rng)),
+        Input(d),
+        dense(0, orthogonal(d, rng)),
+        dense(1, np.diag(rate), rng),
+        Activation(2, name, d),
+        dense(3, np.diag(gain)),
+        dense(1, np.diag(slope)),
+        Sum((4, 5), (1.0, 1.0), d),
+        dense(6, orthogonal(d, rng)),
     ]
     found = brackets(nodes, "semidefinite", budget=20.0)
     low, high = SLOPE[name]
@@ -90,7 +99,10 @@ def test_orthogonal_sandwich_of_one_dimensional_maps(seed: int, d: int, name: st
 def test_additive_coupling_rule(slope: float) -> None:
     """(x, y) -> (x, y + s tanh x): M = (s + sqrt(s^2 + 4))/2 and m = 1/M exactly."""
     nodes = [
-        Input(2), dense(0, np.array([[1.0, 0.0]])), Activation(1, "tanh", 1), dense(2, np.array([[0.0], [slope]])),
+        Input(2),
+        dense(0, np.array([[1.0, 0.0]])),
+        Activation(1, "tanh", 1),
+        dense(2, np.array([[0.0], [slope]])),
         Sum((0, 3), (1.0, 1.0), 2),
     ]
     found = brackets(nodes, "semidefinite", budget=20.0)
@@ -136,8 +148,14 @@ def test_samples_of_random_graphs_on_balls_stay_inside(
     assert found.M3.upper is not None and np.all(twists <= found.M3.upper * (1 + 1e-9))
 
 
-@given(seed=seeds, d=st.integers(1, 4), depth=st.integers(1, 2), name=st.sampled_from(sorted(SLOPE)),
-       size=st.floats(0.05, 3.0), method=methods)
+@given(
+    seed=seeds,
+    d=st.integers(1, 4),
+    depth=st.integers(1, 2),
+    name=st.sampled_from(sorted(SLOPE)),
+    size=st.floats(0.05, 3.0),
+    method=methods,
+)
 def test_samples_of_random_residual_networks_stay_inside_on_the_whole_space(
     seed: int, d: int, depth: int, name: str, size: float, method: str
 ) -> None:

@@ -206,15 +206,18 @@ def test_estimators_are_unbiased_for_the_chains_own_law(
     transition: Transition, variance: float, lag: int, first_time: int, last_time: int
 ) -> None:
     found = unbiased_expectation(
-        NORMAL, transition, Experiment([2.0], lag, 20_000, 2000, 5), lambda z: np.hstack((z, z**2)),
-        first_time=first_time, last_time=last_time, error_probability=LEVEL / 9,
+        NORMAL,
+        transition,
+        Experiment([2.0], lag, 20_000, 2000, 5),
+        lambda z: np.hstack((z, z**2)),
+        first_time=first_time,
+        last_time=last_time,
+        error_probability=LEVEL / 9,
     )
     truth = np.array([0.0, variance])
     assert np.all((found.lower <= truth) & (truth <= found.upper))
     # The planted fault: the chain's average without its correction.
-    lower, upper = asymptotic_interval(
-        found.chain_averages.mean(axis=0), column_errors(found.chain_averages), LEVEL
-    )
+    lower, upper = asymptotic_interval(found.chain_averages.mean(axis=0), column_errors(found.chain_averages), LEVEL)
     if first_time < 3:
         assert not (lower[0] <= 0.0 <= upper[0])
     if transition.target != "posterior" and last_time > 0:
@@ -229,8 +232,13 @@ def test_estimators_and_quadrature_agree_on_a_curved_posterior(transition: Trans
     )
     target = Target.create(compile_program(graph), np.array([0.4]), 0.5)
     found = unbiased_expectation(
-        target, transition, Experiment([0.0], 10, 10_000, 2000, 10, 1.0), lambda z: np.hstack((z, z**2)),
-        first_time=10, last_time=30, error_probability=LEVEL / 2,
+        target,
+        transition,
+        Experiment([0.0], 10, 10_000, 2000, 10, 1.0),
+        lambda z: np.hstack((z, z**2)),
+        first_time=10,
+        last_time=30,
+        error_probability=LEVEL / 2,
     )
     grid = np.linspace(-5.0, 5.0, 20_001)
     weights = np.exp(-0.5 * grid**2 - 2.0 * (grid + np.tanh(2.0 * grid) - 0.4) ** 2)
@@ -276,9 +284,7 @@ def test_the_published_random_walk_is_reproduced() -> None:
 
 def test_wasserstein_bounds_exceed_the_exact_distance() -> None:
     # W1 to N(0, 1) of ULA's law at step 1/2: both normal, so W1 >= |mean|; and the invariant law has mean 0.
-    run = run_lagged_pairs(
-        NORMAL, UnadjustedLangevin(0.25), Experiment([5.0], 20, 5000, 300, 7), keep_distances=True
-    )
+    run = run_lagged_pairs(NORMAL, UnadjustedLangevin(0.25), Experiment([5.0], 20, 5000, 300, 7), keep_distances=True)
     bound = wasserstein_bound(run, range(10), error_probability=LEVEL / 10)
     exact = 5.0 * 0.75 ** np.arange(10)
     assert np.all(bound.upper >= exact)

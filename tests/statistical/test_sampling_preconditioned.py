@@ -71,9 +71,7 @@ def test_the_exponential_integrator_keeps_a_gaussian_posterior_exactly(times: An
 @pytest.mark.parametrize("fault", [0.98, 1.02])
 def test_a_noise_scale_two_per_cent_off_is_caught(fault: float) -> None:
     target = affine_target()
-    exponential = run_exponential_integrator(
-        target, EXACT, START, 0.5, 30, seed=3, chains=CHAINS, noise_scale=fault
-    )
+    exponential = run_exponential_integrator(target, EXACT, START, 0.5, 30, seed=3, chains=CHAINS, noise_scale=fault)
     assert gaussian_p_value(exponential.positions, CENTRE, COVARIANCE) < LEVEL
     plain = run_preconditioned_langevin(target, OBLIQUE, START, 0.3, 30, seed=3, chains=CHAINS, noise_scale=fault)
     law = iterate_law(OBLIQUE, np.full(30, 0.3), np.full(30, 0.6))
@@ -82,9 +80,7 @@ def test_a_noise_scale_two_per_cent_off_is_caught(fault: float) -> None:
 
 def test_euler_noise_in_the_exponential_integrator_is_caught() -> None:
     # sqrt(2 s) in place of sqrt(2 s - s^2): the law that the plain Langevin step would have.
-    run = run_preconditioned_langevin(
-        affine_target(), EXACT, START, 1.0 - np.exp(-0.1), 80, seed=4, chains=CHAINS
-    )
+    run = run_preconditioned_langevin(affine_target(), EXACT, START, 1.0 - np.exp(-0.1), 80, seed=4, chains=CHAINS)
     assert gaussian_p_value(run.positions, CENTRE, COVARIANCE) < LEVEL
 
 

@@ -88,9 +88,9 @@ def test_balls_bound_every_matrix_they_contain() -> None:
     midpoint, radius = rng.normal(size=(6, 4)), 0.05 * rng.random((6, 4))
     ball = MatrixBall(midpoint, radius)
     high, low = matrices.spectral_norm_upper(ball), matrices.sigma_min_lower(ball)
-    values = np.array([
-        np.linalg.svd(midpoint + radius * rng.choice([-1.0, 1.0], size=(6, 4)), compute_uv=False) for _ in range(300)
-    ])
+    values = np.array(
+        [np.linalg.svd(midpoint + radius * rng.choice([-1.0, 1.0], size=(6, 4)), compute_uv=False) for _ in range(300)]
+    )
     assert values.max() <= high and values.min() >= low > 0
 
 

@@ -111,8 +111,10 @@ def test_sectors_of_the_peer_contain_true_increments(specification: str) -> None
     from certify.generators.graph import Activation
 
     etas = []
-    values = [derivatives.value(type(generator.graph)(generator.graph.nodes[: k + 1]), np.array([first, second]))
-              for k in range(len(generator.graph.nodes))]
+    values = [
+        derivatives.value(type(generator.graph)(generator.graph.nodes[: k + 1]), np.array([first, second]))
+        for k in range(len(generator.graph.nodes))
+    ]
     for node, value in zip(generator.graph.nodes, values, strict=True):
         if isinstance(node, Activation):
             etas.append(value[0] - value[1])
@@ -122,12 +124,27 @@ def test_sectors_of_the_peer_contain_true_increments(specification: str) -> None
 
 
 def row(peer_m: float, peer_most: float, low: float = 0.5, high: float = 0.6) -> constants_report.Row:
-    brackets = {"m": {"lower": low, "upper": high}, "M": {"lower": 1.0, "upper": 1.2},
-                "M2": {"lower": 0.1, "upper": 0.3}, "M3": {"lower": 0.0, "upper": 0.0}}
-    return {"network": "residual:x", "kind": "residual", "latent_dim": 8, "depth": 1, "has_goal": True, "budget": 1.0,
-            "seconds": 2.0, "stretch_seconds": 1.0, "brackets": brackets,
-            "peers": [{"peer": "LipSDP", "m": peer_m, "M": peer_most, "seconds": 0.5, "note": ""},
-                      {"peer": "product of norms", "m": 0.1, "M": 9.0, "seconds": 0.0, "note": ""}]}
+    brackets = {
+        "m": {"lower": low, "upper": high},
+        "M": {"lower": 1.0, "upper": 1.2},
+        "M2": {"lower": 0.1, "upper": 0.3},
+        "M3": {"lower": 0.0, "upper": 0.0},
+    }
+    return {
+        "network": "residual:x",
+        "kind": "residual",
+        "latent_dim": 8,
+        "depth": 1,
+        "has_goal": True,
+        "budget": 1.0,
+        "seconds": 2.0,
+        "stretch_seconds": 1.0,
+        "brackets": brackets,
+        "peers": [
+            {"peer": "LipSDP", "m": peer_m, "M": peer_most, "seconds": 0.5, "note": ""},
+            {"peer": "product of norms", "m": 0.1, "M": 9.0, "seconds": 0.0, "note": ""},
+        ],
+    }
 
 
 def test_report_names_missed_goals_and_false_peers() -> None:

@@ -42,10 +42,15 @@ def network(d: int, seed: int, activation: str = "tanh", with_product: bool = Fa
 
 def line(slope: float = 1.0, gain: float = 0.5, rate: float = 1.0) -> Graph:
     """z -> slope z + gain sin(rate z): J in [slope - gain rate, slope + gain rate]."""
-    return Graph((
-        Input(1), Affine(0, np.array([[rate]]), np.zeros(1)), Activation(1, "sin", 1),
-        Affine(2, np.array([[gain]]), np.zeros(1)), Sum((0, 3), (slope, 1.0), 1),
-    ))
+    return Graph(
+        (
+            Input(1),
+            Affine(0, np.array([[rate]]), np.zeros(1)),
+            Activation(1, "sin", 1),
+            Affine(2, np.array([[gain]]), np.zeros(1)),
+            Sum((0, 3), (slope, 1.0), 1),
+        )
+    )
 
 
 def ends(graph: Graph, region: Region | None = None, seconds: float = 60.0) -> dict[str, float]:
@@ -67,8 +72,11 @@ def test_enclosures_contain_sampled_derivatives(d: int, with_product: bool) -> N
     for box in range(5):
         z = lower[box] + rng.random((30, d)) * (upper[box] - lower[box])
         for found in (tensors, plain):
-            sizes = [derivatives.directional_derivative(graph, z, u), derivatives.second_derivative(graph, z, u, v),
-                     derivatives.third_derivative(graph, z, u, v, w)]
+            sizes = [
+                derivatives.directional_derivative(graph, z, u),
+                derivatives.second_derivative(graph, z, u, v),
+                derivatives.third_derivative(graph, z, u, v, w),
+            ]
             for tensor, value, directions in zip(found, sizes, ((u,), (u, v), (u, v, w)), strict=True):
                 middle, spread = tensor.midpoint[box][None], tensor.radius[box][None]
                 for direction in directions:
@@ -158,10 +166,14 @@ def solve(graph: Graph, start: Pieces, order: int = 1) -> float:
 
 def test_a_missing_unbounded_rest_is_noticed() -> None:
     """softplus is steepest at infinity: without the half-lines the bound would be false, and these samples say so."""
-    graph = Graph((
-        Input(1), Affine(0, np.array([[0.05]]), np.zeros(1)), Activation(1, "softplus", 1),
-        Affine(2, np.array([[20.0]]), np.zeros(1)),
-    ))
+    graph = Graph(
+        (
+            Input(1),
+            Affine(0, np.array([[0.05]]), np.zeros(1)),
+            Activation(1, "softplus", 1),
+            Affine(2, np.array([[20.0]]), np.zeros(1)),
+        )
+    )
     pieces = cover(linear_parts(graph).scales(1.0))
     truth = float(derivatives.jacobian(graph, np.array([[1000.0]]))[0, 0, 0])
     assert solve(graph, pieces) >= truth
@@ -182,9 +194,14 @@ def test_too_many_directions_and_kinks_are_left_alone() -> None:
     assert ends(network(4, 0)) == {}
     kinked = Graph((Input(1), Activation(0, "leaky_relu", 1)))
     assert set(ends(kinked)) == {"M"} and ends(kinked)["M"] == pytest.approx(1.0)
-    idle = Graph((
-        Input(6), Affine(0, np.eye(6)[:1], np.zeros(1)), Activation(1, "tanh", 1),
-        Affine(2, 0.5 * np.eye(6)[:, :1], np.zeros(6)), Sum((0, 3), (1.0, 1.0), 6),
-    ))
+    idle = Graph(
+        (
+            Input(6),
+            Affine(0, np.eye(6)[:1], np.zeros(1)),
+            Activation(1, "tanh", 1),
+            Affine(2, 0.5 * np.eye(6)[:, :1], np.zeros(6)),
+            Sum((0, 3), (1.0, 1.0), 6),
+        )
+    )
     found = ends(idle)
     assert 1.5 <= found["M"] <= 1.51 and 0.99 <= found["m"] <= 1.0

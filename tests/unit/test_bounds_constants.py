@@ -106,10 +106,14 @@ def test_witnesses_of_a_ball_lie_inside_it() -> None:
 def test_local_m_uses_pairs_and_not_only_points() -> None:
     """On a ball where z -> (sin, cos)-like maps fold, sigma_min > 0 everywhere but two points nearly meet."""
     nodes = (
-        Input(1), Affine(0, np.array([[1.0], [1.0]]), np.zeros(2)), Activation(1, "sin", 2),
-        Affine(0, np.array([[1.0], [1.0]]), np.array([math.pi / 2, math.pi / 2])), Activation(3, "sin", 2),
+        Input(1),
+        Affine(0, np.array([[1.0], [1.0]]), np.zeros(2)),
+        Activation(1, "sin", 2),
+        Affine(0, np.array([[1.0], [1.0]]), np.array([math.pi / 2, math.pi / 2])),
+        Activation(3, "sin", 2),
         Affine(2, np.array([[1.0, 0.0], [0.0, 0.0]]), np.zeros(2)),
-        Affine(4, np.array([[0.0, 0.0], [0.0, 1.0]]), np.zeros(2)), Sum((5, 6), (1.0, 1.0), 2),
+        Affine(4, np.array([[0.0, 0.0], [0.0, 1.0]]), np.zeros(2)),
+        Sum((5, 6), (1.0, 1.0), 2),
     )
     found = constants(generator(nodes), Region(math.pi))
     assert found.m.upper is not None and found.m.upper < 1e-6
@@ -147,8 +151,12 @@ def test_contradicting_ends_are_an_error_and_not_a_result(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("region", "budget", "match"),
     [
-        (Region(-1.0), 1.0, "radius"), (Region(math.nan), 1.0, "radius"), (Region(None, (0.0, 0.0)), 1.0, "centre"),
-        (Region(1.0, (0.0,)), 1.0, "centre"), (Region(1.0, (0.0, math.inf)), 1.0, "centre"), (Region(), 0.0, "budget"),
+        (Region(-1.0), 1.0, "radius"),
+        (Region(math.nan), 1.0, "radius"),
+        (Region(None, (0.0, 0.0)), 1.0, "centre"),
+        (Region(1.0, (0.0,)), 1.0, "centre"),
+        (Region(1.0, (0.0, math.inf)), 1.0, "centre"),
+        (Region(), 0.0, "budget"),
     ],
 )
 def test_senseless_requests_are_refused_in_one_line(region: Region, budget: float, match: str) -> None:
@@ -211,8 +219,12 @@ def test_constants_scale_with_the_output_near_the_ends_of_the_format(scale: floa
 
 
 def test_an_activation_that_overflows_leaves_unbounded_ends_and_no_warning() -> None:
-    nodes = (Input(1), Affine(0, np.ones((2, 1)), np.zeros(2)), Activation(1, "exp", 2), Affine(2, np.ones((1, 2)),
-             np.zeros(1)))
+    nodes = (
+        Input(1),
+        Affine(0, np.ones((2, 1)), np.zeros(2)),
+        Activation(1, "exp", 2),
+        Affine(2, np.ones((1, 2)), np.zeros(1)),
+    )
     found = constants(generator(nodes))
     assert found.M.upper == math.inf and found.M.lower is not None and found.M.lower > 1e3
     assert found.m.lower == 0.0
@@ -229,9 +241,13 @@ def test_definite_certificate_rejects_a_negative_multiplier() -> None:
 def two_activations_in_a_branch(coefficient: float) -> tuple[object, ...]:
     rng = np.random.default_rng(3)
     return (
-        Input(3), Affine(0, rng.normal(size=(4, 3)), rng.normal(size=4)), Activation(1, "tanh", 4),
-        Affine(2, rng.normal(size=(4, 4)), rng.normal(size=4)), Activation(3, "tanh", 4),
-        Affine(4, rng.normal(size=(3, 4)), np.zeros(3)), Sum((0, 5), (1.0, coefficient), 3),
+        Input(3),
+        Affine(0, rng.normal(size=(4, 3)), rng.normal(size=4)),
+        Activation(1, "tanh", 4),
+        Affine(2, rng.normal(size=(4, 4)), rng.normal(size=4)),
+        Activation(3, "tanh", 4),
+        Affine(4, rng.normal(size=(3, 4)), np.zeros(3)),
+        Sum((0, 5), (1.0, coefficient), 3),
     )
 
 
@@ -256,10 +272,16 @@ def test_a_neuron_that_sees_nothing_does_not_loosen_the_semidefinite_bounds() ->
     rng = np.random.default_rng(0)
     orthogonal = np.linalg.qr(rng.normal(size=(4, 4)))[0]
     rate, gain = np.diag([1.0, 1.5, 0.7, 0.0]), np.diag([0.5, -0.3, 0.4, 0.0])
-    made = generator((
-        Input(4), Affine(0, rate @ orthogonal, np.ones(4)), Activation(1, "softplus", 4), Affine(2, gain, np.zeros(4)),
-        Affine(0, orthogonal, np.zeros(4)), Sum((3, 4), (1.0, 1.0), 4),
-    ))
+    made = generator(
+        (
+            Input(4),
+            Affine(0, rate @ orthogonal, np.ones(4)),
+            Activation(1, "softplus", 4),
+            Affine(2, gain, np.zeros(4)),
+            Affine(0, orthogonal, np.zeros(4)),
+            Sum((3, 4), (1.0, 1.0), 4),
+        )
+    )
     found = constants(made, budget=20.0, methods=["semidefinite"])
     assert found.m.lower is not None and (1 - 1e-4) * 0.55 <= found.m.lower <= 0.55 * (1 + 1e-12)
     assert found.M.upper is not None and 1.5 * (1 - 1e-12) <= found.M.upper <= 1.5 * (1 + 1e-4)

@@ -92,9 +92,7 @@ def test_only_vanishing_curvature_admits_every_noise_level() -> None:
 
 @pytest.mark.parametrize("beta", ["5", "1e-250"])
 def test_a_noise_level_without_choices_is_inconclusive_with_a_reason(beta: str) -> None:
-    result = check_constants(
-        "strong-invertibility", fractions(d=8, m=1, M="1.5", M2="0.15"), beta=Fraction(beta)
-    )
+    result = check_constants("strong-invertibility", fractions(d=8, m=1, M="1.5", M2="0.15"), beta=Fraction(beta))
     record = result.theorems[0]
     assert result.exit_code == 3 and "largest noise level that works is 0.19" in record.reason
     assert record.conclusion is not None and record.conclusion.values["K"] is None

@@ -54,7 +54,9 @@ def test_nothing_is_claimed_where_the_argument_may_leave_the_domain(name: str, s
 
 def test_a_region_away_from_the_pole_has_constants() -> None:
     log = net(
-        Input(1), Affine(0, np.array([[1.0], [0.0]]), np.array([0.0, 1.0])), Activation(1, "log", 2),
+        Input(1),
+        Affine(0, np.array([[1.0], [0.0]]), np.array([0.0, 1.0])),
+        Activation(1, "log", 2),
     )
     assert constants(log, budget=1.0).M.upper is None
     found = constants(log, Region(1.0, (3.0,)), budget=2.0)

@@ -35,8 +35,11 @@ def test_every_word_agrees_with_integer_arithmetic(family: str, bits: int) -> No
 @pytest.mark.parametrize(("family", "bits"), [("gf2exp", 64), ("linear", 64), ("feistel", 63), ("modexp", 20)])
 def test_random_words_agree_with_integer_arithmetic(family: str, bits: int) -> None:
     found = permutation(family, bits)
-    words = RANDOM.integers(0, 1 << bits, size=60, dtype=np.uint64, endpoint=False) if bits < 64 else RANDOM.integers(
-        0, 2**64 - 1, size=60, dtype=np.uint64)
+    words = (
+        RANDOM.integers(0, 1 << bits, size=60, dtype=np.uint64, endpoint=False)
+        if bits < 64
+        else RANDOM.integers(0, 2**64 - 1, size=60, dtype=np.uint64)
+    )
     assert found.circuit.evaluate_integers(words).tolist() == [found.forward(int(word)) for word in words]
 
 

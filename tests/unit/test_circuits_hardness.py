@@ -68,8 +68,11 @@ def test_a_control_is_easy_by_a_method_without_its_key_and_only_controls_are_ask
     gates = {"linear": {6: 1}, "feistel": {6: 1}, "gf2exp": {6: 1}}
     found = Hardness(
         (
-            curve_of(steep, "linear"), curve_of(flat, "linear", "structure"),
-            curve_of(steep, "feistel", "brute-force"), curve_of(flat, "feistel"), curve_of(flat, "gf2exp"),
+            curve_of(steep, "linear"),
+            curve_of(flat, "linear", "structure"),
+            curve_of(steep, "feistel", "brute-force"),
+            curve_of(flat, "feistel"),
+            curve_of(flat, "gf2exp"),
         ),
         gates,
     )

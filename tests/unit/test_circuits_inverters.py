@@ -84,7 +84,10 @@ def circuits(draw: st.DrawFn) -> Circuit:
     second = [first[i] if operations[i] == 3 else draw(st.integers(0, inputs + i - 1)) for i in range(gates)]
     outputs = draw(st.lists(st.integers(0, inputs + gates - 1), min_size=1, max_size=3))
     return Circuit(
-        inputs, np.array(operations, np.uint8), np.array(first, np.int64), np.array(second, np.int64),
+        inputs,
+        np.array(operations, np.uint8),
+        np.array(first, np.int64),
+        np.array(second, np.int64),
         np.array(outputs, np.int64),
     )
 

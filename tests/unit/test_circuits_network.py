@@ -168,8 +168,14 @@ def test_both_onnx_forms_run_and_read_back(family: str, tmp_path: Path) -> None:
 
 
 def test_the_family_refuses_in_one_line() -> None:
-    for text, message in (("bits=0", "bits"), ("bits=65", "bits"), ("family=modexp,bits=25", "modexp"),
-                          ("family=gf2xp", "did you mean"), ("form=maxmin", "did you mean"), ("tau=0", "tau")):
+    for text, message in (
+        ("bits=0", "bits"),
+        ("bits=65", "bits"),
+        ("family=modexp,bits=25", "modexp"),
+        ("family=gf2xp", "did you mean"),
+        ("form=maxmin", "did you mean"),
+        ("tau=0", "tau"),
+    ):
         with pytest.raises(InputError, match=message) as caught:
             load_generator(f"permutation:{text}")
         assert "\n" not in str(caught.value)

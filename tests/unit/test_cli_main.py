@@ -167,9 +167,7 @@ def test_a_contradiction_is_no_bad_input(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def _run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
 
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:

@@ -13,7 +13,7 @@ from certify.proof.registry import load_theorem
 from certify.stress_tests.campaign import stress
 from certify.stress_tests.case import saved_case
 
-PLANTED = '''
+PLANTED = """
 from dataclasses import replace
 
 from theorems.strong_invertibility.statement import M, M2, R0, THEOREM, beta, m
@@ -22,7 +22,7 @@ STEP = THEOREM.step("S2")
 LOWER, UPPER = STEP.claims
 WRONG = replace(LOWER, bound=1 + (m**2 - M * M2 * R0 / 4) / beta**2)
 THEOREM = replace(THEOREM, id="planted", steps=(THEOREM.step("S1"), replace(STEP, claims=(WRONG, UPPER))), growth=())
-'''
+"""
 HONEST = PLANTED.replace("M2 * R0 / 4", "M2 * R0").replace("planted", "honest")
 
 
@@ -31,8 +31,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stress")
     (folder / "planted.py").write_text(PLANTED)
     (folder / "honest.py").write_text(HONEST)
-    code = main(["stress", str(folder / "planted.py"), "--examples", "60", "--processes", "1", "--json",
-                 str(folder / "run.json"), "--quiet", "--out", str(folder / "cases")])
+    code = main(
+        [
+            "stress",
+            str(folder / "planted.py"),
+            "--examples",
+            "60",
+            "--processes",
+            "1",
+            "--json",
+            str(folder / "run.json"),
+            "--quiet",
+            "--out",
+            str(folder / "cases"),
+        ]
+    )
     assert code == 1
     return folder
 

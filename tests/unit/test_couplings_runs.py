@@ -136,9 +136,7 @@ def test_the_wasserstein_bound_sums_the_distances_of_its_definition() -> None:
     run = run_lagged_pairs(GAUSSIAN, RandomWalk(1.0), EXPERIMENT, keep_distances=True)
     assert run.distances is not None
     for time in (0, 3, 10):
-        sums = [
-            sum(row[t - 5] for t in range(time + 5, 5 + len(row), 5)) for row in run.distances
-        ]
+        sums = [sum(row[t - 5] for t in range(time + 5, 5 + len(row), 5)) for row in run.distances]
         assert wasserstein_bound(run, [time]).estimate[0] == pytest.approx(np.mean(sums))
 
 
@@ -159,9 +157,14 @@ def test_a_pair_that_has_not_met_takes_the_upper_end_away() -> None:
         assert "had not met" in bound.covers
     # Of the eight terms at t = 5 the unmet pairs have all: min(J, 8) is known exactly.
     lower, upper = bounded_mean_interval(
-        np.array([[8.0 if unmet else max(0, math.ceil((tau - 10) / 5))]
-                  for tau, unmet in zip(run.meeting_times, run.censored, strict=True)]),
-        np.array([8.0]), 1e-6,
+        np.array(
+            [
+                [8.0 if unmet else max(0, math.ceil((tau - 10) / 5))]
+                for tau, unmet in zip(run.meeting_times, run.censored, strict=True)
+            ]
+        ),
+        np.array([8.0]),
+        1e-6,
     )
     found = total_variation_bound(run, [5])
     assert (found.lower[0], found.truncated_upper[0]) == (lower[0], upper[0])
@@ -206,9 +209,7 @@ def test_the_unbiased_estimate_is_its_definition_written_out() -> None:
                 path["y", int(replicate), time - 5] = float(second[row, 0])
 
     times, _ = simulate(GAUSSIAN, RandomWalk(1.0), EXPERIMENT, observe, 600, SilentProgress())
-    found = unbiased_expectation(
-        GAUSSIAN, RandomWalk(1.0), EXPERIMENT, lambda z: z[:, 0], first_time=2, last_time=9
-    )
+    found = unbiased_expectation(GAUSSIAN, RandomWalk(1.0), EXPERIMENT, lambda z: z[:, 0], first_time=2, last_time=9)
     assert np.array_equal(found.meeting_times, times)
     for replicate, tau in enumerate(times):
         total = 0.0
@@ -262,11 +263,11 @@ def test_a_bad_law_is_refused() -> None:
         return np.zeros(points.shape[0])
 
     with pytest.raises(InputError, match="needs `gradient`"):
-        run(CallableDensity(1, lambda z: -z[:, 0] ** 2), MetropolisLangevin(0.1))
+        run(CallableDensity(1, lambda z: -(z[:, 0] ** 2)), MetropolisLangevin(0.1))
     with pytest.raises(InputError, match=r"`log_density` must map"):
         run(CallableDensity(1, lambda z: -(z**2)), RandomWalk(0.1))
     with pytest.raises(InputError, match=r"`gradient` must map"):
-        run(CallableDensity(1, lambda z: -z[:, 0] ** 2, lambda z: z[:, 0]), MetropolisLangevin(0.1))
+        run(CallableDensity(1, lambda z: -(z[:, 0] ** 2), lambda z: z[:, 0]), MetropolisLangevin(0.1))
     with pytest.raises(InputError, match=r"\+inf"):
         run(CallableDensity(1, lambda z: z[:, 0] + np.inf), RandomWalk(0.1))
     with pytest.raises(InputError, match="start"):
@@ -283,7 +284,7 @@ def test_a_bad_law_is_refused() -> None:
 
 
 def test_ula_that_diverges_is_an_error_and_mala_only_rejects() -> None:
-    law = CallableDensity(1, lambda z: -z[:, 0] ** 4, lambda z: -4.0 * z**3)
+    law = CallableDensity(1, lambda z: -(z[:, 0] ** 4), lambda z: -4.0 * z**3)
     with pytest.raises(DivergenceError, match="ULA"):
         run_lagged_pairs(law, UnadjustedLangevin(1.0), Experiment([3.0], 1, 20, 100, 0))
     run = run_lagged_pairs(law, MetropolisLangevin(1.0), Experiment([3.0], 1, 20, 10, 0))

@@ -57,9 +57,7 @@ def test_preconditioned_layers_are_the_exponential_integrators_steps(tmp_path: P
     for _ in range(4):
         centre = centre - np.linalg.solve(first, posterior.gradient(centre))
     scaled = generator.jacobian(centre) / BETA
-    preconditioner = Preconditioner.create(
-        centre, np.linalg.inv(np.linalg.cholesky(np.eye(4) + scaled.T @ scaled)).T
-    )
+    preconditioner = Preconditioner.create(centre, np.linalg.inv(np.linalg.cholesky(np.eye(4) + scaled.T @ scaled)).T)
     expected = run_exponential_integrator(
         posterior, preconditioner, centre, times, 9, seed=5, chains=3, projection_radius=2.0, threads=1
     ).positions

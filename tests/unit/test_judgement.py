@@ -136,9 +136,7 @@ def test_a_posterior_below_the_spacing_of_floats_is_not_measured(beta: str) -> N
 
 def test_overlapping_balls_prove_no_inequality() -> None:
     # The truth is somewhere in [0, 2e-16], the claim is 1e-30: the two are equal to within 1e-9, which is no proof.
-    finding = Finding(
-        "claim", 2e-16, 1, Evidence.RIGOROUS, exhaustive=True, recheck=lambda: arb(0).union(arb("2e-16"))
-    )
+    finding = Finding("claim", 2e-16, 1, Evidence.RIGOROUS, exhaustive=True, recheck=lambda: arb(0).union(arb("2e-16")))
     claim = Claim("claim", "q", "q", "<=", sp.Rational(1, 10**30), "")
     generator = SimpleNamespace(seed=0, enclosure=lambda bound, at: evaluate_ball(bound, {}))
     assert judge(claim, finding, generator, {}).verdict is Verdict.SUPPORTED

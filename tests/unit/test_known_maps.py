@@ -205,9 +205,13 @@ def test_a_normalisation_whose_weights_leave_the_floats_is_not_recognised(sizes:
     # y = v/sqrt(b (a |v|^2 + a) + 1) with a b no float: its range was [0, 0] where the product overflows.
     a, b = sizes
     nodes = (
-        Input(2), Activation(0, "square", 2), Affine(1, np.full((1, 2), a), np.array([a])),
-        Affine(2, np.array([[b]]), np.array([1.0])), Activation(3, "power", 1, (-0.5,)),
-        Affine(4, np.ones((2, 1)), np.zeros(2)), Product((0, 5), 2),
+        Input(2),
+        Activation(0, "square", 2),
+        Affine(1, np.full((1, 2), a), np.array([a])),
+        Affine(2, np.array([[b]]), np.array([1.0])),
+        Activation(3, "power", 1, (-0.5,)),
+        Affine(4, np.ones((2, 1)), np.zeros(2)),
+        Product((0, 5), 2),
     )
     graph = Graph(nodes)
     assert not known_maps(graph)

@@ -36,9 +36,7 @@ def instance_at(specification: str, beta: str = "0.5", effort: float = 0.4) -> I
     brackets = constants(generator, budget=2.0)
     setting = settle(MIXING, generator, brackets, Fraction(beta), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
-    return Instance(
-        MIXING, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, effort
-    )
+    return Instance(MIXING, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, effort)
 
 
 @pytest.fixture(scope="module")

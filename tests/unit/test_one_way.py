@@ -178,8 +178,11 @@ def test_a_generator_that_is_no_permutation_is_not_applicable(tmp_path: Path) ->
     builder = CircuitBuilder(3)
     save_circuit(builder.finish([builder.conjoin(0, 1), 1, 2]), tmp_path / "and.blif")
     save_circuit(builder.finish([0, 1]), tmp_path / "fewer.blif")
-    for spec, reason in (("linear:d=2", "does not begin with the signs"), (str(tmp_path / "and.blif"), "the words"),
-                         (str(tmp_path / "fewer.blif"), "3 inputs and 2 outputs")):
+    for spec, reason in (
+        ("linear:d=2", "does not begin with the signs"),
+        (str(tmp_path / "and.blif"), "the words"),
+        (str(tmp_path / "fewer.blif"), "3 inputs and 2 outputs"),
+    ):
         found = check(["one-way"], [load_generator(spec)], beta=Fraction(1, 5))
         assert (found.theorems[0].verdict, found.exit_code) == (Verdict.NOT_APPLICABLE, 4)
         assert reason in found.theorems[0].reason

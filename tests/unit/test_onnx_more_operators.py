@@ -35,7 +35,10 @@ CASES: dict[str, Case] = {
     "LayerNormalization last axis": Case([node("LayerNormalization", "z g", "x")], {"g": weights(4)}, IMAGE),
     "InstanceNormalization": Case([node("InstanceNormalization", "z g b", "x", epsilon=0.125)], AFFINE, IMAGE),
     "GroupNormalization 18": Case(
-        [node("GroupNormalization", "z g b", "x", num_groups=2)], {"g": weights(2), "b": weights(2)}, IMAGE, 18,
+        [node("GroupNormalization", "z g b", "x", num_groups=2)],
+        {"g": weights(2), "b": weights(2)},
+        IMAGE,
+        18,
     ),
     "GroupNormalization 21": Case([node("GroupNormalization", "z g b", "x", num_groups=2)], AFFINE, IMAGE, 21),
     "RMSNormalization": Case([node("RMSNormalization", "z g", "x", axis=2)], {"g": weights(3, 4)}, IMAGE, 23),
@@ -44,16 +47,26 @@ CASES: dict[str, Case] = {
     "Softmax 12": Case([node("Softmax", "z", "x", axis=2)], {}, IMAGE, 12, in_reference=False),
     "Softmax 11": Case([node("Softmax", "z", "x")], {}, IMAGE, 11, in_reference=False),
     "Softmax of one entry": Case(
-        [node("Softmax", "z", "s", axis=0), node("Abs", "s", "a"), node("Add", "a one", "d"), node("Div", "s d", "y"),
-         node("Add", "y z", "x")],
+        [
+            node("Softmax", "z", "s", axis=0),
+            node("Abs", "s", "a"),
+            node("Add", "a one", "d"),
+            node("Div", "s d", "y"),
+            node("Add", "y z", "x"),
+        ],
         {"one": np.array(1.0)},
     ),
     "LogSoftmax 13": Case([node("LogSoftmax", "z", "x")], {}, IMAGE, 13),
     "LogSoftmax 12": Case([node("LogSoftmax", "z", "x")], {}, IMAGE, 12, in_reference=False),
     "ReduceLogSumExp": Case(
-        [node("ReduceLogSumExp", "z a", "y", keepdims=0), node("Flatten", "y", "f"), node("Flatten", "z", "q"),
-         node("Concat", "f q", "x", axis=1)],
-        {"a": np.array([1, -1])}, IMAGE,
+        [
+            node("ReduceLogSumExp", "z a", "y", keepdims=0),
+            node("Flatten", "y", "f"),
+            node("Flatten", "z", "q"),
+            node("Concat", "f q", "x", axis=1),
+        ],
+        {"a": np.array([1, -1])},
+        IMAGE,
     ),
     "Celu": Case([node("Celu", "z", "x", alpha=0.75)], tolerance=1e-7),
     "HardSigmoid": Case([node("HardSigmoid", "z", "x", alpha=0.25, beta=0.625)]),
@@ -65,9 +78,14 @@ CASES: dict[str, Case] = {
     "Sinh": Case([node("Sinh", "z", "x")]),
     "Cosh": Case([node("Cosh", "z", "x")]),
     "MaxPool": Case(
-        [node("MaxPool", "z", "p", kernel_shape=[2, 3], strides=[1, 2], pads=[1, 1, 0, 1]), node("Flatten", "p", "f"),
-         node("Flatten", "z", "q"), node("Concat", "f q", "x", axis=1)],
-        {}, IMAGE,
+        [
+            node("MaxPool", "z", "p", kernel_shape=[2, 3], strides=[1, 2], pads=[1, 1, 0, 1]),
+            node("Flatten", "p", "f"),
+            node("Flatten", "z", "q"),
+            node("Concat", "f q", "x", axis=1),
+        ],
+        {},
+        IMAGE,
     ),
     "MaxPool same": Case(
         [node("MaxPool", "z", "x", kernel_shape=[3, 3], auto_pad="SAME_UPPER", dilations=[1, 1])], {}, IMAGE
@@ -84,21 +102,25 @@ CASES: dict[str, Case] = {
     "CumSum reversed": Case([node("CumSum", "z a", "x", reverse=1, exclusive=1)], {"a": np.array(-1)}),
     # The reference cannot evaluate `output_shape`.
     "ConvTranspose shape": Case(
-        [node("ConvTranspose", "z k", "x", strides=[2, 2], output_shape=[6, 8])], {"k": weights(4, 2, 3, 3)}, IMAGE,
+        [node("ConvTranspose", "z k", "x", strides=[2, 2], output_shape=[6, 8])],
+        {"k": weights(4, 2, 3, 3)},
+        IMAGE,
         in_reference=False,
     ),
     "ConvTranspose same": Case(
-        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="SAME_UPPER")], {"k": weights(4, 2, 3, 4)}, IMAGE,
+        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="SAME_UPPER")],
+        {"k": weights(4, 2, 3, 4)},
+        IMAGE,
     ),
     "ConvTranspose lower": Case(
-        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="SAME_LOWER")], {"k": weights(4, 2, 3, 4)}, IMAGE,
+        [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="SAME_LOWER")],
+        {"k": weights(4, 2, 3, 4)},
+        IMAGE,
     ),
     "ConvTranspose valid": Case(
         [node("ConvTranspose", "z k", "x", strides=[2, 3], auto_pad="VALID")], {"k": weights(4, 2, 3, 4)}, IMAGE
     ),
-    "Einsum": Case(
-        [node("Einsum", "z W", "x", equation="bchw,kc->bkhw")], {"W": weights(5, 4)}, IMAGE
-    ),
+    "Einsum": Case([node("Einsum", "z W", "x", equation="bchw,kc->bkhw")], {"W": weights(5, 4)}, IMAGE),
     "Einsum left": Case([node("Einsum", "W z", "x", equation="ij, bj -> bi")], {"W": weights(6, 4)}),
     "Einsum implicit": Case([node("Einsum", "z W", "x", equation="ba,ac")], {"W": weights(4, 5)}),
     "Einsum alone": Case([node("Einsum", "z", "x", equation="bchw->bwhc")], {}, IMAGE),
@@ -119,9 +141,16 @@ CASES: dict[str, Case] = {
         {"c": np.array(-0.5), "d": np.array(0.5)},
     ),
     "Or": Case(
-        [node("Greater", "z d", "k"), node("Less", "z c", "l"), node("Or", "k l", "a"), node("Cast", "a", "f", to=11),
-         node("Cast", "f", "g", to=11), node("Add", "g z", "x")],
-        {"c": np.array(-0.5), "d": np.array(0.5)}, tolerance=1e-6,
+        [
+            node("Greater", "z d", "k"),
+            node("Less", "z c", "l"),
+            node("Or", "k l", "a"),
+            node("Cast", "a", "f", to=11),
+            node("Cast", "f", "g", to=11),
+            node("Add", "g z", "x"),
+        ],
+        {"c": np.array(-0.5), "d": np.array(0.5)},
+        tolerance=1e-6,
     ),
 }
 
@@ -163,8 +192,13 @@ def test_thresholds_are_strict_where_the_file_says_so(tmp_path: Path) -> None:
 
 
 def softplus(beta: float, threshold: float) -> tuple[list[onnx.NodeProto], dict[str, AnyArray]]:
-    nodes = [node("Mul", "z b", "u"), node("Softplus", "u", "s"), node("Div", "s b", "d"), node("Greater", "u t", "k"),
-             node("Where", "k z d", "x")]
+    nodes = [
+        node("Mul", "z b", "u"),
+        node("Softplus", "u", "s"),
+        node("Div", "s b", "d"),
+        node("Greater", "u t", "k"),
+        node("Where", "k z d", "x"),
+    ]
     return nodes, {"b": np.array(beta), "t": np.array(threshold)}
 
 
@@ -238,7 +272,11 @@ REFUSED: list[tuple[list[onnx.NodeProto], str]] = [
 @pytest.mark.parametrize(("nodes", "message"), REFUSED)
 def test_refused(nodes: list[onnx.NodeProto], message: str, tmp_path: Path) -> None:
     given: dict[str, Any] = {
-        "g": np.ones(4), "b": np.zeros(4), "three": np.ones(3), "s": np.array([1, 4, 1]), "k0": np.array(0.0),
+        "g": np.ones(4),
+        "b": np.zeros(4),
+        "three": np.ones(3),
+        "s": np.array([1, 4, 1]),
+        "k0": np.array(0.0),
         "ker": np.ones((4, 2, 3)),
     }
     with pytest.raises(InputError, match=message) as caught:

@@ -27,8 +27,12 @@ def resized(
     old = opset < 11
     inputs = "z scales" if old else "z r scales" if "scales" in given else "z r e sizes"
     # The image is the input repeated, so that an output smaller than the image still has n >= d.
-    nodes = [node("Resize", inputs, "y", **attributes), node("Flatten", "y", "f"), node("Flatten", "z", "g"),
-             node("Concat", "f g", "x", axis=1)]
+    nodes = [
+        node("Resize", inputs, "y", **attributes),
+        node("Flatten", "y", "f"),
+        node("Flatten", "z", "g"),
+        node("Concat", "f g", "x", axis=1),
+    ]
     proto = model(nodes, constants, shape, np.float32, opset)
     proto.ir_version = 5 if old else 9
     point = np.random.default_rng(0).normal(size=shape).astype(np.float32)

@@ -165,5 +165,8 @@ def test_the_command_draws_and_refuses(tmp_path: Path, capsys: pytest.CaptureFix
     assert cli.main([*options, str(tmp_path / "out"), *arguments]) == 0
     assert capsys.readouterr().out.count("figure: ") == 4
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "slack.png", "slack.pdf", "mixing.png", "mixing.pdf"
+        "slack.png",
+        "slack.pdf",
+        "mixing.png",
+        "mixing.pdf",
     }

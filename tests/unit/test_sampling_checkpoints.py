@@ -78,7 +78,10 @@ def preconditioned_mala(**options: Any) -> Any:
 
 
 RUNS: dict[str, Callable[..., Any]] = {
-    "langevin": langevin, "mala": mala, "exponential": exponential, "preconditioned_mala": preconditioned_mala,
+    "langevin": langevin,
+    "mala": mala,
+    "exponential": exponential,
+    "preconditioned_mala": preconditioned_mala,
 }
 
 
@@ -182,7 +185,9 @@ def test_another_target_start_or_step_is_another_run(tmp_path: Path) -> None:
     run_langevin(own, np.zeros(3), 0.02, 20, seed=0, checkpoint=path)
     moved = Target(own.program, own.observations + 1e-9, own.prior, own.misfit_scale)
     for law, start, size, steps in (
-        (moved, np.zeros(3), 0.02, 20), (own, np.full(3, 1e-9), 0.02, 20), (own, np.zeros(3), 0.03, 20),
+        (moved, np.zeros(3), 0.02, 20),
+        (own, np.full(3, 1e-9), 0.02, 20),
+        (own, np.zeros(3), 0.03, 20),
         (own, np.zeros(3), 0.02, 21),
     ):
         with pytest.raises(InputError, match="belongs to another run"):

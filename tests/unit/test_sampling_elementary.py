@@ -33,9 +33,10 @@ def apply(function: Callable[[float], float], points: np.ndarray) -> np.ndarray:
 def worst_relative_error(values: np.ndarray, points: np.ndarray, exact: Callable[[arb], arb]) -> float:
     """Largest |value/exact - 1| in units of 2^-52, the exact values in balls of 120 bits."""
     with precision(120):
-        return max(
-            abs(float(arb(value) / exact(arb(point)) - 1)) for value, point in zip(values, points, strict=True)
-        ) / UNIT
+        return (
+            max(abs(float(arb(value) / exact(arb(point)) - 1)) for value, point in zip(values, points, strict=True))
+            / UNIT
+        )
 
 
 def sweep(low: float, high: float) -> np.ndarray:

@@ -114,9 +114,7 @@ def test_a_step_is_the_preconditioned_formula(dimension: int, exponential: bool)
 def test_projection_clips_in_the_preconditioned_coordinates(exponential: bool) -> None:
     target, map_, radius, time = target_of(curved(2)), oblique(2), 0.8, 0.3
     sampler: Any = run_exponential_integrator if exponential else run_preconditioned_langevin
-    run = sampler(
-        target, map_, map_.centre, time, 30, seed=1, chains=12, projection_radius=radius, record_every=1
-    )
+    run = sampler(target, map_, map_.centre, time, 30, seed=1, chains=12, projection_radius=radius, record_every=1)
     y = map_.coordinates(run.trajectory)
     distance = np.linalg.norm(y, axis=2)
     first = np.where((distance > radius).any(axis=0), (distance > radius).argmax(axis=0), -1)

@@ -127,9 +127,7 @@ def test_a_step_is_the_formula_of_s7_with_the_streams_normals(dimension: int) ->
 
 def test_projected_chain_projects_before_the_step_and_notes_exits() -> None:
     target, centre, radius, eta = posterior(2), np.array([0.2, -0.1]), 0.15, 0.05
-    run = run_langevin(
-        target, centre, eta, 60, seed=1, chains=12, projection=(centre, radius), record_every=1
-    )
+    run = run_langevin(target, centre, eta, 60, seed=1, chains=12, projection=(centre, radius), record_every=1)
     free = run_langevin(target, centre, eta, 60, seed=1, chains=12, watch=(centre, radius), record_every=1)
     assert run.trajectory is not None and free.trajectory is not None
     states = run.trajectory

@@ -21,8 +21,13 @@ from certify.stress_tests.graphs import generator_from_dict, generator_to_dict
 from certify.stress_tests.replay import replay
 
 CASE = Case(
-    "strong-invertibility", "steps", wave(), observations=np.array([[0.1]]),
-    numbers={"beta": Fraction(1, 50), "epsilon": Fraction(1, 10)}, seed=3, effort=0.02,
+    "strong-invertibility",
+    "steps",
+    wave(),
+    observations=np.array([[0.1]]),
+    numbers={"beta": Fraction(1, 50), "epsilon": Fraction(1, 10)},
+    seed=3,
+    effort=0.02,
 )
 
 

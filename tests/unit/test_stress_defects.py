@@ -36,8 +36,13 @@ def verdict(
     label: str, generator: Generator, observation: float, choices: dict[str, Fraction] | None = None
 ) -> Verdict:
     case = Case(
-        THEOREM.id, "steps", generator, observations=np.full((1, 1), observation), choices=choices or {},
-        numbers={"beta": Fraction(1, 5), "epsilon": Fraction(9, 10)}, effort=0.02,
+        THEOREM.id,
+        "steps",
+        generator,
+        observations=np.full((1, 1), observation),
+        choices=choices or {},
+        numbers={"beta": Fraction(1, 5), "epsilon": Fraction(9, 10)},
+        effort=0.02,
     )
     prepared = prepare(THEOREM, case)
     assert prepared is not None
@@ -51,8 +56,13 @@ def test_an_observation_whose_preimage_is_the_start_is_checked() -> None:
 
 def test_a_chain_of_one_layer_is_checked() -> None:
     # K = 1: S7g claims a distance of 0, and the deviation at which it is watched was the logarithm of 0.
-    choices = {"R": Fraction(10**6), "delta0": Fraction(1, 1000), "eta": Fraction(1, 10**5), "K": Fraction(1),
-               "t": Fraction(10)}
+    choices = {
+        "R": Fraction(10**6),
+        "delta0": Fraction(1, 1000),
+        "eta": Fraction(1, 10**5),
+        "K": Fraction(1),
+        "t": Fraction(10),
+    }
     assert verdict("S7g", load_generator("linear:d=1,kappa=1"), 0.5, choices) is Verdict.SUPPORTED
 
 
@@ -77,8 +87,14 @@ def test_a_chain_that_starts_far_out_has_the_distance_of_the_closed_form(observa
 def test_mass_off_the_grid_widens_the_interval() -> None:
     # d = 2 has no wider grid: two steps from a start far out leave everything beyond it.
     shift = np.eye(2)
-    nodes = (Input(2), Affine(0, np.zeros((1, 2)), np.zeros(1)), Activation(1, "tanh", 1),
-             Affine(2, np.zeros((2, 1)), np.zeros(2)), Sum((0, 3), (1.0, 1.0), 2), Affine(4, shift, np.zeros(2)))
+    nodes = (
+        Input(2),
+        Affine(0, np.zeros((1, 2)), np.zeros(1)),
+        Activation(1, "tanh", 1),
+        Affine(2, np.zeros((2, 1)), np.zeros(2)),
+        Sum((0, 3), (1.0, 1.0), 2),
+        Affine(4, shift, np.zeros(2)),
+    )
     posterior = Posterior(Generator("hidden identity", Graph(nodes), 1), np.array([40.0, 0.0]), 1.0)
     start = np.array([40.0, 0.0])
     found = chain_total_variation(build_quadrature(posterior, start), start, 0.01, (2,))[0]

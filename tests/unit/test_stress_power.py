@@ -48,7 +48,10 @@ def only(*labels: str) -> object:
 def test_a_tight_step_shows_every_one_of_its_constants() -> None:
     rows = wrong_constants(only("S2"), bank(), 0)  # type: ignore[arg-type]
     assert {(row.claim, row.change.rsplit(" ", 1)[0]) for row in rows} >= {
-        ("lower", "the whole"), ("lower", "term m**2"), ("lower", "term -M*M2*R0"), ("upper", "term M**2"),
+        ("lower", "the whole"),
+        ("lower", "term m**2"),
+        ("lower", "term -M*M2*R0"),
+        ("upper", "term M**2"),
     }
     # No map has the least slope, the largest residual and the largest curvature at one point: a half of M M2 hides.
     hidden = {row.change for row in rows if not row.refuted}

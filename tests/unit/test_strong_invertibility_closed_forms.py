@@ -102,9 +102,7 @@ def test_identity_needs_one_descent_step() -> None:
     assert upper(found["K_gd"]) <= 1
 
 
-@given(
-    st.integers(1, 64), st.floats(1.0, 4.0), st.floats(0.0, 2.0), st.floats(0.01, 0.5), st.floats(0.1, 1.0)
-)
+@given(st.integers(1, 64), st.floats(1.0, 4.0), st.floats(0.0, 2.0), st.floats(0.01, 0.5), st.floats(0.1, 1.0))
 def test_explicit_form_implies_the_bound(
     dimension: int, kappa: float, curvature: float, epsilon: float, part: float
 ) -> None:
@@ -136,9 +134,7 @@ def test_scale_invariance() -> None:
 
 
 def test_sweep_shapes_and_monotone_noise() -> None:
-    table = sweep(
-        "strong-invertibility", solve_for="beta", d=[2, 8, 32], m=1, M=1.5, M2=0.15, epsilon=0.1
-    )
+    table = sweep("strong-invertibility", solve_for="beta", d=[2, 8, 32], m=1, M=1.5, M2=0.15, epsilon=0.1)
     assert table["beta"].shape == (3,)
     assert table["beta"][0] > table["beta"][1] > table["beta"][2] > 0
     assert (table["tv_bound"] <= 0.1).all()

@@ -192,9 +192,7 @@ def _truth(instance: Instance, steps: Sequence[int]) -> list[DistanceEstimate]:
     posterior, start, eta = instance.posterior(), centre(instance), instance.number("eta")
     if is_affine(posterior):
         target = posterior_law(posterior)
-        return [
-            gaussian_distance(langevin_law(posterior, start, eta, count), target, instance.seed) for count in steps
-        ]
+        return [gaussian_distance(langevin_law(posterior, start, eta, count), target, instance.seed) for count in steps]
     return list(chain_total_variation(build_quadrature(posterior, preimages(instance)[0].point), start, eta, steps))
 
 

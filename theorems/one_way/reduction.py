@@ -152,10 +152,24 @@ def one_wayness(instance: Instance) -> tuple[Finding, ...]:
     common = {"hypothesis": HYPOTHESIS, "one_sided": True, "confidence": 1 - 2 * ERROR_PROBABILITY}
     text = f"held against an encoder that knows half of all preimages (it inverts with probability {delta:.3f})"
     return (
-        Finding("average", float(distances.mean()), count, at={"delta": ends.upper},
-                interval=(interval.lower, interval.upper), reason=text, **common),  # type: ignore[arg-type]
-        Finding("fraction", float(np.mean(distances <= near)), count, at={"delta": ends.upper, "eps0": near},
-                interval=(share.lower, share.upper), reason=text, **common),  # type: ignore[arg-type]
+        Finding(
+            "average",
+            float(distances.mean()),
+            count,
+            at={"delta": ends.upper},
+            interval=(interval.lower, interval.upper),
+            reason=text,
+            **common,  # type: ignore[arg-type]
+        ),
+        Finding(
+            "fraction",
+            float(np.mean(distances <= near)),
+            count,
+            at={"delta": ends.upper, "eps0": near},
+            interval=(share.lower, share.upper),
+            reason=text,
+            **common,  # type: ignore[arg-type]
+        ),
     )
 
 
@@ -166,8 +180,15 @@ def compiled_size(instance: Instance) -> tuple[Finding, ...]:
     findings = [_enclosed("parameters", arb(count), Evidence.RIGOROUS, True, cases=len(FORMS))]
     differing, cases, how = disagreements(instance, reading.circuit)
     findings.append(
-        Finding("agreement with P", float(differing), cases, Evidence.RIGOROUS, exhaustive=True, reason=how,
-                recheck=lambda: arb(differing))
+        Finding(
+            "agreement with P",
+            float(differing),
+            cases,
+            Evidence.RIGOROUS,
+            exhaustive=True,
+            reason=how,
+            recheck=lambda: arb(differing),
+        )
     )
     with precision():
         ramps = [ball(text) for text in RAMPS] + ([ball(reading.tau)] if reading.tau > 0 else [])

@@ -128,5 +128,3 @@ def _renamed(finding: Finding) -> Finding:
 
 def _own_name(name: str) -> str:
     return "p_r" if name == "p" else name
-
-

@@ -99,8 +99,12 @@ def run(
         raise InputError("`--resume` keeps certificates of observations; give `--observations` too")
     if constants is not None:
         for option, given in (
-            ("generator", generator), ("output", output_name), ("noise", deviations),
-            ("observations", observations), ("region", region), ("figures", figures),
+            ("generator", generator),
+            ("output", output_name),
+            ("noise", deviations),
+            ("observations", observations),
+            ("region", region),
+            ("figures", figures),
         ):
             if given:
                 raise InputError(f"`--constants` evaluates a theorem without a generator; leave out `--{option}`")

@@ -32,7 +32,10 @@ OutOption = Annotated[
 ProcessesOption = Annotated[
     int | None,
     typer.Option(
-        "--processes", metavar="N", min=1, help="Processes that share the work; none: one per processor.",
+        "--processes",
+        metavar="N",
+        min=1,
+        help="Processes that share the work; none: one per processor.",
         show_default=False,
     ),
 ]

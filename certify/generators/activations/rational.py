@@ -48,7 +48,10 @@ def hard_swish_derivatives(x: FloatArray, parameters: Parameters, order: int) ->
 def softsign_profile(parameters: Parameters, order: int) -> KnotProfile:
     """Odd, increasing from -1 to 1; its slope is largest, and its second derivative jumps, at 0."""
     kinks: dict[int, tuple[arb, ...]] = {
-        0: (), 1: (arb(1),), 2: (arb(2), arb(-2)), 3: (MINUS_INFINITY, PLUS_INFINITY),
+        0: (),
+        1: (arb(1),),
+        2: (arb(2), arb(-2)),
+        3: (MINUS_INFINITY, PLUS_INFINITY),
     }
     limits = (arb(-1), arb(1)) if order == 0 else (arb(0), arb(0))
     knots = tuple(Knot.at(0.0, value) for value in kinks[order])

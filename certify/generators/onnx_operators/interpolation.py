@@ -87,8 +87,10 @@ def nearest_sources(axis: Axis, transform: str, rounding: str) -> IntArray:
         "round_prefer_floor": lambda x: math.ceil(x - half),
     }
     readings = [
-        [min(max(rules[rounding](Fraction(float(x)) if number is not Fraction else x), 0), axis.extent - 1)
-         for x in positions(axis, transform, number)]
+        [
+            min(max(rules[rounding](Fraction(float(x)) if number is not Fraction else x), 0), axis.extent - 1)
+            for x in positions(axis, transform, number)
+        ]
         for number in ARITHMETICS
     ]
     if any(reading != readings[0] for reading in readings):

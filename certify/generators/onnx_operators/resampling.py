@@ -121,8 +121,10 @@ def _kept_aspect(operation: Operation, extents: list[int], sizes: tuple[int, ...
     ratios = [(Fraction(target, e), target, e) for e, target in zip(extents, sizes, strict=True)]
     scale, numerator, denominator = min(ratios) if policy == "not_larger" else max(ratios)
     targets = [math.floor(scale * e + Fraction(1, 2)) for e in extents]
-    rounded = [int(np.floor(np.float32(numerator) / np.float32(denominator) * np.float32(e) + np.float32(0.5)))
-               for e in extents]
+    rounded = [
+        int(np.floor(np.float32(numerator) / np.float32(denominator) * np.float32(e) + np.float32(0.5)))
+        for e in extents
+    ]
     if targets != rounded:
         raise AmbiguousError("a target extent is so near to a tie that float32 and exact arithmetic differ")
     return [

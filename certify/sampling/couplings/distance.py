@@ -197,6 +197,17 @@ def _bound(
         if interval is Interval.ASYMPTOTIC:
             lower = np.zeros(moments.size)
     return CouplingBound(
-        distance, run.target, moments, estimate, errors, np.maximum(lower, 0.0), upper, truncated_upper,
-        moments + terms * run.lag, error_probability, covers, run.replicates, censored,
+        distance,
+        run.target,
+        moments,
+        estimate,
+        errors,
+        np.maximum(lower, 0.0),
+        upper,
+        truncated_upper,
+        moments + terms * run.lag,
+        error_probability,
+        covers,
+        run.replicates,
+        censored,
     )

@@ -121,7 +121,12 @@ def run_lagged_pairs(
         np.where(meeting_times < 0, experiment.max_steps, meeting_times),
         meeting_times < 0,
         np.stack(columns, axis=1) if keep_distances else None,
-        experiment.lag, experiment.max_steps, experiment.seed, transition.name, transition.target, evaluations,
+        experiment.lag,
+        experiment.max_steps,
+        experiment.seed,
+        transition.name,
+        transition.target,
+        evaluations,
     )
 
 

@@ -156,6 +156,16 @@ def _summary(
         mean, errors, variance = (np.full(mean.size, math.nan) for _ in range(3))
         lower, upper = np.full(mean.size, -math.inf), np.full(mean.size, math.inf)
     return UnbiasedEstimate(
-        target, mean, variance, errors, lower, upper, error_probability,
-        values, sums.averages, meeting_times, censored, evaluations,
+        target,
+        mean,
+        variance,
+        errors,
+        lower,
+        upper,
+        error_probability,
+        values,
+        sums.averages,
+        meeting_times,
+        censored,
+        evaluations,
     )

@@ -29,8 +29,10 @@ def cases(theorem: Theorem, kinds: Kinds, seed: int) -> st.SearchStrategy[Case]:
     def drawn(draw: st.DrawFn) -> Case:
         label = draw(st.sampled_from(sorted(kinds.violating)))
         generator = draw(violating_generators(theorem, label, kinds))
-        numbers = {"beta": draw(st.sampled_from((Fraction(1, 8), Fraction(1, 100), Fraction(1)))),
-                   "epsilon": draw(st.sampled_from((Fraction(1, 10), Fraction(1, 2))))}
+        numbers = {
+            "beta": draw(st.sampled_from((Fraction(1, 8), Fraction(1, 100), Fraction(1)))),
+            "epsilon": draw(st.sampled_from((Fraction(1, 10), Fraction(1, 2)))),
+        }
         return Case(theorem.id, NAME, generator, numbers=numbers, detail=label, seed=seed, effort=EFFORT)
 
     return drawn()
@@ -40,8 +42,14 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
     """One measurement for the violated assumption: refuted if the theorem is nevertheless said to hold."""
     assert case.generator is not None, "a case of this property has a generator"
     record = check_theorem(
-        theorem, case.generator, brackets(case.generator), case.numbers["beta"], case.numbers["epsilon"], None,
-        case.seed, case.effort,
+        theorem,
+        case.generator,
+        brackets(case.generator),
+        case.numbers["beta"],
+        case.numbers["epsilon"],
+        None,
+        case.seed,
+        case.effort,
     )
     wrong = record.verdict in CLAIMS
     reason = f"the verdict is `{record.verdict}`" + (f" ({record.reason})" if record.reason else "")

@@ -65,7 +65,11 @@ def _overlap(name: str, first: ConstantBrackets, second: ConstantBrackets, allow
     apart = lowest > highest + (allowance * largest if math.isfinite(largest) else 0.0)
     slack = 1.0 if lowest == highest else math.inf if lowest == 0.0 else highest / lowest
     return Measurement(
-        f"bracket of {name}", Verdict.REFUTED if apart else Verdict.SUPPORTED, slack, highest, lowest,
+        f"bracket of {name}",
+        Verdict.REFUTED if apart else Verdict.SUPPORTED,
+        slack,
+        highest,
+        lowest,
         reason="no number lies in both brackets" if apart else "",
     )
 

@@ -25,8 +25,14 @@ NEGLIGIBLE = 1e-3
 """Distances below this are equal for this property."""
 BETTER = "better "
 FACTORS = (Fraction(1, 2), Fraction(4, 5), Fraction(1, 10))
-RELATIONS = {"smaller beta": "beta", "larger epsilon": "epsilon", "smaller M": "M", "smaller M2": "M2",
-             "smaller M3": "M3", "larger m": "m"}
+RELATIONS = {
+    "smaller beta": "beta",
+    "larger epsilon": "epsilon",
+    "smaller M": "M",
+    "smaller M2": "M2",
+    "smaller M3": "M3",
+    "larger m": "m",
+}
 
 
 def cases(theorem: Theorem, kinds: Kinds, seed: int) -> st.SearchStrategy[Case]:
@@ -40,8 +46,11 @@ def cases(theorem: Theorem, kinds: Kinds, seed: int) -> st.SearchStrategy[Case]:
         relation, factor = draw(st.sampled_from(relations)), draw(st.sampled_from(FACTORS))
         name = RELATIONS[relation]
         better = numbers[name] * factor if relation.startswith("smaller") else numbers[name] / factor
-        better = {"epsilon": min(better, Fraction(99, 100)), "M": max(better, numbers.get("m", better)),
-                  "m": min(better, numbers.get("M", better))}.get(name, better)
+        better = {
+            "epsilon": min(better, Fraction(99, 100)),
+            "M": max(better, numbers.get("m", better)),
+            "m": min(better, numbers.get("M", better)),
+        }.get(name, better)
         return Case(theorem.id, NAME, numbers={**numbers, BETTER + name: better}, detail=relation, seed=seed)
 
     return drawn()
@@ -86,8 +95,12 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
     refuted = lengths[1] > TOLERANCE * lengths[0] + 2
     return (
         Measurement(
-            f"{case.detail}: no more layers", Verdict.REFUTED if refuted else Verdict.SUPPORTED, slack, lengths[0],
-            lengths[1], reason=f"{lengths[1]:g} layers in place of {lengths[0]:g}" if refuted else "",
+            f"{case.detail}: no more layers",
+            Verdict.REFUTED if refuted else Verdict.SUPPORTED,
+            slack,
+            lengths[0],
+            lengths[1],
+            reason=f"{lengths[1]:g} layers in place of {lengths[0]:g}" if refuted else "",
         ),
     )
 
@@ -100,8 +113,11 @@ def _reachable(
     distances = [float("inf") if item is None else max(item.distance_upper, NEGLIGIBLE) for item in (worse, better)]
     refuted = distances[1] > TOLERANCE * distances[0]
     return Measurement(
-        f"{case.detail}: still admitted", Verdict.REFUTED if refuted else Verdict.SUPPORTED,
-        distances[0] / distances[1], distances[0], distances[1],
+        f"{case.detail}: still admitted",
+        Verdict.REFUTED if refuted else Verdict.SUPPORTED,
+        distances[0] / distances[1],
+        distances[0],
+        distances[1],
         reason="admitted before, and no longer" if refuted else "",
     )
 

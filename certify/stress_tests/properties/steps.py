@@ -27,7 +27,12 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
         return ()
     return tuple(
         Measurement(
-            f"{step.label} {claim.name}", claim.verdict, claim.slack, claim.claimed, claim.measured, claim.cases,
+            f"{step.label} {claim.name}",
+            claim.verdict,
+            claim.slack,
+            claim.claimed,
+            claim.measured,
+            claim.cases,
             claim.reason,
         )
         for step in theorem.steps
