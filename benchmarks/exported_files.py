@@ -69,13 +69,13 @@ def write(folder: Path) -> None:
 def _encoders() -> Iterator[tuple[str, bytes, Arrays, Any]]:
     """Each kind for every smooth activation and family as a loop, and unrolled for families."""
     from certify.encoders.centre_plan import CentrePlan
-    from certify.encoders.kinds.gaussian import gaussian_encoder
-    from certify.encoders.kinds.langevin import langevin_encoder
-    from certify.encoders.kinds.sharp import sharp_encoder
     from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
     from certify.posteriors.posterior import Posterior
     from tests.conformance.test_encoders_families import BETA, ETA, FAMILIES, NETWORKS, STEP, instance
     from tests.encoder_models import descent, gaussian, langevin, sharp
+    from theorems.gaussian_encoder.network import gaussian_encoder
+    from theorems.sharp_langevin.network import sharp_encoder
+    from theorems.strong_invertibility.network import langevin_encoder
 
     times, plan = np.array([0.4, 0.3, 0.2]), CentrePlan(STEP, 20, 3, 0.0, 0.0)
     for network in NETWORKS:

@@ -1,9 +1,7 @@
-"""What an encoder kind is: the theorem it serves, and how its network follows from a certificate's numbers."""
+"""What an encoder kind is: how the network of a theorem follows from a certificate's numbers."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,7 +86,7 @@ class AtObservation:
 
 @dataclass(frozen=True)
 class EncoderKind:
-    """A kind of encoder, of the theorem of id `theorem`; it has `build` and `bound`, or `at_observation`.
+    """A kind of encoder, the field `encoder` of its theorem; it has `build` and `bound`, or `at_observation`.
 
     build           writes the network of a generator from a certificate of the theorem
     bound           the certificate's bound of the distance of what `build` makes with these options
@@ -96,19 +94,7 @@ class EncoderKind:
     """
 
     name: str
-    theorem: str
     summary: str
     build: Callable[[Generator, Numbers, EncoderOptions], EncoderProgram] | None = None
     bound: Callable[[Numbers, EncoderOptions], arb] | None = None
     at_observation: Callable[[Generator, FloatArray, Fraction, Fraction, EncoderOptions], AtObservation] | None = None
-
-
-def encoder_kinds() -> dict[str, EncoderKind]:
-    """All encoder kinds by the id of their theorem: every module of `certify.encoders.kinds` that has a `KIND`."""
-    from certify.encoders import kinds
-
-    modules = [
-        importlib.import_module(f"{kinds.__name__}.{entry.name}") for entry in pkgutil.iter_modules(kinds.__path__)
-    ]
-    found: list[EncoderKind] = [module.KIND for module in modules]
-    return {kind.theorem: kind for kind in sorted(found, key=lambda kind: kind.theorem)}

@@ -16,7 +16,7 @@ from certify.bounds.bracket import ConstantBrackets, Region, json_number, unknow
 from certify.bounds.constants import constants as bracket_constants
 from certify.encoders.convention import observation_digest
 from certify.encoders.count import EncoderCount, encoder_count
-from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions, Numbers, encoder_kinds
+from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions, Numbers
 from certify.encoders.program import EncoderProgram
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import FloatArray, Generator
@@ -24,7 +24,7 @@ from certify.progress import Progress, SilentProgress
 from certify.proof.check import CONSTANTS_BUDGET
 from certify.proof.conclusion import Setting, conclude, settle
 from certify.proof.records import AssumptionRecord, ConclusionRecord
-from certify.proof.registry import theorems
+from certify.proof.registry import encoder_kinds, theorems
 from certify.proof.theorem import Theorem
 from certify.verdict import Verdict, weakest_verdict
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from certify.encoders.kind import EncoderKind
 from certify.errors import InputError, UnknownNameError
 from certify.proof.theorem import Theorem
 
@@ -28,6 +29,11 @@ def theorems() -> dict[str, Theorem]:
         if found.setdefault(theorem.id, theorem) is not theorem:
             raise InputError(f"two installed theorems have the id `{theorem.id}`; rename one of them")
     return dict(sorted(found.items()))
+
+
+def encoder_kinds() -> dict[str, EncoderKind]:
+    """The encoder of every discovered theorem that has one, by the theorem's id, sorted by id."""
+    return {name: theorem.encoder for name, theorem in theorems().items() if theorem.encoder is not None}
 
 
 def load_theorem(name: str) -> Theorem:

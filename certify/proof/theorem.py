@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from certify.arithmetic.balls import Real
     from certify.bounds.bracket import ConstantBrackets, Witness
+    from certify.encoders.kind import EncoderKind
     from certify.generators.graph import FloatArray, Generator
     from certify.progress import Progress
     from certify.proof.curves import MixingCurves
@@ -285,6 +286,8 @@ class Theorem:
     """Specifications of the generators that it is checked on when none is named."""
     growth: tuple[Growth, ...] = ()
     """What is claimed of the growth of layers and sizes; `certify stress` fits it from runs."""
+    encoder: EncoderKind | None = None
+    """How its encoder is written and what bounds its distance; None for a theorem without one."""
     curves: CurvesAt | None = None
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
 

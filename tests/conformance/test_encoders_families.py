@@ -9,15 +9,15 @@ import pytest
 from flint import arb
 
 from certify.encoders.centre_plan import CentrePlan
-from certify.encoders.kind import encoder_kinds
-from certify.encoders.kinds.gaussian import gaussian_encoder, products_only
-from certify.encoders.kinds.langevin import langevin_encoder
-from certify.encoders.kinds.sharp import sharp_encoder
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
+from certify.proof.registry import encoder_kinds
 from tests.encoder_models import descent, gaussian, langevin, relative, sharp, written
 from tests.exported import grows, smooth_activations, smooth_families
+from theorems.gaussian_encoder.network import gaussian_encoder, products_only
+from theorems.sharp_langevin.network import sharp_encoder
+from theorems.strong_invertibility.network import langevin_encoder
 
 FAMILIES = smooth_families()
 NETWORKS = (*FAMILIES, *smooth_activations())

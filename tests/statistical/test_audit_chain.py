@@ -17,7 +17,6 @@ from certify.audits.exponential_chain import ExponentialChain
 from certify.audits.langevin_chain import LangevinChain, PlacedLangevin
 from certify.audits.reference import PosteriorDraws, posterior_draws
 from certify.audits.source import EncoderSource, source_from_file
-from certify.encoders.kinds.langevin import langevin_encoder
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.generators.specification import load_generator
 from certify.measure.two_sample import total_variation_lower
@@ -26,6 +25,7 @@ from certify.posteriors.gaussian_distance import total_variation_interval
 from certify.posteriors.posterior import Posterior
 from certify.progress import SilentProgress
 from certify.verdict import Verdict
+from theorems.strong_invertibility.network import langevin_encoder
 
 pytestmark = pytest.mark.statistical
 

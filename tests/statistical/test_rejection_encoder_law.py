@@ -21,7 +21,6 @@ from certify.audits.rejection_encoder import declared_sampler, rejection_bracket
 from certify.audits.source import EncoderSource, source_from_file
 from certify.encoders.convention import observation_digest
 from certify.encoders.kind import LAYOUTS
-from certify.encoders.kinds.rejection import realised_envelope
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.rejection_network import RejectionDesign, rejection_network
 from certify.encoders.runtime import load_encoder
@@ -34,6 +33,7 @@ from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 from certify.generators.onnx_export import export_onnx
 from certify.posteriors.posterior import Posterior
 from certify.verdict import Verdict
+from theorems.rejection_encoder.network import realised_envelope
 
 pytestmark = pytest.mark.statistical
 

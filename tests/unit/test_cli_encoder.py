@@ -12,7 +12,6 @@ import pytest
 
 from certify.api import encoder
 from certify.cli.main import main
-from certify.encoders.kind import encoder_kinds
 from certify.encoders.runtime import load_encoder
 from certify.errors import InputError, UnknownNameError
 from certify.generators.onnx_export import export_onnx
@@ -20,7 +19,7 @@ from certify.generators.specification import load_generator
 from certify.measure.burn_in import gaussian_distance
 from certify.posteriors.gaussian import GaussianLaw, posterior_law
 from certify.posteriors.posterior import Posterior
-from certify.proof.registry import theorems
+from certify.proof.registry import encoder_kinds, theorems
 from certify.verdict import Verdict
 
 LINEAR = "linear:d=2,kappa=1.3,seed=1"

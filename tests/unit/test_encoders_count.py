@@ -9,9 +9,6 @@ from flint import arb
 
 from certify.encoders.centre_plan import CentrePlan
 from certify.encoders.count import EncoderCount, encoder_count
-from certify.encoders.kinds.gaussian import gaussian_encoder, products_only
-from certify.encoders.kinds.langevin import langevin_encoder
-from certify.encoders.kinds.sharp import sharp_encoder
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.program import EncoderProgram
 from certify.encoders.size import shared_size, unrolled_size
@@ -19,6 +16,9 @@ from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from tests.encoder_models import count_operators
+from theorems.gaussian_encoder.network import gaussian_encoder, products_only
+from theorems.sharp_langevin.network import sharp_encoder
+from theorems.strong_invertibility.network import langevin_encoder
 
 DENSE = ("linear:d=3", "residual:d=3,width=5", "residual:d=2,width=4,depth=3")
 

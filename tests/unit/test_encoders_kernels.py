@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 
 from certify.encoders.centre_plan import CentrePlan
-from certify.encoders.kinds.langevin import langevin_encoder
-from certify.encoders.kinds.sharp import sharp_encoder
 from certify.generators.graph import FloatArray
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
@@ -18,6 +16,8 @@ from certify.sampling.preconditioned import run_exponential_integrator
 from certify.sampling.preconditioning import Preconditioner
 from certify.sampling.randomness import noise_batch, standard_normals
 from tests.encoder_models import descent, langevin, relative, written
+from theorems.sharp_langevin.network import sharp_encoder
+from theorems.strong_invertibility.network import langevin_encoder
 
 BETA, STEP = 0.1, 0.15
 

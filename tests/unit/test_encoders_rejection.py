@@ -15,7 +15,6 @@ from certify.arithmetic.balls import ball, lower, precision
 from certify.encoders.convention import observation_digest, read_signature
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import LAYOUTS, EncoderOptions
-from certify.encoders.kinds.rejection import at_observation, realised_envelope
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.program import AffineMap, Constant, EncoderProgram
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
@@ -27,6 +26,7 @@ from certify.envelopes.rejection import first_accepted, proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds, realised_weights
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
+from theorems.rejection_encoder.network import at_observation, realised_envelope
 
 BETA = 0.3
 

@@ -9,13 +9,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from certify.encoders.kinds.gaussian import gaussian_encoder
-from certify.encoders.kinds.langevin import langevin_encoder
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.runtime import RuntimeEncoder, load_encoder
 from certify.errors import InputError
 from certify.generators.specification import load_generator
 from tests.conftest import ROOT
+from theorems.gaussian_encoder.network import gaussian_encoder
+from theorems.strong_invertibility.network import langevin_encoder
 
 SECOND = {
     "scale": [0.5, 2.0],

@@ -16,7 +16,6 @@ from certify.arithmetic.balls import Real, midpoint, upper
 from certify.bounds.constants import constants
 from certify.cli import main as cli
 from certify.encoders.kind import Numbers
-from certify.encoders.kinds.gaussian import covariance_of
 from certify.generators.graph import Activation, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
 from certify.proof.check import check_theorem, run_step
@@ -27,6 +26,7 @@ from certify.proof.theorem import Theorem
 from certify.verdict import Verdict
 from theorems.gaussian_encoder.choices import GaussianStrategy
 from theorems.gaussian_encoder.laws import encoder_law, jacobian_law
+from theorems.gaussian_encoder.network import covariance_of
 from theorems.gaussian_encoder.statement import THEOREM
 
 CONSTANTS: dict[str, Real] = {

@@ -17,7 +17,6 @@ from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Reg
 from certify.bounds.constants import constants
 from certify.encoders.centre_plan import plan_centre
 from certify.encoders.kind import Numbers
-from certify.encoders.kinds import sharp as sharp_kind
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
 from certify.measure.exponential_law import exponential_chain_distance
@@ -35,6 +34,7 @@ from certify.sharp.chain import chain_bound
 from certify.sharp.functions import BurnInDistance, FarMass, GaussianShift, ShellMass
 from certify.sharp.problem import SharpProblem, closed_form_problem
 from certify.verdict import Evidence, Verdict
+from theorems.sharp_langevin import network as sharp_kind
 from theorems.sharp_langevin.strategy import problem_of, schedule_of
 
 THEOREM = load_theorem("sharp-langevin")

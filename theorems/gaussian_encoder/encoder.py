@@ -9,7 +9,6 @@ from certify.arithmetic.balls import ball, exact_integer, precision, upper
 from certify.bounds.bracket import Witness
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import EncoderOptions, Numbers
-from certify.encoders.kinds.gaussian import build
 from certify.generators.graph import FloatArray, Generator
 from certify.measure.burn_in import gaussian_distance
 from certify.measure.gaussian_fit import FEWEST_DRAWS
@@ -26,6 +25,7 @@ from certify.proof.theorem import Finding
 from certify.verdict import Evidence
 from theorems.gaussian_encoder.gaussian import DRAWS, affine, coincide, distance_finding, interval_finding, measured_fit
 from theorems.gaussian_encoder.laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
+from theorems.gaussian_encoder.network import build
 
 STOPPED = (0.02, 0.1, 0.3, 0.6)
 """Values of q at which early stopping is tried."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from certify.encoders.kind import Numbers
-from certify.encoders.kinds.gaussian import covariance_of
 from certify.generators.derivatives import jacobian
 from certify.generators.graph import FloatArray
 from certify.posteriors.gaussian import GaussianLaw
@@ -13,6 +12,7 @@ from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
 from certify.proof.checks.locations import centre, preimages
 from certify.proof.instance import Instance
+from theorems.gaussian_encoder.network import covariance_of
 
 
 def laplace_law(instance: Instance) -> GaussianLaw:

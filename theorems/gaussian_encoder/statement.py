@@ -58,6 +58,7 @@ from theorems.gaussian_encoder.encoder import (
     published_gaussian_distance,
 )
 from theorems.gaussian_encoder.gaussian import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
+from theorems.gaussian_encoder.network import ENCODER
 from theorems.model import M2, M3, THRICE_SMOOTH, M, N, beta, d, epsilon, m, shared
 from theorems.strong_invertibility.statement import (
     R0,
@@ -389,4 +390,5 @@ THEOREM = Theorem(
     assumptions=ASSUMPTIONS,
     steps=STEPS,
     conclusion=CONCLUSION,
+    encoder=ENCODER,
 )

@@ -21,6 +21,7 @@ from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Search
 from theorems.langevin_mixing.curves import drawable_curves
 from theorems.model import M2, M, beta, d, m
 from theorems.projected_langevin.chain import projected_to_posterior, published_projected_distance
+from theorems.projected_langevin.network import ENCODER
 from theorems.strong_invertibility.size import encoder_size
 from theorems.strong_invertibility.statement import (
     ASSUMPTIONS,
@@ -124,6 +125,7 @@ THEOREM = Theorem(
         observation_bounds=preimage_bound,
         notes=notes,
     ),
+    encoder=ENCODER,
     examples=(LINEAR,),
     curves=drawable_curves,
 )

@@ -22,6 +22,7 @@ from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
 from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, ModeResidual, OutsideMass, UpperEnvelope
 from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
+from theorems.rejection_encoder.network import ENCODER
 from theorems.rejection_encoder.observations import certify_rows
 from theorems.rejection_encoder.proposals import (
     acceptance,
@@ -137,4 +138,5 @@ THEOREM = Theorem(
         certify_observations=certify_rows,
         observations_need=(MODEL.label,),
     ),
+    encoder=ENCODER,
 )

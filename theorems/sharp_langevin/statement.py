@@ -46,6 +46,7 @@ from theorems.sharp_langevin.chain import (
     total_distance,
 )
 from theorems.sharp_langevin.geometry import curvature_of_whitened, envelopes, modes, sandwich
+from theorems.sharp_langevin.network import ENCODER
 from theorems.sharp_langevin.observations import certify_rows
 from theorems.sharp_langevin.places import centre_bounds
 from theorems.sharp_langevin.strategy import SharpStrategy
@@ -284,4 +285,5 @@ THEOREM = Theorem(
     assumptions=ASSUMPTIONS,
     steps=STEPS,
     conclusion=CONCLUSION,
+    encoder=ENCODER,
 )

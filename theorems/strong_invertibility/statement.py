@@ -67,6 +67,7 @@ from theorems.strong_invertibility.curvature import curvature_on_balls
 from theorems.strong_invertibility.derivatives import derivative_formulae
 from theorems.strong_invertibility.distance import chain_to_domain, chain_to_posterior, published_distance
 from theorems.strong_invertibility.inversion import gradient_descent_inversion
+from theorems.strong_invertibility.network import ENCODER
 from theorems.strong_invertibility.size import encoder_size, size_and_explicit_form
 
 # --- symbols -------------------------------------------------------------------------------------------------
@@ -391,6 +392,7 @@ THEOREM = Theorem(
     assumptions=ASSUMPTIONS,
     steps=STEPS,
     conclusion=CONCLUSION,
+    encoder=ENCODER,
     growth=(
         Growth(K, (L / mu) ** 2 * d * Lam**2 / epsilon**2),
         Growth(size_bound, (N + d) * (K_gd + (L / mu) ** 2 * d * Lam**2 / epsilon**2)),

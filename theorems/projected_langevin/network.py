@@ -9,9 +9,9 @@ from __future__ import annotations
 from flint import arb
 
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
-from certify.encoders.kinds.langevin import langevin_encoder
 from certify.encoders.program import EncoderProgram
 from certify.generators.graph import Generator
+from theorems.strong_invertibility.network import langevin_encoder
 
 
 def build(generator: Generator, numbers: Numbers, options: EncoderOptions) -> EncoderProgram:
@@ -26,9 +26,8 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
     return numbers.enclosure("tv_bound")
 
 
-KIND = EncoderKind(
+ENCODER = EncoderKind(
     name="projected",
-    theorem="projected-langevin",
     summary="gradient descent to the preimage, then projected Langevin layers",
     build=build,
     bound=_bound,

@@ -65,9 +65,8 @@ def realised_envelope(envelope: Envelope) -> tuple[ThresholdMixture, Envelope]:
     return proposal, replace(envelope, proposal=proposal.mixture, log_constant=log_constant)
 
 
-KIND = EncoderKind(
+ENCODER = EncoderKind(
     name="rejection",
-    theorem="rejection-encoder",
     summary="proposals from a mixture of Gaussians under a certified envelope; the first accepted is put out",
     at_observation=at_observation,
 )

@@ -157,9 +157,8 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
     return numbers.enclosure("tv_bound")
 
 
-KIND = EncoderKind(
+ENCODER = EncoderKind(
     name="gaussian",
-    theorem="gaussian-encoder",
     summary=(
         "gradient descent and Newton steps to the mode, then one Gaussian layer with the inverse of the Hessian or of "
         "I + J^T J/beta^2"

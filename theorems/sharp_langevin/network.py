@@ -169,9 +169,8 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
     return numbers.enclosure("tv_bound")
 
 
-KIND = EncoderKind(
+ENCODER = EncoderKind(
     name="sharp",
-    theorem="sharp-langevin",
     summary="descent and preconditioned steps to the mode, a Gaussian start, then preconditioned layers",
     build=build,
     bound=_bound,

@@ -59,9 +59,8 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
     return numbers.enclosure("tv_bound_projected" if options.projected else "tv_bound")
 
 
-KIND = EncoderKind(
+ENCODER = EncoderKind(
     name="langevin",
-    theorem="strong-invertibility",
     summary="gradient descent to the preimage, then Langevin layers",
     build=build,
     bound=_bound,

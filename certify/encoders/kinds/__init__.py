@@ -1,1 +1,0 @@
-"""Encoder kinds: one file each, found by discovery (`certify.encoders.kind.encoder_kinds`)."""
