@@ -45,6 +45,7 @@ class MissingExtraError(InputError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs `{package}`, which is not installed: pip install 'proof-companion[{extra}]'")
+        self.name = package
 
 
 def _rebuilt(kind: type[InputError], message: str) -> InputError:

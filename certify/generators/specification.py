@@ -179,6 +179,8 @@ def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -
             if error.name != module_name.split(".")[0]:
                 raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
             raise UnknownNameError("family or module", module_name, known) from None
+        except CertifyError:
+            raise
         except FOREIGN_ERRORS as error:
             raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
     for part in attribute.split("."):
