@@ -17,16 +17,23 @@ from typing import TYPE_CHECKING, Any
 from certify.version import __version__
 
 if TYPE_CHECKING:
+    from certify.api import audit as audit
     from certify.api import check as check
     from certify.api import check_constants as check_constants
     from certify.api import constants as constants
+    from certify.api import encoder as encoder
     from certify.api import load_generator as load_generator
+    from certify.api import replay as replay
     from certify.api import sample as sample
+    from certify.api import stress as stress
+    from certify.api import sweep as sweep
+    from certify.api import theorems as theorems
     from certify.bounds.bracket import Region as Region
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
+    from certify.errors import MissingExtraError as MissingExtraError
+    from certify.errors import UnknownNameError as UnknownNameError
     from certify.generators.graph import Generator as Generator
-    from certify.proof.sweep import sweep as sweep
     from certify.verdict import Evidence as Evidence
     from certify.verdict import Verdict as Verdict
 
@@ -35,14 +42,21 @@ _HOMES = {
     "Evidence": "certify.verdict",
     "Generator": "certify.generators.graph",
     "InputError": "certify.errors",
+    "MissingExtraError": "certify.errors",
     "Region": "certify.bounds.bracket",
+    "UnknownNameError": "certify.errors",
     "Verdict": "certify.verdict",
+    "audit": "certify.api",
     "check": "certify.api",
     "check_constants": "certify.api",
     "constants": "certify.api",
+    "encoder": "certify.api",
     "load_generator": "certify.api",
+    "replay": "certify.api",
     "sample": "certify.api",
-    "sweep": "certify.proof.sweep",
+    "stress": "certify.api",
+    "sweep": "certify.api",
+    "theorems": "certify.api",
 }
 
 __all__ = [
@@ -50,15 +64,22 @@ __all__ = [
     "Evidence",
     "Generator",
     "InputError",
+    "MissingExtraError",
     "Region",
+    "UnknownNameError",
     "Verdict",
     "__version__",
+    "audit",
     "check",
     "check_constants",
     "constants",
+    "encoder",
     "load_generator",
+    "replay",
     "sample",
+    "stress",
     "sweep",
+    "theorems",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class CertifyError(Exception):
@@ -17,11 +18,15 @@ class InternalError(Exception):
     """
 
 
-class InputError(CertifyError):
+class InputError(CertifyError, ValueError):
     """Bad usage or bad input; the command line prints the message on one line and exits with 2."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Subclasses make their message from other arguments; a copy (from another process) has the message.
+        return _rebuilt, (type(self), str(self))
 
-class UnknownNameError(InputError):
+
+class UnknownNameError(InputError, LookupError):
     """A name that is not in a known set; the message offers the closest match."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
@@ -31,8 +36,19 @@ class UnknownNameError(InputError):
         super().__init__(f"unknown {kind} `{name}`; {hint}")
 
 
-class MissingExtraError(InputError):
+class UnknownAttributeError(UnknownNameError, AttributeError):
+    """An attribute that a record does not have, where the attributes are names from a known set."""
+
+
+class MissingExtraError(InputError, ImportError):
     """A feature whose optional dependency is not installed; the message has the install line."""
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs `{package}`, which is not installed: pip install 'proof-companion[{extra}]'")
+        self.name = package
+
+
+def _rebuilt(kind: type[InputError], message: str) -> InputError:
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    return error

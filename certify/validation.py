@@ -5,10 +5,12 @@ Decimal numbers stay exact: they are read as the rational number that the digits
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from numbers import Rational, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certify.arithmetic.balls import fraction
 from certify.errors import InputError, UnknownNameError
@@ -29,6 +31,7 @@ REQUIRED_CONSTANTS = ("d", "m", "M", "M2")
 _MAY_BE_ZERO = frozenset({"M2", "M3", "rho", "tau"})
 _INTEGER_CONSTANTS = frozenset({"d", "n", "N"})
 _LARGEST_OBSERVATIONS_FILE = 1 << 30
+_LONGEST_TEXT = 4096
 _SMALLEST = Fraction(1, 10**300)
 _LARGEST = Fraction(10**300)
 
@@ -39,12 +42,28 @@ def exact_number(name: str, value: Number) -> Fraction:
     Raises InputError if `value` does not spell such a number.
     """
     try:
-        number = fraction(value.strip() if isinstance(value, str) else value)
+        number = fraction(_plain_number(value))
     except (InputError, OverflowError, TypeError) as error:
-        raise InputError(f"`{name}` must be a finite number; got `{value}`") from error
+        raise InputError(f"`{name}` must be a finite number; got {shown(value)}") from error
     if number != 0 and not _SMALLEST <= abs(number) <= _LARGEST:
-        raise InputError(f"`{name}` must be 0 or of size 1e-300 to 1e300; got `{value}`")
+        raise InputError(f"`{name}` must be 0 or of size 1e-300 to 1e300; got {shown(value)}")
     return number
+
+
+def _plain_number(value: object) -> int | float | str | Fraction:
+    """A number of Python for one of numpy, a rational or a decimal literal; TypeError for anything else."""
+    if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        return value.strip()
+    # True is an integer to Python and a slip to everybody else.
+    if isinstance(value, bool) or type(value).__name__ == "bool":
+        raise TypeError
+    if isinstance(value, Rational):
+        return Fraction(int(value.numerator), int(value.denominator))
+    if isinstance(value, Real):
+        return float(value)
+    if type(value).__name__ == "Decimal":
+        return str(value)
+    raise TypeError
 
 
 def positive_number(name: str, value: Number) -> Fraction:
@@ -54,7 +73,7 @@ def positive_number(name: str, value: Number) -> Fraction:
     """
     number = exact_number(name, value)
     if number <= 0:
-        raise InputError(f"`{name}` must be > 0; got {value}")
+        raise InputError(f"`{name}` must be > 0; got {shown(value)}")
     return number
 
 
@@ -70,7 +89,7 @@ def accuracy(value: Number) -> Fraction:
     """
     number = exact_number("epsilon", value)
     if not 0 < number < 1:
-        raise InputError(f"`epsilon` must be in (0, 1): it is a total variation distance; got {value}")
+        raise InputError(f"`epsilon` must be in (0, 1): it is a total variation distance; got {shown(value)}")
     return number
 
 
@@ -84,6 +103,16 @@ def region_radius(value: Number | None) -> float | None:
     return float(positive_number("region", value))
 
 
+def region_centre(value: Sequence[Number]) -> tuple[float, ...]:
+    """Centre of a ball, as many finite numbers as there are latents.
+
+    Raises InputError for anything else.
+    """
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise InputError(f"`region`: the centre must be a sequence of numbers; got {shown(value)}")
+    return tuple(float(exact_number("region", entry)) for entry in value)
+
+
 def time_budget(value: Number) -> float:
     """Budget in seconds, a finite number > 0."""
     return float(min(positive_number("budget", value), Fraction(10**9)))
@@ -94,9 +123,103 @@ def random_seed(value: int) -> int:
 
     Raises InputError outside.
     """
-    if not 0 <= value < 2**63:
-        raise InputError(f"`seed` must be an integer in [0, 2^63); got {value}")
+    try:
+        return integer("seed", value, least=0, below=2**63)
+    except InputError:
+        raise InputError(f"`seed` must be an integer in [0, 2^63); got {shown(value)}") from None
+
+
+def integer(name: str, value: object, *, least: int = -(2**63), below: int = 2**63) -> int:
+    """An integer in [least, below), of Python or numpy; a float that is one counts, a truth value does not.
+
+    Raises InputError for anything else.
+    """
+    rule = {-(2**63): "an integer", 1: "a positive integer"}.get(least, f"an integer >= {least}")
+    error = InputError(f"`{name}` must be {rule}; got {shown(value)}")
+    try:
+        number = value if isinstance(value, str) else exact_number(name, value)  # type: ignore[arg-type]
+    except InputError:
+        raise error from None
+    if isinstance(number, str) or number.denominator != 1 or not least <= number < below:
+        raise error
+    return operator.index(number.numerator)
+
+
+def flag(name: str, value: object) -> bool:
+    """A truth value; "no" and None are none.
+
+    Raises InputError for anything but True and False.
+    """
+    if type(value).__name__ not in {"bool", "bool_"}:
+        raise InputError(f"`{name}` must be True or False; got {shown(value)}")
+    return bool(value)
+
+
+def text_of(name: str, value: object) -> str:
+    """A text of at most 4096 printable characters.
+
+    Raises InputError for anything else.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"`{name}` must be text; got {shown(value)}")
+    if len(value) > _LONGEST_TEXT:
+        raise InputError(f"`{name}` must have at most {_LONGEST_TEXT} characters; got {len(value)}")
     return value
+
+
+def one_of(name: str, value: object, known: Collection[str]) -> str:
+    """One of a few words.
+
+    Raises UnknownNameError, with the closest, for another word, and InputError for what is no text.
+    """
+    text = text_of(name, value)
+    if text not in known:
+        raise UnknownNameError(f"`{name}`", text, known)
+    return text
+
+
+def names_of(name: str, value: object) -> list[str]:
+    """One name or a list of names.
+
+    Raises InputError for anything else.
+    """
+    if isinstance(value, str):
+        return [text_of(name, value)]
+    if not isinstance(value, (list, tuple)):
+        raise InputError(f"`{name}` must be a name or a list of names; got {shown(value)}")
+    return [text_of(name, item) for item in value]
+
+
+def file_path(name: str, value: object) -> Path:
+    """The path of a file or folder, from text or a path.
+
+    Raises InputError for anything else.
+    """
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
+        raise InputError(f"`{name}` must be the path of a file; got {shown(value)}")
+    return Path(value)
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it, on one line and short."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:
+        # A value of the user's may fail to describe itself; the message is about its type then.
+        text = type(value).__name__
+    return text if len(text) <= 80 else f"{text[:60]}... ({type(value).__name__})"
+
+
+def constants_text(values: str | Mapping[str, Number]) -> str:
+    """`d=8,m=1,...` for a mapping of constants; text as it is. What it says is checked by `constants_from_text`."""
+    if isinstance(values, str):
+        return text_of("constants", values)
+    if not isinstance(values, Mapping):
+        raise InputError(f"`constants` must be text such as d=8,m=1,M=1.5,M2=0.15 or a mapping; got {shown(values)}")
+    return ",".join(
+        f"{text_of('constants', name)}={exact_number(text_of('constants', name), value)}"
+        for name, value in values.items()
+    )
 
 
 def constants_from_text(
@@ -181,15 +304,22 @@ def point_from_file(path: str | Path, width: int) -> tuple[float, ...]:
     return tuple(float(entry) for entry in rows[0])
 
 
-def check_observations(values: FloatArray, width: int | None, name: str = "`observations`") -> FloatArray:
+def check_observations(values: Any, width: int | None, name: str = "`observations`") -> FloatArray:
     """The array itself, shape (k, n), after the checks of shape and finiteness; (n,) becomes (1, n).
 
     Raises InputError as `observations_from_file` does.
     """
     import numpy as np
 
-    rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    if rows.ndim != 2 or rows.size == 0:
+    try:
+        with np.errstate(all="ignore"):
+            given = np.asarray(values)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{name}: expected an array of shape (k, n) or (n,): {_one_line(error)}") from error
+    if given.dtype.kind not in "iuf":
+        raise InputError(f"{name}: expected real numbers, got dtype {given.dtype}")
+    rows = np.atleast_2d(given.astype(np.float64))
+    if given.ndim == 0 or rows.ndim != 2 or rows.size == 0:
         raise InputError(f"{name}: expected shape (k, n) or (n,) with k, n >= 1, got {np.shape(values)}")
     if width is not None and rows.shape[1] != width:
         raise InputError(f"{name}: expected {width} columns (the generator's outputs), got {rows.shape[1]}")

@@ -43,6 +43,8 @@ def fraction(value: int | float | str | Fraction) -> Fraction:
         if isinstance(value, str) and "/" not in value and abs(Decimal(value).adjusted()) > 5000:
             raise InputError(f"expected a number between 1e-5000 and 1e5000, got `{value}`")
         return Fraction(value)
+    except InputError:
+        raise
     except (ValueError, ArithmeticError) as error:
         raise InputError(f"expected a finite number, got `{value}`") from error
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.envelopes.best import certified_envelope
@@ -29,15 +27,6 @@ class PosteriorSample:
     points: FloatArray
     acceptance: float
     envelope: str
-
-    @property
-    def evaluations_per_draw(self) -> float:
-        """Upper bound of the expected evaluations of G for one draw."""
-        return 1.0 / self.acceptance
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
-        """The points, so that numpy takes a sample for an array."""
-        return np.array(self.points, dtype=dtype) if copy or dtype is not None else self.points
 
 
 def posterior_sample(generator: Generator, likelihood: Likelihood, count: int, seed: int) -> PosteriorSample:

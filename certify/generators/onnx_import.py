@@ -94,6 +94,8 @@ def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
         with np.errstate(all="ignore"):
             try:
                 imported = imported_model(proto, path, output)
+            except InputError:
+                raise
             except MALFORMED as error:
                 raise InputError(f"the ONNX model is malformed ({one_line(error)})") from error
             value = imported.values.get(output)
@@ -114,6 +116,8 @@ def _read(proto: onnx.ModelProto, path: Path, output: str | None) -> tuple[Impor
     try:
         imported = imported_model(proto, path, output)
         return imported, _generator(proto, path, output, imported)
+    except InputError:
+        raise
     except MALFORMED as error:
         raise InputError(f"the ONNX model is malformed ({one_line(error)})") from error
 
@@ -224,10 +228,10 @@ def _lowered(builder: GraphBuilder, model: Model, node: onnx.NodeProto, values: 
     check_types(operation)
     try:
         results = _results(builder, operation)
-    except MALFORMED as error:
-        raise InputError(f"{owner} has inconsistent attributes or shapes ({one_line(error)})") from error
     except InputError as error:
         raise error if owner in str(error) else InputError(f"{owner}: {error}") from error
+    except MALFORMED as error:
+        raise InputError(f"{owner} has inconsistent attributes or shapes ({one_line(error)})") from error
     check_read(operation)
     if any(node.output[len(results) :]):
         raise InputError(f"{owner} has {count} outputs; {len(results)} are supported")

@@ -18,6 +18,7 @@ from certify.generators.onnx_tensors import FLOATING, sparse_tensor, tensor_arra
 MAXIMUM_FILE_BYTES = 134_217_728
 MAXIMUM_OPERATORS = 20_000
 METADATA_PREFIX = "certify."
+# An InputError is a ValueError too: where one may come, it is let through first.
 MALFORMED = (ValueError, IndexError, KeyError, TypeError, OverflowError, ZeroDivisionError, AttributeError)
 
 
@@ -48,6 +49,8 @@ def parsed_model(path: Path) -> onnx.ModelProto:
         if size > MAXIMUM_FILE_BYTES:
             raise InputError(f"{shown(str(path), 400)} has {size} bytes; at most {MAXIMUM_FILE_BYTES} are accepted")
         content = path.read_bytes()
+    except InputError:
+        raise
     except FileNotFoundError as error:
         raise InputError(f"{shown(str(path), 400)} does not exist; an ONNX file is expected") from error
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,10 @@ from certify.generators import families as families_package
 from certify.generators.family import Family, Setting
 from certify.generators.graph import Generator
 from certify.generators.noise import KINDS, noise_output, whitened
-from certify.validation import noise_from_file
+from certify.validation import noise_from_file, shown, text_of
+
+if TYPE_CHECKING:
+    import torch
 
 MAXIMUM_LENGTH = 4096
 """Characters of a specification; a longer one is a mistake."""
@@ -56,8 +59,12 @@ def families() -> dict[str, Family]:
     return dict(sorted(found.items()))
 
 
-def load_generator(spec: str, output: str | None = None, noise: str | Path | npt.ArrayLike | None = None) -> Generator:
-    """The generator that `spec` describes.
+def load_generator(
+    spec: str | Path | Generator | torch.nn.Module,
+    output: str | None = None,
+    noise: str | Path | npt.ArrayLike | None = None,
+) -> Generator:
+    """The generator that `spec` describes, of a torch module, or the generator itself.
 
     `output` names the output of an ONNX file that has several. `noise` are standard deviations s, one per output: an
     array, a .npy or .csv file, or `KIND:NAME` of an output of the same ONNX file (`certify.generators.noise`); the
@@ -66,10 +73,24 @@ def load_generator(spec: str, output: str | None = None, noise: str | Path | npt
     Raises `InputError`, in one line, for a missing or unreadable file, an unknown family or parameter
     (with the closest match), a value outside its domain, and a callable that cannot be had.
     """
-    generator = _specified(spec.strip(), output)
+    text = str(spec).strip() if isinstance(spec, (str, Path)) else ""
+    chosen = None if output is None else text_of("output", output)
+    generator = _specified(text, chosen) if isinstance(spec, (str, Path)) else _object(spec, chosen)
     if noise is None:
         return generator
-    return whitened(generator, *_deviations(spec.strip(), noise, generator.observed_dim))
+    return whitened(generator, *_deviations(text, noise, generator.observed_dim))
+
+
+def _object(given: Generator | torch.nn.Module, output: str | None) -> Generator:
+    """A generator, or what a torch module computes."""
+    if not isinstance(given, Generator) and not _is_torch_module(given):
+        raise InputError(
+            f"a generator must be FILE.onnx, a family like `linear:d=8,kappa=2`, `pkg.mod:callable`, a "
+            f"torch.nn.Module or a certify Generator; got {shown(given)}"
+        )
+    if output is not None:
+        raise InputError(f"`output` chooses an output of an ONNX file; {shown(given)} is none")
+    return _as_generator(type(given).__name__, given)
 
 
 def _deviations(spec: str, noise: str | Path | npt.ArrayLike, width: int) -> tuple[npt.NDArray[np.float64], str]:
@@ -158,6 +179,8 @@ def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -
             if error.name != module_name.split(".")[0]:
                 raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
             raise UnknownNameError("family or module", module_name, known) from None
+        except CertifyError:
+            raise
         except FOREIGN_ERRORS as error:
             raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
     for part in attribute.split("."):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from certify.bounds.bracket import Bracket, Witness, json_number
+from certify.errors import UnknownAttributeError
 from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
 
 
@@ -160,7 +161,8 @@ class ConclusionRecord:
     """The conclusion of a theorem at one generator: `values` holds every quantity the theorem names.
 
     `values` maps a public name ("beta_max", "K", "tv_bound", ...) to a number; certified numbers are
-    rounded outward. `notes` are sentences a reader must not miss (a negative result, a convention).
+    rounded outward; each is an attribute too: `conclusion.beta_max`. `notes` are sentences a reader must not miss (a
+    negative result, a convention).
     """
 
     verdict: Verdict
@@ -168,6 +170,13 @@ class ConclusionRecord:
     tv_measured: MeasuredDistance | None
     size: EncoderSize | None
     notes: tuple[str, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks this for what is no field; while a copy is made there are no values yet.
+        values = self.__dict__.get("values", {})
+        if name not in values:
+            raise UnknownAttributeError("quantity of this conclusion", name, values)
+        return values[name]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""

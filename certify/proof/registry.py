@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from certify.encoders.kind import EncoderKind
-from certify.errors import InputError, UnknownNameError
+from certify.errors import CertifyError, InputError, UnknownNameError
 from certify.proof.theorem import Theorem
 
 ENTRY_POINT_GROUP = "certify.theorems"
@@ -81,7 +81,9 @@ def _from_file(path: Path) -> Theorem:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError) as error:
+    except CertifyError:
+        raise
+    except Exception as error:
         raise InputError(f"theorem file `{path}`: {type(error).__name__}: {' '.join(str(error).split())}") from error
     theorem = getattr(module, "THEOREM", None)
     if not isinstance(theorem, Theorem):

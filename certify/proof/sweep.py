@@ -15,7 +15,7 @@ from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
-from certify.validation import accuracy, constants_from_text, noise_level
+from certify.validation import accuracy, constants_from_text, noise_level, shown
 
 
 def sweep(
@@ -49,7 +49,7 @@ def sweep(
     theorem = load_theorem(theorem_name)
     progress = SilentProgress() if progress is None else progress
     _check_names(theorem, inputs, solve_for)
-    arrays = np.broadcast_arrays(*(np.asarray(entry, dtype=np.float64) for entry in inputs.values()))
+    arrays = tuple(input_arrays(inputs).values())
     shape = arrays[0].shape
     results: dict[str, npt.NDArray[np.float64]] = {
         item.name: np.full(shape, np.nan) for item in theorem.quantities if item.role != "variable"
@@ -68,6 +68,28 @@ def sweep(
         progress.advance()
     progress.finish()
     return results
+
+
+def input_arrays(inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.float64]]:
+    """The inputs as arrays of one shape, by name.
+
+    Raises InputError for what is no array of finite real numbers, is empty, or does not broadcast.
+    """
+    arrays = {}
+    for name, entry in inputs.items():
+        try:
+            array = np.asarray(entry)
+        except ValueError as error:
+            raise InputError(f"`{name}` must be a number or an array of numbers: {error}") from error
+        if array.dtype.kind not in "iuf" or array.size == 0 or not np.isfinite(array).all():
+            raise InputError(f"`{name}` must be a finite number or an array of them; got {shown(entry)}")
+        arrays[name] = array.astype(np.float64)
+    try:
+        together = np.broadcast_arrays(*arrays.values())
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise InputError(f"the inputs of a sweep must broadcast to one shape; got {shapes}") from error
+    return dict(zip(arrays, together, strict=True))
 
 
 def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certificate | None:

@@ -14,7 +14,7 @@ from certify.report.terminal import VERDICT_STYLES, draw
 
 if TYPE_CHECKING:
     from certify.stress_tests.power import PowerResult
-    from certify.stress_tests.records import ClaimSummary, StressResult, TheoremStress
+    from certify.stress_tests.records import ClaimSummary, Replay, StressResult, TheoremStress
 
 
 def stress_report(result: StressResult) -> RenderableType:
@@ -88,6 +88,38 @@ def slack_text(slack: float) -> str:
 
 def _where(item: ClaimSummary) -> str:
     return "" if item.tightest is None or math.isnan(item.slack) else item.tightest.describe()
+
+
+def replay_line(found: Replay) -> str:
+    """A replayed case on one line: what its claim says now, and whether the numbers are those saved."""
+    agreement = (
+        "the saved numbers, bit for bit" if found.identical else f"other numbers than saved by {found.saved.version}"
+    )
+    state = "still fails" if found.fails else f"is {found.now.verdict}"
+    reason = f" ({found.now.reason})" if found.now.reason else ""
+    numbers = f"claimed {found.now.claimed!r}, measured {found.now.measured!r}"
+    return f"{found.saved.claim} {state}: {numbers}{reason}; {agreement}"
+
+
+def replay_table(found: Replay) -> Table:
+    """The numbers of a replayed case beside those saved."""
+    headings = ("", "claimed", "measured", "verdict")
+    rows = (
+        (
+            label_cell("saved"),
+            text_cell(repr(found.saved.claimed)),
+            text_cell(repr(found.saved.measured)),
+            text_cell(""),
+        ),
+        (
+            label_cell("now"),
+            text_cell(repr(found.now.claimed)),
+            text_cell(repr(found.now.measured)),
+            verdict_cell(found.now.verdict),
+        ),
+    )
+    title = f"{found.saved.claim} of {found.saved.case.theorem} on {found.saved.case.describe()}"
+    return Table("replay", title, columns(headings), rows, (replay_line(found),))
 
 
 def power_document(result: PowerResult) -> Document:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from types import SimpleNamespace
-
-from hypothesis.internal.conjecture import engine, providers
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -15,7 +15,8 @@ def seed_alone() -> Iterator[None]:
 
     It looks for further failures for ten seconds after the first one and shrinks for five minutes, so that a slow
     machine would find fewer and larger cases; and it draws a program's own numbers to reach branches of a program
-    under development. There is no public switch for either; releases without them need none.
+    under development. There is no public switch for either: the modules behind them are
+    private, are loaded here alone and only when something is drawn, and a release that has no such part needs none.
     """
     with _stopped_clock(), _no_numbers_of_the_program():
         yield
@@ -23,6 +24,7 @@ def seed_alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stopped_clock() -> Iterator[None]:
+    engine = _private("engine")
     clock = getattr(engine, "time", None)
     if clock is None:
         yield
@@ -36,6 +38,7 @@ def _stopped_clock() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_numbers_of_the_program() -> Iterator[None]:
+    providers = _private("providers")
     collect = getattr(providers, "_get_local_constants", None)
     if collect is None:
         yield
@@ -48,3 +51,11 @@ def _no_numbers_of_the_program() -> Iterator[None]:
     finally:
         setattr(providers, "_get_local_constants", collect)  # noqa: B010
         providers.CONSTANTS_CACHE.cache.clear()
+
+
+def _private(name: str) -> Any:
+    """A private module of hypothesis; None in a release without it."""
+    try:
+        return importlib.import_module(f"hypothesis.internal.conjecture.{name}")
+    except ImportError:
+        return None

@@ -122,12 +122,12 @@ def saved_case(path: str | Path) -> SavedCase:
             raise InputError(f"case `{path}`: larger than 64 MiB")
         document = json.loads(source.read_text(encoding="utf-8"))
         return _saved(document)
+    except InputError as error:
+        raise InputError(f"case `{path}`: {error}") from error
     except OSError as error:
         raise InputError(f"case `{path}`: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"case `{path}`: not JSON ({' '.join(str(error).split())[:120]})") from error
-    except InputError as error:
-        raise InputError(f"case `{path}`: {error}") from error
 
 
 def _saved(document: Any) -> SavedCase:

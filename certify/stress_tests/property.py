@@ -7,14 +7,17 @@ import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from hypothesis.strategies import SearchStrategy
-
-from certify.proof.theorem import Theorem
-from certify.strategies.admissible import Kinds
 from certify.stress_tests import properties as package
 from certify.stress_tests.case import Case
 from certify.verdict import Verdict
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from certify.proof.theorem import Theorem
+    from certify.strategies.admissible import Kinds
 
 
 @dataclass(frozen=True)

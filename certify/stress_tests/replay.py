@@ -4,55 +4,18 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from certify.bounds.bracket import json_number
 from certify.errors import InputError, UnknownNameError
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.stress_tests.case import Case, SavedCase
 from certify.stress_tests.instances import prepare
 from certify.stress_tests.property import Measurement, Property, properties
-from certify.stress_tests.records import HOLDING, Failure
+from certify.stress_tests.records import Failure, Replay
 from certify.stress_tests.runner import evaluate
 from certify.validation import accuracy, noise_level
 from certify.verdict import Verdict
-
-
-@dataclass(frozen=True, eq=False)
-class Replay:
-    """What a saved case says now: the measurement, and whether its numbers are those saved, bit for bit."""
-
-    saved: SavedCase
-    now: Measurement
-    identical: bool
-
-    @property
-    def fails(self) -> bool:
-        """Whether the claim is still refuted, or its check still crashes."""
-        return self.now.verdict is Verdict.REFUTED or self.now.crash
-
-    @property
-    def exit_code(self) -> int:
-        """1 if it still fails, 0 if it holds, 3 if it could not be decided."""
-        return 1 if self.fails else 0 if self.now.verdict in HOLDING else 3
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {
-            "schema": 1,
-            "theorem": self.saved.case.theorem,
-            "property": self.saved.case.property_name,
-            "claim": self.saved.claim,
-            "verdict": str(self.now.verdict),
-            "fails": self.fails,
-            "identical": self.identical,
-            "claimed": json_number(self.now.claimed),
-            "measured": json_number(self.now.measured),
-            "slack": json_number(self.now.slack),
-            "reason": self.now.reason,
-        }
 
 
 def replay(saved: SavedCase, theorem_file: str | None = None) -> Replay:

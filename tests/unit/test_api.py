@@ -65,10 +65,14 @@ def test_check_takes_one_or_several_of_everything(asked: dict[str, Any]) -> None
     assert (asked["beta"], asked["epsilon"]) == (Fraction(1, 20), Fraction(1, 10))
     assert asked["region"] == Region(2.0)
     assert found.verdict == "supported"
-    certify.check(["a", "b"], [IDENTITY, "linear:d=3"], region=Region(1.0, (0.5, 0.5)))
+    certify.check(["a", "b"], [IDENTITY, "linear:d=3"])
     assert asked["names"] == ["a", "b"]
     assert [item.latent_dim for item in asked["generators"]] == [2, 3]
+    assert asked["region"] == Region()
+    certify.check((), IDENTITY, region=Region(1.0, (0.5, 0.5)))
     assert asked["region"] == Region(1.0, (0.5, 0.5))
+    with pytest.raises(InputError, match="the centre must have 3 coordinates"):
+        certify.check((), [IDENTITY, "linear:d=3"], region=Region(1.0, (0.5, 0.5)))
     assert asked["beta"] is None
 
 
@@ -97,7 +101,10 @@ def test_a_result_has_every_form() -> None:
     assert "| S2 " in found.to_markdown()
     assert "<table" in found._repr_html_()
     assert "verdict: supported" in str(found)
-    assert repr(found) == str(found)
+    assert repr(found) == (
+        "<strong-invertibility on linear:d=8,kappa=1.5,seed=0: supported; beta = 0.05, beta_max = 0.18543, K = 109123; "
+        "print it for the steps>"
+    )
     assert found.exit_code == 0
 
 

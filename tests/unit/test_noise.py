@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import certify
-from certify import api
+from certify.api.arguments import observations_of
 from certify.cli.main import main
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator, Graph, Input
@@ -137,10 +137,10 @@ def test_observations_are_divided_where_they_are_given(tmp_path: Path) -> None:
     by_hand = Generator("h", Graph((Input(2), Affine(0, linear / s[:, None], np.zeros(2)))), 4)
     by_noise = whitened(plain, s, "s")
     assert by_noise.sha256 == by_hand.sha256
-    np.testing.assert_array_equal(api._observations(tmp_path / "raw.npy", [by_noise]), rows / s)
+    np.testing.assert_array_equal(observations_of(tmp_path / "raw.npy", [by_noise]), rows / s)
     np.testing.assert_array_equal(by_noise.raw(by_noise.whitened(rows)), rows)
     with pytest.raises(InputError, match="different noise"):
-        api._observations(rows, [plain, by_noise])
+        observations_of(rows, [plain, by_noise])
 
 
 def test_the_encoder_takes_observations_as_measured(tmp_path: Path) -> None:

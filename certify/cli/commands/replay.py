@@ -40,14 +40,10 @@ def run(
 
     saved = saved_case(case)
     output.first_line(f"replay {saved.claim} of {saved.case.theorem} on {saved.case.describe()}")
-    from certify.stress_tests.replay import replay
+    from certify.api import replay
+    from certify.report.stress import replay_line
 
     found = replay(saved, theorem)
     output.write_json(found.to_dict())
-    agreement = "the saved numbers, bit for bit" if found.identical else f"other numbers than saved by {saved.version}"
-    state = "still fails" if found.fails else f"is {found.now.verdict}"
-    reason = f" ({found.now.reason})" if found.now.reason else ""
-    output.line(
-        f"{saved.claim} {state}: claimed {found.now.claimed!r}, measured {found.now.measured!r}{reason}; {agreement}"
-    )
+    output.line(replay_line(found))
     return found.exit_code

@@ -66,7 +66,8 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     output.first_line(f"stress {', '.join(theorems or ()) or 'every theorem'}", seed)
-    from certify.stress_tests.campaign import PROFILES, stress
+    from certify.api import stress
+    from certify.stress_tests.campaign import PROFILES
     from certify.validation import random_seed
 
     if profile not in PROFILES:

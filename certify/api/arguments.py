@@ -1,0 +1,111 @@
+"""What several verbs take: generators, observations, a region, a noise level; checked once, in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+from certify.bounds.bracket import Region
+from certify.errors import InputError
+from certify.generators.graph import FloatArray, Generator
+from certify.progress import Progress, SilentProgress
+from certify.validation import (
+    Number,
+    check_observations,
+    noise_level,
+    observations_from_file,
+    region_centre,
+    region_radius,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+GeneratorLike: TypeAlias = Union[Generator, str, Path, "torch.nn.Module"]
+Observations: TypeAlias = FloatArray | Sequence[Any] | str | Path
+
+
+def loaded(generator: GeneratorLike) -> Generator:
+    """The generator itself, or the one that a SPEC or a torch module describes."""
+    from certify.generators.specification import load_generator
+
+    return generator if isinstance(generator, Generator) else load_generator(generator)
+
+
+def all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> list[Generator] | None:
+    """One generator or several; None where none is named."""
+    if generators is None:
+        return None
+    if not isinstance(generators, (list, tuple)):
+        return [loaded(generators)]
+    if not generators:
+        raise InputError("`generators` is empty; leave it out for each theorem's own examples")
+    return [loaded(item) for item in generators]
+
+
+def noise_or_own(beta: Number | None, generator: Generator) -> Fraction:
+    """The noise level given, or the one that the decoder was trained with."""
+    if beta is not None:
+        return noise_level(beta)
+    if "trained_beta" not in generator.metadata:
+        raise InputError(f"`{generator.name}` names no noise level of its own: give `beta`")
+    return noise_level(float(generator.metadata["trained_beta"]))
+
+
+def region_of(region: Number | Region | None, generators: Sequence[Generator] | None = None) -> Region:
+    """A radius around 0, or the region itself; its centre must have as many entries as each latent vector.
+
+    Raises InputError for a radius that is not > 0, a centre without a radius or of another length.
+    """
+    if not isinstance(region, Region):
+        return Region(region_radius(region))
+    radius = region_radius(region.radius)
+    if region.centre is None:
+        return Region(radius)
+    if radius is None:
+        raise InputError("`region` has a centre and no radius: give the radius of the ball too")
+    centre = region_centre(region.centre)
+    for generator in generators or ():
+        if len(centre) != generator.latent_dim:
+            raise InputError(
+                f"`region`: the centre must have {generator.latent_dim} coordinates (the latents of "
+                f"`{generator.name}`); got {len(centre)}"
+            )
+    return Region(radius, centre)
+
+
+def observations_of(given: Observations | None, generators: Sequence[Generator] | None) -> FloatArray | None:
+    """Observations (k, n) as the generators have them: divided by their noise, where they have been."""
+    if given is None:
+        return None
+    if isinstance(given, (str, Path)):
+        name, rows = f"observations `{given}`", observations_from_file(given)
+    else:
+        name, rows = "`observations`", check_observations(given, None)
+    for width in sorted({generator.observed_dim for generator in generators or ()}):
+        check_observations(rows, width, name)
+    noises = {generator.noise for generator in generators or ()}
+    if len(noises) > 1:
+        raise InputError(f"{name}: the generators have different noise; check them one by one")
+    if not generators or generators[0].noise is None:
+        return rows
+    return check_observations(generators[0].whitened(rows), None, f"{name} divided by the noise")
+
+
+def progress_of(progress: Progress | None) -> Progress:
+    """The progress given, or the silent one.
+
+    Raises InputError for what cannot receive a progress.
+    """
+    if progress is None:
+        return SilentProgress()
+    if isinstance(progress, type) or not all(
+        callable(getattr(progress, name, None)) for name in ("start", "advance", "finish")
+    ):
+        raise InputError(
+            f"`progress` must have the methods start, advance and finish (certify.progress.Progress); got "
+            f"{type(progress).__name__}"
+        )
+    return progress

@@ -1,0 +1,39 @@
+"""`certify.load_generator`: the map G, from a file, a family, a module of torch or what is a generator already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from certify.api.arguments import GeneratorLike
+from certify.generators.graph import FloatArray, Generator
+
+
+def load_generator(
+    specification: GeneratorLike,
+    output: str | None = None,
+    noise: FloatArray | Sequence[float] | str | Path | None = None,
+) -> Generator:
+    """The generator of a SPEC, of a `torch.nn.Module`, or the generator itself.
+
+    A SPEC is an ONNX file, a family with parameters, or `pkg.mod:callable`. A module is exported and compared with its
+    own forward pass; its attribute `latent_dim`, or its first linear layer, says how many latents it takes.
+
+    Args:
+        specification: what to load.
+        output: name of the output of an ONNX file that has several.
+        noise: one standard deviation s_i > 0 per output, as an array, a .npy or .csv file, or `KIND:NAME` of another
+            output of the file that does not depend on the latent vector (KIND scale, log-scale, variance or
+            log-variance). The generator is then G / s, beta the multiple of s, and observations are divided by s where
+            they are given.
+
+    Raises:
+        InputError: where the specification names none, or the noise is none.
+
+    >>> generator = load_generator("linear:d=2,kappa=1.5,seed=0")
+    >>> generator.latent_dim, generator.observed_dim, generator.parameters
+    (2, 2, 4)
+    """
+    from certify.generators.specification import load_generator as load
+
+    return load(specification, output, noise)
