@@ -190,7 +190,7 @@ def check_constants(
     loaded = load_theorem(theorem)
     found = run(
         theorem,
-        constants_from_text(text, loaded.required_constants, loaded.constant_names),
+        constants_from_text(text, loaded.required_constants, loaded.constant_domains),
         beta=None if beta is None else noise_level(beta),
         epsilon=accuracy(epsilon),
         command=command,
