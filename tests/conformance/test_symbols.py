@@ -216,3 +216,15 @@ def test_a_domain_outside_the_vocabulary_is_refused(text: str) -> None:
 
 def _text(values: Mapping[str, Fraction]) -> str:
     return ",".join(f"{name}={value}" for name, value in values.items())
+
+
+def test_a_theorem_with_plain_symbols_is_checked_by_the_text_of_its_domains() -> None:
+    base = theorems()["langevin-mixing"]
+    plain = Quantity(sp.Symbol("q", positive=True), "constant", "q", "a user's own", "[0, m/2)")
+    theorem = replace(base, quantities=(*base.quantities, plain))
+    text = "d=2,m=1,M=2,M2=0,q="
+    assert constants_from_text(text + "0", theorem.required_constants, theorem.constant_domains)["q"] == 0
+    with pytest.raises(InputError, match="`q` must be in \\[0, m/2\\); got `0.5` with m = 1"):
+        constants_from_text(text + "0.5", theorem.required_constants, theorem.constant_domains)
+    with pytest.raises(InputError, match="domain `any`: expected an interval"):
+        _ = replace(base, quantities=(replace(plain, domain="any"),)).constant_domains
