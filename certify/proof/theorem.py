@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import sympy as sp
 
 from certify.generators.embedded import embedded_specifications
+from certify.proof.certified_choices import Certificate
 from certify.symbolic import model
 from certify.symbolic.declaration import DeclaredSymbol
 from certify.symbolic.domain import Domain
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from certify.progress import Progress
     from certify.proof.curves import MixingCurves
     from certify.proof.instance import Instance
-    from certify.proof.optimiser import Certificate
     from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
 
 Relation: TypeAlias = Literal["<=", ">=", "="]
