@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
 from certify.sampling.couplings import (
@@ -30,8 +30,6 @@ from certify.sampling.couplings import (
     run_lagged_pairs,
     total_variation_bound,
 )
-
-FloatArray = npt.NDArray[np.float64]
 
 STEPS = 160
 DEVIATION = 0.5

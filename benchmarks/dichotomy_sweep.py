@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 from scipy.special import log_ndtr, logsumexp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.bounds.constants import constants
 from certify.circuits.permutation import permutation
-from certify.circuits.posterior import FloatArray, IntArray, to_signs, to_words
+from certify.circuits.posterior import IntArray, to_signs, to_words
 from certify.generators.graph import Affine, Generator, Graph, Sum
 from certify.generators.specification import load_generator
 from certify.posteriors.estimates import IntervalEstimate, frequency_interval, mean_interval

@@ -22,13 +22,12 @@ from benchmarks.exact_constants import (
     stretch_truths,
     tanh_slopes,
 )
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball
 from certify.bounds.bracket import Region
 from certify.bounds.recomputation import derivative_size
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
-
-FloatArray = npt.NDArray[np.float64]
 
 HADAMARD = 0.5 * np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]], dtype=np.float64)
 SMOOTH = ("tanh", "sigmoid", "softplus", "leaky_softplus", "atan", "sin", "gelu")

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
 from certify.generators.specification import load_generator
-
-FloatArray = npt.NDArray[np.float64]
 
 LIPSDP = Path(__file__).parent / "data" / "lipsdp"
 """Where the published weights lie unless another folder is given."""

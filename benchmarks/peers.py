@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.structure import blocks
 from certify.generators.activations.ranges import activation_constants
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Matrix, Product, Sum
-
-FloatArray = npt.NDArray[np.float64]
 
 LARGEST_INTERIOR_POINT = 100
 """Size of the inequality up to which CLARABEL is asked; SCS above."""

@@ -20,11 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.bounds.constants import constants
 from certify.cli.progress_bar import progress_on_terminal
 from certify.envelopes.rejection import proposals_needed
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.progress import Progress
 from certify.proof.registry import load_theorem

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.envelopes.box_certificate import Envelope, box_envelope
 from certify.envelopes.box_search import BoxLimits, log_ratio
@@ -32,7 +33,7 @@ from certify.errors import CertifyError
 from certify.generators.activations import ACTIVATIONS
 from certify.generators.activations.function import Domain
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, FloatArray, Graph, Input, Node, Product, Sum
+from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
 from certify.report.discovery import table_formats
 from certify.report.table import Document, Table, columns, number_cell, text_cell
 from certify.version import __version__

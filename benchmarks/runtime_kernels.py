@@ -18,8 +18,8 @@ import onnxruntime
 from flint import arb
 from onnx import TensorProto, helper
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import precision
-from certify.generators.graph import FloatArray
 from certify.generators.runtime_errors import KernelError
 
 BITS = 256

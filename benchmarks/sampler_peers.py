@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from certify.arithmetic.arrays import FloatArray
+
 Weights = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 Run = Callable[[int], Any]
 Builder = Callable[[int, int, Weights], Run]

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.atomic import write_text_atomically
-from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Sum
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.measure.exponential_law import exponential_chain_distance, start_distance
 from certify.measure.whitened import WhitenedPosterior, extreme_eigenvalues
 from certify.posteriors.posterior import Posterior

@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.audits.brackets import statistics
 from certify.audits.exponential_chain import SHORT, ExponentialChain, PlacedExponential
@@ -35,7 +36,7 @@ from certify.audits.score import score_distance
 from certify.bounds.constants import constants
 from certify.cli.progress_bar import progress_on_terminal
 from certify.errors import CertifyError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import ERROR_PROBABILITY, frequency_interval

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.circuits.permutation import Permutation, permutation
-from certify.circuits.posterior import FloatArray, IntArray, to_signs
+from certify.circuits.posterior import IntArray, to_signs
 from certify.circuits.reduction import Encoder, invert
 from certify.errors import MissingExtraError
 from certify.posteriors.estimates import IntervalEstimate, frequency_interval

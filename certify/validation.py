@@ -19,17 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from certify.symbolic.domain import Domain
+
 Number: TypeAlias = int | float | str | Fraction
 FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
-CONSTANT_NAMES = ("d", "m", "M", "M2", "M3", "rho", "N", "n")
-"""Names that every constants string knows; a theorem may add constants of its own."""
-
-REQUIRED_CONSTANTS = ("d", "m", "M", "M2")
-"""What must be given where the theorem does not say otherwise."""
-
-_MAY_BE_ZERO = frozenset({"M2", "M3", "rho", "tau"})
-_INTEGER_CONSTANTS = frozenset({"d", "n", "N"})
 _LARGEST_OBSERVATIONS_FILE = 1 << 30
 _LONGEST_TEXT = 4096
 _SMALLEST = Fraction(1, 10**300)
@@ -222,44 +216,44 @@ def constants_text(values: str | Mapping[str, Number]) -> str:
     )
 
 
-def constants_from_text(
-    text: str, required: Sequence[str] = REQUIRED_CONSTANTS, known: Sequence[str] = CONSTANT_NAMES
-) -> dict[str, Fraction]:
+def constants_from_text(text: str, required: Sequence[str], domains: Mapping[str, Domain]) -> dict[str, Fraction]:
     """Constants of a theorem from `d=8,m=1,M=1.5,M2=0.15[,M3=..][,rho=..][,N=..]`, each an exact rational.
 
-    Raises InputError for an entry that is not `name=value`, a repeated or missing name, d, n or N not a positive
-    integer, a value that is not positive (M2, M3, rho may be 0), m > M or n < d; UnknownNameError for an unknown name.
+    Raises InputError for an entry that is not `name=value`, a repeated or missing name, and a value outside its domain
+    (whose ends may name other constants: M >= m, n >= d); UnknownNameError for a name that has no domain.
     """
     values: dict[str, Fraction] = {}
+    literals: dict[str, str] = {}
     for entry in text.split(","):
         name, separator, literal = (part.strip() for part in entry.partition("="))
         if not separator or not name or not literal:
             raise InputError(f"`constants` must be name=value pairs such as d=8,m=1,M=1.5,M2=0.15; got `{entry}`")
-        if name not in known:
-            raise UnknownNameError("constant", name, known)
+        if name not in domains:
+            raise UnknownNameError("constant", name, tuple(domains))
         if name in values:
             raise InputError(f"`constants` names `{name}` twice")
-        values[name] = _constant(name, literal)
+        values[name], literals[name] = exact_number(name, literal), literal
     missing = [name for name in required if name not in values]
     if missing:
         raise InputError(f"`constants` must give {', '.join(required)}; missing: {', '.join(missing)}")
-    if {"m", "M"} <= values.keys() and values["m"] > values["M"]:
-        raise InputError(f"`constants` must have m <= M; got m={values['m']}, M={values['M']}")
-    if {"d", "n"} <= values.keys() and values["n"] < values["d"]:
-        raise InputError(
-            f"`constants` must have n >= d, a map with fewer outputs than latents is not injective; got "
-            f"d={values['d']}, n={values['n']}"
-        )
+    # The ends of a domain are checked first: what is said of M rests on a valid m.
+    for name in sorted(values, key=lambda name: len(domains[name].symbols)):
+        domain_value(name, values[name], domains[name], values, literals[name])
     return values
 
 
-def _constant(name: str, literal: str) -> Fraction:
-    value = exact_number(name, literal)
-    if name in _INTEGER_CONSTANTS and (value.denominator != 1 or value < 1):
-        raise InputError(f"`{name}` must be a positive integer; got `{literal}`")
-    if value < 0 or (value == 0 and name not in _MAY_BE_ZERO):
-        raise InputError(f"`{name}` must be {'>= 0' if name in _MAY_BE_ZERO else '> 0'}; got `{literal}`")
-    return value
+def domain_value(
+    name: str, value: Fraction, domain: Domain, values: Mapping[str, Fraction], literal: str = ""
+) -> Fraction:
+    """The value itself if it is in the domain at the `values` of the symbols that its ends name.
+
+    Raises InputError, with the `literal` that was given, if it is not.
+    """
+    if domain.contains(value, values):
+        return value
+    named = [f"{symbol.name} = {values[symbol.name]}" for symbol in domain.symbols if symbol.name in values]
+    given = f" with {', '.join(named)}" if named else ""
+    raise InputError(f"`{name}` must be {domain.rule}; got `{literal or value}`{given}")
 
 
 def observations_from_file(path: str | Path, width: int | None = None, what: str = "observations") -> FloatArray:

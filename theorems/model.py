@@ -1,4 +1,4 @@
-r"""The model that the theorems share: its symbols, what they mean, and the assumptions A0 to A3, each once.
+r"""The model that the theorems share: its quantities and the assumptions A0 to A3, each once.
 
 Problem. z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n) with a decoder G: R^d -> R^n of N parameters. The constants of G:
 |G(z)-G(z')| >= m|z-z'|, |G(z)-G(z')| <= M|z-z'|, |D^2G[u,v]| <= M2|u||v|, |D^3G[u,v,w]| <= M3|u||v||w|.
@@ -8,8 +8,6 @@ docs/theory.md, "Setting" (n = d), docs/sharp.md (n >= d).
 """
 
 from __future__ import annotations
-
-import sympy as sp
 
 from certify.proof.checks.assumptions import (
     differentiable_network,
@@ -21,23 +19,15 @@ from certify.proof.checks.assumptions import (
     strongly_invertible,
     thrice_smooth,
 )
-from certify.proof.theorem import Assumption, Quantity
+from certify.proof.theorem import Assumption, Quantity, constant, setting
+from certify.symbolic.model import M2, M3, M, N, beta, d, epsilon, m, n, t_x
 
-d, n, m, M, M2, M3, N = sp.symbols("d n m M M2 M3 N", positive=True)
-beta, epsilon, t_x = sp.symbols("beta epsilon t_x", positive=True)
+__all__ = [
+    "INJECTIVE", "LIPSCHITZ", "M", "M2", "M3", "MODEL", "N", "NETWORK", "SHARED", "SMOOTH", "SQUARE_MODEL",
+    "STRONGLY_INVERTIBLE", "THRICE_SMOOTH", "beta", "d", "epsilon", "m", "n", "shared", "t_x",
+]  # fmt: skip
 
-SHARED = (
-    Quantity(d, "constant", "d", "latent dimension", "integer >= 1"),
-    Quantity(n, "constant", "n", "observed dimension, n >= d", "integer >= d"),
-    Quantity(m, "constant", "m", "strong invertibility: |G(z)-G(z')| >= m|z-z'|", "(0, inf)"),
-    Quantity(M, "constant", "M", "Lipschitz constant of G", "[m, inf)"),
-    Quantity(M2, "constant", "M_2", "Lipschitz constant of the Jacobian: |D^2G[u,v]| <= M2|u||v|", "[0, inf)"),
-    Quantity(M3, "constant", "M_3", "bound of the third derivative: |D^3G[u,v,w]| <= M3|u||v||w|", "[0, inf)"),
-    Quantity(N, "constant", "N", "number of parameters of G", "integer >= 1"),
-    Quantity(beta, "setting", r"\beta", "noise level of the decoder", "(0, inf)"),
-    Quantity(epsilon, "setting", r"\varepsilon", "target total variation distance", "(0, 1)"),
-    Quantity(t_x, "setting", "t_x", "deviation of x: it is exceeded with probability exp(-t_x^2/2)", "[0, inf)"),
-)
+SHARED = (*map(constant, (d, n, m, M, M2, M3, N)), *map(setting, (beta, epsilon, t_x)))
 
 
 def shared(*names: str) -> tuple[Quantity, ...]:

@@ -39,7 +39,7 @@ def check_constants(
     loaded = load_theorem(text_of("theorem", theorem))
     found = run(
         theorem,
-        constants_from_text(constants_text(values), loaded.required_constants, loaded.constant_names),
+        constants_from_text(constants_text(values), loaded.required_constants, loaded.constant_domains),
         beta=None if beta is None else noise_level(beta),
         epsilon=accuracy(epsilon),
         command=text_of("command", command),

@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb, arb_mat
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
-from certify.arithmetic.intervals import FloatArray
 
 MatrixSource: TypeAlias = FloatArray | Callable[[], arb_mat]
 """A float array, or what makes the balls of an exact matrix at the working precision (called again when it grows)."""

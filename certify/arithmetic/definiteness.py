@@ -14,16 +14,9 @@ import math
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
-from certify.arithmetic.intervals import (
-    FloatArray,
-    MatrixBall,
-    add,
-    exact_matrix,
-    magnitude_upper,
-    multiply,
-    subtract,
-)
+from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, magnitude_upper, multiply, subtract
 from certify.arithmetic.matrices import (
     MatrixLike,
     as_ball,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat, fmpz, fmpz_mat
 
-from certify.arithmetic.intervals import FloatArray
+from certify.arithmetic.arrays import FloatArray
 
 MANTISSA_BITS = 53
 

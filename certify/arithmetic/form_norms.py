@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL
 
 _SHIFT_STEPS = 8
 """Bisection steps for nu: it stops mattering well before."""

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, MatrixBall, round_up
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, round_up
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,11 @@ likewise; empty matrices are legal and give empty or zero results.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray: TypeAlias = npt.NDArray[np.float64]
+from certify.arithmetic.arrays import FloatArray as FloatArray
 
 EPSILON = 2.0**-52
 """Twice the unit roundoff of binary64."""

@@ -20,10 +20,10 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.ball_matrices import sigma_min_bounds
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import (
-    FloatArray,
     MatrixBall,
     exact_matrix,
     magnitude_upper,

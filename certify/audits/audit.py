@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
 from certify.audits.calibration import CalibrationPlan, calibrate
 from certify.audits.chain import DeclaredChain, chain_bracket, follows
@@ -27,7 +28,7 @@ from certify.audits.source import EncoderSource
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.derivatives import value
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.measure.two_sample import MINIMAL_SAMPLES
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.posteriors.gaussian import affine_form, is_affine

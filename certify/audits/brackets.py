@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.encoder_law import EncoderLaw
 from certify.audits.records import DistanceEnd, EncoderBracket
 from certify.audits.reference import PosteriorDraws
 from certify.audits.score import score_distance
 from certify.errors import CertifyError
-from certify.generators.graph import FloatArray
 from certify.measure.burn_in import gaussian_distance
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import mean_interval

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.records import Calibration, DistanceEnd, EncoderBracket, RankTest
 from certify.errors import InputError
 from certify.generators.derivatives import value
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.measure.two_sample import MINIMAL_SAMPLES, total_variation_lower
 from certify.progress import Progress, SilentProgress
 

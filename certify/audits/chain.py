@@ -12,12 +12,12 @@ from typing import Protocol
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.brackets import statistics, vacuous_bracket
 from certify.audits.coupled_chain import CoupledEnd
 from certify.audits.records import DistanceEnd, EncoderBracket
 from certify.audits.reference import PosteriorDraws
 from certify.audits.source import EncoderSource
-from certify.generators.graph import FloatArray
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.posterior import Posterior

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 from certify.posteriors.estimates import frequency_interval
 from certify.progress import Progress
 from certify.sampling.couplings import LogDensity, Spread, couple

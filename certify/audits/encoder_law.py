@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 from certify.posteriors.gaussian import GaussianLaw
 
 PushNoise = Callable[[FloatArray], FloatArray]

@@ -13,11 +13,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.coupled_chain import CoupledEnd, LayerSteps, clipped, stationary_coupling
 from certify.audits.score import score_distance
 from certify.errors import InputError
 from certify.generators.derivatives import jacobian
-from certify.generators.graph import FloatArray
 from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.coupled_chain import CoupledEnd, LayerSteps, stationary_coupling
 from certify.errors import CertifyError
-from certify.generators.graph import FloatArray
 from certify.measure.burn_in import gaussian_distance
 from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.gaussian import is_affine, langevin_law, posterior_law

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 from certify.verdict import Verdict
 
 

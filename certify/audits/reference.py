@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.arrays import FloatArray
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.rejection import exact_draws
 from certify.errors import CertifyError, InputError
-from certify.generators.graph import FloatArray
 from certify.measure.distance_bracket import HORIZON_FACTOR, LAG_FACTOR, TERMS, pilot_lag
 from certify.measure.inverse import preimage
 from certify.posteriors.gaussian import is_affine, posterior_law

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import midpoint, precision
 from certify.audits.chain import AGREEMENT
 from certify.audits.records import DistanceEnd, EncoderBracket
@@ -27,7 +28,6 @@ from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import first_accepted
 from certify.envelopes.thresholds import ThresholdMixture, realised_weights
-from certify.generators.graph import FloatArray
 from certify.posteriors.estimates import mean_interval
 from certify.posteriors.posterior import Posterior
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.encoders.runtime import RuntimeEncoder, load_encoder
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 PushPairs = Callable[[FloatArray, FloatArray], FloatArray]
 """Observations (b, n) and noises (b, size) to latents (b, d), row by row."""

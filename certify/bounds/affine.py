@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.ball_matrices import sigma_min_bounds, spectral_norm_bounds
 from certify.arithmetic.balls import lower, upper
 from certify.arithmetic.exact_matrices import ExactMatrix, exact
-from certify.arithmetic.intervals import FloatArray, MatrixBall
+from certify.arithmetic.intervals import MatrixBall
 from certify.arithmetic.matrices import sigma_min_lower, sigma_min_upper, spectral_norm_lower, spectral_norm_upper
 from certify.bounds.bracket import Reason, Witness
 from certify.bounds.enclosure import linear_parts

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
-from certify.arithmetic.intervals import FloatArray
+from certify.arithmetic.arrays import FloatArray
 
 GROWTH = 4.0
 """Factor between successive barrier weights."""

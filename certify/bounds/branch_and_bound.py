@@ -22,6 +22,7 @@ from functools import partial
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.form_norms import (
     best_shift,
     contraction_gram,
@@ -31,7 +32,7 @@ from certify.arithmetic.form_norms import (
     signs,
 )
 from certify.arithmetic.interval_tensors import TensorBall
-from certify.arithmetic.intervals import EPSILON, FloatArray, round_down, row_norms_lower
+from certify.arithmetic.intervals import EPSILON, round_down, row_norms_lower
 from certify.arithmetic.matrices import unscale_lower, unscale_upper
 from certify.bounds.bracket import Region
 from certify.bounds.charts import BoolArray, Pieces, box, cover, join, split

@@ -15,7 +15,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from certify.arithmetic.intervals import FloatArray, round_up
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import round_up
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]

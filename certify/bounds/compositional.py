@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, row_norms_upper
 from certify.arithmetic.matrices import spectral_norm_upper
 from certify.bounds.known_map import KnownMap
 from certify.bounds.known_maps import known_maps

@@ -27,9 +27,9 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import (
-    FloatArray,
     MatrixBall,
     exact_matrix,
     hadamard,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.interval_tensors import (
     TensorBall,
     exact_tensor,
@@ -24,7 +25,7 @@ from certify.arithmetic.interval_tensors import (
     tensor_plus,
     tensor_times,
 )
-from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale
+from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale
 from certify.bounds.charts import Pieces
 from certify.bounds.known_map import KnownMap
 from certify.bounds.known_maps import known_maps

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import precision
 from certify.bounds.bracket import Witness
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.recomputation import is_admissible
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, FloatArray, Graph, Input
+from certify.generators.graph import Activation, Affine, Graph, Input
 from certify.generators.jets import value_ball
 
 NAME = "equal values"

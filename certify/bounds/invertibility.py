@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb_mat
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.intervals import row_norms_upper
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bounded_image import REMEDY as BOUNDED_REMEDY
@@ -20,7 +21,7 @@ from certify.bounds.bracket import Region, Witness
 from certify.bounds.kinks import kinked_activations
 from certify.bounds.ranges import node_ranges
 from certify.generators.derivatives import jacobian
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.generators.jets import jacobian_ball
 
 FAR = 1e8

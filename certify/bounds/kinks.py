@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision
 from certify.bounds.bracket import Reason, Region, Witness
 from certify.bounds.enclosure import linear_parts
@@ -28,7 +29,7 @@ from certify.bounds.structure import live_graph
 from certify.generators.activations import Domain, Smoothness, activation
 from certify.generators.activations.profile import KnotProfile
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, FloatArray, Generator, Graph
+from certify.generators.graph import Activation, Generator, Graph
 from certify.generators.jets import (
     directional_derivatives_ball,
     has_slope_balls,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import upper
-from certify.arithmetic.intervals import FloatArray
 from certify.generators.graph import Affine, Graph
 
 IntArray: TypeAlias = npt.NDArray[np.int64]

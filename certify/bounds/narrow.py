@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.exact_matrices import exact
-from certify.arithmetic.intervals import FloatArray
 from certify.bounds.bracket import Reason
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import dense

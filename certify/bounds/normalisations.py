@@ -14,12 +14,12 @@ from functools import reduce
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import (
     EPSILON,
     SMALLEST_NORMAL,
-    FloatArray,
     MatrixBall,
     add,
     exact_matrix,

@@ -14,7 +14,8 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, row_norms_upper
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, row_norms_upper
 from certify.bounds.bracket import Region
 from certify.bounds.joints import JointKind, joint
 from certify.bounds.known_map import KnownMap

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.generators import derivatives
-from certify.generators.graph import FloatArray, Graph
+from certify.generators.graph import Graph
 
 PATIENCE = 5
 """A search ends after this many starts in a row that did not improve the best by one part in a million."""

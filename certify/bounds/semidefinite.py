@@ -24,9 +24,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.definiteness import positive_definite
-from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
+from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
 from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
 from certify.bounds.barrier import LinearMatrixInequality, solve
 from certify.bounds.method import BoundMethod, Problem, Proposal

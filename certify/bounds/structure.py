@@ -10,16 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from certify.arithmetic.intervals import (
-    FloatArray,
-    MatrixBall,
-    add,
-    exact_matrix,
-    multiply,
-    round_up,
-    scale,
-    scale_columns,
-)
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, round_up, scale, scale_columns
 from certify.bounds.ranges import NodeRanges, dense
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Witness
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal
 from certify.bounds.search import Candidate, closest_pair, extreme_curvature, extreme_stretch
-from certify.generators.graph import FloatArray
 
 STARTS = 16
 """Local searches per constant for m and M; half as many for M2 and M3, whose objective is costlier."""

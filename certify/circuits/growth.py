@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
 SMALLEST_SPREAD = 0.02
 """Of log2(cost): below it a sample (operation counts that are the same in every run) has no spread to speak of."""
 

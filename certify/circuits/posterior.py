@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision
 from certify.circuits.circuit import Circuit
 from certify.errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 TABLE_BITS = 24
 """Up to this dimension the permutation is inverted by a table of all its values."""

@@ -19,9 +19,10 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision
 from certify.circuits.circuit import Circuit
-from certify.circuits.posterior import FloatArray, IntArray, to_signs, to_words
+from certify.circuits.posterior import IntArray, to_signs, to_words
 from certify.errors import InputError
 
 Encoder: TypeAlias = Callable[[FloatArray, np.random.Generator], FloatArray]

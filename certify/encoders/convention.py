@@ -19,8 +19,8 @@ import numpy.typing as npt
 import onnx
 import onnx.numpy_helper
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 
 ELEMENT_TYPES: Mapping[int, type[np.floating]] = {
     onnx.TensorProto.FLOAT: np.float32,

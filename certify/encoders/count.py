@@ -12,6 +12,7 @@ from typing import Any
 
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.encoders.program import (
     AffineMap,
     Choice,
@@ -33,7 +34,7 @@ from certify.encoders.program import (
     size_of,
 )
 from certify.encoders.size import layer_count
-from certify.generators.graph import FloatArray, Matrix
+from certify.generators.graph import Matrix
 
 
 @dataclass(frozen=True)

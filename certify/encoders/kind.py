@@ -9,10 +9,11 @@ from typing import Any
 
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import exact_integer, midpoint, precision, upper
 from certify.encoders.program import EncoderProgram
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 LAYOUTS = ("sequence", "parallel")
 

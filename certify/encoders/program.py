@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from certify.generators.graph import FloatArray, Generator, Matrix
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.graph import Generator, Matrix
 
 Shape: TypeAlias = tuple[int, ...]
 

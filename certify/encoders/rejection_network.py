@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.encoders.passes import forward
 from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
 from certify.envelopes.mixture import LOG_TWO_PI
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 ROUNDING = 2.0**-49
 """Relative difference of x and the observation that a file takes for none: x may have been divided by a noise."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import onnx
 
+from certify.arithmetic.arrays import FloatArray
 from certify.encoders.convention import Signature, held_observation, read_signature
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.generators.onnx_model import one_line, parsed_model
 
 CHUNK_NUMBERS = 4_000_000

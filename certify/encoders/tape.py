@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.encoders.program import (
     AffineMap,
     Carried,
@@ -31,7 +32,7 @@ from certify.encoders.program import (
     Stage,
     TableRow,
 )
-from certify.generators.graph import FloatArray, Generator, Matrix
+from certify.generators.graph import Generator, Matrix
 
 
 @dataclass(eq=False)

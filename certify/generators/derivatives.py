@@ -13,9 +13,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators import activations
-from certify.generators.graph import Activation, Affine, FloatArray, Graph, Input, Matrix, Product, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Product, Sum
 
 Directions: TypeAlias = frozenset[int]
 

@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError, UnknownNameError
-from certify.generators.graph import FloatArray, Generator, Graph
+from certify.generators.graph import Generator
+from certify.generators.nodes import Graph
 
 Setting: TypeAlias = int | float | str
 

@@ -1,126 +1,33 @@
-"""The generator graph: an immutable description of a map G: R^d -> R^n that all engines read.
-
-Five node kinds are enough for every network this project meets. Every linear layer (dense, convolution,
-average pooling, normalisation at inference, reshape, transpose, concatenation, split, nearest upsampling)
-is an `Affine` node with a dense or sparse matrix, a quotient is a product with the activation
-`reciprocal`, so each derivative rule, enclosure and kernel is written five times and not fifty.
-"""
+"""The generator: a graph with a name, a number of parameters and a digest, and its derivatives in floats."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
-from certify.errors import InputError
-
-if TYPE_CHECKING:
-    from certify.generators.runtime_comparison import RuntimeComparison
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
-Matrix: TypeAlias = FloatArray | sp.csr_array
+from certify.arithmetic.arrays import FloatArray as FloatArray
+from certify.generators import derivatives
+from certify.generators.activations import activation
+from certify.generators.comparison_record import RuntimeComparison
+from certify.generators.nodes import Activation as Activation
+from certify.generators.nodes import Affine as Affine
+from certify.generators.nodes import Graph as Graph
+from certify.generators.nodes import Input as Input
+from certify.generators.nodes import Matrix as Matrix
+from certify.generators.nodes import Node as Node
+from certify.generators.nodes import Product as Product
+from certify.generators.nodes import Sum as Sum
 
 READING = ("output", "noise", "rounded_constants", "read_as")
 """Metadata that says how a file was read."""
 
 ROW_BLOCK_ENTRIES = 2**20
 """Entries of a sparse matrix that are made dense at a time for the digest."""
-
-
-@dataclass(frozen=True, eq=False)
-class Input:
-    """The latent vector z in R^width; always node 0."""
-
-    width: int
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        return ()
-
-
-@dataclass(frozen=True, eq=False)
-class Affine:
-    """y = W v + b for the source v; `weight` has shape (width, width of source), dense or CSR."""
-
-    source: int
-    weight: Matrix
-    bias: FloatArray
-
-    def __post_init__(self) -> None:
-        # Repeated entries would be summed in floats by one engine and exactly by another.
-        if sp.issparse(self.weight) and not self.weight.has_canonical_format:  # type: ignore[union-attr]
-            raise InputError("a sparse weight must have sorted columns without repetition (canonical CSR format)")
-
-    @property
-    def width(self) -> int:
-        return int(self.weight.shape[0])
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        return (self.source,)
-
-
-@dataclass(frozen=True, eq=False)
-class Sum:
-    """y = sum_i c_i v_i for sources v_i of equal width and exact float coefficients c_i."""
-
-    sources: tuple[int, ...]
-    coefficients: tuple[float, ...]
-    width: int
-
-
-@dataclass(frozen=True, eq=False)
-class Product:
-    """y = u * v entrywise, for two sources of equal width."""
-
-    sources: tuple[int, int]
-    width: int
-
-
-@dataclass(frozen=True, eq=False)
-class Activation:
-    """y = sigma(v) entrywise; `name` is a key of `certify.generators.activations.ACTIVATIONS`.
-
-    `parameters` are the activation's parameters in the order the table declares (empty for most).
-    """
-
-    source: int
-    name: str
-    width: int
-    parameters: tuple[float, ...] = ()
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        return (self.source,)
-
-
-Node: TypeAlias = Input | Affine | Sum | Product | Activation
-
-
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """A feed-forward computation: `nodes` in topological order, node 0 the input, the last node the output.
-
-    Every `source` is an index smaller than the node's own. Weights are float64 and are taken as the exact
-    numbers they are (float32 weights widen without error).
-    """
-
-    nodes: tuple[Node, ...]
-
-    @property
-    def latent_dim(self) -> int:
-        """d, the width of the input."""
-        return self.nodes[0].width
-
-    @property
-    def observed_dim(self) -> int:
-        """n, the width of the output."""
-        return self.nodes[-1].width
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,45 +74,31 @@ class Generator:
 
     def value(self, z: npt.ArrayLike) -> FloatArray:
         """G(z) for z of shape (batch, d) or (d,); shape (batch, n) or (n,). Estimate."""
-        from certify.generators import derivatives
-
         return derivatives.value(self.graph, z)
 
     def jacobian(self, z: npt.ArrayLike) -> FloatArray:
         """J(z), shape (batch, n, d) or (n, d). Estimate."""
-        from certify.generators import derivatives
-
         return derivatives.jacobian(self.graph, z)
 
     def vector_jacobian_product(self, z: npt.ArrayLike, r: npt.ArrayLike) -> FloatArray:
         """J(z)^T r for r of shape (batch, n) or (n,). Estimate."""
-        from certify.generators import derivatives
-
         return derivatives.vector_jacobian_product(self.graph, z, r)
 
     def hessian_contraction(self, z: npt.ArrayLike, r: npt.ArrayLike) -> FloatArray:
         """sum_i r_i Hess G_i(z), shape (batch, d, d) or (d, d). Estimate."""
-        from certify.generators import derivatives
-
         return derivatives.hessian_contraction(self.graph, z, r)
 
     def second_derivative(self, z: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike) -> FloatArray:
         """D^2G(z)[u, v], shape (batch, n) or (n,). Estimate."""
-        from certify.generators import derivatives
-
         return derivatives.second_derivative(self.graph, z, u, v)
 
     def third_derivative(self, z: npt.ArrayLike, u: npt.ArrayLike, v: npt.ArrayLike, w: npt.ArrayLike) -> FloatArray:
         """D^3G(z)[u, v, w], shape (batch, n) or (n,). Estimate."""
-        from certify.generators import derivatives
-
         return derivatives.third_derivative(self.graph, z, u, v, w)
 
     @cached_property
     def sha256(self) -> str:
         """Digest of the graph (structure, weights, activations), independent of the file it came from."""
-        from certify.generators.activations import activation
-
         digest = hashlib.sha256()
         for node in self.graph.nodes:
             digest.update(f"{type(node).__name__}:{node.width}:{node.sources}".encode())

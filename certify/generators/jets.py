@@ -17,7 +17,7 @@ from flint import arb, arb_mat, arb_series
 from certify.arithmetic.balls import WORKING_PRECISION, Real, ball, precision
 from certify.errors import InputError
 from certify.generators.activations import activation
-from certify.generators.graph import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 
 
 def line_jet(

@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from certify.generators.graph import FloatArray, Input, Node
-from certify.generators.onnx_import import ImportedModel, lowered_operator
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.nodes import Input, Node
+from certify.generators.onnx_lowering import ImportedModel, lowered_operator
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.patterns import APPROXIMATED, Recognised
 from certify.generators.onnx_operators.values import Constant, Symbol, Value, shown

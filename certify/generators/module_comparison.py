@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
+from certify.generators.comparison_record import RuntimeComparison
 from certify.generators.lone_operator import input_names, lone_operator
-from certify.generators.onnx_import import ImportedModel
+from certify.generators.onnx_lowering import ImportedModel
 from certify.generators.onnx_operators.values import Symbol
 from certify.generators.rounding_error import Approximate, Arithmetic
-from certify.generators.runtime_comparison import RuntimeComparison, comparison_points
+from certify.generators.runtime_comparison import comparison_points
 
 EXPORTER_ROUNDINGS = 32
 """Of the largest entry of an operator's output, granted for constants that a torch exporter folds out of sight."""

@@ -15,19 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import (
-    Activation,
-    Affine,
-    FloatArray,
-    Generator,
-    Graph,
-    Input,
-    Matrix,
-    Node,
-    Product,
-    Sum,
-)
+from certify.generators.graph import Generator
+from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 
 KINDS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "scale": lambda values: values,

@@ -15,7 +15,8 @@ import scipy.sparse as sp
 from onnx import TensorProto, helper
 
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, Generator, Product, Sum
+from certify.generators.graph import Generator
+from certify.generators.nodes import Activation, Affine, Product, Sum
 from certify.generators.onnx_gates import write_gate
 from certify.generators.onnx_model import METADATA_PREFIX
 from certify.generators.onnx_operators.builder import stored_entries

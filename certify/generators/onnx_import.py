@@ -11,36 +11,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.graph import Generator
+from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Product, Sum
+from certify.generators.onnx_lowering import ImportedModel, imported_model
 from certify.generators.onnx_model import (
     MALFORMED,
     METADATA_PREFIX,
     Model,
-    activation_patterns,
-    chosen_output,
-    computed_tensors,
-    latent_input,
-    latent_type,
-    model_parts,
-    needed_operators,
     one_line,
     parsed_model,
 )
-from certify.generators.onnx_operators import lowerings
 from certify.generators.onnx_operators.builder import GraphBuilder
-from certify.generators.onnx_operators.folding import FOLDED, SHAPES, extents, fold
-from certify.generators.onnx_operators.patterns import APPROXIMATED, Recognised
-from certify.generators.onnx_operators.schema import DEFAULT_DOMAIN, check_declared, check_read, check_types, defaults
-from certify.generators.onnx_operators.values import Attributes, Constant, Operation, Symbol, Value, shown
-from certify.generators.onnx_tensors import attributes, check_extents
+from certify.generators.onnx_operators.values import Constant, Symbol, shown
+from certify.generators.runtime_comparison import compared_with_runtime
 
 MAXIMUM_MESSAGE = 1000
 
@@ -61,8 +53,6 @@ def load_onnx(path: str | Path, output: str | None = None) -> Generator:
     """
     path = Path(path)
     proto = parsed_model(path)
-    from certify.generators.runtime_comparison import compared_with_runtime
-
     try:
         # What overflows is refused where the graph is put together, whichever operator did it.
         with np.errstate(all="ignore"):
@@ -88,8 +78,6 @@ def load_constant_output(path: str | Path, output: str, why: str) -> FloatArray:
     """
     path = Path(path)
     proto = parsed_model(path)
-    from certify.generators.runtime_comparison import compared_with_runtime
-
     try:
         with np.errstate(all="ignore"):
             try:
@@ -142,121 +130,9 @@ def _generator(proto: onnx.ModelProto, path: Path, output: str | None, imported:
     return Generator(path.stem, graph, _parameters(imported.model, imported.builder, metadata), metadata)
 
 
-@dataclass(frozen=True, eq=False)
-class ImportedModel:
-    """What the import made of a file: every tensor by name, in the graph before unused nodes are left out.
-
-    `operators` are those that the target depends on, in the file's order, each with the activation it was
-    recognised as part of, if it was; `shape` is the latent input's.
-    """
-
-    model: Model
-    source: str
-    shape: tuple[int, ...]
-    target: str
-    builder: GraphBuilder
-    values: dict[str, Value]
-    operators: tuple[tuple[onnx.NodeProto, Recognised | None], ...]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the user should know of how the file was read, each once."""
-        return tuple(dict.fromkeys(self.builder.notes))
-
-
-def imported_model(proto: onnx.ModelProto, path: Path, output: str | None) -> ImportedModel:
-    """Every operator lowered that the output `output` (None: the only one) depends on."""
-    model = model_parts(proto, path)
-    builder = GraphBuilder()
-    source, shape = latent_input(model)
-    if latent_type(model, source) == onnx.TensorProto.DOUBLE:
-        builder.largest = float(np.finfo(np.float64).max)
-    target = chosen_output(model, output)
-    values: dict[str, Value] = {source: builder.input(math.prod(shape), shape)}
-    moving = computed_tensors(model, source)
-    patterns = {name: match for name, match in activation_patterns(model).items() if match.source in moving}
-    operators = []
-    for node in needed_operators(model, target, patterns):
-        match = patterns.get(node.output[0]) if len(node.output) == 1 else None
-        values |= lowered_operator(builder, model, node, match, values)
-        operators.append((node, match))
-    return ImportedModel(model, source, shape, target, builder, values, tuple(operators))
-
-
-def lowered_operator(
-    builder: GraphBuilder, model: Model, node: onnx.NodeProto, match: Recognised | None, values: dict[str, Value]
-) -> dict[str, Value]:
-    """The outputs of one operator, or of the activation that it is the last step of, by name."""
-    if match is not None:
-        return {node.output[0]: _activation(builder, node, values[match.source], match)}
-    results = _lowered(builder, model, node, values)
-    found = {name: value for name, value in zip(node.output, results, strict=False) if name}
-    for name, value in found.items():
-        check_extents(value.shape, f"tensor {shown(name)}")
-    return found
-
-
 def _shortened(message: str) -> str:
     """A message whose lists, which come from the file, may be of any length."""
     return message if len(message) <= MAXIMUM_MESSAGE else f"{message[: MAXIMUM_MESSAGE - 3]}..."
-
-
-def _activation(builder: GraphBuilder, node: onnx.NodeProto, value: Value, match: Recognised) -> Symbol:
-    assert isinstance(value, Symbol)
-    if match.name in APPROXIMATED:
-        # The certificate is about the activation, and the file's constants may be its own rounded once.
-        builder.rounded.append(node.name)
-    try:
-        return builder.scaled(builder.activation(value, match.name, match.parameters), match.scale)
-    except InputError as error:
-        raise InputError(f"operator {shown(node.op_type)} (node {shown(node.name)}): {error}") from error
-
-
-def _lowered(builder: GraphBuilder, model: Model, node: onnx.NodeProto, values: dict[str, Value]) -> tuple[Value, ...]:
-    kind, owner = node.op_type, f"operator {shown(node.op_type)} (node {shown(node.name)})"
-    table = lowerings()
-    if kind in ("If", "Loop", "Scan"):
-        raise InputError(f"{owner} is control flow, which is refused; export a model without branches and loops")
-    if node.domain not in DEFAULT_DOMAIN or kind not in {*table, *FOLDED, *SHAPES}:
-        domain = f" of the domain {shown(node.domain)}" if node.domain not in DEFAULT_DOMAIN else ""
-        raise InputError(f"{owner}{domain} is not supported; supported are {', '.join(table)}")
-    check_declared(node, owner, model.opset)
-    inputs = tuple(_input(model, name, values, owner) for name in node.input)
-    given = Attributes(defaults(kind, model.opset) | attributes(node.attribute, owner))
-    count = len(node.output)
-    operation = Operation(kind, node.name, inputs, tuple(node.input), count, given, model.opset)
-    check_types(operation)
-    try:
-        results = _results(builder, operation)
-    except InputError as error:
-        raise error if owner in str(error) else InputError(f"{owner}: {error}") from error
-    except MALFORMED as error:
-        raise InputError(f"{owner} has inconsistent attributes or shapes ({one_line(error)})") from error
-    check_read(operation)
-    if any(node.output[len(results) :]):
-        raise InputError(f"{owner} has {count} outputs; {len(results)} are supported")
-    return results
-
-
-def _results(builder: GraphBuilder, operation: Operation) -> tuple[Value, ...]:
-    kind, table = operation.kind, lowerings()
-    if kind in SHAPES:
-        return (extents(operation),)
-    if kind in FOLDED and not any(isinstance(value, Symbol) for value in operation.inputs):
-        return (fold(builder, operation),)
-    if kind not in table:
-        raise InputError(f"the operator is supported for constants only; supported elsewhere are {', '.join(table)}")
-    return table[kind](builder, operation)
-
-
-def _input(model: Model, name: str, values: dict[str, Value], owner: str) -> Value | None:
-    if not name:
-        return None
-    if name not in values:
-        if name not in model.initialisers:
-            raise InputError(f"{owner} reads {shown(name)}, which no earlier operator produces")
-        values[name] = model.initialiser(name)
-    return values[name]
 
 
 def _pruned(builder: GraphBuilder, output: Symbol) -> Graph:

@@ -11,7 +11,8 @@ import onnx
 import scipy.sparse as sp
 from onnx import TensorProto, helper, numpy_helper
 
-from certify.generators.graph import FloatArray, Matrix
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.nodes import Matrix
 
 OPSET = 18
 """Of every file we write: each operator used has its float64 kernel there in ONNX Runtime from 1.20 on, and onnx2torch

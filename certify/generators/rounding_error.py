@@ -21,9 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations import derivatives, range_enclosure
 from certify.generators.derivatives import apply_weight
-from certify.generators.graph import Activation, Affine, FloatArray, Input, Matrix, Node, Product, Sum
+from certify.generators.nodes import Activation, Affine, Input, Matrix, Node, Product, Sum
 from certify.generators.onnx_operators.values import IntArray
 from certify.generators.runtime_errors import KERNEL_ERRORS
 

@@ -17,18 +17,19 @@ counted.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
+from certify.generators.comparison_record import RuntimeComparison
 from certify.generators.derivatives import value as graph_value
-from certify.generators.graph import FloatArray, Graph
 from certify.generators.lone_operator import LoneOperator, input_names, lone_operator, same_constant
-from certify.generators.onnx_import import ImportedModel
+from certify.generators.nodes import Graph
+from certify.generators.onnx_lowering import ImportedModel
 from certify.generators.onnx_operators.patterns import Recognised
 from certify.generators.onnx_operators.values import Constant, SparseConstant, Symbol, Value, shown
 from certify.generators.rounding_error import FLOAT64, Approximate, Arithmetic, running_error
@@ -40,38 +41,6 @@ SEED = 2024
 
 ENTRIES_AT_ONCE = 2**18
 """Entries of all tensors up to which all points are evaluated together."""
-
-
-@dataclass(frozen=True)
-class RuntimeComparison:
-    """What a second engine said of a file.
-
-    `largest_difference` is the largest quotient of a difference by what it may be (at most 1); `loosest_tolerance`
-    the largest, over the operators, of what the output may differ by relative to its largest entry, at the best of
-    the points: a misreading that is smaller may not be seen; `output_difference` is the file's output less the
-    generator's, relative to the largest entry, with all the engine's rounding. `not_comparable` counts pairs of an
-    operator and a point that told nothing, `never_compared` the operators that no point told anything about.
-    `module_difference` is the largest quotient for the forward pass of the torch module that was exported,
-    `module_tolerance` what it may be at the best of the points, relative to the largest entry; both None without a
-    module. Estimate.
-    """
-
-    engine: str
-    precision: str
-    points: int
-    operators: int
-    not_comparable: int
-    never_compared: int
-    largest_difference: float
-    loosest_tolerance: float | None
-    output_difference: float | None
-    note: str = ""
-    module_difference: float | None = None
-    module_tolerance: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form: the fields."""
-        return asdict(self)
 
 
 def compared_with_runtime(imported: ImportedModel, graph: Graph | None) -> RuntimeComparison:

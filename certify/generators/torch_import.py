@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError, MissingExtraError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 if TYPE_CHECKING:
     import torch
 
-    from certify.generators.runtime_comparison import RuntimeComparison
+    from certify.generators.comparison_record import RuntimeComparison
 
 
 def from_torch(module: torch.nn.Module, latent_dim: int | None = None, name: str = "torch module") -> Generator:
@@ -65,7 +66,7 @@ def _compared(generator: Generator, module: torch.nn.Module, path: Path, kind: t
     import torch
 
     from certify.generators.module_comparison import compared_with_module
-    from certify.generators.onnx_import import imported_model
+    from certify.generators.onnx_lowering import imported_model
     from certify.generators.onnx_model import parsed_model
     from certify.generators.rounding_error import BFLOAT16, FLOAT16, FLOAT32, FLOAT64
 

@@ -15,7 +15,7 @@ from certify.bounds.bracket import ConstantBrackets
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress, SilentProgress
-from certify.proof.optimiser import Certificate
+from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Theorem
 from certify.symbolic.evaluation import evaluate_ball
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from flint import arb
 
 from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
+from certify.proof.certified_choices import Certificate as Certificate
 from certify.proof.closed_forms import FloatArray, enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
@@ -24,18 +24,6 @@ COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 10, 0.35
 LARGEST_EXPONENT = 64
 SAFETY = Fraction(1, 10**9)
 """Relative margin that keeps a choice found in floats inside its side conditions in balls."""
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """Choices with every closed form enclosed at them: the conclusion's distance is at most `distance_upper`."""
-
-    values: Mapping[str, arb]
-    choices: Mapping[str, Fraction]
-    distance_upper: float
-
-    def __getitem__(self, name: str) -> arb:
-        return self.values[name]
 
 
 def certify_choices(

@@ -103,9 +103,9 @@ def _check_cell(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> N
     accuracy(cell["epsilon"])  # type: ignore[arg-type]
     if solve_for == "length":
         noise_level(cell["beta"])  # type: ignore[arg-type]
-    named = {name: cell[name] for name in theorem.constant_names if name in cell}
+    named = {name: cell[name] for name in theorem.constant_domains if name in cell}
     text = ",".join(f"{name}={_literal(value)}" for name, value in named.items())
-    constants_from_text(text, theorem.required_constants, theorem.constant_names)
+    constants_from_text(text, theorem.required_constants, theorem.constant_domains)
 
 
 def _literal(value: Real) -> str:

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 import sympy as sp
 
 from certify.generators.embedded import embedded_specifications
+from certify.proof.certified_choices import Certificate
+from certify.symbolic import model
+from certify.symbolic.declaration import DeclaredSymbol
+from certify.symbolic.domain import Domain
 from certify.symbolic.evaluation import latex
-from certify.validation import CONSTANT_NAMES
 from certify.verdict import Evidence
 
 if TYPE_CHECKING:
@@ -30,10 +33,11 @@ if TYPE_CHECKING:
     from certify.progress import Progress
     from certify.proof.curves import MixingCurves
     from certify.proof.instance import Instance
-    from certify.proof.optimiser import Certificate
     from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
 
 Relation: TypeAlias = Literal["<=", ">=", "="]
+Role: TypeAlias = Literal["constant", "setting", "choice", "definition", "variable"]
+End: TypeAlias = Literal["lower", "upper"]
 RELATION_TEX: Mapping[Relation, str] = {"<=": r"\leq", ">=": r"\geq", "=": "="}
 
 
@@ -41,24 +45,60 @@ RELATION_TEX: Mapping[Relation, str] = {"<=": r"\leq", ">=": r"\geq", "=": "="}
 class Quantity:
     """A named number of the theorem.
 
+    `constant`, `setting`, `choice` and `definition` below make one of a declared symbol, which carries TeX, meaning and
+    domain; with a plain sympy symbol they are given here.
+
     `role` says where its value comes from: "constant" from the generator, "setting" from the user,
     "choice" from the optimiser (every choice that meets the side conditions is valid), "definition" from
     `definition`, and "variable" for the bound variable of a claim (a radius, an iteration).
     """
 
     symbol: sp.Symbol
-    role: Literal["constant", "setting", "choice", "definition", "variable"]
+    role: Role
     tex: str
     meaning: str
     domain: str
     definition: sp.Expr | None = None
-    end: Literal["lower", "upper"] = "upper"
+    end: End = "upper"
     """The end of the quantity's enclosure that keeps statements true when it is printed as one number."""
 
     @property
     def name(self) -> str:
         """Public name, the same in Python, JSON, tables and on the command line."""
         return str(self.symbol.name)
+
+    @cached_property
+    def values(self) -> Domain:
+        """The numbers that it may be; InputError if `domain` is a text without that meaning."""
+        return self.symbol.domain if isinstance(self.symbol, DeclaredSymbol) else Domain.parse(self.domain)
+
+    def domain_latex(self, tex: Mapping[str, str]) -> str | None:
+        """The domain in LaTeX; None where it is free text of a theorem with plain sympy symbols."""
+        return self.symbol.domain.latex(tex) if isinstance(self.symbol, DeclaredSymbol) else None
+
+
+def constant(symbol: DeclaredSymbol) -> Quantity:
+    """A number that comes from the generator."""
+    return _declared(symbol, "constant")
+
+
+def setting(symbol: DeclaredSymbol) -> Quantity:
+    """A number that the user gives."""
+    return _declared(symbol, "setting")
+
+
+def choice(symbol: DeclaredSymbol) -> Quantity:
+    """A number that the optimiser picks."""
+    return _declared(symbol, "choice")
+
+
+def definition(symbol: DeclaredSymbol, expression: sp.Expr, end: End = "upper") -> Quantity:
+    """A closed form in earlier quantities, printed as this end of its enclosure."""
+    return _declared(symbol, "definition", expression, end)
+
+
+def _declared(symbol: DeclaredSymbol, role: Role, expression: sp.Expr | None = None, end: End = "upper") -> Quantity:
+    return Quantity(symbol, role, symbol.tex, symbol.meaning, str(symbol.domain), expression, end)
 
 
 @dataclass(frozen=True)
@@ -302,10 +342,10 @@ class Theorem:
         return tuple(item for item in self.quantities if item.role in {"constant", "setting"})
 
     @property
-    def constant_names(self) -> tuple[str, ...]:
-        """Names that a string of bare constants may give: those every theorem knows, and this one's own."""
-        own = [item.name for item in self.quantities if item.role == "constant"]
-        return (*CONSTANT_NAMES, *(name for name in own if name not in CONSTANT_NAMES))
+    def constant_domains(self) -> dict[str, Domain]:
+        """Domains of what a string of bare constants may give: the model's constants, and this theorem's own."""
+        own = {item.name: item.values for item in self.quantities if item.role == "constant"}
+        return {symbol.name: symbol.domain for symbol in model.CONSTANTS} | own
 
     @property
     def required_constants(self) -> tuple[str, ...]:

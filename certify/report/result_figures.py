@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.bounds.constants import constants
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.proof.check import CONSTANTS_BUDGET
 from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult, TheoremRecord

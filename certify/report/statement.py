@@ -26,7 +26,14 @@ def statement_dict(theorem: Theorem) -> dict[str, Any]:
             for item in theorem.assumptions
         ],
         "constants": [
-            {"name": item.name, "latex": item.tex, "meaning": item.meaning, "domain": item.domain, "role": item.role}
+            {
+                "name": item.name,
+                "latex": item.tex,
+                "meaning": item.meaning,
+                "domain": item.domain,
+                "domain_latex": item.domain_latex(theorem.tex),
+                "role": item.role,
+            }
             for item in theorem.constants
         ],
         "conclusion": {
@@ -68,7 +75,12 @@ def _assumptions(theorem: Theorem) -> Table:
 
 def _constants(theorem: Theorem) -> Table:
     rows = tuple(
-        (label_cell(item.name, item.tex), text_cell(item.meaning), text_cell(item.domain)) for item in theorem.constants
+        (
+            label_cell(item.name, item.tex),
+            text_cell(item.meaning),
+            text_cell(item.domain, item.domain_latex(theorem.tex)),
+        )
+        for item in theorem.constants
     )
     return Table("constants", "Constants", columns(("name", "meaning", "domain")), rows)
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, exact_integer, midpoint, precision
 from certify.sharp.chain import run_layers
 from certify.sharp.curvature import closed_form_curvature
@@ -22,7 +23,7 @@ from certify.sharp.far import FarField
 from certify.sharp.laws import RadialLaw
 from certify.sharp.problem import SharpProblem
 from certify.sharp.schedule import Schedule
-from certify.symbolic.functions import EnclosedFunction, FloatArray
+from certify.symbolic.functions import EnclosedFunction
 
 ESTIMATE_BITS = 64
 UNKNOWN = "nan"

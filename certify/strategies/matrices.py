@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import strategies as st
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 
 LARGEST_EXPONENT = 20
 """Extreme scales go up to 2^20 and down to 2^-20, about a factor of a million."""

@@ -12,8 +12,9 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.family_activations import MONOTONE_ACTIVATIONS, SMOOTH_ACTIVATIONS, slope_bound
-from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Sum
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Sum
 from certify.strategies.matrices import matrices, orthogonal_matrices, scales, short_matrices, spectra
 
 DIMENSIONS, WIDTHS = (1, 2, 3), (1, 2, 3)

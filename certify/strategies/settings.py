@@ -7,8 +7,9 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.derivatives import value
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 ACCURACIES = (Fraction(1, 10), Fraction(1, 2), Fraction(1, 4), Fraction(9, 10), Fraction(1, 100))
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Product, Sum
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
 from certify.strategies.matrices import orthogonal_matrices
 
 ROTATIONS = ("frame of z", "frame of x")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from hypothesis import strategies as st
 
-from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Product, Sum
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
 from certify.strategies.matrices import matrices, orthogonal_matrices, short_matrices, spectra
 from certify.strategies.networks import (
     DIMENSIONS,

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import Affine, FloatArray, Generator
+from certify.generators.graph import Affine, Generator
 from certify.stress_tests.graphs import array_to_list, generator_from_dict, generator_to_dict, matrix_from_list
 from certify.version import __version__
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.activations import activation
-from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
 
 MOST_NODES, MOST_ENTRIES = 10_000, 4_000_000
 

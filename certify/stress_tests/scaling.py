@@ -17,6 +17,7 @@ from certify.arithmetic.balls import Real, midpoint, precision
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, shortest
 from certify.proof.theorem import Growth, Theorem
+from certify.strategies.domains import PLAIN_NUMBERS
 from certify.stress_tests.records import ScalingLaw
 from certify.symbolic.evaluation import evaluate_ball
 
@@ -110,11 +111,10 @@ def _inputs(theorem: Theorem, variable: str, rung: Fraction, seed: int) -> dict[
     random = np.random.default_rng([seed, 0x5CA1E])
     jitter = {name: Fraction(int(random.integers(90, 111)), 100) for name in ("m", "M", "M2", "M3")}
     values: dict[str, Fraction] = {name: value * jitter.get(name, 1) for name, value in BASE.items()}
-    domains = {item.name: item.domain for item in theorem.quantities}
+    domains = theorem.constant_domains
     for name in theorem.required_constants:
-        values.setdefault(name, Fraction(1))
-        if domains[name] == "{0}":
-            values[name] = Fraction(0)
+        if name not in values or not domains[name].contains(values[name], values):
+            values[name] = next(number for number in PLAIN_NUMBERS if domains[name].contains(number, values))
     if variable == "kappa":
         values["M"] = values["m"] * rung
     elif variable == "1/epsilon":

@@ -9,15 +9,11 @@ import sympy as sp
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Theorem
 from certify.stress_tests.scaling import FEWEST_RUNS, LADDERS, fitted_law, ladder_runs
+from certify.symbolic.model import M, N, d, epsilon, m
 from certify.verdict import Verdict
 
 EXPONENTS = (sp.Rational(1, 4), sp.Rational(1, 2), sp.Integer(1), sp.Integer(2))
-VARIABLES: Mapping[str, sp.Expr] = {
-    "d": sp.Symbol("d", positive=True),
-    "N": sp.Symbol("N", positive=True),
-    "1/epsilon": 1 / sp.Symbol("epsilon", positive=True),
-    "kappa": sp.Symbol("M", positive=True) / sp.Symbol("m", positive=True),
-}
+VARIABLES: Mapping[str, sp.Expr] = {"d": d, "N": N, "1/epsilon": 1 / epsilon, "kappa": M / m}
 
 
 def wrong_growth(theorem: Theorem, seed: int) -> list[tuple[str, str, float | None]]:

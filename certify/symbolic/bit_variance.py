@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from flint import acb, arb, ctx
 
-from certify.symbolic.functions import EnclosedFunction, FloatArray
+from certify.arithmetic.arrays import FloatArray
+from certify.symbolic.functions import EnclosedFunction
 
 WIDEST_STRIP = 1.4
 """The shift a of the contour; below pi/2, where 1/cosh has its poles."""

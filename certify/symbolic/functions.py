@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import sympy as sp
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 class EnclosedFunction(sp.Function):  # type: ignore[misc]  # sympy is untyped

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb
 
-from certify.symbolic.functions import EnclosedFunction, FloatArray
+from certify.arithmetic.arrays import FloatArray
+from certify.symbolic.functions import EnclosedFunction
 
 
 class SmallerBound(EnclosedFunction):

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 
+TYPES_ALONE = {
+    # A theorem's steps are checked on an instance, and an instance is of a theorem.
+    ("certify.proof.theorem", "certify.proof.instance"),
+}
+"""Imports under TYPE_CHECKING that close a circle, each because two types are defined through each other."""
 HEAVY = {"arviz", "clarabel", "cvxpy", "matplotlib", "onnxruntime", "onnxscript", "scs", "sklearn", "torch"}
 LONGEST_FILE = 400
 
@@ -48,6 +54,48 @@ def violations(name: str, source: str, rows: Sequence[frozenset[str]]) -> list[s
         elif parts[0] == "certify" and len(parts) > 1 and parts[1] in order and order[parts[1]] > order[name]:
             found.append(f"{name} imports {module}: the arrow points upwards")
     return found
+
+
+@cache
+def imports(text: str) -> tuple[tuple[str, str], ...]:
+    """(module, name) of what a file imports, at any depth and under TYPE_CHECKING too; the name is "" for `import`."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [(node.module or "", alias.name) for alias in node.names]
+    return tuple(found)
+
+
+def import_graph(texts: Mapping[str, str]) -> dict[str, set[str]]:
+    """Modules that each module imports, less the edges of TYPES_ALONE.
+
+    That a module's package is loaded before it is no edge: a package that lists its modules imports them all.
+    """
+    graph = {}
+    for name, text in texts.items():
+        found = {f"{module}.{item}" if f"{module}.{item}" in texts else module for module, item in imports(text)}
+        graph[name] = {item for item in found & texts.keys() - {name} if (name, item) not in TYPES_ALONE}
+    return graph
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Modules that import each other in a ring; empty where there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return path[path.index(name) :]
+        if name in done:
+            return []
+        for other in sorted(graph[name]):
+            if found := walk(other, [*path, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := walk(name, []))), [])
 
 
 def sources(folder: str) -> list[Path]:
@@ -94,6 +142,42 @@ def test_an_upward_import_is_seen(name: str, source: str) -> None:
 
 def test_a_downward_import_is_allowed() -> None:
     assert violations("proof", "from certify.bounds.bracket import Bracket\nimport numpy", rooms()) == []
+
+
+def module_texts() -> dict[str, str]:
+    paths = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for folder in ("certify", "theorems")
+        for path in sources(folder)
+    }
+    return {name.removesuffix(".__init__"): path.read_text(encoding="utf-8") for name, path in paths.items()}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    assert circle(import_graph(module_texts())) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("certify.errors", "from certify.arithmetic.balls import ball"),
+        ("certify.generators.nodes", "def f():\n    from certify.generators import derivatives"),
+        ("certify.symbolic.domain", "if TYPE_CHECKING:\n    from certify.symbolic.declaration import DeclaredSymbol"),
+        ("certify.generators.activations.function", "from certify.generators.activations import activation"),
+    ],
+)
+def test_a_circle_is_seen(module: str, line: str) -> None:
+    texts = module_texts()
+    assert module in circle(import_graph(texts | {module: f"{texts[module]}\n{line}\n"}))
+
+
+def test_every_exception_is_needed() -> None:
+    texts = module_texts()
+    for module, other in TYPES_ALONE:
+        graph = import_graph(texts)
+        graph[module].add(other)
+        assert circle(graph), f"{module} -> {other} closes no circle: take it off the list"
+        assert f"    from {other} import" in texts[module].partition("if TYPE_CHECKING:")[2]
 
 
 def test_heavy_packages_are_imported_where_they_are_used() -> None:

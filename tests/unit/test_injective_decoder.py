@@ -18,6 +18,7 @@ from certify.proof.instance import Instance
 from certify.proof.judgement import decide
 from certify.proof.theorem import Claim, Finding, Step
 from certify.symbolic.evaluation import evaluate_ball
+from certify.symbolic.model import m
 from certify.verdict import Verdict
 from theorems.injective_decoder.start_and_mode import reconstruct
 from theorems.injective_decoder.statement import THEOREM
@@ -93,7 +94,7 @@ def refuted(step: Step, name: str, bound: sp.Expr, instance: Instance, findings:
 
 def test_wrong_constants_are_noticed(instance: Instance) -> None:
     """The tight claims notice a sixth and a rate that is too fast, the loose one (15 times) a factor beyond that."""
-    start, m = THEOREM.step("i"), sp.Symbol("m", positive=True)
+    start = THEOREM.step("i")
     findings = start.check(instance)
     descent, distance = claim("i", "descent").bound, claim("i", "distance").bound
     assert refuted(start, "distance", distance * sp.Rational(5, 6), instance, findings)

@@ -10,6 +10,7 @@ import pytest
 
 from certify import validation
 from certify.errors import InputError, UnknownNameError
+from certify.symbolic.model import CONSTANTS
 
 
 def test_decimals_stay_exact() -> None:
@@ -48,8 +49,12 @@ def test_seed_and_budget() -> None:
         validation.time_budget("0")
 
 
+def constants(text: str) -> dict[str, Fraction]:
+    return validation.constants_from_text(text, ("d", "m", "M", "M2"), {item.name: item.domain for item in CONSTANTS})
+
+
 def test_constants_are_read_exactly() -> None:
-    values = validation.constants_from_text("d=8, m=1,M=1.5,M2=0.15,rho=0,N=100")
+    values = constants("d=8, m=1,M=1.5,M2=0.15,rho=0,N=100")
     assert values["M2"] == Fraction(3, 20)
     assert values["d"] == 8
     assert set(values) == {"d", "m", "M", "M2", "rho", "N"}
@@ -58,7 +63,7 @@ def test_constants_are_read_exactly() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("d=8,m=2,M=1,M2=0", "m <= M"),
+        ("d=8,m=2,M=1,M2=0", "`M` must be >= m; got `1` with m = 2"),
         ("d=8,m=1,M=1.5", "missing: M2"),
         ("d=8,m=1,M=1.5,M2=0.1,M2=0.2", "twice"),
         ("d=8.5,m=1,M=1.5,M2=0.1", "`d` must be a positive integer"),
@@ -72,12 +77,12 @@ def test_constants_are_read_exactly() -> None:
 )
 def test_bad_constants_are_refused(text: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
-        validation.constants_from_text(text)
+        constants(text)
 
 
 def test_an_unknown_constant_gets_the_closest_name() -> None:
     with pytest.raises(UnknownNameError, match="did you mean `M2`"):
-        validation.constants_from_text("d=8,m=1,M=1.5,M22=0.1")
+        constants("d=8,m=1,M=1.5,M22=0.1")
 
 
 @pytest.mark.parametrize("suffix", ["npy", "csv"])
@@ -143,6 +148,6 @@ def test_missing_file_archive_and_complex_numbers(tmp_path: Path) -> None:
 
 
 def test_constants_with_fewer_outputs_than_latents_are_refused() -> None:
-    assert validation.constants_from_text("d=4,n=8,m=1,M=2,M2=0")["n"] == 8
-    with pytest.raises(InputError, match="n >= d"):
-        validation.constants_from_text("d=8,n=4,m=1,M=2,M2=0")
+    assert constants("d=4,n=8,m=1,M=2,M2=0")["n"] == 8
+    with pytest.raises(InputError, match="`n` must be an integer >= d; got `4` with d = 8"):
+        constants("d=8,n=4,m=1,M=2,M2=0")

@@ -42,8 +42,9 @@ from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.graph import Generator
 from certify.proof.checks.locations import preimage_bound
 from certify.proof.optimiser import Certificate, largest_beta, shortest
-from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem, choice, definition
 from certify.sharp.functions import FarMass, GaussianShift, OutsideMass
+from certify.symbolic.declaration import declare, variables
 from certify.symbolic.evaluation import evaluate_ball
 from certify.symbolic.functions import ChiTail
 from certify.symbolic.smaller_bound import SmallerBound
@@ -62,34 +63,53 @@ from theorems.gaussian_encoder.network import ENCODER
 from theorems.model import M2, M3, THRICE_SMOOTH, M, N, beta, d, epsilon, m, shared
 from theorems.strong_invertibility.statement import (
     R0,
-    K,
     K_gd,
     L,
     R,
     a,
     b,
-    delta0,
     k,
     mu,
     rho,
-    size_bound,
-    tail,
     tail_mass,
-    tv_bound,
 )
 from theorems.strong_invertibility.statement import THEOREM as CHAIN
 
-R_inner, delta_star, T3 = sp.symbols("R_inner delta_star T3", positive=True)
-K_newton, K_gauss, e_start, h_start, e_stop, q_stop = sp.symbols(
-    "K_newton K_gauss e_start h_start e_stop q_stop", positive=True
+delta_star = declare("delta_star", "[0, R/2]", r"\delta^*", "distance of mode and preimage (S3)", R)
+R_inner = declare("R_inner", "(0, R]", "R'", "radius of D' around the mode", R)
+T3 = declare("T3", "[0, inf)", "T_3", "bound of the third derivative of f on B(zh, R)")
+delta0 = declare("delta0", "(0, R]", r"\delta_0", "accuracy of the inversion (S6)", R)
+K_newton = declare("K_newton", "integer >= 0", r"K_{\mathrm{N}}", "Newton steps from c to the mode")
+K = declare("K", "{0}", "K", "Langevin layers: none")
+K_gauss = declare("K_gauss", "{1}", r"K_{\mathrm{Gauss}}", "Gaussian layers: one")
+e_start = declare("e_start", "[0, inf)", "e_0", "bound on |grad f(c)|")
+h_start = declare("h_start", "[0, 1]", "h_0", "Newton's contraction at c")
+e_stop = declare("e_stop", "[0, inf)", "e", "bound on |grad f(z')|")
+q_stop = declare("q_stop", "[0, 1)", "q", "relative change of the Hessian from z* to z'")
+tail = declare("tail", "[0, 1]", r"\mathrm{tail}", "posterior mass outside D' (S4)")
+outside = declare("outside", "[0, 1]", r"\mathrm{out}", "Gaussian mass outside D'")
+G1 = declare("G1", "[0, inf)", r"\mathrm{G1}", "distance on D' (G1)")
+G2 = declare("G2", "[0, inf)", r"\mathrm{G2}", "distance of the Gaussian at the mode (G2)")
+G3 = declare("G3", "[0, inf)", r"\mathrm{G3}", "stopping early (G3)")
+tv_hessian = declare("tv_hessian", "[0, inf)", r"\mathrm{TV}_H", "G2 + G3, covariance from the Hessian")
+R_star = declare("R_star", "(0, inf)", "R^*", "radius of G1*, in units of A^{-1/2}")
+R2_star = declare(
+    "R2_star", "[R_star, inf)", "R_2^*", "radius up to which the tail of G1* uses the curvature bounds", R_star
 )
-G1, G2, G3, outside = sp.symbols("G1 G2 G3 outside", positive=True)
-R_star, R2_star, g_star, r_star, e_star, p_star, phi, mu_star = sp.symbols(
-    "R_star R2_star g_star r_star e_star p_star phi mu_star", positive=True
-)
-leading_star, tail_star, outside_star = sp.symbols("leading_star tail_star outside_star", positive=True)
-tv_hessian, tv_jacobian = sp.symbols("tv_hessian tv_jacobian", positive=True)
-information, e0, h0 = sp.symbols("I e0 h0", positive=True)
+g_star = declare("g_star", "[0, inf)", "g", "bound on |A^{-1/2} grad f(z')|")
+r_star = declare("r_star", "[0, inf)", "r", "bound on |G(z') - x|")
+e_star = declare("e_star", "[0, inf)", r"\mathrm e", "M2 beta/(m^2+beta^2)")
+p_star = declare("p_star", "[0, 1)", "p", "M2 r/(m^2+beta^2)")
+phi = declare("phi", "(0, 1]", r"\phi", "floor of J^T J: (1+a)/(1+b)")
+mu_star = declare("mu_star", "(0, 1]", r"\mu^*", "curvature in units of A on |y| <= R*")
+leading_star = declare("leading_star", "[0, inf)", r"\mathrm{lead}^*", "distance on the ball (G1*)")
+tail_star = declare("tail_star", "[0, 1]", "t(R^*)", "posterior mass outside the ball (G1*)")
+outside_star = declare("outside_star", "[0, 1]", r"\mathrm{out}^*", "Gaussian mass outside the ball (G1*)")
+tv_jacobian = declare("tv_jacobian", "[0, inf)", r"\mathrm{TV}_J", "G1*, covariance from the Jacobian")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "the smaller one, the encoder")
+size_bound = declare("size_bound", "[0, inf)", r"N'", "bound on the unrolled encoder's parameters")
+(information,) = variables("I", "[0, inf)")
+e0, h0 = variables("e0 h0", "[0, inf)")
 
 
 # --- closed forms --------------------------------------------------------------------------------------------
@@ -132,54 +152,43 @@ QUANTITIES = (
     *(_quantity(symbol) for symbol in (d, m, M, M2)),
     *shared("M3"),
     *(CHAIN.quantity(name) for name in ("N", "beta", "epsilon", "t_x", "rho", "kappa", "a", "b")),
-    Quantity(delta_star, "definition", r"\delta^*", "distance of mode and preimage (S3)", "[0, R/2]",
-             beta**2 * rho / m**2),
-    Quantity(R, "choice", "R", "log-concavity radius around zh", "(0, m^2/(M M2))"),
+    definition(delta_star, beta**2 * rho / m**2),
+    choice(R),
     *(CHAIN.quantity(name) for name in ("theta", "mu", "L")),
-    Quantity(R_inner, "definition", "R'", "radius of D' around the mode", "(0, R]", R - delta_star, "lower"),
-    Quantity(T3, "definition", "T_3", "bound of the third derivative of f on B(zh, R)", "[0, inf)",
-             third_derivative(R)),
-    Quantity(delta0, "choice", r"\delta_0", "accuracy of the inversion (S6)", "(0, R]"),
+    definition(R_inner, R - delta_star, "lower"),
+    definition(T3, third_derivative(R)),
+    choice(delta0),
     *(CHAIN.quantity(name) for name in ("L_Phi", "q_Phi", "K_gd")),
-    Quantity(K_newton, "choice", r"K_{\mathrm{N}}", "Newton steps from c to the mode", "integer >= 0"),
-    Quantity(K, "definition", "K", "Langevin layers: none", "{0}", sp.Integer(0)),
-    Quantity(K_gauss, "definition", r"K_{\mathrm{Gauss}}", "Gaussian layers: one", "{1}", sp.Integer(1)),
-    Quantity(e_start, "definition", "e_0", "bound on |grad f(c)|", "[0, inf)", rho + L * delta0),
-    Quantity(h_start, "definition", "h_0", "Newton's contraction at c", "[0, 1]", T3 * e_start / (2 * mu**2)),
-    Quantity(e_stop, "definition", "e", "bound on |grad f(z')|", "[0, inf)", newton_gradient(K_newton)),
-    Quantity(q_stop, "definition", "q", "relative change of the Hessian from z* to z'", "[0, 1)", T3 * e_stop / mu**2),
-    Quantity(tail, "definition", r"\mathrm{tail}", "posterior mass outside D' (S4)", "[0, 1]",
-             tail_mass(R_inner - delta_star)),
-    Quantity(outside, "definition", r"\mathrm{out}", "Gaussian mass outside D'", "[0, 1]",
-             ChiTail(d, sp.sqrt(mu) * R_inner)),
-    Quantity(G1, "definition", r"\mathrm{G1}", "distance on D' (G1)", "[0, inf)", ON_BALL),
-    Quantity(G2, "definition", r"\mathrm{G2}", "distance of the Gaussian at the mode (G2)", "[0, inf)",
-             G1 + tail + outside),
-    Quantity(G3, "definition", r"\mathrm{G3}", "stopping early (G3)", "[0, inf)",
-             sp.sqrt(gaussian_divergence(e_stop, L) / 2)),
-    Quantity(tv_hessian, "definition", r"\mathrm{TV}_H", "G2 + G3, covariance from the Hessian", "[0, inf)", G2 + G3),
-    Quantity(R_star, "choice", "R^*", "radius of G1*, in units of A^{-1/2}", "(0, R2*]"),
-    Quantity(R2_star, "choice", "R_2^*", "radius up to which the tail of G1* uses the curvature bounds", "[R*, inf)"),
-    Quantity(g_star, "definition", "g", "bound on |A^{-1/2} grad f(z')|", "[0, inf)", e_stop / sp.sqrt(1 + a)),
-    Quantity(r_star, "definition", "r", "bound on |G(z') - x|", "[0, inf)", beta**2 * rho / m + M * e_stop / mu),
-    Quantity(e_star, "definition", r"\mathrm e", "M2 beta/(m^2+beta^2)", "[0, inf)", M2 * beta / (m**2 + beta**2)),
-    Quantity(p_star, "definition", "p", "M2 r/(m^2+beta^2)", "[0, 1)", M2 * r_star / (m**2 + beta**2)),
-    Quantity(phi, "definition", r"\phi", "floor of J^T J: (1+a)/(1+b)", "(0, 1]", (1 + a) / (1 + b), "lower"),
-    Quantity(mu_star, "definition", r"\mu^*", "curvature in units of A on |y| <= R*", "(0, 1]",
-             whitened_curvature(R_star), "lower"),
-    Quantity(leading_star, "definition", r"\mathrm{lead}^*", "distance on the ball (G1*)", "[0, inf)",
-             sp.sqrt(GaussianShift(*SHAPE, R_star)) / (2 * sp.sqrt(mu_star))),
-    Quantity(tail_star, "definition", "t(R^*)", "posterior mass outside the ball (G1*)", "[0, 1]",
-             sp.Min(1, OutsideMass(*SHAPE, R_star, R2_star) + FarMass(*SHAPE, R2_star, m, M2, beta, r_star, b))),
-    Quantity(outside_star, "definition", r"\mathrm{out}^*", "Gaussian mass outside the ball (G1*)", "[0, 1]",
-             ChiTail(d, R_star)),
-    Quantity(tv_jacobian, "definition", r"\mathrm{TV}_J", "G1*, covariance from the Jacobian", "[0, inf)",
-             leading_star + tail_star + outside_star),
-    Quantity(tv_bound, "definition", r"\mathrm{TV}", "the smaller one, the encoder", "[0, inf)",
-             SmallerBound(tv_hessian, tv_jacobian)),
-    Quantity(size_bound, "definition", r"N'", "bound on the unrolled encoder's parameters", "[0, inf)",
-             (2 * N + 4 * d) * K_gd + (K_newton + 1) * (N * (d + 2) + d**2 + 5 * d)),
-)  # fmt: skip
+    choice(K_newton),
+    definition(K, sp.Integer(0)),
+    definition(K_gauss, sp.Integer(1)),
+    definition(e_start, rho + L * delta0),
+    definition(h_start, T3 * e_start / (2 * mu**2)),
+    definition(e_stop, newton_gradient(K_newton)),
+    definition(q_stop, T3 * e_stop / mu**2),
+    definition(tail, tail_mass(R_inner - delta_star)),
+    definition(outside, ChiTail(d, sp.sqrt(mu) * R_inner)),
+    definition(G1, ON_BALL),
+    definition(G2, G1 + tail + outside),
+    definition(G3, sp.sqrt(gaussian_divergence(e_stop, L) / 2)),
+    definition(tv_hessian, G2 + G3),
+    choice(R_star),
+    choice(R2_star),
+    definition(g_star, e_stop / sp.sqrt(1 + a)),
+    definition(r_star, beta**2 * rho / m + M * e_stop / mu),
+    definition(e_star, M2 * beta / (m**2 + beta**2)),
+    definition(p_star, M2 * r_star / (m**2 + beta**2)),
+    definition(phi, (1 + a) / (1 + b), "lower"),
+    definition(mu_star, whitened_curvature(R_star), "lower"),
+    definition(leading_star, sp.sqrt(GaussianShift(*SHAPE, R_star)) / (2 * sp.sqrt(mu_star))),
+    definition(
+        tail_star, sp.Min(1, OutsideMass(*SHAPE, R_star, R2_star) + FarMass(*SHAPE, R2_star, m, M2, beta, r_star, b))
+    ),
+    definition(outside_star, ChiTail(d, R_star)),
+    definition(tv_jacobian, leading_star + tail_star + outside_star),
+    definition(tv_bound, SmallerBound(tv_hessian, tv_jacobian)),
+    definition(size_bound, (2 * N + 4 * d) * K_gd + (K_newton + 1) * (N * (d + 2) + d**2 + 5 * d)),
+)
 
 CONDITIONS = (
     Condition("positive radius", sp.Integer(0), R, strict=True),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial, reduce
 
 import numpy as np
-import sympy as sp
 from flint import acb_mat, arb
 
 from certify.arithmetic.balls import ball, lower, precision, upper
@@ -33,6 +32,7 @@ from certify.posteriors.spectral_gap import Box, Disk, log_sobolev_upper, spectr
 from certify.proof.instance import Instance
 from certify.proof.records import AssumptionRecord, MeasuredDistance
 from certify.proof.theorem import Assumption, Claim, Finding
+from certify.symbolic.declaration import declare
 from certify.verdict import Evidence, Verdict
 
 FRACTIONS = (1.0, 0.25, 1 / 16)
@@ -43,7 +43,8 @@ TRUNCATIONS = ((8.0, 0.0), (0.5, 0.0), (1.0, 0.8), (2.0, -1.0))
 """Half width and offset of truncated intervals, in standard deviations; the first stands for R^d."""
 GAP_CELLS = 64
 
-d, mu, L = sp.symbols("d mu L", positive=True)
+mu = declare("mu", "(1, inf)", r"\mu", "curvature of f from below on R^d")
+L = declare("L", "[mu, inf)", "L", "curvature of f from above on R^d", mu)
 LARGEST_STEP = {
     "D17": 1 / (2 * L),
     "DK19": 2 / (mu + L),

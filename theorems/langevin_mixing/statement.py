@@ -53,26 +53,38 @@ from certify.proof.theorem import (
     Claim,
     Conclusion,
     Condition,
-    Quantity,
     Search,
     SearchCoordinate,
     Step,
     Theorem,
+    choice,
+    constant,
+    definition,
 )
+from certify.symbolic.declaration import declare, variables
 from certify.symbolic.evaluation import evaluate_ball
 from theorems.langevin_mixing.bounds import (
+    L,
     affine_generator,
     curvature_everywhere,
     divergence_bound,
     isoperimetry,
     mixing_distance,
+    mu,
     total_variation_bounds,
     transport_bounds,
 )
-from theorems.model import LIPSCHITZ, M2, M, beta, d, m, shared
+from theorems.model import LIPSCHITZ, M, beta, d, shared
 
-mu, L, kappa_f, eta, K, tv_bound, eta_search = sp.symbols("mu L kappa_f eta K tv_bound eta_search", positive=True)
-h, k = sp.symbols("h k", positive=True)
+m = declare("m", "(0, inf)", "m", "least singular value of the Jacobian")
+M2 = declare("M2", "{0}", "M_2", "Lipschitz constant of the Jacobian")
+kappa_f = declare("kappa_f", "[1, inf)", r"\kappa_f", "condition number of f")
+eta = declare("eta", "(0, 1/(2 L)]", r"\eta", "step size", L)
+K = declare("K", "integer >= 2", "K", "number of steps")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "the smaller of D17 and S7")
+(eta_search,) = variables("eta_search", "(0, 1]")
+(h,) = variables("h", "(0, inf)")
+(k,) = variables("k", "integer >= 0")
 
 
 def chain_divergence(step: sp.Expr, count: sp.Expr) -> sp.Expr:
@@ -122,17 +134,17 @@ BEST = sp.Min(dalalyan_total_variation(eta, K), project_total_variation(eta, K))
 
 QUANTITIES = (
     *shared("d"),
-    Quantity(m, "constant", "m", "least singular value of the Jacobian", "(0, inf)"),
+    constant(m),
     *shared("M"),
-    Quantity(M2, "constant", "M_2", "Lipschitz constant of the Jacobian", "{0}"),
+    constant(M2),
     *shared("beta", "epsilon"),
-    Quantity(mu, "definition", r"\mu", "curvature of f from below on R^d", "(1, inf)", 1 + m**2 / beta**2),
-    Quantity(L, "definition", "L", "curvature of f from above on R^d", "[mu, inf)", 1 + M**2 / beta**2),
-    Quantity(kappa_f, "definition", r"\kappa_f", "condition number of f", "[1, inf)", L / mu),
-    Quantity(eta, "choice", r"\eta", "step size", "(0, 1/(2L)]"),
-    Quantity(K, "choice", "K", "number of steps", "integer >= 2"),
-    Quantity(tv_bound, "definition", r"\mathrm{TV}", "the smaller of D17 and S7", "[0, inf)", BEST),
-)  # fmt: skip
+    definition(mu, 1 + m**2 / beta**2),
+    definition(L, 1 + M**2 / beta**2),
+    definition(kappa_f, L / mu),
+    choice(eta),
+    choice(K),
+    definition(tv_bound, BEST),
+)
 
 ASSUMPTIONS = (
     Assumption("A1", "sigma_min(J) >= m > 0", r"\sigma_{\min}(J)\geq m>0", "m", strongly_invertible),

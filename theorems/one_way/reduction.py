@@ -12,19 +12,13 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, midpoint, precision
 from certify.circuits.bijection import is_folded_to_false
 from certify.circuits.circuit import Circuit
 from certify.circuits.cnf import difference_circuit
 from certify.circuits.network import FORMS, parameter_count
-from certify.circuits.posterior import (
-    TABLE_BITS,
-    FloatArray,
-    PermutationPosterior,
-    PermutationTable,
-    sample_posterior,
-    to_signs,
-)
+from certify.circuits.posterior import TABLE_BITS, PermutationPosterior, PermutationTable, sample_posterior, to_signs
 from certify.circuits.reduction import pointwise, successes
 from certify.generators.derivatives import value
 from certify.posteriors.estimates import ERROR_PROBABILITY, frequency_interval, mean_interval

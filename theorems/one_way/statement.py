@@ -28,8 +28,9 @@ import sympy as sp
 
 from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
-from certify.proof.theorem import Assumption, Claim, Conclusion, Quantity, Step, Theorem
+from certify.proof.theorem import Assumption, Claim, Conclusion, Step, Theorem, constant, definition, setting
 from certify.symbolic.bit_variance import BitVariance
+from certify.symbolic.declaration import declare, variables
 from theorems.one_way.choices import NoChoice, half_of_the_largest
 from theorems.one_way.circuits import bijective_circuit, boolean_network, circuit_inputs
 from theorems.one_way.reduction import (
@@ -41,13 +42,23 @@ from theorems.one_way.reduction import (
     reduction,
 )
 
-d, s, beta, epsilon = sp.symbols("d s beta epsilon", positive=True)
-tau = sp.Symbol("tau", nonnegative=True)
-v, agreement, zeta, gamma, success_floor, beta_closed, size_bound, tv_bound = sp.symbols(
-    "v agreement zeta gamma success_floor beta_closed size_bound tv_bound", nonnegative=True
-)
-x = sp.Symbol("x", real=True)
-b, loss, delta, eps0, tau_0 = sp.symbols("b loss delta eps0 tau_0", positive=True)
+d = declare("d", "integer >= 1", "d", "number of bits")
+s = declare("s", "integer >= 0", "s", "gates of the circuit")
+tau = declare("tau", "[0, inf)", r"\tau", "ramp of the input layer, 0 for the sign")
+beta = declare("beta", "(0, inf)", r"\beta", "noise level of the decoder")
+epsilon = declare("epsilon", "(0, 1)", r"\varepsilon", "loss of the reduction that is admitted")
+v = declare("v", "[0, 1/4]", "v", "variance of one posterior bit")
+agreement = declare("agreement", "(0, 1]", "a", "E sum of pi_x^2 over the orthants")
+zeta = declare("zeta", "[0, 1)", r"\zeta", "1 - agreement")
+gamma = declare("gamma", "[0, inf)", r"\gamma", "TV by which the ramp moves the joint law")
+success_floor = declare("success_floor", "(-inf, 1]", r"\sigma", "inverter's success from an exact encoder, at least")
+beta_closed = declare("beta_closed", "(0, 1)", r"\beta_0", "noise level of the closed form for zeta = epsilon")
+size_bound = declare("size_bound", "integer >= 1", "N_0", "bound of the generator's parameters")
+tv_bound = declare("tv_bound", "[0, inf)", r"\zeta+2\gamma", "loss of the reduction")
+(x,) = variables("x", "(-inf, inf)")
+b, loss, tau_0 = variables("b loss tau_0", "(0, inf)")
+(delta,) = variables("delta", "[0, 1]")
+(eps0,) = variables("eps0", "[0, 1)")
 
 
 def half_normal_ramp(width: sp.Expr) -> sp.Expr:
@@ -58,23 +69,20 @@ def half_normal_ramp(width: sp.Expr) -> sp.Expr:
 LOSS = zeta + 2 * gamma
 
 QUANTITIES = (
-    Quantity(d, "constant", "d", "number of bits", "integer >= 1"),
-    Quantity(s, "constant", "s", "gates of the circuit", "integer >= 0"),
-    Quantity(tau, "constant", r"\tau", "ramp of the input layer, 0 for the sign", "[0, inf)"),
-    Quantity(beta, "setting", r"\beta", "noise level of the decoder", "(0, inf)"),
-    Quantity(epsilon, "setting", r"\varepsilon", "loss of the reduction that is admitted", "(0, 1)"),
-    Quantity(v, "definition", "v", "variance of one posterior bit", "[0, 1/4]", BitVariance(beta)),
-    Quantity(agreement, "definition", "a", "E sum of pi_x^2 over the orthants", "(0, 1]", (1 - 2 * v) ** d, "lower"),
-    Quantity(zeta, "definition", r"\zeta", "1 - agreement", "[0, 1)", 1 - agreement),
-    Quantity(gamma, "definition", r"\gamma", "TV by which the ramp moves the joint law", "[0, inf)",
-             half_normal_ramp(tau)),
-    Quantity(success_floor, "definition", r"\sigma", "inverter's success from an exact encoder, at least", "(-inf, 1]",
-             agreement - 2 * gamma, "lower"),
-    Quantity(beta_closed, "definition", r"\beta_0", "noise level of the closed form for zeta = epsilon", "(0, 1)",
-             1 / sp.sqrt(2 * sp.Max(1, sp.log(d / (2 * epsilon)))), "lower"),
-    Quantity(size_bound, "definition", "N_0", "bound of the generator's parameters", "integer >= 1", 12 * s + 5 * d),
-    Quantity(tv_bound, "definition", r"\zeta+2\gamma", "loss of the reduction", "[0, inf)", LOSS),
-)  # fmt: skip
+    constant(d),
+    constant(s),
+    constant(tau),
+    setting(beta),
+    setting(epsilon),
+    definition(v, BitVariance(beta)),
+    definition(agreement, (1 - 2 * v) ** d, "lower"),
+    definition(zeta, 1 - agreement),
+    definition(gamma, half_normal_ramp(tau)),
+    definition(success_floor, agreement - 2 * gamma, "lower"),
+    definition(beta_closed, 1 / sp.sqrt(2 * sp.Max(1, sp.log(d / (2 * epsilon)))), "lower"),
+    definition(size_bound, 12 * s + 5 * d),
+    definition(tv_bound, LOSS),
+)
 
 ASSUMPTIONS = (
     Assumption("B1", "G(z) = P(sgn z) for a Boolean circuit P (wherever |z_i| >= tau)", r"G(z)=P(\operatorname{sgn}z)",

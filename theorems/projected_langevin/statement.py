@@ -17,7 +17,8 @@ from certify.generators.embedded import LINEAR
 from certify.generators.graph import Generator
 from certify.proof.checks.locations import preimage_bound
 from certify.proof.optimiser import Certificate
-from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Search, SearchCoordinate, Step, Theorem
+from certify.proof.theorem import Claim, Conclusion, Condition, Search, SearchCoordinate, Step, Theorem, definition
+from certify.symbolic.declaration import declare
 from theorems.langevin_mixing.curves import drawable_curves
 from theorems.model import M2, M, beta, d, m
 from theorems.projected_langevin.chain import projected_to_posterior, published_projected_distance
@@ -49,14 +50,15 @@ from theorems.strong_invertibility.statement import (
 UNUSED = {"t", "B", "Lam", "exit_plain", "exit_projected", "tv_bound", "tv_bound_projected", "tv_bound_sharp"}
 TOTAL = tail + exit_sharp + sp.sqrt(KL_sharp / 2) + burn_in_sharp
 LAST = r"\mathrm{TV}(\mathcal L(X_K),\pi_x)"
-BOUND = sp.Symbol("tv_bound", positive=True)
+BOUND = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "S8 for the projected chain by the sharper terms")
+
 
 KEPT = ("S1", "S2", "S3", "S4", "S5", "S6", "S7a", "S7b", "S7c", "S7d+", "S7e+", "S7f+")
 
 
 QUANTITIES_KEPT = (
     *(item for item in QUANTITIES if item.name not in UNUSED),
-    Quantity(BOUND, "definition", r"\mathrm{TV}", "S8 for the projected chain by the sharper terms", "[0, inf)", TOTAL),
+    definition(BOUND, TOTAL),
 )
 
 CONDITIONS = (
@@ -69,7 +71,7 @@ CONDITIONS = (
     Condition("centre", delta1, R_D, strict=True),
     Condition("positive shell (S7d+)", sp.Integer(0), w, strict=True),
     Condition("shell (S7d+)", w, R_D - delta1, strict=True),
-)  # fmt: skip
+)
 
 SEARCH = Search(
     coordinates=(

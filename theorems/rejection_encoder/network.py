@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
 from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
@@ -19,7 +20,7 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 
 def at_observation(

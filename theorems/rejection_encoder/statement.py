@@ -19,8 +19,9 @@ import sympy as sp
 
 from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
-from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
 from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, ModeResidual, OutsideMass, UpperEnvelope
+from certify.symbolic.declaration import declare, variables
 from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
 from theorems.rejection_encoder.network import ENCODER
 from theorems.rejection_encoder.observations import certify_rows
@@ -32,12 +33,17 @@ from theorems.rejection_encoder.proposals import (
     tails,
 )
 from theorems.rejection_encoder.strategy import RejectionStrategy
-from theorems.sharp_langevin.statement import ATTAINED, OFF_THE_MODE, TYPICAL
+from theorems.sharp_langevin.statement import ATTAINED, OFF_THE_MODE, TYPICAL, a, b, e, g, om, phi, r_c, rho
 
-rho, g, r_c, om, a, b, e, p_r, phi = sp.symbols("rho g r_c om a b e p_r phi", nonnegative=True)
-R, R2 = sp.symbols("R R2", nonnegative=True)
-K, p, tail, tv_bound = sp.symbols("K p tail tv_bound", positive=True)
-r, R0, k = sp.symbols("r R0 k", nonnegative=True)
+p_r = declare("p_r", "[0, 1)", "p_r", "M2 |r_c|/(m^2+beta^2)")
+R = declare("R", "(0, inf)", "R", "radius of the ball |y| <= R that proposals are taken from")
+R2 = declare("R2", "[R, inf)", "R_2", "radius up to which the tail uses the curvature bounds", R)
+K = declare("K", "integer >= 1", "K", "proposals: evaluations of G")
+p = declare("p", "[0, 1]", "p", "probability that one proposal is accepted, from below")
+tail = declare("tail", "[0, 1]", "t(R)", "posterior mass outside |y| <= R")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "R2")
+r, R0 = variables("r R0", "[0, inf)")
+(k,) = variables("k", "integer >= 0")
 
 SHAPE = (d, g, e, p_r, phi, om)
 """What every radial functional takes first."""
@@ -55,24 +61,22 @@ def distance_after(proposals: sp.Expr) -> sp.Expr:
 
 QUANTITIES = (
     *shared("d", "n", "m", "M", "M2", "N", "beta", "epsilon", "t_x"),
-    Quantity(rho, "definition", r"\rho", "bound on |zh| (S5), used where n = d", "[0, inf)", TYPICAL),
-    Quantity(g, "definition", "g", "bound on |B^T grad f(c)|; measured at an observation", "[0, inf)", ATTAINED),
-    Quantity(r_c, "definition", "r_c", "bound on |G(c) - x|: near the mode of a typical x, or measured", "[0, inf)",
-             ModeResidual(n, d, m, beta, rho, t_x) + M * OFF_THE_MODE.xreplace({sp.Symbol("g", nonnegative=True): g})),
-    Quantity(om, "definition", r"\omega", "bound on ||B^T A B - I||", "[0, 1)", ATTAINED),
-    Quantity(a, "definition", "a", "m^2/beta^2", "(0, inf)", m**2 / beta**2),
-    Quantity(b, "definition", "b", "M^2/beta^2, or ||J(c)||^2/beta^2", "(0, inf)", M**2 / beta**2),
-    Quantity(e, "definition", "e", "M2 beta/(m^2+beta^2)", "[0, inf)", M2 * beta / (m**2 + beta**2)),
-    Quantity(p_r, "definition", "p_r", "M2 |r_c|/(m^2+beta^2)", "[0, 1)", M2 * r_c / (m**2 + beta**2)),
-    Quantity(phi, "definition", r"\phi", "floor of J^T J: (1+a)/(1+b)", "(0, 1]", (1 + a) / (1 + b), "lower"),
-    Quantity(R, "choice", "R", "radius of the ball |y| <= R that proposals are taken from", "(0, inf)"),
-    Quantity(R2, "choice", "R_2", "radius up to which the tail uses the curvature bounds", "[R, inf)"),
-    Quantity(K, "choice", "K", "proposals: evaluations of G", "integer >= 1"),
-    Quantity(p, "definition", "p", "probability that one proposal is accepted, from below", "[0, 1]",
-             EnvelopeRatio(*SHAPE, R), "lower"),
-    Quantity(tail, "definition", "t(R)", "posterior mass outside |y| <= R", "[0, 1]", tail_beyond(R)),
-    Quantity(tv_bound, "definition", r"\mathrm{TV}", "R2", "[0, inf)", distance_after(K)),
-)  # fmt: skip
+    definition(rho, TYPICAL),
+    definition(g, ATTAINED),
+    definition(r_c, ModeResidual(n, d, m, beta, rho, t_x) + M * OFF_THE_MODE),
+    definition(om, ATTAINED),
+    definition(a, m**2 / beta**2),
+    definition(b, M**2 / beta**2),
+    definition(e, M2 * beta / (m**2 + beta**2)),
+    definition(p_r, M2 * r_c / (m**2 + beta**2)),
+    definition(phi, (1 + a) / (1 + b), "lower"),
+    choice(R),
+    choice(R2),
+    choice(K),
+    definition(p, EnvelopeRatio(*SHAPE, R), "lower"),
+    definition(tail, tail_beyond(R)),
+    definition(tv_bound, distance_after(K)),
+)
 
 CONDITIONS = (
     Condition("proposals", sp.Integer(1), K),

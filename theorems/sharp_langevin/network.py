@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, midpoint, precision, upper
 from certify.encoders.centre_plan import CentrePlan, Model, plan_centre
 from certify.encoders.descent import write_descent, write_start
@@ -24,7 +25,7 @@ from certify.encoders.passes import gauss_newton, misfit_gradient, posterior_gra
 from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.sharp.chain import chain_bound
 from certify.sharp.problem import closed_form_problem
 from certify.sharp.schedule import Schedule

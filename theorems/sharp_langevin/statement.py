@@ -19,7 +19,7 @@ import sympy as sp
 
 from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
-from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem
+from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
 from certify.sharp.functions import (
     BurnInDistance,
     BurnInTime,
@@ -33,6 +33,7 @@ from certify.sharp.functions import (
     ShellMass,
     UpperEnvelope,
 )
+from certify.symbolic.declaration import declare, variables
 from certify.symbolic.functions import ChiTail
 from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
 from theorems.sharp_langevin.chain import (
@@ -51,13 +52,41 @@ from theorems.sharp_langevin.observations import certify_rows
 from theorems.sharp_langevin.places import centre_bounds
 from theorems.sharp_langevin.strategy import SharpStrategy
 
-rho, g, r_c, om, a, b, e, p, phi = sp.symbols("rho g r_c om a b e p phi", nonnegative=True)
-R, R2, w, start, eta_b, h, K0, eta, K = sp.symbols("R R2 w start eta_b h K0 eta K", nonnegative=True)
-mu, q, Q, w_0, w_b, tau, s, rho_s = sp.symbols("mu q Q w_0 w_b tau s rho_s", positive=True)
-tail, start_outside, exit_bound, discretisation, smoothing, tv_bound = sp.symbols(
-    "tail start_outside exit discretisation smoothing tv_bound", positive=True
-)
-r0, s0, R0, r, w0, tau0, h0, v0, k = sp.symbols("r0 s0 R0 r w0 tau0 h0 v0 k", nonnegative=True)
+rho = declare("rho", "[0, inf)", r"\rho", "bound on |zh| (S5), used where n = d")
+g = declare("g", "[0, inf)", "g", "bound on |B^T grad f(c)|; measured at an observation")
+r_c = declare("r_c", "[0, inf)", "r_c", "bound on |G(c) - x|: near the mode of a typical x, or measured")
+om = declare("om", "[0, 1)", r"\omega", "bound on ||B^T A B - I||")
+a = declare("a", "(0, inf)", "a", "m^2/beta^2")
+b = declare("b", "(0, inf)", "b", "M^2/beta^2, or ||J(c)||^2/beta^2")
+e = declare("e", "[0, inf)", "e", "M2 beta/(m^2+beta^2)")
+p = declare("p", "[0, 1)", "p", "M2 |r_c|/(m^2+beta^2)")
+phi = declare("phi", "(0, 1]", r"\phi", "floor of J^T J: (1+a)/(1+b)")
+R = declare("R", "(0, inf)", "R", "radius of the ball |y| <= R onto which the chain projects")
+R2 = declare("R2", "[R, inf)", "R_2", "radius up to which the tail uses the curvature bounds", R)
+w = declare("w", "(0, R)", "w", "width of the shell in the exit bound", R)
+start = declare("start", "{0, 1}", r"\gamma", "1: start from N(c, B B^T); 0: start from c")
+eta_b = declare("eta_b", "(0, inf)", r"\eta_b", "time of the first burn-in layer; layer k has eta_b h/(h + k)")
+h = declare("h", "(0, inf)", "h", "scale on which the burn-in's times fall")
+K0 = declare("K0", "integer >= 0", "K_0", "burn-in layers")
+eta = declare("eta", "(0, inf)", r"\eta", "time of every layer after the burn-in")
+K = declare("K", "integer >= K0 + 1", "K", "stochastic layers", K0)
+mu = declare("mu", "(0, 1]", r"\mu", "curvature of F on |y| <= R")
+q = declare("q", "[0, inf)", "q", "distance of Hess F from I on |y| <= R")
+Q = declare("Q", "[0, inf)", "Q", "(d E q(r)^2)^(1/2) under the dominating law")
+w_0 = declare("w_0", "[0, inf)", "w_0", "Wasserstein distance of the start")
+w_b = declare("w_b", "[0, inf)", "w_{K_0}", "Wasserstein distance after the burn-in")
+tau = declare("tau", "(0, inf)", r"\tau", "sum of all times")
+s = declare("s", "(0, 1)", "s", "1 - exp(-eta)")
+rho_s = declare("rho_s", "(0, 1)", r"\rho_s", "contraction of a layer after the burn-in")
+tail = declare("tail", "[0, 1]", "t(R)", "posterior mass outside |y| <= R")
+start_outside = declare("start_outside", "[0, 1]", "st", "mass of the Gaussian start outside")
+exit_bound = declare("exit", "[0, inf)", r"\mathrm{exit}", "reflected diffusion meets the boundary (S7d+)")
+discretisation = declare("discretisation", "[0, inf)", r"\mathrm{disc}", "frozen drift (S7e+)")
+smoothing = declare("smoothing", "[0, inf)", r"\mathrm{smooth}", "Wasserstein to total variation (S7f+)")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "Theorem 1*")
+r0, s0, R0, r, tau0, h0, v0 = variables("r0 s0 R0 r tau0 h0 v0", "[0, inf)")
+(w0,) = variables("w0", "(0, inf)")
+(k,) = variables("k", "integer >= 0")
 
 SHAPE = (d, g, e, p, phi, om)
 """What every radial functional takes first."""
@@ -117,53 +146,39 @@ OFF_THE_MODE = 2 * g * beta / sp.sqrt(m**2 + beta**2)
 
 QUANTITIES = (
     *shared("d", "n", "m", "M", "M2", "N", "beta", "epsilon", "t_x"),
-    Quantity(rho, "definition", r"\rho", "bound on |zh| (S5), used where n = d", "[0, inf)", TYPICAL),
-    Quantity(g, "definition", "g", "bound on |B^T grad f(c)|; measured at an observation", "[0, inf)", ATTAINED),
-    Quantity(
-        r_c, "definition", "r_c", "bound on |G(c) - x|: near the mode of a typical x, or measured", "[0, inf)",
-        ModeResidual(n, d, m, beta, rho, t_x) + M * OFF_THE_MODE,
-    ),
-    Quantity(om, "definition", r"\omega", "bound on ||B^T A B - I||", "[0, 1)", ATTAINED),
-    Quantity(a, "definition", "a", "m^2/beta^2", "(0, inf)", m**2 / beta**2),
-    Quantity(b, "definition", "b", "M^2/beta^2, or ||J(c)||^2/beta^2", "(0, inf)", M**2 / beta**2),
-    Quantity(e, "definition", "e", "M2 beta/(m^2+beta^2)", "[0, inf)", M2 * beta / (m**2 + beta**2)),
-    Quantity(p, "definition", "p", "M2 |r_c|/(m^2+beta^2)", "[0, 1)", M2 * r_c / (m**2 + beta**2)),
-    Quantity(phi, "definition", r"\phi", "floor of J^T J: (1+a)/(1+b)", "(0, 1]", (1 + a) / (1 + b), "lower"),
-    Quantity(R, "choice", "R", "radius of the ball |y| <= R onto which the chain projects", "(0, inf)"),
-    Quantity(R2, "choice", "R_2", "radius up to which the tail uses the curvature bounds", "[R, inf)"),
-    Quantity(w, "choice", "w", "width of the shell in the exit bound", "(0, R)"),
-    Quantity(start, "choice", r"\gamma", "1: start from N(c, B B^T); 0: start from c", "{0, 1}"),
-    Quantity(eta_b, "choice", r"\eta_b", "time of the first burn-in layer; layer k has eta_b h/(h + k)", "(0, inf)"),
-    Quantity(h, "choice", "h", "scale on which the burn-in's times fall", "(0, inf)"),
-    Quantity(K0, "choice", "K_0", "burn-in layers", "integer >= 0"),
-    Quantity(eta, "choice", r"\eta", "time of every layer after the burn-in", "(0, inf)"),
-    Quantity(K, "choice", "K", "stochastic layers", "integer > K_0"),
-    Quantity(mu, "definition", r"\mu", "curvature of F on |y| <= R", "(0, 1]", whitened_curvature(R), "lower"),
-    Quantity(q, "definition", "q", "distance of Hess F from I on |y| <= R", "[0, inf)", distance_from_identity(R)),
-    Quantity(
-        Q, "definition", "Q", "(d E q(r)^2)^(1/2) under the dominating law", "[0, inf)",
-        sp.sqrt(d * ForceMoment(*SHAPE, R)),
-    ),
-    Quantity(
-        w_0, "definition", "w_0", "Wasserstein distance of the start", "[0, inf)",
-        start * sp.sqrt(GaussianShift(*SHAPE, R)) / mu + (1 - start) * sp.sqrt(SecondMoment(*SHAPE, R)),
-    ),
-    Quantity(w_b, "definition", "w_{K_0}", "Wasserstein distance after the burn-in", "[0, inf)",
-             BurnInDistance(w_0, mu, Q, eta_b, h, K0)),
-    Quantity(tau, "definition", r"\tau", "sum of all times", "(0, inf)", BurnInTime(eta_b, h, K0) + (K - K0) * eta),
-    Quantity(s, "definition", "s", "1 - exp(-eta)", "(0, 1)", 1 - sp.exp(-eta)),
-    Quantity(rho_s, "definition", r"\rho_s", "contraction of a layer after the burn-in", "(0, 1)", 1 - s * mu),
-    Quantity(tail, "definition", "t(R)", "posterior mass outside |y| <= R", "[0, 1]", tail_beyond(R)),
-    Quantity(start_outside, "definition", "st", "mass of the Gaussian start outside", "[0, 1]", start * ChiTail(d, R)),
-    Quantity(exit_bound, "definition", r"\mathrm{exit}", "reflected diffusion meets the boundary (S7d+)", "[0, inf)",
-             exit_before(R, w, tau)),
-    Quantity(discretisation, "definition", r"\mathrm{disc}", "frozen drift (S7e+)", "[0, inf)",
-             Q * eta * sp.sqrt((K - K0) / 8)),
-    Quantity(smoothing, "definition", r"\mathrm{smooth}", "Wasserstein to total variation (S7f+)", "[0, inf)",
-             smoothed(w_b, K - K0)),
-    Quantity(tv_bound, "definition", r"\mathrm{TV}", "Theorem 1*", "[0, inf)",
-             tail + start_outside + exit_bound + discretisation + smoothing),
-)  # fmt: skip
+    definition(rho, TYPICAL),
+    definition(g, ATTAINED),
+    definition(r_c, ModeResidual(n, d, m, beta, rho, t_x) + M * OFF_THE_MODE),
+    definition(om, ATTAINED),
+    definition(a, m**2 / beta**2),
+    definition(b, M**2 / beta**2),
+    definition(e, M2 * beta / (m**2 + beta**2)),
+    definition(p, M2 * r_c / (m**2 + beta**2)),
+    definition(phi, (1 + a) / (1 + b), "lower"),
+    choice(R),
+    choice(R2),
+    choice(w),
+    choice(start),
+    choice(eta_b),
+    choice(h),
+    choice(K0),
+    choice(eta),
+    choice(K),
+    definition(mu, whitened_curvature(R), "lower"),
+    definition(q, distance_from_identity(R)),
+    definition(Q, sp.sqrt(d * ForceMoment(*SHAPE, R))),
+    definition(w_0, start * sp.sqrt(GaussianShift(*SHAPE, R)) / mu + (1 - start) * sp.sqrt(SecondMoment(*SHAPE, R))),
+    definition(w_b, BurnInDistance(w_0, mu, Q, eta_b, h, K0)),
+    definition(tau, BurnInTime(eta_b, h, K0) + (K - K0) * eta),
+    definition(s, 1 - sp.exp(-eta)),
+    definition(rho_s, 1 - s * mu),
+    definition(tail, tail_beyond(R)),
+    definition(start_outside, start * ChiTail(d, R)),
+    definition(exit_bound, exit_before(R, w, tau)),
+    definition(discretisation, Q * eta * sp.sqrt((K - K0) / 8)),
+    definition(smoothing, smoothed(w_b, K - K0)),
+    definition(tv_bound, tail + start_outside + exit_bound + discretisation + smoothing),
+)
 
 CONDITIONS = (
     Condition("length", K0 + 1, K),

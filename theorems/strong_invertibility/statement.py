@@ -29,12 +29,14 @@ from certify.proof.theorem import (
     Conclusion,
     Condition,
     Growth,
-    Quantity,
     Search,
     SearchCoordinate,
     Step,
     Theorem,
+    choice,
+    definition,
 )
+from certify.symbolic.declaration import declare, variables
 from certify.symbolic.functions import ChiTail
 from theorems.langevin_mixing.curves import drawable_curves
 from theorems.model import (
@@ -71,24 +73,55 @@ from theorems.strong_invertibility.network import ENCODER
 from theorems.strong_invertibility.size import encoder_size, size_and_explicit_form
 
 # --- symbols -------------------------------------------------------------------------------------------------
-R, delta0, eta, t, K = sp.symbols("R delta0 eta t K", positive=True)
-rho, mu, L, R_D, delta1, s, L_Phi, q_Phi, rho_c, theta = sp.symbols(
-    "rho mu L R_D delta1 s L_Phi q_Phi rho_c theta", positive=True
+rho = declare("rho", "[0, inf)", r"\rho", "bound on |zh|, zh = G^{-1}(x) (S5, or measured at the observation)")
+kappa = declare("kappa", "[1, inf)", r"\kappa", "condition number of G")
+a = declare("a", "(0, inf)", "a", "m^2/beta^2")
+b = declare("b", "(0, inf)", "b", "M^2/beta^2")
+R = declare("R", "(0, m^2/(M M2))", "R", "log-concavity radius around zh", m, M, M2)
+theta = declare("theta", "[0, 1)", r"\theta", "fraction of the largest radius")
+mu = declare("mu", "(1, inf)", r"\mu", "least curvature on B(zh, R) (S2)")
+L = declare("L", "(1, inf)", "L", "curvature on B(zh, R) from above (S2)")
+delta0 = declare("delta0", "(0, R/2)", r"\delta_0", "accuracy of the inversion (S6)", R)
+R_D = declare("R_D", "(0, R)", "R_D", "radius of the domain D around the centre", R)
+delta1 = declare("delta1", "(0, R_D)", r"\delta_1", "distance of mode and centre (S7b)", R_D)
+Lam = declare("Lam", "(0, inf)", r"\Lambda", "logarithm of the explicit form (S9)")
+eta = declare("eta", "(0, 1/L]", r"\eta", "step size", L)
+s = declare("s", "(0, inf)", "s", "stationary scale of the chain")
+K = declare("K", "integer >= 1", "K", "number of Langevin layers")
+t = declare("t", "[0, inf)", "t", "deviation of the chain (S7d, S7g)")
+B = declare("B", "(0, inf)", "B", "curvature budget of the explicit form (S9)")
+rho_c = declare("rho_c", "[0, 1)", r"\rho_c", "contraction per step (S7a)")
+L_Phi = declare("L_Phi", "[m^2, inf)", r"L_\Phi", "smoothness of |G(z)-x|^2/2 (S6)", m)
+q_Phi = declare("q_Phi", "[0, 1)", r"q_\Phi", "squared contraction of one descent step (S6)")
+K_gd = declare("K_gd", "integer >= 0", r"K_{\mathrm{gd}}", "number of descent layers (S6)")
+tail = declare("tail", "[0, 1]", r"\mathrm{tail}", "posterior mass outside (S4)")
+exit_projected = declare("exit_projected", "[0, inf)", r"3Ke^{-t^2/2}", "exit of the projected chain (S7d)")
+exit_plain = declare("exit_plain", "[0, inf)", r"4Ke^{-t^2/2}", "exit of the plain chain (S7d, S7g)")
+KL = declare("KL", "[0, inf)", r"\mathrm{KL}", "discretisation (S7e)")
+burn_in = declare("burn_in", "[0, inf)", r"\mathrm{burn\mbox{-}in}", "burn-in (S7f)")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "S8 for the plain chain, the encoder")
+tv_bound_projected = declare(
+    "tv_bound_projected", "[0, inf)", r"\mathrm{TV}_{\mathrm{proj}}", "S8 for the projected chain"
 )
-kappa, a, b = sp.symbols("kappa a b", positive=True)
-K_gd, tail, exit_plain, exit_projected, KL, burn_in = sp.symbols(
-    "K_gd tail exit_plain exit_projected KL burn_in", positive=True
+w = declare(
+    "w", "(0, R_D - delta1)", "w", "width of the shell in S7d+ (any number in (0, R_D - delta1) is valid)", R_D, delta1
 )
-tv_bound, tv_bound_projected, C_grad, size_bound = sp.symbols(
-    "tv_bound tv_bound_projected C_grad size_bound", positive=True
+exit_sharp = declare("exit_sharp", "[0, inf)", r"\mathrm{exit}^+", "exit of the diffusion (S7d+)")
+KL_sharp = declare("KL_sharp", "[0, inf)", r"\mathrm{KL}^+", "discretisation (S7e+)")
+burn_in_sharp = declare("burn_in_sharp", "[0, inf)", r"\mathrm{burn\mbox{-}in}^+", "burn-in (S7f+)")
+tv_bound_sharp = declare(
+    "tv_bound_sharp",
+    "[0, inf)",
+    r"\mathrm{TV}^+",
+    "S8 for the projected chain: the smaller of the plain terms and of S7d+, S7e+, S7f+",
 )
-w, tau, exit_sharp, KL_sharp, burn_in_sharp, tv_bound_sharp = sp.symbols(
-    "w tau exit_sharp KL_sharp burn_in_sharp tv_bound_sharp", positive=True
-)
-R0, k, t0, w0, tau0 = sp.symbols("R0 k t0 w0 tau0", positive=True)
-theta_search, eta_search, delta_search = sp.symbols("theta_search eta_search delta_search", positive=True)
-Lam, B = sp.symbols("Lam B", positive=True)
-zu, jr, uu, jj, rh = sp.symbols("zu jr uu jj rh", real=True)
+C_grad = declare("C_grad", "[1, 2]", r"C_{\nabla}", "size of the G-and-vector-Jacobian graph over N")
+size_bound = declare("size_bound", "[0, inf)", r"N'", "bound on the unrolled encoder's parameters (S9)")
+R0, t0, tau0 = variables("R0 t0 tau0", "[0, inf)")
+(w0,) = variables("w0", "(0, inf)")
+(k,) = variables("k", "integer >= 0")
+theta_search, eta_search, delta_search = variables("theta_search eta_search delta_search", "(0, 1]")
+zu, jr, uu, jj, rh = variables("zu jr uu jj rh", "(-inf, inf)")
 
 WHOLE_SPACE = sp.Integer(2) ** 400
 """Stands for R = infinity when M2 = 0: then every R is admissible, and one this large costs nothing."""
@@ -156,60 +189,45 @@ SLOWEST_RATE = sp.Integer(2) ** -100
 
 QUANTITIES = (
     *shared("d", "m", "M", "M2", "N", "beta", "epsilon", "t_x"),
-    Quantity(rho, "definition", r"\rho", "bound on |zh|, zh = G^{-1}(x) (S5, or measured at the observation)",
-             "[0, inf)", (1 + beta / m) * sp.sqrt(d) + sp.sqrt(1 + beta**2 / m**2) * t_x),
-    Quantity(kappa, "definition", r"\kappa", "condition number of G", "[1, inf)", M / m),
-    Quantity(a, "definition", "a", "m^2/beta^2", "(0, inf)", m**2 / beta**2),
-    Quantity(b, "definition", "b", "M^2/beta^2", "(0, inf)", M**2 / beta**2),
-    Quantity(R, "choice", "R", "log-concavity radius around zh", "(0, m^2/(M M2))"),
-    Quantity(theta, "definition", r"\theta", "fraction of the largest radius", "(0, 1)", R * M * M2 / m**2),
-    Quantity(mu, "definition", r"\mu", "least curvature on B(zh, R) (S2)", "(1, inf)", curvature_lower(R), "lower"),
-    Quantity(L, "definition", "L", "curvature on B(zh, R) from above (S2)", "(1, inf)", curvature_upper(R)),
-    Quantity(delta0, "choice", r"\delta_0", "accuracy of the inversion (S6)", "(0, R/2)"),
-    Quantity(R_D, "definition", "R_D", "radius of the domain D around the centre", "(0, R)", R - delta0, "lower"),
-    Quantity(delta1, "definition", r"\delta_1", "distance of mode and centre (S7b)", "(0, R_D)",
-             beta**2 * rho / m**2 + delta0),
-    Quantity(Lam, "definition", r"\Lambda", "logarithm of the explicit form (S9)", "(0, inf)",
-             sp.log(4 * (sp.sqrt(d) + sp.sqrt(mu) * delta1) / epsilon)),
-    Quantity(eta, "choice", r"\eta", "step size", "(0, 1/L]"),
-    Quantity(s, "definition", "s", "stationary scale of the chain", "(0, inf)", sp.sqrt(2 / (mu * (2 - eta * mu)))),
-    Quantity(K, "choice", "K", "number of Langevin layers", "integer >= 1"),
-    Quantity(t, "choice", "t", "deviation of the chain (S7d, S7g)", "[0, inf)"),
-    Quantity(B, "definition", "B", "curvature budget of the explicit form (S9)", "(0, inf)",
-             sp.sqrt(d) * (1 + sp.sqrt(2 * sp.log(kappa))) + t_x + t),
-    Quantity(rho_c, "definition", r"\rho_c", "contraction per step (S7a)", "[0, 1)", 1 - eta * mu),
-    Quantity(L_Phi, "definition", r"L_\Phi", "smoothness of |G(z)-x|^2/2 (S6)", "[m^2, inf)", M**2 + M * M2 * rho),
-    Quantity(q_Phi, "definition", r"q_\Phi", "squared contraction of one descent step (S6)", "[0, 1)",
-             sp.Max(1 - m**2 / L_Phi, SLOWEST_RATE)),
-    Quantity(K_gd, "definition", r"K_{\mathrm{gd}}", "number of descent layers (S6)", "integer >= 0",
-             sp.ceiling(2 * sp.log(sp.Max(1, M * rho / (m * delta0))) / -sp.log(q_Phi))),
-    Quantity(tail, "definition", r"\mathrm{tail}", "posterior mass outside (S4)", "[0, 1]", tail_mass(R - 2 * delta0)),
-    Quantity(exit_projected, "definition", r"3Ke^{-t^2/2}", "exit of the projected chain (S7d)", "[0, inf)",
-             3 * K * sp.exp(-(t**2) / 2)),
-    Quantity(exit_plain, "definition", r"4Ke^{-t^2/2}", "exit of the plain chain (S7d, S7g)", "[0, inf)",
-             4 * K * sp.exp(-(t**2) / 2)),
-    Quantity(KL, "definition", r"\mathrm{KL}", "discretisation (S7e)", "[0, inf)", path_divergence(K)),
-    Quantity(burn_in, "definition", r"\mathrm{burn\mbox{-}in}", "burn-in (S7f)", "[0, inf)", burn_in_bound(K)),
-    Quantity(tv_bound, "definition", r"\mathrm{TV}", "S8 for the plain chain, the encoder", "[0, inf)",
-             tail + exit_plain + sp.sqrt(KL / 2) + burn_in),
-    Quantity(tv_bound_projected, "definition", r"\mathrm{TV}_{\mathrm{proj}}", "S8 for the projected chain", "[0, inf)",
-             tail + exit_projected + sp.sqrt(KL / 2) + burn_in),
-    Quantity(w, "definition", "w", "width of the shell in S7d+ (any number in (0, R_D - delta1) is valid)",
-             "(0, R_D - delta1)", shell_width(R_D - delta1)),
-    Quantity(exit_sharp, "definition", r"\mathrm{exit}^+", "exit of the diffusion (S7d+)", "[0, inf)",
-             shell_exit(R_D, w, K * eta)),
-    Quantity(KL_sharp, "definition", r"\mathrm{KL}^+", "discretisation (S7e+)", "[0, inf)", stationary_divergence(K)),
-    Quantity(burn_in_sharp, "definition", r"\mathrm{burn\mbox{-}in}^+", "burn-in (S7f+)", "[0, inf)",
-             shifted_burn_in(K)),
-    Quantity(tv_bound_sharp, "definition", r"\mathrm{TV}^+",
-             "S8 for the projected chain: the smaller of the plain terms and of S7d+, S7e+, S7f+", "[0, inf)",
-             tail + sp.Min(exit_projected, exit_sharp) + sp.sqrt(sp.Min(KL, KL_sharp) / 2)
-             + sp.Min(burn_in, burn_in_sharp)),
-    Quantity(C_grad, "definition", r"C_{\nabla}", "size of the G-and-vector-Jacobian graph over N", "[1, 2]",
-             sp.Integer(2)),
-    Quantity(size_bound, "definition", r"N'", "bound on the unrolled encoder's parameters (S9)", "[0, inf)",
-             (N * C_grad + 4 * d) * (K_gd + K)),
-)  # fmt: skip
+    definition(rho, (1 + beta / m) * sp.sqrt(d) + sp.sqrt(1 + beta**2 / m**2) * t_x),
+    definition(kappa, M / m),
+    definition(a, m**2 / beta**2),
+    definition(b, M**2 / beta**2),
+    choice(R),
+    definition(theta, R * M * M2 / m**2),
+    definition(mu, curvature_lower(R), "lower"),
+    definition(L, curvature_upper(R)),
+    choice(delta0),
+    definition(R_D, R - delta0, "lower"),
+    definition(delta1, beta**2 * rho / m**2 + delta0),
+    definition(Lam, sp.log(4 * (sp.sqrt(d) + sp.sqrt(mu) * delta1) / epsilon)),
+    choice(eta),
+    definition(s, sp.sqrt(2 / (mu * (2 - eta * mu)))),
+    choice(K),
+    choice(t),
+    definition(B, sp.sqrt(d) * (1 + sp.sqrt(2 * sp.log(kappa))) + t_x + t),
+    definition(rho_c, 1 - eta * mu),
+    definition(L_Phi, M**2 + M * M2 * rho),
+    definition(q_Phi, sp.Max(1 - m**2 / L_Phi, SLOWEST_RATE)),
+    definition(K_gd, sp.ceiling(2 * sp.log(sp.Max(1, M * rho / (m * delta0))) / -sp.log(q_Phi))),
+    definition(tail, tail_mass(R - 2 * delta0)),
+    definition(exit_projected, 3 * K * sp.exp(-(t**2) / 2)),
+    definition(exit_plain, 4 * K * sp.exp(-(t**2) / 2)),
+    definition(KL, path_divergence(K)),
+    definition(burn_in, burn_in_bound(K)),
+    definition(tv_bound, tail + exit_plain + sp.sqrt(KL / 2) + burn_in),
+    definition(tv_bound_projected, tail + exit_projected + sp.sqrt(KL / 2) + burn_in),
+    definition(w, shell_width(R_D - delta1)),
+    definition(exit_sharp, shell_exit(R_D, w, K * eta)),
+    definition(KL_sharp, stationary_divergence(K)),
+    definition(burn_in_sharp, shifted_burn_in(K)),
+    definition(
+        tv_bound_sharp,
+        tail + sp.Min(exit_projected, exit_sharp) + sp.sqrt(sp.Min(KL, KL_sharp) / 2) + sp.Min(burn_in, burn_in_sharp),
+    ),
+    definition(C_grad, sp.Integer(2)),
+    definition(size_bound, (N * C_grad + 4 * d) * (K_gd + K)),
+)
 
 CONDITIONS = (
     Condition("length", sp.Integer(1), K),

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 from flint import arb
 
-from certify.generators.activations.function import (
-    ActivationFunction,
-    BallLike,
-    FloatArray,
-    Parameters,
-    always_smooth,
-)
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, always_smooth
 from certify.generators.activations.profile import PeriodicProfile
 from certify.generators.activations.smooth import Shape, smooth_profile
 from certify.generators.activations.taylor import RADIUS, tabulated

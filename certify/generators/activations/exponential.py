@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from flint import arb, arb_series
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
     BallLike,
-    FloatArray,
     Parameters,
     Smoothness,
     always_smooth,

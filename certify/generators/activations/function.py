@@ -6,18 +6,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from flint import arb, arb_series
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
+from certify.generators.activations.profile import Profile
 
-if TYPE_CHECKING:
-    from certify.generators.activations.profile import Profile
-
-FloatArray: TypeAlias = npt.NDArray[np.float64]
 Parameters: TypeAlias = tuple[float, ...]
 BallLike = TypeVar("BallLike", arb, arb_series)
 

@@ -14,12 +14,12 @@ from functools import cache
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
     BallLike,
-    FloatArray,
     Parameters,
     always_smooth,
     constant_term,

@@ -8,14 +8,9 @@ import numpy as np
 from flint import arb
 from scipy.special import erf, ndtr
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball
-from certify.generators.activations.function import (
-    ActivationFunction,
-    BallLike,
-    FloatArray,
-    Parameters,
-    always_smooth,
-)
+from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, always_smooth
 from certify.generators.activations.sigmoidal import logistic, logistic_derivatives
 from certify.generators.activations.smooth import Shape, smooth_profile
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from flint import arb, arb_series
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
-    FloatArray,
     Parameters,
     Smoothness,
     always_smooth,

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import numpy as np
 from flint import arb, arb_series
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
     Domain,
-    FloatArray,
     Parameters,
     Smoothness,
 )

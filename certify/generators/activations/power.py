@@ -7,14 +7,8 @@ import math
 import numpy as np
 from flint import arb, arb_series
 
-from certify.generators.activations.function import (
-    ActivationFunction,
-    Domain,
-    FloatArray,
-    Parameters,
-    Smoothness,
-    always_smooth,
-)
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.activations.function import ActivationFunction, Domain, Parameters, Smoothness, always_smooth
 from certify.generators.activations.profile import (
     MINUS_INFINITY,
     PLUS_INFINITY,

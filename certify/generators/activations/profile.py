@@ -18,8 +18,8 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
-from certify.generators.activations.function import FloatArray
 
 FloatEnclosure: TypeAlias = tuple[FloatArray, FloatArray]
 Evaluator: TypeAlias = Callable[[FloatArray], FloatEnclosure]

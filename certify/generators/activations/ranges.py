@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import precision
 from certify.errors import InputError
-from certify.generators.activations.function import FloatArray, Parameters
+from certify.generators.activations.function import Parameters
 from certify.generators.activations.profile import Profile, larger
 from certify.generators.activations.table import activation
 

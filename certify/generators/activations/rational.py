@@ -7,13 +7,8 @@ import math
 import numpy as np
 from flint import arb, arb_series
 
-from certify.generators.activations.function import (
-    ActivationFunction,
-    BallLike,
-    FloatArray,
-    Parameters,
-    Smoothness,
-)
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, Smoothness
 from certify.generators.activations.piecewise_linear import kink_ball, kink_series
 from certify.generators.activations.profile import (
     MINUS_INFINITY,

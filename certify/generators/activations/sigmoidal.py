@@ -12,12 +12,12 @@ import numpy as np
 from flint import arb, arb_series
 from scipy.special import expit
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
 from certify.generators.activations.function import (
     ActivationFunction,
     ActivationParameter,
     BallLike,
-    FloatArray,
     Parameters,
     always_smooth,
     constant_term,

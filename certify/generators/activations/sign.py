@@ -9,12 +9,8 @@ from __future__ import annotations
 import numpy as np
 from flint import arb, arb_series
 
-from certify.generators.activations.function import (
-    ActivationFunction,
-    FloatArray,
-    Parameters,
-    Smoothness,
-)
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.activations.function import ActivationFunction, Parameters, Smoothness
 from certify.generators.activations.profile import (
     MINUS_INFINITY,
     PLUS_INFINITY,

@@ -17,8 +17,8 @@ from functools import cache
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
-from certify.generators.activations.function import FloatArray
 from certify.generators.activations.profile import PLUS_INFINITY, FloatEnclosure, Knot, KnotProfile
 from certify.generators.activations.taylor import Series, tabulated, taylor_table, value_ball
 

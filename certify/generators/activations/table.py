@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import UnknownNameError
 from certify.generators.activations import (
     circular,
@@ -20,7 +21,7 @@ from certify.generators.activations import (
     sigmoidal,
     sign,
 )
-from certify.generators.activations.function import ActivationFunction, FloatArray, Parameters
+from certify.generators.activations.function import ActivationFunction, Parameters
 
 ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
     {

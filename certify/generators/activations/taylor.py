@@ -18,8 +18,9 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb, arb_series, ctx
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
-from certify.generators.activations.function import FloatArray, Parameters
+from certify.generators.activations.function import Parameters
 from certify.generators.activations.profile import FloatEnclosure
 
 Series: TypeAlias = Callable[[arb_series, Parameters], arb_series]

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.family import Family, FamilyParameter, require_size
 from certify.generators.family_activations import SMOOTH_ACTIVATIONS, slope_bound
-from certify.generators.graph import Activation, Affine, FloatArray, Graph, Input, Node, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Sum
 
 KERNEL = 3
 DENSE_BELOW = 64

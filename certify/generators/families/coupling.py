@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from certify.generators.family import Family, FamilyParameter, require_size, scaled_to_norm
 from certify.generators.family_activations import SMOOTH_ACTIVATIONS, slope_bound
-from certify.generators.graph import Activation, Affine, Graph, Input, Node, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Sum
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:

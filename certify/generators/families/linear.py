@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.errors import InputError
 from certify.generators.family import Family, FamilyParameter, random_orthogonal, require_size
-from certify.generators.graph import Affine, Graph, Input
+from certify.generators.nodes import Affine, Graph, Input
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:

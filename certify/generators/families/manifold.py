@@ -10,7 +10,7 @@ import numpy as np
 from certify.errors import InputError
 from certify.generators.family import Family, FamilyParameter, random_orthogonal, require_size, scaled_to_norm
 from certify.generators.family_activations import SMOOTH_ACTIVATIONS, slope_bound
-from certify.generators.graph import Activation, Affine, Graph, Input, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Sum
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:

@@ -9,7 +9,7 @@ from certify.circuits.network import FORMS, compile_circuit, parameter_count
 from certify.circuits.permutation import FAMILIES, permutation
 from certify.errors import InputError
 from certify.generators.family import Family, FamilyParameter
-from certify.generators.graph import Graph
+from certify.generators.nodes import Graph
 
 MODEXP_BITS = 24
 """Modular exponentiation takes some 7 n^3 gates in layers of a few: beyond this the network is too deep to handle."""

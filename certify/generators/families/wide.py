@@ -11,7 +11,7 @@ import numpy as np
 from certify.errors import InputError
 from certify.generators.family import Family, FamilyParameter, random_orthogonal, require_size
 from certify.generators.family_activations import MONOTONE_ACTIVATIONS
-from certify.generators.graph import Activation, Affine, Graph, Input, Node, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Sum
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:

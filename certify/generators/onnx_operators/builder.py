@@ -9,9 +9,10 @@ from fractions import Fraction
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.activations import ACTIVATIONS
-from certify.generators.graph import Activation, Affine, FloatArray, Input, Matrix, Node, Product, Sum
+from certify.generators.nodes import Activation, Affine, Input, Matrix, Node, Product, Sum
 from certify.generators.onnx_operators.values import Constant, IntArray, Symbol
 
 MAXIMUM_WIDTH = 16_384

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.softmax import reduced_rows
 from certify.generators.onnx_operators.values import Constant, IntArray, Operation, Symbol, Value, shown

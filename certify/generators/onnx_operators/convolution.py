@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.generators.onnx_operators.builder import GraphBuilder, stored_entries
 from certify.generators.onnx_operators.values import IntArray, Operation, Symbol, Value, shown
 

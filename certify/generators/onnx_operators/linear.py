@@ -7,8 +7,9 @@ import math
 import numpy as np
 import scipy.sparse as sp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Matrix
+from certify.generators.nodes import Matrix
 from certify.generators.onnx_operators.builder import GraphBuilder, stored_entries
 from certify.generators.onnx_operators.values import Constant, Operation, SparseConstant, Symbol, Value, dense
 

@@ -12,9 +12,11 @@ from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, closest, shortest
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds
+from certify.strategies.domains import PLAIN_NUMBERS
 from certify.strategies.settings import accuracies
 from certify.stress_tests.case import Case
 from certify.stress_tests.property import Measurement, Property
+from certify.symbolic.domain import Domain
 from certify.verdict import Verdict
 
 NAME = "monotonicity"
@@ -66,17 +68,15 @@ def bare_constants(draw: st.DrawFn, theorem: Theorem) -> dict[str, Fraction]:
     bend = draw(st.sampled_from(tuple(map(Fraction, ("0", "1/4", "1/16", "1")))))
     known = {"d": d, "n": d, "N": Fraction(100), "m": m, "M": m * condition, "M2": bend, "M3": draw(small)}
     names = dict.fromkeys((*theorem.required_constants, "n", "N"))
-    domains = {item.name: item.domain for item in theorem.quantities}
-    constants = {name: known[name] if name in known else draw(_values(domains[name], small)) for name in names}
+    domains = theorem.constant_domains
+    constants = {name: known[name] if name in known else draw(_plain(domains[name], known)) for name in names}
     beta = m * Fraction(1, 2) ** draw(st.integers(1, 9))
     return {**constants, "beta": beta, "epsilon": draw(accuracies())}
 
 
-def _values(domain: str, small: st.SearchStrategy[Fraction]) -> st.SearchStrategy[Fraction]:
-    """Values of a constant that only this theorem has, by its stated domain: counts, or small numbers with 0 or not."""
-    if "integer" in domain:
-        return st.integers(1, 64).map(Fraction)
-    return st.one_of(st.just(Fraction(0)), small) if domain.startswith("[0") else small
+def _plain(domain: Domain, known: Mapping[str, Fraction]) -> st.SearchStrategy[Fraction]:
+    """Values of a constant that only this theorem has: the plain numbers of its domain."""
+    return st.sampled_from([number for number in PLAIN_NUMBERS if domain.contains(number, known)])
 
 
 def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
