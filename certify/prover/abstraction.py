@@ -44,7 +44,7 @@ class Abstraction:
         self.lemmas: list[Lemma] = []
         self._variables: dict[sp.Expr, sp.Symbol] = {}
         self._products: dict[sp.Expr, sp.Expr] = {}
-        self._logarithms: dict[sp.Expr, tuple[sp.Expr, sp.Symbol]] = {}
+        self._logarithms: dict[sp.Expr, tuple[sp.Expr, sp.Symbol, tuple[Literal, ...]]] = {}
         self._powers: list[tuple[sp.Expr, sp.Expr, sp.Symbol]] = []
 
     @property
@@ -91,13 +91,15 @@ class Abstraction:
                 self._say("exp(u) >= exp(v) (1 + u - v)", (left - right * (1 + gap), Sign.NON_NEGATIVE))
         logarithms = list(self._logarithms.values())
         if len(logarithms) <= PAIRS:
-            for (w, left), (v, right) in itertools.permutations(logarithms, 2):
-                self._say("log(w) - log(v) <= (w - v)/v", (w - v - v * (left - right), Sign.NON_NEGATIVE))
+            for (w, left, some), (v, right, others) in itertools.permutations(logarithms, 2):
+                tangent = (w - v - v * (left - right), Sign.NON_NEGATIVE)
+                self._say("log(w) - log(v) <= (w - v)/v", *some, *others, tangent)
         if len(products) * len(logarithms) <= PAIRS**2:
-            for (u, power), (w, made) in itertools.product(products, logarithms):
+            for (u, power), (w, made, some) in itertools.product(products, logarithms):
                 gap = made - self.rational(u)
-                self._say("log(w) - u <= (w - exp(u))/exp(u)", (w - power - power * gap, Sign.NON_NEGATIVE))
-                self._say("log(w) - u >= (w - exp(u))/w", (w * gap - w + power, Sign.NON_NEGATIVE))
+                above, below = w - power - power * gap, w * gap - w + power
+                self._say("log(w) - u <= (w - exp(u))/exp(u)", *some, (above, Sign.NON_NEGATIVE))
+                self._say("log(w) - u >= (w - exp(u))/w", *some, (below, Sign.NON_NEGATIVE))
         for (a, x, left), (b, y, right) in itertools.permutations(self._powers, 2):
             if x == y and len(self._powers) <= PAIRS:
                 self._say(
@@ -241,34 +243,36 @@ class Abstraction:
             self._say("Bernoulli, 0 <= x <= 1", *_unless(some, none, flat), (-above, Sign.NON_NEGATIVE))
         return made
 
-    def _logarithm(self, argument: sp.Expr) -> sp.Expr:
+    def _logarithm(self, argument: sp.Expr, is_defined: bool = True) -> sp.Expr:
+        """The variable of log(argument); where it is not known to be defined every lemma asks for argument > 0."""
         made, is_new = self._variable(sp.log(argument), "L")
         if not is_new:
             return made
         w = self.rational(argument)
-        if w.is_Rational:
+        if w.is_Rational and w > 0:
             self._enclose(sp.log(argument), made)
-        self._logarithms[argument] = (w, made)
-        self._say("log(w) <= w - 1", (w - 1 - made, Sign.NON_NEGATIVE))
-        self._say("log(w) >= 1 - 1/w", (w * made - w + 1, Sign.NON_NEGATIVE))
-        large, small = (w - 1, Sign.NON_NEGATIVE), (1 - w, Sign.NON_NEGATIVE)
+        given = () if is_defined else tuple(_unless((w, Sign.POSITIVE)))
+        self._logarithms[argument] = (w, made, given)
+        large, small = _unless((w - 1, Sign.NON_NEGATIVE)), _unless((1 - w, Sign.NON_NEGATIVE))
         odd, even = made * (w + 1) - 2 * (w - 1), w**2 - 1 - 2 * w * made
-        self._say("log(w) >= 2 (w - 1)/(w + 1), w >= 1", *_unless(large), (odd, Sign.NON_NEGATIVE))
-        self._say("log(w) <= 2 (w - 1)/(w + 1), w <= 1", *_unless(small), (-odd, Sign.NON_NEGATIVE))
-        self._say("log(w) <= (w - 1/w)/2, w >= 1", *_unless(large), (even, Sign.NON_NEGATIVE))
-        self._say("log(w) >= (w - 1/w)/2, w <= 1", *_unless(small), (-even, Sign.NON_NEGATIVE))
+        self._say("log(w) <= w - 1", *given, (w - 1 - made, Sign.NON_NEGATIVE))
+        self._say("log(w) >= 1 - 1/w", *given, (w * made - w + 1, Sign.NON_NEGATIVE))
+        self._say("log(w) >= 2 (w - 1)/(w + 1), w >= 1", *given, *large, (odd, Sign.NON_NEGATIVE))
+        self._say("log(w) <= 2 (w - 1)/(w + 1), w <= 1", *given, *small, (-odd, Sign.NON_NEGATIVE))
+        self._say("log(w) <= (w - 1/w)/2, w >= 1", *given, *large, (even, Sign.NON_NEGATIVE))
+        self._say("log(w) >= (w - 1/w)/2, w <= 1", *given, *small, (-even, Sign.NON_NEGATIVE))
         self._split_logarithm(argument, made)
         return made
 
     def _split_logarithm(self, argument: sp.Expr, made: sp.Symbol) -> None:
-        """log of a product of positive numbers is the sum of the logarithms."""
+        """log of a product of positive numbers is the sum of the logarithms; the parts need not be positive."""
         factors = [item.as_base_exp() for item in sp.Mul.make_args(sp.factor_terms(argument))]
         if len(factors) == 1 and (factors[0][1] == 1 or factors[0][0] == argument):
             return
         if not all(exponent.is_Rational for _, exponent in factors):
             return
         bases = [(self.rational(base), Sign.POSITIVE) for base, _ in factors]
-        total = sum(exponent * self._logarithm(base) for base, exponent in factors if base != 1)
+        total = sum(exponent * self._logarithm(base, is_defined=False) for base, exponent in factors if base != 1)
         self._say("log(a b) = log(a) + log(b), a, b > 0", *_unless(*bases), (made - total, Sign.ZERO))
 
     def _choice(self, expression: sp.Expr) -> sp.Expr:

@@ -30,6 +30,8 @@ class Split:
 
 def splits(claim: Claim) -> Iterator[Split]:
     """Ways to reduce a claim `e >= 0` or `e > 0` to an end and a derivative, one parameter at a time."""
+    yield from _cases(claim)
+    yield from _exponentiated(claim)
     yield from _inductions(claim)
     goal = claim.goal
     if goal.sign not in (Sign.NON_NEGATIVE, Sign.POSITIVE) or goal.expression.has(sp.Abs, sp.Min, sp.Max):
@@ -41,6 +43,40 @@ def splits(claim: Claim) -> Iterator[Split]:
         for end, direction, is_open in ends:
             yield from _from_end(claim, parameter, end, direction, is_open)
         yield from _from_tie(claim, parameter, [end for end, _, _ in ends])
+
+
+def _cases(claim: Claim) -> Iterator[Split]:
+    """max, min and |u| by which of two numbers is the larger one."""
+    for part in sorted(claim.goal.expression.atoms(sp.Max, sp.Min, sp.Abs), key=str):
+        left, right = (
+            (part.args[0], -part.args[0]) if isinstance(part, sp.Abs) else (part.args[0], part.func(*part.args[1:]))
+        )
+        gap = left - right if not isinstance(part, sp.Min) else right - left
+        parts = []
+        for value, order, text in ((left, gap, f"{part} = {left}"), (right, -gap, f"{part} = {right}")):
+            goal = claim.goal.substituted({part: value})
+            parts.append(claim.with_goal(goal, [Relation(order, Sign.NON_NEGATIVE, text)]))
+        yield Split(tuple(parts), f"the two values of {part}")
+
+
+def _exponentiated(claim: Claim) -> Iterator[Split]:
+    """A sum of logarithms and more is >= 0 exactly where the exponential of it is >= 1."""
+    goal = claim.goal
+    logarithms = sorted(goal.expression.atoms(sp.log), key=str)
+    if not logarithms or goal.sign not in (Sign.NON_NEGATIVE, Sign.POSITIVE):
+        return
+    stand_ins = {item: sp.Dummy(real=True) for item in logarithms}
+    replaced = sp.expand(goal.expression.xreplace(stand_ins))
+    if not replaced.is_polynomial(*stand_ins.values()):
+        return
+    coefficients = {item: replaced.coeff(stand_in) for item, stand_in in stand_ins.items()}
+    rest = replaced - sum(coefficients[item] * stand_ins[item] for item in logarithms)
+    if not all(value.is_Rational for value in coefficients.values()) or sp.expand(rest).has(*stand_ins.values()):
+        return
+    scale = math.lcm(*(int(value.q) for value in coefficients.values()))
+    product = sp.Mul(*(item.args[0] ** (scale * coefficients[item]) for item in logarithms)) * sp.exp(scale * rest)
+    raised = _relation(product - 1, goal.sign, "the exponential of both sides")
+    yield Split((claim.with_goal(raised),), raised.text)
 
 
 def _inductions(claim: Claim) -> Iterator[Split]:

@@ -82,6 +82,22 @@ def read_relation(text: str, integers: frozenset[sp.Symbol] = frozenset()) -> Re
         raise InputError("the relation is nested too deeply; split it into several") from error
 
 
+def read_constant(text: str) -> sp.Expr:
+    """The exact expression of `text`, which has no parameters.
+
+    Raises:
+        InputError: for a parameter in it, or what `read_relation` refuses.
+    """
+    try:
+        body = ast.parse(text.strip(), mode="eval").body
+        expression = _Reader(text).read(body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"`{text}` is no expression ({_reason(error)})") from error
+    if expression.free_symbols:
+        raise InputError(f"`{text}` has parameters; its value cannot be printed as one number")
+    return expression
+
+
 def symbol(name: str) -> sp.Symbol:
     """The parameter of this name: real, and nothing else is known of it."""
     return sp.Symbol(name, real=True)

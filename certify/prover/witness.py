@@ -132,6 +132,24 @@ def bounds(claim: Claim, parameter: sp.Symbol) -> tuple[Fraction | None, Fractio
     return low, high
 
 
+def has_interior(claim: Claim, seed: int = 0) -> bool:
+    """Whether points are found at which every assumption that is an inequality holds strictly. Estimate."""
+    if not claim.parameters:
+        return True
+    drawn = draw(claim, np.random.default_rng(seed), POINTS // 10)
+    strict = [
+        Sign.POSITIVE
+        if item.sign is Sign.NON_NEGATIVE and not item.expression.free_symbols <= claim.integers
+        else item.sign
+        for item in claim.assumptions
+    ]
+    found = compile_estimate([item.expression for item in claim.assumptions], claim.parameters)(*drawn.T)
+    inside = np.ones(len(drawn), dtype=bool)
+    for sign, values in zip(strict, found, strict=True):
+        inside &= _seems(sign, np.broadcast_to(values, inside.shape)) | (sign is Sign.ZERO)
+    return bool(inside.any())
+
+
 def _violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
     """Rows at which floats see every premise hold and the goal fail, the clearest first."""
     where = [condition for relation in claim.assumptions for condition in relation.defined_where]

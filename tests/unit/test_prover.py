@@ -150,3 +150,10 @@ def test_witnesses_are_exact() -> None:
     found = prove("3*x <= 1", ["x >= 0"])
     assert found.witness == {"x": Fraction(1)}
     assert found.to_dict()["witness"] == {"x": "1"}
+
+
+def test_logarithms_of_quotients_whose_parts_are_negative_keep_their_sign() -> None:
+    """log((n+1)/n) for n < -1: both parts are negative, and clearing the denominator must not turn the claim round."""
+    assert prove("log((n+1)/n) <= log(2)", ["n <= -1.5"]).verdict is not Verdict.REFUTED
+    assert prove("log((n+1)/n) >= 0", ["n <= -1.5"]).verdict is Verdict.REFUTED
+    assert prove("log(exp(x) + exp(y)) <= max(x, y) + log(2)").verdict is Verdict.PROVED
