@@ -44,7 +44,7 @@ bench: setup  ## every benchmark, one after the other
 lock: setup  ## writes requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-annotate \
-	    --extra test --extra dev --extra plots --extra sat --upgrade --output-file requirements.lock pyproject.toml
+	    --extra test --extra dev --extra plots --extra sat --extra prove --upgrade --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

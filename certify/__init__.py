@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from certify.errors import MissingExtraError as MissingExtraError
     from certify.errors import UnknownNameError as UnknownNameError
     from certify.generators.graph import Generator as Generator
+    from certify.prover.prove import prove as prove
     from certify.verdict import Evidence as Evidence
     from certify.verdict import Verdict as Verdict
 
@@ -52,6 +53,7 @@ _HOMES = {
     "constants": "certify.api",
     "encoder": "certify.api",
     "load_generator": "certify.api",
+    "prove": "certify.prover.prove",
     "replay": "certify.api",
     "sample": "certify.api",
     "stress": "certify.api",
@@ -75,6 +77,7 @@ __all__ = [
     "constants",
     "encoder",
     "load_generator",
+    "prove",
     "replay",
     "sample",
     "stress",

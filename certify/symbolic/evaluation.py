@@ -90,6 +90,8 @@ _BALL_RULES: Mapping[Any, Callable[[list[arb]], arb]] = {
     sp.Pow: _power,
     sp.exp: lambda arguments: arguments[0].exp(),
     sp.log: lambda arguments: arguments[0].log(),
+    sp.sin: lambda arguments: arguments[0].sin(),
+    sp.cos: lambda arguments: arguments[0].cos(),
     sp.Min: lambda arguments: reduce(lambda left, right: left.min(right), arguments),
     sp.Max: lambda arguments: reduce(lambda left, right: left.max(right), arguments),
     sp.Abs: lambda arguments: abs(arguments[0]),

@@ -1,0 +1,157 @@
+"""A claim about named parameters: relations, the assumptions they stand under, and where they are defined at all.
+
+Every relation is kept as `expression OP 0`. Real parameters carry no assumption inside sympy but that they are real, so
+that nothing is simplified by what has not been proved; what is known of them stands in the assumptions alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import sympy as sp
+
+from certify.errors import InputError
+
+
+class Sign(StrEnum):
+    """How an expression compares with 0."""
+
+    NON_NEGATIVE = ">="
+    POSITIVE = ">"
+    ZERO = "=="
+    NON_ZERO = "!="
+
+    @property
+    def negation(self) -> tuple[Sign, int]:
+        """The opposite relation as (sign, factor): not (e OP 0) is (factor * e) SIGN 0."""
+        return {
+            Sign.NON_NEGATIVE: (Sign.POSITIVE, -1),
+            Sign.POSITIVE: (Sign.NON_NEGATIVE, -1),
+            Sign.ZERO: (Sign.NON_ZERO, 1),
+            Sign.NON_ZERO: (Sign.ZERO, 1),
+        }[self]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`expression` SIGN 0, with the text it was written as, and the relations without which it means nothing.
+
+    `defined_where` holds the denominators' and arguments' signs of this relation, the innermost first, read off before
+    anything cancels: x/x is 1, but not at 0.
+    """
+
+    expression: sp.Expr
+    sign: Sign
+    text: str
+    defined_where: tuple[Relation, ...] = ()
+
+    def negated(self) -> Relation:
+        """The relation that holds exactly where this one is defined and fails."""
+        sign, factor = self.sign.negation
+        return Relation(factor * self.expression, sign, f"not ({self.text})", self.defined_where)
+
+    def substituted(self, values: dict[sp.Symbol, sp.Expr]) -> Relation:
+        """The relation with expressions in place of symbols."""
+        where = tuple(item.substituted(values) for item in self.defined_where)
+        return Relation(self.expression.subs(values, simultaneous=True), self.sign, self.text, where)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """For all real values of the parameters, those in `integers` integers: the assumptions imply the goal."""
+
+    goal: Relation
+    assumptions: tuple[Relation, ...]
+    integers: frozenset[sp.Symbol] = frozenset()
+
+    @property
+    def parameters(self) -> tuple[sp.Symbol, ...]:
+        """Every symbol that occurs, by name."""
+        found: set[sp.Symbol] = set()
+        for relation in (self.goal, *self.assumptions):
+            found |= relation.expression.free_symbols
+            for condition in relation.defined_where:
+                found |= condition.expression.free_symbols
+        return tuple(sorted(found, key=str))
+
+    def with_goal(self, goal: Relation, extra: Iterable[Relation] = ()) -> Claim:
+        """The same assumptions, and `extra`, for another goal."""
+        return Claim(goal, (*self.assumptions, *extra), self.integers)
+
+
+def relation_of(relational: sp.Basic, text: str | None = None) -> Relation:
+    """A sympy relation (`<=`, `<`, `>=`, `>`, Eq, Ne) as `expression SIGN 0`.
+
+    Raises:
+        InputError: for anything else, among it the True or False into which sympy evaluates a relation.
+    """
+    forms = {
+        sp.GreaterThan: (Sign.NON_NEGATIVE, 1),
+        sp.StrictGreaterThan: (Sign.POSITIVE, 1),
+        sp.LessThan: (Sign.NON_NEGATIVE, -1),
+        sp.StrictLessThan: (Sign.POSITIVE, -1),
+        sp.Equality: (Sign.ZERO, 1),
+        sp.Unequality: (Sign.NON_ZERO, 1),
+    }
+    form = forms.get(type(relational))
+    if form is None:
+        raise InputError(
+            f"`{relational}` is not a relation: sympy may have evaluated it already; build it with evaluate=False, or "
+            'pass it as text such as "x**2 + 1 >= 2*x"'
+        )
+    sign, factor = form
+    where = definedness((relational.lhs, relational.rhs))
+    return Relation(factor * (relational.lhs - relational.rhs), sign, str(relational) if text is None else text, where)
+
+
+def definedness(expressions: Sequence[sp.Expr]) -> tuple[Relation, ...]:
+    """Where expressions have a value: denominators not 0, logarithms of positive numbers, powers of allowed bases."""
+    found: dict[tuple[sp.Expr, Sign], Relation] = {}
+    for expression in expressions:
+        for part in sp.postorder_traversal(expression):
+            for condition in conditions_of(part):
+                found.setdefault((condition.expression, condition.sign), condition)
+    return tuple(found.values())
+
+
+def conditions_of(part: sp.Basic) -> tuple[Relation, ...]:
+    """What the outermost operation of `part` asks of its arguments; a condition that holds for numbers is left out."""
+    if isinstance(part, sp.log):
+        return _unless_known(part.args[0], Sign.POSITIVE)
+    if isinstance(part, sp.Pow):
+        return power_conditions(*part.args)
+    return ()
+
+
+def power_conditions(
+    base: sp.Expr, exponent: sp.Expr, integers: frozenset[sp.Symbol] = frozenset()
+) -> tuple[Relation, ...]:
+    """base**exponent: an integer power of any number (not 0 if negative), else of a number that is not below 0.
+
+    `integers` are the parameters that take integer values.
+    """
+    if is_integer_valued(exponent, integers):
+        if exponent.could_extract_minus_sign():
+            return _unless_known(base, Sign.NON_ZERO)
+        return _unless_known(exponent, Sign.NON_NEGATIVE)
+    if exponent.is_Integer:
+        return _unless_known(base, Sign.NON_ZERO) if exponent < 0 else ()
+    if exponent.is_Rational and exponent > 0:
+        return _unless_known(base, Sign.NON_NEGATIVE)
+    return _unless_known(base, Sign.POSITIVE)
+
+
+def _unless_known(expression: sp.Expr, sign: Sign) -> tuple[Relation, ...]:
+    if expression in (sp.E, sp.pi) or (expression.is_Rational and expression > 0):
+        return ()
+    return (Relation(expression, sign, f"{expression} {sign} 0"),)
+
+
+def is_integer_valued(expression: sp.Expr, integers: frozenset[sp.Symbol]) -> bool:
+    """Whether a polynomial in integer parameters has integer coefficients (and a parameter at all)."""
+    symbols = expression.free_symbols
+    if not symbols or not symbols <= integers or not expression.is_polynomial(*symbols):
+        return False
+    return all(coefficient.is_Integer for coefficient in sp.Poly(expression, *symbols).coeffs())

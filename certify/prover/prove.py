@@ -1,0 +1,317 @@
+"""The pipeline: can the assumptions hold, is everything defined, a witness, identities, z3, derivatives, boxes.
+
+Each method is sound on its own, so the order is a matter of cost. A claim that one engine proves and another refutes is
+a defect of the program and reported as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from time import perf_counter
+from typing import Any
+
+import sympy as sp
+
+from certify.errors import InputError, InternalError
+from certify.prover import boxes, monotone, smt, witness
+from certify.prover.claim import Claim, Relation, Sign, relation_of
+from certify.prover.reading import read_claim, read_relation
+from certify.validation import random_seed, shown
+from certify.verdict import Evidence, Verdict, weakest_evidence, weakest_verdict
+
+DEPTH = 4
+"""How often a claim is reduced to one about a derivative."""
+
+FAR = (10, 1000)
+"""An unbounded parameter is cut here: boxes below, lemmas above."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was found about a claim.
+
+    verdict   proved, refuted, inconclusive, or not-applicable where the assumptions contradict each other
+    evidence  symbolic (identity, z3, calculus over them) or rigorous (balls)
+    method    the engine, and the lemmas that it needed
+    steps     for a proof, the parts it was put together from, each a line
+    witness   for a refutation, values at which the assumptions hold and the claim fails, confirmed in balls
+    reason    why nothing was decided, and what to try
+    """
+
+    claim: str
+    assumptions: tuple[str, ...]
+    verdict: Verdict
+    evidence: Evidence | None
+    method: str = ""
+    steps: tuple[str, ...] = ()
+    witness: dict[str, Fraction] | None = None
+    reason: str = ""
+    seconds: float = field(default=0.0, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form; a witness's values are exact, as text."""
+        values = None if self.witness is None else {name: str(value) for name, value in self.witness.items()}
+        return {
+            "claim": self.claim,
+            "assumptions": list(self.assumptions),
+            "verdict": self.verdict.value,
+            "evidence": None if self.evidence is None else self.evidence.value,
+            "method": self.method,
+            "steps": list(self.steps),
+            "witness": values,
+            "reason": self.reason,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict.value}: {self.claim}"]
+        if self.assumptions:
+            lines.append(f"  for all parameters with {', '.join(self.assumptions)}")
+        if self.witness is not None:
+            lines.append(f"  fails at {', '.join(f'{name} = {value}' for name, value in self.witness.items())}")
+        if self.method:
+            lines.append(f"  by {self.method}")
+        lines += [f"    {step}" for step in self.steps]
+        if self.reason:
+            lines.append(f"  {self.reason}")
+        return "\n".join(lines)
+
+
+def prove(claim: str | sp.Basic, assumptions: Iterable[str | sp.Basic] = (), *, seed: int = 0) -> Proof:
+    """Prove `claim` for all parameters that satisfy `assumptions`, or refute it at a short rational point.
+
+    Both are text, as `certify prove` reads it, or sympy relations. Parameters are real unless an assumption
+    `NAME in N` (0, 1, 2, ...) or `NAME in Z` says otherwise; integer symbols of sympy are integers too.
+
+    Guarantee: `proved` holds for all real (integer) values; the trusted engines are sympy's polynomial arithmetic, z3
+    and Arb. `refuted` has a witness that was confirmed in exact or ball arithmetic.
+
+    Raises:
+        InputError: for text that is no relation.
+
+    >>> prove("x/(1 + x) <= 1 - exp(-x)", ["x >= 0"]).verdict.value
+    'proved'
+    >>> prove("log(1 + x) <= x/(1 + x)", ["x > 0"]).witness
+    {'x': Fraction(1, 1)}
+    """
+    start = perf_counter()
+    given = _relations(assumptions)
+    if not isinstance(claim, (str, sp.Basic)):
+        raise InputError(f'`claim` must be text such as "x**2 >= 0" or a sympy relation; got {shown(claim)}')
+    texts = tuple(str(item) for item in given)
+    claims = _claims(claim, given)
+    drawn_from = random_seed(seed)
+    found = [_prove_one(item, str(claim), texts, drawn_from) for item in claims]
+    merged = found[0] if len(found) == 1 else _conjunction(found, str(claim), texts)
+    return replace(merged, seconds=perf_counter() - start)
+
+
+def _relations(assumptions: Iterable[str | sp.Basic]) -> tuple[str | sp.Basic, ...]:
+    """The assumptions, of which one alone may come without a list."""
+    if isinstance(assumptions, (str, sp.Basic)):
+        return (assumptions,)
+    if not isinstance(assumptions, (list, tuple)):
+        raise InputError(f"`assumptions` must be a list of relations; got {shown(assumptions)}")
+    for item in assumptions:
+        if not isinstance(item, (str, sp.Basic)):
+            raise InputError(f"an assumption must be text or a sympy relation; got {shown(item)}")
+    return tuple(assumptions)
+
+
+def _claims(claim: str | sp.Basic, assumptions: Sequence[str | sp.Basic]) -> tuple[Claim, ...]:
+    if isinstance(claim, str) and all(isinstance(item, str) for item in assumptions):
+        return read_claim(claim, [str(item) for item in assumptions])
+    relations: list[Relation] = []
+    integers: set[sp.Symbol] = set()
+    for item in assumptions:
+        if isinstance(item, str):
+            read = read_relation(item)
+            relations.extend(read.relations)
+            integers |= read.integers
+        else:
+            relations.append(relation_of(item))
+    goal = read_claim(claim)[0].goal if isinstance(claim, str) else relation_of(claim)
+    made = Claim(goal, tuple(relations), frozenset(integers))
+    return (_with_plain_symbols(made),)
+
+
+def _with_plain_symbols(claim: Claim) -> Claim:
+    """Symbols' own assumptions (positive, integer, ...) as relations over symbols of which only the name is left."""
+    plain: dict[sp.Symbol, sp.Expr] = {}
+    extra: list[Relation] = []
+    integers = set()
+    for item in claim.parameters:
+        if item.is_real is False or (item.is_real is None and item.is_complex):
+            raise InputError(f"`{item}` is not a real parameter")
+        made = sp.Symbol(item.name, real=True)
+        plain[item] = made
+        if item.is_positive:
+            extra.append(Relation(made, Sign.POSITIVE, f"{item} > 0"))
+        elif item.is_nonnegative:
+            extra.append(Relation(made, Sign.NON_NEGATIVE, f"{item} >= 0"))
+        elif item.is_nonzero:
+            extra.append(Relation(made, Sign.NON_ZERO, f"{item} != 0"))
+        if item.is_integer or item in claim.integers:
+            integers.add(made)
+    relations = tuple(item.substituted(plain) for item in claim.assumptions)
+    return Claim(claim.goal.substituted(plain), (*relations, *extra), frozenset(integers))
+
+
+def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int) -> Proof:
+    empty = smt.satisfiable(claim) if claim.assumptions else None
+    if empty is False:
+        return Proof(
+            text,
+            assumptions,
+            Verdict.NOT_APPLICABLE,
+            Evidence.SYMBOLIC,
+            "z3",
+            reason="the assumptions contradict each other: anything would follow from them",
+        )
+    undefined = _undefined(claim, seed)
+    if isinstance(undefined, str):
+        return Proof(text, assumptions, Verdict.INCONCLUSIVE, None, reason=undefined)
+    found = _search(claim, seed)
+    if found is not None:
+        values = {symbol.name: value for symbol, value in found.items()}
+        if _engines(claim, DEPTH, quick=True) is not None:
+            raise InternalError(f"`{text}` is proved and fails at {values}; please report it with the assumptions")
+        return Proof(text, assumptions, Verdict.REFUTED, Evidence.RIGOROUS, "a counterexample", witness=values)
+    derivation = _engines(claim, DEPTH)
+    if derivation is not None:
+        return Proof(
+            text, assumptions, Verdict.PROVED, derivation.evidence, derivation.method, (*undefined, *derivation.steps)
+        )
+    return Proof(
+        text,
+        assumptions,
+        Verdict.INCONCLUSIVE,
+        None,
+        reason="no engine decided it and no counterexample was found; bound the parameters or split the claim",
+    )
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How a claim was proved."""
+
+    evidence: Evidence
+    method: str
+    steps: tuple[str, ...] = ()
+
+
+def _engines(claim: Claim, depth: int, quick: bool = False) -> Derivation | None:
+    """A proof of a claim that is defined where its assumptions hold; None if no engine finds one."""
+    if _is_identity(claim.goal):
+        return Derivation(Evidence.SYMBOLIC, "an identity of rational functions")
+    answer = smt.decide(claim)
+    if isinstance(answer, smt.SmtProof):
+        lemmas = f" with {'; '.join(answer.lemmas)}" if answer.lemmas else ""
+        return Derivation(Evidence.SYMBOLIC, f"z3{lemmas}")
+    if quick:
+        return None
+    count = boxes.proved_on_boxes(claim, 1.0, 2_000)
+    if count is not None:
+        return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes")
+    if depth > 0:
+        for split in monotone.splits(claim):
+            parts = _all_parts(split.parts, depth - 1)
+            if parts is not None:
+                return Derivation(
+                    weakest_evidence(item.evidence for item in parts),
+                    split.argument,
+                    tuple(_line(part, item) for part, item in zip(split.parts, parts, strict=True)),
+                )
+    return _by_boxes(claim)
+
+
+def _by_boxes(claim: Claim) -> Derivation | None:
+    """Balls on the whole box, or below a cut with the lemmas above it."""
+    count = boxes.proved_on_boxes(claim)
+    if count is not None:
+        return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes")
+    open_ended = boxes.unbounded_parameters(claim)
+    if len(open_ended) != 1 or witness.bounds(claim, open_ended[0])[0] is None:
+        return None
+    parameter = open_ended[0]
+    for cut in FAR:
+        beyond = Relation(parameter - cut, Sign.NON_NEGATIVE, f"{parameter} >= {cut}")
+        below = Relation(cut - parameter, Sign.NON_NEGATIVE, f"{parameter} <= {cut}")
+        if isinstance(smt.decide(claim.with_goal(claim.goal, [beyond])), smt.SmtProof):
+            count = boxes.proved_on_boxes(claim.with_goal(claim.goal, [below]))
+            if count is not None:
+                return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes for {below.text}, z3 beyond")
+    return None
+
+
+def _all_parts(parts: Sequence[Claim], depth: int) -> list[Derivation] | None:
+    found = []
+    for part in parts:
+        for condition in part.goal.defined_where:
+            if _engines(part.with_goal(condition), 0) is None:
+                return None
+        # A false part is cheap to notice, and no engine need try it.
+        if witness.search(part, points=2_000) is not None:
+            return None
+        derivation = _engines(part, depth)
+        if derivation is None:
+            return None
+        found.append(derivation)
+    return found
+
+
+def _undefined(claim: Claim, seed: int) -> str | tuple[str, ...]:
+    """Lines saying why everything is defined, or the sentence that says what is not."""
+    lines: list[str] = []
+    known: list[Relation] = []
+    for relation in (*claim.assumptions, claim.goal):
+        for condition in relation.defined_where:
+            # An assumption is taken to be meaningful; so is what was shown before.
+            if relation is not claim.goal:
+                known.append(condition)
+                continue
+            part = Claim(condition, (*claim.assumptions, *known), claim.integers)
+            found = witness.search(part, seed)
+            if found is not None:
+                where = ", ".join(f"{symbol} = {value}" for symbol, value in found.items())
+                return f"`{relation.text}` is not defined at {where}: assume {condition.text}"
+            derivation = _engines(part, 1)
+            if derivation is None:
+                return f"`{condition.text}` was not shown, without which `{relation.text}` is not defined: assume it"
+            lines.append(f"defined: {condition.text} by {derivation.method}")
+            known.append(condition)
+    return tuple(lines)
+
+
+def _search(claim: Claim, seed: int) -> dict[sp.Symbol, Fraction] | None:
+    found = witness.search(claim, seed)
+    if found is not None:
+        return found
+    model = smt.decide(claim)
+    if isinstance(model, smt.SmtModel) and witness.violates(claim, model.values):
+        return witness.shortened(claim, model.values)
+    return None
+
+
+def _is_identity(goal: Relation) -> bool:
+    if goal.sign not in (Sign.ZERO, Sign.NON_NEGATIVE):
+        return False
+    expression = goal.expression
+    return bool(expression.is_rational_function()) and sp.expand(sp.fraction(sp.together(expression))[0]) == 0
+
+
+def _line(claim: Claim, derivation: Derivation) -> str:
+    inner = f" ({'; '.join(derivation.steps)})" if derivation.steps else ""
+    return f"{claim.goal.text}: {derivation.method}{inner}"
+
+
+def _conjunction(found: Sequence[Proof], text: str, assumptions: tuple[str, ...]) -> Proof:
+    worst = max(found, key=lambda item: item.verdict.rank)
+    verdict = weakest_verdict(item.verdict for item in found)
+    if verdict is not Verdict.PROVED:
+        return replace(worst, claim=text)
+    evidence = weakest_evidence(item.evidence for item in found if item.evidence is not None)
+    steps = tuple(line for item in found for line in (item.method, *item.steps))
+    return Proof(text, assumptions, verdict, evidence, "each link of the chain", steps)
