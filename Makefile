@@ -10,7 +10,7 @@ LOAD ?= 0
 BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
-.PHONY: check setup test repeat lint quickstart bench lock clean
+.PHONY: proofs check setup test repeat lint quickstart bench lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators
 	$(BIN)/certify check
@@ -37,6 +37,9 @@ lint: setup  ## style and types
 
 quickstart: setup  ## runs the commands of the quickstart and of the README
 	$(BIN)/python tests/quickstart.py docs/quickstart.md README.md
+
+proofs: setup  ## proves the algebra of every theorem anew and writes theorems/proofs.json and docs/ledger.md
+	$(BIN)/python -m benchmarks.proof_ledger
 
 bench: setup  ## every benchmark, one after the other
 	set -e; for benchmark in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$benchmark; done

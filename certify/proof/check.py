@@ -32,6 +32,7 @@ from certify.proof.records import (
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
+from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Step, Theorem
 from certify.verdict import Evidence, Verdict, weakest_verdict
 
@@ -263,7 +264,8 @@ def run_steps(instance: Instance) -> tuple[StepRecord, ...]:
         records.append(compose(run_step(step, instance), verdicts))
         instance.progress.advance()
     instance.progress.finish()
-    return tuple(records)
+    proofs = step_proofs(instance.theorem)
+    return tuple(replace(record, proof=proofs.get(record.label)) for record in records)
 
 
 def run_step(step: Step, instance: Instance) -> StepRecord:

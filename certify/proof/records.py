@@ -9,6 +9,7 @@ from typing import Any
 
 from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.errors import UnknownAttributeError
+from certify.proof.proof_records import StepProof
 from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
 
 
@@ -94,6 +95,7 @@ class StepRecord:
     uses: tuple[str, ...]
     claims: tuple[ClaimRecord, ...]
     seconds: float = 0.0
+    proof: StepProof | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -120,6 +122,7 @@ class StepRecord:
             "uses": list(self.uses),
             "cases": sum(claim.cases for claim in self.claims),
             "parts": [claim.to_dict() for claim in self.claims],
+            "proof": None if self.proof is None else self.proof.to_dict(),
         }
 
 

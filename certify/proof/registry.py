@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.resources
 import importlib.util
+import json
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from certify.encoders.kind import EncoderKind
 from certify.errors import CertifyError, InputError, UnknownNameError
+from certify.proof.algebra import Algebra, Leaf
 from certify.proof.theorem import Theorem
 
 ENTRY_POINT_GROUP = "certify.theorems"
@@ -34,6 +39,42 @@ def theorems() -> dict[str, Theorem]:
 def encoder_kinds() -> dict[str, EncoderKind]:
     """The encoder of every discovered theorem that has one, by the theorem's id, sorted by id."""
     return {name: theorem.encoder for name, theorem in theorems().items() if theorem.encoder is not None}
+
+
+def algebra_of(theorem: Theorem) -> Algebra:
+    """The algebra of a theorem's steps: ALGEBRA in `algebra.py` of its folder, or beside THEOREM in its one file."""
+    return _algebras().get(theorem.id, theorem.algebra)
+
+
+@lru_cache(maxsize=1)
+def _algebras() -> dict[str, Algebra]:
+    found: dict[str, Algebra] = {}
+    for package in _packages():
+        for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
+            theorem = getattr(importlib.import_module(module.name), "THEOREM", None)
+            if isinstance(theorem, Theorem) and module.ispkg and importlib.util.find_spec(f"{module.name}.algebra"):
+                found[theorem.id] = importlib.import_module(f"{module.name}.algebra").ALGEBRA
+    return found
+
+
+def _packages() -> Iterator[ModuleType]:
+    """The project's own package of theorems, and those that installed packages offer."""
+    yield importlib.import_module(_OWN_PACKAGE)
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        found = entry.load()
+        if isinstance(found, ModuleType) and hasattr(found, "__path__"):
+            yield found
+
+
+def leaves() -> Mapping[str, Leaf]:
+    """What this project's proofs take from the literature, by label."""
+    return dict(importlib.import_module(f"{_OWN_PACKAGE}.leaves").LEAVES)
+
+
+def recorded_proofs() -> Mapping[str, Any]:
+    """The committed proofs of this project's algebraic claims, by the claim's digest."""
+    path = importlib.resources.files(_OWN_PACKAGE) / "proofs.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))["proofs"]) if path.is_file() else {}
 
 
 def load_theorem(name: str) -> Theorem:

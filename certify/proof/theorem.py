@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from certify.encoders.kind import EncoderKind
     from certify.generators.graph import FloatArray, Generator
     from certify.progress import Progress
+    from certify.proof.algebra import Algebra
     from certify.proof.curves import MixingCurves
     from certify.proof.instance import Instance
     from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
@@ -330,6 +331,8 @@ class Theorem:
     """How its encoder is written and what bounds its distance; None for a theorem without one."""
     curves: CurvesAt | None = None
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
+    algebra: Algebra = field(default_factory=dict)
+    """The algebra of its steps, where it is one file; a folder has it in `algebra.py`."""
 
     @cached_property
     def tex(self) -> dict[str, str]:

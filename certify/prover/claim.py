@@ -106,22 +106,23 @@ def relation_of(relational: sp.Basic, text: str | None = None) -> Relation:
     return Relation(factor * (relational.lhs - relational.rhs), sign, str(relational) if text is None else text, where)
 
 
-def definedness(expressions: Sequence[sp.Expr]) -> tuple[Relation, ...]:
+def definedness(expressions: Sequence[sp.Expr], integers: frozenset[sp.Symbol] = frozenset()) -> tuple[Relation, ...]:
     """Where expressions have a value: denominators not 0, logarithms of positive numbers, powers of allowed bases."""
     found: dict[tuple[sp.Expr, Sign], Relation] = {}
     for expression in expressions:
         for part in sp.postorder_traversal(expression):
-            for condition in conditions_of(part):
+            for condition in conditions_of(part, integers):
                 found.setdefault((condition.expression, condition.sign), condition)
     return tuple(found.values())
 
 
-def conditions_of(part: sp.Basic) -> tuple[Relation, ...]:
+def conditions_of(part: sp.Basic, integers: frozenset[sp.Symbol] = frozenset()) -> tuple[Relation, ...]:
     """What the outermost operation of `part` asks of its arguments; a condition that holds for numbers is left out."""
     if isinstance(part, sp.log):
         return _unless_known(part.args[0], Sign.POSITIVE)
     if isinstance(part, sp.Pow):
-        return power_conditions(*part.args)
+        base, exponent = part.args
+        return power_conditions(base, exponent, integers)
     return ()
 
 
@@ -132,7 +133,8 @@ def power_conditions(
 
     `integers` are the parameters that take integer values.
     """
-    if is_integer_valued(exponent, integers):
+    known = integers | {symbol for symbol in exponent.free_symbols if symbol.is_integer}
+    if is_integer_valued(exponent, known):
         if exponent.could_extract_minus_sign():
             return _unless_known(base, Sign.NON_ZERO)
         return _unless_known(exponent, Sign.NON_NEGATIVE)
@@ -147,6 +149,24 @@ def _unless_known(expression: sp.Expr, sign: Sign) -> tuple[Relation, ...]:
     if expression in (sp.E, sp.pi) or (expression.is_Rational and expression > 0):
         return ()
     return (Relation(expression, sign, f"{expression} {sign} 0"),)
+
+
+def tightened(relations: Iterable[Relation], integers: frozenset[sp.Symbol]) -> tuple[Relation, ...]:
+    """The relations, and for an integer above (below) a number the next integer as its bound."""
+    found = list(relations)
+    for relation in tuple(found):
+        symbols = relation.expression.free_symbols
+        if relation.sign is not Sign.POSITIVE or len(symbols) != 1 or not symbols <= integers:
+            continue
+        (symbol,) = symbols
+        if not relation.expression.is_polynomial(symbol) or sp.degree(relation.expression, symbol) != 1:
+            continue
+        slope, constant = sp.Poly(relation.expression, symbol).all_coeffs()
+        if slope.is_Rational and constant.is_Rational:
+            end = sp.floor(-constant / slope) + 1 if slope > 0 else sp.ceiling(-constant / slope) - 1
+            gap = sp.sign(slope) * (symbol - end)
+            found.append(Relation(gap, Sign.NON_NEGATIVE, f"{symbol} {'>=' if slope > 0 else '<='} {end}"))
+    return tuple(found)
 
 
 def is_integer_valued(expression: sp.Expr, integers: frozenset[sp.Symbol]) -> bool:

@@ -75,7 +75,7 @@ def _exponentiated(claim: Claim) -> Iterator[Split]:
         return
     scale = math.lcm(*(int(value.q) for value in coefficients.values()))
     product = sp.Mul(*(item.args[0] ** (scale * coefficients[item]) for item in logarithms)) * sp.exp(scale * rest)
-    raised = _relation(product - 1, goal.sign, "the exponential of both sides")
+    raised = _relation(claim, product - 1, goal.sign, "the exponential of both sides")
     yield Split((claim.with_goal(raised),), raised.text)
 
 
@@ -88,8 +88,11 @@ def _inductions(claim: Claim) -> Iterator[Split]:
             continue
         first = sp.Integer(math.ceil(low))
         others = tuple(item for item in claim.assumptions if item not in mentions)
-        begin = _relation(claim.goal.expression.subs(parameter, first), claim.goal.sign, f"at {parameter} = {first}")
+        begin = _relation(
+            claim, claim.goal.expression.subs(parameter, first), claim.goal.sign, f"at {parameter} = {first}"
+        )
         step = _relation(
+            claim,
             claim.goal.expression.subs(parameter, parameter + 1),
             claim.goal.sign,
             f"from {parameter} to {parameter} + 1",
@@ -146,10 +149,14 @@ def _from_end(claim: Claim, parameter: sp.Symbol, end: sp.Expr, direction: int, 
     if claim.goal.sign is Sign.POSITIVE and is_open:
         steps = ((Sign.NON_NEGATIVE, Sign.POSITIVE), *steps)
     for sign, growth in steps:
-        first = Claim(_relation(value, sign, f"at {parameter} = {end}"), at_end, claim.integers)
-        rising = Claim(_relation(direction * slope, growth, f"slope in {parameter}"), (*others, beyond), claim.integers)
+        first = Claim(_relation(claim, value, sign, f"at {parameter} = {end}"), at_end, claim.integers)
+        rising = Claim(
+            _relation(claim, direction * slope, growth, f"slope in {parameter}"), (*others, beyond), claim.integers
+        )
         # The expression must be defined, hence continuous, on the closed interval.
-        inside = tuple(Claim(condition, (*others, closed), claim.integers) for condition in definedness((goal,)))
+        inside = tuple(
+            Claim(condition, (*others, closed), claim.integers) for condition in definedness((goal,), claim.integers)
+        )
         yield Split((first, *inside, rising), f"from {parameter} = {end} along the derivative in {parameter}")
 
 
@@ -191,5 +198,5 @@ def _is_bound(relation: Relation, parameter: sp.Symbol, end: sp.Expr, direction:
     )
 
 
-def _relation(expression: sp.Expr, sign: Sign, text: str) -> Relation:
-    return Relation(expression, sign, text, definedness((expression,)))
+def _relation(claim: Claim, expression: sp.Expr, sign: Sign, text: str) -> Relation:
+    return Relation(expression, sign, text, definedness((expression,), claim.integers))

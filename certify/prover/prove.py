@@ -16,10 +16,13 @@ import sympy as sp
 
 from certify.errors import InputError, InternalError
 from certify.prover import boxes, monotone, smt, witness
-from certify.prover.claim import Claim, Relation, Sign, relation_of
+from certify.prover.claim import Claim, Relation, Sign, relation_of, tightened
 from certify.prover.reading import read_claim, read_relation
 from certify.validation import random_seed, shown
 from certify.verdict import Evidence, Verdict, weakest_evidence, weakest_verdict
+
+METHOD_VERSION = 1
+"""Rises with every change of what the prover admits; a recorded proof of another version is not believed."""
 
 DEPTH = 4
 """How often a claim is reduced to one about a derivative."""
@@ -156,7 +159,8 @@ def _with_plain_symbols(claim: Claim) -> Claim:
         if item.is_integer or item in claim.integers:
             integers.add(made)
     relations = tuple(item.substituted(plain) for item in claim.assumptions)
-    return Claim(claim.goal.substituted(plain), (*relations, *extra), frozenset(integers))
+    known = tightened((*relations, *extra), frozenset(integers))
+    return Claim(claim.goal.substituted(plain), known, frozenset(integers))
 
 
 def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int) -> Proof:

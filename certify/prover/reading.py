@@ -16,7 +16,7 @@ from fractions import Fraction
 import sympy as sp
 
 from certify.errors import InputError
-from certify.prover.claim import Claim, Relation, Sign, power_conditions
+from certify.prover.claim import Claim, Relation, Sign, power_conditions, tightened
 
 LONGEST = 10_000
 """Characters of one relation."""
@@ -161,6 +161,8 @@ class _Reader:
             if exponent and abs(int(exponent)) > LARGEST_EXPONENT:
                 raise InputError(f"`{self.text}`: `{spelled}` is beyond 1e{LARGEST_EXPONENT}")
             value = Fraction(spelled)
+        except InputError:
+            raise
         except ValueError as error:
             raise InputError(f"`{self.text}`: write `{spelled}` as a decimal number") from error
         return sp.Rational(value.numerator, value.denominator)
@@ -258,7 +260,7 @@ def read_claim(claim: str, assumptions: Sequence[str] = ()) -> tuple[Claim, ...]
     goals = read_relation(claim, integers)
     if goals.integers or not goals.relations or _is_membership(claim):
         raise InputError(f"`{claim}` says where a parameter lies, which is an assumption; expected a comparison")
-    return tuple(Claim(goal, known, integers) for goal in goals.relations)
+    return tuple(Claim(goal, tightened(known, integers), integers) for goal in goals.relations)
 
 
 def _is_membership(text: str) -> bool:

@@ -19,6 +19,14 @@ def table_formats() -> dict[str, TableFormat]:
     return {item.name: item for item in sorted(found, key=lambda item: item.name)}
 
 
+def table_format(name: str) -> TableFormat:
+    """The format of this name; raises UnknownNameError where there is none."""
+    known = table_formats()
+    if name not in known:
+        raise UnknownNameError("format", name, known)
+    return known[name]
+
+
 def formats_from_text(text: str) -> tuple[TableFormat, ...]:
     """The formats named in a comma-separated list, each once, in the order given.
 

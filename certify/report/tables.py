@@ -18,6 +18,7 @@ from certify.proof.records import (
     CheckResult,
     ClaimRecord,
     ConclusionRecord,
+    StepRecord,
     TheoremRecord,
 )
 from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
@@ -34,6 +35,7 @@ from certify.report.table import (
     verdict_cell,
     without_empty_columns,
 )
+from certify.verdict import Verdict
 
 MEASURED_DIGITS = 4
 """Significant digits of measured values and ratios."""
@@ -112,14 +114,22 @@ def steps_table(record: TheoremRecord) -> Table:
             verdict_cell(step.verdict),
             text_cell(step.binding.evidence),
             number_cell(sum(claim.cases for claim in step.claims)),
+            text_cell(_algebra(step)),
         )
         for step in record.steps
         if step.claims
     )
-    headings = ("step", "title", "claimed", "measured", "slack", "verdict", "evidence", "cases")
+    headings = ("step", "title", "claimed", "measured", "slack", "verdict", "evidence", "cases", "algebra")
     numeric = ("claimed", "measured", "slack", "cases")
     notes = tuple(note for step in record.steps if step.claims for note in _interval_notes(step.label, step.binding))
     return Table("steps", "Steps", columns(headings, numeric), rows, notes)
+
+
+def _algebra(step: StepRecord) -> str:
+    """What is proved of the step for all parameters, beside what was measured; empty where nothing is stated."""
+    if step.proof is None:
+        return ""
+    return str(step.proof.evidence) if step.proof.verdict is Verdict.PROVED else str(step.proof.verdict)
 
 
 def claims_table(record: TheoremRecord) -> Table:

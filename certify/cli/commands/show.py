@@ -2,36 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption
 from certify.cli.output import Output
 
+if TYPE_CHECKING:
+    from certify.proof.theorem import Theorem
+
+FormulasOption = Annotated[
+    bool,
+    typer.Option("--formulas", help="Every definition, claim and premise, what is proved, and what is assumed."),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="NAME", help="latex, markdown, csv or html in place of the terminal's tables."),
+]
 TheoremArgument = Annotated[str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.")]
 
 
 def run(
     theorem: TheoremArgument,
+    formulas: FormulasOption = False,
+    format: FormatOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Print the statement of a theorem.
 
-    Source, assumptions, constants and conclusion, and the titles of the steps, without the proof.
+    Source, assumptions, constants and conclusion, and the titles of the steps, without the proof. With --formulas
+    also what a referee must read: every formula, the algebra of every step with its proof, the leaves under it.
     """
     output = Output(json, quiet)
     output.check_destination()
-    output.first_line(f"statement of {theorem}")
+    if format is None:
+        output.first_line(f"statement of {theorem}")
     from certify.proof.registry import load_theorem
     from certify.report.statement import statement_dict, statement_report
 
     found = load_theorem(theorem)
+    if formulas or format is not None:
+        _show_formulas(output, found, format)
+        return 0
     output.write_json(statement_dict(found))
     if quiet:
         output.line(f"{found.id}: {found.title}")
     elif output.prints:
         output.report(statement_report(found))
     return 0
+
+
+def _show_formulas(output: Output, theorem: Theorem, format: str | None) -> None:
+    """The formulas as tables on a terminal, or in a format of tables."""
+    from certify.report.discovery import table_format
+    from certify.report.formulas import formulas_dict, formulas_document
+    from certify.report.statement import statement_dict
+    from certify.report.terminal import draw
+
+    output.write_json({**statement_dict(theorem), "formulas": formulas_dict(theorem)})
+    if not output.prints:
+        return
+    document = formulas_document(theorem)
+    if format is not None:
+        output.line(table_format(format).render(document))
+        return
+    for table in document.tables:
+        output.report(draw(table))

@@ -1,0 +1,79 @@
+"""The algebra of a step: what follows from named leaves for all values of the parameters, as claims for the prover.
+
+A step of a proof rests on leaves (statements from the literature, and the assumptions of the theorem) and on algebra
+between them. The leaves are named and counted, the algebra is proved once for all parameters by `certify.prover`; the
+measured instances stand beside both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import sympy as sp
+
+from certify.prover.prove import Proof, prove
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A statement that a proof takes from the literature: exactly what is used, and where it is proved."""
+
+    label: str
+    statement: str
+    source: str
+
+
+@dataclass(frozen=True)
+class AlgebraicClaim:
+    """For all parameters with the premises: the conclusion. Symbols bring the domains that they are declared with.
+
+    Relations are sympy's, built with `evaluate=False` (`at_most`, `at_least`, `equal`), so that the conclusion is
+    written with the very expressions of the statement; or text, as `certify prove` reads it.
+    """
+
+    name: str
+    conclusion: sp.Basic | str
+    premises: tuple[sp.Basic | str, ...] = ()
+    leaves: tuple[str, ...] = ()
+
+    def prove(self) -> Proof:
+        """What the prover finds. See `certify.prover.prove.prove` for the guarantee."""
+        return prove(self.conclusion, self.premises)
+
+    @property
+    def digest(self) -> str:
+        """Changes with the conclusion, a premise or the domain of a symbol."""
+        domains = sorted(
+            f"{symbol.name}: {sorted(key for key, value in symbol.assumptions0.items() if value)}"
+            for relation in (self.conclusion, *self.premises)
+            if isinstance(relation, sp.Basic)
+            for symbol in relation.free_symbols
+        )
+        parts = [sp.srepr(item) if isinstance(item, sp.Basic) else item for item in (self.conclusion, *self.premises)]
+        return sha256("\n".join((*parts, *domains)).encode()).hexdigest()[:16]
+
+
+Algebra = Mapping[str, tuple[AlgebraicClaim, ...]]
+"""Claims by the label of the step to which they belong."""
+
+
+def at_most(left: sp.Expr, right: sp.Expr) -> sp.Basic:
+    """left <= right, kept as it is written."""
+    return sp.LessThan(left, right, evaluate=False)
+
+
+def at_least(left: sp.Expr, right: sp.Expr) -> sp.Basic:
+    """left >= right, kept as it is written."""
+    return sp.GreaterThan(left, right, evaluate=False)
+
+
+def below(left: sp.Expr, right: sp.Expr) -> sp.Basic:
+    """left < right, kept as it is written."""
+    return sp.StrictLessThan(left, right, evaluate=False)
+
+
+def equal(left: sp.Expr, right: sp.Expr) -> sp.Basic:
+    """left = right, kept as it is written."""
+    return sp.Equality(left, right, evaluate=False)

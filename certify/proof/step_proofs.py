@@ -1,0 +1,71 @@
+"""The proofs of a theorem's algebra: from the committed record where it has them, by the prover where it has not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from certify.atomic import write_text_atomically
+from certify.proof.algebra import AlgebraicClaim
+from certify.proof.proof_records import ClaimProof, StepProof
+from certify.proof.registry import algebra_of, leaves, recorded_proofs, theorems
+from certify.proof.theorem import Theorem
+from certify.prover.prove import METHOD_VERSION
+from certify.verdict import Evidence, Verdict
+
+
+def step_proofs(theorem: Theorem) -> dict[str, StepProof]:
+    """What is proved of each step's algebra, by the step's label; a step without algebra has no entry."""
+    recorded = recorded_proofs()
+    return {
+        label: StepProof(tuple(claim_proof(claim, recorded) for claim in claims))
+        for label, claims in algebra_of(theorem).items()
+    }
+
+
+def claim_proof(claim: AlgebraicClaim, recorded: Mapping[str, Any]) -> ClaimProof:
+    """The recorded proof of this very claim by this version of the prover, or a new one."""
+    entry = recorded.get(claim.digest)
+    if entry is None or entry["prover"] != METHOD_VERSION:
+        entry = proof_entry(claim)
+    evidence = None if entry["evidence"] is None else Evidence(entry["evidence"])
+    return ClaimProof(claim.name, Verdict(entry["verdict"]), evidence, entry["method"], claim.leaves)
+
+
+def proof_entry(claim: AlgebraicClaim) -> dict[str, Any]:
+    """What the record keeps of a claim: its text, verdict, evidence, method, and the prover's version."""
+    found = claim.prove()
+    return {
+        "claim": found.claim,
+        "premises": list(found.assumptions),
+        "verdict": str(found.verdict),
+        "evidence": None if found.evidence is None else str(found.evidence),
+        "method": found.method,
+        "prover": METHOD_VERSION,
+    }
+
+
+def every_claim() -> dict[str, AlgebraicClaim]:
+    """The algebraic claims of every discovered theorem, by digest, each once."""
+    return {
+        claim.digest: claim
+        for theorem in theorems().values()
+        for claims in algebra_of(theorem).values()
+        for claim in claims
+    }
+
+
+def write_proofs(path: str | Path, claims: Iterable[AlgebraicClaim]) -> None:
+    """Prove every claim anew and write the record."""
+    proofs = {claim.digest: proof_entry(claim) for claim in claims}
+    document = {"prover": METHOD_VERSION, "proofs": dict(sorted(proofs.items()))}
+    write_text_atomically(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def unknown_leaves(theorem: Theorem) -> tuple[str, ...]:
+    """Labels that the theorem's claims use and the list of leaves does not have."""
+    known = leaves()
+    used = (leaf for claims in algebra_of(theorem).values() for claim in claims for leaf in claim.leaves)
+    return tuple(sorted({leaf for leaf in used if leaf not in known}))

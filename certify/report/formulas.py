@@ -1,0 +1,98 @@
+"""What a referee must read of a theorem: definitions, claims with their domains, algebra, and the leaves under it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from certify.proof.algebra import Leaf
+from certify.proof.proof_records import StepProof
+from certify.proof.registry import algebra_of, leaves
+from certify.proof.step_proofs import step_proofs
+from certify.proof.theorem import Theorem
+from certify.report.table import Document, Table, columns, label_cell, text_cell
+from certify.symbolic.evaluation import latex
+from certify.verdict import Verdict
+
+
+def formulas_dict(theorem: Theorem) -> dict[str, Any]:
+    """Definitions, claims, algebra and leaves as plain data."""
+    proofs = step_proofs(theorem)
+    return {
+        "definitions": [
+            {"name": item.name, "formula": str(item.definition), "domain": item.domain, "meaning": item.meaning}
+            for item in theorem.definitions
+        ],
+        "claims": [
+            {"step": step.label, "name": claim.name, "claim": claim.text, "uses": list(step.uses)}
+            for step in theorem.steps
+            for claim in step.claims
+        ],
+        "algebra": {label: proof.to_dict() for label, proof in proofs.items()},
+        "leaves": [vars(leaf) for leaf in leaves_of(theorem)],
+    }
+
+
+def formulas_document(theorem: Theorem) -> Document:
+    """The same as tables, for every format."""
+    proofs = step_proofs(theorem)
+    return Document((_definitions(theorem), _claims(theorem), _algebra(theorem, proofs), _leaves(theorem)))
+
+
+def leaves_of(theorem: Theorem) -> tuple[Leaf, ...]:
+    """The leaves that the theorem's algebra rests on, in the order of the steps, each once."""
+    known = leaves()
+    used = (name for claims in algebra_of(theorem).values() for claim in claims for name in claim.leaves)
+    return tuple(known[name] for name in dict.fromkeys(used) if name in known)
+
+
+def _definitions(theorem: Theorem) -> Table:
+    rows = tuple(
+        (
+            label_cell(item.name, item.tex),
+            text_cell(str(item.definition), latex(item.definition, theorem.tex)),
+            text_cell(item.domain, item.domain_latex(theorem.tex)),
+            text_cell(item.meaning),
+        )
+        for item in theorem.definitions
+        if item.definition is not None
+    )
+    return Table("definitions", "Definitions", columns(("name", "formula", "domain", "meaning")), rows)
+
+
+def _claims(theorem: Theorem) -> Table:
+    rows = tuple(
+        (
+            label_cell(step.label),
+            text_cell(claim.name),
+            text_cell(claim.text, claim.latex(theorem.tex)),
+            text_cell(", ".join(step.uses)),
+        )
+        for step in theorem.steps
+        for claim in step.claims
+    )
+    return Table("formulas", "Claims", columns(("step", "name", "claim", "uses")), rows)
+
+
+def _algebra(theorem: Theorem, proofs: dict[str, StepProof]) -> Table:
+    rows = tuple(
+        (
+            label_cell(label),
+            text_cell(claim.name),
+            text_cell(str(claim.conclusion)),
+            text_cell("; ".join(map(str, claim.premises)) or "none"),
+            text_cell(", ".join(claim.leaves) or "none"),
+            text_cell(f"{found.verdict}: {found.method}" if found.verdict is Verdict.PROVED else str(found.verdict)),
+        )
+        for label, claims in algebra_of(theorem).items()
+        for claim, found in zip(claims, proofs[label].claims, strict=True)
+    )
+    notes = ("for all values of the symbols in their domains; leaves are assumed, the rest is proved",)
+    headings = ("step", "name", "conclusion", "premises", "leaves", "proof")
+    return Table("algebra", "Algebra", columns(headings), rows, notes)
+
+
+def _leaves(theorem: Theorem) -> Table:
+    rows = tuple(
+        (label_cell(leaf.label), text_cell(leaf.statement), text_cell(leaf.source)) for leaf in leaves_of(theorem)
+    )
+    return Table("leaves", "Taken from the literature", columns(("leaf", "statement", "source")), rows)

@@ -1,0 +1,96 @@
+"""The algebra of every discovered theorem: proved, recorded as it is, resting on known leaves, and false if changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+from certify.cli.main import main
+from certify.proof.algebra import AlgebraicClaim, at_most
+from certify.proof.ledger import ledger_page
+from certify.proof.registry import algebra_of, load_theorem, recorded_proofs, theorems
+from certify.proof.step_proofs import claim_proof, every_claim, step_proofs, unknown_leaves
+from certify.prover.prove import METHOD_VERSION
+from certify.verdict import Evidence, Verdict
+from theorems.strong_invertibility.algebra import ALGEBRA
+from theorems.strong_invertibility.statement import R0, curvature_lower
+
+pytest.importorskip("z3")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", sorted(theorems()))
+def test_every_claim_is_proved_anew(name: str) -> None:
+    algebra = algebra_of(load_theorem(name))
+    assert algebra
+    undecided = {
+        (label, claim.name): str(found)
+        for label, claims in algebra.items()
+        for claim in claims
+        if (found := claim.prove()).verdict is not Verdict.PROVED
+    }
+    assert undecided == {}
+
+
+@pytest.mark.parametrize("name", sorted(theorems()))
+def test_algebra_belongs_to_steps_and_rests_on_known_leaves(name: str) -> None:
+    theorem = load_theorem(name)
+    assert set(algebra_of(theorem)) <= {step.label for step in theorem.steps}
+    assert unknown_leaves(theorem) == ()
+    for proof in step_proofs(theorem).values():
+        assert proof.verdict is Verdict.PROVED and proof.evidence in (Evidence.SYMBOLIC, Evidence.RIGOROUS)
+
+
+def test_the_record_has_exactly_the_claims_that_there_are() -> None:
+    recorded = recorded_proofs()
+    assert set(recorded) == set(every_claim()), "run `make proofs`"
+    assert {entry["prover"] for entry in recorded.values()} == {METHOD_VERSION}
+
+
+def test_the_ledger_has_not_grown_unnoticed() -> None:
+    assert (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8") == ledger_page(), "run `make proofs` and read it"
+
+
+def test_a_changed_claim_is_not_covered_by_its_record() -> None:
+    (claim, *_) = ALGEBRA["S2"]
+    wrong = replace(claim, conclusion=sp.GreaterThan(claim.conclusion.lhs, 2 * curvature_lower(R0), evaluate=False))
+    assert wrong.digest != claim.digest
+    assert claim_proof(wrong, recorded_proofs()).verdict is Verdict.REFUTED
+
+
+def test_a_record_of_another_prover_is_not_believed() -> None:
+    x = sp.Symbol("x", positive=True)
+    false = AlgebraicClaim("false", at_most(x, 1))
+    forged = {"verdict": "proved", "evidence": "kernel", "method": "", "prover": METHOD_VERSION - 1}
+    assert claim_proof(false, {false.digest: forged}).verdict is Verdict.REFUTED
+
+
+def test_a_symbol_s_domain_is_part_of_a_claim() -> None:
+    positive, real = sp.Symbol("x", positive=True), sp.Symbol("x", real=True)
+    first, second = AlgebraicClaim("a", at_most(-positive, 0)), AlgebraicClaim("a", at_most(-real, 0))
+    assert first.digest != second.digest
+    assert first.prove().verdict is Verdict.PROVED and second.prove().verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("label", ["S3", "S6", "S7d", "S9"])
+def test_a_planted_fault_is_refuted_at_the_step_where_it_stands(label: str) -> None:
+    claims = ALGEBRA[label]
+    target = next(item for item in claims if isinstance(item.conclusion, sp.LessThan))
+    planted = replace(target, conclusion=at_most(target.conclusion.lhs, target.conclusion.rhs / 10))
+    verdicts = {item.name: (planted if item is target else item).prove().verdict for item in claims}
+    assert verdicts.pop(target.name) is Verdict.REFUTED
+    assert set(verdicts.values()) <= {Verdict.PROVED}
+
+
+def test_formulas_are_printed_in_every_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "strong-invertibility", "--formulas"]) == 0
+    printed = capsys.readouterr().out
+    assert "Taken from the literature" in printed and "descent lemma" in printed and "proved: z3" in printed
+    for name in ("latex", "markdown", "csv", "html"):
+        assert main(["show", "one-way", "--formulas", "--format", name]) == 0
+        assert "one-way permutation" in capsys.readouterr().out
+    assert main(["show", "one-way", "--formulas", "--format", "word"]) == 2

@@ -1,0 +1,35 @@
+"""What the proofs take from the literature: every statement exactly as it is used, once, with its source."""
+
+from __future__ import annotations
+
+from certify.proof.algebra import Leaf
+
+LEAVES = {
+    leaf.label: leaf
+    for leaf in (
+        Leaf("chain rule", "derivatives of compositions and sums of C^2 maps", "any course on analysis"),
+        Leaf("Cauchy-Schwarz", "|<u, v>| <= |u| |v|", "any course on linear algebra"),
+        Leaf("operator norm", "|A u| <= ||A|| |u| and |Bu| >= sigma_min(B) |u|", "any course on linear algebra"),
+        Leaf("descent lemma", "h(y) <= h(x) + <grad h(x), y-x> + L|y-x|^2/2 where Hess h <= L on the segment",
+             "Yu. Nesterov, Introductory Lectures (2004), Lemma 1.2.3"),
+        Leaf("Gaussian integral", "int exp(-p|z-c|^2/2) dz = (2 pi/p)^(d/2), p > 0, and its part outside a ball",
+             "any course on probability"),
+        Leaf("Gaussian concentration", "P(h(xi) > E h + t) <= exp(-t^2/(2 l^2)), h l-Lipschitz, xi standard Gaussian",
+             "B. Tsirelson, I. Ibragimov, V. Sudakov 1976"),
+        Leaf("mean of chi", "E chi_d <= sqrt(d)", "Jensen's inequality"),
+        Leaf("divergence theorem", "E<grad f(Y), Y-z*> <= d for Y ~ exp(-f) on a convex set that contains z*: the flux "
+             "through the boundary has a sign", "any course on analysis"),
+        Leaf("projection", "the projection onto a closed convex set is 1-Lipschitz", "any course on convex analysis"),
+        Leaf("Girsanov", "KL of path laws: half the mean integral of the squared drift difference over the variance",
+             "I. Girsanov 1960"),
+        Leaf("Pinsker", "TV <= sqrt(KL/2)", "M. Pinsker 1960; I. Csiszar 1967"),
+        Leaf("Gaussian shift", "TV(N(u, s^2 I), N(v, s^2 I)) <= |u-v|/(s sqrt(2 pi))",
+             "the density of a Gaussian is at most 1/(s sqrt(2 pi)) along any line"),
+        Leaf("union bound", "P(A or B) <= P(A) + P(B), and the triangle inequality of TV", "any course on probability"),
+        Leaf("coupling", "TV(law X, law Y) <= P(X != Y)", "any course on probability"),
+        Leaf("log-Sobolev", "a mu-strongly log-concave law has KL <= I/(2 mu)", "D. Bakry, M. Emery 1985"),
+        Leaf("one-way permutation", "no circuit of the size in question inverts P better than with probability delta",
+             "an assumption of complexity theory"),
+    )
+}  # fmt: skip
+"""By label; a proof's ledger counts which of them it uses."""
