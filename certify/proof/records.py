@@ -44,7 +44,8 @@ class ClaimRecord:
     """One inequality of a step held against measurement, at the case of smallest slack.
 
     slack is claimed/measured for an upper bound and measured/claimed for a lower bound: 1 is tight, large
-    is loose, below 1 violates. `claimed` is rounded outward in the direction that keeps the claim true.
+    is loose, below 1 violates. `claimed` is rounded outward in the direction that keeps the claim true. `assumption` is
+    what the measurement rests on beside its sample; there is no `confidence` then.
     """
 
     name: str
@@ -62,7 +63,7 @@ class ClaimRecord:
     interval: tuple[float, float] | None = None
     witness: Witness | None = None
     reason: str = ""
-    composed: bool = False
+    assumption: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
@@ -79,6 +80,7 @@ class ClaimRecord:
             "cases": self.cases,
             "seed": self.seed,
             "confidence": self.confidence,
+            "assumption": self.assumption,
             "interval": None if self.interval is None else [json_number(end) for end in self.interval],
             "witness": None if self.witness is None else self.witness.to_dict(),
             "reason": self.reason,

@@ -21,8 +21,8 @@ from certify.proof.theorem import Claim, Conclusion, Condition, Search, SearchCo
 from certify.symbolic.declaration import declare
 from theorems.langevin_mixing.curves import drawable_curves
 from theorems.model import M2, M, beta, d, m
-from theorems.projected_langevin.chain import projected_to_posterior, published_projected_distance
 from theorems.projected_langevin.network import ENCODER
+from theorems.strong_invertibility.distance import projected_to_posterior, published_projected_distance
 from theorems.strong_invertibility.size import encoder_size
 from theorems.strong_invertibility.statement import (
     ASSUMPTIONS,

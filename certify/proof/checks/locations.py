@@ -72,11 +72,16 @@ def descent(instance: Instance) -> DescentDistances:
 
 
 def reference(instance: Instance) -> ReferenceDraws | None:
-    """Draws from the first observation's posterior, made once; None where d <= 2 and quadrature is the truth."""
+    """Draws from the first observation's posterior; None where d <= 2 and quadrature is the truth."""
     if instance.generator.latent_dim <= QUADRATURE_DIMENSION and not is_affine(instance.posterior()):
         return None
+    return draws(instance)
+
+
+def draws(instance: Instance) -> ReferenceDraws:
+    """Draws from the first observation's posterior, made once; exact where they can be."""
     return instance.once(
-        "reference",
+        "draws",
         lambda: reference_draws(
             instance.posterior(),
             preimages(instance)[0].point,

@@ -10,6 +10,7 @@ from certify.strategies.admissible import Kinds
 from certify.stress_tests.case import Case
 from certify.stress_tests.instances import instance_cases, prepare
 from certify.stress_tests.property import Measurement, Property
+from certify.verdict import Verdict
 
 NAME = "steps"
 READS = ("generator", "observations", "beta", "epsilon")
@@ -21,7 +22,7 @@ def cases(theorem: Theorem, kinds: Kinds, seed: int) -> SearchStrategy[Case]:
 
 
 def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
-    """One measurement per claim of the proof; a claim that follows from other steps is left out."""
+    """One measurement per claim of the proof; a claim that nothing tested is left out."""
     prepared = prepare(theorem, case)
     if prepared is None:
         return ()
@@ -37,7 +38,7 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
         )
         for step in theorem.steps
         for claim in run_step(step, prepared.instance).claims
-        if not claim.composed
+        if claim.verdict is not Verdict.UNTESTED
     )
 
 
