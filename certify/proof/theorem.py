@@ -331,6 +331,8 @@ class Theorem:
     """What is claimed of the growth of layers and sizes; `certify stress` fits it from runs."""
     encoder: EncoderKind | None = None
     """How its encoder is written and what bounds its distance; None for a theorem without one."""
+    slack_steps: tuple[str, ...] = ()
+    """Labels of the steps whose slack the figures show side by side."""
     curves: CurvesAt | None = None
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from certify.arithmetic.rounding import Direction
-from certify.proof.records import EncoderSize
+from certify.proof.records import EncoderSize, StepRecord
 from certify.report.discovery import formats_from_text
 from certify.report.files import slug, table_files
 from certify.report.json import json_text
@@ -22,7 +22,7 @@ from certify.report.tables import (
     steps_table,
     summary_table,
 )
-from certify.report.terminal import check_report, render_text, verdict_text
+from certify.report.terminal import VERDICT_STYLES, check_report, render_text, verdict_text
 from certify.verdict import Verdict
 from tests.records import BRACKET, claim, record, result
 
@@ -164,3 +164,12 @@ def test_json_refuses_what_strict_readers_reject() -> None:
     assert json_text(result().to_dict()).endswith("}\n")
     with pytest.raises(ValueError, match="JSON"):
         json_text({"x": float("nan")})
+
+
+def test_every_verdict_has_a_style_and_an_assumption_is_printed() -> None:
+    assert set(VERDICT_STYLES) == {str(verdict) for verdict in Verdict}
+    assumed = replace(claim(reason="if the chains have arrived; 40 draws"), assumption="the chains have arrived")
+    for item, shown in ((assumed, True), (claim(reason="40 draws"), False)):
+        steps = (StepRecord("S4", "tail", (), (item,)),)
+        text = render_text(check_report(result(replace(record(), steps=steps))), 100)
+        assert ("40 draws" in text) is shown

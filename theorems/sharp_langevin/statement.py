@@ -301,4 +301,5 @@ THEOREM = Theorem(
     steps=STEPS,
     conclusion=CONCLUSION,
     encoder=ENCODER,
+    slack_steps=("S7d+", "S7e+", "S7f+"),
 )

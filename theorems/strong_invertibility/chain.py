@@ -22,11 +22,12 @@ from certify.posteriors.estimates import assumed, frequency_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.transition import Projection
 from certify.proof.checks.intervals import from_distance, from_interval, from_lower_end
-from certify.proof.checks.locations import centre, domain, draws, own_rho, preimages, reference
+from certify.proof.checks.locations import draws, own_rho, preimages, reference
 from certify.proof.checks.mode import critical_point_error, found_critical_points, gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 from certify.sampling.langevin import run_langevin
+from theorems.descent import centre, domain
 
 GRADIENT_BUDGET = 10_000_000
 """Gradient evaluations that one simulated statement may spend at effort 1."""

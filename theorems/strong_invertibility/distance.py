@@ -10,10 +10,11 @@ from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.transition import Projection
 from certify.proof.checks.intervals import follows, from_distance
-from certify.proof.checks.locations import centre, domain, preimages, reference
+from certify.proof.checks.locations import preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
 from certify.proof.theorem import Finding
+from theorems.descent import centre, domain
 
 LARGEST_SIMULATION = 1e12
 """Multiply-adds that the simulation of the whole chain may cost at effort 1 (about two minutes on two cores)."""

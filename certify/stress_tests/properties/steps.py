@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis.strategies import SearchStrategy
 
 from certify.proof.check import run_step
-from certify.proof.theorem import Theorem
+from certify.proof.records import ClaimRecord
+from certify.proof.theorem import Claim, Step, Theorem
 from certify.strategies.admissible import Kinds
 from certify.stress_tests.case import Case
 from certify.stress_tests.instances import instance_cases, prepare
@@ -21,6 +22,11 @@ def cases(theorem: Theorem, kinds: Kinds, seed: int) -> SearchStrategy[Case]:
     return instance_cases(theorem, kinds, seed, NAME)
 
 
+def claim_name(step: Step, claim: Claim | ClaimRecord) -> str:
+    """How a claim of a step is called in the results."""
+    return f"{step.label} {claim.name}"
+
+
 def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
     """One measurement per claim of the proof; a claim that nothing tested is left out."""
     prepared = prepare(theorem, case)
@@ -28,7 +34,7 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
         return ()
     return tuple(
         Measurement(
-            f"{step.label} {claim.name}",
+            claim_name(step, claim),
             claim.verdict,
             claim.slack,
             claim.claimed,
