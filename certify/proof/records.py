@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.errors import UnknownAttributeError
@@ -277,6 +277,15 @@ class ObservationRecord:
         }
 
 
+class SymbolRecord(NamedTuple):
+    """How a quantity is printed: `end` is the side that keeps it true ("" to nearest), `shown` puts it in the table."""
+
+    latex: str
+    meaning: str
+    end: Literal["", "lower", "upper"] = ""
+    shown: bool = False
+
+
 @dataclass(frozen=True)
 class TheoremRecord:
     """One theorem at one generator (or at bare constants: `generator` is then None)."""
@@ -290,8 +299,8 @@ class TheoremRecord:
     definitions: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Every closed form by public name, enclosed: (lower, upper)."""
     reason: str = ""
-    symbols: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """TeX and meaning of the theorem's quantities by public name, for tables."""
+    symbols: dict[str, SymbolRecord] = field(default_factory=dict)
+    """How the theorem's quantities are printed, by public name."""
     observations: tuple[ObservationRecord, ...] = ()
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
 

@@ -331,6 +331,8 @@ class Theorem:
     """What is claimed of the growth of layers and sizes; `certify stress` fits it from runs."""
     encoder: EncoderKind | None = None
     """How its encoder is written and what bounds its distance; None for a theorem without one."""
+    shown: tuple[str, ...] | None = None
+    """Choices and closed forms that stand in the table of the conclusion; None: every choice."""
     slack_steps: tuple[str, ...] = ()
     """Labels of the steps whose slack the figures show side by side."""
     curves: CurvesAt | None = None

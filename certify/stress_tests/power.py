@@ -45,6 +45,7 @@ ASKED = 2.0
 MATERIAL = arb("1e-3")
 """A change of a bound by less than this part of it is none: at m = 1 the exponent of m does nothing."""
 MOST_FINDINGS = 24
+RESTING = "rests on an assumption, refutes nothing"
 Measured: TypeAlias = tuple[Instance, Finding]
 
 
@@ -220,7 +221,8 @@ def _wrong(
     if sharper is None:
         return None
     if best is None:
-        reason = "hidden by slack" if mine else "not measured on any instance"
+        resting = bool(mine) and all(finding.assumption for _, finding in mine)
+        reason = RESTING if resting else "hidden by slack" if mine else "not measured on any instance"
         return WrongClaim(theorem.id, label, claim.name, sharper, reason, None, honest)
     outcome = "refuted" if best[0] <= ASKED else "hidden by slack"
     return WrongClaim(theorem.id, label, claim.name, best[1], outcome, best[0], honest)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from certify.arithmetic.rounding import Direction
-from certify.proof.records import EncoderSize, StepRecord
+from certify.proof.records import EncoderSize, StepRecord, SymbolRecord
 from certify.report.discovery import formats_from_text
 from certify.report.files import slug, table_files
 from certify.report.json import json_text
@@ -103,11 +103,21 @@ def test_closed_forms_are_printed_as_enclosures() -> None:
 
 
 def test_the_theorem_names_its_own_quantities() -> None:
-    named = replace(record(), symbols={"mu": (r"\mu", "curvature from below"), "K": ("K", "Langevin layers")})
+    symbols = {
+        "mu": SymbolRecord(r"\mu", "curvature from below"),
+        "K": SymbolRecord("K", "Langevin layers"),
+        "zeta": SymbolRecord(r"\zeta", "its own", "upper", shown=True),
+        "xi": SymbolRecord(r"\xi", "not in the table", "lower"),
+    }
+    named = replace(record(), symbols=symbols)
     assert definitions_table(named).rows[0][0].latex == r"\mu"
     assert _texts(definitions_table(named))[0][3] == "curvature from below"
     assert named.conclusion is not None
-    assert ["K", "109123", "Langevin layers"] in _texts(conclusion_table(named.conclusion, named.symbols))
+    conclusion = replace(named.conclusion, values={**named.conclusion.values, "zeta": 0.1234561, "xi": 2.0})
+    rows = _texts(conclusion_table(conclusion, named.symbols))
+    assert ["K", "109123", "Langevin layers"] in rows and ["zeta", "0.12346", "its own"] in rows
+    names = [row[0] for row in rows]
+    assert "xi" not in names and names.index("K") < names.index("zeta") < names.index("tv_bound")
 
 
 def test_a_record_without_steps_or_conclusion_still_prints() -> None:

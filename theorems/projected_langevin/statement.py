@@ -108,6 +108,7 @@ THEOREM = Theorem(
     ),
     encoder=ENCODER,
     examples=(LINEAR,),
+    shown=("eta", "theta", "R", "rho", "delta0"),
     slack_steps=("S7a", "S7b", "S7c", "S7d+", "S7e+", "S7f+"),
     curves=drawable_curves,
 )
