@@ -35,6 +35,7 @@ from certify.audits.exponential_chain import SHORT, ExponentialChain, PlacedExpo
 from certify.audits.score import score_distance
 from certify.bounds.constants import constants
 from certify.cli.progress_bar import progress_on_terminal
+from certify.encoders.amortised import amortised_starts
 from certify.errors import CertifyError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
@@ -50,7 +51,6 @@ from certify.profiles.certificate import (
     residual_bend,
 )
 from certify.progress import Progress, SilentProgress
-from certify.proof.amortised import amortised_starts
 from certify.report.discovery import table_formats
 from certify.report.table import (
     Cell,

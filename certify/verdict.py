@@ -11,7 +11,9 @@ class Verdict(StrEnum):
 
     PROVED = "proved"
     SUPPORTED = "supported"
+    COMPOSED = "composed"
     CONDITIONAL = "conditional"
+    UNTESTED = "untested"
     INCONCLUSIVE = "inconclusive"
     NOT_APPLICABLE = "not-applicable"
     REFUTED = "refuted"
@@ -20,6 +22,11 @@ class Verdict(StrEnum):
     def rank(self) -> int:
         """Strength of the verdict: 0 is the strongest (`proved`)."""
         return _VERDICT_ORDER.index(self)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim holds as far as is known, on what its verdict names: up to `conditional`."""
+        return self.rank <= Verdict.CONDITIONAL.rank
 
 
 class Evidence(StrEnum):
@@ -57,7 +64,7 @@ def weakest_evidence(evidence: Iterable[Evidence]) -> Evidence:
 def exit_code(verdicts: Iterable[Verdict]) -> int:
     """Process exit code for the verdicts of everything that was asked for.
 
-    0 all hold; 1 something refuted; 4 a theorem is not applicable; 3 something inconclusive.
+    0 all hold; 1 something refuted; 4 a theorem is not applicable; 3 something untested or inconclusive.
     Where several apply, the gravest wins: 1, then 4, then 3.
     """
     found = set(verdicts)
@@ -65,6 +72,7 @@ def exit_code(verdicts: Iterable[Verdict]) -> int:
         (Verdict.REFUTED, 1),
         (Verdict.NOT_APPLICABLE, 4),
         (Verdict.INCONCLUSIVE, 3),
+        (Verdict.UNTESTED, 3),
     ):
         if verdict in found:
             return code

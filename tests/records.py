@@ -11,6 +11,7 @@ from certify.proof.records import (
     EncoderSize,
     MeasuredDistance,
     StepRecord,
+    SymbolRecord,
     TheoremRecord,
 )
 from certify.verdict import Evidence, Verdict
@@ -75,6 +76,7 @@ def record(
         steps,
         conclusion,
         {"mu": (325.99999999999, 326.00000000001), "L": (976.0, 976.0)},
+        symbols={"eta": SymbolRecord(r"\eta", "Langevin step size", shown=True)},
     )
 
 

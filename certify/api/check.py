@@ -105,7 +105,7 @@ def record_summary(record: TheoremRecord) -> str:
 
 def next_step(record: TheoremRecord) -> str:
     """What a reader does next with a record: the part that decides its verdict, or the whole of it."""
-    if str(record.verdict) in {"proved", "supported", "conditional"}:
+    if record.verdict.holds:
         return "print it for the steps"
     for item in record.assumptions:
         if item.verdict is record.verdict or str(item.verdict) == "refuted":

@@ -86,7 +86,7 @@ def burn_in_distances(
                 for offset, begin in enumerate((start, stationary))
             ]
             note = f", starts: {drawn.method}"
-            distances.append(total_variation_lower(ends[0], ends[1], error_probability, note))
+            distances.append(total_variation_lower(ends[0], ends[1], error_probability, note, drawn.assumption))
     return tuple(BurnInDistance(int(count), distance) for count, distance in zip(steps, distances, strict=True))
 
 

@@ -22,12 +22,10 @@ CHAINS = (64, 1024)
 
 @dataclass(frozen=True)
 class ExitFrequency:
-    """Measured P(the chain leaves D before step `horizon`); `exact_start` is False for MALA starts."""
+    """Measured P(the chain leaves D before step `horizon`)."""
 
     frequency: IntervalEstimate
     horizon: int
-    first_exit: int | None
-    exact_start: bool
 
 
 def exit_frequency(
@@ -55,7 +53,7 @@ def exit_frequency(
     """
     if math.isinf(region.radius):
         return ExitFrequency(
-            IntervalEstimate(0.0, 0.0, 0.0, 0.0, 0, "D is all of R^d: there is nothing to leave"), steps, None, True
+            IntervalEstimate(0.0, 0.0, 0.0, 0.0, 0, "D is all of R^d: there is nothing to leave"), steps
         )
     chains = int(np.clip(gradient_budget // max(1, steps), *CHAINS))
     horizon = min(steps, max(1, gradient_budget // chains))
@@ -74,6 +72,10 @@ def exit_frequency(
     )
     left = run.exits[(run.exits >= 0) & (run.exits < horizon)]
     interval = frequency_interval(
-        int(left.size), starts.shape[0], error_probability, f"independent chains, starts: {drawn.method}"
+        int(left.size),
+        starts.shape[0],
+        error_probability,
+        f"independent chains, starts: {drawn.method}",
+        drawn.assumption,
     )
-    return ExitFrequency(interval, horizon, int(np.min(left)) if left.size else None, drawn.exact)
+    return ExitFrequency(interval, horizon)

@@ -101,7 +101,7 @@ def sampled_fit(
     estimate = float(np.mean(np.maximum(1.0 - ratios / np.mean(ratios), 0.0)))
     note = reference.method if inverse is not None else f"{reference.method}, so known from below only"
     method = f"density ratio at {points.shape[0]} draws of the Gaussian; {note}"
-    distance = DistanceEstimate(min(max(estimate, low), high), low, high, method)
+    distance = DistanceEstimate(min(max(estimate, low), high), low, high, method, error_probability)
     information = nonnegative_mean_interval(score_gap(posterior, law, points), error_probability)
     return GaussianFit(distance, information, None)
 

@@ -27,11 +27,10 @@ class RegionError(CertifyError):
 
 @dataclass(frozen=True)
 class RegionMoments:
-    """E|Y - z*|^2 and E|grad f(Y)|^2 under pi_D; `exact` is False where the draws came from MALA."""
+    """E|Y - z*|^2 and E|grad f(Y)|^2 under pi_D."""
 
     distance: IntervalEstimate
     gradient: IntervalEstimate
-    exact: bool
 
 
 def region_moments(
@@ -55,21 +54,20 @@ def region_moments(
     """
     if is_affine(posterior) and math.isinf(region.radius):
         spectrum = np.linalg.eigvalsh(posterior.hessian(mode))
-        return RegionMoments(_closed(float(np.sum(1 / spectrum))), _closed(float(np.sum(spectrum))), True)
+        return RegionMoments(_closed(float(np.sum(1 / spectrum))), _closed(float(np.sum(spectrum))))
     if posterior.latent_dim <= QUADRATURE_DIMENSION:
         truth = build_quadrature(posterior, preimage)
         return RegionMoments(
             truth.conditional_expectation(region.centre, region.radius, lambda z: _squares(z - mode)),
             truth.conditional_expectation(region.centre, region.radius, lambda z: _squares(posterior.gradient(z))),
-            True,
         )
     drawn = reference or reference_draws(posterior, preimage, DRAWS, seed)
     points = draws_inside(drawn, region)
     intervals = [
-        nonnegative_mean_interval(values, error_probability, drawn.method)
+        nonnegative_mean_interval(values, error_probability, drawn.method, drawn.assumption)
         for values in (_squares(points - mode), _squares(posterior.gradient(points)))
     ]
-    return RegionMoments(intervals[0], intervals[1], drawn.exact)
+    return RegionMoments(intervals[0], intervals[1])
 
 
 def draws_inside(reference: ReferenceDraws, region: Projection) -> FloatArray:

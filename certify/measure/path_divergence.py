@@ -15,13 +15,15 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray
 from certify.measure.moments import draws_inside
 from certify.measure.reference import ReferenceDraws, reference_draws
-from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, nonnegative_mean_interval
+from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, assumed, nonnegative_mean_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.transition import Projection
 from certify.sampling.target import Target, potential_and_gradient
 
 SUBSTEPS = 32
+DISCRETISED = "Langevin steps stand for the diffusion (their bias is not bounded)"
+"""What every path of a diffusion that is simulated rests on."""
 
 
 def path_divergence(
@@ -41,8 +43,8 @@ def path_divergence(
 
     Affine generator and D = R^d: closed form (steps/2) sum_i (lambda_i eta - 1 + exp(-lambda_i eta)).
     Otherwise 32 Euler-Maruyama substeps from draws of pi_D, stopped on leaving D, and the trapezoid rule in
-    time (relative bias of order eta L/32). The interval's lower end holds at `error_probability` for the
-    simulated quantity.
+    time: a relative bias of order eta L/32 that nothing bounds, so the interval's lower end holds at
+    `error_probability` under the estimate's `assumption`.
 
     Raises:
         InputError: if `step_size` <= 0 or `steps` < 1.
@@ -58,7 +60,10 @@ def path_divergence(
     starts = draws_inside(drawn, region)[:paths]
     integrals = _squared_drift_change(posterior, region, starts, step_size, seed + 1)
     interval = nonnegative_mean_interval(
-        integrals / 4, error_probability, f"simulated diffusion paths, starts: {drawn.method}"
+        integrals / 4,
+        error_probability,
+        f"simulated diffusion paths, starts: {drawn.method}",
+        assumed(DISCRETISED, drawn.assumption),
     )
     return IntervalEstimate(
         steps * interval.estimate,
@@ -67,6 +72,7 @@ def path_divergence(
         error_probability,
         interval.cases,
         interval.method,
+        interval.assumption,
     )
 
 

@@ -1,8 +1,9 @@
 """Reference draws from pi_x: exact where possible, long MALA otherwise.
 
-Exact: the Gaussian law of an affine generator; rejection under the envelope that A1 gives. Otherwise the end
-points of independent MALA chains, each started at its own draw of the Laplace approximation: independent of
-each other, their law pi_x up to a bias that is not bounded here (`exact` says which).
+Exact: the Gaussian law of an affine generator; rejection under the envelope that A1 gives, or under one certified at
+the observation. Otherwise the end points of independent MALA chains, each started at its own draw of the Laplace
+approximation: independent of each other, their law pi_x up to a bias that is not bounded here. What is measured with
+them rests on an `assumption`, which travels with it to the verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from certify.envelopes.best import certified_envelope
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.rejection import exact_draws
 from certify.generators.graph import FloatArray
 from certify.posteriors.gaussian import is_affine, posterior_law
 from certify.posteriors.mode import find_mode
@@ -23,15 +28,21 @@ from certify.sampling.mala import run_mala
 PILOT_DRAWS = 400
 MALA_ROUNDS = 40
 MALA_CHAINS = 8192
+UNBOUNDED_BIAS = "the end points of the MALA chains have the posterior's law (their bias is not bounded)"
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceDraws:
-    """Independent points (count, d), whether their law is exactly the one asked for, and by which method."""
+    """Independent points (count, d), by which method; they are draws of pi_x if `assumption` holds."""
 
     points: FloatArray
-    exact: bool
     method: str
+    assumption: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the law of the points is pi_x itself, up to rounding."""
+        return not self.assumption
 
     def inside(self, region: Projection) -> FloatArray:
         """The points in the ball `region`: independent draws from pi_x conditioned on it."""
@@ -48,26 +59,37 @@ def reference_draws(
     m_lower: float | None = None,
     proposals_maximal: int = 4_000_000,
 ) -> ReferenceDraws:
-    """Up to `count` independent draws from pi_x: drawn once, they serve every measurement at one posterior.
+    """Up to `count` independent draws from pi_x, exact ones first: drawn once, they serve every measurement there.
 
     Args:
         posterior: the posterior.
         preimage: zh = G^{-1}(x), shape (d,).
         count: draws wanted; MALA returns at most `MALA_CHAINS`.
         seed: seed of every random number used.
-        m_lower: a certified lower constant m, which makes exact rejection possible; None for MALA.
+        m_lower: a certified lower constant m, which makes exact rejection under A1's envelope possible, or None.
         proposals_maximal: largest number of proposals spent on rejection.
     """
     if is_affine(posterior):
         points = posterior_law(posterior).sample(count, np.random.default_rng(seed))
-        return ReferenceDraws(points, True, "exact Gaussian draws")
+        return ReferenceDraws(points, "exact Gaussian draws")
     if m_lower is not None and m_lower > 0:
         pilot = rejection_draws(posterior, preimage, m_lower, PILOT_DRAWS, seed + 1, proposals_maximal // 16)
         if pilot.acceptance_rate * proposals_maximal >= count:
             drawn = rejection_draws(posterior, preimage, m_lower, count, seed, proposals_maximal)
-            return ReferenceDraws(drawn.points, True, "exact draws by rejection under A1's envelope")
-    points = _mala_draws(posterior, preimage, min(count, MALA_CHAINS), seed)
-    return ReferenceDraws(points, False, "end points of independent MALA chains")
+            return ReferenceDraws(drawn.points, "exact draws by rejection under A1's envelope")
+    enveloped = enveloped_draws(posterior, count, seed, proposals_maximal)
+    return mala_draws(posterior, preimage, count, seed) if enveloped is None else enveloped
+
+
+def enveloped_draws(posterior: Posterior, count: int, seed: int, proposals_maximal: int) -> ReferenceDraws | None:
+    """`count` exact draws under an envelope certified at this observation; None where its acceptance is too small."""
+    likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
+    with threadpool_limits(1):
+        envelope = certified_envelope(posterior.generator, likelihood)
+        if isinstance(envelope, str) or envelope.acceptance * proposals_maximal < count:
+            return None
+        points = exact_draws(posterior.generator, likelihood, envelope, count, seed, proposals_maximal)
+    return ReferenceDraws(points, f"exact draws by rejection under an envelope certified over {envelope.method}")
 
 
 def laplace_draws(posterior: Posterior, preimage: FloatArray, count: int, seed: int) -> FloatArray:
@@ -78,11 +100,12 @@ def laplace_draws(posterior: Posterior, preimage: FloatArray, count: int, seed: 
     return np.asarray(mode + (noise / np.sqrt(np.maximum(eigenvalues, 1.0))) @ vectors.T)
 
 
-def _mala_draws(posterior: Posterior, preimage: FloatArray, chains: int, seed: int) -> FloatArray:
-    """End points of `chains` MALA chains run for `MALA_ROUNDS` relaxation times of the local Gaussian."""
-    start = laplace_draws(posterior, preimage, chains, seed)
+def mala_draws(posterior: Posterior, preimage: FloatArray, count: int, seed: int) -> ReferenceDraws:
+    """End points of up to `MALA_CHAINS` MALA chains run for `MALA_ROUNDS` relaxation times of the local Gaussian."""
+    start = laplace_draws(posterior, preimage, min(count, MALA_CHAINS), seed)
     spectrum = np.linalg.eigvalsh(posterior.hessian(find_mode(posterior, preimage)))
     # The optimal MALA step scales like d^{-1/3} in units of the stiffest direction.
     step_size = 0.6 * posterior.latent_dim ** (-1 / 3) / float(spectrum[-1])
     steps = math.ceil(MALA_ROUNDS / (step_size * max(1.0, float(spectrum[0]))))
-    return np.asarray(run_mala(posterior, start, step_size, steps, seed=seed).positions)
+    points = np.asarray(run_mala(posterior, start, step_size, steps, seed=seed).positions)
+    return ReferenceDraws(points, "end points of independent MALA chains", UNBOUNDED_BIAS)

@@ -24,11 +24,10 @@ PROBABILITIES = (0.99, 0.5, 0.1, 0.01)
 
 @dataclass(frozen=True)
 class TailMass:
-    """pi_x(|z - zh| > radius), measured; `exact` is False where the draws came from MALA."""
+    """pi_x(|z - zh| > radius), measured."""
 
     radius: float
     mass: IntervalEstimate
-    exact: bool
 
 
 def tail_masses(
@@ -49,14 +48,15 @@ def tail_masses(
     """
     if posterior.latent_dim <= QUADRATURE_DIMENSION:
         truth = build_quadrature(posterior, preimage)
-        return tuple(TailMass(float(radius), truth.tail_mass(preimage, radius), True) for radius in radii)
+        return tuple(TailMass(float(radius), truth.tail_mass(preimage, radius)) for radius in radii)
     drawn = reference or reference_draws(posterior, preimage, DRAWS, seed)
     distances = np.linalg.norm(drawn.points - preimage, axis=1)
     return tuple(
         TailMass(
             float(radius),
-            frequency_interval(int(np.sum(distances > radius)), distances.size, error_probability, drawn.method),
-            drawn.exact,
+            frequency_interval(
+                int(np.sum(distances > radius)), distances.size, error_probability, drawn.method, drawn.assumption
+            ),
         )
         for radius in radii
     )

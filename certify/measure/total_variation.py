@@ -81,4 +81,4 @@ def chain_distance(
         progress=progress or SilentProgress(),
     )
     drawn = reference or reference_draws(posterior, preimage, DRAWS, seed + 1)
-    return total_variation_lower(run.positions, drawn.points, error_probability, f", {drawn.method}")
+    return total_variation_lower(run.positions, drawn.points, error_probability, f", {drawn.method}", drawn.assumption)

@@ -35,11 +35,16 @@ class _Event:
 
 
 def total_variation_lower(
-    first: FloatArray, second: FloatArray, error_probability: float = ERROR_PROBABILITY, note: str = ""
+    first: FloatArray,
+    second: FloatArray,
+    error_probability: float = ERROR_PROBABILITY,
+    note: str = "",
+    assumption: str = "",
 ) -> DistanceEstimate:
     """Lower bound of TV between the laws of two independent samples (n, d) and (k, d), rows independent.
 
-    Guarantee: `lower` <= TV with probability >= 1 - error_probability. `estimate` is the held-out advantage,
+    Guarantee: `lower` <= TV with probability >= 1 - error_probability, if what the samples rest on (`assumption`)
+    holds; without that no error probability is named. `estimate` is the held-out advantage,
     an estimate of a lower bound; `upper` is the trivial 1.
 
     Raises:
@@ -59,8 +64,10 @@ def total_variation_lower(
         max(0.0, inside[0].estimate - inside[1].estimate),
         max(0.0, inside[0].lower - inside[1].upper),
         1.0,
-        f"held-out event, {held_out[0].shape[0]} against {held_out[1].shape[0]} points, "
-        f"lower end at error {error_probability:g}{note}",
+        f"held-out event, {held_out[0].shape[0]} against {held_out[1].shape[0]} points"
+        f"{'' if assumption else f', lower end at error {error_probability:g}'}{note}",
+        error_probability,
+        assumption,
     )
 
 

@@ -21,8 +21,9 @@ ERROR_PROBABILITY = 1e-6
 
 @dataclass(frozen=True)
 class IntervalEstimate:
-    """A number known up to an interval: P(truth outside [lower, upper]) <= `error_probability`.
+    """A number known up to an interval: P(truth outside [lower, upper]) <= `error_probability`, if `assumption` holds.
 
+    `assumption` names what no error probability covers (draws that are not exact); empty where nothing is assumed.
     A deterministic computation (quadrature) has `error_probability` 0 and the half width of its interval is
     an error estimate, not a bound; `method` says which. `cases` counts independent samples or nodes.
     """
@@ -33,24 +34,41 @@ class IntervalEstimate:
     error_probability: float
     cases: int
     method: str
+    assumption: str = ""
 
 
 @dataclass(frozen=True)
 class DistanceEstimate:
-    """A measured distance between two laws: an estimate inside [lower, upper], and by which method."""
+    """A measured distance between two laws: an estimate inside [lower, upper], and by which method.
+
+    `error_probability` is that of the interval, 0 where no random number is behind it (quadrature, whose half width is
+    an error estimate); `assumption` as for `IntervalEstimate`.
+    """
 
     estimate: float
     lower: float
     upper: float
     method: str
+    error_probability: float = 0.0
+    assumption: str = ""
+
+
+def assumed(*assumptions: str) -> str:
+    """What rests on all of these assumptions, each named once; empty if none is made."""
+    return ", and ".join(dict.fromkeys(item for item in assumptions if item))
 
 
 def frequency_interval(
-    successes: int, trials: int, error_probability: float = ERROR_PROBABILITY, method: str = "independent trials"
+    successes: int,
+    trials: int,
+    error_probability: float = ERROR_PROBABILITY,
+    method: str = "independent trials",
+    assumption: str = "",
 ) -> IntervalEstimate:
     """Clopper-Pearson interval of a success probability, each side with half the error.
 
-    Guarantee: for every true probability, P(truth outside) <= error_probability (exact binomial tails).
+    Guarantee: for every true probability, P(truth outside) <= error_probability (exact binomial tails); `assumption`
+    is what the trials rest on beside that.
     Source: Clopper and Pearson, Biometrika 26 (1934).
 
     Raises:
@@ -61,7 +79,8 @@ def frequency_interval(
     half = error_probability / 2
     low = 0.0 if successes == 0 else float(special.betaincinv(successes, trials - successes + 1, half))
     high = 1.0 if successes == trials else float(special.betainccinv(successes + 1, trials - successes, half))
-    return IntervalEstimate(successes / trials, low, high, error_probability, trials, f"Clopper-Pearson, {method}")
+    how = f"Clopper-Pearson, {method}"
+    return IntervalEstimate(successes / trials, low, high, error_probability, trials, how, assumption)
 
 
 def mean_interval(
@@ -70,6 +89,7 @@ def mean_interval(
     high: float,
     error_probability: float = ERROR_PROBABILITY,
     method: str = "independent draws",
+    assumption: str = "",
 ) -> IntervalEstimate:
     """Empirical Bernstein interval of the mean of independent values in [low, high].
 
@@ -96,11 +116,15 @@ def mean_interval(
         error_probability,
         count,
         f"empirical Bernstein, {method}",
+        assumption,
     )
 
 
 def nonnegative_mean_interval(
-    values: FloatArray, error_probability: float = ERROR_PROBABILITY, method: str = "independent draws"
+    values: FloatArray,
+    error_probability: float = ERROR_PROBABILITY,
+    method: str = "independent draws",
+    assumption: str = "",
 ) -> IntervalEstimate:
     """Interval of the mean of independent nonnegative values that have no known upper bound.
 
@@ -124,4 +148,5 @@ def nonnegative_mean_interval(
         error_probability,
         count,
         f"{interval.method}, upper end of the mean truncated at {cap:.3g}",
+        assumption,
     )

@@ -94,6 +94,7 @@ def total_variation_interval(
         low,
         high,
         f"exact Gaussian densities, {draws} draws, interval at error {error_probability:g}",
+        error_probability,
     )
 
 

@@ -29,6 +29,7 @@ from certify.proof.records import (
     ConclusionRecord,
     ObservationRecord,
     StepRecord,
+    SymbolRecord,
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
@@ -336,8 +337,17 @@ def _by_each(record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequenc
     return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *unchecked, *conclusion.notes))
 
 
-def _symbols(theorem: Theorem) -> dict[str, tuple[str, str]]:
-    return {quantity.name: (quantity.tex, quantity.meaning) for quantity in theorem.quantities}
+def _symbols(theorem: Theorem) -> dict[str, SymbolRecord]:
+    choices = tuple(item.name for item in theorem.quantities if item.role == "choice")
+    shown = choices if theorem.shown is None else theorem.shown
+    order = [*shown, *(item.name for item in theorem.quantities if item.name not in shown)]
+    known = {item.name: item for item in theorem.quantities}
+    return {
+        name: SymbolRecord(
+            known[name].tex, known[name].meaning, "" if name in choices else known[name].end, name in shown
+        )
+        for name in order
+    }
 
 
 def _definitions(theorem: Theorem, instance: Instance) -> dict[str, tuple[float, float]]:

@@ -151,7 +151,7 @@ def conclude_constants(
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     typical = any(quantity.name == "rho" for quantity in theorem.quantities) and "rho" not in constants
-    scope = f"rho is S5's bound at t_x = {DEFAULT_DEVIATION}" if typical else ""
+    scope = f"rho is what a typical x keeps to, at t_x = {DEFAULT_DEVIATION}" if typical else ""
     reason = "" if certificate is not None else _no_choice(float(noise), beta_max)
     setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, reason, scope)
     record = _evaluate(theorem, setting, None)

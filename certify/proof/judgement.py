@@ -18,12 +18,16 @@ from certify.verdict import Evidence, Verdict, weakest_verdict
 _TIE_WIDTH = arb("1e-9")
 """A re-check whose ball is wider than this says too little to call an overlap a tie."""
 
+_LEAST, _LARGEST = (0.0, -math.inf), (1.0, math.inf)
+"""Ends of an interval that say nothing: a number is at least 0, a probability at most 1."""
+
 
 def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, str]) -> ClaimRecord:
     """Record of one claim at its tightest case.
 
-    A statistical estimate refutes when its whole interval lies on the wrong side of the claim. A computed
-    value refutes when its ball, recomputed at the witness, does: a float comparison only raises the suspicion.
+    A statistical estimate refutes when its whole interval lies on the wrong side of the claim and rests on nothing but
+    its error probability. A computed value refutes when its ball, recomputed at the witness, does: a float comparison
+    only raises the suspicion. What excludes nothing is `untested`, and `compose` then looks at the steps it uses.
     """
     with precision():
         claimed = instance.enclosure(claim.bound, finding.at)
@@ -41,11 +45,11 @@ def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, 
         slack=slack(claim.relation, number, finding.measured),
         cases=finding.cases,
         seed=instance.seed,
-        confidence=finding.confidence,
+        confidence=None if finding.assumption else finding.confidence,
+        assumption=finding.assumption,
         interval=finding.interval,
         witness=finding.witness,
         reason=reason,
-        composed=finding.composed,
     )
 
 
@@ -56,10 +60,18 @@ def decide(claim: Claim, finding: Finding, instance: Instance) -> Verdict:
 
 
 def compose(record: StepRecord, verdicts: Mapping[str, Verdict]) -> StepRecord:
-    """The step with each claim that follows from the steps it uses given the weakest of their verdicts."""
+    """The step with each claim that nothing tested as strong as the weakest of the steps it follows from.
+
+    Where these are established it is `composed`; where it uses no step it stays `untested`.
+    """
     parts = [verdicts[label] for label in record.uses if label in verdicts]
-    verdict = weakest_verdict(parts) if parts else Verdict.INCONCLUSIVE
-    claims = tuple(replace(claim, verdict=verdict) if claim.composed else claim for claim in record.claims)
+    if not parts:
+        return record
+    weakest = weakest_verdict(parts)
+    verdict = Verdict.COMPOSED if weakest.rank <= Verdict.COMPOSED.rank else weakest
+    claims = tuple(
+        replace(claim, verdict=verdict) if claim.verdict is Verdict.UNTESTED else claim for claim in record.claims
+    )
     return replace(record, claims=claims)
 
 
@@ -74,7 +86,11 @@ def slack(relation: Relation, claimed: float, measured: float) -> float:
 
 
 def gravest(records: Sequence[ClaimRecord]) -> ClaimRecord:
-    """Of the records of one claim the one with the gravest verdict, then the smallest slack, with the cases of all."""
+    """Of the records of one claim the one with the gravest verdict, then the smallest slack, with the cases of all.
+
+    What tested nothing does not count beside what did.
+    """
+    records = [record for record in records if record.verdict is not Verdict.UNTESTED] or records
 
     def order(record: ClaimRecord) -> tuple[int, float]:
         margin = record.slack
@@ -104,12 +120,23 @@ def unmeasured(claim: Claim, seed: int, tex: Mapping[str, str], reason: str) -> 
 
 
 def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdict, str]:
+    if finding.composed:
+        return Verdict.UNTESTED, finding.reason
+    verdict, reason = _measured_verdict(relation, claimed, finding)
+    if verdict is Verdict.REFUTED and finding.assumption:
+        return Verdict.INCONCLUSIVE, f"{reason}, but only if {finding.assumption}: {finding.reason}"
+    return verdict, reason
+
+
+def _measured_verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdict, str]:
     if math.isnan(finding.measured) or claimed.is_nan():
         return Verdict.INCONCLUSIVE, finding.reason or "no number could be measured or claimed here"
     if finding.interval is not None:
         low, high = (arb(end) if math.isfinite(end) else arb(str(end)) for end in finding.interval)
         if _beyond(relation, low, high, claimed):
             return Verdict.REFUTED, f"the interval {_show(finding.interval)} lies beyond the claim"
+        if nothing := _tells_nothing(relation, claimed, finding, finding.interval):
+            return Verdict.UNTESTED, f"{nothing}: {_reason(finding)}"
         if not finding.one_sided and _violates(relation, arb(finding.measured), claimed):
             return Verdict.INCONCLUSIVE, "the estimate violates the claim, its interval does not: take more cases"
         return _holding(finding), _reason(finding)
@@ -132,7 +159,8 @@ def _verdict(relation: Relation, claimed: arb, finding: Finding) -> tuple[Verdic
 
 
 def _reason(finding: Finding) -> str:
-    return "; ".join(part for part in (finding.hypothesis and f"if {finding.hypothesis}", finding.reason) if part)
+    conditions = [f"if {part}" for part in (finding.hypothesis, finding.assumption) if part]
+    return "; ".join(part for part in (*conditions, finding.reason) if part)
 
 
 def _holding(finding: Finding) -> Verdict:
@@ -146,6 +174,27 @@ def _beyond(relation: Relation, low: arb, high: arb, claimed: arb) -> bool:
     """Every number of [low, high] violates the claim for every number of `claimed`."""
     above, below = bool(low > claimed), bool(high < claimed)
     return above if relation == "<=" else below if relation == ">=" else above or below
+
+
+def _tells_nothing(relation: Relation, claimed: arb, finding: Finding, interval: tuple[float, float]) -> str:
+    """Why an interval neither contradicts a claim nor supports it; empty where it tells.
+
+    Its ends may be those that a probability, a distance or a norm has anyway; or nothing was seen, the end that could
+    refute is such an end, and the other one does not confirm the claim.
+    """
+    low, high = interval
+    below, above = low in _LEAST, high in _LARGEST
+    if below and above:
+        return f"the interval {_show(interval)} excludes nothing"
+    if relation == "=" or not (below if relation == "<=" else above):
+        return ""
+    seen = not finding.one_sided and finding.measured not in _LEAST + _LARGEST
+    confirmed = not finding.one_sided and bool(arb(high) <= claimed if relation == "<=" else arb(low) >= claimed)
+    if confirmed or (seen and not _violates(relation, arb(finding.measured), claimed)):
+        return ""
+    return (
+        f"nothing was seen: the interval {_show(interval)} has an end that says nothing and does not confirm the claim"
+    )
 
 
 def _violates(relation: Relation, measured: arb, claimed: arb) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.errors import UnknownAttributeError
@@ -45,7 +45,8 @@ class ClaimRecord:
     """One inequality of a step held against measurement, at the case of smallest slack.
 
     slack is claimed/measured for an upper bound and measured/claimed for a lower bound: 1 is tight, large
-    is loose, below 1 violates. `claimed` is rounded outward in the direction that keeps the claim true.
+    is loose, below 1 violates. `claimed` is rounded outward in the direction that keeps the claim true. `assumption` is
+    what the measurement rests on beside its sample; there is no `confidence` then.
     """
 
     name: str
@@ -63,7 +64,7 @@ class ClaimRecord:
     interval: tuple[float, float] | None = None
     witness: Witness | None = None
     reason: str = ""
-    composed: bool = False
+    assumption: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
@@ -80,6 +81,7 @@ class ClaimRecord:
             "cases": self.cases,
             "seed": self.seed,
             "confidence": self.confidence,
+            "assumption": self.assumption,
             "interval": None if self.interval is None else [json_number(end) for end in self.interval],
             "witness": None if self.witness is None else self.witness.to_dict(),
             "reason": self.reason,
@@ -278,6 +280,15 @@ class ObservationRecord:
         }
 
 
+class SymbolRecord(NamedTuple):
+    """How a quantity is printed: `end` is the side that keeps it true ("" to nearest), `shown` puts it in the table."""
+
+    latex: str
+    meaning: str
+    end: Literal["", "lower", "upper"] = ""
+    shown: bool = False
+
+
 @dataclass(frozen=True)
 class TheoremRecord:
     """One theorem at one generator (or at bare constants: `generator` is then None)."""
@@ -291,8 +302,8 @@ class TheoremRecord:
     definitions: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Every closed form by public name, enclosed: (lower, upper)."""
     reason: str = ""
-    symbols: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """TeX and meaning of the theorem's quantities by public name, for tables."""
+    symbols: dict[str, SymbolRecord] = field(default_factory=dict)
+    """How the theorem's quantities are printed, by public name."""
     observations: tuple[ObservationRecord, ...] = ()
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
 

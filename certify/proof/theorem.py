@@ -150,7 +150,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """One measurement of a claim at one generator: what was found where, and how sure it is.
+    """One measurement of a claim at one generator: what was found where, how sure it is, and what it rests on.
 
     measured     the extreme value found (the one that comes closest to violating the claim), in floats
     at           values of the claim's bound variables there (balls, exact numbers or floats), keyed by name
@@ -162,7 +162,9 @@ class Finding:
     one_sided    True if only the end of the interval that could refute means anything (the truth is known from
                  one side): that end alone decides, and `measured` is shown as the noisy estimate it is
     composed     True if nothing was measured because the claim follows from the steps it uses by a stated argument:
-                 its verdict is then the weakest of theirs
+                 it is then as strong as the weakest of them
+    assumption   what no error probability covers (draws whose law is not known to be exact): where the claim holds it
+                 is `supported` under this assumption, without a confidence, and nothing is refuted by it
     hypothesis   a named unproved hypothesis that the finding rests on: where the claim holds it is `conditional`
     recheck      recomputes the measured value at the witness as a ball: decides a violation and a tie
     """
@@ -177,6 +179,7 @@ class Finding:
     confidence: float | None = None
     one_sided: bool = False
     composed: bool = False
+    assumption: str = ""
     hypothesis: str = ""
     witness: Witness | None = None
     recheck: Callable[[], arb] | None = None
@@ -329,6 +332,10 @@ class Theorem:
     """What is claimed of the growth of layers and sizes; `certify stress` fits it from runs."""
     encoder: EncoderKind | None = None
     """How its encoder is written and what bounds its distance; None for a theorem without one."""
+    shown: tuple[str, ...] | None = None
+    """Choices and closed forms that stand in the table of the conclusion; None: every choice."""
+    slack_steps: tuple[str, ...] = ()
+    """Labels of the steps whose slack the figures show side by side."""
     curves: CurvesAt | None = None
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
     algebra: Algebra = field(default_factory=dict)

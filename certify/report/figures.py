@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,16 +72,16 @@ def mixing_figure(path: str | Path, curves: Sequence[MixingCurves]) -> tuple[Pat
     return write_figure(figure, targets)
 
 
-def slack_figure(path: str | Path, result: CheckResult, prefix: str = "S7") -> tuple[Path, ...]:
-    """Draw the slack of every claim of the steps below `prefix` (S7a, S7b, ...), one group of bars per generator.
+def slack_figure(path: str | Path, result: CheckResult, steps: Mapping[str, Collection[str]]) -> tuple[Path, ...]:
+    """Draw the slack of every claim of these steps, one group of bars per generator.
 
-    Slack is claimed over measured for an upper bound: 1 is tight. Where 0 was measured the slack is infinite and the
-    bar is open. Arguments, files and errors as for `mixing_figure`; `InputError` too if no
-    step has such a label.
+    `steps` has the labels by the theorem's id, `Theorem.slack_steps` say. Slack is claimed over measured for an upper
+    bound: 1 is tight. Where 0 was measured the slack is infinite and the bar is open. Files and errors as for
+    `mixing_figure`; `InputError` too if the result has no such step.
     """
-    bars = slack_bars(result, prefix)
+    bars = slack_bars(result, steps)
     if not bars:
-        raise InputError(f"no step of the result has a label that begins with `{prefix}` and goes on")
+        raise InputError("no step of the result is among those whose slack is drawn")
     targets = figure_targets(path)
     generators = list(dict.fromkeys(bar.generator for bar in bars))
     figure = empty_figure(8.0, 1.6 + 0.3 * len(bars))
@@ -100,13 +100,13 @@ def slack_figure(path: str | Path, result: CheckResult, prefix: str = "S7") -> t
     return write_figure(figure, targets)
 
 
-def slack_bars(result: CheckResult, prefix: str = "S7") -> tuple[SlackBar, ...]:
+def slack_bars(result: CheckResult, steps: Mapping[str, Collection[str]]) -> tuple[SlackBar, ...]:
     """The bars of `slack_figure`, in the order of the records; claims without a number are left out."""
     return tuple(
         SlackBar(step.label, claim.name, record.generator or "constants", claim.slack, claim.verdict)
         for record in result.theorems
         for step in record.steps
-        if step.label.startswith(prefix) and step.label != prefix
+        if step.label in steps.get(record.id, ())
         for claim in step.claims
         if not math.isnan(claim.slack) and claim.slack > 0
     )

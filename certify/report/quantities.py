@@ -1,4 +1,7 @@
-"""Public names of quantities: their TeX, what they mean, and on which side their printed value must lie."""
+"""Names that every record has: their TeX, what they mean, and on which side their printed value must lie.
+
+What a theorem adds is printed as its record's symbols say.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,6 @@ QUANTITIES: dict[str, Quantity] = {
     "beta_explicit_form": Quantity(r"\beta_{\mathrm{explicit}}", "noise level of the closed explicit form", _DOWN),
     "K": Quantity("K", "stochastic (Langevin) layers", _UP),
     "K_gd": Quantity(r"K_{\mathrm{gd}}", "deterministic (descent) layers", _UP),
-    "eta": Quantity(r"\eta", "Langevin step size", _NEAREST),
-    "theta": Quantity(r"\theta", "share of the log-concavity radius that is used", _NEAREST),
-    "R": Quantity("R", "radius on which the posterior is log-concave", _NEAREST),
-    "rho": Quantity(r"\rho", "bound of |G^-1(x)|", _UP),
-    "delta0": Quantity(r"\delta_0", "accuracy of the descent", _NEAREST),
-    "t": Quantity("t", "deviation parameter of the exit bound", _NEAREST),
     "tv_bound": Quantity(r"\mathrm{TV}_{\mathrm{bound}}", "certified bound of the encoder's distance", _UP),
     "generator_parameters": Quantity("N", "parameters of the generator", _UP),
     "encoder_unrolled": Quantity("N'", "parameters of the encoder, weights repeated per layer", _UP),

@@ -52,8 +52,9 @@ def result_figures(
         MissingExtraError: if matplotlib is not installed.
     """
     prepare_folder(folder)
-    written = slack_figure(folder / "slack", result) if slack_bars(result) else ()
     chosen = [load_theorem(name) for name in names] or list(theorems().values())
+    steps = {theorem.id: theorem.slack_steps for theorem in chosen}
+    written = slack_figure(folder / "slack", result, steps) if slack_bars(result, steps) else ()
     curves = [
         drawn
         for theorem in chosen

@@ -46,7 +46,8 @@ def claims_table(record: TheoremStress) -> Table:
         )
         for item in record.claims
     )
-    return Table(f"stress-{record.id}", "Properties", columns(headings, ("cases", "undecided", "smallest slack")), rows)
+    numeric = ("cases", "undecided", "smallest slack")
+    return Table(f"stress-{record.id}", "Properties", columns(headings, numeric), rows, record.notes)
 
 
 def scaling_table(record: TheoremStress) -> Table:

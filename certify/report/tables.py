@@ -19,6 +19,7 @@ from certify.proof.records import (
     ClaimRecord,
     ConclusionRecord,
     StepRecord,
+    SymbolRecord,
     TheoremRecord,
 )
 from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
@@ -41,6 +42,8 @@ MEASURED_DIGITS = 4
 """Significant digits of measured values and ratios."""
 
 _ALWAYS_SHOWN = frozenset({"beta", "beta_max", "tv_bound"})
+_LAST = frozenset({"tv_bound"})
+_DIRECTIONS = {"": Direction.NEAREST, "lower": Direction.DOWN, "upper": Direction.UP}
 
 
 def constants_table(
@@ -168,19 +171,20 @@ def definitions_table(record: TheoremRecord) -> Table:
     )
 
 
-def conclusion_table(
-    conclusion: ConclusionRecord, symbols: Mapping[str, tuple[str, str]] = MappingProxyType({})
-) -> Table:
+def conclusion_table(conclusion: ConclusionRecord, symbols: Mapping[str, SymbolRecord] = MappingProxyType({})) -> Table:
     """What the theorem gives: thresholds rounded down, distances and sizes up, choices to nearest.
 
-    `symbols` has the TeX and the meaning of the theorem's own quantities. The other closed forms, enclosed, are
+    `symbols` says how the theorem's own quantities are printed, and which stand here. The other closed forms are
     the rows of `definitions_table`.
     """
     # The size's bound is printed with the counts that it bounds.
     elsewhere = set() if conclusion.size is None else {"size_bound"}
-    known = {name: conclusion.values[name] for name in QUANTITIES if name in conclusion.values.keys() - elsewhere}
+    own = [name for name, item in symbols.items() if item.shown and name not in QUANTITIES]
+    # The distance that all of them lead to comes last.
+    names = sorted([*QUANTITIES, *own], key=lambda name: (name in own) + 2 * (name in _LAST))
+    known = {name: conclusion.values[name] for name in names if name in conclusion.values.keys() - elsewhere}
     rows: list[tuple[Cell, ...]] = [
-        (_name_cell(name, symbols), _conclusion_cell(name, value), _meaning_cell(name, symbols))
+        (_name_cell(name, symbols), _conclusion_cell(name, value, symbols), _meaning_cell(name, symbols))
         for name, value in known.items()
         if value is not None or name in _ALWAYS_SHOWN
     ]
@@ -229,13 +233,13 @@ def summary_table(result: CheckResult) -> Table:
     return Table("summary", "Summary", columns(("theorem", "generator", "verdict", *numeric), numeric), rows)
 
 
-def _name_cell(name: str, symbols: Mapping[str, tuple[str, str]]) -> Cell:
+def _name_cell(name: str, symbols: Mapping[str, SymbolRecord]) -> Cell:
     """A quantity's name, with the theorem's own TeX where it has one."""
-    return label_cell(name, symbols[name][0] if name in symbols else symbol(name))
+    return label_cell(name, symbols[name].latex if name in symbols else symbol(name))
 
 
-def _meaning_cell(name: str, symbols: Mapping[str, tuple[str, str]]) -> Cell:
-    return text_cell(symbols[name][1] if name in symbols else meaning(name))
+def _meaning_cell(name: str, symbols: Mapping[str, SymbolRecord]) -> Cell:
+    return text_cell(symbols[name].meaning if name in symbols else meaning(name))
 
 
 def _claim_numbers(claim: ClaimRecord) -> tuple[Cell, Cell, Cell]:
@@ -263,6 +267,7 @@ def _interval_notes(label: str, claim: ClaimRecord) -> tuple[str, ...]:
     if claim.interval is None:
         return ()
     error = "" if claim.confidence is None else f" at error probability {_error_cell(claim).text}"
+    error = f" if {claim.assumption}" if claim.assumption else error
     return (f"{label}: measured within {interval_text(*claim.interval, MEASURED_DIGITS)}{error}",)
 
 
@@ -275,10 +280,13 @@ def _assumption_constant(item: AssumptionRecord) -> Cell:
     return Cell(f"{item.constant} in {enclosure.text}", "text")
 
 
-def _conclusion_cell(name: str, value: float | int | str | None) -> Cell:
+def _conclusion_cell(
+    name: str, value: float | int | str | None, symbols: Mapping[str, SymbolRecord] = MappingProxyType({})
+) -> Cell:
     if isinstance(value, str):
         return text_cell(value)
-    return number_cell(value, conclusion_direction(name))
+    own = symbols[name].end if name in symbols and name not in QUANTITIES else None
+    return number_cell(value, conclusion_direction(name) if own is None else _DIRECTIONS[own])
 
 
 def _count_cell(count: float) -> Cell:

@@ -19,11 +19,14 @@ from certify.report.tables import (
     steps_table,
     summary_table,
 )
+from certify.verdict import Verdict
 
 VERDICT_STYLES = {
     "proved": "bold green",
     "supported": "green",
+    "composed": "green",
     "conditional": "cyan",
+    "untested": "yellow",
     "inconclusive": "yellow",
     "not-applicable": "magenta",
     "refuted": "bold red",
@@ -112,7 +115,7 @@ def _reasons(record: TheoremRecord) -> list[RenderableType]:
         Text(f"{step.label} {claim.name}: {claim.reason}")
         for step in record.steps
         for claim in step.claims
-        if claim.reason and str(claim.verdict) not in {"proved", "supported"}
+        if claim.reason and (claim.assumption or claim.verdict not in {Verdict.PROVED, Verdict.SUPPORTED})
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,8 @@ from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of
 from certify.stress_tests.case import saved
+from certify.stress_tests.properties.steps import NAME as STEPS
+from certify.stress_tests.properties.steps import claim_name
 from certify.stress_tests.property import Property, properties
 from certify.stress_tests.records import ClaimSummary, Failure, StressResult, TheoremStress, merged
 from certify.stress_tests.replay import settled
@@ -148,7 +150,15 @@ def _collected(theorem: Theorem, found: Sequence[tuple[ClaimSummary, ...]], seed
     for claims in found:
         for claim in claims:
             by_claim.setdefault((claim.property_name, claim.claim), []).append(claim)
-    return TheoremStress(theorem.id, tuple(merged(group) for group in by_claim.values()), scaling_laws(theorem, seed))
+    claims = tuple(merged(group) for group in by_claim.values())
+    return TheoremStress(theorem.id, claims, scaling_laws(theorem, seed), _untested(theorem, by_claim.keys()))
+
+
+def _untested(theorem: Theorem, tested: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """A note of the claims of the proof that no case tested: each drawn sample excluded nothing."""
+    names = [claim_name(step, claim) for step in theorem.steps for claim in step.claims]
+    missing = [name for name in names if (STEPS, name) not in tested]
+    return (f"tested by no case: {', '.join(missing)}",) if missing else ()
 
 
 def _saved(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -25,7 +26,7 @@ from certify.bounds.bracket import json_number
 from certify.errors import CertifyError
 from certify.progress import Progress, SilentProgress
 from certify.proof.instance import Instance
-from certify.proof.judgement import decide, slack
+from certify.proof.judgement import decide, gravest, judge, slack
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Claim, Finding, Step, Theorem
 from certify.stress_tests.bank import instances
@@ -44,6 +45,7 @@ ASKED = 2.0
 MATERIAL = arb("1e-3")
 """A change of a bound by less than this part of it is none: at m = 1 the exponent of m does nothing."""
 MOST_FINDINGS = 24
+RESTING = "rests on an assumption, refutes nothing"
 Measured: TypeAlias = tuple[Instance, Finding]
 
 
@@ -92,6 +94,49 @@ class PowerResult:
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {"schema": 1, "wrong": [row.to_dict() for row in self.rows], "provenance": self.provenance}
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a check can see of one claim over some instances.
+
+    `slack` is the smallest slack of the honest claim; `noticed` the smallest relative change in the wrong direction
+    that some instance refutes, None if none of those tried is; `honest` the gravest verdict of the claim as it stands.
+    """
+
+    slack: float
+    noticed: Fraction | None
+    honest: Verdict
+
+
+def power(step: Step, name: str, bank: Sequence[Instance], amounts: Sequence[Fraction]) -> Power:
+    """Power of the check of the claim `name` of `step` on the instances of `bank`, over increasing `amounts`."""
+    (claim,) = (item for item in step.claims if item.name == name)
+    measured = [
+        [(instance, finding) for finding in _findings(step, instance) if finding.claim == name] for instance in bank
+    ]
+    records = [
+        gravest([judge(claim, finding, instance, instance.theorem.tex) for instance, finding in pairs])
+        for pairs in measured
+        if pairs
+    ]
+    mine = [pair for pairs in measured for pair in pairs]
+    return Power(
+        min((record.slack for record in records), default=math.nan),
+        next((amount for amount in amounts if _refuted(strengthened(claim, amount), mine)), None),
+        max((record.verdict for record in records), key=lambda verdict: verdict.rank, default=Verdict.INCONCLUSIVE),
+    )
+
+
+def strengthened(claim: Claim, amount: Fraction) -> Claim:
+    """The claim with its bound moved by the relative `amount` in the direction that claims more.
+
+    An identity and a lower bound are raised, an upper bound is lowered; a bound of 0 moves by `amount` itself.
+    """
+    change = sp.Rational(amount.numerator, amount.denominator)
+    if claim.bound.is_zero:
+        return replace(claim, bound=-change)
+    return replace(claim, bound=(1 - change if claim.relation == "<=" else 1 + change) * claim.bound)
 
 
 def power_table(
@@ -176,7 +221,8 @@ def _wrong(
     if sharper is None:
         return None
     if best is None:
-        reason = "hidden by slack" if mine else "not measured on any instance"
+        resting = bool(mine) and all(finding.assumption for _, finding in mine)
+        reason = RESTING if resting else "hidden by slack" if mine else "not measured on any instance"
         return WrongClaim(theorem.id, label, claim.name, sharper, reason, None, honest)
     outcome = "refuted" if best[0] <= ASKED else "hidden by slack"
     return WrongClaim(theorem.id, label, claim.name, best[1], outcome, best[0], honest)

@@ -15,7 +15,6 @@ from certify.verdict import Verdict, exit_code, weakest_verdict
 
 TOLERANCE = 0.1
 """An excess exponent up to this is a lower-order term of a finite ladder, not growth."""
-HOLDING = frozenset({Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL})
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +194,7 @@ class Replay:
     @property
     def exit_code(self) -> int:
         """1 if it still fails, 0 if it holds, 3 if it could not be decided."""
-        return 1 if self.fails else 0 if self.now.verdict in HOLDING else 3
+        return 1 if self.fails else 0 if self.now.verdict.holds else 3
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

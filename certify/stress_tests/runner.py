@@ -20,7 +20,7 @@ from certify.strategies.admissible import Kinds
 from certify.strategies.seeded import seed_alone
 from certify.stress_tests.case import Case
 from certify.stress_tests.property import Measurement, Property
-from certify.stress_tests.records import HOLDING, ClaimSummary, Failure
+from certify.stress_tests.records import ClaimSummary, Failure
 from certify.verdict import Verdict
 
 SHRINKING = 250
@@ -57,7 +57,7 @@ class _Tally:
             if item.verdict is Verdict.INCONCLUSIVE:
                 self.undecided[item.claim] = self.undecided.get(item.claim, 0) + 1
             # A claim that holds and is passed in floats only is attained: its slack is 1.
-            slack = max(item.slack, 1.0) if item.verdict in HOLDING else item.slack
+            slack = max(item.slack, 1.0) if item.verdict.holds else item.slack
             if slack < self.tightest.get(item.claim, (math.nan,))[0] or item.claim not in self.tightest:
                 self.tightest[item.claim] = (slack, case)
             if item.verdict is Verdict.REFUTED or item.crash:

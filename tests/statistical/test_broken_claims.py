@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from certify.proof.power import power
+from certify.stress_tests.power import power
 from certify.verdict import Verdict
 from tests.power_instances import AMOUNTS, HIDDEN, THEOREM, instances
 

@@ -19,7 +19,7 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.power import power
+from certify.stress_tests.power import power
 from certify.verdict import Verdict
 from tests.generators import wave
 from theorems.gaussian_encoder.statement import THEOREM

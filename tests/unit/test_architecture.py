@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from certify.proof.registry import theorems
+from certify.symbolic.model import CONSTANTS
 from tests.conftest import ROOT
+from theorems.model import SHARED
 
 TYPES_ALONE = {
     # A theorem's steps are checked on an instance, and an instance is of a theorem.
@@ -211,3 +214,73 @@ def test_every_file_says_what_it_is() -> None:
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert silent == []
+
+
+HANDLING = frozenset({"proof", "strategies", "stress_tests", "report", "api", "cli"})
+"""Rooms that handle theorems. What lies below cannot know one: its `mu` is a number of its own."""
+CONTRACT = frozenset({"K", "K_gd", "tv_bound", "size_bound"})
+"""Layers, distance and size: what every record of a conclusion may have."""
+OWN_MEANING = {
+    "kappa": "M/m, a ladder of the stress run",
+    "start": "the method of a progress bar",
+}
+SPELLED = {
+    "report/formats/latex.py": "Greek letters by name",
+    "report/encoder_files.py": "keys of a file that declares its chain, which audits read",
+    "report/observations.py": "columns of single observations",
+}
+FINDERS = frozenset({"Finding", "from_interval", "from_lower_end", "from_distance", "follows"})
+"""What takes the name of a claim first."""
+
+
+def names_of_theorems() -> frozenset[str]:
+    """Ids, labels of steps and quantities of the discovered theorems, less what they share; a letter is no name."""
+    found = {name for theorem in theorems().values() for name in (theorem.id, *(step.label for step in theorem.steps))}
+    found |= {quantity.name for theorem in theorems().values() for quantity in theorem.quantities}
+    kept = {quantity.name for quantity in SHARED} | {symbol.name for symbol in CONSTANTS} | CONTRACT
+    return frozenset(name for name in found - kept - OWN_MEANING.keys() if len(name) > 1)
+
+
+def named(source: str, names: frozenset[str]) -> list[str]:
+    """Strings of a file that are such names: docstrings, formats, and what a finding calls its claim are none."""
+    tree = ast.parse(source)
+    nodes = list(ast.walk(tree))
+    aside = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    aside |= {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
+    for node in nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FINDERS and node.args:
+            aside.add(id(node.args[0]))
+    strings = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in aside]
+    return [value for value in strings if isinstance(value, str) and value in names]
+
+
+def test_certify_names_no_theorem_and_nothing_of_one() -> None:
+    names = names_of_theorems()
+    assert {"sharp-langevin", "S7d+", "BE", "L_Phi", "R_D", "K_newton"} <= names and not {"M2", "K", "A"} & names
+    found = {
+        place: seen
+        for path in sources("certify")
+        if room_of(path) in HANDLING
+        and (place := str(path.relative_to(ROOT / "certify"))) not in SPELLED
+        and (seen := named(path.read_text(encoding="utf-8"), names))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'kind = kinds["sharp-langevin"]',
+        'radius = instance.number("R_D")',
+        'step = theorem.step("S7d+")',
+        'def bars(prefix: str = "BE") -> None: ...',
+        'SHOWN = ("beta", "K_newton")',
+    ],
+)
+def test_a_theorems_name_in_certify_is_seen(source: str) -> None:
+    assert named(source, names_of_theorems())
+
+
+def test_docstrings_formats_and_claims_are_no_names_of_a_theorem() -> None:
+    source = '"""sharp-langevin"""\nFinding("tail", 0.0, 1)\nprint(f"{x:mu}")\nnames = ("M2", "tv_bound", "K")'
+    assert named(source, names_of_theorems()) == []

@@ -21,8 +21,12 @@ INSTANCE = SimpleNamespace(seed=0, enclosure=lambda bound, at: evaluate_ball(bou
 
 
 def verdict(relation: str, finding: Finding) -> Verdict:
+    return judged(relation, finding).verdict
+
+
+def judged(relation: str, finding: Finding) -> ClaimRecord:
     claim = Claim("c", "q", "q", relation, r, "r")  # type: ignore[arg-type]
-    return judge(claim, finding, INSTANCE, {}).verdict  # type: ignore[arg-type]
+    return judge(claim, finding, INSTANCE, {})  # type: ignore[arg-type]
 
 
 def finding(measured: float, **fields: object) -> Finding:
@@ -67,7 +71,7 @@ def test_an_interval_beyond_the_claim_refutes_and_one_across_it_does_not() -> No
     assert verdict("<=", finding(1.1, interval=(0.9, 1.3))) is Verdict.INCONCLUSIVE
     assert verdict("<=", finding(0.9, interval=(0.7, 1.3))) is Verdict.SUPPORTED
     assert verdict(">=", finding(0.8, interval=(0.7, 0.9))) is Verdict.REFUTED
-    assert verdict("<=", finding(0.8, interval=(0.0, math.inf))) is Verdict.SUPPORTED
+    assert verdict("<=", finding(0.8, interval=(0.0, 2.5))) is Verdict.SUPPORTED
 
 
 def test_a_one_sided_interval_is_decided_by_its_informative_end() -> None:
@@ -111,10 +115,82 @@ def test_a_composed_claim_takes_the_weakest_verdict_of_the_steps_it_uses() -> No
     claim = Claim("c", "q", "q", "<=", r, "r")
     alone = judge(claim, finding(math.nan, composed=True), INSTANCE, {})  # type: ignore[arg-type]
     step = StepRecord("S8", "total", ("A1", "S4", "S7"), (alone,))
-    assert alone.verdict is Verdict.INCONCLUSIVE
-    assert compose(step, {"S4": Verdict.PROVED, "S7": Verdict.SUPPORTED}).verdict is Verdict.SUPPORTED
-    assert compose(step, {"S4": Verdict.REFUTED, "S7": Verdict.SUPPORTED}).verdict is Verdict.REFUTED
-    assert compose(step, {}).verdict is Verdict.INCONCLUSIVE
+    assert alone.verdict is Verdict.UNTESTED
+    for parts, whole in (
+        ((Verdict.PROVED, Verdict.SUPPORTED), Verdict.COMPOSED),
+        ((Verdict.PROVED, Verdict.COMPOSED), Verdict.COMPOSED),
+        ((Verdict.CONDITIONAL, Verdict.PROVED), Verdict.CONDITIONAL),
+        ((Verdict.UNTESTED, Verdict.PROVED), Verdict.UNTESTED),
+        ((Verdict.REFUTED, Verdict.SUPPORTED), Verdict.REFUTED),
+    ):
+        assert compose(step, dict(zip(("S4", "S7"), parts, strict=True))).verdict is whole
+    # Without a step that it follows from nothing is known, and a claim that was measured is left as it is.
+    assert compose(step, {"S5": Verdict.PROVED}).verdict is Verdict.UNTESTED
+    measured = judge(claim, finding(0.5), INSTANCE, {})  # type: ignore[arg-type]
+    both = StepRecord("S8", "total", ("S4",), (measured, alone))
+    assert [item.verdict for item in compose(both, {"S4": Verdict.REFUTED}).claims] == [
+        Verdict.SUPPORTED,
+        Verdict.REFUTED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("relation", "interval", "one_sided"),
+    [
+        ("<=", (0.0, 1.0), False),
+        ("<=", (0.0, math.inf), False),
+        ("<=", (0.0, 0.7), True),
+        (">=", (0.9, 1.0), True),
+        (">=", (0.0, 1.0), False),
+        ("=", (0.0, 1.0), True),
+    ],
+)
+def test_an_interval_that_excludes_nothing_supports_nothing(
+    relation: str, interval: tuple[float, float], one_sided: bool
+) -> None:
+    record = judged(relation, finding(1.0, interval=interval, one_sided=one_sided, reason="nothing was seen"))
+    assert record.verdict is Verdict.UNTESTED
+    assert "excludes nothing" in record.reason or "does not confirm the claim" in record.reason
+    assert record.reason.endswith(": nothing was seen")
+    # Moving the ends inward by a hair makes it a test.
+    inner = tuple(end + (1e-3 if end == 0.0 else -1e-3 if end == 1.0 else 0.0) for end in interval)
+    held = finding(1.0, interval=(inner[0], min(inner[1], 2.0)), one_sided=one_sided)
+    assert verdict(relation, held) is not Verdict.UNTESTED
+
+
+def test_nothing_seen_supports_a_claim_only_where_the_other_end_confirms_it() -> None:
+    """No exit in 1000 paths: a probability below 0.014 confirms a bound of 1, and says nothing of one of 1e-3."""
+    assert verdict("<=", finding(0.0, interval=(0.0, 0.014))) is Verdict.SUPPORTED
+    tiny = Claim("c", "q", "q", "<=", sp.Rational(1, 1000), "")
+    assert judge(tiny, finding(0.0, interval=(0.0, 0.014)), INSTANCE, {}).verdict is Verdict.UNTESTED  # type: ignore[arg-type]
+    assert judge(tiny, finding(5e-4, interval=(0.0, 0.014)), INSTANCE, {}).verdict is Verdict.SUPPORTED  # type: ignore[arg-type]
+
+
+def test_an_estimate_within_its_own_error_of_zero_contradicts_nothing() -> None:
+    claim = Claim("c", "q", "q", "<=", sp.Rational(1, 10**12), "")
+    small = Finding("c", 1e-6, 1, interval=(0.0, 1e-5))
+    assert judge(claim, small, INSTANCE, {}).verdict is Verdict.UNTESTED  # type: ignore[arg-type]
+    apart = Finding("c", 1e-6, 1, interval=(1e-7, 1e-5))
+    assert judge(claim, apart, INSTANCE, {}).verdict is Verdict.REFUTED  # type: ignore[arg-type]
+
+
+def test_what_tested_nothing_does_not_count_beside_what_did() -> None:
+    empty, telling = finding(0.0, interval=(0.0, 1.0)), finding(0.5, interval=(0.4, 0.6))
+    found = gravest([judged("<=", empty), judged("<=", telling)])
+    assert found.verdict is Verdict.SUPPORTED and found.cases == 1
+    assert gravest([judged("<=", empty)] * 2).verdict is Verdict.UNTESTED
+
+
+def test_draws_whose_law_is_assumed_refute_nothing_and_have_no_error_probability() -> None:
+    assumption = "the chains have forgotten their start"
+    beyond = {"interval": (1.1, 1.3), "confidence": 1 - 1e-6}
+    assert judged("<=", finding(1.2, **beyond)).verdict is Verdict.REFUTED
+    biased = judged("<=", finding(1.2, **beyond, assumption=assumption, reason="end points"))
+    assert biased.verdict is Verdict.INCONCLUSIVE and biased.confidence is None
+    assert f"lies beyond the claim, but only if {assumption}: end points" in biased.reason
+    held = judged("<=", finding(0.5, interval=(0.4, 0.6), confidence=1 - 1e-6, assumption=assumption))
+    assert held.verdict is Verdict.SUPPORTED and held.confidence is None
+    assert held.reason == f"if {assumption}" and held.to_dict()["assumption"] == assumption
 
 
 def test_what_holds_under_a_hypothesis_is_conditional_and_a_violation_stays_a_refutation() -> None:

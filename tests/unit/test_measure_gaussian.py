@@ -14,7 +14,7 @@ from certify.generators.specification import load_generator
 from certify.measure.gaussian_fit import EmptyRegionError, quadrature_fit, sampled_fit
 from certify.measure.gaussian_third import line_third_derivative, third_derivative_extremes
 from certify.measure.inverse import preimage
-from certify.measure.reference import ReferenceDraws, reference_draws
+from certify.measure.reference import UNBOUNDED_BIAS, ReferenceDraws, reference_draws
 from certify.posteriors.gaussian import GaussianLaw, posterior_law
 from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
@@ -79,7 +79,7 @@ def test_a_wrong_gaussian_is_seen(plane: Posterior, drawn: ReferenceDraws, shift
 
 def test_draws_that_are_not_exact_leave_the_upper_end_open(plane: Posterior, drawn: ReferenceDraws) -> None:
     law = gaussian_at(plane, find_mode(plane))
-    approximate = ReferenceDraws(drawn.points, False, "end points of independent MALA chains")
+    approximate = ReferenceDraws(drawn.points, "end points of independent MALA chains", UNBOUNDED_BIAS)
     found = sampled_fit(plane, law, Projection(law.mean, NOWHERE), approximate, 5000, 0).distance
     assert found.upper == 1.0 and "known from below only" in found.method
     with pytest.raises(EmptyRegionError, match="fall into the ball"):

@@ -10,12 +10,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from certify.encoders.amortised import amortised_starts, encoder_path
 from certify.generators.derivatives import value
 from certify.generators.graph import Affine
 from certify.generators.onnx_import import load_onnx
 from certify.generators.specification import load_generator
 from certify.profiles.certificate import GlobalConstants, certify_observation
-from certify.proof.amortised import amortised_starts, encoder_path
 
 DIGITS_FOLDER = Path(__file__).resolve().parents[2] / "examples" / "digits"
 DECODERS = ("residual", "conditioned", "free", "relu", "softplus")

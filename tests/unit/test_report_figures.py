@@ -6,6 +6,7 @@ import math
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ pytest.importorskip("matplotlib")
 
 THEOREM = load_theorem("strong-invertibility")
 STEPS = (20, 40, 80, 150, 250, 400, 600)
+SLACK = {THEOREM.id: THEOREM.slack_steps}
 
 
 def instance_of(generator: Any, epsilon: str = "0.3") -> Instance:
@@ -94,7 +96,7 @@ def test_curves_need_a_known_truth_and_a_certificate() -> None:
 
 
 def test_both_formats_the_same_bytes_again(curves: MixingCurves, tmp_path: Path) -> None:
-    for draw, what in ((mixing_figure, [curves]), (slack_figure, chain_result())):
+    for draw, what in ((mixing_figure, [curves]), (partial(slack_figure, steps=SLACK), chain_result())):
         first = draw(tmp_path / "first", what)  # type: ignore[operator]
         second = draw(tmp_path / "second", what)  # type: ignore[operator]
         assert [path.suffix for path in first] == [".png", ".pdf"]
@@ -120,12 +122,12 @@ def test_every_curve_is_drawn_with_its_numbers(
     assert legend == {label for label in lines if not label.startswith("_")}
 
 
-def test_bars_are_the_claims_below_s7() -> None:
-    bars = slack_bars(chain_result())
+def test_bars_are_the_claims_of_the_steps_that_a_theorem_names() -> None:
+    bars = slack_bars(chain_result(), SLACK)
     assert [bar.step for bar in bars] == ["S7a", "S7c", "S7d", "S7e", "S7a", "S7c"]
     assert [bar.slack for bar in bars[:4]] == [1.0, 1.3, math.inf, 0.8]
     assert bars[3].verdict is Verdict.REFUTED
-    assert slack_bars(result()) == ()
+    assert slack_bars(result(), SLACK) == ()
 
 
 def test_refusals_leave_no_file(curves: MixingCurves, tmp_path: Path) -> None:
@@ -134,16 +136,16 @@ def test_refusals_leave_no_file(curves: MixingCurves, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one"):
         mixing_figure(tmp_path / "figure.png", [])
     with pytest.raises(InputError, match="no step"):
-        slack_figure(tmp_path / "figure.png", result())
+        slack_figure(tmp_path / "figure.png", result(), SLACK)
     with pytest.raises(InputError, match="cannot write"):
-        slack_figure(tmp_path / "missing" / "figure.png", chain_result())
+        slack_figure(tmp_path / "missing" / "figure.png", chain_result(), SLACK)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_matplotlib_the_install_line_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"proof-companion\[plots\]"):
-        slack_figure(tmp_path / "figure.png", chain_result())
+        slack_figure(tmp_path / "figure.png", chain_result(), SLACK)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from certify.arithmetic.rounding import Direction
-from certify.proof.records import EncoderSize
+from certify.proof.records import EncoderSize, StepRecord, SymbolRecord
 from certify.report.discovery import formats_from_text
 from certify.report.files import slug, table_files
 from certify.report.json import json_text
@@ -22,7 +22,7 @@ from certify.report.tables import (
     steps_table,
     summary_table,
 )
-from certify.report.terminal import check_report, render_text, verdict_text
+from certify.report.terminal import VERDICT_STYLES, check_report, render_text, verdict_text
 from certify.verdict import Verdict
 from tests.records import BRACKET, claim, record, result
 
@@ -103,11 +103,21 @@ def test_closed_forms_are_printed_as_enclosures() -> None:
 
 
 def test_the_theorem_names_its_own_quantities() -> None:
-    named = replace(record(), symbols={"mu": (r"\mu", "curvature from below"), "K": ("K", "Langevin layers")})
+    symbols = {
+        "mu": SymbolRecord(r"\mu", "curvature from below"),
+        "K": SymbolRecord("K", "Langevin layers"),
+        "zeta": SymbolRecord(r"\zeta", "its own", "upper", shown=True),
+        "xi": SymbolRecord(r"\xi", "not in the table", "lower"),
+    }
+    named = replace(record(), symbols=symbols)
     assert definitions_table(named).rows[0][0].latex == r"\mu"
     assert _texts(definitions_table(named))[0][3] == "curvature from below"
     assert named.conclusion is not None
-    assert ["K", "109123", "Langevin layers"] in _texts(conclusion_table(named.conclusion, named.symbols))
+    conclusion = replace(named.conclusion, values={**named.conclusion.values, "zeta": 0.1234561, "xi": 2.0})
+    rows = _texts(conclusion_table(conclusion, named.symbols))
+    assert ["K", "109123", "Langevin layers"] in rows and ["zeta", "0.12346", "its own"] in rows
+    names = [row[0] for row in rows]
+    assert "xi" not in names and names.index("K") < names.index("zeta") < names.index("tv_bound")
 
 
 def test_a_record_without_steps_or_conclusion_still_prints() -> None:
@@ -164,3 +174,12 @@ def test_json_refuses_what_strict_readers_reject() -> None:
     assert json_text(result().to_dict()).endswith("}\n")
     with pytest.raises(ValueError, match="JSON"):
         json_text({"x": float("nan")})
+
+
+def test_every_verdict_has_a_style_and_an_assumption_is_printed() -> None:
+    assert set(VERDICT_STYLES) == {str(verdict) for verdict in Verdict}
+    assumed = replace(claim(reason="if the chains have arrived; 40 draws"), assumption="the chains have arrived")
+    for item, shown in ((assumed, True), (claim(reason="40 draws"), False)):
+        steps = (StepRecord("S4", "tail", (), (item,)),)
+        text = render_text(check_report(result(replace(record(), steps=steps))), 100)
+        assert ("40 draws" in text) is shown

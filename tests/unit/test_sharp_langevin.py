@@ -20,19 +20,20 @@ from certify.encoders.kind import Numbers
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
 from certify.measure.exponential_law import exponential_chain_distance
+from certify.measure.path_divergence import DISCRETISED
 from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.posterior import Posterior
-from certify.proof.check import run_step
+from certify.proof.check import run_step, run_steps
 from certify.proof.closed_forms import enclose
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import certify_choices, largest_beta, shortest
-from certify.proof.power import power
 from certify.proof.registry import load_theorem
 from certify.sharp.centre import certify_centre, find_centre
 from certify.sharp.chain import chain_bound
 from certify.sharp.functions import BurnInDistance, FarMass, GaussianShift, ShellMass
 from certify.sharp.problem import SharpProblem, closed_form_problem
+from certify.stress_tests.power import power
 from certify.verdict import Evidence, Verdict
 from theorems.sharp_langevin import network as sharp_kind
 from theorems.sharp_langevin.strategy import problem_of, schedule_of
@@ -192,11 +193,17 @@ def worked_instance() -> Instance:
     return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.25)
 
 
-@pytest.mark.parametrize("label", [step.label for step in THEOREM.steps])
-def test_every_step_holds_on_the_worked_generator(label: str) -> None:
-    record = run_step(THEOREM.step(label), worked_instance())
-    assert record.verdict in {Verdict.PROVED, Verdict.SUPPORTED}, record
-    assert {claim.name for claim in record.claims} == {claim.name for claim in THEOREM.step(label).claims}
+def test_every_step_holds_on_the_worked_generator() -> None:
+    records = run_steps(worked_instance())
+    for record in records:
+        assert record.verdict in {Verdict.PROVED, Verdict.SUPPORTED, Verdict.COMPOSED}, record
+        assert {claim.name for claim in record.claims} == {claim.name for claim in THEOREM.step(record.label).claims}
+    # With so few draws the gap of the means and the drift are not told from 0: these two follow from other steps.
+    assert {record.label for record in records if record.verdict is Verdict.COMPOSED} <= {"S7e+", "W"}
+    # Exact draws: what is left to assume is that Langevin steps stand for the diffusion.
+    assumed = {record.label: claim.assumption for record in records for claim in record.claims if claim.assumption}
+    assert assumed.keys() == {"S7d+", "S7e+"} and set(assumed.values()) == {DISCRETISED}
+    assert all(claim.confidence is None for record in records for claim in record.claims if claim.assumption)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +225,10 @@ def test_every_step_holds_for_more_outputs_than_latents() -> None:
     setting = settle(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0)
     assert setting.certificate is not None
     instance = Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.25)
-    for step in THEOREM.steps:
-        assert run_step(step, instance).verdict in {Verdict.PROVED, Verdict.SUPPORTED}, step.label
+    for record in run_steps(instance):
+        assert record.verdict in {Verdict.PROVED, Verdict.SUPPORTED, Verdict.COMPOSED}, record.label
+        # Theorem R's envelope gives exact draws for n > d as well: no chain's end points are taken for the posterior.
+        assert all("MALA" not in claim.assumption + claim.reason for claim in record.claims)
 
 
 def test_fewer_outputs_than_latents_are_not_injective() -> None:

@@ -16,6 +16,7 @@ from certify.posteriors.estimates import DistanceEstimate, nonnegative_mean_inte
 from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.gaussian_distance import kl_divergence
 from certify.posteriors.posterior import Posterior
+from certify.proof.checks.intervals import from_distance, from_interval
 from certify.proof.checks.locations import own_rho, preimages
 from certify.proof.checks.mode import gradient_ball
 from certify.proof.instance import Instance
@@ -23,7 +24,7 @@ from certify.proof.optimiser import Certificate
 from certify.proof.records import EncoderSize, MeasuredDistance
 from certify.proof.theorem import Finding
 from certify.verdict import Evidence
-from theorems.gaussian_encoder.gaussian import DRAWS, affine, coincide, distance_finding, interval_finding, measured_fit
+from theorems.gaussian_encoder.gaussian import DRAWS, affine, coincide, measured_fit
 from theorems.gaussian_encoder.laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 from theorems.gaussian_encoder.network import build
 
@@ -79,7 +80,7 @@ def early_stopping(instance: Instance) -> tuple[Finding, ...]:
         witness = Witness((tuple(point.tolist()),))
         findings.append(_divergence(divergence, mode, law, at, witness))
         distance = gaussian_distance(mode, law, seed=instance.seed + number)
-        findings.append(distance_finding("stopping", distance, instance.resolution, at))
+        findings.append(from_distance("stopping", distance, at, resolution=instance.resolution))
     return tuple(findings)
 
 
@@ -132,7 +133,8 @@ def gaussian_of_jacobian(instance: Instance) -> tuple[Finding, ...]:
     factor = np.linalg.cholesky(law.covariance)
     whitened = instance.random("G1*").standard_normal((instance.count(DRAWS, least=4000), law.mean.size))
     whitened = whitened[np.linalg.norm(whitened, axis=1) <= instance.number("R_star")]
-    distance = distance_finding("Jacobian Gaussian", measured_fit(instance, law).distance, instance.resolution)
+    found = measured_fit(instance, law).distance
+    distance = from_distance("Jacobian Gaussian", found, resolution=instance.resolution)
     if whitened.shape[0] < FEWEST_DRAWS:
         # Where G1* says nothing its ball is tiny.
         return (distance,)
@@ -140,7 +142,7 @@ def gaussian_of_jacobian(instance: Instance) -> tuple[Finding, ...]:
     drift = posterior.gradient(law.mean + whitened @ factor.T) @ factor - whitened
     # Of the drift only what is beyond the floats' own is measured.
     sizes = np.maximum(np.linalg.norm(drift, axis=1) - 4 * instance.resolution, 0.0)
-    return interval_finding("drift", nonnegative_mean_interval(sizes**2)), distance
+    return from_interval("drift", nonnegative_mean_interval(sizes**2)), distance
 
 
 def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
@@ -148,22 +150,24 @@ def encoder_to_posterior(instance: Instance) -> tuple[Finding, ...]:
     if affine(instance) and instance.number("K_newton") >= 1:
         # f is quadratic: one Newton step ends at the mode, and the Hessian is the same everywhere.
         return (coincide("total"),)
-    found = published_gaussian_distance(instance)
-    distance = DistanceEstimate(found.estimate, found.lower, found.upper, found.method)
-    return (distance_finding("total", distance, instance.resolution),)
+    return (from_distance("total", measured_encoder_distance(instance), resolution=instance.resolution),)
+
+
+def measured_encoder_distance(instance: Instance) -> DistanceEstimate:
+    """TV(encoder's Gaussian, pi_x), measured once: an interval in any dimension."""
+
+    def compute() -> DistanceEstimate:
+        if is_affine(instance.posterior()):
+            return gaussian_distance(encoder_law(instance), laplace_law(instance), seed=instance.seed)
+        return measured_fit(instance, encoder_law(instance)).distance
+
+    return instance.once("encoder-distance", compute)
 
 
 def published_gaussian_distance(instance: Instance) -> MeasuredDistance:
-    """The measured distance of the encoder's Gaussian from the posterior, an interval in any dimension."""
-
-    def compute() -> MeasuredDistance:
-        if is_affine(instance.posterior()):
-            found = gaussian_distance(encoder_law(instance), laplace_law(instance), seed=instance.seed)
-        else:
-            found = measured_fit(instance, encoder_law(instance)).distance
-        return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
-
-    return instance.once("encoder-distance", compute)
+    """The measured distance of the encoder's Gaussian from the posterior, for the conclusion."""
+    found = measured_encoder_distance(instance)
+    return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
 
 
 def gaussian_encoder_size(certificate: Certificate, generator: Generator | None) -> EncoderSize | None:

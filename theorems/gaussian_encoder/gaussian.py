@@ -12,11 +12,11 @@ from certify.bounds.bracket import Witness
 from certify.measure.gaussian_fit import GaussianFit, quadrature_fit, sampled_fit
 from certify.measure.gaussian_third import ThirdDerivativeExtreme, third_derivative_extremes
 from certify.measure.tail import QUADRATURE_DIMENSION
-from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate, IntervalEstimate
 from certify.posteriors.gaussian import GaussianLaw, is_affine
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import PosteriorQuadrature, build_quadrature
 from certify.posteriors.transition import Projection
+from certify.proof.checks.intervals import from_distance, from_interval
 from certify.proof.checks.locations import own_rho, preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
@@ -67,11 +67,11 @@ def gaussian_on_ball(instance: Instance) -> tuple[Finding, ...]:
     law = laplace_law(instance)
     fit = measured_fit(instance, law, Projection(law.mean, instance.number("R_inner")))
     findings = [
-        interval_finding("information", fit.information),
-        distance_finding("conditional", fit.distance, instance.resolution),
+        from_interval("information", fit.information),
+        from_distance("conditional", fit.distance, resolution=instance.resolution),
     ]
     if fit.divergence is not None:
-        findings.append(interval_finding("log-Sobolev", fit.divergence, {"I": fit.information.upper}))
+        findings.append(from_interval("log-Sobolev", fit.divergence, {"I": fit.information.upper}))
     return tuple(findings)
 
 
@@ -80,7 +80,7 @@ def gaussian_at_mode(instance: Instance) -> tuple[Finding, ...]:
     if affine(instance):
         return (coincide("mode Gaussian", own_rho(instance, 0)),)
     fit = measured_fit(instance, laplace_law(instance))
-    return (distance_finding("mode Gaussian", fit.distance, instance.resolution, own_rho(instance, 0)),)
+    return (from_distance("mode Gaussian", fit.distance, own_rho(instance, 0), resolution=instance.resolution),)
 
 
 def measured_fit(instance: Instance, law: GaussianLaw, region: Projection | None = None) -> GaussianFit:
@@ -109,32 +109,4 @@ def coincide(claim: str, at: Mapping[str, object] | None = None) -> Finding:
     reason = "G is affine: the posterior is this Gaussian"
     return Finding(
         claim, 0.0, 1, Evidence.SYMBOLIC, at=at or {}, exhaustive=True, recheck=lambda: arb(0), reason=reason
-    )
-
-
-def interval_finding(claim: str, found: IntervalEstimate, at: Mapping[str, object] | None = None) -> Finding:
-    """A finding whose measured value has an interval."""
-    sure = 1.0 - found.error_probability if found.error_probability else None
-    interval = (found.lower, found.upper)
-    return Finding(claim, found.estimate, max(1, found.cases), at=at or {}, interval=interval, confidence=sure,
-                   reason=found.method)  # fmt: skip
-
-
-def distance_finding(
-    claim: str, found: DistanceEstimate, resolution: float, at: Mapping[str, object] | None = None
-) -> Finding:
-    """A finding on a distance; an upper end of 1 says nothing, and then the lower end alone decides.
-
-    `resolution` is what floats move a law by, in widths of it: the total variation that they cannot tell.
-    """
-    lower = max(0.0, found.lower - resolution)
-    return Finding(
-        claim,
-        max(lower, found.estimate - resolution),
-        1,
-        at=at or {},
-        interval=(lower, found.upper),
-        confidence=1.0 - ERROR_PROBABILITY,
-        one_sided=found.upper >= 1.0,
-        reason=found.method,
     )

@@ -10,8 +10,9 @@ from certify.generators.graph import FloatArray
 from certify.posteriors.gaussian import GaussianLaw
 from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
-from certify.proof.checks.locations import centre, preimages
+from certify.proof.checks.locations import preimages
 from certify.proof.instance import Instance
+from theorems.descent import centre
 from theorems.gaussian_encoder.network import covariance_of
 
 

@@ -399,5 +399,6 @@ THEOREM = Theorem(
     assumptions=ASSUMPTIONS,
     steps=STEPS,
     conclusion=CONCLUSION,
+    shown=("theta", "R", "rho", "delta0"),
     encoder=ENCODER,
 )

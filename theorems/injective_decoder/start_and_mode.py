@@ -17,7 +17,7 @@ from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import frequency_interval
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
-from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.intervals import from_interval
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 from theorems.sharp_langevin.places import centres

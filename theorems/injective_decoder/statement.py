@@ -80,5 +80,7 @@ THEOREM = Theorem(
     assumptions=sharp_langevin.ASSUMPTIONS,
     steps=(*OWN_STEPS, *(_used_labels(step) for step in sharp_langevin.STEPS)),
     conclusion=replace(sharp_langevin.CONCLUSION, notes=notes, certify_observations=certify_rows),
+    shown=sharp_langevin.THEOREM.shown,
+    slack_steps=sharp_langevin.THEOREM.slack_steps,
     examples=("manifold:d=2,outputs=6,width=6,bend=0.1",),
 )

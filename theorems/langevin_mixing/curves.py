@@ -26,7 +26,7 @@ from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.gaussian import affine_form, is_affine, langevin_law, langevin_stationary_law, posterior_law
 from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import chain_total_variation
-from certify.proof.checks.locations import centre, preimages
+from certify.proof.checks.locations import preimages
 from certify.proof.closed_forms import enclose
 from certify.proof.conclusion import settle
 from certify.proof.curves import MixingCurves
@@ -40,6 +40,7 @@ from certify.sampling.couplings import (
     total_variation_bound,
 )
 from certify.symbolic.evaluation import evaluate_ball
+from theorems.descent import centre
 
 RELAXATION_TIMES = (0.15, 25.0)
 """First and last step count, in relaxation times 1/(eta mu)."""

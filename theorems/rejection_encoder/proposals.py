@@ -11,7 +11,7 @@ from certify.arithmetic.balls import Real, ball, precision
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval, mean_interval
-from certify.proof.checks.concentration import from_interval
+from certify.proof.checks.intervals import from_interval, from_lower_end
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 from certify.sharp.curvature import closed_form_curvature
@@ -53,7 +53,9 @@ def acceptance(instance: Instance) -> tuple[Finding, ...]:
     passed = int((instance.random("acceptance").random(len(heights)) < heights).sum())
     found = frequency_interval(passed, len(heights))
     finding = from_interval("acceptance", found, {**_own_numbers(instance)})
-    return (replace(finding, measured=found.upper, one_sided=True, reason=f"upper end, estimate {found.estimate:.4g}"),)
+    # Where every proposal passes the upper end is that of every probability, and the lower one tells.
+    telling, reason = found.upper < 1.0, f"upper end, estimate {found.estimate:.4g}"
+    return (replace(finding, measured=found.upper, one_sided=telling, reason=reason),)
 
 
 def accepted_law(instance: Instance) -> tuple[Finding, ...]:
@@ -75,10 +77,7 @@ def accepted_law(instance: Instance) -> tuple[Finding, ...]:
         high = min(1.0, (1 - rate.lower) ** (count - 1) * ends[1].upper + tail)
         middle = (1 - rate.estimate) ** (count - 1) * 0.5 * (ends[0].estimate + ends[1].estimate)
         found = IntervalEstimate(middle, low, high, ERROR_PROBABILITY, len(heights), "identity of the law put out")
-        finding = from_interval("distance", found, {**numbers, "k": count})
-        findings.append(
-            replace(finding, measured=low, one_sided=True, reason=f"lower end, estimate {middle:.4g}: {found.method}")
-        )
+        findings.append(from_lower_end("distance", found, {**numbers, "k": count}))
     return tuple(findings)
 
 

@@ -142,5 +142,6 @@ THEOREM = Theorem(
         certify_observations=certify_rows,
         observations_need=(MODEL.label,),
     ),
+    shown=("R", "rho"),
     encoder=ENCODER,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from flint import arb, arb_mat
@@ -13,17 +14,19 @@ from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
 from certify.measure.affine_chain import affine_chain_distance
 from certify.measure.exponential_law import NODES, exponential_chain_distance
+from certify.measure.path_divergence import DISCRETISED
 from certify.measure.two_sample import total_variation_lower
 from certify.measure.whitened import WhitenedPosterior, norm
 from certify.posteriors.estimates import (
-    ERROR_PROBABILITY,
     DistanceEstimate,
     IntervalEstimate,
+    assumed,
     frequency_interval,
+    mean_interval,
     nonnegative_mean_interval,
 )
 from certify.posteriors.gaussian import is_affine
-from certify.proof.checks.concentration import from_lower_end
+from certify.proof.checks.intervals import follows, from_distance, from_lower_end
 from certify.proof.checks.mode import gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
@@ -32,6 +35,7 @@ from certify.sampling.preconditioned import run_exponential_integrator, run_prec
 from certify.verdict import Evidence
 from theorems.sharp_langevin.places import centres, draw_radii, draws, own_numbers, whitened
 from theorems.sharp_langevin.strategy import schedule_of
+from theorems.strong_invertibility.distance import TOO_LONG
 
 QUANTILES = (0.5, 0.9, 0.99)
 EXIT_TIME, SUBSTEPS, PATHS, CHAINS = 0.05, 64, 2500, 2048
@@ -46,7 +50,7 @@ def tail_by_sandwich(instance: Instance) -> tuple[Finding, ...]:
     slope = float(np.linalg.norm(posterior.gradient(centre.point[None])[0]))
     at = {"r0": ball(centre.residual_upper), "s0": ball(slope * 2 + 1e-9)}
     return tuple(
-        from_lower_end("tail", _beyond(distances, radius), {**at, "R0": radius})
+        from_lower_end("tail", _beyond(instance, distances, radius), {**at, "R0": radius})
         for radius in (float(np.quantile(distances, level)) for level in QUANTILES)
     )
 
@@ -60,17 +64,17 @@ def tail_of_whitened(instance: Instance) -> tuple[Finding, ...]:
     for level in QUANTILES:
         place = float(np.quantile(radii, level))
         if place < outer:
-            findings.append(from_lower_end("tail", _beyond(radii, place), {"R0": place, **numbers}))
+            findings.append(from_lower_end("tail", _beyond(instance, radii, place), {"R0": place, **numbers}))
         if place < radius:
-            findings.append(from_lower_end("shell", _beyond(inside, place), {"R0": place, **numbers}))
-    return tuple(findings)
+            findings.append(from_lower_end("shell", _beyond(instance, inside, place), {"R0": place, **numbers}))
+    return tuple(findings) or (Finding("tail", math.nan, 0, reason="the draws lie outside |y| = R2"),)
 
 
 def exits_of_whitened(instance: Instance) -> tuple[Finding, ...]:
     """Findings on "exit" on smaller balls, where the bound is visible; bound variables R0, w0, tau0.
 
-    The diffusion is simulated by fine Langevin steps: paths seen only at these steps leave less often, so the
-    frequency is from below.
+    The diffusion is simulated by fine Langevin steps, which the finding names as its assumption: paths seen only at
+    these steps leave less often.
     """
     posterior, numbers = whitened(instance), own_numbers(instance)
     points = draws(instance).points
@@ -92,7 +96,8 @@ def exits_of_whitened(instance: Instance) -> tuple[Finding, ...]:
             "tau0": EXIT_TIME,
             **numbers,
         }
-        findings.append(from_lower_end("exit", frequency_interval(left, len(starts)), at))
+        frequency = frequency_interval(left, len(starts), assumption=assumed(DISCRETISED, draws(instance).assumption))
+        findings.append(from_lower_end("exit", frequency, at))
     return tuple(findings) or (Finding("exit", math.nan, 0, reason="too few draws lie in the ball"),)
 
 
@@ -109,9 +114,11 @@ def drift_changes(instance: Instance) -> tuple[Finding, ...]:
     rounding = 1e-12 * (1 + radius) + _gradient_rounding(posterior, inside[:64])
     values = np.maximum(values - eta * rounding**2, 0.0)
     interval = nonnegative_mean_interval(
-        values, ERROR_PROBABILITY, f"simulated paths, starts: {draws(instance).method}"
+        values,
+        method=f"simulated paths, starts: {draws(instance).method}",
+        assumption=assumed(DISCRETISED, draws(instance).assumption),
     )
-    return (from_lower_end("drift", interval, {"h0": eta, **own_numbers(instance)}),)
+    return (from_lower_end("drift", replace(interval, upper=math.inf), {"h0": eta, **own_numbers(instance)}),)
 
 
 def _gradient_rounding(posterior: WhitenedPosterior, points: FloatArray) -> float:
@@ -142,19 +149,19 @@ def _squared_changes(
 
 
 def start_and_contraction(instance: Instance) -> tuple[Finding, ...]:
-    """Findings on "start" (a lower bound of the Wasserstein distance: the gap of the means) and "contraction"."""
-    posterior, radius = whitened(instance), instance.number("R")
-    coordinates = posterior.coordinates(draws(instance).points)
+    """Findings on "start" (a lower bound of the Wasserstein distance: the gap of the means) and "contraction".
+
+    Both starts have the mean 0. A direction u is taken from one half of the draws: u.E y <= |E y| is measured on the
+    other, where |u.y| <= R.
+    """
+    posterior, radius, drawn = whitened(instance), instance.number("R"), draws(instance)
+    coordinates = posterior.coordinates(drawn.points)
     inside = coordinates[np.linalg.norm(coordinates, axis=1) <= radius]
-    mean = float(np.linalg.norm(inside.mean(axis=0)))
-    error = 6 * math.sqrt(float(np.sum(inside.var(axis=0))) / len(inside))
-    lowest = max(0.0, mean - error)
-    findings = [
-        Finding("start", lowest, len(inside), at=own_numbers(instance), interval=(lowest, mean + error),
-                confidence=1 - ERROR_PROBABILITY, one_sided=True,
-                reason="lower end of the distance of the means, six standard errors"),
-    ]  # fmt: skip
-    return (*findings, _contraction(instance, posterior, radius))
+    mean = inside[::2].mean(axis=0)
+    along = np.clip(inside[1::2] @ (mean / max(float(np.linalg.norm(mean)), 1e-300)), -radius, radius)
+    gap = mean_interval(along, -radius, radius, method=f"gap of the means, {drawn.method}", assumption=drawn.assumption)
+    gap = replace(gap, lower=max(0.0, gap.lower), upper=math.inf)
+    return from_lower_end("start", gap, own_numbers(instance)), _contraction(instance, posterior, radius)
 
 
 def _contraction(instance: Instance, posterior: WhitenedPosterior, radius: float) -> Finding:
@@ -215,7 +222,8 @@ def smoothing_distances(instance: Instance) -> tuple[Finding, ...]:
             for offset, point in enumerate(starts)
         ]  # fmt: skip
         found = total_variation_lower(posterior.coordinates(ends[0]), posterior.coordinates(ends[1]))
-        findings.append(_distance("smoothing", found, chains, {"k": steps, "v0": distance, **own_numbers(instance)}))
+        at: dict[str, object] = {"k": steps, "v0": distance, **own_numbers(instance)}
+        findings.append(from_distance("smoothing", found, at, chains))
     return tuple(findings)
 
 
@@ -233,7 +241,8 @@ def measured_total(instance: Instance) -> DistanceEstimate:
         # A closed form below what was measured would be a contradiction, which the measurement must show.
         if not found.lower <= bound < found.upper:
             return found
-        return DistanceEstimate(min(found.estimate, bound), found.lower, bound, f"{found.method}; closed forms above")
+        method = f"{found.method}; closed forms above"
+        return replace(found, estimate=min(found.estimate, bound), upper=bound, method=method)
 
     def compute() -> DistanceEstimate:
         posterior, schedule = whitened(instance), schedule_of(instance.certificate)
@@ -248,8 +257,9 @@ def measured_total(instance: Instance) -> DistanceEstimate:
         )  # fmt: skip
         truth = draws(instance)
         return total_variation_lower(
-            posterior.coordinates(run.positions), posterior.coordinates(truth.points), note=f", {truth.method}"
-        )
+            posterior.coordinates(run.positions), posterior.coordinates(truth.points), note=f", {truth.method}",
+            assumption=truth.assumption,
+        )  # fmt: skip
 
     return instance.once("sharp-total", sharpened)
 
@@ -274,9 +284,8 @@ def total_distance(instance: Instance) -> tuple[Finding, ...]:
                     recheck=lambda: arb(0).union(bound), reason="closed forms: every law is Gaussian"),
         )  # fmt: skip
     if instance.number("K") > LONGEST_SIMULATION * instance.effort:
-        reason = "not measured, the chain is too long to simulate: it follows from its steps by the triangle inequality"
-        return (Finding("total", math.nan, 0, Evidence.SYMBOLIC, composed=True, reason=reason),)
-    return (_distance("total", measured_total(instance), 1, {}),)
+        return follows("total", TOO_LONG)
+    return (from_distance("total", measured_total(instance)),)
 
 
 def published_total(instance: Instance) -> MeasuredDistance | None:
@@ -289,17 +298,8 @@ def published_total(instance: Instance) -> MeasuredDistance | None:
     return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
 
 
-def _distance(claim: str, found: DistanceEstimate, cases: int, at: dict[str, object]) -> Finding:
-    # An upper end of 1 says nothing: truth is known from below only. An estimate within its own error of 0 is not told
-    # from 0, and contradicts no claim, however small.
-    note = "; truth is known from below only" if found.upper >= 1.0 else ""
-    if found.lower == 0.0 < found.estimate and not note:
-        note = f"; the estimate {found.estimate:.3g} is within its own error of 0"
-    return Finding(
-        claim, found.estimate, cases, at=at, interval=(found.lower, found.upper), confidence=1 - ERROR_PROBABILITY,
-        one_sided=bool(note), reason=found.method + note,
-    )  # fmt: skip
-
-
-def _beyond(values: FloatArray, threshold: float) -> IntervalEstimate:
-    return frequency_interval(int(np.sum(values > threshold)), values.size)
+def _beyond(instance: Instance, values: FloatArray, threshold: float) -> IntervalEstimate:
+    """How often a number of a draw of the posterior exceeds the threshold."""
+    drawn = draws(instance)
+    count = int(np.sum(values > threshold))
+    return frequency_interval(count, values.size, method=drawn.method, assumption=drawn.assumption)

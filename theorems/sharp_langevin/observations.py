@@ -14,11 +14,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import ConstantBrackets
+from certify.encoders.amortised import amortised_starts
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.certificate import CHAIN, ONE_LAYER, GlobalConstants, ObservationCertificate, certify_observation
 from certify.progress import Progress
-from certify.proof.amortised import amortised_starts
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import Theorem

@@ -301,4 +301,6 @@ THEOREM = Theorem(
     steps=STEPS,
     conclusion=CONCLUSION,
     encoder=ENCODER,
+    shown=("eta", "R", "rho"),
+    slack_steps=("S7d+", "S7e+", "S7f+"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from flint import arb
@@ -16,16 +17,17 @@ from certify.measure.burn_in import burn_in_distances as measure_burn_in
 from certify.measure.contraction import ContractionQuotient, contraction_quotient
 from certify.measure.exits import exit_frequency
 from certify.measure.moments import region_moments
-from certify.measure.path_divergence import path_divergence
-from certify.posteriors.estimates import ERROR_PROBABILITY, frequency_interval
+from certify.measure.path_divergence import DISCRETISED, path_divergence
+from certify.posteriors.estimates import assumed, frequency_interval
 from certify.posteriors.gaussian import is_affine
 from certify.posteriors.transition import Projection
-from certify.proof.checks.concentration import from_interval, from_lower_end
-from certify.proof.checks.locations import centre, domain, own_rho, preimages, reference
+from certify.proof.checks.intervals import from_distance, from_interval, from_lower_end
+from certify.proof.checks.locations import draws, own_rho, preimages, reference
 from certify.proof.checks.mode import critical_point_error, found_critical_points, gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
 from certify.sampling.langevin import run_langevin
+from theorems.descent import centre, domain
 
 GRADIENT_BUDGET = 10_000_000
 """Gradient evaluations that one simulated statement may spend at effort 1."""
@@ -106,7 +108,7 @@ def exits(instance: Instance) -> tuple[Finding, ...]:
         Projection(centre(instance), exit_radius(instance, deviation)),
         instance.number("eta"),
         steps,
-        reference=reference(instance),
+        reference=draws(instance),
         seed=instance.seed,
         gradient_budget=instance.gradient_count(GRADIENT_BUDGET),
     )
@@ -116,8 +118,8 @@ def exits(instance: Instance) -> tuple[Finding, ...]:
 def diffusion_exits(instance: Instance) -> tuple[Finding, ...]:
     """Finding on S7d+'s "exit" (bound variables R0, w0, tau0), on a ball where the bound is about 1/2.
 
-    The chain with the certificate's small steps stands for the diffusion: seen only at its steps, it leaves less
-    often, so the frequency is from below.
+    The chain with the certificate's small steps stands for the diffusion, which the finding names as its assumption:
+    seen only at its steps, it leaves less often.
     """
     d, mu, shift = (instance.number(name) for name in ("d", "mu", "delta1"))
     steps = max(1, round(SHELL_TIMES / (mu * instance.number("eta"))))
@@ -133,7 +135,7 @@ def diffusion_exits(instance: Instance) -> tuple[Finding, ...]:
         Projection(centre(instance), min(radius, instance.number("R_D"))),
         instance.number("eta"),
         steps,
-        reference=reference(instance),
+        reference=draws(instance),
         seed=instance.seed + 1,
         gradient_budget=instance.gradient_count(GRADIENT_BUDGET),
     )
@@ -142,7 +144,9 @@ def diffusion_exits(instance: Instance) -> tuple[Finding, ...]:
         "w0": width,
         "tau0": found.horizon * instance.number("eta"),
     }
-    return (from_interval("exit", found.frequency, at),)
+    frequency = found.frequency
+    frequency = replace(frequency, assumption=assumed(DISCRETISED, frequency.assumption))
+    return (from_interval("exit", frequency, at),)
 
 
 def exit_radius(instance: Instance, deviation: float) -> float:
@@ -162,7 +166,7 @@ def path_divergences(instance: Instance) -> tuple[Finding, ...]:
             domain(instance),
             instance.number("eta"),
             steps,
-            reference=reference(instance),
+            reference=draws(instance),
             seed=instance.seed,
             paths=instance.count(10_000, least=2_000),
         ),
@@ -194,19 +198,7 @@ def burn_in_distances(instance: Instance) -> tuple[Finding, ...]:
     )
     # S7f holds with any delta1 >= |z* - c|: the one of this observation is the tightest case.
     own_shift = instance.enclosure(instance.theorem.quantity("delta1").definition, own_rho(instance, 0))
-    return tuple(
-        Finding(
-            "burn-in",
-            item.distance.estimate,
-            1,
-            at={"k": item.steps, "delta1": own_shift},
-            interval=(item.distance.lower, item.distance.upper),
-            confidence=1.0 - ERROR_PROBABILITY,
-            one_sided=item.distance.upper >= 1.0,
-            reason=item.distance.method,
-        )
-        for item in found
-    )
+    return tuple(from_distance("burn-in", item.distance, {"k": item.steps, "delta1": own_shift}) for item in found)
 
 
 def projection_free(instance: Instance) -> tuple[Finding, ...]:
@@ -231,18 +223,7 @@ def projection_free(instance: Instance) -> tuple[Finding, ...]:
         projection=(centre(instance), radius),
     )
     left = int(np.sum((run.exits >= 0) & (run.exits < steps)))
-    frequency = frequency_interval(left, chains)
-    return (
-        Finding(
-            "projection",
-            frequency.estimate,
-            chains,
-            at={"k": steps, "t0": deviation},
-            interval=(frequency.lower, frequency.upper),
-            confidence=1.0 - frequency.error_probability,
-            reason=frequency.method,
-        ),
-    )
+    return (from_interval("projection", frequency_interval(left, chains), {"k": steps, "t0": deviation}),)
 
 
 def _mode(instance: Instance) -> FloatArray:

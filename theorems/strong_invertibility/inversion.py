@@ -6,9 +6,10 @@ import numpy as np
 from flint import arb
 
 from certify.arithmetic.balls import midpoint, precision
-from certify.proof.checks.locations import descent, own_rho
+from certify.proof.checks.locations import own_rho
 from certify.proof.instance import Instance
 from certify.proof.theorem import Claim, Finding
+from theorems.descent import descent
 
 
 def gradient_descent_inversion(instance: Instance) -> tuple[Finding, ...]:

@@ -415,5 +415,7 @@ THEOREM = Theorem(
         Growth(K, (L / mu) ** 2 * d * Lam**2 / epsilon**2),
         Growth(size_bound, (N + d) * (K_gd + (L / mu) ** 2 * d * Lam**2 / epsilon**2)),
     ),
+    shown=("eta", "theta", "R", "rho", "delta0", "t"),
+    slack_steps=("S7a", "S7b", "S7c", "S7d", "S7e", "S7f", "S7d+", "S7e+", "S7f+", "S7g"),
     curves=drawable_curves,
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flint import arb
 
 from certify.arithmetic.balls import ball, midpoint, precision
 from certify.measure.tail import informative_radii, tail_masses
 from certify.measure.typical import exceedance_frequencies
-from certify.posteriors.estimates import IntervalEstimate
+from certify.proof.checks.intervals import from_interval
 from certify.proof.checks.locations import own_rho, preimages, reference
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
@@ -46,23 +44,3 @@ def typical_observations(instance: Instance) -> tuple[Finding, ...]:
         from_interval("typical", item.frequency, {"t0": deviation})
         for deviation, item in zip(DEVIATIONS, found, strict=True)
     )
-
-
-def from_interval(claim: str, estimate: IntervalEstimate, at: dict[str, object]) -> Finding:
-    """A finding whose measured value is an estimate with its interval."""
-    return Finding(
-        claim,
-        estimate.estimate,
-        max(estimate.cases, 1),
-        at=at,
-        interval=(estimate.lower, estimate.upper),
-        confidence=1.0 - estimate.error_probability if estimate.error_probability else None,
-        reason=estimate.method,
-    )
-
-
-def from_lower_end(claim: str, estimate: IntervalEstimate, at: dict[str, object]) -> Finding:
-    """A finding judged and shown by the lower end of its interval: affine decoders attain the claim exactly."""
-    finding = from_interval(claim, estimate, at)
-    reason = f"lower end, estimate {estimate.estimate:.4g}: {estimate.method}"
-    return replace(finding, measured=estimate.lower, one_sided=True, reason=reason)

@@ -17,7 +17,6 @@ from certify.verdict import Verdict
 
 NAME = "applicability"
 READS = ("generator", "beta", "epsilon")
-CLAIMS = frozenset({Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL})
 
 
 def cases(theorem: Theorem, kinds: Kinds, seed: int) -> st.SearchStrategy[Case]:
@@ -51,7 +50,7 @@ def evaluate(theorem: Theorem, case: Case) -> tuple[Measurement, ...]:
         case.seed,
         case.effort,
     )
-    wrong = record.verdict in CLAIMS
+    wrong = record.verdict.holds
     reason = f"the verdict is `{record.verdict}`" + (f" ({record.reason})" if record.reason else "")
     return (Measurement(f"without {case.detail}", Verdict.REFUTED if wrong else Verdict.SUPPORTED, reason=reason),)
 

@@ -80,7 +80,7 @@ def _verdicts(theorem: Theorem, case: Case, first: ConstantBrackets, second: Con
     # What is assumed of the graph itself (a circuit's coordinates, its activations) may depend on frame and nodes.
     for item in (item for item in theorem.assumptions if item.constant is not None):
         pair = {item.decide(item, case.generator, first).verdict, item.decide(item, case.partner, second).verdict}
-        if Verdict.REFUTED in pair and pair & {Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL}:
+        if Verdict.REFUTED in pair and any(verdict.holds for verdict in pair):
             contradictions.append(item.label)
     verdict = Verdict.REFUTED if contradictions else Verdict.SUPPORTED
     reason = f"established for one and refuted for the other: {', '.join(contradictions)}" if contradictions else ""
