@@ -13,13 +13,7 @@ from types import MappingProxyType
 
 from certify.arithmetic.rounding import Direction, decimal_text, interval_text
 from certify.bounds.bracket import BoundEvidence, Bracket
-from certify.proof.records import (
-    AssumptionRecord,
-    CheckResult,
-    ClaimRecord,
-    ConclusionRecord,
-    TheoremRecord,
-)
+from certify.proof.records import AssumptionRecord, CheckResult, ClaimRecord, ConclusionRecord, TheoremRecord
 from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
 from certify.report.table import (
     Cell,

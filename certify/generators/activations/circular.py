@@ -8,7 +8,7 @@ from flint import arb
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, always_smooth
 from certify.generators.activations.profile import PeriodicProfile
-from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.smooth import Shape, smooth_activation
 from certify.generators.activations.taylor import RADIUS, tabulated
 
 
@@ -76,13 +76,4 @@ COS = ActivationFunction(
     smoothness=always_smooth,
     profile=cos_profile,
 )
-ATAN = ActivationFunction(
-    name="atan",
-    tex=r"\arctan(x)",
-    parameters=(),
-    numeric=atan_derivatives,
-    ball=_atan,
-    series=_atan,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(ATAN_SHAPE, order),
-)
+ATAN = smooth_activation("atan", r"\arctan(x)", atan_derivatives, ATAN_SHAPE)

@@ -24,13 +24,9 @@ from certify.generators.activations.function import (
     always_smooth,
     constant_term,
 )
-from certify.generators.activations.profile import (
-    FloatEnclosure,
-    KnotProfile,
-    outward,
-)
+from certify.generators.activations.profile import FloatEnclosure, KnotProfile, outward
 from certify.generators.activations.sigmoidal import SILU_SHAPE, logistic, logistic_derivatives
-from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.smooth import Shape, smooth_activation, smooth_profile
 from certify.generators.activations.taylor import RADIUS
 
 SATURATION = 800.0
@@ -136,13 +132,4 @@ SWISH = ActivationFunction(
     smoothness=always_smooth,
     profile=swish_profile,
 )
-MISH = ActivationFunction(
-    name="mish",
-    tex=r"x\tanh(\log(1+e^{x}))",
-    parameters=(),
-    numeric=mish_derivatives,
-    ball=_mish,
-    series=_mish,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(MISH_SHAPE, order),
-)
+MISH = smooth_activation("mish", r"x\tanh(\log(1+e^{x}))", mish_derivatives, MISH_SHAPE)

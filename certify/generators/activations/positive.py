@@ -21,13 +21,7 @@ from certify.generators.activations.function import (
     Parameters,
     Smoothness,
 )
-from certify.generators.activations.profile import (
-    MINUS_INFINITY,
-    PLUS_INFINITY,
-    FloatEnclosure,
-    Knot,
-    KnotProfile,
-)
+from certify.generators.activations.profile import MINUS_INFINITY, PLUS_INFINITY, FloatEnclosure, Knot, KnotProfile
 
 MOST_FACTORS = 16
 """Half-integer powers up to this many factors are enclosed by square roots and products, others in balls."""
