@@ -11,16 +11,18 @@ This form is the project's, not the paper's. Proofs: docs/sharp.md.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from certify.generators.embedded import LINEAR
 from certify.generators.graph import Generator
 from certify.proof.checks.locations import preimage_bound
 from certify.proof.optimiser import Certificate
-from certify.proof.theorem import Claim, Conclusion, Condition, Search, SearchCoordinate, Step, Theorem, definition
+from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, definition
 from certify.symbolic.declaration import declare
 from theorems.langevin_mixing.curves import drawable_curves
-from theorems.model import M2, M, beta, d, m
+from theorems.model import M2
 from theorems.projected_langevin.chain import projected_to_posterior, published_projected_distance
 from theorems.projected_langevin.network import ENCODER
 from theorems.strong_invertibility.size import encoder_size
@@ -29,23 +31,18 @@ from theorems.strong_invertibility.statement import (
     QUANTITIES,
     R_D,
     STEPS,
-    WHOLE_SPACE,
     K,
     K_gd,
     KL_sharp,
-    L,
-    R,
     burn_in_sharp,
-    delta0,
     delta1,
-    delta_search,
-    eta,
-    eta_search,
     exit_sharp,
+    t,
     tail,
-    theta_search,
     w,
 )
+from theorems.strong_invertibility.statement import CONDITIONS as CHAIN_CONDITIONS
+from theorems.strong_invertibility.statement import SEARCH as CHAIN_SEARCH
 
 UNUSED = {"t", "B", "Lam", "exit_plain", "exit_projected", "tv_bound", "tv_bound_projected", "tv_bound_sharp"}
 TOTAL = tail + exit_sharp + sp.sqrt(KL_sharp / 2) + burn_in_sharp
@@ -62,30 +59,12 @@ QUANTITIES_KEPT = (
 )
 
 CONDITIONS = (
-    Condition("length", sp.Integer(1), K),
-    Condition("positive step", sp.Integer(0), eta, strict=True),
-    Condition("positive accuracy", sp.Integer(0), delta0, strict=True),
-    Condition("radius", 2 * delta0, R, strict=True),
-    Condition("curvature", R * M * M2, m**2, strict=True),
-    Condition("step size", eta * L, sp.Integer(1)),
-    Condition("centre", delta1, R_D, strict=True),
+    *(item for item in CHAIN_CONDITIONS if item.label not in {"deviation", "exit (S7d)", "no projection (S7g)"}),
     Condition("positive shell (S7d+)", sp.Integer(0), w, strict=True),
     Condition("shell (S7d+)", w, R_D - delta1, strict=True),
 )
 
-SEARCH = Search(
-    coordinates=(
-        SearchCoordinate(theta_search, 0.01, 0.99, 15),
-        SearchCoordinate(eta_search, 1e-9, 1.0, 25, "log"),
-        SearchCoordinate(delta_search, 1e-4, 0.06, 3, "log"),
-    ),
-    choices={
-        R: sp.Min(WHOLE_SPACE, theta_search * m**2 / (M * M2)),
-        delta0: delta_search * sp.Min(R, beta * sp.sqrt(d) / m),
-        eta: eta_search / L,
-    },
-    length=K,
-)
+SEARCH = replace(CHAIN_SEARCH, choices={symbol: rule for symbol, rule in CHAIN_SEARCH.choices.items() if symbol != t})
 
 TOTAL_STEP = Step(
     "S8+",

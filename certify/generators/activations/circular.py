@@ -56,24 +56,6 @@ def cos_profile(parameters: Parameters, order: int) -> PeriodicProfile:
 # The zeros of the derivatives of atan up to the fourth are 0, +-1/sqrt 3 and +-1: the tails are monotone.
 ATAN_SHAPE = Shape(_atan, 0, 0, -1, lambda: -arb.pi() / 2, RADIUS)
 
-SIN = ActivationFunction(
-    name="sin",
-    tex=r"\sin(x)",
-    parameters=(),
-    numeric=sin_derivatives,
-    ball=_sin,
-    series=_sin,
-    smoothness=always_smooth,
-    profile=sin_profile,
-)
-COS = ActivationFunction(
-    name="cos",
-    tex=r"\cos(x)",
-    parameters=(),
-    numeric=cos_derivatives,
-    ball=_cos,
-    series=_cos,
-    smoothness=always_smooth,
-    profile=cos_profile,
-)
+SIN = ActivationFunction("sin", r"\sin(x)", (), sin_derivatives, _sin, _sin, always_smooth, sin_profile)
+COS = ActivationFunction("cos", r"\cos(x)", (), cos_derivatives, _cos, _cos, always_smooth, cos_profile)
 ATAN = smooth_activation("atan", r"\arctan(x)", atan_derivatives, ATAN_SHAPE)

@@ -123,13 +123,13 @@ def _mish_tail(radius: arb) -> arb:
 MISH_SHAPE = Shape(_mish, 1, 0, 1, lambda: arb(0), RADIUS, _mish_tail, mirror=_mish_mirror)
 
 SWISH = ActivationFunction(
-    name="swish",
-    tex=r"\frac{x}{1+e^{-\beta x}}",
-    parameters=(ActivationParameter("beta", 1.0, 1e-100, 1e100),),
-    numeric=swish_derivatives,
-    ball=_swish,
-    series=_swish,
-    smoothness=always_smooth,
-    profile=swish_profile,
+    "swish",
+    r"\frac{x}{1+e^{-\beta x}}",
+    (ActivationParameter("beta", 1.0, 1e-100, 1e100),),
+    swish_derivatives,
+    _swish,
+    _swish,
+    always_smooth,
+    swish_profile,
 )
 MISH = smooth_activation("mish", r"x\tanh(\log(1+e^{x}))", mish_derivatives, MISH_SHAPE)

@@ -175,13 +175,13 @@ SOFTPLUS = smooth_activation(
     "softplus", r"\log(1+e^{x})", softplus_derivatives, SOFTPLUS_SHAPE, lambda x, parameters: softplus_ball(x)
 )
 LEAKY_SOFTPLUS = ActivationFunction(
-    name="leaky_softplus",
-    tex=r"\alpha x+(1-\alpha)\log(1+e^{x})",
-    parameters=(ActivationParameter("alpha", 0.1, 0.0, 1.0),),
-    numeric=leaky_softplus_derivatives,
-    ball=_leaky_softplus_ball,
-    series=_leaky_softplus,
-    smoothness=always_smooth,
-    profile=leaky_softplus_profile,
+    "leaky_softplus",
+    r"\alpha x+(1-\alpha)\log(1+e^{x})",
+    (ActivationParameter("alpha", 0.1, 0.0, 1.0),),
+    leaky_softplus_derivatives,
+    _leaky_softplus_ball,
+    _leaky_softplus,
+    always_smooth,
+    leaky_softplus_profile,
 )
 SILU = smooth_activation("silu", r"\frac{x}{1+e^{-x}}", silu_derivatives, SILU_SHAPE)
