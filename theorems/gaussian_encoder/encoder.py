@@ -23,7 +23,14 @@ from certify.proof.optimiser import Certificate
 from certify.proof.records import EncoderSize, MeasuredDistance
 from certify.proof.theorem import Finding
 from certify.verdict import Evidence
-from theorems.gaussian_encoder.gaussian import DRAWS, affine, coincide, distance_finding, interval_finding, measured_fit
+from theorems.gaussian_encoder.at_the_mode import (
+    DRAWS,
+    affine,
+    coincide,
+    distance_finding,
+    interval_finding,
+    measured_fit,
+)
 from theorems.gaussian_encoder.laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 from theorems.gaussian_encoder.network import build
 from theorems.strong_invertibility.size import counted_size
