@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 Function = Callable[[Sequence[int], int], list[int]]
 """Values of the inputs, and the mask with a one for every word, to the values of the outputs."""
-Gates = list[tuple[int, int, int]]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from certify.atomic import write_text_atomically
+from benchmarks.output import print_and_write
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.onnx_import import load_onnx
@@ -236,15 +236,10 @@ def main() -> None:
     parser.add_argument("--models", type=Path)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    lines = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.models or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        for line in report(folder):
-            print(line, flush=True)
-            lines.append(line)
-    if options.out:
-        write_text_atomically(options.out, "\n".join(lines) + "\n")
+        print_and_write(report(folder), options.out)
 
 
 if __name__ == "__main__":

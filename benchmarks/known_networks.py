@@ -13,15 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb, arb_mat
 
-from benchmarks.exact_constants import (
-    PARAMETERS,
-    Truth,
-    largest,
-    slope_facts,
-    smallest,
-    stretch_truths,
-    tanh_slopes,
-)
+from benchmarks.exact_constants import PARAMETERS, Truth, largest, slope_facts, smallest, stretch_truths, tanh_slopes
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball
 from certify.bounds.bracket import Region

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from benchmarks.output import print_and_write
 from benchmarks.sampler_peers import LANGEVIN, MALA, STEP_SIZE, Builder, Run, Weights, installed
-from certify.atomic import write_text_atomically
 from certify.generators.graph import Activation, Affine, Graph, Input, Sum
 from certify.sampling import Target, compile_program, run_langevin, run_mala
 
@@ -202,12 +202,7 @@ def main() -> None:
     parser.add_argument("--chains", type=integers, default=(1, 64, 1024))
     parser.add_argument("--out", help="Markdown file")
     options = parser.parse_args()
-    lines = []
-    for line in report(options):
-        print(line, flush=True)
-        lines.append(line)
-    if options.out:
-        write_text_atomically(options.out, "\n".join(lines) + "\n")
+    print_and_write(report(options), options.out)
 
 
 if __name__ == "__main__":

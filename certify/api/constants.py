@@ -26,7 +26,7 @@ class Constants(Shown, ConstantBrackets):
         """The JSON form of `certify constants`, without provenance."""
         return {
             "schema": 1,
-            "generator": None if self.generator is None else _described(self.generator),
+            "generator": None if self.generator is None else self.generator.description(),
             "region": self.region.to_dict(),
             "constants": {name: bracket.to_dict() for name, bracket in self.items()},
             "seconds": self.seconds,
@@ -90,13 +90,3 @@ def constants(
     map_ = loaded(generator)
     found = brackets(map_, region_of(region, [map_]), time_budget(budget), random_seed(seed), progress_of(progress))
     return Constants(**values_of(found), generator=map_)
-
-
-def _described(generator: Generator) -> dict[str, Any]:
-    return {
-        "name": generator.name,
-        "latent_dim": generator.latent_dim,
-        "observed_dim": generator.observed_dim,
-        "parameters": generator.parameters,
-        "sha256": generator.sha256,
-    }

@@ -8,7 +8,7 @@ or `_upper` return a float on the stated side of every real number in the ball.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
@@ -95,3 +95,9 @@ def exact_integer(value: arb) -> int | None:
 def midpoint(value: arb) -> float:
     """Float nearest to the midpoint. Estimate, for display only."""
     return float(value.mid())
+
+
+def euclidean_norm(entries: Sequence[arb]) -> arb:
+    """Ball that contains the Euclidean norm of every vector in the given balls; no square overflows or vanishes."""
+    # The square of a ball around zero reaches below zero, where the root is undefined and no square lies.
+    return sum((entry * entry for entry in entries), arb(0)).nonnegative_part().sqrt()

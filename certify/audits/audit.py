@@ -128,7 +128,7 @@ def audit_encoder(
     verdict, reason = _overall(audited, plan)
     return AuditResult(
         encoder.to_dict(),
-        describe(generator),
+        generator.description(),
         beta,
         plan.epsilon,
         tuple(audited),
@@ -169,17 +169,6 @@ def model_observations(generator: Generator, beta: float, count: int, seed: int)
     random = np.random.default_rng(derived_seed(seed, 0, 0))
     clean = value(generator.graph, random.standard_normal((count, generator.latent_dim)))
     return np.asarray(clean + beta * random.standard_normal(clean.shape))
-
-
-def describe(generator: Generator) -> dict[str, object]:
-    """The generator's part of the JSON."""
-    return {
-        "name": generator.name,
-        "latent_dim": generator.latent_dim,
-        "observed_dim": generator.observed_dim,
-        "parameters": generator.parameters,
-        "sha256": generator.sha256,
-    }
 
 
 def derived_seed(seed: int, index: int, purpose: int) -> int:

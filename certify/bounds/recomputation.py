@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from flint import arb
 
-from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.arithmetic.balls import ball, euclidean_norm, lower, precision, upper
 from certify.bounds.bracket import Region, Witness
 from certify.bounds.method import Proposal
 from certify.generators.graph import Graph
@@ -86,10 +86,3 @@ def pair_quotient(graph: Graph, first: Sequence[float], second: Sequence[float])
         images = [value_ball(graph, [float(x) for x in point]) for point in (first, second)]
         gap = [ball(float(a)) - ball(float(b)) for a, b in zip(first, second, strict=True)]
         return euclidean_norm([a - b for a, b in zip(*images, strict=True)]) / euclidean_norm(gap)
-
-
-def euclidean_norm(entries: Sequence[arb]) -> arb:
-    """Ball that contains the Euclidean norm of every vector in the given balls; no square overflows or vanishes."""
-    # A ball that touches negative squares through rounding would make sqrt undefined.
-    total = sum((entry * entry for entry in entries), arb(0))
-    return abs(total).sqrt() if total >= 0 else total.union(arb(0)).max(arb(0)).sqrt()

@@ -66,6 +66,16 @@ class Generator:
         """What `whitened` was given, up to rounding: the observations that an encoder of the user's takes."""
         return observations if self.noise is None else np.asarray(observations * np.asarray(self.noise))
 
+    def description(self) -> dict[str, Any]:
+        """What a report says of it: name, sizes and digest."""
+        return {
+            "name": self.name,
+            "latent_dim": self.latent_dim,
+            "observed_dim": self.observed_dim,
+            "parameters": self.parameters,
+            "sha256": self.sha256,
+        }
+
     def origin(self) -> dict[str, Any]:
         """The generator's part of a provenance: name, digest, how its file was read and what a second engine said."""
         read = {key: self.metadata[key] for key in READING if key in self.metadata}

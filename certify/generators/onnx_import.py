@@ -23,13 +23,7 @@ from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Product, Sum
 from certify.generators.onnx_lowering import ImportedModel, imported_model
-from certify.generators.onnx_model import (
-    MALFORMED,
-    METADATA_PREFIX,
-    Model,
-    one_line,
-    parsed_model,
-)
+from certify.generators.onnx_model import MALFORMED, METADATA_PREFIX, Model, one_line, parsed_model
 from certify.generators.onnx_operators.builder import GraphBuilder
 from certify.generators.onnx_operators.values import Constant, Symbol, shown
 from certify.generators.runtime_comparison import compared_with_runtime

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from flint import arb, arb_mat
 
 from certify.arithmetic.ball_matrices import ball_matrix, spectral_norm_bounds
-from certify.arithmetic.balls import Real, ball, precision
+from certify.arithmetic.balls import Real, ball, euclidean_norm, precision
 from certify.generators.jets import jacobian_ball, value_ball
-from certify.measure.whitened import WhitenedPosterior, norm
+from certify.measure.whitened import WhitenedPosterior
 from certify.symbolic.functions import chi_tail_ball
 
 BITS = 256
@@ -65,7 +65,7 @@ def _quadratic(whitened: WhitenedPosterior) -> tuple[arb_mat, arb_mat]:
 def _outside(mean: arb_mat, covariance: arb_mat, radius: arb) -> arb:
     """Bound of P(|y| > radius) for a Gaussian law, through the chi law of its largest standard deviation."""
     spread = ball(spectral_norm_bounds(lambda: covariance, BITS)[1]).sqrt()
-    room = radius - norm([mean[i, 0] for i in range(mean.nrows())])
+    room = radius - euclidean_norm([mean[i, 0] for i in range(mean.nrows())])
     if not room > 0:
         return arb(1)
     return chi_tail_ball(arb(mean.nrows()), room / spread) if spread > 0 else arb(0)

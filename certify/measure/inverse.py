@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from flint import arb
 
-from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.balls import ball, euclidean_norm, precision, upper
 from certify.errors import CertifyError, InputError
 from certify.generators.derivatives import jacobian, value
 from certify.generators.graph import FloatArray, Generator
@@ -106,14 +105,10 @@ def enclose_preimage(
         point = [ball(float(entry)) for entry in approximate]
         image = value_ball(generator.graph, point)
         gap = [left - ball(float(right)) for left, right in zip(image, observation, strict=True)]
-        distance = _norm(gap) / ball(m_lower)
+        distance = euclidean_norm(gap) / ball(m_lower)
         return PreimageEnclosure(
-            np.asarray(approximate, dtype=np.float64), upper(distance), upper(_norm(point) + distance)
+            np.asarray(approximate, dtype=np.float64), upper(distance), upper(euclidean_norm(point) + distance)
         )
-
-
-def _norm(entries: list[arb]) -> arb:
-    return sum((entry * entry for entry in entries), arb(0)).sqrt()
 
 
 def _require_square(generator: Generator) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from flint import arb, arb_mat
 
 from certify.arithmetic.ball_matrices import ball_matrix
-from certify.arithmetic.balls import ball
+from certify.arithmetic.balls import ball, euclidean_norm
 from certify.generators.graph import FloatArray
 from certify.posteriors.posterior import Posterior, line_derivatives_ball
 from certify.sampling.preconditioning import Preconditioner
@@ -63,11 +63,11 @@ class WhitenedPosterior:
         """Enclosure of |y| = |B^{-1}(z - c)| for the exact float point z (d,)."""
         gaps = arb_mat([[ball(float(z)) - ball(float(c))] for z, c in zip(point, self.point, strict=True)])
         solved = ball_matrix(self.factor).solve(gaps)
-        return norm([solved[i, 0] for i in range(solved.nrows())])
+        return euclidean_norm([solved[i, 0] for i in range(solved.nrows())])
 
     def rayleigh_ball(self, point: FloatArray, direction: FloatArray) -> arb:
         """Enclosure of v^T Hess f(z) v/|B^{-1} v|^2, a Rayleigh quotient of Hess F at the float point z."""
-        length = norm(self.coordinate_balls(direction))
+        length = euclidean_norm(self.coordinate_balls(direction))
         return line_derivatives_ball(self.posterior, point, direction).curvature / length**2
 
 
@@ -108,11 +108,6 @@ def extreme_eigenvalues(
             pair.append(_extreme(whitened, points[int(np.argmax(values))], radius, farthest, cases))
         found.append((pair[0], pair[1]))
     return found
-
-
-def norm(entries: Sequence[arb]) -> arb:
-    """Euclidean norm of a vector of balls."""
-    return sum((entry * entry for entry in entries), arb(0)).sqrt()
 
 
 def _score(whitened: WhitenedPosterior, points: FloatArray, farthest: bool) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from certify.arithmetic.balls import Real, ball, exact_integer, lower, midpoint, precision, upper
 from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.searches import largest
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
@@ -188,11 +189,7 @@ def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float | None:
         values = estimate(theorem, {**constants, "beta": noise}, theorem.conclusion.explicit_form_choices)
         return noise <= _number(form, values)
 
-    low, high = 0.0, constants["m"]
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if admitted(middle) else (low, middle)
-    return low
+    return largest(admitted, 0.0, constants["m"], 60, geometric=False)
 
 
 def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:

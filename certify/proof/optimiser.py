@@ -7,7 +7,7 @@ it runs in floats, and what it returns was evaluated again in balls, rounded out
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,15 +15,15 @@ import numpy as np
 from flint import arb
 
 from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
+from certify.arithmetic.searches import FROM_THE_EDGE, confirmed, first_feasible, largest
 from certify.proof.certified_choices import Certificate as Certificate
 from certify.proof.closed_forms import FloatArray, enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 
 COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 10, 0.35
-LARGEST_EXPONENT = 64
-SAFETY = Fraction(1, 10**9)
-"""Relative margin that keeps a choice found in floats inside its side conditions in balls."""
+LARGEST_EXPONENT, SMALLEST_EXPONENT, HALVINGS = 64, -200, 24
+"""Of 2, times m, between which the largest noise level is looked for; and of the last octave's logarithm."""
 
 
 def certify_choices(
@@ -39,6 +39,15 @@ def certify_choices(
     return Certificate(values, choices, upper(distance))
 
 
+def certify_within(theorem: Theorem, inputs: Mapping[str, Real], choices: Mapping[str, Fraction]) -> Certificate | None:
+    """As `certify_choices`, and None unless the distance is at most `inputs["epsilon"]` beyond doubt."""
+    certificate = certify_choices(theorem, inputs, choices)
+    if certificate is None:
+        return None
+    with precision():
+        return certificate if ball(certificate.distance_upper) <= ball(inputs["epsilon"]).lower() else None
+
+
 def holds(condition: Condition, values: Mapping[str, arb]) -> bool:
     """Whether the side condition holds for all reals in the balls (False also when it is undecided)."""
     left, right = evaluate_ball(condition.left, values), evaluate_ball(condition.right, values)
@@ -52,15 +61,10 @@ def shortest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None
     """
     if not isinstance(theorem.conclusion.search, Search):
         return theorem.conclusion.search.shortest(theorem, inputs)
-    epsilon = inputs["epsilon"]
-    for margin in (SAFETY, Fraction(1, 10**5), Fraction(1, 10**3)):
-        found = _zoom(theorem, inputs, float(ball(epsilon).mid()) * float(1 - margin))
-        if found is None:
-            return None
-        certificate = certify_choices(theorem, inputs, found)
-        if certificate is not None and ball(certificate.distance_upper) <= ball(epsilon).lower():
-            return certificate
-    return None
+    epsilon = float(ball(inputs["epsilon"]).mid())
+    return confirmed(
+        lambda share: _zoom(theorem, inputs, epsilon * share), lambda found: certify_within(theorem, inputs, found)
+    )
 
 
 def closest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
@@ -81,29 +85,35 @@ def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, C
         return theorem.conclusion.search.largest_beta(theorem, inputs)
     scale = midpoint(ball(inputs["m"]))
     epsilon = float(ball(inputs["epsilon"]).mid())
-    every = theorem.conclusion.every_noise
-    if every is not None and holds(every, enclose(theorem, inputs)):
+    if admits_every_noise(theorem, inputs):
         certificate = shortest(theorem, {**inputs, "beta": scale})
         return None if certificate is None else (math.inf, certificate)
-    exponents = range(LARGEST_EXPONENT - 1, -200, -1)
-    feasible = (e for e in exponents if _feasible(theorem, {**inputs, "beta": scale * 2.0**e}, epsilon))
-    exponent = next(feasible, None)
-    if exponent is None:
+
+    def feasible(beta: float) -> bool:
+        return _zoom(theorem, {**inputs, "beta": beta}, epsilon, require_epsilon=True) is not None
+
+    low = first_feasible(feasible, scale, range(LARGEST_EXPONENT - 1, SMALLEST_EXPONENT, -1))
+    if low is None:
         return None
-    low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 1)
-    for _ in range(24):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if _feasible(theorem, {**inputs, "beta": middle}, epsilon) else (low, middle)
-    for shrink in (0.0, 1e-7, 1e-5, 1e-3, 1e-2):
-        beta = low * (1.0 - shrink)
-        certificate = shortest(theorem, {**inputs, "beta": beta})
-        if certificate is not None:
-            return beta, certificate
-    return None
+    edge = largest(feasible, low, 2.0 * low, HALVINGS)
+    return certified_near(edge, lambda beta: shortest(theorem, {**inputs, "beta": beta}))
 
 
-def _feasible(theorem: Theorem, inputs: Mapping[str, Real], epsilon: float) -> bool:
-    return _zoom(theorem, inputs, epsilon, require_epsilon=True) is not None
+def certified_near(edge: float, certify: Callable[[float], Certificate | None]) -> tuple[float, Certificate] | None:
+    """The largest noise level at or a little below `edge` that `certify` certifies, with its certificate."""
+
+    def at(beta: float) -> tuple[float, Certificate] | None:
+        certificate = certify(beta)
+        return None if certificate is None else (beta, certificate)
+
+    return confirmed(lambda share: edge * share, at, FROM_THE_EDGE)
+
+
+def admits_every_noise(theorem: Theorem, inputs: Mapping[str, Real]) -> bool:
+    """Whether the theorem's condition under which every noise level is admitted holds at the constants."""
+    every = theorem.conclusion.every_noise
+    with precision():
+        return every is not None and holds(every, enclose(theorem, inputs))
 
 
 def _zoom(

@@ -99,14 +99,7 @@ def sidecar_document(
 def describe_generator(choice: EncoderChoice) -> dict[str, Any]:
     """The generator's part of the JSON."""
     generator = choice.generator
-    return {
-        "name": generator.name,
-        "latent_dim": generator.latent_dim,
-        "observed_dim": generator.observed_dim,
-        "parameters": generator.parameters,
-        "sha256": generator.sha256,
-        "noise": None if generator.noise is None else list(generator.noise),
-    }
+    return {**generator.description(), "noise": None if generator.noise is None else list(generator.noise)}
 
 
 def _metadata(choice: EncoderChoice) -> dict[str, str]:

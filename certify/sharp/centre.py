@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from flint import arb, arb_mat
+from flint import arb_mat
 
 from certify.arithmetic.ball_matrices import ball_matrix
-from certify.arithmetic.balls import Real, ball, midpoint, precision, upper
+from certify.arithmetic.balls import Real, ball, euclidean_norm, midpoint, precision, upper
 from certify.arithmetic.intervals import FloatArray, MatrixBall
 from certify.arithmetic.matrices import sigma_min_lower, spectral_norm_upper
 from certify.generators.derivatives import jacobian
@@ -77,13 +77,10 @@ def certify_centre(posterior: Posterior, point: FloatArray) -> Centre:
         defect = basis.transpose() * basis + stretched.transpose() * stretched * noise - ball_matrix(np.eye(point.size))
         jacobian_balls = _float_ball(matrix)
         return Centre(
-            point, factor, upper(_norm(pulled)), upper(_norm(residual)), spectral_norm_upper(_float_ball(defect)),
+            point, factor, upper(euclidean_norm(pulled.entries())),
+            upper(euclidean_norm(residual.entries())), spectral_norm_upper(_float_ball(defect)),
             sigma_min_lower(jacobian_balls), spectral_norm_upper(jacobian_balls),
         )  # fmt: skip
-
-
-def _norm(column: arb_mat) -> arb:
-    return sum((column[i, 0] * column[i, 0] for i in range(column.nrows())), arb(0)).sqrt()
 
 
 def _float_ball(matrix: arb_mat) -> MatrixBall:

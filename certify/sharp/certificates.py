@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from certify.arithmetic.balls import Real, ball, midpoint, precision
+from certify.arithmetic.searches import confirmed
 from certify.sharp.chain import ChainBound, chain_bound
 from certify.sharp.estimates import RadialEstimates, radial_estimates
 from certify.sharp.gaussian_layer import GaussianLayerBound, gaussian_layer_bound
 from certify.sharp.problem import SharpProblem
 from certify.sharp.search import LAYER_LIMIT, ChainChoice, LayerChoice, best_layer, closest_chain, shortest_chain
-
-MARGINS = (Fraction(1, 10**6), Fraction(1, 10**4), Fraction(1, 10**2))
-"""Relative distances kept from epsilon, for what the float twin and the far field's cells may be off."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +46,12 @@ def fewest_layers(problem: SharpProblem, epsilon: Real, limit: int = LAYER_LIMIT
     """
     with precision():
         estimates, target = radial_estimates(problem), ball(epsilon)
-        for margin in MARGINS:
-            choice = shortest_chain(estimates, midpoint(target) * float(1 - margin), limit)
-            found = None if choice is None else enclose_chain(problem, choice)
-            if found is not None and found.bound.total <= target:
-                return found
-    return None
+
+        def within(choice: ChainChoice) -> CertifiedChain | None:
+            found = enclose_chain(problem, choice)
+            return found if found is not None and found.bound.total <= target else None
+
+        return confirmed(lambda share: shortest_chain(estimates, midpoint(target) * share, limit), within)
 
 
 def smallest_chain_distance(problem: SharpProblem, limit: int = LAYER_LIMIT) -> CertifiedChain | None:

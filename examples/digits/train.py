@@ -160,6 +160,17 @@ def whitened_digits(dim: int, seed: int) -> tuple[NDArray[np.float64], NDArray[n
     return components.transform(train), components.transform(held_out), explained
 
 
+def point_of_curve(step: int, loss: Tensor, held_out: Tensor, error: Tensor, log_beta: Tensor) -> dict[str, float]:
+    """What is kept of one step of the training."""
+    return {
+        "step": step,
+        "train_elbo": round(-loss.item(), 4),
+        "held_out_elbo": round(-held_out.item(), 4),
+        "held_out_squared_error": round(error.item(), 5),
+        "beta": round(math.exp(log_beta.item()), 5),
+    }
+
+
 def negative_elbo(decoder: nn.Module, encoder: Encoder, log_beta: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """The negative evidence lower bound per digit in nats, and the mean squared error per coordinate."""
     mean, log_scale = encoder.moments(x)
@@ -192,15 +203,7 @@ def train(
         if step % (options.steps // 20) == 0 or step == options.steps - 1:
             with torch.no_grad():
                 held_out, error = negative_elbo(decoder, encoder, log_beta, test_x)
-            curve.append(
-                {
-                    "step": step,
-                    "train_elbo": round(-loss.item(), 4),
-                    "held_out_elbo": round(-held_out.item(), 4),
-                    "held_out_squared_error": round(error.item(), 5),
-                    "beta": round(math.exp(log_beta.item()), 5),
-                }
-            )
+            curve.append(point_of_curve(step, loss, held_out, error, log_beta))
     return decoder, encoder, {"trained_beta": math.exp(log_beta.item()), "curve": curve}
 
 

@@ -45,6 +45,7 @@ from train import (
     limited,
     linear,
     negative_elbo,
+    point_of_curve,
     write_onnx,
 )
 
@@ -181,15 +182,7 @@ def train(
         if step % (options.steps // 10) == 0 or step == options.steps - 1:
             with torch.no_grad():
                 held_out, error = negative_elbo(decoder, encoder, log_beta, test_x)
-            curve.append(
-                {
-                    "step": step,
-                    "train_elbo": round(-loss.item(), 4),
-                    "held_out_elbo": round(-held_out.item(), 4),
-                    "held_out_squared_error": round(error.item(), 5),
-                    "beta": round(math.exp(log_beta.item()), 5),
-                }
-            )
+            curve.append(point_of_curve(step, loss, held_out, error, log_beta))
     return encoder, {"trained_beta": math.exp(log_beta.item()), "curve": curve}
 
 

@@ -25,25 +25,17 @@ from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import first_accepted, proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds, realised_weights
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
+from certify.generators.graph import Generator
+from tests.generators import one_hidden_layer
 from theorems.rejection_encoder.network import at_observation, realised_envelope
 
 BETA = 0.3
 
 
-def network(name: str, d: int, n: int, seed: int, width: int = 8) -> Generator:
-    random = np.random.default_rng(seed)
-    nodes: list[Node] = [Input(d)]
-    nodes.append(Affine(0, 1.5 * random.standard_normal((width, d)), 0.3 * random.standard_normal(width)))
-    nodes.append(Activation(1, name, width))
-    nodes.append(Affine(2, random.standard_normal((n, width)) / np.sqrt(width), 0.1 * random.standard_normal(n)))
-    return Generator(f"{name}-{seed}", Graph(tuple(nodes)), width * (d + 1 + n) + n)
-
-
 @cache
 def certified(name: str, d: int, n: int) -> tuple[Generator, np.ndarray, Envelope]:
     """A decoder, one observation, and its envelope before the thresholds."""
-    generator = network(name, d, n, 3)
+    generator = one_hidden_layer(name, d, n, 3)
     random = np.random.default_rng(1)
     image = generator.value(random.standard_normal(d))
     observation = np.asarray(image + BETA * random.standard_normal(n))

@@ -27,7 +27,7 @@ from certify.proof.theorem import Claim
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict
 from theorems.langevin_mixing import statement as mixing
-from theorems.langevin_mixing.bounds import cases, divergence_bound, spectrum_balls, transport_bounds
+from theorems.langevin_mixing.bounds import divergence_bound, runs, spectrum_balls, transport_bounds
 from theorems.langevin_mixing.statement import THEOREM as MIXING
 
 
@@ -118,7 +118,7 @@ def test_steps_stay_in_the_domain_of_each_claim(plane: Instance) -> None:
     limits = {"D17": 1 / (2 * big), "DK19": 2 / (mu + big), "DM19": 1 / (mu + big)}
     limits |= {"VW19": mu / (4 * big**2), "S7": 1 / big}
     for name, limit in limits.items():
-        steps = [case.step_size for case in cases(plane, name)]
+        steps = [run.step_size for run in runs(plane, name)]
         assert max(steps) == pytest.approx(limit, rel=1e-4)
         assert max(steps) <= limit
 

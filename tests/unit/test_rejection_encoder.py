@@ -19,7 +19,7 @@ from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import exact_draws, measured_acceptance, proposals_needed
 from certify.errors import CertifyError, InputError, InternalError
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 from certify.progress import SilentProgress
 from certify.proof.check import check, run_step
 from certify.proof.conclusion import settle
@@ -28,20 +28,12 @@ from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.report.observations import observation_table
 from certify.verdict import Verdict
+from tests.generators import one_hidden_layer
 from theorems.rejection_encoder.observations import certify_row, certify_rows
 
 THEOREM = load_theorem("rejection-encoder")
 CONSTANTS = dict(d=8, n=8, m=1, M="1.5", M2="0.15", t_x=2, N=1000)
 LIMITS = BoxLimits(0.1, 20_000)
-
-
-def network(name: str, d: int, n: int, seed: int, width: int = 8) -> Generator:
-    random = np.random.default_rng(seed)
-    nodes: list[Node] = [Input(d)]
-    nodes.append(Affine(0, 1.5 * random.standard_normal((width, d)), 0.3 * random.standard_normal(width)))
-    nodes.append(Activation(1, name, width))
-    nodes.append(Affine(2, random.standard_normal((n, width)) / np.sqrt(width), 0.1 * random.standard_normal(n)))
-    return Generator(f"{name}-{seed}", Graph(tuple(nodes)), width * (d + 1 + n) + n, {"trained_beta": "0.4"})
 
 
 def observation(generator: Generator, beta: float, seed: int) -> np.ndarray:
@@ -96,7 +88,7 @@ def test_a_law_that_forgets_the_failures_is_refuted(instance: Instance) -> None:
 @pytest.mark.parametrize("name", ["relu", "tanh", "sin", "leaky_relu"])
 @pytest.mark.parametrize("d", [1, 2])
 def test_an_envelope_is_above_the_posterior_everywhere(name: str, d: int) -> None:
-    generator = network(name, d, 6, 11)
+    generator = one_hidden_layer(name, d, 6, 11)
     likelihood = GaussianLikelihood(observation(generator, 0.4, 5), 0.4)
     envelope = box_envelope(generator.graph, likelihood, components=6, limits=LIMITS)
     assert envelope is not None and envelope.acceptance > 0.2
@@ -112,7 +104,7 @@ def test_an_envelope_is_above_the_posterior_everywhere(name: str, d: int) -> Non
 
 def test_the_accepted_draws_have_the_posterior_law() -> None:
     # A two-sample comparison with the exact law on a grid: false alarms below 1e-6 (Dvoretzky-Kiefer-Wolfowitz).
-    generator = network("relu", 1, 4, 2)
+    generator = one_hidden_layer("relu", 1, 4, 2)
     likelihood = GaussianLikelihood(observation(generator, 0.4, 8), 0.4)
     envelope = box_envelope(generator.graph, likelihood, components=6, limits=LIMITS)
     assert envelope is not None
@@ -128,7 +120,7 @@ def test_the_accepted_draws_have_the_posterior_law() -> None:
 
 
 def test_a_bernoulli_likelihood_is_enveloped() -> None:
-    generator = network("tanh", 2, 6, 4)
+    generator = one_hidden_layer("tanh", 2, 6, 4)
     likelihood: Likelihood = BernoulliLikelihood((np.random.default_rng(2).random(6) < 0.5).astype(float))
     envelope = box_envelope(generator.graph, likelihood, components=6, limits=LIMITS)
     assert envelope is not None and envelope.acceptance > 0.4
@@ -139,7 +131,7 @@ def test_a_bernoulli_likelihood_is_enveloped() -> None:
 
 
 def test_a_search_that_is_cut_off_still_bounds() -> None:
-    generator = network("sin", 2, 6, 9)
+    generator = one_hidden_layer("sin", 2, 6, 9)
     likelihood = GaussianLikelihood(observation(generator, 0.4, 3), 0.4)
     proposal = Mixture(np.array([1.0]), np.zeros((1, 2)), np.eye(2)[None] / 1.3)
     corner, seen = np.full(2, 6.0), np.zeros((1, 2))
@@ -178,7 +170,7 @@ def test_no_number_of_proposals_without_acceptance_or_room() -> None:
 
 
 def test_a_relu_decoder_is_certified_observation_by_observation(tmp_path: Path) -> None:
-    generator = network("relu", 2, 6, 21)
+    generator = one_hidden_layer("relu", 2, 6, 21)
     rows = np.stack([observation(generator, 0.4, seed) for seed in range(2)])
     resume = tmp_path / "rows.json"
     result = check(["rejection-encoder"], [generator], observations=rows, resume=resume)
@@ -193,7 +185,7 @@ def test_a_relu_decoder_is_certified_observation_by_observation(tmp_path: Path) 
 
 
 def test_a_stored_result_that_no_run_returns_is_refused(tmp_path: Path) -> None:
-    generator = network("relu", 1, 4, 2)
+    generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
     resume = tmp_path / "rows.json"
     certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
@@ -210,7 +202,7 @@ def test_a_stored_result_that_no_run_returns_is_refused(tmp_path: Path) -> None:
     [("p_certified", 0.99), ("log_integral", 5.0), ("layers_measured", 1), ("boxes", -1), ("log_constant", "nan")],
 )
 def test_stored_numbers_follow_from_one_another(tmp_path: Path, key: str, wrong: object) -> None:
-    generator = network("relu", 1, 4, 2)
+    generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
     resume = tmp_path / "rows.json"
     epsilon = Fraction(1, 1000)
@@ -257,7 +249,7 @@ def test_a_noise_level_outside_the_range_of_floats_is_refused(beta: float) -> No
 
 
 def test_more_latents_than_boxes_can_cover_take_quadratic_forms() -> None:
-    generator = network("relu", 5, 8, 1)
+    generator = one_hidden_layer("relu", 5, 8, 1)
     found = certify_row(generator, 0.4, Fraction(1, 10), observation(generator, 0.4, 1))
     assert found.numbers is not None and found.numbers.envelope == "quadratic form"
     assert found.numbers.p_measured[1] >= found.numbers.p_certified > 0
@@ -272,13 +264,13 @@ def test_envelopes_compare_by_acceptance() -> None:
 
 
 def test_observations_without_a_noise_level_are_told_to_give_one() -> None:
-    generator = replace(network("relu", 2, 6, 21), metadata={})
+    generator = replace(one_hidden_layer("relu", 2, 6, 21), metadata={})
     result = check(["rejection-encoder"], [generator], observations=observation(generator, 0.4, 0)[None])
     assert "--beta" in result.theorems[0].reason and result.theorems[0].observations == ()
 
 
 def test_the_table_of_observations_shows_the_acceptance() -> None:
-    generator = network("relu", 1, 4, 2)
+    generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
     records = certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), None)
     table = observation_table(records)

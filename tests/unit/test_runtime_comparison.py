@@ -30,7 +30,6 @@ TYPES = [np.float32, np.float64]
 RANDOM = np.random.default_rng(5)
 SQUARE = RANDOM.standard_normal((6, 6))
 KERNEL = RANDOM.standard_normal((2, 2, 3))
-Lowered = Callable[[GraphBuilder, Operation], tuple[Value, ...]]
 Change = Callable[[Operation], Operation]
 
 

@@ -17,7 +17,6 @@ from certify.proof.sweep import sweep
 
 THEOREM = load_theorem("strong-invertibility")
 WORKED = dict(m=1, M="1.5", M2="0.25", beta="0.05", rho=1, R="0.5", delta0="0.001", t=6, epsilon="0.1", N=1, t_x=2)
-CHOICES = ("R", "delta0", "eta", "t", "K")
 YARDSTICK = dict(d=8, m=1, M="1.5", M2="0.15", epsilon="0.1", t_x=2, N=1000)
 
 # docs/theory.md's worked S8: quantity, d = 2 (eta = 2e-6, K = 6000), d = 1 (eta = 4e-6, K = 3000).

@@ -16,8 +16,9 @@ from functools import cached_property
 import numpy as np
 
 from certify.arithmetic.balls import Real, ball, midpoint, precision
-from certify.proof.closed_forms import FloatArray, enclose, estimate
-from certify.proof.optimiser import Certificate, certify_choices, holds
+from certify.arithmetic.searches import confirmed, first_feasible, largest
+from certify.proof.closed_forms import FloatArray, estimate
+from certify.proof.optimiser import Certificate, admits_every_noise, certified_near, certify_choices
 from certify.proof.theorem import Theorem
 from certify.sharp.curvature import closed_form_curvature
 from certify.sharp.estimates import radial_estimates
@@ -33,7 +34,6 @@ CONVERGED = 1e-3
 """Whitened gradient, relative to epsilon, below which stopping early does not matter to G1*."""
 UNUSED = Fraction(1, 2**20)
 """Radius of G1* where it says nothing: its bound is then at least 1 and the other one stands."""
-MARGINS = (1e-9, 1e-6, 1e-3)
 LARGEST_EXPONENT, SMALLEST_EXPONENT, BISECTIONS = 4, -200, 20
 
 
@@ -53,18 +53,8 @@ class GaussianStrategy:
 
     def shortest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """Choices with distance <= epsilon and the fewest gradient evaluations found."""
-        with precision():
-            epsilon = ball(inputs["epsilon"])
-            target = midpoint(epsilon)
-        for layered in self._forms:
-            table = _Table(theorem, inputs, layered)
-            for margin in MARGINS:
-                cost = np.where(table.distance <= target * (1 - margin), table.cost, np.inf)
-                certificate = table.certify(cost)
-                with precision():
-                    if certificate is not None and ball(certificate.distance_upper) <= epsilon.lower():
-                        return certificate
-        return None
+        tables = (_Table(theorem, inputs, layered) for layered in self._forms)
+        return next((found for table in tables if (found := table.cheapest()) is not None), None)
 
     def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """Choices with the smallest distance found."""
@@ -78,18 +68,16 @@ class GaussianStrategy:
         """Largest noise level found; infinite, with a certificate at m, where every noise level is admitted."""
         with precision():
             scale = midpoint(ball(inputs["m"]))
-            every = theorem.conclusion.every_noise
-            everywhere = every is not None and holds(every, enclose(theorem, inputs))
-        if everywhere:
+        if admits_every_noise(theorem, inputs):
             certificate = self.shortest(theorem, {**inputs, "beta": scale})
             return None if certificate is None else (math.inf, certificate)
         for layered in self._forms:
-            low = _edge(theorem, inputs, scale, layered)
-            for shrink in (0.0, 1e-7, 1e-5, 1e-3, 1e-2):
-                beta = None if low is None else low * (1 - shrink)
-                certificate = None if beta is None else self.shortest(theorem, {**inputs, "beta": beta})
-                if beta is not None and certificate is not None:
-                    return beta, certificate
+            edge = _edge(theorem, inputs, scale, layered)
+            if edge is None:
+                continue
+            found = certified_near(edge, lambda beta: self.shortest(theorem, {**inputs, "beta": beta}))
+            if found is not None:
+                return found
         return None
 
 
@@ -101,15 +89,8 @@ def _edge(theorem: Theorem, inputs: Mapping[str, Real], scale: float, layered: b
     def admitted(beta: float) -> bool:
         return float(np.min(_Table(theorem, {**inputs, "beta": beta}, layered).distance)) <= target
 
-    exponents = range(LARGEST_EXPONENT, SMALLEST_EXPONENT, -1)
-    exponent = next((item for item in exponents if admitted(scale * 2.0**item)), None)
-    if exponent is None:
-        return None
-    low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 1)
-    for _ in range(BISECTIONS):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if admitted(middle) else (low, middle)
-    return low
+    low = first_feasible(admitted, scale, range(LARGEST_EXPONENT, SMALLEST_EXPONENT, -1))
+    return None if low is None else largest(admitted, low, 2.0 * low, BISECTIONS)
 
 
 class _Table:
@@ -160,6 +141,18 @@ class _Table:
             p = ball(float(values["M2"] * residual / scale))
             curvature = closed_form_curvature(numbers["e_star"], p, numbers["phi"], ball(0))
             return best_layer(radial_estimates(SharpProblem(curvature, far)))
+
+    def cheapest(self) -> Certificate | None:
+        """The certificate with distance <= epsilon of the candidate of least cost found; None if there is none."""
+        with precision():
+            epsilon = ball(self.inputs["epsilon"]).lower()
+            target = midpoint(epsilon)
+
+        def within(cost: FloatArray) -> Certificate | None:
+            certificate = self.certify(cost)
+            return certificate if certificate is not None and ball(certificate.distance_upper) <= epsilon else None
+
+        return confirmed(lambda share: np.where(self.distance <= target * share, self.cost, np.inf), within)
 
     def certify(self, score: FloatArray) -> Certificate | None:
         """The certificate at the candidate of least score; None if its score is infinite or a condition fails."""

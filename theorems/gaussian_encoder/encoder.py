@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from flint import arb
 
-from certify.arithmetic.balls import ball, exact_integer, precision, upper
+from certify.arithmetic.balls import ball, precision
 from certify.bounds.bracket import Witness
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import EncoderOptions, Numbers
@@ -24,9 +24,10 @@ from certify.proof.optimiser import Certificate
 from certify.proof.records import EncoderSize, MeasuredDistance
 from certify.proof.theorem import Finding
 from certify.verdict import Evidence
-from theorems.gaussian_encoder.gaussian import DRAWS, affine, coincide, measured_fit
+from theorems.gaussian_encoder.at_the_mode import DRAWS, affine, coincide, measured_fit
 from theorems.gaussian_encoder.laws import encoder_law, gaussian_at, jacobian_law, laplace_law, newton_iterates
 from theorems.gaussian_encoder.network import build
+from theorems.strong_invertibility.size import counted_size
 
 STOPPED = (0.02, 0.1, 0.3, 0.6)
 """Values of q at which early stopping is tried."""
@@ -171,15 +172,13 @@ def published_gaussian_distance(instance: Instance) -> MeasuredDistance:
 
 
 def gaussian_encoder_size(certificate: Certificate, generator: Generator | None) -> EncoderSize | None:
-    """Exact count for a generator; at bare constants the bound stands for the unrolled count; None without N."""
-    if "N" not in certificate.values:
-        return None
-    bound = upper(certificate["size_bound"])
-    if generator is None:
-        parameters = exact_integer(certificate["N"]) or 0
-        return EncoderSize(parameters, int(bound), parameters + 4, bound)
-    count = encoder_count(build(generator, Numbers(certificate.values), EncoderOptions()))
-    return EncoderSize(generator.parameters, count.parameters_unrolled, count.parameters_shared, bound)
+    """The size of the encoder of `certificate`, as `counted_size`."""
+
+    def count(decoder: Generator) -> tuple[int, int]:
+        found = encoder_count(build(decoder, Numbers(certificate.values), EncoderOptions()))
+        return found.parameters_unrolled, found.parameters_shared
+
+    return counted_size(certificate, generator, count)
 
 
 def counted_parameters(instance: Instance) -> tuple[Finding, ...]:

@@ -48,6 +48,7 @@ from certify.symbolic.declaration import declare, variables
 from certify.symbolic.evaluation import evaluate_ball
 from certify.symbolic.functions import ChiTail
 from certify.symbolic.smaller_bound import SmallerBound
+from theorems.gaussian_encoder.at_the_mode import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
 from theorems.gaussian_encoder.choices import GaussianStrategy
 from theorems.gaussian_encoder.encoder import (
     counted_parameters,
@@ -58,21 +59,9 @@ from theorems.gaussian_encoder.encoder import (
     newton_convergence,
     published_gaussian_distance,
 )
-from theorems.gaussian_encoder.gaussian import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
 from theorems.gaussian_encoder.network import ENCODER
 from theorems.model import M2, M3, THRICE_SMOOTH, M, N, beta, d, epsilon, m, shared
-from theorems.strong_invertibility.statement import (
-    R0,
-    K_gd,
-    L,
-    R,
-    a,
-    b,
-    k,
-    mu,
-    rho,
-    tail_mass,
-)
+from theorems.strong_invertibility.statement import R0, K_gd, L, R, a, b, k, mu, rho, tail_mass
 from theorems.strong_invertibility.statement import THEOREM as CHAIN
 
 delta_star = declare("delta_star", "[0, R/2]", r"\delta^*", "distance of mode and preimage (S3)", R)

@@ -24,14 +24,13 @@ from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Step, Theorem
 from certify.symbolic.declaration import variables
 from theorems.injective_decoder.start_and_mode import noise_curvature, residual_at_the_mode, start_by_descent
-from theorems.model import M2, M, beta, d, m, n
+from theorems.model import M2, M, m
 from theorems.sharp_langevin import statement as sharp_langevin
 from theorems.sharp_langevin.observations import certify_rows
 
 r0, r1, F0, F1, t0 = variables("r0 r1 F0 F1 t0", "[0, inf)")
 (k,) = variables("k", "integer >= 0")
 
-TYPICAL_RESIDUAL = beta * (sp.sqrt(n + d) + t0)
 
 OWN_STEPS = (
     Step("i", "start: descent on the reconstruction error", (

@@ -62,7 +62,7 @@ class SpectrumError(CertifyError):
 
 
 @dataclass(frozen=True)
-class Case:
+class Run:
     """A step size and a number of steps."""
 
     step_size: float
@@ -189,18 +189,18 @@ def _truncated(claim: str, found: IntervalEstimate, scale: float, where: str) ->
 def total_variation_bounds(instance: Instance, name: str) -> tuple[Finding, ...]:
     """Findings on a claim about TV(law X_k, pi) at several h and k, with how often it says anything at all."""
     reason = _comparison(instance, name)
-    found = [(case, _total_variation(instance, case)) for case in cases(instance, name)]
+    found = [(run, _total_variation(instance, run)) for run in runs(instance, name)]
     return tuple(
         Finding(
             name,
             distance.estimate,
             1,
-            at={"h": case.step_size, "k": case.steps},
+            at={"h": run.step_size, "k": run.steps},
             interval=(distance.lower, distance.upper),
             confidence=1.0 - ERROR_PROBABILITY,
-            reason=f"tightest at h = {case.step_size:.3g}, k = {case.steps}; {reason}",
+            reason=f"tightest at h = {run.step_size:.3g}, k = {run.steps}; {reason}",
         )
-        for case, distance in found
+        for run, distance in found
     )
 
 
@@ -218,48 +218,48 @@ def _closed_form(
     instance: Instance,
     name: str,
     distance: Callable[[GaussianLaw, GaussianLaw], float],
-    enclosed: Callable[[Instance, Case], arb],
+    enclosed: Callable[[Instance, Run], arb],
 ) -> tuple[Finding, ...]:
     target = _target(instance)
     return tuple(
         Finding(
             name,
-            distance(_law(instance, case), target),
+            distance(_law(instance, run), target),
             1,
-            at={"h": case.step_size, "k": case.steps},
-            recheck=partial(enclosed, instance, case),
-            reason=f"tightest at h = {case.step_size:.3g}, k = {case.steps}; Gaussian closed form",
+            at={"h": run.step_size, "k": run.steps},
+            recheck=partial(enclosed, instance, run),
+            reason=f"tightest at h = {run.step_size:.3g}, k = {run.steps}; Gaussian closed form",
         )
-        for case in cases(instance, name)
+        for run in runs(instance, name)
     )
 
 
-def _variance_ratios(instance: Instance, case: Case) -> list[tuple[arb, arb]]:
+def _variance_ratios(instance: Instance, run: Run) -> list[tuple[arb, arb]]:
     """(lambda, s) per eigenvector: X_k has variance s/lambda, s = (1 - (1 - h lambda)^{2k})/(1 - h lambda/2)."""
-    step = ball(case.step_size)
+    step = ball(run.step_size)
     return [
-        (value, (1 - (1 - step * value) ** (2 * case.steps)) / (1 - step * value / 2))
+        (value, (1 - (1 - step * value) ** (2 * run.steps)) / (1 - step * value / 2))
         for value in spectrum_balls(instance)
     ]
 
 
-def _transport_ball(instance: Instance, case: Case) -> arb:
+def _transport_ball(instance: Instance, run: Run) -> arb:
     with precision():
-        squares = [(ratio.sqrt() - 1) ** 2 / value for value, ratio in _variance_ratios(instance, case)]
+        squares = [(ratio.sqrt() - 1) ** 2 / value for value, ratio in _variance_ratios(instance, run)]
         return sum(squares, arb(0)).sqrt()
 
 
-def _divergence_ball(instance: Instance, case: Case) -> arb:
+def _divergence_ball(instance: Instance, run: Run) -> arb:
     with precision():
-        return sum((ratio - 1 - ratio.log() for _, ratio in _variance_ratios(instance, case)), arb(0)) / 2
+        return sum((ratio - 1 - ratio.log() for _, ratio in _variance_ratios(instance, run)), arb(0)) / 2
 
 
-def cases(instance: Instance, name: str) -> tuple[Case, ...]:
+def runs(instance: Instance, name: str) -> tuple[Run, ...]:
     """Step sizes up to the largest that the bound admits, and step counts from half a relaxation time to twenty."""
     largest = lower(instance.enclosure(LARGEST_STEP[name]))
     rate = instance.number("mu")
     return tuple(
-        Case(step, max(2, math.ceil(time / (step * rate))))
+        Run(step, max(2, math.ceil(time / (step * rate))))
         for step in (fraction * largest for fraction in FRACTIONS)
         for time in RELAXATION_TIMES
     )
@@ -267,16 +267,16 @@ def cases(instance: Instance, name: str) -> tuple[Case, ...]:
 
 def mixing_distance(instance: Instance) -> MeasuredDistance:
     """TV(law X_K, pi) at the conclusion's step size and step count."""
-    found = _total_variation(instance, Case(instance.number("eta"), int(instance.number("K"))))
+    found = _total_variation(instance, Run(instance.number("eta"), int(instance.number("K"))))
     return MeasuredDistance(found.estimate, found.lower, found.upper, found.method)
 
 
 def _comparison(instance: Instance, name: str) -> str:
     """How often the bound is below 1, and how often it is the smallest of those that admit the step."""
-    own = cases(instance, name)
+    own = runs(instance, name)
     informative = smallest = 0
-    for case in own:
-        bounds = {other: _bound(instance, other, case) for other in COMPARED if _admits(instance, other, case)}
+    for run in own:
+        bounds = {other: _bound(instance, other, run) for other in COMPARED if _admits(instance, other, run)}
         informative += bounds[name] < 1.0
         smallest += bounds[name] < 1.0 and bounds[name] == min(bounds.values())
     return (
@@ -285,33 +285,33 @@ def _comparison(instance: Instance, name: str) -> str:
     )
 
 
-def _admits(instance: Instance, name: str, case: Case) -> bool:
-    return case.step_size <= lower(instance.enclosure(LARGEST_STEP[name]))
+def _admits(instance: Instance, name: str, run: Run) -> bool:
+    return run.step_size <= lower(instance.enclosure(LARGEST_STEP[name]))
 
 
-def _bound(instance: Instance, name: str, case: Case) -> float:
-    return upper(instance.enclosure(_claim(instance, name).bound, {"h": case.step_size, "k": case.steps}))
+def _bound(instance: Instance, name: str, run: Run) -> float:
+    return upper(instance.enclosure(_claim(instance, name).bound, {"h": run.step_size, "k": run.steps}))
 
 
 def _claim(instance: Instance, name: str) -> Claim:
     return next(claim for step in instance.theorem.steps for claim in step.claims if claim.name == name)
 
 
-def _total_variation(instance: Instance, case: Case) -> DistanceEstimate:
-    """TV between the Gaussian law of X_k from the mode and the posterior, measured once per case."""
+def _total_variation(instance: Instance, run: Run) -> DistanceEstimate:
+    """TV between the Gaussian law of X_k from the mode and the posterior, measured once per run."""
 
     def compute() -> DistanceEstimate:
-        law, target = _law(instance, case), _target(instance)
+        law, target = _law(instance, run), _target(instance)
         if target.mean.size > 1:
             return total_variation_interval(law, target, instance.count(DRAWS, least=20_000), instance.seed)
         distance = total_variation_line(law, target)
         return DistanceEstimate(distance, max(0.0, distance - 1e-11), distance + 1e-11, "normal distribution function")
 
-    return instance.once(f"mixing-{case}", compute)
+    return instance.once(f"mixing-{run}", compute)
 
 
-def _law(instance: Instance, case: Case) -> GaussianLaw:
-    return langevin_law(instance.posterior(), _target(instance).mean, case.step_size, case.steps)
+def _law(instance: Instance, run: Run) -> GaussianLaw:
+    return langevin_law(instance.posterior(), _target(instance).mean, run.step_size, run.steps)
 
 
 def _target(instance: Instance) -> GaussianLaw:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from certify.arithmetic.balls import Real, ball
-from certify.proof.optimiser import Certificate, certify_choices
+from certify.arithmetic.balls import Real
+from certify.arithmetic.searches import largest
+from certify.proof.optimiser import Certificate, certify_choices, certify_within
 from certify.proof.theorem import Theorem
 
 SMALLEST_NOISE, LARGEST_NOISE, BISECTIONS = 1e-3, 10.0, 48
@@ -19,8 +20,7 @@ class NoChoice:
 
     def shortest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """The evaluation in balls if the distance is at most epsilon."""
-        found = self.closest(theorem, inputs)
-        return found if found is not None and _meets(found, inputs) else None
+        return certify_within(theorem, inputs, {})
 
     def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """The evaluation in balls."""
@@ -32,20 +32,14 @@ class NoChoice:
         def at(beta: float) -> Certificate | None:
             return self.shortest(theorem, {**inputs, "beta": beta})
 
-        best = at(SMALLEST_NOISE)
-        if best is None:
+        if at(SMALLEST_NOISE) is None:
             return None
-        low, high = SMALLEST_NOISE, LARGEST_NOISE
-        if (widest := at(high)) is not None:
-            return high, widest
-        for _ in range(BISECTIONS):
-            middle = math.sqrt(low * high)
-            found = at(middle)
-            if found is None:
-                high = middle
-            else:
-                low, best = middle, found
-        return low, best
+        admitted = LARGEST_NOISE
+        if at(admitted) is None:
+            admitted = largest(lambda beta: at(beta) is not None, SMALLEST_NOISE, LARGEST_NOISE, BISECTIONS)
+        certificate = at(admitted)
+        assert certificate is not None, "it was certified a moment ago"
+        return admitted, certificate
 
 
 def half_of_the_largest(beta_max: float, inputs: Mapping[str, Real]) -> float:
@@ -53,7 +47,3 @@ def half_of_the_largest(beta_max: float, inputs: Mapping[str, Real]) -> float:
     number = beta_max / 2
     exponent = math.floor(math.log10(number)) - 1
     return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")
-
-
-def _meets(certificate: Certificate, inputs: Mapping[str, Real]) -> bool:
-    return bool(ball(certificate.distance_upper) <= ball(inputs["epsilon"]).lower())

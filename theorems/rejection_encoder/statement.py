@@ -20,9 +20,9 @@ import sympy as sp
 from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
-from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, ModeResidual, OutsideMass, UpperEnvelope
+from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, OutsideMass, UpperEnvelope
 from certify.symbolic.declaration import declare, variables
-from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
+from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, beta, d, m, shared
 from theorems.rejection_encoder.network import ENCODER
 from theorems.rejection_encoder.observations import certify_rows
 from theorems.rejection_encoder.proposals import (
@@ -33,7 +33,8 @@ from theorems.rejection_encoder.proposals import (
     tails,
 )
 from theorems.rejection_encoder.strategy import RejectionStrategy
-from theorems.sharp_langevin.statement import ATTAINED, OFF_THE_MODE, TYPICAL, a, b, e, g, om, phi, r_c, rho
+from theorems.sharp_langevin.statement import QUANTITIES as CHAIN_QUANTITIES
+from theorems.sharp_langevin.statement import a, b, e, g, om, phi, r_c, rho
 
 p_r = declare("p_r", "[0, 1)", "p_r", "M2 |r_c|/(m^2+beta^2)")
 R = declare("R", "(0, inf)", "R", "radius of the ball |y| <= R that proposals are taken from")
@@ -61,13 +62,7 @@ def distance_after(proposals: sp.Expr) -> sp.Expr:
 
 QUANTITIES = (
     *shared("d", "n", "m", "M", "M2", "N", "beta", "epsilon", "t_x"),
-    definition(rho, TYPICAL),
-    definition(g, ATTAINED),
-    definition(r_c, ModeResidual(n, d, m, beta, rho, t_x) + M * OFF_THE_MODE),
-    definition(om, ATTAINED),
-    definition(a, m**2 / beta**2),
-    definition(b, M**2 / beta**2),
-    definition(e, M2 * beta / (m**2 + beta**2)),
+    *(item for item in CHAIN_QUANTITIES if item.symbol in (rho, g, r_c, om, a, b, e)),
     definition(p_r, M2 * r_c / (m**2 + beta**2)),
     definition(phi, (1 + a) / (1 + b), "lower"),
     choice(R),

@@ -11,12 +11,12 @@ import numpy as np
 
 from certify.arithmetic.balls import Real, ball, midpoint, precision
 from certify.arithmetic.intervals import FloatArray
-from certify.proof.optimiser import Certificate, certify_choices
+from certify.arithmetic.searches import confirmed
+from certify.proof.optimiser import Certificate, certify_choices, certify_within
 from certify.proof.theorem import Theorem
 from certify.sharp.estimates import RadialEstimates, radial_estimates
 from theorems.sharp_langevin.strategy import end_of_noise, problem_of
 
-MARGINS = (Fraction(0), Fraction(1, 10**6), Fraction(1, 10**3), Fraction(1, 20))
 PROPOSAL_LIMIT = 10_000
 """Noise that takes more proposals than this is not called admitted."""
 
@@ -32,17 +32,15 @@ class RejectionStrategy:
         estimates = _estimates(theorem, inputs)
         if estimates is None:
             return None
-        with precision():
-            epsilon = ball(inputs["epsilon"])
-            for margin in MARGINS:
-                counts = proposals(estimates, midpoint(epsilon) * float(1 - margin))
-                index = int(np.argmin(counts))
-                if not counts[index] <= self.proposal_limit:
-                    return None
-                certificate = certify_choices(theorem, inputs, _choices(estimates, index, int(counts[index])))
-                if certificate is not None and ball(certificate.distance_upper) <= epsilon.lower():
-                    return certificate
-        return None
+        epsilon = midpoint(ball(inputs["epsilon"]))
+
+        def propose(share: float) -> dict[str, Fraction] | None:
+            counts = proposals(estimates, epsilon * share)
+            index = int(np.argmin(counts))
+            few = counts[index] <= self.proposal_limit
+            return _choices(estimates, index, int(counts[index])) if few else None
+
+        return confirmed(propose, lambda choices: certify_within(theorem, inputs, choices))
 
     def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """The smallest distance of a million proposals, certified; None if there is none."""

@@ -9,14 +9,14 @@ import numpy as np
 from flint import arb, arb_mat
 
 from certify.arithmetic.ball_matrices import ball_matrix
-from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.balls import ball, euclidean_norm, precision, upper
 from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
 from certify.measure.affine_chain import affine_chain_distance
 from certify.measure.exponential_law import NODES, exponential_chain_distance
 from certify.measure.path_divergence import DISCRETISED
 from certify.measure.two_sample import total_variation_lower
-from certify.measure.whitened import WhitenedPosterior, norm
+from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.estimates import (
     DistanceEstimate,
     IntervalEstimate,
@@ -197,7 +197,7 @@ def _contraction_ball(instance: Instance, posterior: WhitenedPosterior, pair: tu
         inner = factor.solve(arb_mat([[gap] for gap in gaps]))
         drift = factor.transpose() * arb_mat([[a - b] for a, b in zip(*slopes, strict=True)])
         moved = [inner[i, 0] - s * drift[i, 0] for i in range(inner.nrows())]
-        return norm(moved) / norm([inner[i, 0] for i in range(inner.nrows())])
+        return euclidean_norm(moved) / euclidean_norm([inner[i, 0] for i in range(inner.nrows())])
 
 
 def smoothing_distances(instance: Instance) -> tuple[Finding, ...]:

@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 from flint import arb
 
-from certify.arithmetic.balls import ball, midpoint, precision
+from certify.arithmetic.balls import ball, euclidean_norm, midpoint, precision
 from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
-from certify.measure.whitened import WhitenedExtreme, WhitenedPosterior, extreme_eigenvalues, norm
+from certify.measure.whitened import WhitenedExtreme, WhitenedPosterior, extreme_eigenvalues
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
 from certify.proof.checks.mode import critical_point_error, gradient_ball
@@ -60,7 +60,7 @@ def _sandwiched(
             gap = [ball(float(b)) - ball(float(a)) for a, b in zip(point, other, strict=True)]
             slope = sum((g * h for g, h in zip(gradient_ball(posterior, point), gap, strict=True)), arb(0))
             rise = potential_ball(posterior, other) - potential_ball(posterior, point) - slope
-            return 2 * rise / norm(gap) ** 2
+            return 2 * rise / euclidean_norm(gap) ** 2
 
     residual = float(np.linalg.norm(posterior.residual(point[None])[0]))
     witness = Witness((tuple(point.tolist()), tuple(other.tolist())))
@@ -94,7 +94,10 @@ def modes(instance: Instance) -> tuple[Finding, ...]:
             worst = int(usable[np.argmax((value / np.maximum(bound, 1e-300))[usable])])
             # Near the mode the float gradient has few digits: the claim is evaluated at its enclosure.
             with precision():
-                at = {"r0": _residual_ball(float(residual[worst])), "s0": norm(gradient_ball(posterior, points[worst]))}
+                at = {
+                    "r0": _residual_ball(float(residual[worst])),
+                    "s0": euclidean_norm(gradient_ball(posterior, points[worst])),
+                }
             recheck = partial(_distance_ball if name == "distance" else _gap_ball, posterior, points[worst], mode)
             witness = Witness((tuple(points[worst].tolist()),))
             findings.append(Finding(name, float(value[worst]), usable.size, at=at, witness=witness, recheck=recheck))
@@ -109,7 +112,7 @@ def _distance_ball(posterior: Posterior, point: FloatArray, mode: FloatArray) ->
         if math.isnan(error):
             return arb("nan")
         gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(point, mode, strict=True)]
-        return norm(gaps) + arb(0, ball(error).upper())
+        return euclidean_norm(gaps) + arb(0, ball(error).upper())
 
 
 def _gap_ball(posterior: Posterior, point: FloatArray, mode: FloatArray) -> arb:

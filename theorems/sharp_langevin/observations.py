@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.searches import largest
 from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.amortised import amortised_starts
 from certify.errors import InputError
@@ -136,10 +137,7 @@ def largest_multiple(
             low, high = low / step, low
             if low < REACH_LOWEST:
                 return 0.0
-    for _ in range(REACH_STEPS):
-        middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if certified(middle) else (low, middle)
-    return low
+    return largest(certified, low, high, REACH_STEPS)
 
 
 def _certify_one(

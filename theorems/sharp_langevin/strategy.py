@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from certify.arithmetic.balls import Real, ball, exact_integer, midpoint, precision
+from certify.arithmetic.searches import confirmed, first_feasible, largest
 from certify.proof.closed_forms import enclose
-from certify.proof.optimiser import Certificate, certify_choices, holds
+from certify.proof.optimiser import Certificate, admits_every_noise, certified_near, certify_choices, certify_within
 from certify.proof.theorem import Theorem
-from certify.sharp.certificates import MARGINS
 from certify.sharp.curvature import closed_form_curvature
 from certify.sharp.estimates import radial_estimates
 from certify.sharp.far import FarField
@@ -34,15 +34,11 @@ class SharpStrategy:
         if problem is None:
             return None
         with precision():
-            estimates, epsilon = radial_estimates(problem), ball(inputs["epsilon"])
-            for margin in MARGINS:
-                choice = shortest_chain(estimates, midpoint(epsilon) * float(1 - margin), self.layer_limit)
-                if choice is None:
-                    return None
-                certificate = certify_choices(theorem, inputs, choices_of(choice))
-                if certificate is not None and ball(certificate.distance_upper) <= epsilon.lower():
-                    return certificate
-        return None
+            estimates, epsilon = radial_estimates(problem), midpoint(ball(inputs["epsilon"]))
+            return confirmed(
+                lambda share: shortest_chain(estimates, epsilon * share, self.layer_limit),
+                lambda choice: certify_within(theorem, inputs, choices_of(choice)),
+            )
 
     def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
         """The smallest distance found, certified, whether or not it is below epsilon; None if there is none."""
@@ -79,26 +75,17 @@ def end_of_noise(
     Infinite where the theorem admits every one; None where none is admitted or certified.
     """
     scale = midpoint(ball(inputs["m"]))
-    every = theorem.conclusion.every_noise
-    if every is not None and holds(every, enclose(theorem, inputs)):
+    if admits_every_noise(theorem, inputs):
         certificate = certify(scale)
         return None if certificate is None else (math.inf, certificate)
-    exponent = next((x for x in range(FIRST_EXPONENT, SMALLEST_EXPONENT, -1) if feasible(scale * 2.0**x)), None)
-    if exponent is None:
+    low = first_feasible(feasible, scale, range(FIRST_EXPONENT, SMALLEST_EXPONENT, -1))
+    if low is None:
         return None
     # From below, in steps of sqrt 2, to the first level that is not admitted.
-    low, high = scale * 2.0**exponent, scale * 2.0 ** (exponent + 0.5)
+    high = low * math.sqrt(2.0)
     while feasible(high) and high < scale * 2.0**LARGEST_EXPONENT:
         low, high = high, high * math.sqrt(2.0)
-    for _ in range(BISECTIONS):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if feasible(middle) else (low, middle)
-    for shrink in (0.0, 1e-5, 1e-3, 1e-2, 0.1):
-        beta = low * (1.0 - shrink)
-        certificate = certify(beta)
-        if certificate is not None:
-            return beta, certificate
-    return None
+    return certified_near(largest(feasible, low, high, BISECTIONS), certify)
 
 
 def problem_of(theorem: Theorem, inputs: Mapping[str, Real], residual: str = "p") -> SharpProblem | None:

@@ -9,7 +9,7 @@ import numpy as np
 from flint import arb
 from scipy.special import gammainccinv
 
-from certify.arithmetic.balls import ball, precision
+from certify.arithmetic.balls import ball, euclidean_norm, precision
 from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
 from certify.measure.burn_in import TRANSITION_DIMENSION, informative_steps
@@ -61,7 +61,7 @@ def _quotient(instance: Instance, found: ContractionQuotient) -> arb:
         slopes = [gradient_ball(posterior, point) for point in (found.first, found.second)]
         gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(found.first, found.second, strict=True)]
         moved = [gap - eta * (a - b) for gap, a, b in zip(gaps, *slopes, strict=True)]
-        return _norm(moved) / _norm(gaps)
+        return euclidean_norm(moved) / euclidean_norm(gaps)
 
 
 def centre_of_domain(instance: Instance) -> tuple[Finding, ...]:
@@ -78,7 +78,7 @@ def centre_of_domain(instance: Instance) -> tuple[Finding, ...]:
             if math.isnan(error):
                 return arb("nan")
             gaps = [ball(float(a)) - ball(float(b)) for a, b in zip(mode, start, strict=True)]
-            return _norm(gaps) + arb(0, ball(error).upper())
+            return euclidean_norm(gaps) + arb(0, ball(error).upper())
 
     measured = float(np.linalg.norm(mode - start))
     witness = Witness((tuple(mode.tolist()),))
@@ -228,7 +228,3 @@ def projection_free(instance: Instance) -> tuple[Finding, ...]:
 
 def _mode(instance: Instance) -> FloatArray:
     return found_critical_points(instance, 0).mode.point
-
-
-def _norm(entries: list[arb]) -> arb:
-    return sum((entry * entry for entry in entries), arb(0)).sqrt()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flint import arb
 
 from certify.arithmetic.balls import exact_integer, upper
@@ -18,15 +20,26 @@ FRACTIONS = (1.0, 0.5, 0.1)
 
 
 def encoder_size(certificate: Certificate, generator: Generator | None) -> EncoderSize | None:
-    """Exact count for a generator; at bare constants the bound stands for the unrolled count; None without N."""
+    """The size of the encoder of `certificate`, as `counted_size`."""
+
+    def count(decoder: Generator) -> tuple[int, int]:
+        descent, langevin = (int(upper(certificate[name])) for name in ("K_gd", "K"))
+        return unrolled_size(decoder, descent, langevin), shared_size(decoder)
+
+    return counted_size(certificate, generator, count)
+
+
+def counted_size(
+    certificate: Certificate, generator: Generator | None, count: Callable[[Generator], tuple[int, int]]
+) -> EncoderSize | None:
+    """Exact `count` (unrolled, shared) for a generator; at bare constants the bound stands for it; None without N."""
     if "N" not in certificate.values:
         return None
     bound = upper(certificate["size_bound"])
     if generator is None:
         parameters = exact_integer(certificate["N"]) or 0
         return EncoderSize(parameters, int(bound), parameters + 4, bound)
-    descent, langevin = (int(upper(certificate[name])) for name in ("K_gd", "K"))
-    return EncoderSize(generator.parameters, unrolled_size(generator, descent, langevin), shared_size(generator), bound)
+    return EncoderSize(generator.parameters, *count(generator), bound)
 
 
 def size_and_explicit_form(instance: Instance) -> tuple[Finding, ...]:

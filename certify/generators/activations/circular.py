@@ -8,7 +8,7 @@ from flint import arb
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, always_smooth
 from certify.generators.activations.profile import PeriodicProfile
-from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.smooth import Shape, smooth_activation
 from certify.generators.activations.taylor import RADIUS, tabulated
 
 
@@ -56,33 +56,6 @@ def cos_profile(parameters: Parameters, order: int) -> PeriodicProfile:
 # The zeros of the derivatives of atan up to the fourth are 0, +-1/sqrt 3 and +-1: the tails are monotone.
 ATAN_SHAPE = Shape(_atan, 0, 0, -1, lambda: -arb.pi() / 2, RADIUS)
 
-SIN = ActivationFunction(
-    name="sin",
-    tex=r"\sin(x)",
-    parameters=(),
-    numeric=sin_derivatives,
-    ball=_sin,
-    series=_sin,
-    smoothness=always_smooth,
-    profile=sin_profile,
-)
-COS = ActivationFunction(
-    name="cos",
-    tex=r"\cos(x)",
-    parameters=(),
-    numeric=cos_derivatives,
-    ball=_cos,
-    series=_cos,
-    smoothness=always_smooth,
-    profile=cos_profile,
-)
-ATAN = ActivationFunction(
-    name="atan",
-    tex=r"\arctan(x)",
-    parameters=(),
-    numeric=atan_derivatives,
-    ball=_atan,
-    series=_atan,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(ATAN_SHAPE, order),
-)
+SIN = ActivationFunction("sin", r"\sin(x)", (), sin_derivatives, _sin, _sin, always_smooth, sin_profile)
+COS = ActivationFunction("cos", r"\cos(x)", (), cos_derivatives, _cos, _cos, always_smooth, cos_profile)
+ATAN = smooth_activation("atan", r"\arctan(x)", atan_derivatives, ATAN_SHAPE)

@@ -96,23 +96,14 @@ def elu_profile(parameters: Parameters, order: int) -> KnotProfile:
     return KnotProfile(evaluate, knots, *limits)
 
 
-EXP = ActivationFunction(
-    name="exp",
-    tex=r"e^{x}",
-    parameters=(),
-    numeric=exp_derivatives,
-    ball=_exp,
-    series=_exp,
-    smoothness=always_smooth,
-    profile=exp_profile,
-)
+EXP = ActivationFunction("exp", r"e^{x}", (), exp_derivatives, _exp, _exp, always_smooth, exp_profile)
 ELU = ActivationFunction(
-    name="elu",
-    tex=r"\max(x,0)+\alpha(e^{\min(x,0)}-1)",
-    parameters=(ActivationParameter("alpha", 1.0, 0.0),),
-    numeric=elu_derivatives,
-    ball=_elu_ball,
-    series=_elu_series,
-    smoothness=_elu_smoothness,
-    profile=elu_profile,
+    "elu",
+    r"\max(x,0)+\alpha(e^{\min(x,0)}-1)",
+    (ActivationParameter("alpha", 1.0, 0.0),),
+    elu_derivatives,
+    _elu_ball,
+    _elu_series,
+    _elu_smoothness,
+    elu_profile,
 )

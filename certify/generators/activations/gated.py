@@ -24,13 +24,9 @@ from certify.generators.activations.function import (
     always_smooth,
     constant_term,
 )
-from certify.generators.activations.profile import (
-    FloatEnclosure,
-    KnotProfile,
-    outward,
-)
+from certify.generators.activations.profile import FloatEnclosure, KnotProfile, outward
 from certify.generators.activations.sigmoidal import SILU_SHAPE, logistic, logistic_derivatives
-from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.smooth import Shape, smooth_activation, smooth_profile
 from certify.generators.activations.taylor import RADIUS
 
 SATURATION = 800.0
@@ -127,22 +123,13 @@ def _mish_tail(radius: arb) -> arb:
 MISH_SHAPE = Shape(_mish, 1, 0, 1, lambda: arb(0), RADIUS, _mish_tail, mirror=_mish_mirror)
 
 SWISH = ActivationFunction(
-    name="swish",
-    tex=r"\frac{x}{1+e^{-\beta x}}",
-    parameters=(ActivationParameter("beta", 1.0, 1e-100, 1e100),),
-    numeric=swish_derivatives,
-    ball=_swish,
-    series=_swish,
-    smoothness=always_smooth,
-    profile=swish_profile,
+    "swish",
+    r"\frac{x}{1+e^{-\beta x}}",
+    (ActivationParameter("beta", 1.0, 1e-100, 1e100),),
+    swish_derivatives,
+    _swish,
+    _swish,
+    always_smooth,
+    swish_profile,
 )
-MISH = ActivationFunction(
-    name="mish",
-    tex=r"x\tanh(\log(1+e^{x}))",
-    parameters=(),
-    numeric=mish_derivatives,
-    ball=_mish,
-    series=_mish,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(MISH_SHAPE, order),
-)
+MISH = smooth_activation("mish", r"x\tanh(\log(1+e^{x}))", mish_derivatives, MISH_SHAPE)

@@ -21,13 +21,7 @@ from certify.generators.activations.function import (
     Parameters,
     Smoothness,
 )
-from certify.generators.activations.profile import (
-    MINUS_INFINITY,
-    PLUS_INFINITY,
-    FloatEnclosure,
-    Knot,
-    KnotProfile,
-)
+from certify.generators.activations.profile import MINUS_INFINITY, PLUS_INFINITY, FloatEnclosure, Knot, KnotProfile
 
 MOST_FACTORS = 16
 """Half-integer powers up to this many factors are enclosed by square roots and products, others in balls."""
@@ -144,24 +138,24 @@ def _singular(parameters: Parameters) -> Smoothness:
 
 
 LOG = ActivationFunction(
-    name="log",
-    tex=r"\log(x)",
-    parameters=(),
-    numeric=log_derivatives,
-    ball=lambda x, parameters: x.log() if x > 0 else arb.nan(),
-    series=_log_series,
-    smoothness=_singular,
-    profile=log_profile,
+    "log",
+    r"\log(x)",
+    (),
+    log_derivatives,
+    lambda x, parameters: x.log() if x > 0 else arb.nan(),
+    _log_series,
+    _singular,
+    log_profile,
     domain=Domain.POSITIVE,
 )
 POWER = ActivationFunction(
-    name="power",
-    tex=r"x^{p}",
-    parameters=(ActivationParameter("p", 0.5, -64.0, 64.0),),
-    numeric=power_derivatives,
-    ball=_power_ball,
-    series=_power_series,
-    smoothness=_singular,
-    profile=power_profile,
+    "power",
+    r"x^{p}",
+    (ActivationParameter("p", 0.5, -64.0, 64.0),),
+    power_derivatives,
+    _power_ball,
+    _power_series,
+    _singular,
+    power_profile,
     domain=Domain.POSITIVE,
 )

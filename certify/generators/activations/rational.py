@@ -118,22 +118,22 @@ def _hard_swish_series(x: arb_series, parameters: Parameters) -> arb_series:
 
 
 SOFTSIGN = ActivationFunction(
-    name="softsign",
-    tex=r"\frac{x}{1+|x|}",
-    parameters=(),
-    numeric=softsign_derivatives,
-    ball=_softsign_ball,
-    series=_softsign_series,
-    smoothness=lambda parameters: Smoothness.ONCE,
-    profile=softsign_profile,
+    "softsign",
+    r"\frac{x}{1+|x|}",
+    (),
+    softsign_derivatives,
+    _softsign_ball,
+    _softsign_series,
+    lambda parameters: Smoothness.ONCE,
+    softsign_profile,
 )
 HARD_SWISH = ActivationFunction(
-    name="hard_swish",
-    tex=r"x\max(0,\min(1,\tfrac{x}{6}+\tfrac12))",
-    parameters=(),
-    numeric=hard_swish_derivatives,
-    ball=_hard_swish_ball,
-    series=_hard_swish_series,
-    smoothness=lambda parameters: Smoothness.CONTINUOUS,
-    profile=hard_swish_profile,
+    "hard_swish",
+    r"x\max(0,\min(1,\tfrac{x}{6}+\tfrac12))",
+    (),
+    hard_swish_derivatives,
+    _hard_swish_ball,
+    _hard_swish_series,
+    lambda parameters: Smoothness.CONTINUOUS,
+    hard_swish_profile,
 )

@@ -22,14 +22,8 @@ from certify.generators.activations.function import (
     always_smooth,
     constant_term,
 )
-from certify.generators.activations.profile import (
-    MINUS_INFINITY,
-    PLUS_INFINITY,
-    FloatEnclosure,
-    KnotProfile,
-    outward,
-)
-from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.profile import MINUS_INFINITY, PLUS_INFINITY, FloatEnclosure, KnotProfile, outward
+from certify.generators.activations.smooth import Shape, smooth_activation, smooth_profile
 from certify.generators.activations.taylor import RADIUS
 
 
@@ -175,53 +169,19 @@ SIGMOID_SHAPE = Shape(_sigmoid, 0, 1, -1, lambda: arb(0), RADIUS, _exponential_t
 SOFTPLUS_SHAPE = Shape(_softplus, 1, 0, 1, lambda: arb(0), RADIUS, _exponential_tail, tail_is_positive=True)
 SILU_SHAPE = Shape(_silu, 1, 0, 1, lambda: arb(0), RADIUS, _exponential_tail)
 
-TANH = ActivationFunction(
-    name="tanh",
-    tex=r"\tanh(x)",
-    parameters=(),
-    numeric=tanh_derivatives,
-    ball=lambda x, parameters: x.tanh(),
-    series=_tanh,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(TANH_SHAPE, order),
-)
-SIGMOID = ActivationFunction(
-    name="sigmoid",
-    tex=r"\frac{1}{1+e^{-x}}",
-    parameters=(),
-    numeric=sigmoid_derivatives,
-    ball=_sigmoid,
-    series=_sigmoid,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(SIGMOID_SHAPE, order),
-)
-SOFTPLUS = ActivationFunction(
-    name="softplus",
-    tex=r"\log(1+e^{x})",
-    parameters=(),
-    numeric=softplus_derivatives,
-    ball=lambda x, parameters: softplus_ball(x),
-    series=_softplus,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(SOFTPLUS_SHAPE, order),
+TANH = smooth_activation("tanh", r"\tanh(x)", tanh_derivatives, TANH_SHAPE, lambda x, parameters: x.tanh())
+SIGMOID = smooth_activation("sigmoid", r"\frac{1}{1+e^{-x}}", sigmoid_derivatives, SIGMOID_SHAPE)
+SOFTPLUS = smooth_activation(
+    "softplus", r"\log(1+e^{x})", softplus_derivatives, SOFTPLUS_SHAPE, lambda x, parameters: softplus_ball(x)
 )
 LEAKY_SOFTPLUS = ActivationFunction(
-    name="leaky_softplus",
-    tex=r"\alpha x+(1-\alpha)\log(1+e^{x})",
-    parameters=(ActivationParameter("alpha", 0.1, 0.0, 1.0),),
-    numeric=leaky_softplus_derivatives,
-    ball=_leaky_softplus_ball,
-    series=_leaky_softplus,
-    smoothness=always_smooth,
-    profile=leaky_softplus_profile,
+    "leaky_softplus",
+    r"\alpha x+(1-\alpha)\log(1+e^{x})",
+    (ActivationParameter("alpha", 0.1, 0.0, 1.0),),
+    leaky_softplus_derivatives,
+    _leaky_softplus_ball,
+    _leaky_softplus,
+    always_smooth,
+    leaky_softplus_profile,
 )
-SILU = ActivationFunction(
-    name="silu",
-    tex=r"\frac{x}{1+e^{-x}}",
-    parameters=(),
-    numeric=silu_derivatives,
-    ball=_silu,
-    series=_silu,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(SILU_SHAPE, order),
-)
+SILU = smooth_activation("silu", r"\frac{x}{1+e^{-x}}", silu_derivatives, SILU_SHAPE)

@@ -58,12 +58,12 @@ def _evaluate(x: FloatArray) -> FloatEnclosure:
 
 
 SIGN = ActivationFunction(
-    name="sign",
-    tex=r"\operatorname{sgn}(x)",
-    parameters=(),
-    numeric=sign_derivatives,
-    ball=sign_ball,
-    series=sign_series,
-    smoothness=lambda parameters: Smoothness.SINGULAR,
-    profile=sign_profile,
+    "sign",
+    r"\operatorname{sgn}(x)",
+    (),
+    sign_derivatives,
+    sign_ball,
+    sign_series,
+    lambda parameters: Smoothness.SINGULAR,
+    sign_profile,
 )

@@ -13,12 +13,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
+from certify.generators.activations.function import ActivationFunction, Parameters, always_smooth
 from certify.generators.activations.profile import PLUS_INFINITY, FloatEnclosure, Knot, KnotProfile
 from certify.generators.activations.taylor import Series, tabulated, taylor_table, value_ball
 
@@ -166,3 +168,28 @@ def _knot(shape: Shape, order: int, left: float, right: float) -> Knot:
 
 def _interval(left: float, right: float) -> arb:
     return arb(left).union(arb(right))
+
+
+def smooth_activation(
+    name: str,
+    tex: str,
+    numeric: Callable[[FloatArray, Parameters, int], tuple[FloatArray, ...]],
+    shape: Shape,
+    ball: Callable[[arb, Parameters], arb] | None = None,
+) -> ActivationFunction:
+    """A smooth activation without parameters, whose ranges follow from its shape; `ball` where its jet does not serve.
+
+    Guarantee: that of `smooth_profile`, if the shape is true.
+    """
+    # The jet's formula is generic: at a ball it is the function's enclosure.
+    jet: Callable[[Any, Parameters], Any] = shape.series
+    return ActivationFunction(
+        name=name,
+        tex=tex,
+        parameters=(),
+        numeric=numeric,
+        ball=ball or jet,
+        series=shape.series,
+        smoothness=always_smooth,
+        profile=lambda parameters, order: smooth_profile(shape, order),
+    )

@@ -11,9 +11,9 @@ from certify.arithmetic.arrays import FloatArray
 from certify.errors import UnknownNameError
 from certify.generators.activations import (
     circular,
+    error_function,
     exponential,
     gated,
-    gaussian,
     piecewise_linear,
     positive,
     power,
@@ -34,9 +34,9 @@ ACTIVATIONS: MappingProxyType[str, ActivationFunction] = MappingProxyType(
             sigmoidal.SILU,
             gated.SWISH,
             gated.MISH,
-            gaussian.ERF,
-            gaussian.GELU,
-            gaussian.GELU_TANH,
+            error_function.ERF,
+            error_function.GELU,
+            error_function.GELU_TANH,
             circular.SIN,
             circular.COS,
             circular.ATAN,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from flint import arb
 
-from certify.arithmetic.balls import Real, ball, precision
+from certify.arithmetic.balls import Real, ball, euclidean_norm, precision
 from certify.bounds.bracket import Witness
 from certify.generators.graph import FloatArray
 from certify.measure.critical_points import CriticalPoint, CriticalPoints, critical_points
@@ -90,7 +90,7 @@ def _located(
                 return arb("nan")
             if not to_origin:
                 return distance_ball(point.point, location, error)
-            length = sum((ball(float(entry)) ** 2 for entry in point.point), arb(0)).sqrt()
+            length = euclidean_norm([ball(float(entry)) for entry in point.point])
             return length + arb(0, ball(error).upper())
 
     return Finding(name, measured, cases, at=own_rho(instance, index), witness=_witness((point,)), recheck=recheck)

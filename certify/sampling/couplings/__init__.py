@@ -6,10 +6,10 @@ from certify.sampling.couplings.distance import (
     total_variation_bound,
     wasserstein_bound,
 )
-from certify.sampling.couplings.gaussian import CoupledPoints, Residual, couple, draw_coupled, meeting_probability
 from certify.sampling.couplings.interval import Interval
 from certify.sampling.couplings.lagged import Experiment, LaggedRun, run_lagged_pairs
 from certify.sampling.couplings.log_density import CallableDensity, LogDensity, PosteriorDensity
+from certify.sampling.couplings.maximal import CoupledPoints, Residual, couple, draw_coupled, meeting_probability
 from certify.sampling.couplings.spread import Spread
 from certify.sampling.couplings.transitions import (
     POSTERIOR,

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from certify.errors import InputError
 from certify.progress import Progress, SilentProgress
-from certify.sampling.couplings.gaussian import BoolArray, Residual
 from certify.sampling.couplings.log_density import Evaluate, LogDensity, as_log_density
+from certify.sampling.couplings.maximal import BoolArray, Residual
 from certify.sampling.couplings.stepping import Stepper, join, rows
 from certify.sampling.couplings.streams import IndexArray, ReplicateStreams
 from certify.sampling.couplings.transitions import State, Transition

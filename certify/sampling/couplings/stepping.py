@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from certify.sampling.couplings.gaussian import BoolArray, Residual, couple
 from certify.sampling.couplings.log_density import Evaluate
+from certify.sampling.couplings.maximal import BoolArray, Residual, couple
 from certify.sampling.couplings.streams import IndexArray, ReplicateStreams
 from certify.sampling.couplings.transitions import State, Transition
 from certify.sampling.errors import DivergenceError

@@ -14,7 +14,7 @@ from scipy.special import ndtr
 
 from certify.errors import InputError
 from certify.sampling.couplings import Residual, Spread, couple, draw_coupled, meeting_probability
-from certify.sampling.couplings.gaussian import _residual_heights
+from certify.sampling.couplings.maximal import _residual_heights
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from scipy.special import erf, ndtr
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball
-from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, always_smooth
+from certify.generators.activations.function import BallLike, Parameters
 from certify.generators.activations.sigmoidal import logistic, logistic_derivatives
-from certify.generators.activations.smooth import Shape, smooth_profile
+from certify.generators.activations.smooth import Shape, smooth_activation
 
 CUBIC_COEFFICIENT = "0.044715"
 """The decimal in the definition of the tanh form (Hendrycks & Gimpel, arXiv 1606.08415)."""
@@ -89,33 +89,8 @@ ERF_SHAPE = Shape(_erf, 0, 0, -1, lambda: arb(-1), 12, _gaussian_tail, tail_is_p
 GELU_SHAPE = Shape(_gelu, 1, 0, 1, lambda: arb(0), 12, _gaussian_tail)
 GELU_TANH_SHAPE = Shape(_gelu_tanh, 1, 0, 1, lambda: arb(0), 12, _gaussian_tail)
 
-ERF = ActivationFunction(
-    name="erf",
-    tex=r"\operatorname{erf}(x)",
-    parameters=(),
-    numeric=erf_derivatives,
-    ball=_erf,
-    series=_erf,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(ERF_SHAPE, order),
-)
-GELU = ActivationFunction(
-    name="gelu",
-    tex=r"x\,\Phi(x)",
-    parameters=(),
-    numeric=gelu_derivatives,
-    ball=_gelu,
-    series=_gelu,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(GELU_SHAPE, order),
-)
-GELU_TANH = ActivationFunction(
-    name="gelu_tanh",
-    tex=r"\tfrac{x}{2}\bigl(1+\tanh(\sqrt{2/\pi}(x+0.044715x^3))\bigr)",
-    parameters=(),
-    numeric=gelu_tanh_derivatives,
-    ball=_gelu_tanh,
-    series=_gelu_tanh,
-    smoothness=always_smooth,
-    profile=lambda parameters, order: smooth_profile(GELU_TANH_SHAPE, order),
+ERF = smooth_activation("erf", r"\operatorname{erf}(x)", erf_derivatives, ERF_SHAPE)
+GELU = smooth_activation("gelu", r"x\,\Phi(x)", gelu_derivatives, GELU_SHAPE)
+GELU_TANH = smooth_activation(
+    "gelu_tanh", r"\tfrac{x}{2}\bigl(1+\tanh(\sqrt{2/\pi}(x+0.044715x^3))\bigr)", gelu_tanh_derivatives, GELU_TANH_SHAPE
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from flint import arb
 
-from certify.arithmetic.balls import ball, precision
+from certify.arithmetic.balls import ball, euclidean_norm, precision
 from certify.bounds.bracket import Witness
 from certify.measure.gaussian_fit import GaussianFit, quadrature_fit, sampled_fit
 from certify.measure.gaussian_third import ThirdDerivativeExtreme, third_derivative_extremes
@@ -52,7 +52,7 @@ def third_derivative_on_balls(instance: Instance) -> tuple[Finding, ...]:
 def _third_derivative(posterior: Posterior, extreme: ThirdDerivativeExtreme, reach: arb) -> Finding:
     def recheck() -> arb:
         with precision():
-            length = sum((ball(float(entry)) ** 2 for entry in extreme.direction), arb(0)).sqrt()
+            length = euclidean_norm([ball(float(entry)) for entry in extreme.direction])
             return abs(6 * posterior.line_potential_ball(extreme.point, extreme.direction, 3)[3]) / length**3
 
     witness = Witness((tuple(extreme.point.tolist()),), (tuple(extreme.direction.tolist()),))
