@@ -29,7 +29,8 @@ def spectral_norm_bounds(matrix: MatrixSource, bits: int = 128) -> tuple[float, 
         entries = _balls(matrix)
         if entries.nrows() < entries.ncols():
             entries = entries.transpose()
-        if entries.ncols() == 0 or not any(bool(entry != 0) for entry in entries.entries()):
+        # Only an exact zero is the zero map: a ball around zero holds others.
+        if all(bool(entry == 0) for entry in entries.entries()):
             return (0.0, 0.0)
         low, high = _largest_eigenvalue(entries.transpose() * entries)
         return (max(0.0, lower(low.sqrt())), upper(high.sqrt()))

@@ -21,6 +21,9 @@ from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL
 _SHIFT_STEPS = 8
 """Bisection steps for nu: it stops mattering well before."""
 
+_LARGEST_SQUARABLE = 1e150
+"""Entries up to here have squares, and sums of many squares, that are floats."""
+
 
 def contraction_gram(latent_dim: int, order: int) -> FloatArray | None:
     """C^T C of the module's docstring, shape (d^k, d^k) for k = `order`; None for k = 1. Exact (zeros and ones)."""
@@ -35,13 +38,14 @@ def contraction_gram(latent_dim: int, order: int) -> FloatArray | None:
 def form_norm_upper(forms: FloatArray, contraction: FloatArray | None, shift: FloatArray) -> FloatArray:
     """Upper bounds of sup |T[u, ..., u]| for flattened forms of shape (..., n, m), rounded outward; shape (...).
 
-    `shift` (nu, shape (...)) is a free choice (see `best_shift`), `contraction` the matrix C^T C.
+    `shift` (nu, shape (...)) is a free choice (see `best_shift`), `contraction` the matrix C^T C; without one (k = 1)
+    there is nothing to shift.
     """
     rows, size = forms.shape[-2:]
     if rows == 0 or size == 0:
         return np.zeros(forms.shape[:-2])
     good = np.asarray(np.isfinite(forms).all(axis=(-2, -1))) & np.isfinite(shift)
-    safe, nu = np.where(good[..., None, None], forms, 0.0), np.where(good, shift, 0.0)
+    safe, nu = np.where(good[..., None, None], forms, 0.0), np.where(good & (contraction is not None), shift, 0.0)
     with np.errstate(all="ignore"):
         gram = np.swapaxes(safe, -1, -2) @ safe
         total = _square_sum_upper(safe)
@@ -59,9 +63,11 @@ def best_shift(forms: FloatArray, contraction: FloatArray | None) -> FloatArray:
     """The nu that nearly minimises lambda_max(T^T T - nu C^T C) + nu. Estimate."""
     if contraction is None or forms.shape[-1] == 1:
         return np.zeros(forms.shape[:-2])
-    safe = np.nan_to_num(forms, nan=0.0, posinf=0.0, neginf=0.0)
+    # LAPACK stops at an overflow: forms whose squares could are left without a shift.
+    usable = (np.abs(forms) <= _LARGEST_SQUARABLE).all(axis=(-2, -1))
+    safe = np.where(usable[..., None, None], forms, 0.0)
     with np.errstate(all="ignore"):
-        gram = np.nan_to_num(np.swapaxes(safe, -1, -2) @ safe)
+        gram = np.swapaxes(safe, -1, -2) @ safe
         high = np.asarray(np.trace(gram, axis1=-2, axis2=-1))
         low = -high
         for _ in range(_SHIFT_STEPS):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, round_up
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, round_down, round_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +36,10 @@ class TensorBall:
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Entrywise lower and upper ends, rounded outward."""
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             low, high = self.midpoint - self.radius, self.midpoint + self.radius
         is_point = self.radius == 0
-        return np.where(is_point, low, np.nextafter(low, -np.inf)), np.where(is_point, high, round_up(high))
+        return np.where(is_point, low, round_down(low)), np.where(is_point, high, round_up(high))
 
 
 def tensor_from_bounds(lower: FloatArray, upper: FloatArray) -> TensorBall:

@@ -53,13 +53,15 @@ class MatrixBall:
 
 def round_up(values: FloatArray) -> FloatArray:
     """Next float above each entry: >= the exact value of which the entry is the rounding to nearest."""
-    result: FloatArray = np.nextafter(values, np.inf)
+    with np.errstate(over="ignore"):
+        result: FloatArray = np.nextafter(values, np.inf)
     return result
 
 
 def round_down(values: FloatArray) -> FloatArray:
     """Next float below each entry: <= the exact value of which the entry is the rounding to nearest."""
-    result: FloatArray = np.nextafter(values, -np.inf)
+    with np.errstate(over="ignore"):
+        result: FloatArray = np.nextafter(values, -np.inf)
     return result
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, row_norms_upper
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, round_down, row_norms_upper
 from certify.bounds.bracket import Region
 from certify.bounds.joints import JointKind, joint
 from certify.bounds.known_map import KnownMap
@@ -217,4 +217,4 @@ def _times(first: FloatArray, second: FloatArray) -> FloatArray:
 
 def _outward(low: FloatArray) -> FloatArray:
     """Float below each lower end; NaN becomes -inf, an exact zero product stays near zero."""
-    return np.where(np.isnan(low), -np.inf, np.nextafter(low, -np.inf))
+    return np.where(np.isnan(low), -np.inf, round_down(low))
