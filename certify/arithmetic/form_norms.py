@@ -64,7 +64,7 @@ def best_shift(forms: FloatArray, contraction: FloatArray | None) -> FloatArray:
     if contraction is None or forms.shape[-1] == 1:
         return np.zeros(forms.shape[:-2])
     # LAPACK stops at an overflow: forms whose squares could are left without a shift.
-    usable = (np.abs(forms) <= _LARGEST_SQUARABLE).all(axis=(-2, -1))
+    usable = np.asarray((np.abs(forms) <= _LARGEST_SQUARABLE).all(axis=(-2, -1)))
     safe = np.where(usable[..., None, None], forms, 0.0)
     with np.errstate(all="ignore"):
         gram = np.swapaxes(safe, -1, -2) @ safe

@@ -109,7 +109,7 @@ def ends(data: Data) -> None:
                 assert at_most(abs(value) * (1 - fmpq(1, 2**44)) - fmpq(1, 2**1000), size[0, i])
 
 
-@checks(NAME + "affine", NAME + "combine", NAME + "times", NAME + "scaled_by_inverse_square", NAME + "widened")
+@checks(NAME + "affine", NAME + "combine", NAME + "scaled_by_inverse_square", NAME + "widened")
 def arithmetic(data: Data) -> None:
     radii, turns = drawn_radii(data), drawn_turns(data)
     left = drawn_form(data, radii, turns, 0.45)
@@ -134,7 +134,7 @@ def arithmetic(data: Data) -> None:
                 assert contains(image, i, at, exact)
 
 
-@checks(NAME + "relaxed", NAME + "turned_by", NAME + "Turns.with_layer")
+@checks(NAME + "turned_by", NAME + "Turns.with_layer")
 def unknown_factors(data: Data) -> None:
     form = drawn_form(data, drawn_radii(data), drawn_turns(data), 0.45)
     slope, offset = array(data, 1, WIDTH, span=0.45), array(data, 1, WIDTH, span=0.9)
@@ -168,6 +168,27 @@ def _layer_of_turns(form: Form, turned: Form, factors: tuple[np.ndarray, np.ndar
         assert all(at_most(abs(h[i]), box[0, i]) for i in range(WIDTH))
         assert sum((a * a for a in h), fmpq(0)) <= rational(norm[0]) ** 2
         assert all(contains(turned, i, Symbols(at.y, at.e, at.h + h), s[i] * v[i]) for i in range(WIDTH))
+
+
+@checks(NAME + "times", NAME + "relaxed")
+def coefficients_below_the_floats(data: Data) -> None:
+    """Coefficients that vanish as floats matter where y or h reach far enough."""
+    small, wide = (2.0 ** data.draw(st.integers(*ends)) for ends in ((-620, -440), (0, 1000)))
+    along_y = data.draw(st.booleans())
+    (radius, slope), (most, turn) = ((wide, small), (1.0, 0.0)) if along_y else ((1.0, 0.0), (wide, small))
+    turns = Turns().with_layer(np.array([[most]]), np.array([most]))
+    zero, linear, turned = np.zeros((1, 1)), np.full((1, 1, 1), slope), np.full((1, 1, 1), turn)
+    form = Form(np.array([radius]), zero, linear, np.zeros((1, 1, 1)), turned, zero, turns)
+    factor = np.array([[small]])
+    with np.errstate(over="ignore"):
+        images = [
+            forms.affine(factor, None, form),
+            forms.combine([form, form], (small, 0.0)),
+            forms.times(form, forms.constant(form, factor[0])),
+            forms.relaxed(form, factor, zero, zero, None),
+        ]
+    at = Symbols([rational(radius)], [fmpq(0)], [rational(most)])
+    assert all(contains(image, 0, at, rational(small) * plane(form, 0, at)) for image in images)
 
 
 @checks(NAME + "coordinates", NAME + "constant", NAME + "Form.width")

@@ -104,9 +104,7 @@ def box_points(low: np.ndarray, high: np.ndarray) -> Iterator[list[fmpq]]:
     ENCLOSURE + "linear_parts",
     ENCLOSURE + "piece_ranges",
     CHARTS + "box",
-    FORMS + "box_forms",
     FORMS + "tangent",
-    FORMS + "BoxForm.reach",
 )
 def values_of_nodes(data: Data) -> None:
     graph = drawn_graph(data)
@@ -128,6 +126,22 @@ def values_of_nodes(data: Data) -> None:
             _lies_in(nodes, [[(form.low, form.high) for form in forms.nodes]])
             for values, form in zip(nodes, forms.nodes, strict=True):
                 assert all(_near(value, form, i, u) for i, value in enumerate(values))
+
+
+@checks(FORMS + "box_forms", FORMS + "BoxForm.reach")
+def slopes_below_the_floats(data: Data) -> None:
+    """Slopes that vanish as floats matter over a box that is large enough."""
+    small, wide = (2.0 ** data.draw(st.integers(*ends)) for ends in ((-620, -440), (0, 1000)))
+    kind = data.draw(st.sampled_from(["affine", "product", "sum"]))
+    nodes = [Input(1), Affine(0, np.array([[small]]), np.zeros(1)), Affine(0, np.zeros((1, 1)), np.array([small]))]
+    last = {"affine": Affine(1, np.array([[small]]), np.zeros(1)), "product": Product((1, 2), 1)}
+    nodes.append(last.get(kind, Sum((1, 2), (small, 1.0), 1)))
+    form = box_forms.box_forms(Graph(tuple(nodes)), np.zeros((1, 1)), np.full((1, 1), wide)).nodes[-1]
+    constant = rational(small) if kind == "sum" else fmpq(0)
+    for u in (-rational(wide), rational(wide)):
+        value = rational(small) ** 2 * u + constant
+        assert at_least(value, form.low[0, 0]) and at_most(value, form.high[0, 0])
+        assert _near(arb(value), form, 0, [u])
 
 
 def _lies_in(nodes: list[list[arb]], found: list[object]) -> None:
