@@ -4,8 +4,8 @@
     python -m benchmarks.mutants --groups arithmetic --count 20
 
 mutmut makes the mutants (one operator, number or argument changed) and runs the tests that reach the changed
-function, in a copy of the working tree. The sample is drawn with a fixed seed, equally from every group. A survivor is either
-equivalent, with the reason in benchmarks/data/mutants/equivalent.json, or a missing test: then the run fails.
+function, in a copy of the working tree. The sample is drawn with a fixed seed, equally from every group. A survivor is
+either equivalent, with the reason in benchmarks/data/mutants/equivalent.json, or a missing test: then the run fails.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REASONS = ROOT / "benchmarks" / "data" / "mutants" / "equivalent.json"
 RESULT = ROOT / "benchmarks" / "results" / "mutants.md"
 SEED = 11
+UNNOTICED = (0, 5, 33)
+"""Exit codes of mutmut for a mutant that all tests passed, or that none reached."""
 MARGIN = 40
 """Characters shown on both sides of a change."""
 
@@ -57,8 +59,13 @@ GROUPS = {
         ),
     ),
     "sharp": Group(("certify/sharp/*.py",), ("tests/unit/test_sharp_engine.py",)),
-    "judgement": Group(("certify/proof/judgement.py",), ("tests/unit/test_judgement.py",)),
-    "estimates": Group(("certify/posteriors/estimates.py",), ("tests/unit/test_posteriors_estimates.py",)),
+    "judgement": Group(
+        ("certify/proof/judgement.py",), ("tests/unit/test_judgement.py", "tests/unit/test_judgement_records.py")
+    ),
+    "estimates": Group(
+        ("certify/posteriors/estimates.py",),
+        ("tests/unit/test_posteriors_estimates.py", "tests/unit/test_posteriors_formulas.py"),
+    ),
 }
 """The groups by name."""
 
@@ -144,12 +151,12 @@ def _plain(name: str) -> str:
     return ".".join(parts[1:]) if len(parts) > 1 else parts[0].removeprefix("x_")
 
 
-def survivors(folder: Path, chosen: list[str]) -> list[str]:
-    """Names of those of the chosen that no test noticed, or that no test reached (mutmut's codes 0, 5 and 33)."""
-    codes: dict[str, int | None] = {}
+def codes(folder: Path, chosen: list[str]) -> dict[str, int | None]:
+    """How the tests ended for each of the chosen: mutmut's exit codes."""
+    found: dict[str, int | None] = {}
     for meta in (folder / "mutants").rglob("*.py.meta"):
-        codes |= json.loads(meta.read_text())["exit_code_by_key"]
-    return [name for name in chosen if codes[name] in (0, 5, 33, None)]
+        found |= json.loads(meta.read_text())["exit_code_by_key"]
+    return {name: found[name] for name in chosen}
 
 
 def run_group(name: str, count: int) -> tuple[int, int, list[Mutant]]:
@@ -161,8 +168,14 @@ def run_group(name: str, count: int) -> tuple[int, int, list[Mutant]]:
         mutmut(folder, "run", "--max-children", "1", "none")
         known = mutants(folder)
         chosen = sorted(random.Random(SEED).sample(sorted(known), min(count, len(known))))
-        mutmut(folder, "run", "--max-children", "1", *chosen)
-        return len(known), len(chosen), [known[item] for item in survivors(folder, chosen)]
+        said = mutmut(folder, "run", "--max-children", "1", *chosen)
+        if any(code is None for code in codes(folder, chosen).values()):
+            raise SystemExit(f"mutmut ran no mutant of `{name}`; do its tests pass without one?\n{said[-2000:]}")
+        return (
+            len(known),
+            len(chosen),
+            [known[item] for item, code in codes(folder, chosen).items() if code in UNNOTICED],
+        )
 
 
 def main() -> None:

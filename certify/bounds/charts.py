@@ -47,7 +47,9 @@ class Pieces:
         """A chart point of every piece (b, d): the middle, or the finite end of an unbounded coordinate."""
         with np.errstate(over="ignore"):
             middle = 0.5 * self.lower + 0.5 * self.upper
-        return np.where(np.isfinite(middle), middle, self.lower)
+        # Halves of an odd subnormal are rounded: a point stays itself.
+        inner = np.isfinite(middle) & (self.lower != self.upper)
+        return np.where(inner, middle, self.lower)
 
     def reach(self, middle: FloatArray) -> FloatArray:
         """Half-widths around `middle` (b, d), rounded outward (inf for unbounded coordinates)."""

@@ -17,7 +17,7 @@ from certify.bounds.bracket import Region
 from certify.envelopes import box_forms, box_minimum
 from certify.generators.activations import ACTIVATIONS, activation
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
-from tests.inclusion.draw import FLOATS, Data, array, checks, interval, tensor_ball
+from tests.inclusion.draw import FLOATS, LARGEST, Data, array, checks, interval, tensor_ball
 from tests.inclusion.exact import at_least, at_most, between, inside, members, rational
 
 BITS = 1200
@@ -263,21 +263,25 @@ def along_charts(data: Data) -> None:
 def covers(data: Data) -> None:
     scales = np.exp2(np.array([data.draw(st.integers(-900, 900)) for _ in range(2)], dtype=np.float64))
     point = [rational(a) for a in array(data, 2)]
+    _reaches(charts.box(*interval(data, 2, unbounded=False)))
     pieces = charts.cover(scales)
     for depth in range(4):
         assert pieces.count == len(pieces.basis) and any(_holds(pieces, row, point) for row in range(pieces.count))
-        middle = pieces.middle()
-        with np.errstate(over="ignore", invalid="ignore"):
-            reach = pieces.reach(middle)
-        assert np.array_equal(pieces.is_bounded, np.isfinite(reach).all(axis=1))
-        for c, r, low, high in zip(
-            *(part.ravel() for part in (middle, reach, pieces.lower, pieces.upper)), strict=True
-        ):
-            assert all(inside(end, c, r) for end in between(low, high))
+        _reaches(pieces)
         chosen = np.arange(pieces.count) if pieces.count < 20 else np.arange(0, pieces.count, 2)
         kept = [row for row in range(pieces.count) if row not in chosen]
         halves = charts.split(pieces.take(chosen), np.ones((len(chosen), 2)), np.full(len(chosen), depth))
         pieces = charts.join([halves, pieces.take(np.array(kept, dtype=np.int64))])
+
+
+def _reaches(pieces: charts.Pieces) -> None:
+    """Both ends of every coordinate lie within the reach of the middle."""
+    middle = pieces.middle()
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = pieces.reach(middle)
+    assert np.isfinite(reach[pieces.is_bounded]).all() or np.abs(pieces.upper[pieces.is_bounded]).max() > LARGEST / 4
+    for c, r, low, high in zip(*(part.ravel() for part in (middle, reach, pieces.lower, pieces.upper)), strict=True):
+        assert all(inside(end, c, r) for end in between(low, high))
 
 
 def _holds(pieces: charts.Pieces, row: int, point: list[fmpq]) -> bool:
