@@ -19,7 +19,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +37,8 @@ for _name, _examples in (("quick", 50), ("ci", 300), (LONG, 5000)):
         print_blob=True,
         suppress_health_check=[HealthCheck.too_slow],
     )
+# A mutant is killed by the first failure; a smaller one would only take longer.
+settings.register_profile("mutants", settings.get_profile("quick"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("quick")
 
 

@@ -27,7 +27,12 @@ WORKING_PRECISION = 128
 
 @contextmanager
 def precision(bits: int = WORKING_PRECISION) -> Iterator[None]:
-    """Run a block at `bits` of working precision and restore the previous precision."""
+    """Run a block at `bits` of working precision and restore the previous precision. Exact.
+
+    >>> with precision(64):
+    ...     ball("0.1").rel_accuracy_bits() > 60
+    True
+    """
     before = flint.ctx.prec
     flint.ctx.prec = bits
     try:
@@ -37,7 +42,11 @@ def precision(bits: int = WORKING_PRECISION) -> Iterator[None]:
 
 
 def fraction(value: int | float | str | Fraction) -> Fraction:
-    """Exact rational value of a decimal literal (str), a float (the binary number it is) or a rational."""
+    """Rational value of a decimal literal (str), a float (the binary number it is) or a rational. Exact.
+
+    >>> fraction("0.1"), fraction(0.5)
+    (Fraction(1, 10), Fraction(1, 2))
+    """
     try:
         # A decimal exponent without a bound would be expanded to that many digits.
         if isinstance(value, str) and "/" not in value and abs(Decimal(value).adjusted()) > 5000:
@@ -53,7 +62,10 @@ def ball(value: Real) -> arb:
     """Ball around an exact number.
 
     A str is read as the decimal it spells, a float as the binary number it is, and infinities
-    (float or "inf") as the extended real number.
+    (float or "inf") as the extended real number. Enclosure, rounded outward.
+
+    >>> ball("0.1") * 10 == ball(1), (ball("0.1") * 10).contains(ball(1))
+    (False, True)
     """
     if isinstance(value, arb):
         return value
@@ -64,7 +76,13 @@ def ball(value: Real) -> arb:
 
 
 def lower(value: arb) -> float:
-    """Largest float known to be <= every real number in the ball (-inf for NaN or an unbounded ball)."""
+    """Largest float known to be <= every real number in the ball (-inf for NaN or an unbounded ball).
+
+    Lower bound, rounded outward.
+
+    >>> lower(ball("0.1")) < 0.1 == 0.1, lower(ball(0.5))
+    (True, 0.5)
+    """
     if value.is_nan():
         return -math.inf
     candidate = float(value.lower())
@@ -77,14 +95,23 @@ def lower(value: arb) -> float:
 
 
 def upper(value: arb) -> float:
-    """Smallest float known to be >= every real number in the ball (+inf for NaN or an unbounded ball)."""
+    """Smallest float known to be >= every real number in the ball (+inf for NaN or an unbounded ball).
+
+    Upper bound, rounded outward.
+
+    >>> upper(ball(1) / 3) > 1 / 3, upper(ball("inf"))
+    (True, inf)
+    """
     return -lower(-value)
 
 
 def exact_integer(value: arb) -> int | None:
     """The integer that an exact ball of size below 2^62 stands for, or None.
 
-    FLINT aborts the process when asked for an integer of astronomical size, hence the limit.
+    FLINT aborts the process when asked for an integer of astronomical size, hence the limit. Exact.
+
+    >>> exact_integer(ball(12)), exact_integer(ball("0.5"))
+    (12, None)
     """
     if not (value.is_exact() and value.is_finite() and abs(value) < 2**62 and value.is_integer()):
         return None

@@ -30,11 +30,14 @@ from certify.errors import InputError
 
 
 def positive_definite(matrix: MatrixLike) -> bool | None:
-    """Whether x^T A x > 0 for all x != 0: True for every A of the ball, False for no A of it, None undecided.
+    """Whether x^T A x > 0 for all x != 0, A square: True for every A of the ball, False for no A of it, None undecided.
 
     True: after an exact diagonal scaling, A = c I + L L^T + E with L the float Cholesky factor of A - c I and
     the residual E enclosed, so lambda_min(A) >= c - ||E||. False: a vector with x^T A x < 0 for every A of the
-    ball. The quadratic form sees the symmetric part only: A need not be symmetric.
+    ball. The quadratic form sees the symmetric part only: A need not be symmetric. Verified.
+
+    >>> [positive_definite(np.diag([1.0, entry])) for entry in (2.0, -1.0, 0.0)]
+    [True, False, None]
     """
     balls = as_ball(matrix)
     if balls.shape[0] != balls.shape[1]:
@@ -60,10 +63,13 @@ def positive_definite(matrix: MatrixLike) -> bool | None:
 
 
 def eigenvalue_min_lower(matrix: MatrixLike) -> float:
-    """Lower bound of lambda_min of the symmetric part over the ball, rounded outward (-inf if nothing is proved).
+    """Lower bound of lambda_min of the symmetric part over the ball of square A, rounded outward (-inf: unproved).
 
     With V close to orthogonal and D = V^T S V: lambda_min(D) >= min_i (D_ii - sum_j |D_ij|) = l, and
     lambda_min(S) >= l/||V||^2 if l >= 0, l ||V^-1||^2 otherwise.
+
+    >>> 1.0 - 1e-12 < eigenvalue_min_lower(np.array([[2.0, 1.0], [1.0, 2.0]])) <= 1.0
+    True
     """
     balls = as_ball(matrix)
     if balls.shape[0] != balls.shape[1]:
@@ -88,10 +94,14 @@ def eigenvalue_min_lower(matrix: MatrixLike) -> float:
 
 
 def solve_enclosure(matrix: MatrixLike, right: MatrixLike) -> MatrixBall | None:
-    """Ball around the solutions X of A X = B for all A, B of the balls; None when no A^-1 could be verified.
+    """Ball around the solutions X of A X = B for all A (n, n), B (n, k) of the balls; None if no A^-1 was verified.
 
     With P close to A^-1 and E = I - P A, ||E||_inf < 1: |X - X0| <= |P(B - A X0)| + (||E||_inf/(1 - ||E||_inf))
-    max|P(B - A X0)| columnwise (Krawczyk's operator, radii rounded outward).
+    max|P(B - A X0)| columnwise (Krawczyk's operator, radii rounded outward). Enclosure, rounded outward.
+
+    >>> found = solve_enclosure(2.0 * np.eye(2), np.ones((2, 1)))
+    >>> bool((abs(found.midpoint - 0.5) <= found.radius).all())
+    True
     """
     balls, values = as_ball(matrix), as_ball(right)
     if balls.shape[0] != balls.shape[1] or values.shape[0] != balls.shape[0]:

@@ -21,7 +21,7 @@ class ExactMatrix:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
+        """(rows, columns). Exact."""
         return int(self.integers.nrows()), int(self.integers.ncols())
 
     def __matmul__(self, other: ExactMatrix) -> ExactMatrix:
@@ -33,23 +33,28 @@ class ExactMatrix:
         return ExactMatrix(mine + theirs, least)
 
     def times(self, factor: float) -> ExactMatrix:
-        """Product with one finite float."""
+        """Product with one finite float. Exact."""
         scalar = exact(np.array([[factor]]))
         return ExactMatrix(self.integers * scalar.integers[0, 0], self.exponent + scalar.exponent)
 
     def rank(self) -> int:
-        """The rank, exactly."""
+        """The rank. Exact."""
         return int(self.integers.rank())
 
     def balls(self) -> arb_mat:
-        """Balls around the entries, rounded to the working precision."""
+        """Balls around the entries, rounded to the working precision. Enclosure, rounded outward."""
         scale = arb(2) ** self.exponent
         rows, columns = self.shape
         return arb_mat(rows, columns, [arb(entry) * scale for entry in self.integers.entries()])
 
 
 def exact(matrix: FloatArray) -> ExactMatrix:
-    """The matrix of the given finite floats."""
+    """The matrix of the given finite floats, shape (rows, columns). Exact.
+
+    >>> huge = exact(np.array([[1e300, 1.0]]))
+    >>> (huge @ exact(np.array([[0.0], [1.0]]))).balls()[0, 0] == 1
+    True
+    """
     mantissas, exponents = np.frexp(matrix)
     used = exponents[mantissas != 0]
     least = int(used.min()) if used.size else 0

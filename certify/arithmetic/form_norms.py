@@ -21,9 +21,19 @@ from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL
 _SHIFT_STEPS = 8
 """Bisection steps for nu: it stops mattering well before."""
 
+_LARGEST_SQUARABLE = 1e150
+"""Entries up to here have squares, and sums of many squares, that are floats."""
+
 
 def contraction_gram(latent_dim: int, order: int) -> FloatArray | None:
-    """C^T C of the module's docstring, shape (d^k, d^k) for k = `order`; None for k = 1. Exact (zeros and ones)."""
+    """C^T C of the module's docstring, shape (d^k, d^k) for k = `order`; None for k = 1. Exact: zeros and ones.
+
+    >>> contraction_gram(2, 2)
+    array([[1., 0., 0., 1.],
+           [0., 0., 0., 0.],
+           [0., 0., 0., 0.],
+           [1., 0., 0., 1.]])
+    """
     if order == 1:
         return None
     rest = latent_dim ** (order - 2)
@@ -35,13 +45,19 @@ def contraction_gram(latent_dim: int, order: int) -> FloatArray | None:
 def form_norm_upper(forms: FloatArray, contraction: FloatArray | None, shift: FloatArray) -> FloatArray:
     """Upper bounds of sup |T[u, ..., u]| for flattened forms of shape (..., n, m), rounded outward; shape (...).
 
-    `shift` (nu, shape (...)) is a free choice (see `best_shift`), `contraction` the matrix C^T C.
+    `shift` (nu, shape (...)) is a free choice (see `best_shift`), `contraction` the matrix C^T C; without one (k = 1)
+    there is nothing to shift.
+
+    >>> forms, contraction = np.array([[[0.0, 1.0, 1.0, 0.0]]]), contraction_gram(2, 2)
+    >>> bound = form_norm_upper(forms, contraction, best_shift(forms, contraction))
+    >>> bool(1.0 <= bound[0] < 1.01), bool(form_norm_upper(forms, None, np.zeros(1))[0] > 1.4)
+    (True, True)
     """
     rows, size = forms.shape[-2:]
     if rows == 0 or size == 0:
         return np.zeros(forms.shape[:-2])
     good = np.asarray(np.isfinite(forms).all(axis=(-2, -1))) & np.isfinite(shift)
-    safe, nu = np.where(good[..., None, None], forms, 0.0), np.where(good, shift, 0.0)
+    safe, nu = np.where(good[..., None, None], forms, 0.0), np.where(good & (contraction is not None), shift, 0.0)
     with np.errstate(all="ignore"):
         gram = np.swapaxes(safe, -1, -2) @ safe
         total = _square_sum_upper(safe)
@@ -56,12 +72,14 @@ def form_norm_upper(forms: FloatArray, contraction: FloatArray | None, shift: Fl
 
 
 def best_shift(forms: FloatArray, contraction: FloatArray | None) -> FloatArray:
-    """The nu that nearly minimises lambda_max(T^T T - nu C^T C) + nu. Estimate."""
+    """The nu that nearly minimises lambda_max(T^T T - nu C^T C) + nu, for `forms` of shape (..., n, m). Estimate."""
     if contraction is None or forms.shape[-1] == 1:
         return np.zeros(forms.shape[:-2])
-    safe = np.nan_to_num(forms, nan=0.0, posinf=0.0, neginf=0.0)
+    # LAPACK stops at an overflow: forms whose squares could are left without a shift.
+    usable = np.asarray((np.abs(forms) <= _LARGEST_SQUARABLE).all(axis=(-2, -1)))
+    safe = np.where(usable[..., None, None], forms, 0.0)
     with np.errstate(all="ignore"):
-        gram = np.nan_to_num(np.swapaxes(safe, -1, -2) @ safe)
+        gram = np.swapaxes(safe, -1, -2) @ safe
         high = np.asarray(np.trace(gram, axis1=-2, axis2=-1))
         low = -high
         for _ in range(_SHIFT_STEPS):
@@ -104,14 +122,22 @@ def sigma_min_affine_lower(centres: FloatArray, moves: FloatArray) -> FloatArray
 
 
 def frobenius_upper(tensors: FloatArray) -> FloatArray:
-    """Upper bounds of the Frobenius norms over all axes but the first, rounded outward (inf for NaN)."""
+    """Upper bounds of the Frobenius norms over all axes but the first, shape (boxes,), rounded outward (inf for NaN).
+
+    >>> bool(5.0 <= frobenius_upper(np.array([[3.0, 4.0]]))[0] < 5.0 + 1e-12)
+    True
+    """
     with np.errstate(all="ignore"):
         result = np.sqrt(_square_sum_upper(tensors.reshape(len(tensors), 1, -1))) * (1 + 4 * EPSILON)
     return np.where(np.isnan(result), np.inf, result)
 
 
 def signs(count: int) -> FloatArray:
-    """The 2^count vertices of [-1, 1]^count, shape (2^count, count)."""
+    """The 2^count vertices of [-1, 1]^count, shape (2^count, count). Exact.
+
+    >>> signs(2).tolist()
+    [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
+    """
     grid = np.indices((2,) * count).reshape(count, 2**count).T
     return np.asarray(2.0 * grid - 1.0)
 

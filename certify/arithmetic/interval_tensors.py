@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, round_up
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, round_down, round_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +27,30 @@ class TensorBall:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the tensors, boxes first."""
+        """Shape of the tensors, boxes first. Exact."""
         return self.midpoint.shape
 
     def view(self, *index: Any) -> TensorBall:
-        """The tensors indexed (or given new axes by None) as a numpy array would be."""
+        """The tensors indexed (or given new axes by None) as a numpy array would be. Exact."""
         return TensorBall(self.midpoint[index], self.radius[index])
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Entrywise lower and upper ends, rounded outward."""
-        with np.errstate(invalid="ignore"):
+        """Entrywise lower and upper ends. Enclosure, rounded outward."""
+        with np.errstate(over="ignore", invalid="ignore"):
             low, high = self.midpoint - self.radius, self.midpoint + self.radius
         is_point = self.radius == 0
-        return np.where(is_point, low, np.nextafter(low, -np.inf)), np.where(is_point, high, round_up(high))
+        return np.where(is_point, low, round_down(low)), np.where(is_point, high, round_up(high))
 
 
 def tensor_from_bounds(lower: FloatArray, upper: FloatArray) -> TensorBall:
-    """Ball around {A : lower <= A <= upper entrywise}; unbounded entries get the radius infinity."""
+    """Ball around {A : lower <= A <= upper entrywise}; unbounded entries get the radius infinity.
+
+    Enclosure, rounded outward.
+
+    >>> ball = tensor_from_bounds(np.array([1.0, 2.0]), np.array([3.0, 2.0]))
+    >>> ball.midpoint.tolist(), bool(ball.radius[0] >= 1.0), float(ball.radius[1])
+    ([2.0, 2.0], True, 0.0)
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         midpoint = np.where(lower == upper, lower, 0.5 * lower + 0.5 * upper)
         radius = np.where(lower == upper, 0.0, round_up(np.maximum(upper - midpoint, midpoint - lower)))
@@ -51,7 +58,12 @@ def tensor_from_bounds(lower: FloatArray, upper: FloatArray) -> TensorBall:
 
 
 def tensor_times(left: TensorBall, right: TensorBall) -> TensorBall:
-    """Entrywise product with broadcasting, rounded outward; an exact zero makes the product exactly zero."""
+    """Entrywise product with broadcasting; an exact zero makes the product exactly zero. Enclosure, rounded outward.
+
+    >>> zero, anything = exact_tensor(np.zeros(1)), TensorBall(np.zeros(1), np.full(1, np.inf))
+    >>> float(tensor_times(zero, anything).radius[0])
+    0.0
+    """
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = left.midpoint * right.midpoint
         spread = np.abs(left.midpoint) * right.radius + left.radius * (np.abs(right.midpoint) + right.radius)
@@ -61,7 +73,12 @@ def tensor_times(left: TensorBall, right: TensorBall) -> TensorBall:
 
 
 def tensor_plus(left: TensorBall, right: TensorBall) -> TensorBall:
-    """Entrywise sum with broadcasting, rounded outward."""
+    """Entrywise sum with broadcasting. Enclosure, rounded outward.
+
+    >>> total = tensor_plus(exact_tensor(np.array([1.0])), exact_tensor(np.array([2.0**-60])))
+    >>> bool(total.radius[0] >= 2.0**-60)
+    True
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         midpoint = left.midpoint + right.midpoint
         radius = (left.radius + right.radius) * (1.0 + 4 * EPSILON) + np.abs(midpoint) * EPSILON
@@ -69,10 +86,10 @@ def tensor_plus(left: TensorBall, right: TensorBall) -> TensorBall:
 
 
 def tensor_apply(matrix: MatrixBall, tensor: TensorBall) -> TensorBall:
-    """Product of a matrix (p, k) with the width axis of tensors (boxes, k, ...), rounded outward.
+    """Product of a matrix (p, k) with the width axis of tensors (boxes, k, ...).
 
     The error of the inner products is that of `certify.arithmetic.intervals.multiply`; entries that are sums of
-    exact zeros stay exactly zero, which unbounded directions need.
+    exact zeros stay exactly zero, which unbounded directions need. Enclosure, rounded outward.
     """
     boxes, inner = tensor.shape[:2]
     flat = (boxes, inner, -1) if tensor.midpoint.size else (boxes, inner, int(np.prod(tensor.shape[2:])))
@@ -95,7 +112,7 @@ def tensor_apply(matrix: MatrixBall, tensor: TensorBall) -> TensorBall:
 
 
 def exact_tensor(values: FloatArray) -> TensorBall:
-    """The single tensor of the given finite floats (radius zero)."""
+    """The single tensor of the given finite floats (radius zero). Exact."""
     return _guarded(values, np.zeros_like(values))
 
 

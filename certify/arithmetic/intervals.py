@@ -37,40 +37,59 @@ class MatrixBall:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
+        """(rows, columns). Exact."""
         return (int(self.midpoint.shape[0]), int(self.midpoint.shape[1]))
 
     @property
     def transpose(self) -> MatrixBall:
-        """The transposed matrices, exactly."""
+        """The transposed matrices. Exact."""
         return MatrixBall(self.midpoint.T, self.radius.T)
 
     @property
     def is_finite(self) -> bool:
-        """Whether every entry of every contained matrix is bounded."""
+        """Whether every entry of every contained matrix is bounded. Exact."""
         return bool(np.isfinite(self.midpoint).all() and np.isfinite(self.radius).all())
 
 
 def round_up(values: FloatArray) -> FloatArray:
-    """Next float above each entry: >= the exact value of which the entry is the rounding to nearest."""
-    result: FloatArray = np.nextafter(values, np.inf)
+    """Next float above each entry: >= the exact value of which the entry is the rounding to nearest.
+
+    Upper bound, rounded outward.
+    """
+    with np.errstate(over="ignore"):
+        result: FloatArray = np.nextafter(values, np.inf)
     return result
 
 
 def round_down(values: FloatArray) -> FloatArray:
-    """Next float below each entry: <= the exact value of which the entry is the rounding to nearest."""
-    result: FloatArray = np.nextafter(values, -np.inf)
+    """Next float below each entry: <= the exact value of which the entry is the rounding to nearest.
+
+    Lower bound, rounded outward.
+    """
+    with np.errstate(over="ignore"):
+        result: FloatArray = np.nextafter(values, -np.inf)
     return result
 
 
 def exact_matrix(matrix: npt.ArrayLike) -> MatrixBall:
-    """The single matrix of the given floats (radius zero; infinite where an entry is not finite)."""
+    """The single matrix of the given floats (radius zero; infinite where an entry is not finite). Exact.
+
+    >>> exact_matrix([[1.0, np.nan]]).radius.tolist()
+    [[0.0, inf]]
+    """
     midpoint = np.array(matrix, dtype=np.float64, ndmin=2)
     return _guarded(midpoint, np.zeros_like(midpoint))
 
 
 def matrix_from_bounds(lower: npt.ArrayLike, upper: npt.ArrayLike) -> MatrixBall:
-    """Smallest convenient ball around {A : lower <= A <= upper entrywise}; unbounded entries get radius infinity."""
+    """Smallest convenient ball around {A : lower <= A <= upper entrywise}; unbounded entries get radius infinity.
+
+    Enclosure, rounded outward.
+
+    >>> ball = matrix_from_bounds([[1.0, 0.0]], [[3.0, np.inf]])
+    >>> float(ball.midpoint[0, 0]), float(ball.radius[0, 1])
+    (2.0, inf)
+    """
     low = np.array(lower, dtype=np.float64, ndmin=2)
     high = np.array(upper, dtype=np.float64, ndmin=2)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -81,9 +100,14 @@ def matrix_from_bounds(lower: npt.ArrayLike, upper: npt.ArrayLike) -> MatrixBall
 
 
 def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
-    """Product of every left with every right matrix, shapes (n, k) and (k, p), rounded outward.
+    """Product of every left with every right matrix, shapes (n, k) and (k, p).
 
-    |AB - fl(C_A C_B)| <= |C_A|(R_B + gamma |C_B|) + R_A(|C_B| + R_B) + k 2^-1022.
+    |AB - fl(C_A C_B)| <= |C_A|(R_B + gamma |C_B|) + R_A(|C_B| + R_B) + k 2^-1022. Enclosure, rounded outward.
+
+    >>> tenth = exact_matrix([[0.1]])
+    >>> product = multiply(tenth, tenth)
+    >>> bool(0 < product.radius[0, 0] < 1e-16)
+    True
     """
     inner = left.shape[1]
     growth = (inner + 8) * EPSILON
@@ -103,7 +127,12 @@ def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
 
 
 def add(left: MatrixBall, right: MatrixBall) -> MatrixBall:
-    """Entrywise sum, rounded outward."""
+    """Entrywise sum. Enclosure, rounded outward.
+
+    >>> total = add(exact_matrix([[1.0]]), MatrixBall(np.array([[1.0]]), np.array([[0.5]])))
+    >>> float(total.midpoint[0, 0]), bool(0.5 <= total.radius[0, 0] < 0.5 + 1e-15)
+    (2.0, True)
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         midpoint = left.midpoint + right.midpoint
         radius = round_up(round_up(left.radius + right.radius) + _half_ulp(midpoint))
@@ -111,12 +140,12 @@ def add(left: MatrixBall, right: MatrixBall) -> MatrixBall:
 
 
 def subtract(left: MatrixBall, right: MatrixBall) -> MatrixBall:
-    """Entrywise difference, rounded outward."""
+    """Entrywise difference. Enclosure, rounded outward."""
     return add(left, MatrixBall(-right.midpoint, right.radius))
 
 
 def scale_columns(matrix: MatrixBall, factors: MatrixBall) -> MatrixBall:
-    """A diag(s) for every s in the (1, k) ball `factors`, rounded outward."""
+    """A diag(s) for every s in the (1, k) ball `factors`. Enclosure, rounded outward."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = matrix.midpoint * factors.midpoint
         spread = np.abs(matrix.midpoint) * factors.radius + matrix.radius * (np.abs(factors.midpoint) + factors.radius)
@@ -129,7 +158,7 @@ def scale_columns(matrix: MatrixBall, factors: MatrixBall) -> MatrixBall:
 
 
 def hadamard(left: MatrixBall, right: MatrixBall) -> MatrixBall:
-    """Entrywise product of two balls of equal shape, rounded outward."""
+    """Entrywise product of two balls of equal shape. Enclosure, rounded outward."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = left.midpoint * right.midpoint
         spread = np.abs(left.midpoint) * right.radius + left.radius * (np.abs(right.midpoint) + right.radius)
@@ -138,18 +167,27 @@ def hadamard(left: MatrixBall, right: MatrixBall) -> MatrixBall:
 
 
 def scale(matrix: MatrixBall, factor: float) -> MatrixBall:
-    """Product with one exact float, rounded outward."""
+    """Product of every entry with one exact float. Enclosure, rounded outward."""
     return scale_columns(matrix, exact_matrix(np.full((1, matrix.shape[1]), factor)))
 
 
 def magnitude_upper(matrix: MatrixBall) -> FloatArray:
-    """Entrywise upper bound of |A|, rounded outward."""
+    """Upper bounds of |A| entry by entry, rounded outward.
+
+    >>> bool(magnitude_upper(MatrixBall(np.array([[-2.0]]), np.array([[0.25]])))[0, 0] >= 2.25)
+    True
+    """
     with np.errstate(over="ignore"):
         return round_up(np.abs(matrix.midpoint) + matrix.radius)
 
 
 def row_norms_upper(matrix: FloatArray) -> FloatArray:
-    """Upper bounds of the Euclidean norms of the rows of a float matrix, rounded outward; scaled against overflow."""
+    """Upper bounds of the Euclidean norms of the rows of a float matrix, rounded outward; scaled against overflow.
+
+    >>> norms = row_norms_upper(np.array([[3e300, 4e300], [0.0, 0.0]]))
+    >>> bool(5e300 <= norms[0] < 5.0001e300), float(norms[1])
+    (True, 0.0)
+    """
     if not np.isfinite(matrix).all():
         return np.full(matrix.shape[0], np.inf)
     growth = (matrix.shape[1] + 9) * EPSILON
@@ -182,7 +220,7 @@ def row_norms_lower(matrix: FloatArray) -> FloatArray:
 
 
 def shift_exponent(matrix: MatrixBall, exponent: int) -> MatrixBall:
-    """Product with 2^exponent: exact up to underflow, which goes into the radius."""
+    """Every entry times 2^exponent: exact up to underflow, which goes into the radius. Enclosure, rounded outward."""
     with np.errstate(over="ignore", under="ignore"):
         midpoint = np.ldexp(matrix.midpoint, exponent)
         radius = np.ldexp(matrix.radius, exponent)

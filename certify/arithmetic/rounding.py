@@ -40,8 +40,11 @@ def decimal_text(value: Printable | None, digits: int = 5, direction: Direction 
 
     Rounded outward (`DOWN`: printed <= value, `UP`: printed >= value) or to nearest. Exact short values print
     short (0.5), to nearest also those that read back as the same float (0.1); integers print in full up to
-    10^15, NaN and None as "unknown", infinities as "inf" and "-inf".
+    10^15, NaN and None as "unknown", infinities as "inf" and "-inf". Bounds, rounded outward.
     Raises ValueError if `digits` < 1.
+
+    >>> decimal_text(0.1, 3, Direction.DOWN), decimal_text(0.1, 3, Direction.UP), decimal_text(0.1, 3)
+    ('0.100', '0.101', '0.1')
     """
     if digits < 1:
         raise ValueError(f"`digits` must be >= 1; got {digits}")
@@ -59,12 +62,16 @@ def decimal_text(value: Printable | None, digits: int = 5, direction: Direction 
 
 
 def interval_text(low: Printable | None, high: Printable | None, digits: int = 5) -> str:
-    """`[low, high]` rounded outward: the printed interval contains the given one."""
+    """`[low, high]`: the printed interval contains the given one. Enclosure, rounded outward.
+
+    >>> interval_text(1 / 3, 2 / 3, 2)
+    '[0.33, 0.67]'
+    """
     return f"[{decimal_text(low, digits, Direction.DOWN)}, {decimal_text(high, digits, Direction.UP)}]"
 
 
 def ratio_text(value: Printable | None, digits: int = 4) -> str:
-    """A measured ratio (slack), to nearest."""
+    """A measured ratio (slack), to nearest. Estimate."""
     return decimal_text(value, digits, Direction.NEAREST)
 
 

@@ -39,7 +39,7 @@ AFFINE = Reason("G is affine, so its constants are the singular values of its ma
 
 
 def is_affine(graph: Graph) -> bool:
-    """Whether no node that reaches the output bends: only affine maps, sums and identities. Read off the graph."""
+    """Whether no node that reaches the output bends: only affine maps, sums and identities. Exact."""
     return not any(
         isinstance(node, Product) or (isinstance(node, Activation) and not is_identity(node))
         for node in live_graph(graph)[0].nodes
@@ -47,13 +47,13 @@ def is_affine(graph: Graph) -> bool:
 
 
 def is_identity(node: Activation) -> bool:
-    """The identity, or leaky ReLU with slope 1."""
+    """The identity, or leaky ReLU with slope 1. Exact."""
     resolved = activation(node.name).resolve(node.parameters)
     return node.name == "identity" or (node.name == "leaky_relu" and resolved[0] == 1.0)
 
 
 def exact_linear_map(graph: Graph) -> ExactMatrix | None:
-    """The matrix A of an affine graph, exactly; None where it has too many weights."""
+    """The matrix A of an affine graph; None where it has too many weights. Exact."""
     live, _ = live_graph(graph)
     weights = [node.weight for node in live.nodes if isinstance(node, Affine)]
     if sum(weight.shape[0] * weight.shape[1] for weight in weights) > MOST_ENTRIES:
@@ -76,7 +76,7 @@ def exact_linear_map(graph: Graph) -> ExactMatrix | None:
 
 
 def singular_value_ends(graph: Graph) -> tuple[tuple[float, float], tuple[float, float], int]:
-    """Enclosures of sigma_min(A) and ||A|| of an affine graph, and an upper bound of the rank; rounded outward."""
+    """Enclosures of sigma_min(A) and ||A|| of an affine graph, and an upper bound of the rank, rounded outward."""
     matrix = exact_linear_map(graph)
     if matrix is None:
         enclosed = _enclosed_map(graph)

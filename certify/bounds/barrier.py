@@ -38,7 +38,7 @@ class LinearMatrixInequality:
     sign: float
 
     def matrix(self, s: float, multipliers: FloatArray) -> FloatArray:
-        """F(s, T) in floats."""
+        """F(s, T) in floats. Estimate."""
         result: FloatArray = -self.sign * self.gram - (self.reach.T * multipliers) @ self.reach
         d = self.latent_dim
         index = np.arange(result.shape[0])
@@ -58,7 +58,7 @@ def solve(
 
     `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
     coordinates only, so multipliers large enough, chosen from the last layer to the first, are feasible.
-    `start` is the solution of a similar problem: where it can be made feasible, most of the way is behind it.
+    `start` is the solution of a similar problem: where it can be made feasible, most of the way is behind it. Estimate.
     """
     size = problem.gram.shape[0] + problem.reach.shape[0]
     near = None if start is None else _feasible_near(problem, *start)

@@ -33,7 +33,7 @@ REMEDY = (
 
 
 def bounded_direction(graph: Graph) -> Reason | None:
-    """Why inf |G(z)-G(z')|/|z-z'| = 0 over R^d, by one of the arguments above; None where neither applies. Rigorous."""
+    """Why inf |G(z)-G(z')|/|z-z'| = 0 over R^d, by one of the arguments above; None where neither applies. Verified."""
     ranges = node_ranges(graph, Region())
     low, high = _remainder(graph, ranges)
     linear = linear_parts(graph).matrices[-1]

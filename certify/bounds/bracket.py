@@ -113,18 +113,22 @@ class ConstantBrackets:
     notes: tuple[str, ...] = field(default=())
 
     def items(self) -> tuple[tuple[str, Bracket], ...]:
-        """The four brackets by name, in the order of the paper."""
+        """The four brackets by name, in the order of the paper. Exact."""
         return (("m", self.m), ("M", self.M), ("M2", self.M2), ("M3", self.M3))
 
 
 def unknown_brackets() -> ConstantBrackets:
-    """Brackets that say nothing: for what needs no constant."""
+    """Brackets that say nothing: for what needs no constant. Exact."""
     unknown = Bracket(None, None, None, None)
     return ConstantBrackets(unknown, unknown, unknown, unknown, Region(), 0.0)
 
 
 def json_number(value: float | None) -> float | str | None:
-    """A number as the contract writes it: None for unknown or NaN, "inf" and "-inf" for the infinities."""
+    """A number as the contract writes it: None for unknown or NaN, "inf" and "-inf" for the infinities. Exact.
+
+    >>> json_number(float("inf")), json_number(None), json_number(0.5)
+    ('inf', None, 0.5)
+    """
     if value is None or math.isnan(value):
         return None
     if math.isinf(value):

@@ -108,6 +108,7 @@ def maximise(
     Ends when the bound is within `tolerance` (relative) of the largest attained value, or when `known`, a bound
     from elsewhere, is; when the gap no longer shrinks; or at the limits of pieces and time. Rounded outward as
     far as `objective` is. `weight` (k, d) holds the directions that matter for the choice of splits.
+    Upper bound, rounded outward.
     """
     pieces, depth = start, np.zeros(start.count, dtype=np.int64)
     scores = _without_nan(objective(pieces))
@@ -142,7 +143,10 @@ def maximise(
 
 
 def form_scores(parts: LinearParts, region: Region, order: int, pieces: Pieces) -> Scores:
-    """Bounds of |D^kG| over pieces for k = `order`, the better of the naive and the mean-value enclosure."""
+    """Bounds of |D^kG| over pieces for k = `order`, the better of the naive and the mean-value enclosure.
+
+    Upper bound, rounded outward.
+    """
     d, count = parts.graph.latent_dim, pieces.count
     tensors = derivative_tensors(parts.graph, piece_ranges(parts, pieces), min(order + 1, 3))
     naive, contraction = _flat(tensors[order - 1], order, count), contraction_gram(d, order)
@@ -163,7 +167,10 @@ def form_scores(parts: LinearParts, region: Region, order: int, pieces: Pieces) 
 
 
 def stretch_scores(parts: LinearParts, pieces: Pieces) -> Scores:
-    """Minus lower bounds of sigma_min(J) over pieces, so that the infimum becomes a supremum."""
+    """Minus lower bounds of sigma_min(J) over pieces, so that the infimum becomes a supremum.
+
+    Upper bound, rounded outward.
+    """
     count = pieces.count
     tensors = derivative_tensors(parts.graph, piece_ranges(parts, pieces), 2)
     naive, centre = _flat(tensors[0], 1, count), _flat(_centre_tensor(parts, pieces, 1), 1, count)

@@ -48,6 +48,7 @@ def direct_constants(
     """Constants of one stretch without cutting it; m and M of the whole map are left to other methods.
 
     A stretch that is not joined from several is one block, whose branches are bounded one by one.
+    Bounds, rounded outward.
     """
     local = block_ranges(block, ranges)
     norms = derivative_norms(block.graph, local)[-1]
@@ -70,6 +71,7 @@ def branch_curvatures(graph: Graph, ranges: NodeRanges, deadline: float) -> tupl
     """(M2, M3) of a sum, sum_k |c_k| (M2, M3)(f_k), each branch f_k a chain of its own; infinite for no sum.
 
     A linear branch adds nothing, so a residual block is as curved as what it adds to its input.
+    Upper bound, rounded outward.
     """
     last = graph.nodes[-1]
     if not isinstance(last, Sum):
@@ -88,7 +90,12 @@ def branch_curvatures(graph: Graph, ranges: NodeRanges, deadline: float) -> tupl
 
 
 def compose(outer: StretchConstants, inner: StretchConstants) -> StretchConstants:
-    """Constants of h o g from those of h and g, rounded outward."""
+    """Constants of h o g from those of h and g. Bounds, rounded outward.
+
+    >>> twice = StretchConstants(2.0, 2.0, 0.0, 0.0)
+    >>> compose(twice, StretchConstants(0.5, 1.0, 3.0, 4.0))
+    StretchConstants(m=1.0, M=2.0, M2=6.0, M3=8.0)
+    """
     with precision():
         h1, h2, h3 = (ball(value) for value in (outer.M, outer.M2, outer.M3))
         g1, g2, g3 = (ball(value) for value in (inner.M, inner.M2, inner.M3))
@@ -101,7 +108,7 @@ def compose(outer: StretchConstants, inner: StretchConstants) -> StretchConstant
 
 
 def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, deadline: float) -> StretchConstants:
-    """Best constants of the whole chain over all groupings of its blocks."""
+    """Best constants of the whole chain over all groupings of its blocks. Bounds, rounded outward."""
     count = len(chain)
     if count > MOST_CUTS:
         total = direct_constants(chain[0], ranges, deadline)
@@ -120,7 +127,10 @@ def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, deadline: floa
 
 
 def stretches(graph: Graph) -> tuple[Block, ...]:
-    """The chain of blocks with each lone activation joined to the block after it: cuts at pre-activations suffice."""
+    """The chain of blocks with each lone activation joined to the block after it: cuts at pre-activations suffice.
+
+    Exact.
+    """
     found: list[Block] = []
     waiting: Block | None = None
     for block in blocks(graph):

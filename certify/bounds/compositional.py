@@ -36,7 +36,10 @@ class DerivativeNorms:
 
 
 def derivative_norms(graph: Graph, ranges: NodeRanges) -> tuple[DerivativeNorms, ...]:
-    """Upper bounds of the first three derivatives of every node over the region behind `ranges` (a batch of one)."""
+    """Upper bounds of the first three derivatives of every node over the region behind `ranges` (a batch of one).
+
+    Upper bound, rounded outward.
+    """
     found: list[DerivativeNorms] = []
     known = known_maps(graph)
     for index, node in enumerate(graph.nodes):
@@ -148,7 +151,7 @@ def _tightened(rows: list[FloatArray], totals: list[float]) -> DerivativeNorms:
 
 
 def times(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Product of non-negative bounds with 0 * inf = 0: a derivative that vanishes identically stays zero."""
+    """Entrywise product of non-negative bounds, 0 * inf = 0: a derivative that vanishes stays zero. Estimate."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         result: FloatArray = np.where((first == 0) | (second == 0), 0.0, first * second + SMALLEST_NORMAL)
     return result

@@ -44,6 +44,8 @@ def constants(
 ) -> ConstantBrackets:
     """Two-sided enclosures of m, M, M2, M3 of a generator on R^d or on a ball.
 
+    Enclosure, rounded outward.
+
     Args:
         generator: the map G: R^d -> R^n.
         region: all of R^d (None) or a ball.

@@ -57,11 +57,14 @@ class PowerGram:
     contraction_estimate: float
 
     def reduced(self, theta: float) -> MatrixBall:
-        """(P P^T)^{o k} - theta H."""
+        """(P P^T)^{o k} - theta H. Enclosure, rounded outward."""
         return self.gram if theta == 0.0 else subtract(self.gram, scale(self.trace, theta))
 
     def growth(self, theta: float) -> arb:
-        """1 + theta/(1 - theta c_k) in balls (infinite where the denominator is not provably positive)."""
+        """1 + theta/(1 - theta c_k) in balls (infinite where the denominator is not provably positive).
+
+        Enclosure, rounded outward.
+        """
         denominator = ball(1) - ball(theta) * self.contraction
         return ball(1) + ball(theta) / denominator if lower(denominator) > 0 else ball(math.inf)
 
@@ -95,7 +98,7 @@ def layer_curvature_upper(outer: MatrixBall, inner: MatrixBall, low: FloatArray,
 
 
 def power_gram(inner: MatrixBall, order: int) -> PowerGram:
-    """The entrywise power of P P^T and its trace part, enclosed."""
+    """The entrywise power of P P^T and its trace part, enclosed. Enclosure, rounded outward."""
     gram = multiply(inner, inner.transpose)
     power = hadamard(gram, gram)
     squares = np.diag(gram.midpoint), np.diag(gram.radius)
@@ -109,7 +112,10 @@ def power_gram(inner: MatrixBall, order: int) -> PowerGram:
 
 
 def single_layer(graph: Graph, form: IncrementForm) -> tuple[MatrixBall, MatrixBall] | None:
-    """(S, P) when the form has exactly one gain, an activation whose input is linear in delta; None otherwise."""
+    """(S, P) when the form has exactly one gain, an activation whose input is linear in delta; None otherwise.
+
+    Enclosure, rounded outward.
+    """
     if len(form.inputs) != 1 or not isinstance(graph.nodes[form.nodes[0]], Activation):
         return None
     d = form.latent_dim

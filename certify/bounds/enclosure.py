@@ -48,7 +48,10 @@ class LinearParts:
     known: dict[int, KnownMap]
 
     def scales(self, largest: float) -> FloatArray:
-        """Per coordinate of z, `largest` over the steepest slope of an activation's input; 0 if none sees it."""
+        """Per coordinate of z, `largest` over the steepest slope of an activation's input; 0 if none sees it.
+
+        Estimate.
+        """
         steepest = np.zeros(self.graph.latent_dim)
         for node in self.graph.nodes:
             for source in node.sources if isinstance(node, Activation | Product) else ():
@@ -62,7 +65,7 @@ class LinearParts:
 
 
 def linear_parts(graph: Graph) -> LinearParts:
-    """The matrices L of every node."""
+    """The matrices L of every node. Enclosure, rounded outward."""
     found: list[MatrixBall | None] = []
     for node in graph.nodes:
         match node:
@@ -85,7 +88,7 @@ def linear_parts(graph: Graph) -> LinearParts:
 
 
 def piece_ranges(parts: LinearParts, pieces: Pieces) -> NodeRanges:
-    """Enclosures of every node's values over every piece, arrays of shape (pieces, width)."""
+    """Enclosures of every node's values over every piece, arrays of shape (pieces, width), rounded outward."""
     values: list[Interval] = []
     rests: list[Interval] = []
     for index, node in enumerate(parts.graph.nodes):
@@ -114,7 +117,10 @@ def piece_ranges(parts: LinearParts, pieces: Pieces) -> NodeRanges:
 
 
 def derivative_tensors(graph: Graph, ranges: NodeRanges, order: int) -> tuple[TensorBall, ...]:
-    """Enclosures of J, ..., D^kG for k = `order` <= 3 over the sets behind `ranges`: (boxes or 1, n, d, ..., d)."""
+    """Enclosures of J, ..., D^kG for k = `order` <= 3 over the sets behind `ranges`: (boxes or 1, n, d, ..., d).
+
+    Enclosure, rounded outward.
+    """
     d, found = graph.latent_dim, []
     for index, node in enumerate(graph.nodes):
         match node:
@@ -138,7 +144,10 @@ def derivative_tensors(graph: Graph, ranges: NodeRanges, order: int) -> tuple[Te
 
 
 def along_basis(tensor: TensorBall, pieces: Pieces, reach: FloatArray) -> TensorBall:
-    """T[h_j V e_j] for every j, shape (boxes, d_j, n, d, ...), from T of shape (boxes, n, d, ..., d_j)."""
+    """T[h_j V e_j] for every j, shape (boxes, d_j, n, d, ...), from T of shape (boxes, n, d, ..., d_j).
+
+    Enclosure, rounded outward.
+    """
     steps = tensor_times(exact_tensor(pieces.basis), TensorBall(reach[:, None], np.zeros_like(reach[:, None])))
     total: TensorBall | None = None
     rank = len(tensor.shape) - 2

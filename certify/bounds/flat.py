@@ -27,7 +27,7 @@ SAMPLES, ROUNDS = 64, 8
 
 
 def takes_finitely_many_values(graph: Graph) -> bool:
-    """Whether every path from the input to the output passes a sign activation. Read off the graph."""
+    """Whether every path from the input to the output passes a sign activation. Exact."""
     free: list[bool] = []
     for node in graph.nodes:
         match node:

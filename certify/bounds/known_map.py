@@ -34,7 +34,7 @@ class KnownMap:
 
 
 def selected(node: Affine) -> IntArray | None:
-    """The entries that an affine node only copies, or None if it does anything else."""
+    """The entries that an affine node only copies, or None if it does anything else. Exact."""
     if np.any(node.bias != 0.0):
         return None
     weight = sp.csr_array(node.weight)
@@ -45,7 +45,7 @@ def selected(node: Affine) -> IntArray | None:
 
 
 def through_selections(graph: Graph, index: int) -> tuple[int, IntArray]:
-    """The node behind copies of its entries, and which of its entries each entry is."""
+    """The node behind copies of its entries, and which of its entries each entry is. Exact."""
     entries: IntArray = np.arange(graph.nodes[index].width, dtype=np.int64)
     while True:
         node = graph.nodes[index]
@@ -58,7 +58,10 @@ def through_selections(graph: Graph, index: int) -> tuple[int, IntArray]:
 def uniform_map(
     entry: int, index: int, width: int, rows: tuple[arb, ...], totals: tuple[arb, ...], ends: tuple[float, float]
 ) -> KnownMap:
-    """A known map whose entries have the same bounds and whose values lie between the same ends."""
+    """A known map whose entries have the same bounds and whose values lie between the same ends.
+
+    Upper bound, rounded outward.
+    """
     full = [np.full(width, upper(row)) for row in rows]
     sums = [upper(total) for total in totals]
     return KnownMap(

@@ -14,7 +14,7 @@ from certify.generators.graph import Activation, Graph, Product, Sum
 
 
 def known_maps(graph: Graph) -> dict[int, KnownMap]:
-    """Every recognised map by its exit."""
+    """Every recognised map by its exit. Upper bound, rounded outward."""
     joins = {kind: Joins(graph, kind) for kind in JointKind}
     found: dict[int, KnownMap] = {}
     for index, node in enumerate(graph.nodes):

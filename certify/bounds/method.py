@@ -50,17 +50,17 @@ class Problem:
 
     @property
     def seconds_left(self) -> float:
-        """Time until the deadline (negative when it has passed)."""
+        """Time until the deadline (negative when it has passed). Estimate."""
         return self.deadline - time.monotonic()
 
     def is_settled(self, constant: ConstantName) -> bool:
-        """Whether both ends of the constant are known and agree to `SETTLED`: no method need look further."""
+        """Whether both ends of the constant are known and agree to `SETTLED`: no method need look further. Exact."""
         low, high = self.best.get((constant, "lower")), self.best.get((constant, "upper"))
         return low is not None and high is not None and (low == high or high - low <= SETTLED * high)
 
     @cached_property
     def ranges(self) -> NodeRanges:
-        """Enclosures of every node's values and slopes over the region."""
+        """Enclosures of every node's values and slopes over the region, rounded outward."""
         return node_ranges(self.generator.graph, self.region)
 
 
@@ -81,12 +81,12 @@ class BoundMethod:
 
 
 def graph_methods() -> list[str]:
-    """Names of the methods that read the graph: what can be decided at once."""
+    """Names of the methods that read the graph: what can be decided at once. Exact."""
     return [name for name, method in bound_methods().items() if method.reads_graph]
 
 
 def bound_methods() -> dict[str, BoundMethod]:
-    """Every method of this package by name, cheap ones first; found by discovery."""
+    """Every method of this package by name, cheap ones first; found by discovery. Exact."""
     import certify.bounds as package
 
     found = []

@@ -31,7 +31,10 @@ MOST_ENTRIES = 300_000
 
 
 def narrowest_cut(graph: Graph) -> int:
-    """Least total width (or rank) of nodes that every path from input to output passes; the input itself counts d."""
+    """Least total width (or rank) of nodes that every path from input to output passes; the input itself counts d.
+
+    Upper bound, rounded outward.
+    """
     from scipy.sparse.csgraph import maximum_flow
 
     live, _ = live_graph(graph)
@@ -53,7 +56,7 @@ def narrowest_cut(graph: Graph) -> int:
 
 
 def is_continuous(graph: Graph) -> bool:
-    """Whether every activation of the live graph is continuous on R, so that every node is. Read off the graph."""
+    """Whether every activation of the live graph is continuous on R, so that every node is. Exact."""
     return not any(
         isinstance(node, Activation)
         and activation(node.name).smoothness(activation(node.name).resolve(node.parameters)) is Smoothness.SINGULAR
@@ -62,7 +65,13 @@ def is_continuous(graph: Graph) -> bool:
 
 
 def rank_upper(weight: FloatArray) -> int:
-    """Upper bound of the rank: rows and columns other than 0, and the exact rank where floats doubt it is full."""
+    """Upper bound of the rank: rows and columns other than 0, and the exact rank where floats doubt it is full.
+
+    Upper bound, rounded outward.
+
+    >>> rank_upper(np.array([[1.0, 2.0], [2.0, 4.0]])), rank_upper(np.eye(3))
+    (1, 3)
+    """
     used = weight[np.ix_(weight.any(axis=1), weight.any(axis=0))]
     rows, columns = used.shape
     full: int = min(rows, columns)

@@ -46,7 +46,10 @@ class _Quadratic:
 
 
 def normalisation_map(graph: Graph, index: int) -> KnownMap | None:
-    """u_e / sqrt(q_g(u)) with q_g a positive combination of squares, u_e among them, plus a positive number."""
+    """u_e / sqrt(q_g(u)) with q_g a positive combination of squares, u_e among them, plus a positive number.
+
+    Upper bound, rounded outward.
+    """
     node = graph.nodes[index]
     assert isinstance(node, Product)
     for numerator, divisor in (node.sources, node.sources[::-1]):
@@ -107,7 +110,10 @@ def _normalised(
 
 
 def affine_form(graph: Graph, index: int) -> MatrixBall | None:
-    """The matrix (L | c), of shape (width, d + 1), of a node that is L z + c in the input z; None for any other."""
+    """The matrix (L | c), of shape (width, d + 1), of a node that is L z + c in the input z; None for any other.
+
+    Enclosure, rounded outward.
+    """
     ancestors = {index}
     for position in range(index, -1, -1):
         if position in ancestors:
@@ -135,10 +141,10 @@ def affine_form(graph: Graph, index: int) -> MatrixBall | None:
 
 
 def least_combination(form: MatrixBall, weights: FloatArray) -> float:
-    """Lower bound over all z of sum_e weights_e (L_e z + c_e)^2, for weights >= 0, with (L | c) = `form`.
+    """Lower bound over all z of sum_e weights_e (L_e z + c_e)^2, for weights (w,) >= 0, with (L | c) = `form`.
 
     s is one if [z; 1]^T (B^T W B - s e e^T) [z; 1] >= 0 for B = (L | c) and e the last unit vector, which a positive
-    definite matrix shows; a float proposes s.
+    definite matrix shows; a float proposes s. Lower bound, rounded outward.
     """
     kept = weights > 0
     rows = MatrixBall(form.midpoint[kept], form.radius[kept])

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, row_norms_upper
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, round_down, row_norms_upper
 from certify.bounds.bracket import Region
 from certify.bounds.joints import JointKind, joint
 from certify.bounds.known_map import KnownMap
@@ -34,19 +34,22 @@ class NodeRanges:
     values: tuple[Interval, ...]
 
     def slopes(self, node: int, order: int = 1) -> Interval:
-        """Range of sigma^(order) over the pre-activations of the activation `node`, shape (boxes, width)."""
+        """Range of sigma^(order) over the pre-activations of the activation `node`, shape (boxes, width).
+
+        Enclosure, rounded outward.
+        """
         own = self.graph.nodes[node]
         assert isinstance(own, Activation)
         return range_enclosure(own.name, own.parameters, order, *self.values[own.source])
 
     def magnitude_upper(self, node: int, order: int) -> FloatArray:
-        """Upper bound of |sigma^(order)| at the activation `node`, shape (boxes, width)."""
+        """Upper bound of |sigma^(order)| at the activation `node`, shape (boxes, width), rounded outward."""
         low, high = self.slopes(node, order)
         return np.maximum(np.abs(low), np.abs(high))
 
 
 def uncertified_domains(ranges: NodeRanges) -> list[str]:
-    """One line per activation whose argument is not certified to stay in its domain over the region."""
+    """One line per activation whose argument is not certified to stay in its domain over the region. Verified."""
     found = []
     for index, node in enumerate(ranges.graph.nodes):
         if isinstance(node, Activation):
@@ -61,7 +64,7 @@ def uncertified_domains(ranges: NodeRanges) -> list[str]:
 
 
 def node_ranges(graph: Graph, region: Region) -> NodeRanges:
-    """Enclosures over one region, as a batch of one box."""
+    """Enclosures over one region, as a batch of one box. Enclosure, rounded outward."""
     if region.radius is None:
         unbounded = np.full((1, graph.latent_dim), np.inf)
         return box_ranges(graph, -unbounded, unbounded)
@@ -83,6 +86,7 @@ def box_ranges(
     """Enclosures over boxes [lower, upper], arrays of shape (boxes, d).
 
     `ball` = (centre, radius) says that a batch of one stands for that Euclidean ball, which is sharper.
+    Enclosure, rounded outward.
     """
     values: list[Interval] = []
     known = known_maps(graph)
@@ -108,7 +112,10 @@ def box_ranges(
 
 
 def recognised_range(graph: Graph, index: int, known: dict[int, KnownMap], values: Sequence[Interval]) -> Interval:
-    """The interval of the last of `values`, that of node `index`, cut by what is known of the map it belongs to."""
+    """The interval of the last of `values`, that of node `index`, cut by what is known of the map it belongs to.
+
+    Enclosure, rounded outward.
+    """
     found = values[index]
     join = joint(graph, index)
     if join is not None:
@@ -137,12 +144,20 @@ def _joined_range(kind: JointKind, first: Interval, second: Interval) -> Interva
 
 
 def dense(matrix: FloatArray | sp.csr_array) -> FloatArray:
-    """The weight as a dense array."""
+    """The weight as a dense array. Exact."""
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=np.float64)  # type: ignore[union-attr]
 
 
 def affine_image(node: Affine, source: Interval) -> Interval:
-    """Interval image of W v + b for v in [lower, upper] (boxes, k), rounded outward; infinite ends by sign of W."""
+    """Interval image of W v + b for v in [lower, upper] (boxes, k); infinite ends by sign of W.
+
+    Enclosure, rounded outward.
+
+    >>> node = Affine(0, np.array([[1.0, -1.0]]), np.zeros(1))
+    >>> low, high = affine_image(node, (np.array([[0.0, 0.0]]), np.array([[1.0, np.inf]])))
+    >>> float(low[0, 0]), bool(1.0 <= high[0, 0] < 1.0 + 1e-14)
+    (-inf, True)
+    """
     weight = dense(node.weight)
     low, high = source
     open_low, open_high = ~np.isfinite(low), ~np.isfinite(high)
@@ -167,21 +182,29 @@ def affine_image(node: Affine, source: Interval) -> Interval:
 
 
 def product(first: Interval, second: Interval) -> Interval:
-    """Interval product, rounded outward, with 0 * inf = 0 (a factor that is zero throughout)."""
+    """Interval product with 0 * inf = 0 (a factor that is zero throughout). Enclosure, rounded outward.
+
+    >>> low, high = product((np.array([-1.0]), np.array([2.0])), (np.array([3.0]), np.array([4.0])))
+    >>> bool(low[0] <= -4.0), bool(high[0] >= 8.0)
+    (True, True)
+    """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         corners = np.stack([_times(a, b) for a in first for b in second])
     return _outward(corners.min(axis=0)), -_outward(-corners.max(axis=0))
 
 
 def add(first: Interval, second: Interval) -> Interval:
-    """Interval sum, rounded outward; an undefined end (inf - inf cannot occur within one end) is unbounded."""
+    """Interval sum; an undefined end (inf - inf cannot occur within one end) is unbounded.
+
+    Enclosure, rounded outward.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = first[0] + second[0], first[1] + second[1]
     return _outward(low), -_outward(-high)
 
 
 def scaled(values: Interval, factor: float) -> Interval:
-    """Interval times one exact float, rounded outward."""
+    """Interval times one exact float. Enclosure, rounded outward."""
     constant = np.full((1, 1), factor)
     return product(values, (constant, constant))
 
@@ -217,4 +240,4 @@ def _times(first: FloatArray, second: FloatArray) -> FloatArray:
 
 def _outward(low: FloatArray) -> FloatArray:
     """Float below each lower end; NaN becomes -inf, an exact zero product stays near zero."""
-    return np.where(np.isnan(low), -np.inf, np.nextafter(low, -np.inf))
+    return np.where(np.isnan(low), -np.inf, round_down(low))

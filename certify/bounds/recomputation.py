@@ -26,9 +26,10 @@ ORDERS = {"m": 1, "M": 1, "M2": 2, "M3": 3}
 
 
 def witnessed_end(graph: Graph, region: Region, proposal: Proposal) -> float | None:
-    """The end of a bracket that the proposal's witness proves, rounded outward; None where it proves none.
+    """The end of a bracket that the proposal's witness proves; None where it proves none.
 
     An infinite lower end is an argument of its method about two points: they are held to lie in the region and apart.
+    Bounds, rounded outward.
     """
     witness = proposal.witness
     if witness is None or not is_admissible(graph, region, witness):
@@ -51,7 +52,10 @@ def witnessed_end(graph: Graph, region: Region, proposal: Proposal) -> float | N
 
 
 def is_admissible(graph: Graph, region: Region, witness: Witness) -> bool:
-    """Whether it is one point with directions other than 0, or two different points, provably in the region."""
+    """Whether it is one point with directions other than 0, or two different points, provably in the region.
+
+    Verified.
+    """
     vectors = (*witness.points, *witness.directions)
     if not all(len(vector) == graph.latent_dim and all(map(math.isfinite, vector)) for vector in vectors):
         return False
@@ -63,7 +67,13 @@ def is_admissible(graph: Graph, region: Region, witness: Witness) -> bool:
 
 
 def is_inside(region: Region, point: Sequence[float]) -> bool:
-    """Whether the point provably lies in the region (in balls: exact as far as 128 bits go, at every scale)."""
+    """Whether the point provably lies in the region (in balls: exact as far as 128 bits go, at every scale).
+
+    Verified.
+
+    >>> is_inside(Region(radius=1.0), (0.6, 0.8)), is_inside(Region(radius=1.0), (0.6, 0.5))
+    (False, True)
+    """
     if region.radius is None:
         return True
     centre = [0.0] * len(point) if region.centre is None else region.centre
@@ -73,7 +83,7 @@ def is_inside(region: Region, point: Sequence[float]) -> bool:
 
 
 def derivative_size(graph: Graph, point: Sequence[float], direction: Sequence[float], order: int) -> arb:
-    """Ball that contains |D^kG(z)[u, ..., u]|/|u|^k for k = `order`."""
+    """Ball that contains |D^kG(z)[u, ..., u]|/|u|^k for k = `order`. Enclosure, rounded outward."""
     with precision():
         images = directional_derivatives_ball(graph, [float(x) for x in point], [float(x) for x in direction], order)
         size = euclidean_norm([ball(float(entry)) for entry in direction])
@@ -81,7 +91,7 @@ def derivative_size(graph: Graph, point: Sequence[float], direction: Sequence[fl
 
 
 def pair_quotient(graph: Graph, first: Sequence[float], second: Sequence[float]) -> arb:
-    """Ball that contains |G(z)-G(z')|/|z-z'|."""
+    """Ball that contains |G(z)-G(z')|/|z-z'|. Enclosure, rounded outward."""
     with precision():
         images = [value_ball(graph, [float(x) for x in point]) for point in (first, second)]
         gap = [ball(float(a)) - ball(float(b)) for a, b in zip(first, second, strict=True)]

@@ -28,7 +28,7 @@ from certify.generators.graph import Activation, Graph
 
 
 def stretch_bounds(graph: Graph, ranges: NodeRanges) -> tuple[float, float]:
-    """(lower bound of m, upper bound of M) of one graph by the residual rule, rounded outward."""
+    """(lower bound of m, upper bound of M) of one graph by the residual rule. Bounds, rounded outward."""
     single = _activation_alone(graph, ranges)
     if single is not None:
         return single
@@ -40,7 +40,10 @@ def stretch_bounds(graph: Graph, ranges: NodeRanges) -> tuple[float, float]:
 
 
 def chain_bounds(chain: tuple[Block, ...], ranges: NodeRanges) -> tuple[float, float]:
-    """(lower bound of m, upper bound of M) of a chain of blocks: the products over the blocks, rounded outward."""
+    """(lower bound of m, upper bound of M) of a chain of blocks: the products over the blocks.
+
+    Bounds, rounded outward.
+    """
     with precision():
         least, largest = ball(1), ball(1)
         for block in chain:
@@ -50,7 +53,7 @@ def chain_bounds(chain: tuple[Block, ...], ranges: NodeRanges) -> tuple[float, f
 
 
 def form_bounds(form: IncrementForm) -> tuple[float, float]:
-    """(lower bound of m, upper bound of M) from an increment form."""
+    """(lower bound of m, upper bound of M) from an increment form. Bounds, rounded outward."""
     direct = _part(form.output, slice(0, form.latent_dim))
     lipschitz = remainder_lipschitz(form)
     rest = weighted_norm(form, form.output, lipschitz)
@@ -65,7 +68,7 @@ def form_bounds(form: IncrementForm) -> tuple[float, float]:
 
 
 def remainder_lipschitz(form: IncrementForm) -> list[float]:
-    """l_k >= |eta_k|/|delta| for every activation, in order, rounded outward."""
+    """l_k >= |eta_k|/|delta| for every activation, in order. Upper bound, rounded outward."""
     found: list[float] = []
     for block, span in enumerate(form.spans):
         if not np.isfinite(span).all():
@@ -77,7 +80,7 @@ def remainder_lipschitz(form: IncrementForm) -> list[float]:
 
 
 def weighted_norm(form: IncrementForm, matrix: MatrixBall, lipschitz: list[float]) -> float:
-    """Upper bound of sum_k ||C_k|| l_k for the columns C_k of `matrix` that belong to eta_k."""
+    """Upper bound of sum_k ||C_k|| l_k for the columns C_k of `matrix` (rows, size) of eta_k, rounded outward."""
     with precision():
         total = ball(0)
         for block, bound in enumerate(lipschitz):

@@ -33,7 +33,7 @@ class Candidate:
 
 
 def starting_points(graph: Graph, region: Region, count: int, rng: np.random.Generator) -> FloatArray:
-    """Points of the region, shape (count, d): normal at several scales, or uniform in radius on a ball."""
+    """Points of the region, shape (count, d): normal at several scales, or uniform in radius on a ball. Estimate."""
     normal = rng.normal(size=(count, graph.latent_dim))
     if region.radius is None:
         return normal * np.resize(np.array(SCALES), count)[:, None]
@@ -44,7 +44,10 @@ def starting_points(graph: Graph, region: Region, count: int, rng: np.random.Gen
 
 
 def project(graph: Graph, region: Region, points: FloatArray) -> FloatArray:
-    """Nearest points of the region, pulled inside by one part in 1e12 where the ball's boundary is reached."""
+    """Nearest points (count, d) of the region, pulled inside by one part in 1e12 where the ball's boundary is reached.
+
+    Estimate.
+    """
     if region.radius is None:
         return points
     centre = _centre(graph, region)
@@ -60,7 +63,7 @@ def extreme_stretch(
 ) -> Candidate:
     """Point and direction of (locally) largest or smallest |J(z) u|, by gradient steps on the singular value.
 
-    The gradient of sigma = r^T J(z) u with respect to z is (sum_i r_i Hess G_i(z)) u.
+    The gradient of sigma = r^T J(z) u with respect to z is (sum_i r_i Hess G_i(z)) u. Estimate.
     """
     sign = -1.0 if largest else 1.0
     pool = starting_points(graph, region, 256, rng)
@@ -84,7 +87,10 @@ def extreme_stretch(
 
 
 def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.Generator, starts: int = 6) -> Candidate:
-    """Two points of (locally) smallest |G(z)-G(z')|/|z-z'|, kept at a distance where cancellation does no harm."""
+    """Two points of (locally) smallest |G(z)-G(z')|/|z-z'|, kept at a distance where cancellation does no harm.
+
+    Estimate.
+    """
     d = graph.latent_dim
     pool = np.concatenate(
         [starting_points(graph, region, 256, rng), starting_points(graph, region, 256, rng)[::-1]], axis=1
@@ -119,7 +125,7 @@ def extreme_curvature(
 ) -> Candidate:
     """Point and unit direction of (locally) largest |D^kG(z)[u, ..., u]|, k = `order` in {2, 3}.
 
-    A symmetric multilinear map attains its norm at equal directions (Banach), so one direction is enough.
+    A symmetric multilinear map attains its norm at equal directions (Banach), so one direction is enough. Estimate.
     """
     d = graph.latent_dim
     points = starting_points(graph, region, 512, rng)

@@ -48,7 +48,10 @@ _RELAXATIONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
 def norm_upper(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
-    """Upper bound of |matrix x|/|delta| over the increments of the form, rounded outward (inf if none is proved)."""
+    """Upper bound of |C x|/|delta| over the form's increments, C = `matrix` (rows, size), rounded outward.
+
+    Infinite if none is proved.
+    """
     scaled, exponent = normalised(matrix)
     found = _optimum(form, scaled, 1.0, deadline)
     if found is None:
@@ -63,7 +66,10 @@ def norm_upper(form: IncrementForm, matrix: MatrixBall, deadline: float) -> floa
 
 
 def stretch_lower(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
-    """Lower bound of |matrix x|/|delta| over the increments of the form, rounded outward (0 if none is proved)."""
+    """Lower bound of |C x|/|delta| over the form's increments, C = `matrix` (rows, size), rounded outward.
+
+    Zero if none is proved.
+    """
     scaled, exponent = normalised(matrix)
     found = _optimum(form, scaled, -1.0, deadline)
     if found is None or found[0] <= 0:
@@ -78,7 +84,7 @@ def stretch_lower(form: IncrementForm, matrix: MatrixBall, deadline: float) -> f
 
 
 def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
-    """Centred increment form of a graph; None if a gain is unbounded."""
+    """Centred increment form of a graph; None if a gain is unbounded. Enclosure, rounded outward."""
     form = increment_form(graph, ranges, centred=True)
     if not all(np.isfinite(span).all() for span in form.spans):
         return None
@@ -161,7 +167,10 @@ def _is_certificate(form: IncrementForm, matrix: MatrixBall, s: float, multiplie
 
 
 def block_bounds(graph: Graph, ranges: NodeRanges, deadline: float) -> tuple[float, float]:
-    """(lower bound of m, upper bound of M) of one graph: the better of the residual rule and this method."""
+    """(lower bound of m, upper bound of M) of one graph: the better of the residual rule and this method.
+
+    Bounds, rounded outward.
+    """
     low, high = stretch_bounds(graph, ranges)
     form = reduced_form(graph, ranges)
     if form is None or form.size > LARGEST_SIZE or len(graph.nodes) == 2 or time.monotonic() > deadline:

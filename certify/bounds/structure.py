@@ -48,24 +48,27 @@ class IncrementForm:
 
     @property
     def size(self) -> int:
-        """Number of coordinates of x."""
+        """Number of coordinates of x. Exact."""
         return self.output.shape[1]
 
     def columns(self, block: int) -> slice:
-        """Columns of eta_`block`."""
+        """Columns of eta_`block`. Exact."""
         start = self.offsets[block]
         return slice(start, start + self.slope_lower[block].size)
 
     @property
     def spans(self) -> tuple[FloatArray, ...]:
-        """Largest possible |eta_k| per unit of pre-activation increment, entry by entry."""
+        """Largest possible |eta_k| per unit of pre-activation increment, entry by entry.
+
+        Upper bound, rounded outward.
+        """
         return tuple(
             np.maximum(np.abs(low), np.abs(high)) for low, high in zip(self.slope_lower, self.slope_upper, strict=True)
         )
 
 
 def live_graph(graph: Graph) -> tuple[Graph, tuple[int, ...]]:
-    """The graph without the nodes that do not reach the output, and the original index of each node kept."""
+    """The graph without the nodes that do not reach the output, and the original index of each node kept. Exact."""
     needed = {0, len(graph.nodes) - 1}
     for index in range(len(graph.nodes) - 1, -1, -1):
         if index in needed:
@@ -75,7 +78,7 @@ def live_graph(graph: Graph) -> tuple[Graph, tuple[int, ...]]:
 
 
 def blocks(graph: Graph) -> tuple[Block, ...]:
-    """The chain of blocks between consecutive cuts, from input to output (one block at least)."""
+    """The chain of blocks between consecutive cuts, from input to output (one block at least). Exact."""
     live, origin = live_graph(graph)
     last = len(live.nodes) - 1
     earliest = [min(node.sources, default=0) for node in live.nodes]
@@ -90,7 +93,7 @@ def blocks(graph: Graph) -> tuple[Block, ...]:
 
 
 def join(chain: tuple[Block, ...]) -> Block:
-    """The consecutive blocks as one: the exit of each is the entry of the next."""
+    """The consecutive blocks as one: the exit of each is the entry of the next. Exact."""
     nodes: list[Node] = list(chain[0].graph.nodes)
     origin = list(chain[0].origin)
     for block in chain[1:]:
@@ -101,7 +104,7 @@ def join(chain: tuple[Block, ...]) -> Block:
 
 
 def block_ranges(block: Block, ranges: NodeRanges) -> NodeRanges:
-    """The enclosures of the whole graph's nodes, as enclosures of the block's."""
+    """The enclosures of the whole graph's nodes, as enclosures of the block's. Enclosure, rounded outward."""
     return NodeRanges(block.graph, tuple(ranges.values[index] for index in block.origin))
 
 
@@ -109,6 +112,7 @@ def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> Increment
     """Increments of the graph over the region behind `ranges` (a batch of one).
 
     `centred` subtracts the middle of each gain, which leaves eta_k symmetric: |eta_k| <= span |input increment|.
+    Enclosure, rounded outward.
     """
     gains = [gain for index in range(len(graph.nodes)) for gain in _gains(graph, ranges, index)]
     starts = np.cumsum([graph.latent_dim] + [gain.lower.size for gain in gains])

@@ -161,7 +161,7 @@ def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
     value = source.value @ weight.T + node.bias
     slope = np.matmul(weight, source.slope)
     shift = source.shift @ weight.T
-    rounding = growth * (size @ magnitude + np.abs(node.bias)) + (weight.shape[1] + 1) * SMALLEST_NORMAL
+    rounding = growth * (size @ magnitude + np.abs(node.bias)) + _underflow(halves, weight.shape[1] + 1)
     radius = (source.radius @ magnitude + 2 * rounding) * (1 + 4 * growth)
     middle = 0.5 * source.low + 0.5 * source.high
     half = np.maximum(source.high - middle, middle - source.low) * (1 + 4 * EPSILON)
@@ -184,7 +184,7 @@ def _sum(sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatA
         low, high = low + np.minimum(first, second), high + np.maximum(first, second)
         plane = np.einsum("bkd,bd->bk", np.abs(item.slope), halves)
         size = size + abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
-    rounding = growth * size + SMALLEST_NORMAL
+    rounding = growth * size + _underflow(halves, 2 * len(sources))
     return _met(value, slope, shift, (radius + rounding) * (1 + growth), low - rounding, high + rounding, halves)
 
 
@@ -200,7 +200,7 @@ def _product(first: BoxForm, second: BoxForm, halves: FloatArray) -> BoxForm:
     corners = [x * y for x in (first.low, first.high) for y in (second.low, second.high)]
     low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
     rounding = growth * size + SMALLEST_NORMAL
-    return _met(value, slope, shift, radius + SMALLEST_NORMAL, low - rounding, high + rounding, halves)
+    return _met(value, slope, shift, radius + _underflow(halves, 4), low - rounding, high + rounding, halves)
 
 
 def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArray) -> BoxForm:
@@ -212,9 +212,14 @@ def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArr
     plane = np.einsum("bkd,bd->bk", np.abs(source.slope), halves)
     size = np.abs(lines.slope) * (plane + np.abs(source.shift) + source.radius) + np.abs(middle)
     radius = np.abs(lines.slope) * source.radius + np.maximum(lines.rest_high - middle, middle - lines.rest_low)
-    radius = (radius + 16 * EPSILON * size) * (1 + 8 * EPSILON) + SMALLEST_NORMAL
+    radius = (radius + 16 * EPSILON * size) * (1 + 8 * EPSILON) + _underflow(halves, 2)
     low, high = range_enclosure(node.name, node.parameters, 0, source.low, source.high)
     return _met(value, slope, shift, radius, low, high, halves)
+
+
+def _underflow(halves: FloatArray, terms: int) -> FloatArray:
+    """What `terms` products below the normal range can cost in each coefficient, summed over the box, (b, 1)."""
+    return np.asarray(terms * SMALLEST_NORMAL * (1 + halves.sum(axis=1, keepdims=True)))
 
 
 def _met(

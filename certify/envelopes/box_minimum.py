@@ -59,7 +59,8 @@ def box_minimiser(curvature: FloatArray, linear: FloatArray) -> FloatArray:
         if free:
             block = curvature[:, free][:, :, free]
             pull = linear[:, free] + np.einsum("bij,bj->bi", curvature[:, free], point)
-            determinant = np.linalg.det(block)
+            with np.errstate(all="ignore"):
+                determinant = np.linalg.det(block)
             usable = np.isfinite(determinant) & (np.abs(determinant) > 0)
             safe = np.where(usable[:, None, None], block, np.eye(len(free)))
             solved = np.linalg.solve(safe, -pull[..., None])[..., 0]

@@ -264,4 +264,5 @@ def _inverse_square(divisor: float) -> float:
 def _tiny(form: Form, terms: int) -> FloatArray:
     """What underflows can cost in `terms` products of entries with each coefficient of a form, (b, 1)."""
     products = (form.linear.shape[2] + form.noise.shape[2] + form.turned.shape[2] + 4) * (terms + 4)
-    return np.asarray(8 * products * SMALLEST_NORMAL * (1 + form.radii[:, None]))
+    reach = sum((box.sum(axis=1) for _, box, _ in form.turns.layers), form.radii)
+    return np.asarray(8 * products * SMALLEST_NORMAL * (1 + reach[:, None]))

@@ -1,0 +1,82 @@
+"""Every public function that promises an inclusion keeps it: exact rationals at all corners, 10^-300 to 10^300."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import certify.arithmetic
+from tests.inclusion import CHECKS, UNCHECKED
+
+MODULES = [f"certify.arithmetic.{module.name}" for module in pkgutil.iter_modules(certify.arithmetic.__path__)] + [
+    "certify.bounds.charts",
+    "certify.bounds.enclosure",
+    "certify.bounds.ranges",
+    "certify.envelopes.box_forms",
+    "certify.envelopes.box_minimum",
+    "certify.profiles.forms",
+]
+OPERATORS = {"__add__", "__matmul__"}
+
+
+def public_functions(module: ModuleType) -> set[str]:
+    """Full names of the public functions of a module, methods and properties of its public classes included."""
+    found = set()
+    for name, item in vars(module).items():
+        if name.startswith("_") or getattr(item, "__module__", None) != module.__name__:
+            continue
+        if inspect.isclass(item):
+            own = [key for key, value in vars(item).items() if inspect.isfunction(value) or isinstance(value, property)]
+            found |= {f"{name}.{key}" for key in own if not key.startswith("_") or key in OPERATORS}
+        elif callable(item):
+            found.add(name)
+    return {f"{module.__name__}.{name}" for name in found}
+
+
+def uncovered(modules: list[ModuleType]) -> set[str]:
+    """Public functions that neither have a check nor a reason to have none."""
+    return set().union(*map(public_functions, modules)) - set(CHECKS) - set(UNCHECKED)
+
+
+def test_every_public_function_has_its_exact_counterpart() -> None:
+    modules = list(map(importlib.import_module, MODULES))
+    assert uncovered(modules) == set()
+    assert (set(CHECKS) | set(UNCHECKED)) <= set().union(*map(public_functions, modules))
+    assert not set(CHECKS) & set(UNCHECKED) and all(UNCHECKED.values())
+
+
+def test_a_new_function_without_a_counterpart_is_found() -> None:
+    module: Any = ModuleType("certify.arithmetic.new")
+    exec("def doubled(x):\n    return 2 * x\n\nclass Ball:\n    def ends(self):\n        return 0", module.__dict__)
+    assert uncovered([module]) == {"certify.arithmetic.new.doubled", "certify.arithmetic.new.Ball.ends"}
+
+
+@pytest.mark.parametrize("check", sorted(set(CHECKS.values()), key=lambda item: (item.__module__, item.__name__)))
+@given(data=st.data())
+def test_results_contain_the_exact_ones(check: Any, data: st.DataObject) -> None:
+    check(data)
+
+
+@pytest.mark.parametrize("check", ["multiply", "add", "tensor_plus", "tensor_times", "tensor_apply", "hadamard"])
+def test_a_result_without_its_rounding_error_is_rejected(check: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = next(key for key in CHECKS if key.endswith(f".{check}"))
+    module = importlib.import_module(name.rpartition(".")[0])
+    function = getattr(module, check)
+
+    def unrounded(left: Any, right: Any) -> Any:
+        """The midpoint right, the radius that of exact arguments in exact arithmetic: zero."""
+        found = function(left, right)
+        exact = not (left.radius.any() or right.radius.any())
+        return type(found)(found.midpoint, np.where(np.isfinite(found.radius) & exact, 0.0, found.radius))
+
+    monkeypatch.setattr(module, check, unrounded)
+    with pytest.raises(AssertionError):
+        settings(max_examples=1000, phases=[Phase.generate])(given(data=st.data())(CHECKS[name]))()
