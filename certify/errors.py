@@ -21,6 +21,10 @@ class InternalError(Exception):
 class InputError(CertifyError, ValueError):
     """Bad usage or bad input; the command line prints the message on one line and exits with 2."""
 
+    def __init__(self, message: str) -> None:
+        # What the user gave stands in the message and may have line breaks of its own.
+        super().__init__(" ".join(message.split()))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Subclasses make their message from other arguments; a copy (from another process) has the message.
         return _rebuilt, (type(self), str(self))

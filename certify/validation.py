@@ -6,6 +6,7 @@ Decimal numbers stay exact: they are read as the rational number that the digits
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from numbers import Rational, Real
@@ -191,7 +192,13 @@ def file_path(name: str, value: object) -> Path:
     """
     if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
         raise InputError(f"`{name}` must be the path of a file; got {shown(value)}")
-    return Path(value)
+    path = Path(value)
+    try:
+        os.fsencode(path)
+        path.exists()
+    except (OSError, ValueError) as error:
+        raise InputError(f"`{name}` {shown(str(value))}: {_one_line(error)}") from error
+    return path
 
 
 def shown(value: object) -> str:
@@ -266,7 +273,11 @@ def observations_from_file(path: str | Path, width: int | None = None, what: str
     import numpy as np
 
     source, name = Path(path), f"{what} `{path}`"
-    if not source.is_file():
+    try:
+        found = source.is_file()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name}: {_one_line(error)}") from error
+    if not found:
         raise InputError(f"{name}: {'a folder, not a file' if source.is_dir() else 'no such file'}")
     if source.stat().st_size > _LARGEST_OBSERVATIONS_FILE:
         raise InputError(f"{name}: larger than 1 GiB")
@@ -305,14 +316,8 @@ def check_observations(values: Any, width: int | None, name: str = "`observation
     """
     import numpy as np
 
-    try:
-        with np.errstate(all="ignore"):
-            given = np.asarray(values)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"{name}: expected an array of shape (k, n) or (n,): {_one_line(error)}") from error
-    if given.dtype.kind not in "iuf":
-        raise InputError(f"{name}: expected real numbers, got dtype {given.dtype}")
-    rows = np.atleast_2d(given.astype(np.float64))
+    given = real_array(name, values)
+    rows = np.atleast_2d(given)
     if given.ndim == 0 or rows.ndim != 2 or rows.size == 0:
         raise InputError(f"{name}: expected shape (k, n) or (n,) with k, n >= 1, got {np.shape(values)}")
     if width is not None and rows.shape[1] != width:
@@ -321,6 +326,25 @@ def check_observations(values: Any, width: int | None, name: str = "`observation
         row = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
         raise InputError(f"{name}: entries must be finite; row {row} has a NaN or infinity")
     return rows
+
+
+def real_array(name: str, values: Any) -> FloatArray:
+    """The values as an array of doubles, of any shape.
+
+    Raises InputError for what is no array of real numbers: text, complex or truth values, rows of different lengths,
+    an array with masked entries.
+    """
+    import numpy as np
+
+    if np.ma.is_masked(values):
+        raise InputError(f"{name}: some entries are masked; leave them out or fill them in")
+    try:
+        given = np.asarray(values)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{name}: expected an array of real numbers: {_one_line(error)}") from error
+    if given.dtype.kind not in "iuf":
+        raise InputError(f"{name}: expected real numbers, got dtype {given.dtype}")
+    return given.astype(np.float64)
 
 
 def _load_npy(path: Path, name: str) -> FloatArray:

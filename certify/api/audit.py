@@ -97,7 +97,7 @@ def audit(
     from certify.audits.source import EncoderSource, behind_noise, source_from_file
     from certify.provenance import provenance, started
 
-    start = started()
+    start, typed = started(), text_of("command", command)
     noise = float(noise_level(beta))
     distance = None if epsilon is None else float(accuracy(epsilon))
     wanted = {
@@ -113,5 +113,5 @@ def audit(
     check_dimensions(source, map_)
     rows = observations_of(observations, [map_])
     found = audit_encoder(behind_noise(source, map_), map_, noise, rows, plan, bars)
-    record = provenance(text_of("command", command), seed, start, [map_])
+    record = provenance(typed, seed, start, [map_])
     return Audit(**values_of(replace(found, provenance=record)))

@@ -145,7 +145,7 @@ def encoder(
     from certify.provenance import provenance, started
     from certify.report.encoder_files import check_encoder_path, write_encoder
 
-    began = started()
+    began, typed = started(), text_of("command", command)
     name = None if theorem is None else text_of("theorem", theorem)
     place = None if out is None else file_path("out", out)
     if place is not None:
@@ -170,7 +170,7 @@ def encoder(
     written = None
     if place is not None and choice.verdict in _CERTIFIED:
         written = write_encoder(choice, place, whole, internal)
-    return EncoderResult(choice, written, provenance(text_of("command", command), seed, began, [map_]))
+    return EncoderResult(choice, written, provenance(typed, seed, began, [map_]))
 
 
 def _start(start: GeneratorLike | None, generator: Generator) -> Generator | None:

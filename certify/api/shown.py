@@ -73,7 +73,7 @@ class Shown(ABC):
         return table_formats()["html"].render(Document(self._tables()))
 
     def __str__(self) -> str:
-        return render_text(self._report())
+        return render_text(self._report()).rstrip("\n")
 
     def __repr__(self) -> str:
         return self._summary()

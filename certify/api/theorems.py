@@ -57,7 +57,8 @@ class Catalogue(Shown, Mapping[str, "Theorem"]):
         rows = tuple(
             (label_cell(item.id), text_cell(item.title), text_cell(_needs(item))) for item in self.entries.values()
         )
-        return (Table("theorems", "Theorems", columns(("id", "title", "needs")), rows),)
+        note = "certify.theorems()[id].assumptions says what each assumption is"
+        return (Table("theorems", "Theorems", columns(("id", "title", "needs")), rows, (note,)),)
 
     def _rows(self) -> list[dict[str, Any]]:
         return [
@@ -81,5 +82,5 @@ def theorems() -> Catalogue:
 
 
 def _needs(theorem: Theorem) -> str:
-    """The statements of a theorem's assumptions, in a line."""
-    return "; ".join(f"{item.label}: {item.statement}" for item in theorem.assumptions)
+    """The labels of a theorem's assumptions and the constants that it is evaluated on, in a line."""
+    return f"{', '.join(item.label for item in theorem.assumptions)}; {', '.join(theorem.required_constants)}"

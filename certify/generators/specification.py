@@ -25,7 +25,7 @@ from certify.generators import families as families_package
 from certify.generators.family import Family, Setting
 from certify.generators.graph import Generator
 from certify.generators.noise import KINDS, noise_output, whitened
-from certify.validation import noise_from_file, shown, text_of
+from certify.validation import noise_from_file, real_array, shown, text_of
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +96,7 @@ def _object(given: Generator | torch.nn.Module, output: str | None) -> Generator
 def _deviations(spec: str, noise: str | Path | npt.ArrayLike, width: int) -> tuple[npt.NDArray[np.float64], str]:
     """The standard deviations, not checked yet, and what to call them."""
     if not isinstance(noise, (str, Path)):
-        return _numbers(noise), "array"
+        return real_array("noise `array`", noise), "array"
     named = noise_output(str(noise))
     if named is None:
         return noise_from_file(noise), str(noise)
@@ -109,16 +109,6 @@ def _deviations(spec: str, noise: str | Path | npt.ArrayLike, width: int) -> tup
     with np.errstate(all="ignore"):
         values = KINDS[kind](stored)
     return np.repeat(values, width) if values.size == 1 else values, str(noise)
-
-
-def _numbers(noise: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    try:
-        array = np.asarray(noise)
-    except ValueError as error:
-        raise InputError(f"noise `array`: {_one_line(error)}") from error
-    if array.dtype.kind not in "iuf":
-        raise InputError(f"noise `array`: expected real numbers, got dtype {array.dtype}")
-    return array.astype(np.float64)
 
 
 def _specified(text: str, output: str | None) -> Generator:

@@ -15,7 +15,7 @@ from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
-from certify.validation import accuracy, constants_from_text, noise_level, shown
+from certify.validation import accuracy, constants_from_text, noise_level, real_array, shown
 
 
 def sweep(
@@ -54,12 +54,14 @@ def sweep(
     results: dict[str, npt.NDArray[np.float64]] = {
         item.name: np.full(shape, np.nan) for item in theorem.quantities if item.role != "variable"
     }
-    progress.start("sweep", float(np.prod(shape, dtype=int)))
-    for index in np.ndindex(shape):
-        cell: dict[str, Real] = {"t_x": DEFAULT_DEVIATION, "N": 1}
-        cell |= {name: float(array[index]) for name, array in zip(inputs, arrays, strict=True)}
-        cell.setdefault("n", cell["d"])
+    cells = {
+        index: _cell({name: float(array[index]) for name, array in zip(inputs, arrays, strict=True)})
+        for index in np.ndindex(shape)
+    }
+    for cell in cells.values():
         _check_cell(theorem, cell, solve_for)
+    progress.start("sweep", float(len(cells)))
+    for index, cell in cells.items():
         certificate = _solve(theorem, cell, solve_for)
         if certificate is not None:
             for name in results.keys() & certificate.values.keys():
@@ -77,19 +79,21 @@ def input_arrays(inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[n
     """
     arrays = {}
     for name, entry in inputs.items():
-        try:
-            array = np.asarray(entry)
-        except ValueError as error:
-            raise InputError(f"`{name}` must be a number or an array of numbers: {error}") from error
-        if array.dtype.kind not in "iuf" or array.size == 0 or not np.isfinite(array).all():
+        array = real_array(f"`{name}`", entry)
+        if array.size == 0 or not np.isfinite(array).all():
             raise InputError(f"`{name}` must be a finite number or an array of them; got {shown(entry)}")
-        arrays[name] = array.astype(np.float64)
+        arrays[name] = array
     try:
         together = np.broadcast_arrays(*arrays.values())
     except ValueError as error:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise InputError(f"the inputs of a sweep must broadcast to one shape; got {shapes}") from error
     return dict(zip(arrays, together, strict=True))
+
+
+def _cell(values: Mapping[str, Real]) -> dict[str, Real]:
+    """One cell's inputs, with what may be left out: n = d, one parameter, the usual deviation."""
+    return {"t_x": DEFAULT_DEVIATION, "N": 1, "n": values["d"], **values}
 
 
 def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certificate | None:

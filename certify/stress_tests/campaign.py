@@ -73,10 +73,17 @@ def stress(
     """
     if examples < 1:
         raise InputError(f"`examples` must be at least 1; got {examples}")
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"cannot make the folder `{out}`: a file of that name is there")
     start = provenance.started()
     progress = SilentProgress() if progress is None else progress
     named = {name: load_theorem(name) for name in (theorem_names or theorems())}
-    kinds = {name: kinds_of(theorem) for name, theorem in named.items()}
+    progress.start("what is admitted", len(named))
+    kinds = {}
+    for name, theorem in named.items():
+        kinds[name] = kinds_of(theorem)
+        progress.advance()
+    progress.finish()
     plan = list(parts(kinds, examples, seed))
     progress.start("stress", sum(part.examples for part in plan))
     found = _run(plan, processes or len(os.sched_getaffinity(0)), progress)

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 import pytest
 
-import certify.api as certify
+import certify
 from certify.audits.audit import AuditPlan, audit_encoder
 from certify.audits.reference import posterior_draws
 from certify.audits.rejection_encoder import declared_sampler, rejection_bracket

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from certify.api import encoder
+from certify import encoder
 from certify.cli.main import main
 from certify.encoders.runtime import load_encoder
 from certify.errors import InputError, UnknownNameError

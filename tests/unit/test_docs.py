@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import re
 from pathlib import Path
@@ -69,6 +70,32 @@ def test_verdicts_and_evidence_stand_on_the_page_in_the_order_of_the_code() -> N
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def examples_that_differ(page: str) -> list[str]:
+    """Runs the `pycon` blocks of a page in one session and returns what does not print as the page says."""
+    blocks = re.findall(r"^```pycon\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    example = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "page", None, None)
+    assert example.examples, "a page of examples has some"
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example, out=said.append)
+    return said
+
+
+def test_the_page_on_python_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert examples_that_differ(page) == []
+    (said,) = examples_that_differ("```pycon\n>>> 1 + 1\n3\n```")
+    assert "Expected:\n    3\nGot:\n    2" in said
+
+
+def test_the_page_on_python_shows_every_verb() -> None:
+    import certify
+
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    verbs = [name for name in certify.__all__ if not isinstance(getattr(certify, name), (type, str))]
+    assert [name for name in verbs if f"certify.{name}(" not in page] == []
 
 
 def cited_sections(source: str) -> list[tuple[str, str]]:
