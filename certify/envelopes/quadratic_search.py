@@ -10,6 +10,7 @@ both concave in q.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,20 @@ def first_point(
             return inside(constraints, found, np.full(k, -np.inf), 1.0)
         factor *= 0.5
     return None
+
+
+def minimised(total: FloatArray, d: int) -> tuple[FloatArray, FloatArray, float] | None:
+    """Minimiser over z, Hessian in z, and least value of x'Mx/2 minimised over s. Estimate."""
+    try:
+        schur = total[: 1 + d, : 1 + d] - total[: 1 + d, 1 + d :] @ np.linalg.solve(
+            total[1 + d :, 1 + d :], total[1 + d :, : 1 + d]
+        )
+        curvature = np.asarray(0.5 * (schur[1:, 1:] + schur[1:, 1:].T))
+        mean = np.asarray(-np.linalg.solve(curvature, schur[1:, 0]), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    least = 0.5 * float(schur[0, 0] + schur[0, 1:] @ mean)
+    return (mean, curvature, least) if math.isfinite(least) and np.isfinite(curvature).all() else None
 
 
 def sector_forms(network: LiftedNetwork, weights: FloatArray) -> FloatArray:
