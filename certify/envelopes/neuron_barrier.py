@@ -142,24 +142,59 @@ class BarrierPoint:
     payments: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class BarrierPath:
+    """The last point of the central path, one from its middle to start similar problems from, the steps taken.
+
+    `finished` where Newton's method came near the path at the end; otherwise it stuck at the boundary.
+    """
+
+    last: BarrierPoint
+    middle: BarrierPoint
+    steps: int
+    finished: bool
+
+
 def minimise(
+    objective: SmoothObjective,
+    constraints: NeuronConstraints,
+    start: BarrierPoint,
+    first: float,
+    last: float,
+    again: float | None = None,
+) -> BarrierPath:
+    """The central path from weight `first` to `last`; where that sticks, from weight `again` on.
+
+    A small first weight is quick near the path; far from it Newton's steps run into the boundary, where H is all but
+    singular, and do not come back.
+    """
+    path = _path(objective, constraints, start, first, last)
+    if path.finished or again is None:
+        return path
+    inner = inside(constraints, start.coefficients, start.payments, again)
+    second = _path(objective, constraints, inner, again, last)
+    return replace(second, steps=path.steps + second.steps)
+
+
+def _path(
     objective: SmoothObjective, constraints: NeuronConstraints, start: BarrierPoint, first: float, last: float
-) -> tuple[BarrierPoint, BarrierPoint, int]:
-    """The last point of the central path, one from its middle to start similar problems from, and the steps taken."""
+) -> BarrierPath:
     point, middle, mu, steps = start, start, first, 0
     while True:
+        near = False
         for _ in range(60):
             moved, decrement = _newton(objective, constraints, point, mu)
             steps += 1
+            near = decrement < 0.5
             if moved is None:
                 break
             point = moved
-            if decrement < 0.5 or steps >= STEPS:
+            if near or steps >= STEPS:
                 break
         if mu >= 1e-3:
             middle = point
         if mu <= last or steps >= STEPS:
-            return point, middle, steps
+            return BarrierPath(point, middle, steps, near)
         mu = max(last, mu * SHRINK)
         constraints = constraints.with_peaks(point.coefficients)
         point = inside(constraints, point.coefficients, point.payments, mu)
@@ -202,11 +237,11 @@ def _newton(
         factor = cho_factor(scale[:, None] * matrix * scale + 1e-13 * np.eye(q.size))
         move = -(scale * cho_solve(factor, scale * reduced.ravel())).reshape(q.shape)
     except (LinAlgError, ValueError):
-        return None, 0.0
+        return None, np.inf
     shift = -(paid + (cross * move[which]).sum(axis=1)) / square
     decrement = -float((gradient * move).sum() + (paid * shift).sum())
     if not np.isfinite(decrement):
-        return None, 0.0
+        return None, np.inf
 
     def cost(length: float) -> float:
         coefficients, payments = q + length * move, eta + length * shift

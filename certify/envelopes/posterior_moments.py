@@ -6,6 +6,9 @@ t <= 1 that leaves enough of them effective, so that a start far from the poster
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
@@ -21,17 +24,26 @@ WIDENING = 1.1
 """Standard deviations are widened by this before the next draws: tails are seen rather than missed."""
 
 
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """`mean` (d,), lower triangular `factor` (d, d) of the covariance, and log int exp(-f), all of them estimates."""
+
+    mean: FloatArray
+    factor: FloatArray
+    log_integral: float
+
+
 def posterior_moments(
     graph: Graph, likelihood: Likelihood, start: Mixture | None = None, seed: int = 0
-) -> tuple[FloatArray, FloatArray]:
-    """Mean (d,) and a lower triangular factor (d, d) of the covariance; one mode's where there are several far apart.
+) -> Moments:
+    """Mean, covariance and integral of exp(-f); one mode's where there are several far apart.
 
     Raises:
         LinAlgError: where no covariance is found.
     """
     random, d = np.random.default_rng([seed, 0x3A]), graph.latent_dim
     mean, factor = (np.zeros(d), np.eye(d)) if start is None else (start.means[0], np.linalg.inv(start.roots[0]).T)
-    settled = False
+    settled, log_integral = False, -math.inf
     for _ in range(ROUNDS):
         count = LAST_DRAWS if settled else DRAWS
         wide = WIDENING * factor
@@ -39,6 +51,8 @@ def posterior_moments(
         points = mean + noise @ wide.T
         logs = 0.5 * (noise * noise).sum(axis=1) - potential(graph, likelihood, points)
         weights, power = _tempered(logs)
+        volume = np.log(np.abs(np.diag(wide))).sum() + 0.5 * d * math.log(2 * math.pi)
+        log_integral = float(logs.max() + math.log(np.exp(logs - logs.max()).mean()) + volume)
         mean = weights @ points
         gaps = points - mean
         spread = (weights[:, None] * gaps).T @ gaps
@@ -46,7 +60,7 @@ def posterior_moments(
         if settled:
             break
         settled = power == 1.0
-    return mean, factor
+    return Moments(mean, factor, log_integral)
 
 
 def _tempered(logs: FloatArray) -> tuple[FloatArray, float]:

@@ -32,14 +32,14 @@ from certify.envelopes.gaussian_evidence import log_evidence_lower
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.neuron_barrier import BarrierPoint, NeuronConstraints, minimise, neuron_constraints
+from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, NeuronConstraints, minimise, neuron_constraints
 from certify.envelopes.neuron_forms import suprema_upper
-from certify.envelopes.posterior_moments import posterior_moments
+from certify.envelopes.posterior_moments import Moments, posterior_moments
 from certify.envelopes.quadratic_search import LowerObjective, first_point, lower_objective, minimised
 from certify.envelopes.region_bound import RegionBound, region_bound
 from certify.envelopes.region_fit import fit_mixture
-from certify.envelopes.region_search import STEPS_BETWEEN, dictionary_of, minorant, radii_of, search_forms
-from certify.envelopes.regions import Ellipsoid, Region, input_ranges, regions_between
+from certify.envelopes.region_search import STEPS_BETWEEN, dictionary_of, ellipsoids_of, minorant, search_forms
+from certify.envelopes.regions import Region, input_ranges, regions_between
 from certify.generators.graph import Generator, Graph
 
 FIRST_WEIGHT = 1.0
@@ -108,8 +108,8 @@ def prepare(graph: Graph, observation: FloatArray, beta: float) -> Preparation |
     first = first_point(network, objective, constraints)
     if first is None:
         return None
-    _, middle, _ = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
-    return Preparation(network, constraints, middle)
+    path = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
+    return Preparation(network, constraints, path.middle)
 
 
 def quadratic_bound(prepared: Preparation, observation: FloatArray, beta: float) -> QuadraticBound | None:
@@ -117,8 +117,11 @@ def quadratic_bound(prepared: Preparation, observation: FloatArray, beta: float)
     network = prepared.network
     form = potential_form(network, observation, beta)
     objective = lower_objective(network, form.midpoint)
-    found, _, _ = minimise(objective, prepared.constraints, prepared.start, WARM_WEIGHT, LAST_WEIGHT)
-    return verified_bound(network, form, found.coefficients)
+    return verified_bound(network, form, _whole_search(prepared, objective).last.coefficients)
+
+
+def _whole_search(prepared: Preparation, objective: LowerObjective) -> BarrierPath:
+    return minimise(objective, prepared.constraints, prepared.start, WARM_WEIGHT, LAST_WEIGHT, FIRST_WEIGHT)
 
 
 def quadratic_envelope(
@@ -132,14 +135,15 @@ def quadratic_envelope(
     network, likelihood = prepared.network, GaussianLikelihood(observation, beta)
     form = potential_form(network, observation, beta)
     objective = lower_objective(network, form.midpoint)
-    outer, middle, _ = minimise(objective, prepared.constraints, prepared.start, WARM_WEIGHT, LAST_WEIGHT)
-    whole = verified_bound(network, form, outer.coefficients)
+    outer = _whole_search(prepared, objective)
+    whole = verified_bound(network, form, outer.last.coefficients)
     if whole is None:
         return None
-    mean, factor = posterior_moments(generator.graph, likelihood, whole.proposal, seed)
-    inner = _layered_bound(prepared, generator.graph, form, objective, outer, middle, (mean, factor), seed)
+    moments = posterior_moments(generator.graph, likelihood, whole.proposal, seed)
+    inner = _layered_bound(prepared, generator.graph, form, objective, outer, moments, seed)
     best = inner if inner is not None and inner.log_constant < whole.log_constant else whole
-    return Envelope(best.proposal, best.log_constant, log_evidence_lower(network, form, mean, factor), 0, METHOD)
+    integral = log_evidence_lower(network, form, moments.mean, moments.factor)
+    return Envelope(best.proposal, best.log_constant, integral, 0, METHOD)
 
 
 def _layered_bound(
@@ -147,20 +151,21 @@ def _layered_bound(
     graph: Graph,
     form: MatrixBall,
     objective: LowerObjective,
-    outer: BarrierPoint,
-    middle: BarrierPoint,
-    moments: tuple[FloatArray, FloatArray],
+    outer: BarrierPath,
+    moments: Moments,
     seed: int,
 ) -> MixtureBound | None:
     """The bound by regions around the posterior's mean, or None."""
-    network, (mean, factor) = prepared.network, moments
-    root = np.asarray(np.linalg.cholesky(np.linalg.inv(factor @ factor.T)), dtype=np.float64)
-    ellipsoids = [Ellipsoid(mean, root, float(radius)) for radius in radii_of(mean.size)]
+    network = prepared.network
+    far = minorant(network, objective, Region(None, None), None, outer.last.coefficients)
+    if far is None:
+        return None
+    ellipsoids = ellipsoids_of(moments, far)
     ranges = input_ranges(graph, ellipsoids)
     searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
-    forms = search_forms(network, objective, middle, prepared.constraints.scales, searched)
+    forms = search_forms(network, objective, outer.middle, prepared.constraints.scales, searched)
     coefficients = [forms[index // STEPS_BETWEEN].coefficients for index in range(len(ellipsoids))]
-    parts = list(zip(regions_between(ellipsoids), [*ranges, None], [*coefficients, outer.coefficients], strict=True))
+    parts = list(zip(regions_between(ellipsoids), [*ranges, None], [*coefficients, outer.last.coefficients], strict=True))
     return verified_mixture(network, form, objective, parts, seed)
 
 

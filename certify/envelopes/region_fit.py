@@ -75,7 +75,7 @@ def fit_mixture(
     Beyond the last ellipsoid, on the last region, a component of its own is alone: the last minorant's Gaussian,
     wider, with the weight that it needs there.
     """
-    widest = _alone(minorants[-1])
+    widest = alone(minorants[-1])
     if widest is None:
         return None
     floor, wide = widest
@@ -105,7 +105,7 @@ def fit_mixture(
     return None if best is None else best[1:]
 
 
-def _alone(minorant: Minorant) -> tuple[float, Mixture] | None:
+def alone(minorant: Minorant) -> tuple[float, Mixture] | None:
     """The logarithm of the least C w with C w N >= exp(-q) on the region, and N: the minorant's Gaussian, wider."""
     try:
         root = np.asarray(np.linalg.cholesky(minorant.curvature), dtype=np.float64)

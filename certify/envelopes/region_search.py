@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,11 +18,15 @@ from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPoint, inside, minimise, neuron_constraints
 from certify.envelopes.neuron_forms import suprema_upper
 from certify.envelopes.quadratic_search import LowerObjective, minimised
-from certify.envelopes.region_fit import Minorant
-from certify.envelopes.regions import Region
+from certify.envelopes.region_fit import Minorant, alone
+from certify.envelopes.posterior_moments import Moments
+from certify.envelopes.regions import Ellipsoid, Region
 
-BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0)
-"""Radii of the ellipsoids that forms are searched for, less sqrt(d)."""
+BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0)
+"""Radii of the ellipsoids that forms are searched for, less sqrt(d): as many as it takes, three at least."""
+
+NEGLIGIBLE = -5.0
+"""Log of the share of int exp(-f) that the form on all of R^d may add for what is left to it far out."""
 
 STEPS_BETWEEN = 3
 """Regions into which what lies between two of them is cut: each has its own shares of the mixture."""
@@ -29,15 +34,29 @@ STEPS_BETWEEN = 3
 SCALES = (1.0, 1.1, 1.3, 1.7, 2.3)
 """Widenings of each form's Gaussian among which the mixture chooses."""
 
-FIRST_WEIGHT, LAST_WEIGHT = 1e-2, 1e-5
-"""Weights of the barrier."""
+FIRST_WEIGHT, AGAIN, LAST_WEIGHT = 1e-2, 1.0, 1e-5
+"""Weights of the barrier: near the path, far from it, end."""
+
+TOO_MANY = 120
+"""Steps after which the next search starts with the larger weight at once."""
 
 
-def radii_of(latent_dim: int) -> FloatArray:
-    """Increasing radii of the ellipsoids of all regions; every STEPS_BETWEEN-th is one of those of the searches."""
-    ends = np.concatenate([[0.0], math.sqrt(latent_dim) + np.array(BEYOND)])
+def ellipsoids_of(moments: Moments, far: Minorant) -> list[Ellipsoid]:
+    """Ellipsoids that grow until `far`, known on all of R^d, has next to nothing left beyond the last.
+
+    Every STEPS_BETWEEN-th is one that forms are searched for.
+    """
+    covariance = moments.factor @ moments.factor.T
+    root = np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)), dtype=np.float64)
+    ends = [0.0]
+    for beyond in BEYOND:
+        ends.append(math.sqrt(len(root)) + beyond)
+        left = alone(replace(far, region=Region(None, Ellipsoid(moments.mean, root, ends[-1]))))
+        if len(ends) > 3 and left is not None and left[0] <= moments.log_integral + NEGLIGIBLE:
+            break
     steps = np.linspace(0.0, 1.0, STEPS_BETWEEN + 1)[1:]
-    return np.asarray((ends[:-1, None] * (1.0 - steps) + ends[1:, None] * steps).ravel())
+    radii = (np.array(ends[:-1])[:, None] * (1.0 - steps) + np.array(ends[1:])[:, None] * steps).ravel()
+    return [Ellipsoid(moments.mean, root, float(radius)) for radius in radii]
 
 
 def search_forms(
@@ -49,11 +68,15 @@ def search_forms(
 ) -> list[BarrierPoint]:
     """The best forms over each of the `ranges`, which shrink from the last to the first; in their order."""
     found: list[BarrierPoint] = []
+    first = FIRST_WEIGHT
     for interval in reversed(ranges):
         constraints = neuron_constraints(network, scales, ranges=interval)
-        point = inside(constraints, start.coefficients, np.full(network.neurons, -np.inf), FIRST_WEIGHT)
-        end, start, _ = minimise(objective, constraints, point, FIRST_WEIGHT, LAST_WEIGHT)
-        found.append(end)
+        point = inside(constraints, start.coefficients, np.full(network.neurons, -np.inf), first)
+        path = minimise(objective, constraints, point, first, LAST_WEIGHT, AGAIN)
+        if path.steps > TOO_MANY:
+            first = AGAIN
+        found.append(path.last)
+        start = path.middle
     return found[::-1]
 
 
