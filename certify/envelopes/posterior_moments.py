@@ -33,9 +33,7 @@ class Moments:
     log_integral: float
 
 
-def posterior_moments(
-    graph: Graph, likelihood: Likelihood, start: Mixture | None = None, seed: int = 0
-) -> Moments:
+def posterior_moments(graph: Graph, likelihood: Likelihood, start: Mixture | None = None, seed: int = 0) -> Moments:
     """Mean, covariance and integral of exp(-f); one mode's where there are several far apart.
 
     Raises:

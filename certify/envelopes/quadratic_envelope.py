@@ -140,7 +140,7 @@ def quadratic_envelope(
     if whole is None:
         return None
     moments = posterior_moments(generator.graph, likelihood, whole.proposal, seed)
-    inner = _layered_bound(prepared, generator.graph, form, objective, outer, moments, seed)
+    inner = _layered_bound(prepared, form, objective, outer, moments, seed)
     best = inner if inner is not None and inner.log_constant < whole.log_constant else whole
     integral = log_evidence_lower(network, form, moments.mean, moments.factor)
     return Envelope(best.proposal, best.log_constant, integral, 0, METHOD)
@@ -148,7 +148,6 @@ def quadratic_envelope(
 
 def _layered_bound(
     prepared: Preparation,
-    graph: Graph,
     form: MatrixBall,
     objective: LowerObjective,
     outer: BarrierPath,
@@ -161,11 +160,12 @@ def _layered_bound(
     if far is None:
         return None
     ellipsoids = ellipsoids_of(moments, far)
-    ranges = input_ranges(graph, ellipsoids)
+    ranges = input_ranges(network, ellipsoids)
     searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
     forms = search_forms(network, objective, outer.middle, prepared.constraints.scales, searched)
     coefficients = [forms[index // STEPS_BETWEEN].coefficients for index in range(len(ellipsoids))]
-    parts = list(zip(regions_between(ellipsoids), [*ranges, None], [*coefficients, outer.last.coefficients], strict=True))
+    coefficients.append(outer.last.coefficients)
+    parts = list(zip(regions_between(ellipsoids), [*ranges, None], coefficients, strict=True))
     return verified_mixture(network, form, objective, parts, seed)
 
 

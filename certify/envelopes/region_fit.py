@@ -24,6 +24,9 @@ ROUNDS, ENOUGH = 6, 0.01
 SHARE_ROUNDS = 12
 DIRECTIONS = 60
 SMALLEST_SHARE = 1e-6
+CUTS, CUT_ROUNDS = 60, 20
+"""Rows that the programme is given at a time, and how often."""
+
 LARGEST_RATIO = 1e6
 """Entries of the programme above this only say that the row holds."""
 
@@ -267,9 +270,19 @@ def _programme(
     base = min(float(levels.min()), -floor)
     matrix = np.exp(np.clip(parts + (levels - base)[:, None], -700.0, math.log(LARGEST_RATIO)))
     bounds = [(math.exp(max(floor + base, -700.0)), None), *[(0.0, None)] * (dictionary.size - 1)]
-    found = linprog(np.ones(dictionary.size), -matrix, -np.ones(len(points)), bounds=bounds, method="highs")
-    if found.status != 0 or not found.x.sum() > 0:
-        return None
+    # Few rows bind: the programme starts with few and is given those that its solution violates most.
+    chosen = np.argsort(matrix.max(axis=1))[:CUTS]
+    for _ in range(CUT_ROUNDS):
+        rows = -matrix[chosen]
+        found = linprog(np.ones(dictionary.size), rows, -np.ones(len(rows)), bounds=bounds, method="highs")
+        if found.status != 0 or not found.x.sum() > 0:
+            return None
+        covered = matrix @ found.x
+        violated = np.argsort(covered)[:CUTS]
+        violated = violated[covered[violated] < 1.0 - 1e-3]
+        if not len(violated):
+            break
+        chosen = np.union1d(chosen, violated)
     return np.maximum(found.x, 0.0), float(math.log(found.x.sum()) - base)
 
 

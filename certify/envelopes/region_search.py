@@ -17,9 +17,9 @@ from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPoint, inside, minimise, neuron_constraints
 from certify.envelopes.neuron_forms import suprema_upper
+from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.quadratic_search import LowerObjective, minimised
 from certify.envelopes.region_fit import Minorant, alone
-from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.regions import Ellipsoid, Region
 
 BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0)

@@ -23,8 +23,8 @@ from certify.arithmetic.intervals import (
 )
 from certify.arithmetic.matrices import nonnegative_norm_upper
 from certify.bounds.ranges import Interval
-from certify.bounds.structure import live_graph
-from certify.generators.graph import Activation, Graph
+from certify.envelopes.lifted_form import LiftedNetwork
+from certify.generators.graph import Activation
 from certify.profiles.propagation import values_over_balls
 
 
@@ -70,14 +70,13 @@ def excess_form(ellipsoid: Ellipsoid, multiplier: float) -> MatrixBall:
     return scale(subtract(distance_form(ellipsoid.centre, ellipsoid.root), square), multiplier)
 
 
-def input_ranges(graph: Graph, ellipsoids: Sequence[Ellipsoid]) -> list[Interval]:
+def input_ranges(network: LiftedNetwork, ellipsoids: Sequence[Ellipsoid]) -> list[Interval]:
     """Lower and upper ends (k,) of the inputs of all neurons over each of ellipsoids with one centre and one root.
 
-    Neurons in the order of `lifted_network`. Rounded outward; the whole line where nothing is known.
+    Rounded outward; the whole line where nothing is known.
     """
     if not ellipsoids:
         return []
-    live, _ = live_graph(graph)
     centre, root = ellipsoids[0].centre, ellipsoids[0].root
     assert all(item.centre is centre and item.root is root for item in ellipsoids), "one centre, one root"
     factor = np.asarray(np.linalg.inv(root).T, dtype=np.float64)
@@ -86,8 +85,9 @@ def input_ranges(graph: Graph, ellipsoids: Sequence[Ellipsoid]) -> list[Interval
     off = nonnegative_norm_upper(magnitude_upper(defect))
     radii = np.array([item.radius for item in ellipsoids])
     radii = np.nextafter(radii / (1.0 - off) * (1.0 + 2.0**-50), np.inf) if off < 0.5 else np.full(len(radii), np.inf)
-    values = values_over_balls(live, centre, factor, radii)
-    ends = [values[node.source].bounds() for node in live.nodes if isinstance(node, Activation)]
-    nothing = np.zeros((len(ellipsoids), 0))
+    graph = network.graph
+    values = values_over_balls(graph, centre, factor, radii)
+    ends = [values[node.source].bounds() for node in graph.nodes if isinstance(node, Activation)]
+    nothing = np.zeros((len(radii), 0))
     low, high = (np.concatenate([nothing, *(end[side] for end in ends)], axis=1) for side in (0, 1))
     return list(zip(low, high, strict=True))

@@ -85,7 +85,7 @@ def attacked(seed: int, names: tuple[str, ...]) -> list[tuple[RegionBound, Gener
     means, widths = centre + random.standard_normal((3, d)), np.array([0.4, 1.0, 1.5])
     mixture = Mixture(random.uniform(0.1, 1, 3), means, widths[:, None, None] * root)
     found = []
-    for region, ranges in zip(regions_between(ellipsoids)[:-1], input_ranges(generator.graph, ellipsoids), strict=True):
+    for region, ranges in zip(regions_between(ellipsoids)[:-1], input_ranges(lifted, ellipsoids), strict=True):
         for _ in range(4):
             coefficients = 0.2 * random.standard_normal((lifted.neurons, 5))
             coefficients[:, 4] = 10.0 ** random.uniform(-1, 2, lifted.neurons)
@@ -132,7 +132,7 @@ def test_what_is_not_a_proof_is_refused() -> None:
     region = bound.region
     ellipsoid = region.inside
     assert ellipsoid is not None
-    ranges = input_ranges(generator.graph, [ellipsoid])[0]
+    ranges = input_ranges(lifted, [ellipsoid])[0]
 
     def again(**changed: object) -> RegionBound | None:
         item = replace(bound, **changed)  # type: ignore[arg-type]
