@@ -24,7 +24,6 @@ from certify.envelopes.quadratic_search import (
     float_form,
     inverse_of,
     lower_objective,
-    pair_products,
 )
 
 
@@ -61,15 +60,12 @@ class MeanObjective:
         rows = self.lifted.rows
         reach = rows[:, self.head] @ self.root - rows[:, self.tail] @ inverse @ mixed
         gram, core = reach @ reach.T, rows[:, self.tail] @ inverse @ rows[:, self.tail].T
-        i, j = self.lifted.first, self.lifted.second
+        i, j, pairs = self.lifted.first, self.lifted.second, self.lifted.pairs
         gradient = -gram[i, j] - 2.0 * mu * core[i, j] + self.costs.ravel()
-        hessian = (
-            gram[np.ix_(j, j)] * core[np.ix_(i, i)]
-            + gram[np.ix_(i, i)] * core[np.ix_(j, j)]
-            + gram[np.ix_(j, i)] * core[np.ix_(i, j)]
-            + gram[np.ix_(i, j)] * core[np.ix_(j, i)]
-        )
-        return gradient, hessian + 2.0 * mu * pair_products(core, i, j)
+        (ii, ij, jj), (core_ii, core_ij, core_jj) = pairs.of(gram), pairs.of(core)
+        mixed = ij * core_ij.T
+        hessian = jj * core_ii + ii * core_jj + mixed + mixed.T
+        return gradient, hessian + 2.0 * mu * (core_ii * core_jj + core_ij * core_ij.T)
 
 
 def mean_objective(network: LiftedNetwork, form: FloatArray, moments: NeuronMoments) -> MeanObjective:

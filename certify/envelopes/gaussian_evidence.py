@@ -43,7 +43,7 @@ def log_evidence_lower(network: LiftedNetwork, form: MatrixBall, mean: FloatArra
         start = mean_start(objective, constraints)
         if start is None:
             return -math.inf
-        coefficients = minimise(objective, constraints, start, FIRST_WEIGHT, LAST_WEIGHT)[0].coefficients
+        coefficients = minimise(objective, constraints, start, FIRST_WEIGHT, LAST_WEIGHT).last.coefficients
     return verified_evidence(network, form, factor, moments, coefficients)
 
 

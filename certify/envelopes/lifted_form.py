@@ -43,6 +43,7 @@ class LiftedNetwork:
     output     W (n, 1 + d + k)
     sigmas     the activation of each neuron
     layers     the neurons of each activation node
+    graph      the network's nodes that matter
     """
 
     latent_dim: int
@@ -50,6 +51,7 @@ class LiftedNetwork:
     output: MatrixBall
     sigmas: tuple[Sigma, ...]
     layers: tuple[slice, ...]
+    graph: Graph
 
     @property
     def neurons(self) -> int:
@@ -110,7 +112,7 @@ def lifted_network(graph: Graph) -> LiftedNetwork | None:
         np.concatenate([*(rows.midpoint for rows in inputs), empty]),
         np.concatenate([*(rows.radius for rows in inputs), empty]),
     )
-    return LiftedNetwork(d, stacked, maps[-1], tuple(sigmas), tuple(layers))
+    return LiftedNetwork(d, stacked, maps[-1], tuple(sigmas), tuple(layers), live)
 
 
 def potential_form(network: LiftedNetwork, observation: FloatArray, beta: float) -> MatrixBall:

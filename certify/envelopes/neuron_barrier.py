@@ -4,8 +4,8 @@
 
 over rows q_k of five coefficients, J smooth and convex (`SmoothObjective`). The constraints enter at grid points, to
 which the peaks of psi_k are added as the search goes on, and as signs of the curvatures of psi_k along the two
-half-lines. eta_k meets no other neuron, so it is eliminated from the Newton system (Boyd and Vandenberghe, Convex
-Optimization, sections 10.4 and 11.3).
+half-lines, which a bounded range of inputs does not have. eta_k meets no other neuron, so it is eliminated from the
+Newton system (Boyd and Vandenberghe, Convex Optimization, sections 10.4 and 11.3).
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from certify.arithmetic.intervals import FloatArray
+from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
 from certify.envelopes.neuron_forms import graph_bends, graph_points, half_line_curvatures, search_grid
 
 IntArray: TypeAlias = npt.NDArray[np.intp]
 
 GRID = 41
+FINE_GRID = 241
 PEAKS = 2
 BENDS = np.linspace(-8.0, 8.0, 129)
 SHRINK = 0.2
@@ -46,8 +48,9 @@ class SmoothObjective(Protocol):
 class NeuronConstraints:
     """points (k, j, 5): psi_k <= eta_k there; signs (k, i, 5): psi_k negative there, without eta.
 
-    `neurons` says which they are of, out of all; the others pay nothing here. `sigmas` their activations; `scales`
-    (all,) sizes that coefficients have where they matter.
+    `neurons` says which they are of, out of all; the others pay nothing here. `scales` (all,): sizes that coefficients
+    have where they matter. `inputs` (k, m), increasing, and `table` (k, m, 5), psi's numbers there: where peaks are
+    looked for, if anywhere (m > 0).
     """
 
     neurons: IntArray
@@ -55,64 +58,76 @@ class NeuronConstraints:
     points: FloatArray
     signs: FloatArray
     scales: FloatArray
-    has_peaks: bool = True
+    inputs: FloatArray
+    table: FloatArray
 
     def with_peaks(self, coefficients: FloatArray) -> NeuronConstraints:
         """The same with each neuron's two highest local maxima of psi_k added, where the points are points of psi."""
-        if not self.has_peaks:
+        if not self.inputs.size:
             return self
-        found = np.zeros((len(self.sigmas), PEAKS, 5))
-        for sigma in dict.fromkeys(self.sigmas):
-            chosen = np.array([other == sigma for other in self.sigmas])
-            inputs = _peaks(search_grid(sigma), sigma, coefficients[self.neurons[chosen]])
-            found[chosen] = graph_points(sigma, inputs)
-        return replace(self, points=np.concatenate([self.points, found], axis=1))
+        inputs = _peaks(self.inputs, np.einsum("kji,ki->kj", self.table, coefficients[self.neurons]))
+        return replace(self, points=np.concatenate([self.points, _points(self.sigmas, inputs)], axis=1))
 
 
 def neuron_constraints(
-    network: LiftedNetwork, scales: FloatArray, neurons: IntArray | None = None
+    network: LiftedNetwork, scales: FloatArray, neurons: IntArray | None = None, ranges: Interval | None = None
 ) -> NeuronConstraints:
-    """A coarse grid and the half-lines of the `neurons` (of all if None)."""
+    """A coarse grid of the `neurons` (of all if None): over `ranges` [low, high], (k,) each, or over all of R."""
     which = np.arange(network.neurons) if neurons is None else neurons
     sigmas = tuple(network.sigmas[index] for index in which)
-    tables, signs = {}, {}
+    if ranges is None:
+        kinds = dict.fromkeys(sigmas)
+        fine = {sigma: search_grid(sigma)[:, None] for sigma in kinds}
+        coarse = {sigma: grid[:: max(1, len(grid) // GRID)] for sigma, grid in fine.items()}
+        inputs, grid = (_stacked(sigmas, tables)[..., 0] for tables in (fine, coarse))
+        signs = _stacked(sigmas, {sigma: half_line_curvatures(sigma) for sigma in kinds})
+    else:
+        signs = np.zeros((len(which), 0, 5))
+        inputs, grid = (_range_grid(ranges, count) for count in (FINE_GRID, GRID))
+    return NeuronConstraints(which, sigmas, _points(sigmas, grid), signs, scales, inputs, _points(sigmas, inputs))
+
+
+def _range_grid(ranges: Interval, count: int) -> FloatArray:
+    """Increasing inputs (k, count) from end to end, the one nearest to 0 among them."""
+    low, high = ranges
+    steps = np.linspace(0.0, 1.0, count - 1)
+    even = low[:, None] * (1.0 - steps) + high[:, None] * steps
+    return np.sort(np.concatenate([even, np.clip(0.0, low, high)[:, None]], axis=1), axis=1)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _points(sigmas: tuple[Sigma, ...], inputs: FloatArray) -> FloatArray:
+    """What the coefficients multiply at each neuron's `inputs` (k, j), (k, j, 5)."""
+    found = np.zeros((*inputs.shape, 5))
     for sigma in dict.fromkeys(sigmas):
-        grid = search_grid(sigma)
-        tables[sigma] = graph_points(sigma, grid[:: max(1, len(grid) // GRID)])
-        signs[sigma] = half_line_curvatures(sigma)
-    return NeuronConstraints(which, sigmas, _stacked(sigmas, tables), _stacked(sigmas, signs), scales)
+        chosen = np.array([other == sigma for other in sigmas])
+        found[chosen] = graph_points(sigma, inputs[chosen])
+    return found
 
 
 def _stacked(sigmas: tuple[Sigma, ...], tables: dict[Sigma, FloatArray]) -> FloatArray:
-    """The rows of every neuron's activation, (k, j, 5); shorter tables repeat their last row."""
+    """The table of every neuron's activation, (k, j, w); shorter tables repeat their last row."""
     longest = max((len(table) for table in tables.values()), default=1)
     padded = {sigma: table[np.minimum(np.arange(longest), len(table) - 1)] for sigma, table in tables.items()}
-    return np.array([padded[sigma] for sigma in sigmas]).reshape(-1, longest, 5)
+    width = max((table.shape[1] for table in tables.values()), default=5)
+    return np.array([padded[sigma] for sigma in sigmas]).reshape(len(sigmas), longest, width)
 
 
 def bend_constraints(sigmas: tuple[Sigma, ...], scales: FloatArray, rests: FloatArray) -> NeuronConstraints:
     """E r^2/2 times the second derivative of psi_k along the graph is at most eta_k, `rests` (k,) the E r^2."""
     tables = {sigma: graph_bends(sigma, BENDS) for sigma in dict.fromkeys(sigmas)}
     points = 0.5 * rests[:, None, None] * _stacked(sigmas, tables)
-    return NeuronConstraints(
-        np.arange(len(sigmas)), sigmas, points, np.zeros((len(sigmas), 0, 5)), scales, has_peaks=False
-    )
+    nothing = np.zeros((len(sigmas), 0, 5))
+    return NeuronConstraints(np.arange(len(sigmas)), sigmas, points, nothing, scales, nothing[..., 0], nothing)
 
 
-def _peaks(grid: FloatArray, sigma: Sigma, coefficients: FloatArray) -> FloatArray:
-    """Inputs (k, PEAKS) near the highest local maxima of psi on the graph: vertices of parabolas through the grid."""
-    values = coefficients @ graph_points(sigma, grid).T
+def _peaks(grid: FloatArray, values: FloatArray) -> FloatArray:
+    """Inputs (k, PEAKS) near the highest local maxima: vertices of parabolas through the `values` on the grid."""
     inner = values[:, 1:-1]
     is_peak = (inner >= values[:, :-2]) & (inner >= values[:, 2:])
     order = np.argsort(-np.where(is_peak, inner, -np.inf), axis=1)[:, :PEAKS] + 1
     rows = np.arange(len(values))[:, None]
-    (left, middle, right), (x, y, z) = (
-        [part[rows, order + shift] for shift in (-1, 0, 1)]
-        for part in (
-            np.broadcast_to(grid, values.shape),
-            values,
-        )
-    )
+    (left, middle, right), (x, y, z) = ([part[rows, order + shift] for shift in (-1, 0, 1)] for part in (grid, values))
     with np.errstate(all="ignore"):
         one, two = (y - x) / (middle - left), (z - y) / (right - middle)
         vertex = 0.5 * (left + middle) - 0.5 * one * (right - left) / (two - one)
@@ -127,24 +142,59 @@ class BarrierPoint:
     payments: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class BarrierPath:
+    """The last point of the central path, one from its middle to start similar problems from, the steps taken.
+
+    `finished` where Newton's method came near the path at the end; otherwise it stuck at the boundary.
+    """
+
+    last: BarrierPoint
+    middle: BarrierPoint
+    steps: int
+    finished: bool
+
+
 def minimise(
+    objective: SmoothObjective,
+    constraints: NeuronConstraints,
+    start: BarrierPoint,
+    first: float,
+    last: float,
+    again: float | None = None,
+) -> BarrierPath:
+    """The central path from weight `first` to `last`; where that sticks, from weight `again` on.
+
+    A small first weight is quick near the path; far from it Newton's steps run into the boundary, where H is all but
+    singular, and do not come back.
+    """
+    path = _path(objective, constraints, start, first, last)
+    if path.finished or again is None:
+        return path
+    inner = inside(constraints, start.coefficients, start.payments, again)
+    second = _path(objective, constraints, inner, again, last)
+    return replace(second, steps=path.steps + second.steps)
+
+
+def _path(
     objective: SmoothObjective, constraints: NeuronConstraints, start: BarrierPoint, first: float, last: float
-) -> tuple[BarrierPoint, BarrierPoint, int]:
-    """The last point of the central path, one from its middle to start similar problems from, and the steps taken."""
+) -> BarrierPath:
     point, middle, mu, steps = start, start, first, 0
     while True:
+        near = False
         for _ in range(60):
             moved, decrement = _newton(objective, constraints, point, mu)
             steps += 1
+            near = decrement < 0.5
             if moved is None:
                 break
             point = moved
-            if decrement < 0.5 or steps >= STEPS:
+            if near or steps >= STEPS:
                 break
         if mu >= 1e-3:
             middle = point
         if mu <= last or steps >= STEPS:
-            return point, middle, steps
+            return BarrierPath(point, middle, steps, near)
         mu = max(last, mu * SHRINK)
         constraints = constraints.with_peaks(point.coefficients)
         point = inside(constraints, point.coefficients, point.payments, mu)
@@ -187,11 +237,11 @@ def _newton(
         factor = cho_factor(scale[:, None] * matrix * scale + 1e-13 * np.eye(q.size))
         move = -(scale * cho_solve(factor, scale * reduced.ravel())).reshape(q.shape)
     except (LinAlgError, ValueError):
-        return None, 0.0
+        return None, np.inf
     shift = -(paid + (cross * move[which]).sum(axis=1)) / square
     decrement = -float((gradient * move).sum() + (paid * shift).sum())
     if not np.isfinite(decrement):
-        return None, 0.0
+        return None, np.inf
 
     def cost(length: float) -> float:
         coefficients, payments = q + length * move, eta + length * shift

@@ -8,7 +8,8 @@ sigma(V + tau) = sigma(V) + a tau for a mean slope a in the range [a_1, a_2] of 
     g(V + tau) = g(V) + c_1(a) tau + c_2(a) tau^2 <= g(V) + max(0, c_1)^2/(-4 c_2)    if c_2 < 0 for every such a,
 
 which is where a grid that merely ends would be wrong. A piecewise linear activation is two such half-lines: no grid.
-Everything is rounded outward.
+Over a range [l, u] of inputs only the cells and the parts of the half-lines that meet it count: on tau <= T a parabola
+c_1 tau + c_2 tau^2 is largest at its vertex, or at an end. Everything is rounded outward.
 """
 
 from __future__ import annotations
@@ -75,12 +76,17 @@ class ActivationGraph:
     curvatures: Features
 
 
-def suprema_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray) -> FloatArray:
-    """Eta (k,) >= sup over all real v of psi_k(v, sigma_k(v)), rounded outward; inf where it is or may be infinite."""
+def suprema_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray, ranges: Interval | None = None) -> FloatArray:
+    """Eta (k,) >= sup of psi_k(v, sigma_k(v)) over real v, or over the `ranges` [low, high], (k,) each.
+
+    Rounded outward; inf where it is or may be infinite.
+    """
     found = np.full(len(sigmas), np.inf)
+    everything = np.full(len(sigmas), -np.inf), np.full(len(sigmas), np.inf)
+    low, high = everything if ranges is None else ranges
     for sigma in dict.fromkeys(sigmas):
         chosen = np.array([other == sigma for other in sigmas])
-        found[chosen] = _suprema(activation_graph(sigma), coefficients[chosen])
+        found[chosen] = _suprema(sigma, coefficients[chosen], low[chosen], high[chosen])
     return found
 
 
@@ -97,22 +103,63 @@ def bends_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray) -> FloatArr
     return found
 
 
-def _suprema(graph: ActivationGraph, coefficients: FloatArray) -> FloatArray:
+def _suprema(sigma: Sigma, coefficients: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    graph = activation_graph(sigma)
     starts, slopes, curvatures = (part.upper(coefficients) for part in (graph.starts, graph.slopes, graph.curvatures))
+    first, last = graph.edges.low[0, 0], graph.edges.high[-1, 0]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        rise = np.maximum(slopes, 0.0)
-        # The quotient first: a square underflows, and 4 c_2 overflows, where the gain does not.
-        gain = np.where(rise == 0, 0.0, 0.25 * rise * (rise / -curvatures) * (1 + 8 * EPSILON) + SMALLEST_NORMAL)
-        closed = (curvatures < 0) | ((curvatures <= 0) & (slopes <= 0))
-        bound = np.where(closed, starts + gain, np.inf)
-        found = np.nextafter(bound, np.inf).max(axis=1)
+        lengths = np.nextafter(np.stack([first - low, high - last], axis=1), np.inf)
+        bound = np.nextafter(starts + _gain(slopes, curvatures, lengths), np.inf)
+        found = np.where(lengths > 0, bound, -np.inf).max(axis=1)
         if graph.widths.size:
             ends = graph.edges.upper(coefficients)
             sag = np.maximum(graph.bends.upper(-coefficients), 0.0) * (graph.widths**2 / 8.0) * (1 + 4 * EPSILON)
             bent = np.maximum(ends[:, 1:], ends[:, :-1]) + sag
             inside = np.minimum(np.nextafter(bent, np.inf), graph.cells.upper(coefficients))
-            found = np.maximum(found, inside.max(axis=1))
+            grid = graph.edges.low[:, 0]
+            met = (grid[1:] >= low[:, None]) & (grid[:-1] <= high[:, None])
+            found = np.maximum(found, np.where(met, inside, -np.inf).max(axis=1))
+        else:
+            # Two lines that meet in 0: where the range keeps to one side of it, only its own end counts.
+            narrow = _line_suprema(sigma, coefficients, low, high)
+            found = np.where(np.isfinite(low) & np.isfinite(high), np.minimum(found, narrow), found)
     return np.where(np.isnan(found), np.inf, found)
+
+
+def _gain(slopes: FloatArray, curvatures: FloatArray, lengths: FloatArray) -> FloatArray:
+    """Upper bounds of max(0, c_1 tau + c_2 tau^2) over 0 <= tau <= T, T > 0; of anything where T is not positive."""
+    rise = np.maximum(slopes, 0.0)
+    # The quotient first: a square underflows, and 4 c_2 overflows, where the gain does not.
+    vertex = np.where(rise == 0, 0.0, 0.25 * rise * (rise / -curvatures) * (1 + 8 * EPSILON) + SMALLEST_NORMAL)
+    closed = (curvatures < 0) | ((curvatures <= 0) & (slopes <= 0))
+    unbounded = np.where(closed, vertex, np.inf)
+    # The parabola rises up to T if its slope there does; with c_2 >= 0 the larger end is the largest.
+    straight, curved = rise * lengths, curvatures * lengths * lengths
+    at_end = straight + curved + 8 * EPSILON * (straight + np.abs(curved)) + SMALLEST_NORMAL
+    rises = (curvatures >= 0) | (slopes + 2 * curvatures * lengths > 8 * EPSILON * (rise - 2 * curvatures * lengths))
+    bounded = np.where(rises, np.maximum(at_end, 0.0), unbounded)
+    return np.where(np.isfinite(lengths) & ~np.isnan(bounded), bounded, unbounded)
+
+
+def _line_suprema(sigma: Sigma, coefficients: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """The same for a piecewise linear activation over finite ranges: parabolas B v + Q v^2 on either side of 0."""
+    left = 1.0 if sigma[0] == "identity" else flat_slope(*sigma)
+    b_v, b_s, q_vv, q_vs, q_ss = coefficients.T
+    found = np.full(len(coefficients), -np.inf)
+    pieces = ((left, low, np.minimum(high, 0.0)), (1.0, np.maximum(low, 0.0), high))
+    for slope, start, end in pieces:
+        rise, bend = b_v + slope * b_s, q_vv + slope * q_vs + slope * slope * q_ss
+        farthest = np.maximum(np.abs(start), np.abs(end))
+        size = (np.abs(b_v) + np.abs(slope * b_s)) * farthest
+        size = size + (np.abs(q_vv) + np.abs(slope * q_vs) + np.abs(slope * slope * q_ss)) * farthest**2
+        peak = -0.5 * rise / bend
+        # Outside the piece by a rounding or not: there the vertex is as high as the end.
+        near = (bend < 0) & (peak >= start - 1e-9 * farthest) & (peak <= end + 1e-9 * farthest)
+        vertex = np.where(near, -0.25 * rise * (rise / bend), -np.inf)
+        ends = np.maximum(rise * start + bend * start * start, rise * end + bend * end * end)
+        highest = np.maximum(ends, vertex) + 32 * EPSILON * (size + np.where(near, np.abs(vertex), 0.0))
+        found = np.maximum(found, np.where(start <= end, highest + SMALLEST_NORMAL, -np.inf))
+    return found
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Method E2: one Gaussian above exp(-f) on all of R^d, from a quadratic form in the outputs of all neurons.
+"""Method E2: a mixture of Gaussians above exp(-f) on all of R^d, from quadratic forms in the outputs of all neurons.
 
 f(z) = x'Ax/2 at x = (1, z, s) (`lifted_form`), and sum_k psi_k(v_k, s_k) = x'Psi x/2 <= sum_k eta_k for any forms psi_k
 with eta_k >= sup_v psi_k(v, sigma_k(v)) (`neuron_forms`). So f(z) >= x'(A + Psi)x/2 - sum eta, and if
@@ -9,14 +9,16 @@ one Cholesky factorisation in midpoint-radius arithmetic, then f(z) >= |L'(z - m
 
     exp(-f) <= C N(mu, (L L')^-1),    log C = h + sum eta + (d/2) log(2 pi) - sum_i log L_ii.
 
-No derivative, no invertibility, no bounded region, no point around which anything is expanded; every activation, kinks
-included; no products. The forms come from a float search (`quadratic_search`) and are not trusted.
+That is one Gaussian for all of R^d. Inside an ellipsoid the neurons' inputs have ranges, so forms are sharper there:
+with forms of its own for each of a family of regions that cover R^d (`region_bound`) a mixture is proved, and that
+Gaussian, somewhat wider, is left for what lies far out. No derivative, no invertibility; every activation, kinks
+included; no products. The forms come from float searches (`quadratic_search`, `region_search`, `region_fit`) and are
+not trusted.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
@@ -24,15 +26,20 @@ from flint import arb
 from certify.arithmetic.balls import ball, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, subtract
+from certify.bounds.ranges import Interval
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.gaussian_evidence import log_evidence_lower
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.neuron_barrier import BarrierPoint, NeuronConstraints, minimise, neuron_constraints
+from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, NeuronConstraints, minimise, neuron_constraints
 from certify.envelopes.neuron_forms import suprema_upper
-from certify.envelopes.quadratic_search import first_point, lower_objective
-from certify.envelopes.rejection import exact_draws
+from certify.envelopes.posterior_moments import Moments, posterior_moments
+from certify.envelopes.quadratic_search import LowerObjective, first_point, lower_objective, minimised
+from certify.envelopes.region_bound import RegionBound, region_bound
+from certify.envelopes.region_fit import fit_mixture
+from certify.envelopes.region_search import STEPS_BETWEEN, dictionary_of, ellipsoids_of, minorant, search_forms
+from certify.envelopes.regions import Region, input_ranges, regions_between
 from certify.generators.graph import Generator, Graph
 
 FIRST_WEIGHT = 1.0
@@ -41,9 +48,6 @@ LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
 
 METHOD = "quadratic form"
-
-DRAWS, LEAST_DRAWS, MOST_PROPOSALS = 4000, 200, 10**6
-"""Accepted draws whose mean and covariance are used, the least number worth using, proposals spent on them."""
 
 RELAXATIONS = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 """Shares of the form given up, in this order, until the inequality is verified."""
@@ -72,6 +76,15 @@ class QuadraticBound:
 
 
 @dataclass(frozen=True, eq=False)
+class MixtureBound:
+    """(R1) for a mixture: log C from above, and the regions, covering R^d, with what proves it on each."""
+
+    proposal: Mixture
+    log_constant: float
+    regions: tuple[RegionBound, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Preparation:
     """What all observations of a generator share: the lifted network, the constraints, a point of the central path."""
 
@@ -95,41 +108,91 @@ def prepare(graph: Graph, observation: FloatArray, beta: float) -> Preparation |
     first = first_point(network, objective, constraints)
     if first is None:
         return None
-    _, middle, _ = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
-    return Preparation(network, constraints, middle)
+    path = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
+    return Preparation(network, constraints, path.middle)
 
 
 def quadratic_bound(prepared: Preparation, observation: FloatArray, beta: float) -> QuadraticBound | None:
-    """The best form that the search finds and the inequality verifies; None if it is not verified."""
+    """The best form on all of R^d that the search finds and the inequality verifies; None if it is not verified."""
     network = prepared.network
     form = potential_form(network, observation, beta)
     objective = lower_objective(network, form.midpoint)
-    found, _, _ = minimise(objective, prepared.constraints, prepared.start, WARM_WEIGHT, LAST_WEIGHT)
-    return verified_bound(network, form, found.coefficients)
+    return verified_bound(network, form, _whole_search(prepared, objective).last.coefficients)
+
+
+def _whole_search(prepared: Preparation, objective: LowerObjective) -> BarrierPath:
+    return minimise(objective, prepared.constraints, prepared.start, WARM_WEIGHT, LAST_WEIGHT, FIRST_WEIGHT)
 
 
 def quadratic_envelope(
     prepared: Preparation, generator: Generator, observation: FloatArray, beta: float, seed: int = 0
 ) -> Envelope | None:
-    """The envelope of exp(-f) over all of R^d by one Gaussian, with its integral from below where that is certified.
+    """The envelope of exp(-f) over all of R^d by a mixture, with its integral from below where that is certified.
 
-    The integral is bounded through the Gaussian with the mean and the covariance of accepted draws.
+    Ellipsoids are put around the posterior's mean, estimated like its covariance; what lies beyond the last belongs to
+    the form on all of R^d. The integral is bounded through the Gaussian with that mean and covariance.
     """
-    bound = quadratic_bound(prepared, observation, beta)
-    if bound is None:
+    network, likelihood = prepared.network, GaussianLikelihood(observation, beta)
+    form = potential_form(network, observation, beta)
+    objective = lower_objective(network, form.midpoint)
+    outer = _whole_search(prepared, objective)
+    whole = verified_bound(network, form, outer.last.coefficients)
+    if whole is None:
         return None
-    envelope = Envelope(bound.proposal, bound.log_constant, -math.inf, 0, METHOD)
-    likelihood = GaussianLikelihood(observation, beta)
-    draws = exact_draws(generator, likelihood, envelope, DRAWS, seed, MOST_PROPOSALS)
-    if len(draws) < LEAST_DRAWS:
-        return envelope
-    try:
-        factor = np.asarray(np.linalg.cholesky(np.atleast_2d(np.cov(draws.T))), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return envelope
-    form = potential_form(prepared.network, observation, beta)
-    integral = log_evidence_lower(prepared.network, form, draws.mean(axis=0), factor)
-    return replace(envelope, log_integral=integral)
+    moments = posterior_moments(generator.graph, likelihood, whole.proposal, seed)
+    inner = _layered_bound(prepared, form, objective, outer, moments, seed)
+    best = inner if inner is not None and inner.log_constant < whole.log_constant else whole
+    integral = log_evidence_lower(network, form, moments.mean, moments.factor)
+    return Envelope(best.proposal, best.log_constant, integral, 0, METHOD)
+
+
+def _layered_bound(
+    prepared: Preparation,
+    form: MatrixBall,
+    objective: LowerObjective,
+    outer: BarrierPath,
+    moments: Moments,
+    seed: int,
+) -> MixtureBound | None:
+    """The bound by regions around the posterior's mean, or None."""
+    network = prepared.network
+    far = minorant(network, objective, Region(None, None), None, outer.last.coefficients)
+    if far is None:
+        return None
+    ellipsoids = ellipsoids_of(moments, far)
+    ranges = input_ranges(network, ellipsoids)
+    searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
+    forms = search_forms(network, objective, outer.middle, prepared.constraints.scales, searched)
+    coefficients = [forms[index // STEPS_BETWEEN].coefficients for index in range(len(ellipsoids))]
+    coefficients.append(outer.last.coefficients)
+    parts = list(zip(regions_between(ellipsoids), [*ranges, None], coefficients, strict=True))
+    return verified_mixture(network, form, objective, parts, seed)
+
+
+def verified_mixture(
+    network: LiftedNetwork,
+    form: MatrixBall,
+    objective: LowerObjective,
+    parts: list[tuple[Region, Interval | None, FloatArray]],
+    seed: int,
+) -> MixtureBound | None:
+    """The mixture that covers regions with their inputs' ranges and forms, proved, or None."""
+    minorants = [minorant(network, objective, *part) for part in parts]
+    known = [item for item in minorants if item is not None]
+    fitted = fit_mixture(known, dictionary_of(known), np.random.default_rng([seed, 0x4D])) if known else None
+    if len(known) < len(parts) or fitted is None:
+        return None
+    proposal, multipliers = fitted
+    proofs = []
+    for (region, ranges, coefficients), chosen in zip(parts, multipliers, strict=True):
+        proof = region_bound(
+            network, form, proposal, region, ranges, coefficients, chosen.shares, chosen.inside, chosen.outside,
+            chosen.offset,
+        )  # fmt: skip
+        if proof is None:
+            return None
+        proofs.append(proof)
+    return MixtureBound(proposal, max(proof.log_constant for proof in proofs), tuple(proofs))
 
 
 def verified_bound(network: LiftedNetwork, form: MatrixBall, coefficients: FloatArray) -> QuadraticBound | None:
@@ -138,7 +201,7 @@ def verified_bound(network: LiftedNetwork, form: MatrixBall, coefficients: Float
     if not (np.isfinite(payments).all() and np.isfinite(coefficients).all()):
         return None
     total = add(form, neuron_form(network, coefficients))
-    proposed = _minimised(total.midpoint, network.latent_dim)
+    proposed = minimised(total.midpoint, network.latent_dim)
     if proposed is None:
         return None
     mean, precision_matrix, least = proposed
@@ -153,20 +216,6 @@ def verified_bound(network: LiftedNetwork, form: MatrixBall, coefficients: Float
                 paid = sum((ball(float(payment)) for payment in payments), ball(offset))
                 return QuadraticBound(mean, root, upper(paid))
     return None
-
-
-def _minimised(total: FloatArray, d: int) -> tuple[FloatArray, FloatArray, float] | None:
-    """Minimiser over z, Hessian in z, and least value of x'Mx/2 minimised over s. Estimate."""
-    try:
-        schur = total[: 1 + d, : 1 + d] - total[: 1 + d, 1 + d :] @ np.linalg.solve(
-            total[1 + d :, 1 + d :], total[1 + d :, : 1 + d]
-        )
-        curvature = np.asarray(0.5 * (schur[1:, 1:] + schur[1:, 1:].T))
-        mean = np.asarray(-np.linalg.solve(curvature, schur[1:, 0]), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
-    least = 0.5 * float(schur[0, 0] + schur[0, 1:] @ mean)
-    return (mean, curvature, least) if math.isfinite(least) and np.isfinite(curvature).all() else None
 
 
 def _is_below(total: MatrixBall, mean: FloatArray, root: FloatArray, offset: float) -> bool:

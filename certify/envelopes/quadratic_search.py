@@ -10,6 +10,7 @@ both concave in q.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,25 @@ SECOND = np.array([1, 2, 1, 2, 2])
 
 
 @dataclass(frozen=True, eq=False)
+class Pairs:
+    """Places in a flat square matrix G of all pairs of rows (i, i'), (i, j'), (j, j'), i = first, j = second."""
+
+    firsts: IntArray
+    mixed: IntArray
+    seconds: IntArray
+
+    def of(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The entries of G there."""
+        flat = np.ravel(matrix)
+        return flat.take(self.firsts), flat.take(self.mixed), flat.take(self.seconds)
+
+
+def pairs_of(first: IntArray, second: IntArray, size: int) -> Pairs:
+    """The pairs for a matrix of `size` rows."""
+    return Pairs(first[:, None] * size + first, first[:, None] * size + second, second[:, None] * size + second)
+
+
+@dataclass(frozen=True, eq=False)
 class LowerObjective:
     """J(q) = h without the payments - log det S/2, for the form `form` = A.
 
@@ -38,6 +58,7 @@ class LowerObjective:
     rows: FloatArray
     first: IntArray
     second: IntArray
+    pairs: Pairs
 
     def matrix(self, coefficients: FloatArray) -> FloatArray:
         """M = A + Psi(q)."""
@@ -61,11 +82,17 @@ class LowerObjective:
         core = self.rows[:, 1 + d :] @ inner @ self.rows[:, 1 + d :].T
         i, j = self.first, self.second
         gradient = -reach[i] * reach[j] - (outer[i, j] - core[i, j]) - 2.0 * mu * outer[i, j]
-        whole_two, core_two = pair_products(outer, i, j), pair_products(core, i, j)
-        ii, ij, jj = outer[np.ix_(i, i)], outer[np.ix_(i, j)], outer[np.ix_(j, j)]
+        ii, ij, jj = self.pairs.of(outer)
         a, b = reach[i], reach[j]
-        moved = b[:, None] * ii * b + a[:, None] * jj * a + b[:, None] * ij * a + a[:, None] * ij.T * b
-        hessian = moved + (1.0 + 2.0 * mu) * whole_two - core_two
+        mixed = ij * np.outer(b, a)
+        hessian = ii * np.outer(b, b)
+        hessian += jj * np.outer(a, a)
+        hessian += mixed
+        hessian += mixed.T
+        # tr(H^-1 dH H^-1 dH')/2 for the pairs of directions.
+        hessian += (1.0 + 2.0 * mu) * (ii * jj + ij * ij.T)
+        ii, ij, jj = self.pairs.of(core)
+        hessian -= ii * jj + ij * ij.T
         return gradient, hessian
 
 
@@ -76,7 +103,8 @@ def lower_objective(network: LiftedNetwork, form: FloatArray, neurons: IntArray 
     units = np.eye(network.size)
     rows = np.concatenate([units[:1], network.inputs.midpoint[chosen], units[1 + d + chosen]])
     places = np.stack([np.zeros(k, dtype=int), 1 + np.arange(k), 1 + k + np.arange(k)], axis=1)
-    return LowerObjective(d, form, rows, places[:, FIRST].ravel(), places[:, SECOND].ravel())
+    first, second = places[:, FIRST].ravel(), places[:, SECOND].ravel()
+    return LowerObjective(d, form, rows, first, second, pairs_of(first, second, len(rows)))
 
 
 def first_point(
@@ -108,6 +136,20 @@ def first_point(
     return None
 
 
+def minimised(total: FloatArray, d: int) -> tuple[FloatArray, FloatArray, float] | None:
+    """Minimiser over z, Hessian in z, and least value of x'Mx/2 minimised over s. Estimate."""
+    try:
+        schur = total[: 1 + d, : 1 + d] - total[: 1 + d, 1 + d :] @ np.linalg.solve(
+            total[1 + d :, 1 + d :], total[1 + d :, : 1 + d]
+        )
+        curvature = np.asarray(0.5 * (schur[1:, 1:] + schur[1:, 1:].T))
+        mean = np.asarray(-np.linalg.solve(curvature, schur[1:, 0]), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    least = 0.5 * float(schur[0, 0] + schur[0, 1:] @ mean)
+    return (mean, curvature, least) if math.isfinite(least) and np.isfinite(curvature).all() else None
+
+
 def sector_forms(network: LiftedNetwork, weights: FloatArray) -> FloatArray:
     """Rows of c_k (s^2 - 4 L_k^2 v^2), bounded above on the graph of any L_k-Lipschitz activation, (k, 5)."""
     growth = np.array([float(activation_constants(*sigma).slope_modulus.mid()) for sigma in network.sigmas])
@@ -123,11 +165,6 @@ def float_form(objective: LowerObjective, coefficients: FloatArray) -> FloatArra
     mixed = rows.T @ (b_v * objective.rows[:1] + q_vv * rows + q_vs * inner)
     mixed += inner.T @ (b_s * objective.rows[:1] + q_ss * inner)
     return np.asarray(mixed + mixed.T)
-
-
-def pair_products(gram: FloatArray, i: IntArray, j: IntArray) -> FloatArray:
-    """tr(H^-1 dH H^-1 dH')/2 for the pairs of directions."""
-    return np.asarray(gram[np.ix_(i, i)] * gram[np.ix_(j, j)] + gram[np.ix_(i, j)] * gram[np.ix_(j, i)])
 
 
 def cholesky(matrix: FloatArray) -> FloatArray | None:

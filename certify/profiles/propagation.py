@@ -37,13 +37,19 @@ class Propagation:
         return NodeRanges(self.graph, tuple(ends))
 
 
+def values_over_balls(graph: Graph, centre: FloatArray, factor: FloatArray, radii: FloatArray) -> tuple[Form, ...]:
+    """Forms of every node's value over |y| <= radii[b] at z = centre + factor y."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _values(graph, forms.coordinates(radii, centre, factor, _symbol_count(graph)))
+
+
 def propagate(
     graph: Graph, observation: FloatArray, beta: float, centre: FloatArray, factor: FloatArray, radii: FloatArray
 ) -> Propagation:
     """Forms over |y| <= radii[b] of all nodes at z = centre + factor y, for x = `observation` (n,)."""
     # What overflows becomes infinite or undefined, and then stands for the whole line.
     with np.errstate(invalid="ignore", over="ignore"):
-        values = _values(graph, forms.coordinates(radii, centre, factor, _symbol_count(graph)))
+        values = values_over_balls(graph, centre, factor, radii)
         return Propagation(graph, values, _adjoints(graph, values, observation, beta))
 
 
