@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from certify.api import constants as constants
     from certify.api import encoder as encoder
     from certify.api import load_generator as load_generator
+    from certify.api import prove as prove
     from certify.api import replay as replay
     from certify.api import sample as sample
     from certify.api import stress as stress
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from certify.errors import MissingExtraError as MissingExtraError
     from certify.errors import UnknownNameError as UnknownNameError
     from certify.generators.graph import Generator as Generator
-    from certify.prover.prove import prove as prove
     from certify.verdict import Evidence as Evidence
     from certify.verdict import Verdict as Verdict
 
@@ -53,7 +53,7 @@ _HOMES = {
     "constants": "certify.api",
     "encoder": "certify.api",
     "load_generator": "certify.api",
-    "prove": "certify.prover.prove",
+    "prove": "certify.api",
     "replay": "certify.api",
     "sample": "certify.api",
     "stress": "certify.api",

@@ -217,10 +217,15 @@ def constants_text(values: str | Mapping[str, Number]) -> str:
         return text_of("constants", values)
     if not isinstance(values, Mapping):
         raise InputError(f"`constants` must be text such as d=8,m=1,M=1.5,M2=0.15 or a mapping; got {shown(values)}")
-    return ",".join(
-        f"{text_of('constants', name)}={exact_number(text_of('constants', name), value)}"
-        for name, value in values.items()
-    )
+    return ",".join(f"{text_of('constants', name)}={_literal(name, value)}" for name, value in values.items())
+
+
+def _literal(name: str, value: Number) -> str:
+    """A number as text: a float as the shortest decimal that is it, which is what was meant."""
+    try:
+        return str(_plain_number(value))
+    except TypeError:
+        raise InputError(f"`{name}` must be a finite number; got {shown(value)}") from None
 
 
 def constants_from_text(text: str, required: Sequence[str], domains: Mapping[str, Domain]) -> dict[str, Fraction]:

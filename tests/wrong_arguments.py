@@ -46,6 +46,7 @@ class Unspeakable:
 GOOD: dict[str, Any] = {
     "beta": "0.3",
     "case": CASE,
+    "claim": "x**2 >= 0",
     "count": 2,
     "encoder": EncoderSource("noise", 2, 2, 2, pairs=lambda observations, noise: noise),
     "generator": SPECIFICATION,
@@ -56,7 +57,7 @@ GOOD: dict[str, Any] = {
     "theorem": "strong-invertibility",
     "theorems": "strong-invertibility",
     "check_constants.theorem": "langevin-mixing",
-    "values": {"d": 2, "m": 1, "M": 1.5, "M2": 0.1},
+    "values": {"d": 2, "m": 1, "M": 1.5, "M2": 0},
 }
 """A right value of each argument without a default, by name; an argument of a new name needs a line here."""
 

@@ -13,6 +13,7 @@ from certify.api.check_constants import check_constants
 from certify.api.constants import Constants, constants
 from certify.api.encoder import EncoderResult, encoder
 from certify.api.load_generator import load_generator
+from certify.api.prove import Proved, prove
 from certify.api.replay import Replayed, replay
 from certify.api.sample import Sample, sample
 from certify.api.stress import Stress, stress
@@ -25,6 +26,7 @@ __all__ = [
     "Constants",
     "EncoderResult",
     "GeneratorLike",
+    "Proved",
     "Replayed",
     "Result",
     "Sample",
@@ -36,6 +38,7 @@ __all__ = [
     "constants",
     "encoder",
     "load_generator",
+    "prove",
     "replay",
     "sample",
     "stress",

@@ -146,10 +146,10 @@ def check(
     Raises:
         InputError: for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name.
 
-    >>> result = check("strong-invertibility", "linear:d=2,kappa=1.5,seed=0", beta="0.05")
+    >>> result = check("langevin-mixing", "linear:d=2,kappa=1.5,seed=0", beta="0.5")
     >>> result.verdict
     <Verdict.SUPPORTED: 'supported'>
-    >>> result["strong-invertibility"].conclusion.tv_bound <= 0.1
+    >>> result["langevin-mixing"].conclusion.tv_bound <= 0.1
     True
     """
     from certify.proof.check import check as run

@@ -21,7 +21,8 @@ from flint import arb, fmpq
 
 from certify.arithmetic.balls import precision
 from certify.errors import InputError
-from certify.prover.prove import Proof, prove
+from certify.prover.proof import Proof
+from certify.prover.prove import prove
 from certify.prover.reading import read_claim, read_constant
 from certify.prover.witness import has_interior
 from certify.symbolic.evaluation import evaluate_ball

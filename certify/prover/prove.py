@@ -7,16 +7,16 @@ a defect of the program and reported as one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from time import perf_counter
-from typing import Any
 
 import sympy as sp
 
 from certify.errors import InputError, InternalError
 from certify.prover import boxes, monotone, smt, witness
 from certify.prover.claim import Claim, Relation, Sign, relation_of, tightened
+from certify.prover.proof import Proof
 from certify.prover.reading import read_claim, read_relation
 from certify.validation import random_seed, shown
 from certify.verdict import Evidence, Verdict, weakest_evidence, weakest_verdict
@@ -29,57 +29,6 @@ DEPTH = 4
 
 FAR = (10, 1000)
 """An unbounded parameter is cut here: boxes below, lemmas above."""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was found about a claim.
-
-    verdict   proved, refuted, inconclusive, or not-applicable where the assumptions contradict each other
-    evidence  symbolic (identity, z3, calculus over them) or rigorous (balls)
-    method    the engine, and the lemmas that it needed
-    steps     for a proof, the parts it was put together from, each a line
-    witness   for a refutation, values at which the assumptions hold and the claim fails, confirmed in balls
-    reason    why nothing was decided, and what to try
-    """
-
-    claim: str
-    assumptions: tuple[str, ...]
-    verdict: Verdict
-    evidence: Evidence | None
-    method: str = ""
-    steps: tuple[str, ...] = ()
-    witness: dict[str, Fraction] | None = None
-    reason: str = ""
-    seconds: float = field(default=0.0, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form; a witness's values are exact, as text."""
-        values = None if self.witness is None else {name: str(value) for name, value in self.witness.items()}
-        return {
-            "claim": self.claim,
-            "assumptions": list(self.assumptions),
-            "verdict": self.verdict.value,
-            "evidence": None if self.evidence is None else self.evidence.value,
-            "method": self.method,
-            "steps": list(self.steps),
-            "witness": values,
-            "reason": self.reason,
-            "seconds": round(self.seconds, 3),
-        }
-
-    def __str__(self) -> str:
-        lines = [f"{self.verdict.value}: {self.claim}"]
-        if self.assumptions:
-            lines.append(f"  for all parameters with {', '.join(self.assumptions)}")
-        if self.witness is not None:
-            lines.append(f"  fails at {', '.join(f'{name} = {value}' for name, value in self.witness.items())}")
-        if self.method:
-            lines.append(f"  by {self.method}")
-        lines += [f"    {step}" for step in self.steps]
-        if self.reason:
-            lines.append(f"  {self.reason}")
-        return "\n".join(lines)
 
 
 def prove(claim: str | sp.Basic, assumptions: Iterable[str | sp.Basic] = (), *, seed: int = 0) -> Proof:

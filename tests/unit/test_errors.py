@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from certify.errors import CertifyError, InputError, MissingExtraError, UnknownA
 from certify.generators.onnx_model import parsed_model
 from certify.proof.registry import load_theorem
 from certify.stress_tests.case import saved_case
+from tests.conftest import ROOT
 
 UNKNOWN = UnknownNameError("theorem", "sharp-langevni", ["sharp-langevin", "one-way"])
 MISSING = MissingExtraError("pandas", "frames", "`to_dataframe`")
@@ -59,3 +62,39 @@ def test_an_input_error_passes_through_what_catches_value_errors(tmp_path: Path)
     theorem.write_text("raise RuntimeError('no\\nway')\n")
     with pytest.raises(InputError, match="mine.py`: RuntimeError: no way$"):
         load_theorem(str(theorem))
+
+
+OWN = {"CertifyError", "InputError", "UnknownNameError", "MissingExtraError", "UnknownAttributeError"}
+WIDER = {"ValueError", "LookupError", "ImportError", "AttributeError", "Exception", "MALFORMED", "FOREIGN_ERRORS"}
+
+
+def swallowed(source: str) -> Iterator[int]:
+    """Lines at which an error of the project is raised inside a block whose handler takes it for one of Python's."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Try):
+            continue
+        names = [{part.id for part in ast.walk(item.type) if isinstance(part, ast.Name)} if item.type else {"Exception"}
+                 for item in node.handlers]  # fmt: skip
+        first_own = next((index for index, found in enumerate(names) if found & OWN), len(names))
+        if not any(found & WIDER and not found & OWN for found in names[:first_own]):
+            continue
+        for inner in (part for statement in node.body for part in ast.walk(statement)):
+            called = inner.exc.func if isinstance(inner, ast.Raise) and isinstance(inner.exc, ast.Call) else None
+            if isinstance(called, ast.Name) and called.id in OWN:
+                yield inner.lineno
+
+
+def test_no_block_takes_the_projects_error_for_pythons() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for folder in ("certify", "theorems")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line in swallowed(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_a_swallowed_error_is_seen() -> None:
+    block = "try:\n    raise InputError('x')\n{}except ValueError:\n    pass\n"
+    assert list(swallowed(block.format(""))) == [2]
+    assert list(swallowed(block.format("except InputError:\n    raise\n"))) == []

@@ -43,12 +43,12 @@ def run(
     start_seed = random_seed(seed)
     output = Output(json, quiet)
     output.check_destination()
+    from certify.api import prove
     from certify.provenance import provenance, started
-    from certify.prover.prove import prove
     from certify.verdict import exit_code
 
     start = started()
     found = prove(claim, assume or (), seed=start_seed)
-    output.write_json({"schema": 1, **found.to_dict(), "provenance": provenance(context.obj, start_seed, start)})
+    output.write_json({**found.to_dict(), "provenance": provenance(context.obj, start_seed, start)})
     output.line(str(found).splitlines()[0] if quiet else str(found))
     return exit_code([found.verdict])
