@@ -13,7 +13,8 @@ from hashlib import sha256
 
 import sympy as sp
 
-from certify.prover.prove import Proof, prove
+from certify.prover.proof import Proof
+from certify.prover.prove import prove
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import certify
 from certify.errors import InputError
 from certify.generators import torch_import
 from certify.generators.torch_import import from_torch
@@ -67,3 +68,15 @@ def test_an_export_that_is_another_function_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(torch_import, "_forward", lambda *given: forward(*given) * (1 + 1e-11))
     with pytest.raises(InputError, match="`mine`: the module's own forward pass differs from its export: output"):
         from_torch(module, name="mine")
+
+
+def test_the_public_function_takes_a_module_and_so_does_every_verb() -> None:
+    module = residual_module()
+    generator = certify.load_generator(module)
+    z = np.array([0.1, -0.2, 0.3, 0.4])
+    np.testing.assert_allclose(generator.value(z), torch_import._forward(module, z, torch.float32), atol=1e-6)
+    assert certify.constants(module).m == certify.constants(generator).m
+    scaled = certify.load_generator(module, noise=[1.0, 2.0, 4.0, 8.0])
+    assert scaled.noise == (1.0, 2.0, 4.0, 8.0)
+    with pytest.raises(InputError, match="`output` chooses an output of an ONNX file"):
+        certify.load_generator(module, output="mean")
