@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import cache
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.constants import constants
+from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.registry import load_theorem
+from certify.proof.theorem import Theorem
 from tests.generators import wave
 
 THEOREM = load_theorem("strong-invertibility")
@@ -29,18 +33,23 @@ HIDDEN = {
 }
 
 
+def settled(theorem: Theorem, cases: Iterable[tuple[Generator, str, FloatArray | None]]) -> tuple[Instance, ...]:
+    """The theorem at each (generator, beta, observations), with certified choices, half effort and seed 0."""
+    found = []
+    for generator, beta, observations in cases:
+        brackets = constants(generator, budget=2.0, seed=0)
+        setting = settle(theorem, generator, brackets, Fraction(beta), Fraction(1, 10), observations, 0)
+        assert setting.certificate is not None
+        found.append(
+            Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.5)
+        )
+    return tuple(found)
+
+
 @cache
 def instances() -> tuple[Instance, ...]:
     """Isotropic linear maps (one with an observation far out, so that the chain starts far out) and a wave."""
     line, space = load_generator("linear:d=1,kappa=1,seed=0"), load_generator("linear:d=3,kappa=1,seed=0")
     far = np.array([[20.0]])
     cases = ((line, "0.2", None), (space, "0.2", None), (line, "0.2", far), (wave(), "0.02", None))
-    found = []
-    for generator, beta, observations in cases:
-        brackets = constants(generator, budget=2.0, seed=0)
-        setting = settle(THEOREM, generator, brackets, Fraction(beta), Fraction(1, 10), observations, 0)
-        assert setting.certificate is not None
-        found.append(
-            Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.5)
-        )
-    return tuple(found)
+    return settled(THEOREM, cases)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.encoders.runtime import load_encoder
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 
 def encoder_path(generator: Generator) -> Path | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 from certify.measure.curvature import curvature_extremes
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.transition import Projection

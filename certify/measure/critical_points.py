@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import CertifyError
-from certify.generators.graph import FloatArray
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 from certify.posteriors.posterior import Posterior
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from sympy import QQ
 from sympy.polys.rings import PolyElement, ring
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import midpoint
 from certify.errors import InputError
 from certify.generators.derivatives import jacobian
-from certify.generators.graph import FloatArray
 from certify.posteriors.posterior import Posterior, line_derivatives_ball
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.derivatives import value, vector_jacobian_product
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 
 
 @dataclass(frozen=True, eq=False)

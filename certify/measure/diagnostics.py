@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError, MissingExtraError
-
-FloatArray = npt.NDArray[np.float64]
 
 MINIMAL_DRAWS = 4
 """Draws per chain below which neither quantity is defined (each chain is split in two)."""

@@ -13,8 +13,8 @@ from itertools import product
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.estimates import DistanceEstimate
 

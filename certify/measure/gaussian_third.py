@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.derivatives import directional_derivative, second_derivative, third_derivative
-from certify.generators.graph import FloatArray
 from certify.posteriors.posterior import Posterior
 
 FIRST_STEP, LAST_STEP = 0.5, 1e-3

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, euclidean_norm, precision, upper
 from certify.errors import CertifyError, InputError
 from certify.generators.derivatives import jacobian, value
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.generators.jets import value_ball
 
 BACKTRACKING_STEPS = 40

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from flint import arb, arb_mat
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
-from certify.generators.graph import FloatArray
 from certify.generators.jets import jacobian_ball, second_derivative_ball, value_ball
 from certify.posteriors.posterior import Posterior, line_derivatives_ball
 

@@ -9,9 +9,9 @@ from functools import cached_property
 import numpy as np
 from flint import arb, arb_mat
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.ball_matrices import ball_matrix
 from certify.arithmetic.balls import ball, euclidean_norm
-from certify.generators.graph import FloatArray
 from certify.posteriors.posterior import Posterior, line_derivatives_ball
 from certify.sampling.preconditioning import Preconditioner
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import FloatArray
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import CertifyError, InputError
-from certify.generators.graph import FloatArray
 from certify.posteriors.estimates import IntervalEstimate
 from certify.posteriors.mode import find_mode, minimise_potential
 from certify.posteriors.posterior import Posterior

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import CertifyError
-from certify.generators.graph import FloatArray
 from certify.posteriors.posterior import Posterior
 
 BATCH = 1024

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.posteriors.estimates import IntervalEstimate
 
 IntArray = npt.NDArray[np.int64]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
 from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.hermite import IntArray, basis_values, gauss_hermite_rule, hermite_values, total_degree_indices
 from certify.posteriors.posterior import Posterior

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import EPSILON
 from certify.bounds.ranges import Interval, product
 from certify.generators.activations import range_enclosure
 from certify.generators.graph import Activation, Product

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL
 from certify.generators.activations import range_enclosure
 from certify.generators.activations.ranges import HIGHEST_ORDER
 

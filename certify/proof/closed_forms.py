@@ -9,11 +9,10 @@ import numpy.typing as npt
 import sympy as sp
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, precision
 from certify.proof.theorem import Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from certify.generators.graph import FloatArray
+from certify.arithmetic.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

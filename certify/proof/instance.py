@@ -10,9 +10,10 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, midpoint, precision
 from certify.bounds.bracket import ConstantBrackets
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress, SilentProgress
 from certify.proof.certified_choices import Certificate

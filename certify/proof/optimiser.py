@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
 from certify.arithmetic.searches import FROM_THE_EDGE, confirmed, first_feasible, largest
 from certify.proof.certified_choices import Certificate as Certificate
-from certify.proof.closed_forms import FloatArray, enclose, estimate
+from certify.proof.closed_forms import enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
-
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.elementary import exp, expm1, log1p_unit, tanh
 from certify.sampling.numba_options import kernel
-
-FloatArray = npt.NDArray[np.float64]
 
 ACTIVATION_NAMES = (
     "tanh",

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.gradient import borrow, gather, gather_observations, potential_gradient, scatter
 from certify.sampling.numba_options import block_kernel, kernel
 from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_normals
 from certify.sampling.recording import record
 from certify.sampling.windows import window
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 StreamArray = npt.NDArray[np.uint64]
 

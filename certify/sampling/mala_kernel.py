@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.elementary import log
 from certify.sampling.gradient import gather, gather_observations, potential_gradient, potential_values, scatter
 from certify.sampling.numba_options import block_kernel, kernel
@@ -15,7 +16,6 @@ from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_
 from certify.sampling.recording import record
 from certify.sampling.windows import window
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 StreamArray = npt.NDArray[np.uint64]
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.program import (
     ACTIVATION,
@@ -40,7 +41,6 @@ from certify.sampling.program import (
 from certify.sampling.randomness import standard_normals
 from certify.sampling.target import PosteriorLike, Target, as_target
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
 _SMALLEST_SCALE = 1e-300

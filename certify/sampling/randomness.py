@@ -15,12 +15,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.elementary import cosine_quarter, log, sine_quarter
 from certify.sampling.numba_options import elementary, kernel
 from certify.sampling.windows import window
 
-FloatArray = npt.NDArray[np.float64]
 StreamArray = npt.NDArray[np.uint64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.gradient import scatter
 from certify.sampling.numba_options import kernel
 from certify.sampling.windows import window
-
-FloatArray = npt.NDArray[np.float64]
 
 MAXIMAL_RECORD = 2**28
 """Numbers a recorded trajectory may hold (2 GiB)."""

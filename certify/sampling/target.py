@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.sampling.gradient import gather, gather_observations, potential_gradient, potential_values
@@ -15,8 +16,6 @@ from certify.sampling.numba_options import block_kernel
 from certify.sampling.program import Program, compile_program
 from certify.sampling.windows import window
 from certify.sampling.workers import workers
-
-FloatArray = npt.NDArray[np.float64]
 
 Ball: TypeAlias = tuple[npt.ArrayLike, float]
 

@@ -13,11 +13,9 @@ from fractions import Fraction
 from itertools import repeat
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
 
 RUN_SHARE = 16
 """Runs of the burn-in are this many times shorter than the harmonic steps' own scale h + k."""

@@ -14,14 +14,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from certify.bounds.constants import constants
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
-from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.stress_tests.power import power
 from certify.verdict import Verdict
 from tests.generators import wave
+from tests.power_instances import settled
 from theorems.gaussian_encoder.statement import THEOREM
 
 AMOUNTS = tuple(1 - 1 / Fraction(factor) for factor in ("1.1", "1.25", "1.5", "2", "3", "4", "6", "8", "16"))
@@ -53,15 +52,7 @@ def instances() -> tuple[Instance, ...]:
         (load_generator("linear:d=1,kappa=1,seed=0"), "0.2", np.array([[1.5]])),
         (load_generator("linear:d=3,kappa=1,seed=0"), "0.2", np.array([[1.5, 0.0, 0.4]])),
     )
-    found = []
-    for generator, beta, observations in cases:
-        brackets = constants(generator, budget=2.0, seed=0)
-        setting = settle(THEOREM, generator, brackets, Fraction(beta), Fraction(1, 10), observations, 0)
-        assert setting.certificate is not None
-        found.append(
-            Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.5)
-        )
-    return tuple(found)
+    return settled(THEOREM, cases)
 
 
 def test_every_claim_of_this_theorem_is_listed() -> None:

@@ -15,9 +15,10 @@ from functools import cached_property
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, midpoint, precision
 from certify.arithmetic.searches import confirmed, first_feasible, largest
-from certify.proof.closed_forms import FloatArray, estimate
+from certify.proof.closed_forms import estimate
 from certify.proof.optimiser import Certificate, admits_every_noise, certified_near, certify_choices
 from certify.proof.theorem import Theorem
 from certify.sharp.curvature import closed_form_curvature

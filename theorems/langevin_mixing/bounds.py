@@ -15,10 +15,11 @@ from functools import partial, reduce
 import numpy as np
 from flint import acb_mat, arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.bracket import ConstantBrackets, Witness
 from certify.errors import CertifyError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, DistanceEstimate, IntervalEstimate
 from certify.posteriors.gaussian import GaussianLaw, langevin_law, posterior_law
 from certify.posteriors.gaussian_distance import (

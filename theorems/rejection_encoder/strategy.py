@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, midpoint, precision
-from certify.arithmetic.intervals import FloatArray
 from certify.arithmetic.searches import confirmed
 from certify.proof.optimiser import Certificate, certify_choices, certify_within
 from certify.proof.theorem import Theorem

@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, euclidean_norm, midpoint, precision
 from certify.bounds.bracket import Witness
-from certify.generators.graph import FloatArray
 from certify.measure.whitened import WhitenedExtreme, WhitenedPosterior, extreme_eigenvalues
 from certify.posteriors.mode import minimise_potential
 from certify.posteriors.posterior import Posterior

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, precision, upper
 from certify.bounds.bracket import ConstantBrackets
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.posterior import Posterior

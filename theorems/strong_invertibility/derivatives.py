@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, midpoint, precision
 from certify.bounds.bracket import Witness
-from certify.generators.graph import FloatArray
 from certify.generators.jets import directional_derivatives_ball
 from certify.measure.derivatives import polynomial_identity
 from certify.posteriors.posterior import line_derivatives_ball

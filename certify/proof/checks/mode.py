@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from flint import arb
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, euclidean_norm, precision
 from certify.bounds.bracket import Witness
-from certify.generators.graph import FloatArray
 from certify.measure.critical_points import CriticalPoint, CriticalPoints, critical_points
 from certify.measure.isolation import isolating_radius
 from certify.posteriors.posterior import Posterior, line_derivatives_ball

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.sampling.couplings.interval import Interval, asymptotic_interval, bounded_mean_interval, column_errors
@@ -28,7 +29,6 @@ from certify.sampling.couplings.lagged import LaggedRun
 from certify.sampling.couplings.transitions import POSTERIOR
 from certify.verdict import Verdict
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
 TOTAL_VARIATION = "total variation"

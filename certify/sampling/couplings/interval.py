@@ -12,12 +12,10 @@ import math
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
 
 _LARGEST_STAKE = 0.9
 """Of the stake at which one value at the end of the range would lose everything."""

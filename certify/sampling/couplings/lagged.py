@@ -14,6 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.progress import Progress, SilentProgress
 from certify.sampling.couplings.log_density import Evaluate, LogDensity, as_log_density
@@ -22,8 +23,6 @@ from certify.sampling.couplings.stepping import Stepper, join, rows
 from certify.sampling.couplings.streams import IndexArray, ReplicateStreams
 from certify.sampling.couplings.transitions import State, Transition
 from certify.sampling.target import PosteriorLike, Target
-
-FloatArray = npt.NDArray[np.float64]
 
 Observe: TypeAlias = Callable[[int, IndexArray, FloatArray, FloatArray | None], None]
 """Called with t, replicates (k,), X_t (k, d), and Y_{t-lag} (k, d) where the chains had not met before t."""

@@ -14,11 +14,10 @@ from typing import Protocol, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.target import PosteriorLike, Target, as_target, block_lanes, evaluate_blocks
 from certify.sampling.workers import workers
-
-FloatArray = npt.NDArray[np.float64]
 
 Evaluate: TypeAlias = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Points (n, d) to log densities (n,) and gradients (n, d) of the log density."""

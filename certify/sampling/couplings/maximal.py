@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.couplings.spread import Spread, as_spread
 from certify.sampling.couplings.streams import ReplicateStreams
 
-FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 _BISECTIONS = 80

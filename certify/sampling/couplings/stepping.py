@@ -10,15 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.couplings.log_density import Evaluate
 from certify.sampling.couplings.maximal import BoolArray, Residual, couple
 from certify.sampling.couplings.streams import IndexArray, ReplicateStreams
 from certify.sampling.couplings.transitions import State, Transition
 from certify.sampling.errors import DivergenceError
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,12 +11,10 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.couplings.spread import Spread
-
-FloatArray = npt.NDArray[np.float64]
 
 POSTERIOR = "posterior"
 """The law itself: what a Metropolis-adjusted chain leaves invariant."""

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.progress import Progress, SilentProgress
@@ -29,7 +29,6 @@ from certify.sampling.couplings.transitions import Transition
 from certify.sampling.target import PosteriorLike, Target
 from certify.verdict import Verdict
 
-FloatArray = npt.NDArray[np.float64]
 TestFunction = Callable[[FloatArray], FloatArray]
 
 
