@@ -44,8 +44,8 @@ def main(names: list[str]) -> None:
         print(rows[-1], flush=True)
     text = [
         "# Mutants of the algebraic claims", "",
-        "Written by `python -m benchmarks.proof_mutants`. Claims that theorems share are changed once. A mutant that is",
-        "proved is true: slack of the theorem, or a change that weakens the claim.", "",
+        "Written by `python -m benchmarks.proof_mutants`. Claims that theorems share are changed once. A mutant",
+        "that is proved is true: slack of the theorem, or a change that weakens the claim.", "",
         "| theorem | mutants | refuted with a witness | proved (slack) | not decided | not defined |",
         "| --- | --- | --- | --- | --- | --- |", *rows, "", f"{time.perf_counter() - start:.0f} s.", "",
         "## Not refuted", "", "| theorem | step | claim | change | verdict |", "| --- | --- | --- | --- | --- |", *kept,
