@@ -109,6 +109,7 @@ def assumptions_table(record: TheoremRecord) -> Table:
 
 def steps_table(record: TheoremRecord) -> Table:
     """Each step with the numbers of its binding claim: claimed, measured, slack, verdict, evidence, cases."""
+    with_algebra = any(step.proof is not None for step in record.steps)
     rows = tuple(
         (
             label_cell(step.label),
@@ -117,12 +118,22 @@ def steps_table(record: TheoremRecord) -> Table:
             verdict_cell(step.verdict),
             text_cell(step.binding.evidence),
             number_cell(sum(claim.cases for claim in step.claims)),
-            text_cell(_algebra(step)),
+            *((text_cell(_algebra(step)),) if with_algebra else ()),
         )
         for step in record.steps
         if step.claims
     )
-    headings = ("step", "title", "claimed", "measured", "slack", "verdict", "evidence", "cases", "algebra")
+    headings = (
+        "step",
+        "title",
+        "claimed",
+        "measured",
+        "slack",
+        "verdict",
+        "evidence",
+        "cases",
+        *(("algebra",) if with_algebra else ()),
+    )
     numeric = ("claimed", "measured", "slack", "cases")
     notes = tuple(note for step in record.steps if step.claims for note in _interval_notes(step.label, step.binding))
     return Table("steps", "Steps", columns(headings, numeric), rows, notes)
