@@ -97,6 +97,7 @@ def check(
         has_observations = observations is not None
         searched: ConstantBrackets | None = None
         for theorem in applied:
+            clock = time.perf_counter()
             record = refuted_from_the_graph(theorem, generator, known, has_observations)
             if record is None:
                 brackets = known
@@ -108,6 +109,8 @@ def check(
                 record = check_theorem(
                     theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume
                 )
+            record = replace(record, seconds=time.perf_counter() - clock)
+            progress.found(record)
             records.append(record)
     return CheckResult(tuple(records), provenance.provenance(command, seed, start, used))
 

@@ -304,6 +304,8 @@ class TheoremRecord:
     reason: str = ""
     symbols: dict[str, SymbolRecord] = field(default_factory=dict)
     """How the theorem's quantities are printed, by public name."""
+    seconds: float = field(default=0.0, compare=False)
+    """Wall-clock time of this theorem at this generator; not part of the JSON form."""
     observations: tuple[ObservationRecord, ...] = ()
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
 

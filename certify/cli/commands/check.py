@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -24,12 +25,12 @@ from certify.cli.options import (
     TheoremsArgument,
 )
 from certify.cli.output import Output
-from certify.cli.progress_bar import progress_on_terminal
+from certify.cli.progress_bar import Announcing, progress_on_terminal
 from certify.errors import InputError
 
 if TYPE_CHECKING:
     from certify.generators.graph import Generator
-    from certify.proof.records import CheckResult
+    from certify.proof.records import CheckResult, TheoremRecord
 
 EMBEDDED = "the examples of each theorem"
 
@@ -51,6 +52,10 @@ ResumeOption = Annotated[
         help="Keep the certificates of single observations here as they come; a cut-off run goes on from it.",
         show_default=False,
     ),
+]
+
+DetailsOption = Annotated[
+    bool, typer.Option("--details", help="Every constant, assumption, step and interval of every theorem.")
 ]
 
 FiguresOption = Annotated[
@@ -77,13 +82,15 @@ def run(
     resume: ResumeOption = None,
     region: RegionOption = None,
     figures: FiguresOption = None,
+    details: DetailsOption = False,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Check theorems on generators or constants.
 
-    Every step of a theorem is held against a generator; with --constants it is evaluated without one.
+    Every step of a theorem is held against a generator; with --constants it is evaluated without one. A row comes for
+    every theorem and generator as it is done, then what does not hold and why; --details prints everything.
 
     Exit code: 0 everything holds, 1 a step is refuted, 2 bad input, 3 something is inconclusive, 4 not applicable.
     """
@@ -118,7 +125,9 @@ def run(
     import certify.api as api
 
     loaded = loaded_generators(generator, output_name, deviations)
-    with progress_on_terminal(quiet) as progress:
+    rows = output.prints and not quiet and not details
+    with progress_on_terminal(quiet) as bars:
+        progress = Announcing(bars, _announced(output)) if rows else bars
         result = api.check(
             names,
             loaded,
@@ -131,7 +140,7 @@ def run(
             command=context.obj,
             resume=resume,
         )
-    code = _finish(output, result)
+    code = _finish_rows(output, result, context.obj) if rows else _finish(output, result)
     if figures is not None:
         _draw(output, result, figures, names, loaded, distance, observations, radius, seed)
     return code
@@ -172,6 +181,30 @@ def _check_constants(
     import certify.api as api
 
     return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
+
+
+def _announced(output: Output) -> Callable[[object], None]:
+    """What prints a row for every record, with the heading above the first."""
+    from certify.report.first_screen import heading, row
+
+    pending = [heading()]
+
+    def announce(record: TheoremRecord) -> None:
+        while pending:
+            output.line(pending.pop())
+        output.line(row(record))
+
+    return cast("Callable[[object], None]", announce)
+
+
+def _finish_rows(output: Output, result: CheckResult, command: str) -> int:
+    """What does not hold, and the answer in words, below the rows."""
+    from certify.report.first_screen import closing
+
+    output.write_json(result.to_dict())
+    for line in closing(result, command):
+        output.line(line)
+    return result.exit_code
 
 
 def _finish(output: Output, result: CheckResult) -> int:
