@@ -10,20 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.sampling.numba_options import elementary, kernel
-from certify.sampling.tiles import (
-    ADD,
-    CONTINUE,
-    SET,
-    VECTOR,
-    tile_eight_by_two,
-    tile_four_by_one,
-    tile_four_by_two,
-    tile_four_single,
-    tile_one_by_one,
-    tile_one_by_two,
-    tile_shape,
-    tile_single,
-)
+from certify.sampling.tiles import ADD, CONTINUE, SET, multiply_by_tiles, tile_shape
 from certify.sampling.windows import window
 
 FloatArray = npt.NDArray[np.float64]
@@ -68,98 +55,7 @@ def multiply(
         _multiply_by_blas(weight, rows, columns, column_stride != 1, source, target, scratch, lanes, adds)
     else:
         mode = SET if not adds else CONTINUE if starts_from_target(rows * columns, lanes) else ADD
-        _multiply_by_tiles(weight, rows, columns, row_stride, column_stride, source, target, lanes, mode)
-
-
-@kernel
-def _multiply_by_tiles(
-    weight: FloatArray,
-    rows: int,
-    columns: int,
-    row_stride: int,
-    column_stride: int,
-    source: FloatArray,
-    target: FloatArray,
-    lanes: int,
-    mode: int,
-) -> None:
-    """Strips of two vectors of chains where the registers hold two, of one vector, and of one chain at the end."""
-    _, vectors, _ = tile_shape()
-    wide = lanes - lanes % (2 * VECTOR) if vectors == 2 else 0
-    whole = lanes - lanes % VECTOR
-    for lane in range(0, wide, 2 * VECTOR):
-        chains, sums = window(source, lane, 0), window(target, lane, 0)
-        _wide_strip(weight, rows, columns, row_stride, column_stride, chains, sums, lanes, mode)
-    for lane in range(wide, whole, VECTOR):
-        chains, sums = window(source, lane, 0), window(target, lane, 0)
-        _strip(weight, rows, columns, row_stride, column_stride, chains, sums, lanes, mode)
-    for lane in range(whole, lanes):
-        chains, sums = window(source, lane, 0), window(target, lane, 0)
-        _single_strip(weight, rows, columns, row_stride, column_stride, chains, sums, lanes, mode)
-
-
-@kernel
-def _wide_strip(
-    weight: FloatArray,
-    rows: int,
-    columns: int,
-    row_stride: int,
-    column_stride: int,
-    source: FloatArray,
-    target: FloatArray,
-    lanes: int,
-    mode: int,
-) -> None:
-    tall = rows - rows % 8
-    for row in range(0, tall, 8):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_eight_by_two(part, row_stride, column_stride, columns, source, sums, lanes, mode)
-    for row in range(tall, rows - 3, 4):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_four_by_two(part, row_stride, column_stride, columns, source, sums, lanes, mode)
-    for row in range(rows - rows % 4, rows):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_one_by_two(part, row_stride, column_stride, columns, source, sums, lanes, mode)
-
-
-@kernel
-def _strip(
-    weight: FloatArray,
-    rows: int,
-    columns: int,
-    row_stride: int,
-    column_stride: int,
-    source: FloatArray,
-    target: FloatArray,
-    lanes: int,
-    mode: int,
-) -> None:
-    for row in range(0, rows - 3, 4):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_four_by_one(part, row_stride, column_stride, columns, source, sums, lanes, mode)
-    for row in range(rows - rows % 4, rows):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_one_by_one(part, row_stride, column_stride, columns, source, sums, lanes, mode)
-
-
-@kernel
-def _single_strip(
-    weight: FloatArray,
-    rows: int,
-    columns: int,
-    row_stride: int,
-    column_stride: int,
-    source: FloatArray,
-    target: FloatArray,
-    lanes: int,
-    mode: int,
-) -> None:
-    for row in range(0, rows - 3, 4):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_four_single(part, row_stride, column_stride, columns, source, sums, lanes, mode)
-    for row in range(rows - rows % 4, rows):
-        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
-        tile_single(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+        multiply_by_tiles(weight, rows, columns, row_stride, column_stride, source, target, lanes, mode)
 
 
 @kernel

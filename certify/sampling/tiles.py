@@ -12,11 +12,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from certify.sampling.numba_options import CONTRACT, generated
+from certify.sampling.numba_options import CONTRACT, generated, kernel
+from certify.sampling.windows import window
+
+FloatArray = npt.NDArray[np.float64]
 
 VECTOR = 8
 """Chains of a vector: one register of AVX-512, two of AVX2, four of SSE2 or NEON."""
@@ -126,10 +131,104 @@ def _write_tile(
         builder.store(builder.load(sums[i, j]), vector_at(target, lanes.type(i), j), align=_BYTES)
 
 
-tile_eight_by_two = _tile(8, 2, VECTOR)
-tile_four_by_two = _tile(4, 2, VECTOR)
-tile_four_by_one = _tile(4, 1, VECTOR)
-tile_one_by_two = _tile(1, 2, VECTOR)
-tile_one_by_one = _tile(1, 1, VECTOR)
-tile_four_single = _tile(4, 1, 1)
-tile_single = _tile(1, 1, 1)
+_tile_eight_by_two = _tile(8, 2, VECTOR)
+_tile_four_by_two = _tile(4, 2, VECTOR)
+_tile_four_by_one = _tile(4, 1, VECTOR)
+_tile_one_by_two = _tile(1, 2, VECTOR)
+_tile_one_by_one = _tile(1, 1, VECTOR)
+_tile_four_single = _tile(4, 1, 1)
+_tile_single = _tile(1, 1, 1)
+
+
+@kernel
+def multiply_by_tiles(
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
+    mode: int,
+) -> None:
+    """Set or add to target the product W source (`products.multiply`), by strips of chains.
+
+    Strips have two vectors of chains where the registers hold two, then one vector, and one chain at the end.
+    """
+    _, vectors, _ = tile_shape()
+    wide = lanes - lanes % (2 * VECTOR) if vectors == 2 else 0
+    whole = lanes - lanes % VECTOR
+    for lane in range(0, wide, 2 * VECTOR):
+        chains, sums = window(source, lane, 0), window(target, lane, 0)
+        _wide_strip(weight, rows, columns, row_stride, column_stride, chains, sums, lanes, mode)
+    for lane in range(wide, whole, VECTOR):
+        chains, sums = window(source, lane, 0), window(target, lane, 0)
+        _strip(weight, rows, columns, row_stride, column_stride, chains, sums, lanes, mode)
+    for lane in range(whole, lanes):
+        chains, sums = window(source, lane, 0), window(target, lane, 0)
+        _single_strip(weight, rows, columns, row_stride, column_stride, chains, sums, lanes, mode)
+
+
+@kernel
+def _wide_strip(
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
+    mode: int,
+) -> None:
+    tall = rows - rows % 8
+    for row in range(0, tall, 8):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_eight_by_two(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+    for row in range(tall, rows - 3, 4):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_four_by_two(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+    for row in range(rows - rows % 4, rows):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_one_by_two(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+
+
+@kernel
+def _strip(
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
+    mode: int,
+) -> None:
+    for row in range(0, rows - 3, 4):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_four_by_one(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+    for row in range(rows - rows % 4, rows):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_one_by_one(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+
+
+@kernel
+def _single_strip(
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    row_stride: int,
+    column_stride: int,
+    source: FloatArray,
+    target: FloatArray,
+    lanes: int,
+    mode: int,
+) -> None:
+    for row in range(0, rows - 3, 4):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_four_single(part, row_stride, column_stride, columns, source, sums, lanes, mode)
+    for row in range(rows - rows % 4, rows):
+        part, sums = window(weight, row * row_stride, 0), window(target, row * lanes, 0)
+        _tile_single(part, row_stride, column_stride, columns, source, sums, lanes, mode)

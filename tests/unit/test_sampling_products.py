@@ -24,9 +24,10 @@ def product(weight: FloatArray, source: FloatArray, target: FloatArray, transpos
     """W source (transposed: of the matrix stored by columns), set or added to a copy of target."""
     rows, columns = weight.shape
     stored = np.ascontiguousarray(weight.T if transposed else weight).ravel()
-    strides = (1, rows) if transposed else (columns, 1)
+    row_stride, column_stride = (1, rows) if transposed else (columns, 1)
     result, lanes = target.copy().ravel(), source.shape[1]
-    multiply(stored, rows, columns, *strides, source.ravel(), result, np.full(rows * lanes, np.nan), lanes, adds)
+    scratch = np.full(rows * lanes, np.nan)
+    multiply(stored, rows, columns, row_stride, column_stride, source.ravel(), result, scratch, lanes, adds)
     return result.reshape(target.shape)
 
 
