@@ -39,7 +39,7 @@ from certify.report.table import (
     number_cell,
     upper_cell,
 )
-from certify.sampling import run_langevin
+from certify.sampling import Langevin, RunOptions, run
 from certify.sampling.program import compile_program
 from certify.sampling.target import Target
 
@@ -136,8 +136,9 @@ def encoders(images: IntArray, alpha: float, random: np.random.Generator) -> tup
     assert direct.lower <= exact.upper and exact.lower <= direct.upper, "the posterior is not calibrated"
     target = Target.create(compile_program(blend(alpha).graph), x[:CHAINS], BETA)
     step = 0.25 / (1 + (alpha / BETA) ** 2)
-    run = run_langevin(target, random.standard_normal((CHAINS, BITS)), step, STEPS, seed=1, threads=1)
-    hits = int(np.count_nonzero(to_words(run.positions) == words[:CHAINS]))
+    starts = random.standard_normal((CHAINS, BITS))
+    ends = run(Langevin(), target, starts, step, STEPS, RunOptions(seed=1, threads=1)).positions
+    hits = int(np.count_nonzero(to_words(ends) == words[:CHAINS]))
     read = int(np.count_nonzero(to_words(x - (1 - alpha) * np.where(x > 0, 1.0, -1.0)) == words))
     return exact, frequency_interval(hits, CHAINS, ERROR), frequency_interval(read, DRAWS, ERROR)
 

@@ -63,8 +63,11 @@ from certify.report.table import (
     text_cell,
     upper_cell,
 )
-from certify.sampling.preconditioned import run_exponential_integrator
+from certify.sampling.langevin import ExponentialIntegrator
+from certify.sampling.options import RunOptions
+from certify.sampling.preconditioned import Preconditioned
 from certify.sampling.preconditioning import Preconditioner
+from certify.sampling.runs import run
 from certify.sharp.centre import Centre, find_centre
 from certify.sharp.schedule import Schedule
 from certify.version import __version__
@@ -191,9 +194,10 @@ def _chain(
     error: float,
 ) -> tuple[float, float, float, str]:
     start = None if chain.gaussian_start else coordinates.centre
-    states = run_exponential_integrator(
-        posterior, coordinates, start, chain.times, chain.times.size, seed=seed, chains=reference.shape[0],
-        projection_radius=chain.radius, threads=1,
+    layer = ExponentialIntegrator((np.zeros(posterior.latent_dim), chain.radius))
+    states = run(
+        Preconditioned(coordinates, layer), posterior, start, chain.times, chain.times.size,
+        RunOptions(seed, reference.shape[0], threads=1),
     ).positions  # fmt: skip
     samples = [statistics(points, posterior, states[::3]) for points in (states, reference)]
     event = total_variation_lower(samples[0], samples[1], error / 2)

@@ -23,8 +23,11 @@ from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress
 from certify.sampling.couplings import PosteriorDensity
-from certify.sampling.preconditioned import run_exponential_integrator
+from certify.sampling.langevin import ExponentialIntegrator
+from certify.sampling.options import RunOptions
+from certify.sampling.preconditioned import Preconditioned
 from certify.sampling.preconditioning import Preconditioner, precondition
+from certify.sampling.runs import run
 from certify.sharp.schedule import Schedule
 
 SIMULATED, CHAINS = 20_000_000, (256, 20_000)
@@ -97,12 +100,13 @@ class PlacedExponential:
     def simulate(self, count: int, seed: int) -> FloatArray:
         """Independent draws by the compiled integrator, as many as the budget allows."""
         times, centre = self.chain.times, self.coordinates.centre
-        run = run_exponential_integrator(
-            self.posterior, self.coordinates, None if self.chain.gaussian_start else centre, times, times.size,
-            seed=seed, chains=min(count, int(np.clip(SIMULATED // times.size, *CHAINS))),
-            projection_radius=self.chain.radius,
+        layer = ExponentialIntegrator((np.zeros(centre.size), self.chain.radius))
+        chains = min(count, int(np.clip(SIMULATED // times.size, *CHAINS)))
+        ends = run(
+            Preconditioned(self.coordinates, layer), self.posterior, None if self.chain.gaussian_start else centre,
+            times, times.size, RunOptions(seed, chains),
         )  # fmt: skip
-        return np.asarray(run.positions)
+        return np.asarray(ends.positions)
 
     def known_distance(self, seed: int, error_probability: float) -> DistanceEstimate | None:
         """None: no closed form is used for this chain."""

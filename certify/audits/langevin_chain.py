@@ -25,8 +25,10 @@ from certify.posteriors.transition import chain_total_variation
 from certify.progress import Progress
 from certify.sampling.couplings import PosteriorDensity
 from certify.sampling.descent import gradient_descent
-from certify.sampling.langevin import run_langevin
+from certify.sampling.langevin import Langevin
+from certify.sampling.options import RunOptions
 from certify.sampling.program import compile_program
+from certify.sampling.runs import run
 from certify.sampling.target import as_target
 
 TRANSITION_DIMENSION = 2
@@ -132,5 +134,5 @@ class PlacedLangevin:
     def _after(self, layers: int, chains: int, seed: int) -> FloatArray:
         if layers == 0:
             return np.tile(self.centre, (chains, 1))
-        run = run_langevin(self.posterior, self.centre, self.chain.step_size, layers, seed=seed, chains=chains)
-        return np.asarray(run.positions)
+        options = RunOptions(seed, chains)
+        return np.asarray(run(Langevin(), self.posterior, self.centre, self.chain.step_size, layers, options).positions)

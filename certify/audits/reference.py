@@ -36,7 +36,9 @@ from certify.sampling.couplings import (
     total_variation_bound,
 )
 from certify.sampling.couplings.streams import ReplicateStreams
-from certify.sampling.mala import run_mala
+from certify.sampling.mala import Mala
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 
 PILOT_DRAWS = 400
 SMALLEST_ACCEPTANCE = 0.01
@@ -164,16 +166,17 @@ def _mala(
     steps = HORIZON_FACTOR * lag
     starts = encoder_draws(2 * PAIRS, seed + 2)
     experiment = _EncoderStarts(mode, lag, PAIRS, steps + (TERMS + 1) * lag, seed + 3, draws=starts)
-    run = run_lagged_pairs(posterior, transition, experiment, progress=progress)
+    pairs = run_lagged_pairs(posterior, transition, experiment, progress=progress)
     bound = distance_to_posterior(
-        total_variation_bound(run, [steps], truncation=TERMS, error_probability=error_probability)
+        total_variation_bound(pairs, [steps], truncation=TERMS, error_probability=error_probability)
     )
     bias = float(bound.upper[0])
     if not math.isfinite(bias):
-        seen = f"{bound.censored} of {PAIRS} coupled MALA pairs had not met after {run.max_steps} steps"
+        seen = f"{bound.censored} of {PAIRS} coupled MALA pairs had not met after {pairs.max_steps} steps"
         return _no_draws(encoder_draws, seed, seen)
     chains = int(np.clip(min(count, EFFORT // steps), 1000, CHAINS_MAXIMAL))
-    ends = run_mala(posterior, encoder_draws(chains, seed + 4), step_size, steps, seed=seed + 5).positions
+    options = RunOptions(seed=seed + 5)
+    ends = run(Mala(), posterior, encoder_draws(chains, seed + 4), step_size, steps, options).positions
     return PosteriorDraws(
         np.asarray(ends),
         f"states X_{steps} of {chains} MALA chains from the encoder's draws, within {bias:.2g} of the posterior by "

@@ -21,7 +21,9 @@ from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import Projection, burn_in_total_variation
-from certify.sampling.langevin import run_langevin
+from certify.sampling.langevin import ProjectedLangevin
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 
 TRANSITION_DIMENSION = 2
 RELAXATION_TIMES = (0.3, 0.7, 1.5, 3.0)
@@ -74,14 +76,13 @@ def burn_in_distances(
         distances = []
         for index, count in enumerate(steps):
             ends = [
-                run_langevin(
+                run(
+                    ProjectedLangevin((region.centre, region.radius)),
                     posterior,
                     begin,
                     step_size,
                     count,
-                    seed=seed + 2 * index + offset,
-                    chains=stationary.shape[0],
-                    projection=(region.centre, region.radius),
+                    RunOptions(seed + 2 * index + offset, stationary.shape[0]),
                 ).positions
                 for offset, begin in enumerate((start, stationary))
             ]

@@ -33,7 +33,9 @@ from certify.sampling.couplings import (
     run_lagged_pairs,
     total_variation_bound,
 )
-from certify.sampling.mala import run_mala
+from certify.sampling.mala import Mala
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 
 PILOT_REPLICATES = 64
 LAG_FACTOR, HORIZON_FACTOR = 2, 4
@@ -103,19 +105,19 @@ def mala_distance_brackets(
     lag = LAG_FACTOR * pilot_lag(posterior, transition, start, seed + 1)
     horizon = max(steps) + HORIZON_FACTOR * lag
     experiment = Experiment(start, lag, replicates, horizon + (TERMS + 1) * lag, seed + 2)
-    run = run_lagged_pairs(posterior, transition, experiment, progress=progress or SilentProgress())
+    pairs = run_lagged_pairs(posterior, transition, experiment, progress=progress or SilentProgress())
     # The lower end of a chain's own reference draws spends half of its error on the coupling's bound at `horizon`.
     exact = is_affine(posterior)
     times = [*steps, horizon]
-    bound = _bound(run, times, error_probability)
+    bound = _bound(pairs, times, error_probability)
     reference_bias, lower_error = 0.0, error_probability
     if not exact:
-        late = _bound(run, [horizon], error_probability / 2)
+        late = _bound(pairs, [horizon], error_probability / 2)
         reference_bias, lower_error = float(late.upper[0]), error_probability / 2
     reference = _reference(posterior, start, step_size, horizon, draws, seed + 3)
     brackets = []
     for index, count in enumerate(steps):
-        states = run_mala(posterior, start, step_size, count, seed=seed + 4 + index, chains=draws).positions
+        states = run(Mala(), posterior, start, step_size, count, RunOptions(seed + 4 + index, draws)).positions
         event = total_variation_lower(states, reference, lower_error)
         brackets.append(
             DistanceBracket(
@@ -168,7 +170,7 @@ def _reference(
     """Independent draws (draws, d): of the posterior where it is Gaussian, else of X_horizon."""
     if is_affine(posterior):
         return posterior_law(posterior).sample(draws, np.random.default_rng(seed))
-    return run_mala(posterior, start, step_size, horizon, seed=seed, chains=draws).positions
+    return run(Mala(), posterior, start, step_size, horizon, RunOptions(seed, draws)).positions
 
 
 def suggested_step_size(posterior: Posterior, mode: FloatArray) -> float:

@@ -13,8 +13,10 @@ from certify.measure.reference import ReferenceDraws, reference_draws
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.transition import Projection
-from certify.progress import Progress, SilentProgress
-from certify.sampling.langevin import run_langevin
+from certify.progress import Progress
+from certify.sampling.langevin import ProjectedLangevin
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 
 GRADIENT_BUDGET = 10_000_000
 CHAINS = (64, 1024)
@@ -61,16 +63,9 @@ def exit_frequency(
     starts = drawn.inside(region)[:chains]
     if starts.shape[0] == 0:
         raise InputError("no reference draw falls into D; the region is too far from the posterior's mass")
-    run = run_langevin(
-        posterior,
-        starts,
-        step_size,
-        horizon,
-        seed=seed,
-        projection=(region.centre, region.radius),
-        progress=progress or SilentProgress(),
-    )
-    left = run.exits[(run.exits >= 0) & (run.exits < horizon)]
+    kernel = ProjectedLangevin((region.centre, region.radius))
+    exits = run(kernel, posterior, starts, step_size, horizon, RunOptions(seed, progress=progress)).exits
+    left = exits[(exits >= 0) & (exits < horizon)]
     interval = frequency_interval(
         int(left.size),
         starts.shape[0],

@@ -23,7 +23,9 @@ from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.rejection import rejection_draws
 from certify.posteriors.transition import Projection
-from certify.sampling.mala import run_mala
+from certify.sampling.mala import Mala
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 
 PILOT_DRAWS = 400
 MALA_ROUNDS = 40
@@ -107,5 +109,5 @@ def mala_draws(posterior: Posterior, preimage: FloatArray, count: int, seed: int
     # The optimal MALA step scales like d^{-1/3} in units of the stiffest direction.
     step_size = 0.6 * posterior.latent_dim ** (-1 / 3) / float(spectrum[-1])
     steps = math.ceil(MALA_ROUNDS / (step_size * max(1.0, float(spectrum[0]))))
-    points = np.asarray(run_mala(posterior, start, step_size, steps, seed=seed).positions)
+    points = np.asarray(run(Mala(), posterior, start, step_size, steps, RunOptions(seed)).positions)
     return ReferenceDraws(points, "end points of independent MALA chains", UNBOUNDED_BIAS)

@@ -19,8 +19,10 @@ from certify.posteriors.gaussian import is_affine, langevin_law, posterior_law
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import Projection, chain_total_variation
-from certify.progress import Progress, SilentProgress
-from certify.sampling.langevin import run_langevin
+from certify.progress import Progress
+from certify.sampling.langevin import Langevin, ProjectedLangevin
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 
 TRANSITION_DIMENSION = 2
 GRADIENT_BUDGET = 30_000_000
@@ -70,15 +72,7 @@ def chain_distance(
         truth = build_quadrature(posterior, preimage)
         return chain_total_variation(truth, start, step_size, (steps,), None if unprojected else region)[0]
     chains = int(np.clip(gradient_budget // max(1, steps), *CHAINS))
-    run = run_langevin(
-        posterior,
-        start,
-        step_size,
-        steps,
-        seed=seed,
-        chains=chains,
-        projection=None if region is None else (region.centre, region.radius),
-        progress=progress or SilentProgress(),
-    )
+    kernel = Langevin() if region is None else ProjectedLangevin((region.centre, region.radius))
+    ends = run(kernel, posterior, start, step_size, steps, RunOptions(seed, chains, progress=progress)).positions
     drawn = reference or reference_draws(posterior, preimage, DRAWS, seed + 1)
-    return total_variation_lower(run.positions, drawn.points, error_probability, f", {drawn.method}", drawn.assumption)
+    return total_variation_lower(ends, drawn.points, error_probability, f", {drawn.method}", drawn.assumption)

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.errors import InputError
-from certify.sampling.langevin import LangevinRun, run_langevin
+from certify.sampling.langevin import Langevin, LangevinRun, ProjectedLangevin
+from certify.sampling.options import Recording, RunOptions
+from certify.sampling.runs import run
 from certify.sampling.target import Ball, PosteriorLike, Target, as_target
 
 FloatArray = npt.NDArray[np.float64]
@@ -38,28 +40,16 @@ def run_coupled_langevin(
 ) -> CoupledRun:
     """Run pairs of chains with the same xi_k; theory S7a says the distance contracts by 1 - eta mu a step.
 
-    Arguments as in `run_langevin`. A stream is a function of (seed, chain), so two runs with one seed are
+    Arguments as in `Langevin` and `RunOptions`. A stream is a function of (seed, chain), so two runs with one seed are
     synchronously coupled. Estimate.
     Raises `InputError` if `record_every` < 1 or the starts give different numbers of chains.
     """
     if record_every < 1:
         raise InputError(f"`record_every` must be at least 1; got {record_every}")
     target = as_target(posterior)
-    runs = tuple(
-        run_langevin(
-            target,
-            start,
-            step_size,
-            steps,
-            seed=seed,
-            chains=chains,
-            projection=projection,
-            record_every=record_every,
-            threads=threads,
-        )
-        for start in (first_start, second_start)
-    )
-    first, second = runs
+    kernel = Langevin() if projection is None else ProjectedLangevin(projection)
+    options = RunOptions(seed, chains, threads, recording=Recording(every=record_every))
+    first, second = (run(kernel, target, start, step_size, steps, options) for start in (first_start, second_start))
     if first.positions.shape != second.positions.shape:
         raise InputError(
             f"both starts must give as many chains; got {first.positions.shape[0]} and {second.positions.shape[0]}"

@@ -10,8 +10,10 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from certify.sampling.langevin import run_langevin
+from certify.sampling.langevin import Descent
+from certify.sampling.options import Recording, RunOptions
 from certify.sampling.program import Program
+from certify.sampling.runs import run
 from certify.sampling.target import Target, check_observations
 
 FloatArray = npt.NDArray[np.float64]
@@ -33,7 +35,7 @@ def gradient_descent(
     Raises `InputError` for a wrong shape, `DivergenceError` at an iterate that is not finite.
     """
     target = Target(program, check_observations(program, observation), 0.0, 1.0)
-    run = run_langevin(target, start, step_size, steps, seed=0, record_every=1, threads=threads, noise_scale=0.0)
-    iterates = cast(FloatArray, run.trajectory)
+    options = RunOptions(seed=0, threads=threads, recording=Recording(every=1))
+    iterates = cast(FloatArray, run(Descent(), target, start, step_size, steps, options).trajectory)
     single = np.ndim(observation) == 1 and np.ndim(start) == 1
     return iterates[:, 0, :] if single else iterates

@@ -14,12 +14,11 @@ import numpy.typing as npt
 from certify.sampling.activation_kernels import activate
 from certify.sampling.numba_options import kernel
 from certify.sampling.products import (
-    BLAS_ENTRIES,
-    BLAS_LANES,
-    blas_product,
-    multiply_add,
+    clear,
+    multiply,
     sparse_multiply_add,
     sparse_transposed_multiply_add,
+    starts_from_target,
 )
 from certify.sampling.program import (
     ACTIVATION,
@@ -78,15 +77,13 @@ def forward(program: Any, values: FloatArray, scratch: FloatArray, lanes: int) -
         source = window(values, step[SOURCE] * lanes, step[SOURCE_WIDTH] * lanes)
         if operation == DENSE:
             weight = window(reals, step[REALS], width * step[SOURCE_WIDTH])
-            if lanes >= BLAS_LANES and weight.size >= BLAS_ENTRIES:
-                product = window(scratch, 0, target.size) if adds else target
-                blas_product(weight, width, step[SOURCE_WIDTH], False, source, product, lanes)
-                if adds:
-                    _scale(1.0, product, target, True)
-                _add_bias(reals, step[BIAS], target, lanes)
-            else:
+            columns = step[SOURCE_WIDTH]
+            begins = starts_from_target(weight.size, lanes)
+            if begins:
                 _start_affine(reals, step[BIAS], target, lanes, adds)
-                multiply_add(weight, width, step[SOURCE_WIDTH], step[SOURCE_WIDTH], 1, source, target, lanes)
+            multiply(weight, width, columns, columns, 1, source, target, scratch, lanes, adds or begins)
+            if not begins:
+                _add_bias(reals, step[BIAS], target, lanes)
         elif operation == ACTIVATION:
             slopes = window(values, step[EXTRA] * lanes, width * lanes)
             if step[EXTRA] != step[SOURCE]:
@@ -117,15 +114,8 @@ def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: Flo
         source = window(adjoints, step[SOURCE] * lanes, step[SOURCE_WIDTH] * lanes)
         if operation == DENSE:
             weight = window(reals, step[REALS], width * step[SOURCE_WIDTH])
-            if lanes >= BLAS_LANES and weight.size >= BLAS_ENTRIES:
-                product = window(scratch, 0, source.size) if adds else source
-                blas_product(weight, width, step[SOURCE_WIDTH], True, target, product, lanes)
-                if adds:
-                    _scale(1.0, product, source, True)
-            else:
-                if not adds:
-                    _clear(source)
-                multiply_add(weight, step[SOURCE_WIDTH], width, 1, step[SOURCE_WIDTH], target, source, lanes)
+            columns = step[SOURCE_WIDTH]
+            multiply(weight, columns, width, 1, columns, target, source, scratch, lanes, adds)
         elif operation == ACTIVATION:
             slopes = window(values, step[EXTRA] * lanes, width * lanes)
             _multiply(target, slopes, source, adds)
@@ -133,7 +123,7 @@ def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: Flo
             _scale(reals[step[REALS]], target, source, adds)
         elif operation == SPARSE:
             if not adds:
-                _clear(source)
+                clear(source)
             pointers = window(integers, step[INTEGERS], width + 1)
             columns = window(integers, step[INTEGERS] + width + 1, step[NONZEROS])
             entries = window(reals, step[REALS], step[NONZEROS])
@@ -178,7 +168,7 @@ def potential_values(
     lanes: int,
 ) -> None:
     """Write f of every lane to `potentials`, after `potential_gradient` at the same point."""
-    _clear(potentials)
+    clear(potentials)
     for row in range(program.latent_dim):
         z = window(values, row * lanes, lanes)
         for lane in range(lanes):
@@ -219,7 +209,7 @@ def gather_observations(observations: FloatArray, first: int, lanes: int, block:
 @kernel
 def _start_affine(reals: FloatArray, bias: int, target: FloatArray, lanes: int, adds: bool) -> None:
     if not adds:
-        _clear(target)
+        clear(target)
     _add_bias(reals, bias, target, lanes)
 
 
@@ -231,12 +221,6 @@ def _add_bias(reals: FloatArray, bias: int, target: FloatArray, lanes: int) -> N
             part = window(target, row * lanes, lanes)
             for lane in range(lanes):
                 part[lane] += value
-
-
-@kernel
-def _clear(target: FloatArray) -> None:
-    for i in range(target.size):
-        target[i] = 0.0
 
 
 @kernel

@@ -10,29 +10,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from certify.progress import Progress, SilentProgress
-from certify.sampling.checkpoints import Checkpoint, request_digest
 from certify.sampling.errors import DivergenceError
+from certify.sampling.kernel import Chains, Problem, State
 from certify.sampling.mala_kernel import advance_mala
-from certify.sampling.randomness import noise_batch, seed_streams
-from certify.sampling.recording import Moments, Recorder, recorded_moments, recorded_state, start_recorder
-from certify.sampling.target import (
-    Ball,
-    PosteriorLike,
-    Target,
-    as_target,
-    block_lanes,
-    check_ball,
-    start_positions,
-    step_sizes,
-    steps_per_call,
-)
-from certify.sampling.workers import workers
+from certify.sampling.recording import Moments
+from certify.sampling.target import Ball, check_ball
+from certify.sampling.workers import Workers
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -43,7 +31,7 @@ class MalaRun:
 
     `positions` (chains, d); `log_densities` (chains,) is -f there, without the normalising constant;
     `acceptance` (chains,) the fraction of accepted proposals; `trajectory` (records + 1, chains, d) holds
-    X_0, X_r, X_2r, ... for r = record_every, or is None.
+    X_0, X_r, X_2r, ... if it was recorded every r steps, or is None.
     """
 
     positions: FloatArray
@@ -65,111 +53,60 @@ class MalaRun:
         return self.steps * int(self.positions.shape[0])
 
 
-def run_mala(
-    posterior: Target | PosteriorLike,
-    start: npt.ArrayLike,
-    step_size: npt.ArrayLike,
-    steps: int,
-    *,
-    seed: int,
-    chains: int | None = None,
-    region: Ball | None = None,
-    record_every: int = 0,
-    moments_every: int = 0,
-    burn_in: int = 0,
-    threads: int | None = None,
-    progress: Progress | None = None,
-    checkpoint: str | Path | None = None,
-    checkpoint_seconds: float = 60.0,
-) -> MalaRun:
-    """Run `chains` MALA chains for `steps` steps of `step_size` (a number, or one per step).
+@dataclass(frozen=True, eq=False)
+class Mala:
+    """The kernel whose invariant law is the posterior, or with `region` = (c, R) the posterior given B(c, R).
 
-    `start` has shape (d,) or (chains, d). With `region` = (c, R) the invariant law is the posterior
-    conditioned on B(c, R): proposals outside are rejected, and every start must lie inside. The chain is only
-    close to its invariant law after its mixing time, which nothing here bounds. Estimate.
-    Results are the same bits for any number of `threads` and any division into calls.
-
-    `checkpoint` as in `run_langevin`: a killed run goes on from its file to the same bits.
-
-    Raises `InputError` for a wrong shape, steps < 0, step sizes that are not positive and finite, a start
-    outside the region or a checkpoint of another run, `DivergenceError` if f is not finite at a start.
+    Proposals outside the region are rejected, and every start must lie inside. The chain is only close to its
+    invariant law after its mixing time, which nothing here bounds.
     """
-    target = as_target(posterior)
-    positions = start_positions(target, start, chains)
-    count, dim = positions.shape
-    centre, radius = check_ball(region, dim, positions)
-    sizes = step_sizes(step_size, steps)
-    recorder = start_recorder(positions, steps, record_every, moments_every, burn_in, block_lanes(count))
-    digest = (
-        request_digest("MALA", target, centre, radius, positions, sizes, seed, record_every, moments_every, burn_in)
-        if checkpoint is not None
-        else ""
-    )
-    file = Checkpoint.open(checkpoint, checkpoint_seconds, digest)
-    potentials, accepted = _run(
-        target, (centre, radius), recorder, positions, sizes, seed, file, threads, progress or SilentProgress()
-    )
-    return MalaRun(
-        positions,
-        -potentials,
-        accepted / max(steps, 1),
-        steps,
-        seed,
-        recorded_moments(recorder, steps, count),
-        recorder.trajectory if record_every > 0 else None,
-    )
 
+    region: Ball | None = None
 
-def _run(
-    target: Target,
-    region: tuple[FloatArray, float],
-    recorder: Recorder,
-    positions: FloatArray,
-    sizes: FloatArray,
-    seed: int,
-    file: Checkpoint,
-    threads: int | None,
-    progress: Progress,
-) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-    """Advance the chains in place; returns their potentials and numbers of accepted proposals."""
-    chains, dim = positions.shape
-    steps, lanes = sizes.size, block_lanes(chains)
-    streams = seed_streams(seed, chains)
-    potentials, accepted = np.full(chains, math.nan), np.zeros(chains, dtype=np.int64)
-    state = {
-        "positions": positions,
-        "streams": streams,
-        "potentials": potentials,
-        "accepted": accepted,
-        **recorded_state(recorder),
-    }
-    call = steps_per_call(target, chains, noise_batch(dim))
-    done = file.restore(state, steps, noise_batch(dim))
-    progress.start("MALA chains", float(steps))
-    if done > 0:
-        progress.advance(float(done))
-    with workers(threads) as team:
-        # A run of no steps still makes one call, which evaluates f at the start.
-        for first in range(done, max(steps, 1), call):
-            part = np.array(sizes[first : first + call])
-            team.run(
-                advance_mala,
-                -(-chains // lanes),
-                *target,
-                recorder,
-                *region,
-                positions,
-                potentials,
-                streams,
-                part,
-                first,
-                accepted,
-                lanes,
-            )
-            if not np.all(np.isfinite(potentials)):
-                chain = int(np.argmin(np.isfinite(potentials)))
-                raise DivergenceError("MALA", chain, first, float(sizes[first]) if steps > 0 else 0.0)
-            file.save(state, first + part.size, last=first + part.size == steps)
-            progress.advance(float(part.size))
-    progress.finish()
-    return potentials, accepted
+    name: ClassVar[str] = "MALA"
+
+    def place(self, problem: Problem) -> Problem:
+        """The problem as it is."""
+        return problem
+
+    def init(self, chains: Chains) -> State:
+        """The region, and potentials and numbers of accepted proposals, unknown and 0.
+
+        Raises `InputError` for a region that does not fit or a start outside it.
+        """
+        region = check_ball(self.region, chains.positions.shape[1], chains.positions)
+        potentials = np.full(chains.count, math.nan)
+        return State(region, {"potentials": potentials, "accepted": np.zeros(chains.count, dtype=np.int64)})
+
+    def step(self, chains: Chains, state: State, first: int, sizes: FloatArray, team: Workers) -> None:
+        """Propose and accept; without steps only f at the start is evaluated. `DivergenceError` if f is not finite."""
+        potentials = state.arrays["potentials"]
+        team.run(
+            advance_mala,
+            chains.blocks,
+            *chains.target,
+            chains.recorder,
+            *state.parameters,
+            chains.positions,
+            potentials,
+            chains.streams,
+            sizes,
+            first,
+            state.arrays["accepted"],
+            chains.lanes,
+        )
+        if not np.all(np.isfinite(potentials)):
+            chain = int(np.argmin(np.isfinite(potentials)))
+            raise DivergenceError(self.name, chain, first, float(sizes[0]) if sizes.size > 0 else 0.0)
+
+    def result(self, chains: Chains, state: State) -> MalaRun:
+        """Last positions, their log-densities and the acceptance of each chain."""
+        return MalaRun(
+            chains.positions,
+            -state.arrays["potentials"],
+            state.arrays["accepted"] / max(chains.steps, 1),
+            chains.steps,
+            chains.seed,
+            chains.moments,
+            chains.trajectory,
+        )

@@ -1,4 +1,4 @@
-"""Products of a weight matrix with a block of chains: loops for small ones, BLAS for large ones.
+"""Products of a weight matrix with a block of chains: tiles of registers, BLAS for the largest matrices.
 
 A block is a flat array in which row r of lane l stands at r * lanes + l. `lanes` chains share every load
 of a weight. With one lane the loops run over the matrix instead.
@@ -9,20 +9,28 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from certify.sampling.numba_options import kernel
+from certify.sampling.numba_options import elementary, kernel
+from certify.sampling.tiles import ADD, CONTINUE, SET, multiply_by_tiles, tile_shape
 from certify.sampling.windows import window
 
 FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
-BLAS_ENTRIES = 64
-"""Matrices of at least this many entries go to BLAS when the block has `BLAS_LANES` lanes or more."""
+_SMALL_ENTRIES = 64
+_FEW_LANES = 8
 
-BLAS_LANES = 8
+
+@elementary
+def starts_from_target(entries: int, lanes: int) -> bool:
+    """Whether sums start from what they are added to: of small matrices and few chains; of others they start from 0.
+
+    The order of the summands is part of what a seed means, so this rule has nothing to do with speed.
+    """
+    return entries < _SMALL_ENTRIES or lanes < _FEW_LANES
 
 
 @kernel
-def multiply_add(
+def multiply(
     weight: FloatArray,
     rows: int,
     columns: int,
@@ -30,52 +38,24 @@ def multiply_add(
     column_stride: int,
     source: FloatArray,
     target: FloatArray,
+    scratch: FloatArray,
     lanes: int,
+    adds: bool,
 ) -> None:
-    """Add W source to target for the matrix W_ij = weight[i * row_stride + j * column_stride]; `lanes` chains."""
+    """Set target to W source, or add it, for the matrix W_ij = weight[i * row_stride + j * column_stride].
+
+    One of the strides is 1. `scratch` holds rows * lanes numbers. If `starts_from_target`, what is added to is the
+    start of the sums, and `adds` must be true.
+    """
     if lanes == 1:
+        if not adds:
+            clear(target)
         _multiply_add_vector(weight, rows, columns, row_stride, column_stride, source, target)
-        return
-    for i in range(0, rows - 1, 2):
-        upper = window(target, i * lanes, lanes)
-        lower = window(target, (i + 1) * lanes, lanes)
-        for j in range(0, columns - 3, 4):
-            at = i * row_stride + j * column_stride
-            _four_into_two(weight, at, row_stride, column_stride, window(source, j * lanes, 4 * lanes), upper, lower)
-        for j in range(columns - columns % 4, columns):
-            at = i * row_stride + j * column_stride
-            _add_multiple(weight[at], window(source, j * lanes, lanes), upper)
-            _add_multiple(weight[at + row_stride], window(source, j * lanes, lanes), lower)
-    if rows % 2 == 1:
-        last = window(target, (rows - 1) * lanes, lanes)
-        for j in range(columns):
-            at = (rows - 1) * row_stride + j * column_stride
-            _add_multiple(weight[at], window(source, j * lanes, lanes), last)
-
-
-@kernel
-def _four_into_two(
-    weight: FloatArray,
-    at: int,
-    row_stride: int,
-    column_stride: int,
-    source: FloatArray,
-    upper: FloatArray,
-    lower: FloatArray,
-) -> None:
-    """Add a 2 x 4 part of the product: each load of the source and of the target serves several multiplications."""
-    lanes = upper.size
-    a0, a1 = weight[at], weight[at + column_stride]
-    a2, a3 = weight[at + 2 * column_stride], weight[at + 3 * column_stride]
-    at += row_stride
-    b0, b1 = weight[at], weight[at + column_stride]
-    b2, b3 = weight[at + 2 * column_stride], weight[at + 3 * column_stride]
-    first, second = window(source, 0, lanes), window(source, lanes, lanes)
-    third, fourth = window(source, 2 * lanes, lanes), window(source, 3 * lanes, lanes)
-    for lane in range(lanes):
-        v0, v1, v2, v3 = first[lane], second[lane], third[lane], fourth[lane]
-        upper[lane] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
-        lower[lane] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
+    elif lanes >= _FEW_LANES and rows * columns >= tile_shape()[2]:
+        _multiply_by_blas(weight, rows, columns, column_stride != 1, source, target, scratch, lanes, adds)
+    else:
+        mode = SET if not adds else CONTINUE if starts_from_target(rows * columns, lanes) else ADD
+        multiply_by_tiles(weight, rows, columns, row_stride, column_stride, source, target, lanes, mode)
 
 
 @kernel
@@ -111,15 +91,33 @@ def _multiply_add_vector(
 
 
 @kernel
-def blas_product(
-    weight: FloatArray, rows: int, columns: int, transposed: bool, source: FloatArray, target: FloatArray, lanes: int
+def _multiply_by_blas(
+    weight: FloatArray,
+    rows: int,
+    columns: int,
+    transposed: bool,
+    source: FloatArray,
+    target: FloatArray,
+    scratch: FloatArray,
+    lanes: int,
+    adds: bool,
 ) -> None:
-    """Set target = W source, or W^T source, by BLAS; `weight` is W (rows, columns) in row-major order."""
-    matrix = weight.reshape((rows, columns))
+    product = window(scratch, 0, rows * lanes) if adds else target
     if transposed:
-        np.dot(matrix.T, source.reshape((rows, lanes)), target.reshape((columns, lanes)))
+        matrix = weight.reshape((columns, rows)).T
+        np.dot(matrix, source.reshape((columns, lanes)), product.reshape((rows, lanes)))
     else:
-        np.dot(matrix, source.reshape((columns, lanes)), target.reshape((rows, lanes)))
+        straight = weight.reshape((rows, columns))
+        np.dot(straight, source.reshape((columns, lanes)), product.reshape((rows, lanes)))
+    if adds:
+        _add_multiple(1.0, product, target)
+
+
+@kernel
+def clear(target: FloatArray) -> None:
+    """Set every entry to 0."""
+    for i in range(target.size):
+        target[i] = 0.0
 
 
 @kernel

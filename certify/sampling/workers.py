@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from certify.errors import InputError
 
@@ -48,11 +49,17 @@ def workers(threads: int | None) -> Iterator[Workers]:
     Two BLAS threads on small matrices can be a hundred times slower than one.
     Raises `InputError` unless threads >= 1.
     """
-    # numba calls scipy's BLAS; it must be loaded before its threads can be limited.
-    import scipy.linalg.cython_blas  # noqa: F401
-
     count = len(os.sched_getaffinity(0)) if threads is None else threads
     if count < 1:
         raise InputError(f"`threads` must be at least 1; got {threads}")
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(count) as pool:
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(count) as pool:
         yield Workers(count, pool)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The libraries of this process whose threads can be limited: a search that takes longer than a short run."""
+    # numba calls scipy's BLAS, which must be loaded to be found.
+    import scipy.linalg.cython_blas  # noqa: F401
+
+    return ThreadpoolController()

@@ -11,10 +11,12 @@ from certify.encoders.centre_plan import CentrePlan
 from certify.generators.graph import FloatArray
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
-from certify.sampling.langevin import run_langevin
-from certify.sampling.preconditioned import run_exponential_integrator
+from certify.sampling.langevin import ExponentialIntegrator, Langevin, ProjectedLangevin
+from certify.sampling.options import RunOptions
+from certify.sampling.preconditioned import Preconditioned
 from certify.sampling.preconditioning import Preconditioner
 from certify.sampling.randomness import noise_batch, standard_normals
+from certify.sampling.runs import run
 from tests.encoder_models import descent, langevin, relative, written
 from theorems.sharp_langevin.network import sharp_encoder
 from theorems.strong_invertibility.network import langevin_encoder
@@ -37,10 +39,8 @@ def test_langevin_layers_are_the_samplers_steps(specification: str, tmp_path: Pa
     centre, posterior = descent(generator, x, STEP, 6), Posterior(generator, x, BETA)
     steps, chains = 12, 5
     for radius in (None, 0.05):
-        projection = None if radius is None else (centre, radius)
-        expected = run_langevin(
-            posterior, centre, 2e-3, steps, seed=3, chains=chains, projection=projection, threads=1
-        ).positions
+        kernel = Langevin() if radius is None else ProjectedLangevin((centre, radius))
+        expected = run(kernel, posterior, centre, 2e-3, steps, RunOptions(seed=3, chains=chains, threads=1)).positions
         encoder = written(langevin_encoder(generator, BETA, STEP, 6, 2e-3, steps, radius), tmp_path)
         noise = chain_noise(3, chains, generator.latent_dim, steps)
         assert relative(encoder.push(np.tile(x, (chains, 1)), noise), expected) < 1e-9
@@ -58,9 +58,8 @@ def test_preconditioned_layers_are_the_exponential_integrators_steps(tmp_path: P
         centre = centre - np.linalg.solve(first, posterior.gradient(centre))
     scaled = generator.jacobian(centre) / BETA
     preconditioner = Preconditioner.create(centre, np.linalg.inv(np.linalg.cholesky(np.eye(4) + scaled.T @ scaled)).T)
-    expected = run_exponential_integrator(
-        posterior, preconditioner, centre, times, 9, seed=5, chains=3, projection_radius=2.0, threads=1
-    ).positions
+    kernel = Preconditioned(preconditioner, ExponentialIntegrator((np.zeros(4), 2.0)))
+    expected = run(kernel, posterior, centre, times, 9, RunOptions(seed=5, chains=3, threads=1)).positions
     program = sharp_encoder(generator, BETA, CentrePlan(STEP, 40, 4, 0.0, 0.0), times, 2.0, False)
     found = written(program, tmp_path).push(np.tile(x, (3, 1)), chain_noise(5, 3, 4, 9))
     assert relative(found, expected) < 1e-9

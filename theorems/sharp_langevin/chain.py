@@ -31,7 +31,10 @@ from certify.proof.checks.mode import gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.records import MeasuredDistance
 from certify.proof.theorem import Finding
-from certify.sampling.preconditioned import run_exponential_integrator, run_preconditioned_langevin
+from certify.sampling.langevin import ExponentialIntegrator, ProjectedLangevin
+from certify.sampling.options import RunOptions
+from certify.sampling.preconditioned import Preconditioned
+from certify.sampling.runs import run
 from certify.verdict import Evidence
 from theorems.sharp_langevin.places import centres, draw_radii, draws, own_numbers, whitened
 from theorems.sharp_langevin.strategy import schedule_of
@@ -85,11 +88,10 @@ def exits_of_whitened(instance: Instance) -> tuple[Finding, ...]:
         starts = points[radii <= radius][: instance.count(PATHS, least=500)]
         if len(starts) < 100:
             continue
-        run = run_preconditioned_langevin(
-            instance.posterior(), posterior.preconditioner, starts, EXIT_TIME / SUBSTEPS, SUBSTEPS,
-            seed=instance.seed, projection_radius=radius,
-        )  # fmt: skip
-        left = int(np.sum(run.exits >= 0))
+        kernel = Preconditioned(posterior.preconditioner, ProjectedLangevin((np.zeros(starts.shape[1]), radius)))
+        options = RunOptions(instance.seed)
+        exits = run(kernel, instance.posterior(), starts, EXIT_TIME / SUBSTEPS, SUBSTEPS, options).exits
+        left = int(np.sum(exits >= 0))
         at: dict[str, object] = {
             "R0": radius,
             "w0": min(math.sqrt(EXIT_TIME), radius / 2),
@@ -207,6 +209,8 @@ def smoothing_distances(instance: Instance) -> tuple[Finding, ...]:
     direction = np.zeros(posterior.point.size)
     direction[0] = 1.0
     chains = instance.count(CHAINS, least=256)
+    layer = ExponentialIntegrator((np.zeros(posterior.point.size), instance.number("R")))
+    kernel = Preconditioned(posterior.preconditioner, layer)
     findings = []
     for steps in (1, 4):
         rho = 1 - s * mu
@@ -214,10 +218,9 @@ def smoothing_distances(instance: Instance) -> tuple[Finding, ...]:
         distance = min(0.8 * math.sqrt(2 * math.pi * spread) / rho**steps, instance.number("R") / 2)
         starts = [posterior.latent(sign * distance / 2 * direction[None])[0] for sign in (-1, 1)]
         ends = [
-            run_exponential_integrator(
-                instance.posterior(), posterior.preconditioner, point, eta, steps,
-                seed=instance.seed + 2 * steps + offset, chains=chains,
-                projection_radius=instance.number("R"),
+            run(
+                kernel, instance.posterior(), point, eta, steps,
+                RunOptions(instance.seed + 2 * steps + offset, chains),
             ).positions
             for offset, point in enumerate(starts)
         ]  # fmt: skip
@@ -250,14 +253,15 @@ def measured_total(instance: Instance) -> DistanceEstimate:
         gaussian, radius = instance.number("start") > 0.5, instance.number("R")
         if posterior.point.size in NODES and len(times) <= LONGEST_LAW:
             return exponential_chain_distance(posterior, radius, times.tolist(), gaussian)
-        run = run_exponential_integrator(
-            instance.posterior(), posterior.preconditioner, None if gaussian else posterior.point, times, len(times),
-            seed=instance.seed, chains=instance.count(CHAINS, least=256), projection_radius=radius,
-            progress=instance.progress,
+        layer = ExponentialIntegrator((np.zeros(posterior.point.size), radius))
+        ends = run(
+            Preconditioned(posterior.preconditioner, layer), instance.posterior(),
+            None if gaussian else posterior.point, times, len(times),
+            RunOptions(instance.seed, instance.count(CHAINS, least=256), progress=instance.progress),
         )  # fmt: skip
         truth = draws(instance)
         return total_variation_lower(
-            posterior.coordinates(run.positions), posterior.coordinates(truth.points), note=f", {truth.method}",
+            posterior.coordinates(ends.positions), posterior.coordinates(truth.points), note=f", {truth.method}",
             assumption=truth.assumption,
         )  # fmt: skip
 

@@ -26,7 +26,9 @@ from certify.proof.checks.locations import draws, own_rho, preimages, reference
 from certify.proof.checks.mode import critical_point_error, found_critical_points, gradient_ball
 from certify.proof.instance import Instance
 from certify.proof.theorem import Finding
-from certify.sampling.langevin import run_langevin
+from certify.sampling.langevin import ProjectedLangevin
+from certify.sampling.options import RunOptions
+from certify.sampling.runs import run
 from theorems.descent import centre, domain
 
 GRADIENT_BUDGET = 10_000_000
@@ -213,16 +215,9 @@ def projection_free(instance: Instance) -> tuple[Finding, ...]:
     s, d, shift = instance.number("s"), instance.number("d"), instance.number("delta1")
     radius = shift + max(shift, s * math.sqrt(d)) + s * deviation
     chains = int(np.clip(budget // steps, FEWEST_CHAINS, 1024))
-    run = run_langevin(
-        instance.posterior(),
-        centre(instance),
-        instance.number("eta"),
-        steps,
-        seed=instance.seed,
-        chains=chains,
-        projection=(centre(instance), radius),
-    )
-    left = int(np.sum((run.exits >= 0) & (run.exits < steps)))
+    kernel, options = ProjectedLangevin((centre(instance), radius)), RunOptions(instance.seed, chains)
+    exits = run(kernel, instance.posterior(), centre(instance), instance.number("eta"), steps, options).exits
+    left = int(np.sum((exits >= 0) & (exits < steps)))
     return (from_interval("projection", frequency_interval(left, chains), {"k": steps, "t0": deviation}),)
 
 
