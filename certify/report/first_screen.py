@@ -27,7 +27,7 @@ COLUMNS = (
 )
 """Headings and widths; the last column is the seconds. Together at most 110 characters."""
 
-HOLDS = {Verdict.PROVED, Verdict.SUPPORTED, Verdict.CONDITIONAL}
+
 LONGEST_LIST = 8
 """Lines of what does not hold that are shown for one theorem and generator."""
 
@@ -60,11 +60,11 @@ def weakest_step(record: TheoremRecord) -> str:
 def open_parts(record: TheoremRecord) -> Iterator[str]:
     """A line for every assumption and claim that is refuted or not decided, with its reason."""
     for item in record.assumptions:
-        if item.verdict not in HOLDS:
+        if not item.verdict.holds:
             yield f"{item.label} {item.verdict}: {item.reason or item.statement}"
     for step in record.steps:
         for claim in step.claims:
-            if claim.verdict not in HOLDS:
+            if not claim.verdict.holds:
                 numbers = f"claimed {claim.claimed:.5g}, measured {claim.measured:.5g}" if claim.cases else ""
                 reason = "; ".join(part for part in (numbers, claim.reason) if part)
                 yield f"{step.label} {claim.name} {claim.verdict}: {reason}"
@@ -88,7 +88,8 @@ def closing(result: CheckResult, next_command: str = "") -> Iterator[str]:
     yield ""
     for record in result.theorems:
         yield in_words(record)
-    yield f"verdict: {result.verdict}. Every constant, step and interval: {next_command or 'certify check'} --details"
+    yield f"every constant, step and interval: {next_command or 'certify check'} --details"
+    yield f"verdict: {result.verdict}"
 
 
 def in_words(record: TheoremRecord) -> str:
@@ -97,9 +98,10 @@ def in_words(record: TheoremRecord) -> str:
     if record.verdict is Verdict.NOT_APPLICABLE:
         refuted = ", ".join(item.label for item in record.assumptions if item.verdict is Verdict.REFUTED)
         return f"{where}: says nothing, since {refuted} fails there{_asking_less(record)}"
-    if record.conclusion is None or record.verdict not in HOLDS:
-        return f"{where}: {record.verdict}" + (f", {_first_sentence(record.reason)}" if record.reason else "")
-    return f"{where}: {_noise_sentence(record)}"
+    if record.conclusion is None or not record.verdict.holds:
+        reason = f", {_first_sentence(record.reason)}" if record.reason else ""
+        return f"{where}: {record.verdict}{reason}{_observations_sentence(record)}"
+    return f"{where}: {_noise_sentence(record)}{_observations_sentence(record)}"
 
 
 def _asking_less(record: TheoremRecord) -> str:
@@ -123,9 +125,17 @@ def _noise_sentence(record: TheoremRecord) -> str:
         covered = isinstance(largest, float) and trained <= largest
         state = "is covered" if covered else "is not: train with less noise, or ask single observations"
         said += f"; the decoder's own noise {_number(trained, 'beta')} {state}"
-    certified = [item for item in record.observations if item.certified]
-    if record.observations:
-        said += f"; {len(certified)} of {len(record.observations)} observations certified"
+    return said
+
+
+def _observations_sentence(record: TheoremRecord) -> str:
+    """How many observations are certified, with how many layers; empty where none were given."""
+    if not record.observations:
+        return ""
+    layers = sorted(item.layers for item in record.observations if item.certified and item.layers is not None)
+    said = f"; {len(layers)} of {len(record.observations)} observations certified"
+    if layers:
+        said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
     return said
 
 
