@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from certify.api import sweep as sweep
     from certify.api import theorems as theorems
     from certify.bounds.bracket import Region as Region
+    from certify.certificates.verification import verify as verify
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
     from certify.errors import MissingExtraError as MissingExtraError
@@ -59,6 +60,7 @@ _HOMES = {
     "stress": "certify.api",
     "sweep": "certify.api",
     "theorems": "certify.api",
+    "verify": "certify.certificates.verification",
 }
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "stress",
     "sweep",
     "theorems",
+    "verify",
 ]
 
 

@@ -260,6 +260,8 @@ class ObservationRecord:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
     rejection: RejectionNumbers | None = None
+    certificate: dict[str, Any] | None = None
+    """What proves it, in the JSON form that `certify verify` reads; None where the kind has no such form yet."""
 
     @property
     def certified(self) -> bool:
@@ -276,6 +278,7 @@ class ObservationRecord:
             "tv_bound": json_number(self.tv_bound),
             "reason": self.reason,
             "values": {name: json_number(value) for name, value in self.values.items()},
+            "certificate": self.certificate,
             **({} if self.rejection is None else self.rejection.to_dict()),
         }
 

@@ -63,7 +63,11 @@ def certify_centre(posterior: Posterior, point: FloatArray) -> Centre:
     """The certified numbers at a given point (d,), with B = L^{-T} for A = L L^T in floats."""
     scaled = jacobian(posterior.generator.graph, point[None])[0] / posterior.beta
     lower = np.linalg.cholesky(np.eye(point.size) + scaled.T @ scaled)
-    factor = np.ascontiguousarray(np.linalg.inv(lower).T)
+    return enclose_centre(posterior, point, np.ascontiguousarray(np.linalg.inv(lower).T))
+
+
+def enclose_centre(posterior: Posterior, point: FloatArray, factor: FloatArray) -> Centre:
+    """The certified numbers at a given point (d,) and factor (d, d), whatever they are. Rounded outward."""
     with precision():
         entries = [ball(float(entry)) for entry in point]
         matrix = arb_mat(jacobian_ball(posterior.generator.graph, entries))

@@ -11,6 +11,7 @@ interior, where the two arguments of the maximum change places.
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from itertools import count
 
@@ -105,7 +106,8 @@ class FarField:
         c, m, r = midpoint(self.M2 / (2 * self.beta)), midpoint(self.m / self.beta), midpoint(start)
         for _ in range(60):
             o = 0.5 * (left + right)
-            first_wins = max(1.0 - o, 0.0) ** 0.5 - c * o * r > m * o**0.5
+            # The square root is rounded the same everywhere, a power is not.
+            first_wins = math.sqrt(max(1.0 - o, 0.0)) - c * o * r > m * math.sqrt(o)
             left, right = (o, right) if first_wins else (left, o)
         return arb(left)
 

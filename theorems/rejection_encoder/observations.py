@@ -67,7 +67,7 @@ def certify_rows(
         [row_key(row) for row in rows],
         list(rows),
         partial(certify_row, generator, beta, epsilon),
-        Codec(_encode, _decode, partial(_could_hold, epsilon)),
+        Codec(_encode, _decode, partial(_doubt, epsilon)),
         progress,
         resume,
     )
@@ -122,6 +122,11 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
     return ObservationRecord(
         index, Verdict.PROVED, NAME, found.proposals, found.tv_bound, found.reason, certificate, found.numbers
     )
+
+
+def _doubt(epsilon: Fraction, row: FloatArray, found: Rejection) -> str:
+    """Why a stored result is not believed; "" where its numbers follow from one another."""
+    return "" if _could_hold(epsilon, found) else "its numbers do not follow from one another"
 
 
 def _could_hold(epsilon: Fraction, found: Rejection) -> bool:
