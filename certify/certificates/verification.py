@@ -111,7 +111,7 @@ def verify(
         if constants and premise is not None and checked.holds:
             if identity.sha256 not in known:
                 known[identity.sha256] = bracket_constants(decoder)
-            reason = _constant_doubt(premise, known[identity.sha256])
+            reason = constant_doubt(premise, known[identity.sha256])
             checked = Verification(not reason, checked.claim, reason)
         found[place] = checked
     return VerificationResult(str(path), found, constants)
@@ -133,7 +133,7 @@ def _decoder(identity: GeneratorIdentity, given: Generator | None, place: str) -
     return decoder
 
 
-def _constant_doubt(claimed: GlobalConstants, found: ConstantBrackets) -> str:
+def constant_doubt(claimed: GlobalConstants, found: ConstantBrackets) -> str:
     """The first constant that was not derived again to be as good as claimed; "" if all were."""
     if found.m.lower is None or not found.m.lower >= claimed.m:
         return f"m is not derived to be >= {claimed.m!r}, only >= {found.m.lower!r}"

@@ -21,6 +21,7 @@ from flint import arb, arb_poly
 
 from certify.arithmetic.balls import ball
 from certify.posteriors.profile import Profile
+from certify.sharp import terms
 from certify.sharp.quadrature import Segment
 
 ONE = arb_poly([1])
@@ -103,16 +104,15 @@ def closed_form_curvature(e: arb, p: arb, floor: arb, defect: arb | None = None)
     that of the exact factor at |W y| <= sqrt(1+om) |y|. So q becomes (1+om) q + om and mu loses om ||H|| <= om (1 + q),
     with e scaled by sqrt(1+om); the page's (1+om)^{3/2} e is larger, hence valid, and used for q.
     """
-    om = arb(0) if defect is None else defect
-    stretched = (1 + om) * (1 + om).sqrt() * e
-    shifted = (1 + om) * p + om
-    q = arb_poly([shifted, 3 * stretched, 3 * stretched**2 / 2])
-    loss = om * (ONE + q) + arb_poly([p, stretched, stretched**2 / 2])
-    near = arb_poly([1, -2 * stretched, stretched**2]) - loss
+    om, r = arb(0) if defect is None else defect, arb_poly([0, 1])
+    q = terms.distance_from_identity(r, e, p, om)
+    loss = terms.curvature_loss(r, e, p, om)
+    near = terms.near_floor(r, e, om) ** 2 - loss
+    stretched = terms.stretched_scale(e, om)
     if stretched == 0:
         return Curvature((Piece(arb(0), near, q),), arb("inf"))
     switch = ((1 - floor.sqrt()) / stretched).nonnegative_part()
-    return Curvature((Piece(arb(0), near, q), Piece(switch, arb_poly([floor]) - loss, q)), arb("inf"))
+    return Curvature((Piece(arb(0), near, q), Piece(switch, floor - loss, q)), arb("inf"))
 
 
 def profile_curvature(profile: Profile) -> Curvature:

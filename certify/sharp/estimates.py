@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.special import gammaincc
 
 from certify.arithmetic.balls import midpoint
+from certify.sharp import terms
 from certify.sharp.far import FarField
 from certify.sharp.problem import SharpProblem
 
@@ -103,7 +104,7 @@ def radial_estimates(problem: SharpProblem, points: int = GRID_POINTS) -> Radial
         mass=mass,
         inner=inner,
         lower=_evaluate(pieces, "lower", radii),
-        force=np.sqrt(dimension * moments[0]),
+        force=np.asarray(terms.force(dimension, moments[0])),
         spread=np.sqrt(moments[1]),
         shift=np.sqrt(drift),
         gaussian_tail=np.asarray(gammaincc(dimension / 2, radii**2 / 2)),

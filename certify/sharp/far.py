@@ -18,6 +18,7 @@ from itertools import count
 from flint import arb, arb_poly
 
 from certify.arithmetic.balls import lower, midpoint, precision, upper
+from certify.sharp import terms
 from certify.sharp.quadrature import Integrator, Segment, analytic_integral
 
 MOST_CELLS = 1000
@@ -47,7 +48,8 @@ class FarField:
     @property
     def finite(self) -> bool:
         """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m."""
-        return bool(self.M2 * self.residual < self.m**2 + self.beta**2) and bool(self.defect < 1)
+        numbers = self.m, self.M2, self.beta, self.residual, self.defect
+        return all(condition.holds(*numbers) for condition in terms.FAR)
 
     def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH, negligible: arb | None = None) -> arb:
         """Enclosure of sup_alpha int_{R2}^inf r^{d-1} exp(-l_alpha) dr, R2 = `outer`, to `relative_width` if it can be.

@@ -9,6 +9,7 @@ from flint import arb
 
 from certify.arithmetic.balls import Real, ball
 from certify.posteriors.profile import Profile
+from certify.sharp import terms
 from certify.sharp.curvature import Curvature, closed_form_curvature, profile_curvature
 from certify.sharp.far import FarField
 from certify.sharp.laws import RadialLaw, probability
@@ -41,9 +42,10 @@ class SharpProblem:
         """The dominating radial law and the envelopes."""
         return RadialLaw(self.dimension, self.curvature, self.gradient, self.integrator)
 
-    def covers(self, radius: arb, outer: arb) -> bool:
-        """Whether R <= R2 <= reach beyond doubt: the far field alone speaks beyond R2."""
-        return bool(radius <= outer) and bool(self.curvature.reach >= outer)
+    def allows(self, radius: arb, outer: arb) -> bool:
+        """Whether 0 < R <= R2 <= reach beyond doubt: the far field alone speaks beyond R2."""
+        in_order = all(condition.holds(radius, outer) for condition in terms.RADII)
+        return in_order and bool(self.curvature.reach >= outer)
 
     def tail(self, radius: arb, outer: arb) -> arb:
         """t(R) >= pi_x(|y| > R) by way of R2 = `outer` >= R: shell mass plus the far field over the inner mass.
