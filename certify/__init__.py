@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from certify.api import stress as stress
     from certify.api import sweep as sweep
     from certify.api import theorems as theorems
+    from certify.api import verify as verify
     from certify.bounds.bracket import Region as Region
-    from certify.certificates.verification import verify as verify
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
     from certify.errors import MissingExtraError as MissingExtraError
@@ -60,7 +60,7 @@ _HOMES = {
     "stress": "certify.api",
     "sweep": "certify.api",
     "theorems": "certify.api",
-    "verify": "certify.certificates.verification",
+    "verify": "certify.api",
 }
 
 __all__ = [

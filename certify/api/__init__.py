@@ -19,6 +19,7 @@ from certify.api.sample import Sample, sample
 from certify.api.stress import Stress, stress
 from certify.api.sweep import Sweep, sweep
 from certify.api.theorems import Catalogue, theorems
+from certify.api.verify import Verified, verify
 
 __all__ = [
     "Audit",
@@ -32,6 +33,7 @@ __all__ = [
     "Sample",
     "Stress",
     "Sweep",
+    "Verified",
     "audit",
     "check",
     "check_constants",
@@ -44,4 +46,5 @@ __all__ = [
     "stress",
     "sweep",
     "theorems",
+    "verify",
 ]

@@ -1,4 +1,4 @@
-"""`verify`: the certificates of a file, checked again at their decoder without the search that found them."""
+"""The certificates of a file, checked again at their decoder without the search that found them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import families, load_generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
-from certify.validation import check_observations, observations_from_file
 from certify.verdict import Verdict, exit_code, weakest_verdict
 
 
@@ -62,39 +61,27 @@ class VerificationResult:
             ],
         }
 
-    def __str__(self) -> str:
-        lines = []
-        for place, item in self.verifications.items():
-            state = "holds" if item.holds else "does not hold"
-            lines.append(f"{place}: {state}: {item.claim}" + (f"; {item.reason}" if item.reason else ""))
-        return "\n".join([*lines, *self.premises])
-
     @property
     def premises(self) -> tuple[str, ...]:
         """What was taken for granted, each once."""
         return tuple(dict.fromkeys(f"premise: {p}" for item in self.verifications.values() for p in item.premises))
 
 
-def verify(
-    path: str | Path,
-    generator: Generator | str | Path | None = None,
-    observations: FloatArray | str | Path | None = None,
-    constants: bool = False,
+def verify_file(
+    path: str | Path, generator: Generator | None = None, rows: FloatArray | None = None, constants: bool = False
 ) -> VerificationResult:
     """Check every certificate of a file again, in balls, without the engine that found it.
 
     Args:
-        path: a certificate, a file that `resume` kept, or the JSON of `certify check`.
-        generator: the decoder, as `load_generator` takes it; None: the file or family that the certificate names.
-        observations: of shape (k, n) or (n,), or a file of them: every certificate must be about one of them.
+        path: a certificate, a file that `--resume` keeps, or the JSON of `certify check`.
+        generator: the decoder; None: the file or family that the certificate names.
+        rows: observations (k, n); every certificate must be about one of them.
         constants: whether m, M and M2 are derived again; otherwise they are a premise, which the result states.
 
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
     """
     records = certificates_from_file(path)
-    given = None if generator is None else _loaded(generator)
-    rows = None if observations is None else _rows(observations, given)
     decoders: dict[str, Generator] = {}
     known: dict[str, ConstantBrackets] = {}
     found = {}
@@ -102,7 +89,7 @@ def verify(
         kind = kind_of(record)
         identity = kind.generator(record)
         if identity.sha256 not in decoders:
-            decoders[identity.sha256] = _decoder(identity, given, f"`{path}`, {place}")
+            decoders[identity.sha256] = _decoder(identity, generator, f"`{path}`, {place}")
         decoder = decoders[identity.sha256]
         if rows is not None and not any(np.array_equal(row, np.array(kind.observation(record))) for row in rows):
             raise InputError(f"`{path}`, {place}: is about none of the observations that were given")
@@ -141,15 +128,3 @@ def constant_doubt(claimed: GlobalConstants, found: ConstantBrackets) -> str:
         if bracket.upper is None or not bracket.upper <= value:
             return f"{name} is not derived to be <= {value!r}, only <= {bracket.upper!r}"
     return ""
-
-
-def _loaded(generator: Generator | str | Path) -> Generator:
-    return generator if isinstance(generator, Generator) else load_generator(str(generator))
-
-
-def _rows(observations: FloatArray | str | Path, generator: Generator | None) -> FloatArray:
-    if isinstance(observations, str | Path):
-        rows = observations_from_file(observations)
-    else:
-        rows = check_observations(np.atleast_2d(np.asarray(observations)), None)
-    return rows if generator is None else generator.whitened(rows)

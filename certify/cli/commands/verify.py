@@ -45,7 +45,7 @@ def run(
     destination = Output(json, quiet)
     destination.check_destination()
     destination.first_line(f"verify {file}")
-    from certify.certificates.verification import verify
+    from certify.api import verify
     from certify.cli.generators import loaded_generators
 
     loaded = loaded_generators(None if generator is None else [generator], output, noise)
