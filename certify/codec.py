@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from enum import StrEnum
 from fractions import Fraction
-from functools import partial
-from typing import Any, NewType, TypeVar, get_args, get_origin
+from functools import cache, partial
+from typing import Any, ClassVar, NewType, Self, TypeVar, get_args, get_origin
 
 from cattrs import Converter, transform_error
+from cattrs.gen import make_dict_structure_fn
 
 from certify.errors import InputError
 
@@ -46,8 +48,72 @@ def decode(kind: type[Record], document: Any, what: str) -> Record:
     except RecursionError as error:
         raise InputError(f"{what} is nested too deeply") from error
     except Exception as error:
-        first = transform_error(error, format_exception=lambda inner, _: str(inner) or type(inner).__name__)[0]
-        raise InputError(f"{what} cannot be read: {' '.join(first.split())[:300]}") from error
+        raise InputError(f"{what} cannot be read: {_reason(error)}") from error
+
+
+class Readable:
+    """A record with a JSON form of its own, `to_dict`; `from_dict` reads what that wrote, and nothing else.
+
+    `NAMES` has the key of every field that is written under another name. Fields that are not written keep their
+    default; keys that belong to no field are derived from the others, and must be what the record derives. null under
+    a field of type float is NaN.
+    """
+
+    NAMES: ClassVar[Mapping[str, str]] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_dict(cls, document: Any) -> Self:
+        """The record whose `to_dict` is `document`.
+
+        Raises:
+            InputError: with one line, if it is that of no record.
+        """
+        what = f"a {cls.__name__}"
+        if not isinstance(document, Mapping):
+            raise InputError(f"{what} cannot be read: expected an object, got {_shown(document)}")
+        try:
+            record = cls._read(document)
+            written = record.to_dict()
+        except InputError:
+            raise
+        except Exception as error:
+            raise InputError(f"{what} cannot be read: {_reason(error)}") from error
+        for key in (*document, *written):
+            if key not in written or key not in document or written[key] != document[key]:
+                got, expected = _shown(document.get(key)), _shown(written.get(key))
+                raise InputError(f"{what} cannot be read: `{key}` is {got}, its other entries say {expected}")
+        return record
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        kind: Any = cls
+        keys = {item.name: cls.NAMES.get(item.name, item.name) for item in fields(kind)}
+        given = {name: document[key] for name, key in keys.items() if key in document}
+        return cls._of_fields(given)
+
+    @classmethod
+    def _of_fields(cls, given: Mapping[str, Any]) -> Self:
+        """The record of these fields, each still in its JSON form."""
+        kind: Any = cls
+        absent = [item.name for item in fields(kind) if item.type == "float" and given.get(item.name, 0) is None]
+        record: Self = _field_reader(kind)({**given, **dict.fromkeys(absent, 0.0)}, kind)
+        nothing: Any = dict.fromkeys(absent, math.nan)
+        return replace(record, **nothing) if absent else record  # type: ignore[type-var]
+
+
+@cache
+def _field_reader(kind: type[Any]) -> Callable[[Any, Any], Any]:
+    return make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True)
+
+
+def _reason(error: Exception) -> str:
+    """Where and why something could not be read, on one line."""
+    first = transform_error(error, format_exception=lambda inner, _: str(inner) or type(inner).__name__)[0]
+    return " ".join(first.split())[:300]
 
 
 def _number(value: Any, _: Any) -> float:
@@ -118,6 +184,10 @@ def _sequence(value: Any, kind: Any) -> tuple[Any, ...]:
     return tuple(_CONVERTER.structure(entry, of) for entry, of in zip(value, types, strict=True))
 
 
+def _is_readable(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Readable)
+
+
 def _is_sequence(kind: Any) -> bool:
     origin: Any = get_origin(kind)
     return origin is tuple
@@ -154,6 +224,7 @@ def _converter() -> Converter:
     found.register_structure_hook(Fraction, _rational)
     found.register_structure_hook_func(partial(operator.is_, Exact), _exact)
     found.register_structure_hook_func(_is_sequence, _sequence)
+    found.register_structure_hook_func(_is_readable, lambda value, kind: kind.from_dict(value))
     found.register_unstructure_hook(float, _written)
     found.register_unstructure_hook(Fraction, str)
     found.register_unstructure_hook_func(lambda kind: kind is Exact, float.hex)
