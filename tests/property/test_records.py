@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import certify
 from certify.audits.records import AuditResult, Calibration, DistanceEnd, EncoderBracket, ObservationAudit, RankTest
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Reason, Region, Witness
 from certify.codec import Readable
@@ -29,7 +30,6 @@ from certify.proof.records import (
 )
 from certify.stress_tests.records import ScalingLaw
 from certify.verdict import Evidence, Verdict
-from tests.conftest import ROOT
 
 finite = st.floats(-1e9, 1e9)
 ends = st.floats(allow_nan=False)
@@ -156,7 +156,7 @@ def test_what_is_no_object_is_refused(wrong: Any) -> None:
             kind.from_dict(wrong)
 
 
-def test_a_result_that_was_written_is_read() -> None:
-    """A real one, of every kind of part."""
-    document = json.loads((ROOT / "tests" / "golden" / "expected" / "check.json").read_text(encoding="utf-8"))
+def test_a_result_that_a_run_found_is_read() -> None:
+    result = certify.check_constants("strong-invertibility", "d=8,m=1,M=1.5,M2=0.15", beta="0.02")
+    document = through_text(result.to_dict())
     assert CheckResult.from_dict(document).to_dict() == document
