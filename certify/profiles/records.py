@@ -7,6 +7,7 @@ follows from the claims alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -158,9 +159,12 @@ class ObservationProof:
     @property
     def theorem(self) -> str:
         """By which theorem a distance <= epsilon is claimed; "" where none is."""
-        if self.layer is not None and Fraction(self.layer.tv_bound) <= self.epsilon:
+        if self.layer is not None and self._is_met(self.layer.tv_bound):
             return ONE_LAYER
-        return CHAIN if self.chain is not None and Fraction(self.chain.tv_bound) <= self.epsilon else ""
+        return CHAIN if self.chain is not None and self._is_met(self.chain.tv_bound) else ""
+
+    def _is_met(self, tv_bound: float) -> bool:
+        return math.isfinite(tv_bound) and Fraction(tv_bound) <= self.epsilon
 
     @property
     def layers(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -103,6 +104,9 @@ def altered(proof: ObservationProof) -> dict[str, ObservationProof]:
             proof, chain=replace(proof.chain, radius=proof.chain.outer, outer=proof.chain.radius)
         ),
         "side condition of G1*": replace(proof, layer=replace(proof.layer, radius=Fraction(-1)), chain=None),
+        "G1* is not <=": replace(proof, layer=replace(proof.layer, tv_bound=-math.inf)),
+        "Theorem 1* is not <=": replace(proof, chain=replace(proof.chain, tv_bound=-math.inf)),
+        "more than 200 balls": replace(proof, balls=proof.balls * 20),
         "residual's curvature": replace(proof, bend=replace(proof.bend, value=0.0)),
     }
 

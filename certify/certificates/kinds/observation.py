@@ -29,6 +29,9 @@ from certify.sharp.chain import chain_bound
 from certify.sharp.gaussian_layer import gaussian_layer_bound
 from certify.sharp.search import LAYER_LIMIT
 
+MOST_BALLS = 200
+"""More are no profile of ours, and would take what memory there is."""
+
 
 def verify(record: ObservationProof, generator: Generator) -> Verification:
     """Whether every claim of the record holds at the decoder, given its m, M and M2. Rounded outward."""
@@ -65,6 +68,8 @@ def _outside_the_domain(record: ObservationProof, generator: Generator) -> Itera
     shapes = len(record.centre.point), len(record.centre.factor), *(len(row) for row in record.centre.factor)
     if set(shapes) != {d} or len(record.observation) != generator.observed_dim:
         yield f"c, B and x must have {d}, {d} x {d} and {generator.observed_dim} entries"
+    if len(record.balls) > MOST_BALLS:
+        yield f"more than {MOST_BALLS} balls"
     if record.chain is not None and record.chain.schedule.layers > LAYER_LIMIT:
         yield f"a chain of more than {LAYER_LIMIT} layers"
 
