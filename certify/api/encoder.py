@@ -43,7 +43,7 @@ class EncoderResult(Shown):
             "schema": 1,
             "verdict": str(self.verdict),
             "generator": describe_generator(self.choice),
-            "beta": float(self.choice.beta),
+            "beta": self.choice.noise_level,
             "epsilon": float(self.choice.epsilon),
             "encoder": self.choice.chosen.to_dict(),
             "candidates": [item.to_dict() for item in self.choice.candidates],
@@ -60,7 +60,7 @@ class EncoderResult(Shown):
             after = "give `out` to write it"
         else:
             after = "print it for the candidates"
-        return f"<{summary_line(self.choice)}; beta = {float(self.choice.beta):g}; {after}>"
+        return f"<{summary_line(self.choice)}; {self.choice.noise_text}; {after}>"
 
     def _tables(self) -> tuple[Table, ...]:
         from certify.report.encoder_tables import candidates_table, size_table

@@ -17,17 +17,19 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.balls import midpoint, precision
+from certify.arithmetic.balls import ball, midpoint, precision, upper
 from certify.audits.chain import AGREEMENT
 from certify.audits.records import DistanceEnd, EncoderBracket
 from certify.audits.source import EncoderSource
 from certify.encoders.convention import observation_digest
+from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, LARGEST_REACH, tail_constant, tail_reach
 from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.likelihood import Likelihood, likelihood_of
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import first_accepted
-from certify.envelopes.thresholds import ThresholdMixture, realised_weights
+from certify.envelopes.thresholds import ThresholdMixture, by_thresholds, realised_weights
+from certify.generators.graph import GAUSSIAN
 from certify.posteriors.estimates import mean_interval
 from certify.posteriors.posterior import Posterior
 
@@ -56,7 +58,7 @@ class DeclaredSampler:
 def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSampler | None:
     """The sampler in a file's metadata if it is for this generator, noise and observation; else None."""
     metadata = encoder.details.get("metadata", {})
-    if metadata.get("certify.encoder") != "rejection" or posterior.latent_dim > LARGEST_DIMENSION:
+    if metadata.get("certify.encoder") != "rejection":
         return None
     try:
         stored = json.loads(metadata["certify.proposal"])
@@ -66,7 +68,8 @@ def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSa
         log_constant, count = float(metadata["certify.log_constant"]), int(metadata["certify.K"])
         is_here = (
             metadata["certify.generator_sha256"] == posterior.generator.sha256
-            and float(metadata["certify.beta"]) == posterior.beta
+            and metadata.get("certify.likelihood", GAUSSIAN) == posterior.generator.likelihood
+            and (posterior.generator.likelihood != GAUSSIAN or float(metadata["certify.beta"]) == posterior.beta)
             and metadata["certify.observation"] == observation_digest(posterior.observation)
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
@@ -83,7 +86,7 @@ def rejection_bracket(
 
     Both ends together fail with probability at most `error_probability`.
     """
-    likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
+    likelihood = likelihood_of(posterior.generator, posterior.observation, posterior.beta)
     share, random = error_probability / 5, np.random.default_rng([seed, 0x5A])
     with threadpool_limits(1):
         largest = _largest_weight(sampler, posterior, likelihood)
@@ -132,9 +135,11 @@ def _is_sampler(sampler: DeclaredSampler, d: int) -> bool:
     return bool((realised > 0).all() and (np.abs(mixture.weights - realised) <= 1e-12 * realised).all())
 
 
-def _largest_weight(sampler: DeclaredSampler, posterior: Posterior, likelihood: GaussianLikelihood) -> float | None:
+def _largest_weight(sampler: DeclaredSampler, posterior: Posterior, likelihood: Likelihood) -> float | None:
     """A certified bound of w over R^d, at least 1; None where it is of no use."""
     mixture = sampler.proposal.mixture
+    if posterior.latent_dim > LARGEST_DIMENSION:
+        return _bound_by_search(sampler, posterior, likelihood)
     reach = tail_reach(mixture, sampler.log_constant, likelihood.infimum)
     if not reach <= LARGEST_REACH:
         return None
@@ -146,11 +151,26 @@ def _largest_weight(sampler: DeclaredSampler, posterior: Posterior, likelihood: 
     return max(1.0, math.exp(top) * (1 + 1e-12)) if top <= math.log(LARGEST_WEIGHT) else None
 
 
+def _bound_by_search(sampler: DeclaredSampler, posterior: Posterior, likelihood: Likelihood) -> float | None:
+    """The bound where boxes are too many: the envelope is searched again, and must have the very same proposal."""
+    found = best_envelope(posterior.generator, likelihood)
+    if isinstance(found, str):
+        return None
+    proposal = by_thresholds(found.proposal)
+    pairs = ((getattr(proposal.mixture, name), getattr(sampler.proposal.mixture, name)) for name in
+             ("weights", "means", "roots"))  # fmt: skip
+    if not all(mine.shape == other.shape and (mine == other).all() for mine, other in pairs):
+        return None
+    with precision():
+        excess = upper(ball(found.log_constant) + ball(proposal.log_loss) - ball(sampler.log_constant))
+    return max(1.0, math.exp(excess) * (1 + 1e-12)) if excess <= math.log(LARGEST_WEIGHT) else None
+
+
 def _agreeing(
     sampler: DeclaredSampler,
     encoder: EncoderSource,
     posterior: Posterior,
-    likelihood: GaussianLikelihood,
+    likelihood: Likelihood,
     random: np.random.Generator,
 ) -> int | None:
     """How many noises were tried, if the file did at all of them what the sampler does."""

@@ -21,7 +21,7 @@ from certify.encoders.tape import Tape
 from certify.envelopes.mixture import LOG_TWO_PI
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
-from certify.generators.graph import Generator
+from certify.generators.graph import BERNOULLI, Generator
 
 ROUNDING = 2.0**-49
 """Relative difference of x and the observation that a file takes for none: x may have been divided by a noise."""
@@ -31,7 +31,7 @@ LARGEST_PARALLEL = 2**24
 
 @dataclass(frozen=True, eq=False)
 class RejectionDesign:
-    """What is drawn and tested: the observation x (n,), noise `beta`, the proposal, log C, and K = `proposals`."""
+    """What is drawn and tested: the observation x (n,), noise `beta` (none for logits), the proposal, log C, and K."""
 
     observation: FloatArray
     beta: float
@@ -106,11 +106,7 @@ class _Proposal:
         tape, design, d = self.tape, self.design, self.tape.generator.latent_dim
         point = self._point(tape.columns(noise, 0, d), tape.columns(noise, d, d + 1))
         image = forward(tape, tape.generator.graph, point)[-1]
-        residual = tape.combine([(1.0, image), (-1.0, self._constant("observation", design.observation, ""))])
-        potential = [
-            self._squares("misfit", residual, 0.5 / design.beta / design.beta),
-            self._squares("prior", point, 0.5),
-        ]
+        potential = [self._misfit(image), self._squares("prior", point, 0.5)]
         height = [*potential, self._log_density(point), self._constant("height", np.array([design.log_constant]))]
         exponential = self._squares("exponential", tape.columns(noise, d + 1, d + 3), 0.5)
         return point, tape.compare(tape.combine([(1.0, name) for name in height]), exponential)
@@ -146,6 +142,16 @@ class _Proposal:
         peaks = np.log(mixture.weights) + np.log(diagonals).sum(axis=1) - 0.5 * d * LOG_TWO_PI
         parts = tape.affine(tape.product(scaled, scaled), halves, tape.constant("proposal_peak", peaks))
         return tape.log_sum_exp(parts)
+
+    def _misfit(self, image: str) -> str:
+        """The likelihood's part of f: |G - x|^2/(2 beta^2), or sum_i softplus(l_i) - x_i l_i of logits l."""
+        tape, design = self.tape, self.design
+        observation = self._constant("observation", design.observation, "")
+        if tape.generator.likelihood != BERNOULLI:
+            residual = tape.combine([(1.0, image), (-1.0, observation)])
+            return self._squares("misfit", residual, 0.5 / design.beta / design.beta)
+        terms = tape.combine([(1.0, tape.gate(image, "softplus")), (-1.0, tape.product(observation, image))])
+        return tape.affine(terms, tape.constant("proposal_misfit", np.ones((1, design.observation.size))))
 
     def _squares(self, name: str, source: str, factor: float) -> str:
         """The number factor |v|^2."""

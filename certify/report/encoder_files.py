@@ -85,7 +85,7 @@ def sidecar_document(
                  "unrolled": unrolled, "noise": "internal" if random_normal else "input"},
         "generator": describe_generator(choice),
         "constants": ends,
-        "beta": float(choice.beta),
+        "beta": choice.noise_level,
         "epsilon": float(choice.epsilon),
         "observation": None if choice.single is None else choice.single.to_dict(),
         "encoder": built.to_dict(),
@@ -99,7 +99,8 @@ def sidecar_document(
 def describe_generator(choice: EncoderChoice) -> dict[str, Any]:
     """The generator's part of the JSON."""
     generator = choice.generator
-    return {**generator.description(), "noise": None if generator.noise is None else list(generator.noise)}
+    deviations = None if generator.noise is None else list(generator.noise)
+    return {**generator.description(), "noise": deviations}
 
 
 def _metadata(choice: EncoderChoice) -> dict[str, str]:
@@ -109,7 +110,8 @@ def _metadata(choice: EncoderChoice) -> dict[str, str]:
         "certify.encoder": built.kind.name,
         "certify.theorem": built.theorem,
         "certify.verdict": str(built.verdict),
-        "certify.beta": repr(float(choice.beta)),
+        "certify.likelihood": choice.generator.likelihood,
+        **({} if choice.noise_level is None else {"certify.beta": repr(choice.noise_level)}),
         "certify.epsilon": repr(float(choice.epsilon)),
         "certify.tv_bound": repr(built.tv_bound),
         "certify.generator_sha256": choice.generator.sha256,

@@ -17,7 +17,7 @@ from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
 from certify.generators.graph import Generator
@@ -29,7 +29,7 @@ def at_observation(
     """The encoder of the posterior at `observation` (n,), or the reason why none is certified."""
     noise = float(beta)
     with threadpool_limits(1):
-        envelope = certified_envelope(generator, GaussianLikelihood(observation, noise))
+        envelope = certified_envelope(generator, likelihood_of(generator, observation, noise))
     if isinstance(envelope, str):
         return AtObservation(None, envelope)
     proposal, realised = realised_envelope(envelope)
@@ -40,6 +40,7 @@ def at_observation(
     program = rejection_network(generator, design, options.layout, needed.tv_bound)
     mixture = proposal.mixture
     certificate = {
+        "likelihood": generator.likelihood,
         "K": needed.proposals,
         "p": realised.acceptance,
         "tv_bound": needed.tv_bound,

@@ -11,13 +11,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import Envelope, acceptance_lower
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import measured_acceptance, proposals_needed
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import BERNOULLI, Generator
 from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord, RejectionNumbers
@@ -29,7 +30,7 @@ NAME = "Theorem R"
 PROPOSALS = 20_000
 """Proposals of which the acceptance frequency is measured."""
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def certify_rows(
         "theorem": theorem.id,
         "version": __version__,
         "generator": generator.sha256,
+        "likelihood": generator.likelihood,
         "beta": beta,
         "epsilon": str(epsilon),
     }
@@ -76,7 +78,7 @@ def certify_rows(
 
 def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> Rejection:
     """The least number of proposals that is certified at the observation `row` (n,)."""
-    likelihood = GaussianLikelihood(row, beta)
+    likelihood = likelihood_of(generator, row, beta)
     with threadpool_limits(1):
         envelope = best_envelope(generator, likelihood)
         if isinstance(envelope, str):
@@ -113,7 +115,7 @@ def _reason(envelope: Envelope) -> str:
 
 
 def _record(generator: Generator, index: int, found: Rejection, beta: float) -> ObservationRecord:
-    certificate: dict[str, float] = {"beta": beta}
+    certificate: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
     if found.proposals is None or found.numbers is None:
         return ObservationRecord(
             index, Verdict.INCONCLUSIVE, "", None, found.tv_bound, found.reason, certificate, found.numbers

@@ -13,6 +13,7 @@ from certify.cli.options import (
     EpsilonOption,
     GeneratorOption,
     JsonOption,
+    LikelihoodOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -59,6 +60,7 @@ def run(
     generator: GeneratorOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
     theorem: TheoremArgument = None,
     beta: NoiseOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -98,7 +100,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.encoder(
             theorem,
-            api.load_generator(generator, output_name, deviations),
+            api.load_generator(generator, output_name, deviations, likelihood),
             beta=noise,
             epsilon=distance,
             out=out,
