@@ -8,13 +8,13 @@ One proposal reads d + 3 normals: xi, a selector s, and two that make E = (xi_1^
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
+from certify.encoders.one_observation import only_at
 from certify.encoders.passes import forward
 from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
@@ -23,8 +23,6 @@ from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
 
-ROUNDING = 2.0**-49
-"""Relative difference of x and the observation that a file takes for none: x may have been divided by a noise."""
 LARGEST_PARALLEL = 2**24
 """Numbers that one draw of the parallel layout may hold at once: 128 MB."""
 
@@ -50,7 +48,7 @@ def rejection_network(
     """
     tape = Tape(generator, noise_columns=generator.latent_dim + 3)
     point = (_sequence if layout == "sequence" else _parallel)(tape, design)
-    draw = _only_at(tape, design.observation, point)
+    draw = only_at(tape, design.observation, point)
     notes = (
         f"holds one observation: any other x gives NaN; {layout} layout, {design.proposals} proposals from a mixture "
         f"of {design.proposal.size} Gaussians",
@@ -162,17 +160,3 @@ class _Proposal:
     def _constant(self, name: str, value: FloatArray, prefix: str = "proposal_") -> str:
         stored = value if self.rows is None else value[None]
         return self.tape.repeated(self.tape.constant(f"{prefix}{name}", stored), self.rows)
-
-
-def _only_at(tape: Tape, observation: FloatArray, point: str) -> str:
-    """The point where x is the observation in every entry, up to rounding; NaN elsewhere."""
-    n, d = observation.size, tape.generator.latent_dim
-    room = ROUNDING * np.abs(observation)
-    low, high = (tape.repeated(tape.constant(f"observation_{name}", observation + sign * room))
-                 for name, sign in (("low", -1.0), ("high", 1.0)))  # fmt: skip
-    same = tape.product(tape.compare(low, "x"), tape.compare("x", high))
-    agreeing = tape.affine(same, tape.constant("observation_count", np.ones((1, n))))
-    everywhere = tape.compare(tape.repeated(tape.constant("observation_entries", np.array([float(n)]))), agreeing)
-    chosen = tape.choose(everywhere, point, tape.repeated(tape.constant("observation_other", np.full(d, math.nan))))
-    tape.close("guard")
-    return chosen

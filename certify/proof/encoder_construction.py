@@ -162,7 +162,7 @@ def choose_encoder(
         observations = single.values[None]
     wanted = names if theorem is None else [theorem]
     # Certificates of single observations rest on no constant.
-    unneeded = all(kinds[name].build is None for name in wanted)
+    unneeded = not any(kinds[name].needs_constants for name in wanted) or generator.likelihood == BERNOULLI
     brackets = unknown_brackets() if unneeded else bracket_constants(
         generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
     )  # fmt: skip
@@ -171,8 +171,11 @@ def choose_encoder(
         try:
             if not known[name].conclusion.takes_logits:
                 require_gaussian(generator, f"the encoder of `{name}`")
-            if kinds[name].at_observation is not None:
-                built.append(build_at_observation(known[name], kinds[name], generator, beta, epsilon, single, options))
+            one, many = kinds[name].at_observation is not None, kinds[name].build is not None
+            if one and (single is not None or not many):
+                built.append(
+                    build_at_observation(known[name], kinds[name], generator, brackets, beta, epsilon, single, options)
+                )
             else:
                 built.append(
                     build_encoder(
@@ -204,6 +207,7 @@ def build_at_observation(
     theorem: Theorem,
     kind: EncoderKind,
     generator: Generator,
+    brackets: ConstantBrackets,
     beta: Fraction,
     epsilon: Fraction,
     single: SingleObservation | None,
@@ -222,13 +226,16 @@ def build_at_observation(
             raise InputError(f"the {kind.name} encoder has no option `{name}`")
     if options.start is not None:
         raise InputError(f"the {kind.name} encoder has no descent: leave out `start`")
+    need = theorem.conclusion.observations_need
     # A0 is what logits are outside of: nothing is left to assume.
-    need = () if generator.likelihood == BERNOULLI else theorem.conclusion.observations_need or ()
-    decided = [item.decide(item, generator, unknown_brackets()) for item in theorem.assumptions if item.label in need]
-    if refuted := [item for item in decided if item.verdict is Verdict.REFUTED]:
-        reason = "; ".join(f"{item.label}: {item.reason}" for item in refuted)
-        return BuiltEncoder(theorem.id, kind, Verdict.NOT_APPLICABLE, reason, tuple(decided))
-    found = kind.at_observation(generator, single.values, beta, epsilon, options)
+    own = [] if generator.likelihood == BERNOULLI else theorem.assumptions
+    decided = [item.decide(item, generator, brackets) for item in own if need is None or item.label in need]
+    if failing := [item for item in decided if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]:
+        verdict = weakest_verdict(item.verdict for item in failing)
+        reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
+        own_verdict = Verdict.NOT_APPLICABLE if verdict is Verdict.REFUTED else verdict
+        return BuiltEncoder(theorem.id, kind, own_verdict, reason, tuple(decided))
+    found = kind.at_observation(generator, single.values, beta, epsilon, options, brackets)
     if found.program is None:
         return BuiltEncoder(theorem.id, kind, Verdict.INCONCLUSIVE, found.reason, tuple(decided), observed=found)
     bound = found.program.distance

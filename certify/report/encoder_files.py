@@ -19,6 +19,9 @@ from certify.proof.encoder_construction import BuiltEncoder, EncoderChoice
 from certify.report.json import json_text
 from certify.version import __version__
 
+HELD = ("K", "p", "log_constant", "eta_b", "h", "K0", "eta", "R", "start")
+"""Numbers of a single observation's certificate that its file names."""
+
 LARGEST_FILE = 2**31 - 1
 """A protocol buffer's limit."""
 
@@ -127,14 +130,16 @@ def _observation_metadata(choice: EncoderChoice) -> dict[str, str]:
         return {}
     return {
         "certify.observation": observation_digest(choice.single.values),
-        **{f"certify.{name}": repr(found.certificate[name]) for name in ("K", "p", "log_constant")},
-        "certify.proposal": json.dumps(found.certificate["proposal"]),
+        **{f"certify.{name}": repr(found.certificate[name]) for name in HELD if name in found.certificate},
+        **({"certify.proposal": json.dumps(found.certificate["proposal"])} if "proposal" in found.certificate else {}),
     }
 
 
 def _chain_metadata(built: BuiltEncoder) -> dict[str, str]:
     """What is needed to run an encoder's chain again without its file; nothing for an encoder that is no chain."""
     assert built.program is not None
+    if built.observed is not None:
+        return {}
     if built.kind.name == "sharp":
         return {f"certify.{name}": str(built.value(name)) for name in ("eta_b", "h", "eta", "R", "start")} | {
             f"certify.{name}": str(int(built.value(name) or 0)) for name in ("K0", "K")

@@ -131,7 +131,7 @@ def test_the_trained_encoder_of_the_digits_is_measured_at_its_noise_and_noted_at
             ["EXACT", "-g", SPEC, "--beta", "0.3", "--observations", str(DIGITS / "observations_d8.npy")],
             "expected 3 columns",
         ),
-        (["EXACT", "-g", SPEC], "--beta"),
+        (["EXACT", "-g", SPEC], "give `beta`"),
     ],
 )
 def test_bad_input_is_one_line(

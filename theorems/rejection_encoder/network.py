@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
+from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes.best import certified_envelope
@@ -24,9 +25,14 @@ from certify.generators.graph import Generator
 
 
 def at_observation(
-    generator: Generator, observation: FloatArray, beta: Fraction, epsilon: Fraction, options: EncoderOptions
+    generator: Generator,
+    observation: FloatArray,
+    beta: Fraction,
+    epsilon: Fraction,
+    options: EncoderOptions,
+    brackets: ConstantBrackets,
 ) -> AtObservation:
-    """The encoder of the posterior at `observation` (n,), or the reason why none is certified."""
+    """The encoder of the posterior at `observation` (n,), or the reason why none is certified; no constant is used."""
     noise = float(beta)
     with threadpool_limits(1):
         envelope = certified_envelope(generator, likelihood_of(generator, observation, noise))
@@ -71,4 +77,5 @@ ENCODER = EncoderKind(
     name="rejection",
     summary="proposals from a mixture of Gaussians under a certified envelope; the first accepted is put out",
     at_observation=at_observation,
+    needs_constants=False,
 )
