@@ -3,8 +3,8 @@
 python -m benchmarks.dichotomy_rejection [--out benchmarks/results/dichotomy_rejection]
 
 G = alpha z + (1 - alpha) P(sgn z), as in `dichotomy_sweep`. The proposal never inverts P: each z_i on its own, with
-density rho_i ~ N(z_i; 0, 1) max over y = +-1 of N(x_i; alpha z_i + (1 - alpha) y, beta^2). So exp(-f) <= prod_i C_i rho_i,
-every proposal evaluates P once, forwards, and p(x) = int exp(-f)/prod_i C_i is known by listing the orthants.
+density rho_i ~ N(z_i; 0, 1) max over y = +-1 of N(x_i; alpha z_i + (1 - alpha) y, beta^2). So exp(-f) <= prod_i C_i
+rho_i, every proposal evaluates P once, forwards, and p(x) = int exp(-f)/prod_i C_i is known by listing the orthants.
 """
 
 from __future__ import annotations

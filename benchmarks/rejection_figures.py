@@ -2,7 +2,7 @@
 
 python -m benchmarks.rejection_figures [--out benchmarks/results] [--digits 3]
 
-rejection_rays.png     f and the certified envelope -log(C rho) along random rays from the proposal's mean
+rejection_rays.png     f and the certified envelope -log(C rho) along random rays, and lines in the plane
 rejection_noise.png    certified p and K (epsilon = 0.1) against the noise as a multiple of the decoder's own
 rejection_posterior.png  the posterior of a ReLU decoder with two latents, and the Gaussians of the certified proposal
 """
@@ -78,7 +78,7 @@ def trained(name: str, observations: str, row: int = 0) -> tuple[Generator, Floa
 
 
 def draw_rays(target: Path, rays: int = 40) -> None:
-    """f along rays z = mu + r L^{-T} u, on all of which the envelope is one parabola; and lines through two latents."""
+    """f along rays z = mu + r L^{-T} u from the heaviest Gaussian N(mu, (LL')^{-1}) of rho, and lines in the plane."""
     figure = empty_figure(9.6, 3.4)
     axes = figure.subplots(1, 3)
     random = np.random.default_rng(0)
@@ -86,16 +86,19 @@ def draw_rays(target: Path, rays: int = 40) -> None:
         found = enveloped(*trained(name, observations))
         assert found is not None, "this decoder has an envelope"
         mixture = found.envelope.proposal
+        # Coordinates in which the heaviest Gaussian of rho is standard.
+        heaviest = int(np.argmax(mixture.weights))
+        mean, root = mixture.means[heaviest], mixture.roots[heaviest]
         radii = np.linspace(0.0, 6.0, 121)
-        base = float(found.below(mixture.means)[0])
-        for _ in range(rays):
+        base = float(found.below(mean[None])[0])
+        for place in range(rays):
             direction = random.standard_normal(mixture.latent_dim)
-            direction = np.linalg.solve(mixture.roots[0].T, direction / np.linalg.norm(direction))
-            points = mixture.means[0] + radii[:, None] * direction
+            direction = np.linalg.solve(root.T, direction / np.linalg.norm(direction))
+            points = mean + radii[:, None] * direction
             values, floor = found.f(points) - base, found.below(points) - base
             assert (values >= floor - 1e-9).all(), "f is below its envelope"
             axis.plot(radii, values, color=GREY, linewidth=0.5, alpha=0.7)
-        axis.plot(radii, floor, color=RED, linewidth=1.8, label="envelope, certified")
+            axis.plot(radii, floor, color=RED, linewidth=0.8, label="envelope, certified" if place == 0 else None)
         axis.plot([], [], color=GREY, label=f"f along {rays} rays")
         _ray_axis(axis, f"{name}, p >= {found.envelope.acceptance:.3f}", "distance r in the proposal's coordinates")
     plane = _plane()

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import ConstantBrackets
+from certify.encoders.amortised import amortised_starts
 from certify.encoders.kind import AtObservation, EncoderOptions
 from certify.encoders.one_observation import only_at
 from certify.encoders.passes import misfit_gradient, posterior_gradient
@@ -22,7 +23,6 @@ from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.posteriors.posterior import Posterior
 from certify.profiles.certificate import CHAIN, certify_observation
-from certify.proof.amortised import amortised_starts
 from certify.sharp.centre import Centre, find_centre
 from certify.sharp.schedule import Schedule
 from theorems.sharp_langevin.observations import global_constants
