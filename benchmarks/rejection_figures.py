@@ -146,12 +146,13 @@ def draw_noise(target: Path, digits: int) -> None:
     right.set_ylabel("proposals K, epsilon = 0.1")
     for axis in (left, right):
         axis.set_xscale("log")
-        axis.set_yscale("log")
+        axis.set_ylim(bottom=0.0)
         axis.set_xticks(MULTIPLES, [f"{multiple:g}" for multiple in MULTIPLES])
         axis.minorticks_off()
         axis.axvline(1.0, color=GREY, linewidth=0.8, linestyle=":")
         axis.set_xlabel("noise, as a multiple of the decoder's own")
-    left.legend(fontsize=7, frameon=False)
+    left.set_ylim(top=1.0)
+    left.legend(fontsize=7, frameon=False, loc="lower left", ncols=2)
     write_figure(figure, figure_targets(target))
 
 

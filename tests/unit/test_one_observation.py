@@ -164,3 +164,23 @@ def test_the_fewer_layers_are_taken(layers: int | None, proposals: int | None, t
 def test_where_neither_is_certified_both_reasons_stand() -> None:
     found = better(record("1*", None), record("R", None))
     assert not found.certified and found.reason == "1*; Theorem R: R"
+
+
+def test_an_audit_beyond_three_latents_has_two_ends(tmp_path: Path) -> None:
+    import onnx
+
+    spec, x, path = "residual:d=4,width=6,depth=1,seed=0", np.array([0.3, -0.2, 0.5, 0.1]), tmp_path / "e.onnx"
+    built = encoder("rejection-encoder", spec, beta="0.3", observations=x, out=path).choice.chosen
+    assert built.tv_bound is not None
+    found = audit(path, spec, beta="0.3", epsilon="0.1", draws=1000).observations[0]
+    assert found.verdict is Verdict.SUPPORTED and "as its file declares" in found.law
+    assert 0 < found.distance.lower.value <= found.distance.upper.value < built.tv_bound
+    # A proposal that the search does not find again has no certificate: the file is known through its draws alone.
+    model = onnx.load(path)
+    entry = next(item for item in model.metadata_props if item.key == "certify.proposal")
+    stored = json.loads(entry.value)
+    stored["means"][0][0] += 1e-9
+    entry.value = json.dumps(stored)
+    onnx.save(model, path)
+    other = audit(path, spec, beta="0.3", epsilon="0.1", draws=1000).observations[0]
+    assert other.verdict is Verdict.INCONCLUSIVE and other.distance.upper.value == 1.0
