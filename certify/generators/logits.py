@@ -30,7 +30,7 @@ def with_likelihood(generator: Generator, likelihood: str) -> Generator:
     """
     if likelihood not in {GAUSSIAN, BERNOULLI}:
         raise UnknownNameError("likelihood", likelihood, [GAUSSIAN, BERNOULLI])
-    if likelihood == GAUSSIAN:
+    if likelihood in {GAUSSIAN, generator.likelihood}:
         return generator
     name = f"`{generator.name}`: `--likelihood bernoulli` takes the outputs for logits, but "
     if "trained_beta" in generator.metadata:
@@ -38,14 +38,16 @@ def with_likelihood(generator: Generator, likelihood: str) -> Generator:
         raise InputError(f"{name}this is a Gaussian decoder, trained with noise {trained:.4g}; leave out `likelihood`")
     if generator.noise is not None:
         raise InputError(f"{name}this is a Gaussian decoder, divided by its noise; leave out one of the two")
+    # In the name, so that whatever is said of it says so.
+    labelled = f"{generator.name} [logits, outside A0]"
     *before, last = generator.graph.nodes
     if not (isinstance(last, Activation) and last.name == "sigmoid"):
-        return replace(generator, likelihood=likelihood)
+        return replace(generator, name=labelled, likelihood=likelihood)
     if last.source != len(before) - 1:
         raise InputError(f"{name}they are probabilities, behind a sigmoid: export the decoder without it")
     # sigmoid(l) as a mean is l as a logit: the same law of x, exactly.
     metadata = {**generator.metadata, "likelihood": "Bernoulli: the means are a sigmoid of the logits that are taken"}
-    return replace(generator, graph=Graph(tuple(before)), metadata=metadata, likelihood=likelihood)
+    return replace(generator, name=labelled, graph=Graph(tuple(before)), metadata=metadata, likelihood=likelihood)
 
 
 def require_gaussian(generator: Generator, what: str) -> None:

@@ -126,6 +126,7 @@ def test_the_encoder_of_logits_draws_what_the_sampler_draws(tmp_path: Path, layo
 
 def test_what_rests_on_a0_refuses_logits() -> None:
     generator, bits = logits(), np.ones(5)
+    assert generator.name == "bits [logits, outside A0]" and with_likelihood(generator, "bernoulli") is generator
     with pytest.raises(InputError, match="about Gaussian noise"):
         Posterior(generator, bits, 1.0)
     with pytest.raises(InputError, match="about Gaussian noise"):
