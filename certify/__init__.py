@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from certify.api import check_constants as check_constants
     from certify.api import constants as constants
     from certify.api import encoder as encoder
+    from certify.api import evidence as evidence
     from certify.api import load_generator as load_generator
     from certify.api import prove as prove
     from certify.api import replay as replay
@@ -53,6 +54,7 @@ _HOMES = {
     "check_constants": "certify.api",
     "constants": "certify.api",
     "encoder": "certify.api",
+    "evidence": "certify.api",
     "load_generator": "certify.api",
     "prove": "certify.api",
     "replay": "certify.api",
@@ -78,6 +80,7 @@ __all__ = [
     "check_constants",
     "constants",
     "encoder",
+    "evidence",
     "load_generator",
     "prove",
     "replay",

@@ -12,6 +12,7 @@ from certify.api.check import Result, check
 from certify.api.check_constants import check_constants
 from certify.api.constants import Constants, constants
 from certify.api.encoder import EncoderResult, encoder
+from certify.api.evidence import EvidenceOfData, evidence
 from certify.api.load_generator import load_generator
 from certify.api.prove import Proved, prove
 from certify.api.replay import Replayed, replay
@@ -26,6 +27,7 @@ __all__ = [
     "Catalogue",
     "Constants",
     "EncoderResult",
+    "EvidenceOfData",
     "GeneratorLike",
     "Proved",
     "Replayed",
@@ -39,6 +41,7 @@ __all__ = [
     "check_constants",
     "constants",
     "encoder",
+    "evidence",
     "load_generator",
     "prove",
     "replay",

@@ -175,12 +175,13 @@ class Calibration(Readable):
 class AuditResult(Readable):
     """An audit: the encoder, the generator, the noise level, what was found, and the verdict.
 
-    `error_probability` is that of all ends of all observations together (union bound).
+    `beta` is None for a decoder of logits. `error_probability` is that of all ends of all observations together (union
+    bound).
     """
 
     encoder: dict[str, Any]
     generator: dict[str, Any]
-    beta: float
+    beta: float | None
     epsilon: float | None
     observations: tuple[ObservationAudit, ...]
     calibration: Calibration | None

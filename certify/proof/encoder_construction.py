@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.bracket import ConstantBrackets, Region, json_number, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
@@ -19,7 +20,8 @@ from certify.encoders.count import EncoderCount, encoder_count
 from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions, Numbers
 from certify.encoders.program import EncoderProgram
 from certify.errors import InputError, UnknownNameError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
+from certify.generators.logits import require_gaussian
 from certify.progress import Progress, SilentProgress
 from certify.proof.check import CONSTANTS_BUDGET
 from certify.proof.conclusion import Setting, conclude, settle
@@ -110,6 +112,16 @@ class EncoderChoice:
     single: SingleObservation | None = None
 
     @property
+    def noise_level(self) -> float | None:
+        """Beta, None for a decoder of logits."""
+        return float(self.beta) if self.generator.likelihood == GAUSSIAN else None
+
+    @property
+    def noise_text(self) -> str:
+        """The noise in words."""
+        return "Bernoulli logits" if self.noise_level is None else f"beta = {self.noise_level:g}"
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict of the encoder that was taken."""
         return self.chosen.verdict
@@ -150,15 +162,20 @@ def choose_encoder(
         observations = single.values[None]
     wanted = names if theorem is None else [theorem]
     # Certificates of single observations rest on no constant.
-    unneeded = all(kinds[name].build is None for name in wanted)
+    unneeded = not any(kinds[name].needs_constants for name in wanted) or generator.likelihood == BERNOULLI
     brackets = unknown_brackets() if unneeded else bracket_constants(
         generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
     )  # fmt: skip
     built = []
     for name in wanted:
         try:
-            if kinds[name].at_observation is not None:
-                built.append(build_at_observation(known[name], kinds[name], generator, beta, epsilon, single, options))
+            if not known[name].conclusion.takes_logits:
+                require_gaussian(generator, f"the encoder of `{name}`")
+            one, many = kinds[name].at_observation is not None, kinds[name].build is not None
+            if one and (single is not None or not many):
+                built.append(
+                    build_at_observation(known[name], kinds[name], generator, brackets, beta, epsilon, single, options)
+                )
             else:
                 built.append(
                     build_encoder(
@@ -190,6 +207,7 @@ def build_at_observation(
     theorem: Theorem,
     kind: EncoderKind,
     generator: Generator,
+    brackets: ConstantBrackets,
     beta: Fraction,
     epsilon: Fraction,
     single: SingleObservation | None,
@@ -208,12 +226,16 @@ def build_at_observation(
             raise InputError(f"the {kind.name} encoder has no option `{name}`")
     if options.start is not None:
         raise InputError(f"the {kind.name} encoder has no descent: leave out `start`")
-    decided = [item.decide(item, generator, unknown_brackets()) for item in theorem.assumptions
-               if item.label in (theorem.conclusion.observations_need or ())]  # fmt: skip
-    if refuted := [item for item in decided if item.verdict is Verdict.REFUTED]:
-        reason = "; ".join(f"{item.label}: {item.reason}" for item in refuted)
-        return BuiltEncoder(theorem.id, kind, Verdict.NOT_APPLICABLE, reason, tuple(decided))
-    found = kind.at_observation(generator, single.values, beta, epsilon, options)
+    need = theorem.conclusion.observations_need
+    # A0 is what logits are outside of: nothing is left to assume.
+    own = [] if generator.likelihood == BERNOULLI else theorem.assumptions
+    decided = [item.decide(item, generator, brackets) for item in own if need is None or item.label in need]
+    if failing := [item for item in decided if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]:
+        verdict = weakest_verdict(item.verdict for item in failing)
+        reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
+        own_verdict = Verdict.NOT_APPLICABLE if verdict is Verdict.REFUTED else verdict
+        return BuiltEncoder(theorem.id, kind, own_verdict, reason, tuple(decided))
+    found = kind.at_observation(generator, single.values, beta, epsilon, options, brackets)
     if found.program is None:
         return BuiltEncoder(theorem.id, kind, Verdict.INCONCLUSIVE, found.reason, tuple(decided), observed=found)
     bound = found.program.distance

@@ -17,10 +17,12 @@ from certify.cli.options import (
     EpsilonOption,
     GeneratorsOption,
     JsonOption,
+    LikelihoodOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
     RegionOption,
+    ResumeOption,
     SeedOption,
     TheoremsArgument,
 )
@@ -40,16 +42,6 @@ ConstantsOption = Annotated[
         "--constants",
         metavar="d=..,m=..,M=..,M2=..",
         help="The constants alone, no generator; also M3=, rho= (bound of |G^-1(x)|) and N= (parameters of G).",
-        show_default=False,
-    ),
-]
-
-ResumeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--resume",
-        metavar="FILE",
-        help="Keep the certificates of single observations here as they come; a cut-off run goes on from it.",
         show_default=False,
     ),
 ]
@@ -75,6 +67,7 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -109,6 +102,7 @@ def run(
             ("generator", generator),
             ("output", output_name),
             ("noise", deviations),
+            ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
             ("region", region),
             ("figures", figures),
@@ -124,7 +118,7 @@ def run(
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
 
-    loaded = loaded_generators(generator, output_name, deviations)
+    loaded = loaded_generators(generator, output_name, deviations, likelihood)
     rows = output.prints and not quiet and not details
     with progress_on_terminal(quiet) as bars:
         progress = Announcing(bars, _announced(output)) if rows else bars
