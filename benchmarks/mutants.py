@@ -58,7 +58,7 @@ GROUPS = {
             INCLUSION,
         ),
     ),
-    "sharp": Group(("certify/sharp/*.py",), ("tests/unit/test_sharp_engine.py",)),
+    "sharp": Group(("certify/sharp/*.py",), ("tests/unit/test_sharp_engine.py", "tests/unit/test_sharp_search.py")),
     "judgement": Group(
         ("certify/proof/judgement.py",), ("tests/unit/test_judgement.py", "tests/unit/test_judgement_records.py")
     ),
