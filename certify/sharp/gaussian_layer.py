@@ -28,14 +28,14 @@ class GaussianLayerBound:
 
     @property
     def total(self) -> arb:
-        """TV(pi_x, N(c, B B^T)) is at most this if `admissible`."""
+        """TV(pi_x, N(c, B B^T)) is at most this if `admissible`. Enclosure, rounded outward."""
         return self.leading + self.tail + self.outside
 
 
 def gaussian_layer_bound(problem: SharpProblem, radius: Real, outer: Real) -> GaussianLayerBound:
     """G1* at the radii R = `radius` and R2 = `outer` >= R.
 
-    Guarantee: every field an enclosure of the bound's term.
+    Guarantee: every field an enclosure of the bound's term. Enclosure, rounded outward.
     """
     R, R2 = ball(radius), ball(outer)
     mu, shift = problem.curvature.mu(R), problem.law.gaussian_shift(R)

@@ -65,7 +65,7 @@ class _Candidates:
 
 
 def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
-    """The radii with the smallest G1* bound; None if mu(R) > 0 at none."""
+    """The radii with the smallest G1* bound; None if mu(R) > 0 at none. Estimate."""
     positive = estimates.mu > SMALLEST_CURVATURE
     with np.errstate(all="ignore"):
         total = estimates.tail + estimates.gaussian_tail + estimates.shift / (2 * np.sqrt(estimates.mu))
@@ -79,7 +79,10 @@ def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
 
 
 def shortest_chain(estimates: RadialEstimates, epsilon: float, limit: int = LAYER_LIMIT) -> ChainChoice | None:
-    """The fewest layers K = K0 + n with distance <= epsilon, from either start; None if none below `limit`."""
+    """The fewest layers K = K0 + n with distance <= epsilon, from either start; None if none below `limit`.
+
+    Estimate.
+    """
     found = _shortest(estimates, epsilon, limit, "gaussian")
     if found is not None and found.schedule.layers <= POINT_START_FROM:
         return found
@@ -89,7 +92,7 @@ def shortest_chain(estimates: RadialEstimates, epsilon: float, limit: int = LAYE
 
 
 def closest_chain(estimates: RadialEstimates, limit: int = LAYER_LIMIT) -> ChainChoice | None:
-    """The smallest distance found with at most `limit` layers; None if mu(R) > 0 at no radius."""
+    """The smallest distance found with at most `limit` layers; None if mu(R) > 0 at no radius. Estimate."""
     both = [choice for start in STARTS if (choice := _closest(estimates, limit, start)) is not None]
     return min(both, key=lambda choice: choice.distance_estimate, default=None)
 
@@ -231,7 +234,12 @@ def _exit_estimate(candidates: _Candidates, durations: FloatArray) -> FloatArray
 def smoothing_bound(
     mu: FloatArray, force: FloatArray, distance: FloatArray, layers: FloatArray, eta: FloatArray
 ) -> FloatArray:
-    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate."""
+    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate.
+
+    >>> arguments = [np.array([value]) for value in (0.7, 0.25, 0.4, 18.0, 0.1)]
+    >>> bool(0 < smoothing_bound(*arguments)[0] < 1)
+    True
+    """
     s = -np.expm1(-eta)
     log_rho = np.log1p(-s * mu)
     squares = np.expm1(2 * layers * log_rho) / np.expm1(2 * log_rho)
