@@ -112,3 +112,10 @@ def test_bounds_are_sharp_where_the_truth_is_known() -> None:
 )
 def test_mantissas_of_one_digit_have_no_point(value: float, digits: int, text: str) -> None:
     assert decimal_text(value, digits, Direction.DOWN) == text
+
+
+def test_infinities_keep_their_sign_at_every_scale() -> None:
+    for exponent in (-3000, 0, 3000):
+        assert matrices.unscale_upper(math.inf, exponent) == math.inf == matrices.unscale_lower(math.inf, exponent)
+        assert matrices.unscale_upper(-math.inf, exponent) == -math.inf == matrices.unscale_lower(-math.inf, exponent)
+        assert matrices.unscale_upper(0.0, exponent) == 0.0 == matrices.unscale_lower(0.0, exponent)
