@@ -16,7 +16,10 @@ from certify.posteriors.profile import Profile
 from certify.sharp.centre import certify_centre, find_centre, measured_problem
 from certify.sharp.certificates import enclose_chain, fewest_layers, gaussian_layer, smallest_chain_distance
 from certify.sharp.chain import run_layers
+from certify.sharp.curvature import closed_form_curvature
 from certify.sharp.estimates import RadialEstimates, radial_estimates
+from certify.sharp.functions import EnvelopeRatio, ForceMoment, GaussianShift, SecondMoment
+from certify.sharp.laws import RadialLaw
 from certify.sharp.problem import SharpProblem, closed_form_problem, profile_problem
 from certify.sharp.schedule import first_step, longest_step
 from certify.sharp.search import best_layer, closest_chain, reachable_distance, shortest_chain, smoothing_bound
@@ -87,6 +90,7 @@ def test_the_fewest_layers_are_certified_and_their_estimate_is_near(problem: Sha
         assert found.choice.distance_estimate == pytest.approx(midpoint(found.bound.total), rel=1e-3)
         assert midpoint(found.bound.total) > 0.9 * float(Fraction(epsilon))
     assert 0 < found.choice.width < found.choice.radius <= found.choice.outer
+    assert found.choice.start == "gaussian"
     assert found.choice.schedule.layers == {"0.02": 155, "0.05": 14}[epsilon]
 
 
@@ -180,3 +184,19 @@ def test_a_centre_carries_bounds_of_what_it_is_measured_at() -> None:
         loose = closed_form_problem(2, "0.1", 5, "0.5", "0.5", away.gradient_upper, away.residual_upper)
         assert measured.curvature.q(ball(1)) < loose.curvature.q(ball(1))
         assert midpoint(measured.far.b) == pytest.approx((away.jacobian_upper / 0.5) ** 2, rel=1e-12)
+
+
+def test_the_symbolic_functions_are_the_laws_own() -> None:
+    e, p, phi, om, R = (ball(value) for value in ("0.1", "0.05", "0.6", "0.01", 3))
+    law = RadialLaw(2, closed_form_curvature(e, p, phi, om), ball("0.02"))
+    shape = (ball(2), ball("0.02"), e, p, phi, om)
+    with precision():
+        for function, truth in (
+            (GaussianShift, law.gaussian_shift(R)),
+            (SecondMoment, law.second_moment(R)),
+            (ForceMoment, law.force_moment(R)),
+            (EnvelopeRatio, law.envelope_ratio(R)),
+        ):
+            assert midpoint(function.enclose(*shape, R)) == pytest.approx(midpoint(truth), rel=1e-12)
+        estimate = GaussianShift.estimate(*map(midpoint, shape), np.array([1.0, 3.0, np.inf]))
+        assert estimate[1] == pytest.approx(midpoint(law.gaussian_shift(R)), rel=1e-9) and np.isnan(estimate[2])
