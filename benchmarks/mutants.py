@@ -244,7 +244,8 @@ def _key(entry: dict[str, str]) -> tuple[str, str, str, str]:
 
 HEAD = """# Mutants that the tests do not notice
 
-Written by `make mutants` (mutmut, seed of the sample 11). Not counted: changes of the words of a message. Groups that are missing in the table
+Written by `make mutants` (mutmut, seed of the sample 11).
+Not counted: changes of the words of a message. Groups that are missing in the table
 have not been run to their end yet.
 
 | group | mutants | drawn | killed | survive |
