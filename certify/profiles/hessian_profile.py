@@ -37,7 +37,11 @@ HOPELESS = -0.5
 
 
 def default_radii(dimension: int, is_far: bool = False) -> FloatArray:
-    """Radii up to where a posterior wider than N(0, I) in y has its tail; `is_far` goes on to twice that."""
+    """Radii up to where a posterior wider than N(0, I) in y has its tail; `is_far` goes on to twice that. Estimate.
+
+    >>> default_radii(4)[:3].tolist()
+    [0.24, 0.5, 0.8]
+    """
     root = math.sqrt(dimension)
     # A Gaussian tail of fixed mass lies at sqrt(d) plus a constant, whatever d is.
     return np.array([root * share + max(0.0, share - 1.0) * 1.5 for share in SHARES + FAR_SHARES * is_far])
@@ -51,6 +55,7 @@ def hessian_profile(
     None where nothing is proved even on the smallest ball, or the network has more than `LARGEST_WIDTH` gains; the
     profile ends at the last radius with a finite bound.
     Guarantee: q_upper and mu_lower rounded outward, for the floats of c, B, x and beta taken as exact.
+    Bounds, rounded outward.
 
     Raises:
         InputError: if shapes do not fit or `radii` do not increase.

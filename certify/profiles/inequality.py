@@ -82,7 +82,10 @@ class HessianForm:
 def hessian_form(
     graph: Graph, form: IncrementForm, coefficients: dict[int, Interval], ball: int, factor: FloatArray, beta: float
 ) -> HessianForm:
-    """The forms over ball number `ball`, from the centred increments there and the ranges of the coefficients."""
+    """The forms over ball number `ball`, from the centred increments there, the coefficients' ranges and B (d, d).
+
+    Enclosure, rounded outward.
+    """
     d, size = form.latent_dim, form.size
     spans = np.concatenate([*form.spans, np.zeros(0)])
     # An undefined span stays, and then nothing is proved.
@@ -125,9 +128,9 @@ class EigenvalueBound:
 
 
 def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None = None) -> EigenvalueBound:
-    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball. Rounded outward.
+    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball.
 
-    `near` is that of a similar ball, for the search to start from.
+    `near` is that of a similar ball, for the search to start from. Bounds, rounded outward.
     """
     nothing = EigenvalueBound(-math.inf if side == "lower" else math.inf)
     total = _total(form, side)

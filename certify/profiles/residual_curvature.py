@@ -25,7 +25,7 @@ from certify.profiles.inequality import HessianForm, eigenvalue_bound, hessian_f
 def residual_curvature_upper(graph: Graph, lower: FloatArray, upper: FloatArray) -> float:
     """Upper bound of ||sum_i r_i Hess G_i(z)|| over all z in R^d and all r with lower <= r <= upper (n,).
 
-    Rounded outward; inf where nothing is proved (a product of unbounded factors, a kink).
+    Infinite where nothing is proved (a product of unbounded factors, a kink). Upper bound, rounded outward.
     """
     form = residual_form(graph, lower, upper)
     if form is None:

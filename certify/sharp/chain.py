@@ -74,7 +74,7 @@ def chain_bound(
 
     `radius` = R, `outer` = R2 >= R up to the curvature's reach, `width` = w in (0, R).
 
-    Guarantee: every field an enclosure of the bound's term.
+    Guarantee: every field an enclosure of the bound's term. Enclosure, rounded outward.
 
     Raises:
         InputError: if there is no layer that smooths, or a count below 1.
@@ -98,7 +98,10 @@ def chain_bound(
 
 
 def initial_distance(problem: SharpProblem, radius: arb, mu: arb, start: Start) -> tuple[arb, arb]:
-    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside."""
+    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside.
+
+    Enclosure, rounded outward.
+    """
     if start == "point":
         return terms.point_start_distance(problem.law.second_moment(radius)), arb(0)
     shift = problem.law.gaussian_shift(radius)
@@ -116,6 +119,7 @@ def run_layers(
     """Burn-in in Wasserstein distance, then smoothing into total variation, with rho_k = 1 - s_k mu.
 
     Every run of equal steps is summed in closed form, so the cost does not depend on the number of layers.
+    Enclosure, rounded outward.
     """
     duration, short = arb(0), True
     spread, contraction = arb(0), arb(1)

@@ -51,11 +51,11 @@ class Curvature:
     reach: arb
 
     def q(self, radius: arb) -> arb:
-        """Enclosure of q at a radius (of every branch that the ball may lie in)."""
+        """Enclosure of q at a radius (of every branch that the ball may lie in), rounded outward."""
         return self._over(radius, lambda piece: piece.q(radius))
 
     def mu(self, radius: arb) -> arb:
-        """Enclosure of mu at a radius (of every branch that the ball may lie in)."""
+        """Enclosure of mu at a radius (of every branch that the ball may lie in), rounded outward."""
         return self._over(radius, lambda piece: piece.mu(radius))
 
     def _over(self, radius: arb, value: Callable[[Piece], arb]) -> arb:
@@ -74,7 +74,10 @@ class Curvature:
         return found
 
     def envelopes(self, gradient: arb) -> tuple[EnvelopePiece, ...]:
-        """phi0 and U on every piece for g = `gradient`, integrated twice and continued at the breaks."""
+        """phi0 and U on every piece for g = `gradient`, integrated twice and continued at the breaks.
+
+        Enclosure, rounded outward.
+        """
         found: list[EnvelopePiece] = []
         slopes = (-gradient, gradient)
         values = (arb(0), arb(0))
@@ -103,6 +106,7 @@ def closed_form_curvature(e: arb, p: arb, floor: arb, defect: arb | None = None)
     `defect` = om >= ||B^T A B - I||, om < 1: with W = A^{1/2} B, ||W^T W - I|| <= om, the Hessian in y is W^T H W, H
     that of the exact factor at |W y| <= sqrt(1+om) |y|. So q becomes (1+om) q + om and mu loses om ||H|| <= om (1 + q),
     with e scaled by sqrt(1+om); the page's (1+om)^{3/2} e is larger, hence valid, and used for q.
+    Enclosure, rounded outward.
     """
     om, r = arb(0) if defect is None else defect, arb_poly([0, 1])
     q = terms.distance_from_identity(r, e, p, om)
@@ -116,7 +120,7 @@ def closed_form_curvature(e: arb, p: arb, floor: arb, defect: arb | None = None)
 
 
 def profile_curvature(profile: Profile) -> Curvature:
-    """The step functions of a certified profile, exact up to its last radius."""
+    """The step functions of a certified profile, exact up to its last radius. Enclosure, rounded outward."""
     starts = [arb(0), *(ball(float(radius)) for radius in profile.radii[:-1])]
     pieces = tuple(
         Piece(start, arb_poly([ball(float(mu))]), arb_poly([ball(float(q))]))
@@ -128,7 +132,10 @@ def profile_curvature(profile: Profile) -> Curvature:
 def segments(
     pieces: Sequence[EnvelopePiece], start: arb, end: arb, upper: bool, weights: Sequence[arb_poly] | None = None
 ) -> list[Segment]:
-    """The integrand exp(-phi0) (or exp(-U) with `upper`) on [start, end], cut at the breaks; one weight a piece."""
+    """The integrand exp(-phi0) (or exp(-U) with `upper`) on [start, end], cut at the breaks; one weight a piece.
+
+    Enclosure, rounded outward.
+    """
     found = []
     ends = [*(piece.start for piece in pieces[1:]), end]
     for index, (piece, last) in enumerate(zip(pieces, ends, strict=True)):

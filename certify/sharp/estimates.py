@@ -55,12 +55,12 @@ class RadialEstimates:
 
     @cached_property
     def tail(self) -> FloatArray:
-        """t(R) at the best R2 of the grid, for every R."""
+        """t(R) at the best R2 of the grid, for every R. Estimate."""
         return np.asarray(self._tails[0])
 
     @cached_property
     def outer(self) -> npt.NDArray[np.int64]:
-        """Index of the R2 that gives it."""
+        """Index of the R2 that gives it. Estimate."""
         return np.asarray(self._tails[1])
 
     @cached_property

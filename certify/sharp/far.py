@@ -57,7 +57,7 @@ class FarField:
         The search stops early once the supremum is known to be below `negligible`.
 
         With a factor B the integral starts at sqrt(1-om) R2, with g/sqrt(1-om), times (1-om)^{-d/2}. Infinite where
-        the integral may diverge. Guarantee: inclusion property.
+        the integral may diverge. Guarantee: inclusion property. Enclosure, rounded outward.
         """
         if not self.finite:
             return arb(0).union(arb("inf"))

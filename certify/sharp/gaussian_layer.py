@@ -40,7 +40,7 @@ class GaussianLayerBound:
 def gaussian_layer_bound(problem: SharpProblem, radius: Real, outer: Real) -> GaussianLayerBound:
     """G1* at the radii R = `radius` and R2 = `outer` >= R.
 
-    Guarantee: every field an enclosure of the bound's term.
+    Guarantee: every field an enclosure of the bound's term. Enclosure, rounded outward.
     """
     R, R2 = ball(radius), ball(outer)
     if not problem.allows(R, R2):

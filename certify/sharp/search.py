@@ -67,7 +67,7 @@ class _Candidates:
 
 
 def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
-    """The radii with the smallest G1* bound; None if mu(R) > 0 at none."""
+    """The radii with the smallest G1* bound; None if mu(R) > 0 at none. Estimate."""
     positive = estimates.mu > SMALLEST_CURVATURE
     with np.errstate(all="ignore"):
         leading = terms.gaussian_leading(estimates.shift**2, estimates.mu)
@@ -82,7 +82,10 @@ def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
 
 
 def shortest_chain(estimates: RadialEstimates, epsilon: float, limit: int = LAYER_LIMIT) -> ChainChoice | None:
-    """The fewest layers K = K0 + n with distance <= epsilon, from either start; None if none below `limit`."""
+    """The fewest layers K = K0 + n with distance <= epsilon, from either start; None if none below `limit`.
+
+    Estimate.
+    """
     found = _shortest(estimates, epsilon, limit, "gaussian")
     if found is not None and found.schedule.layers <= POINT_START_FROM:
         return found
@@ -92,7 +95,7 @@ def shortest_chain(estimates: RadialEstimates, epsilon: float, limit: int = LAYE
 
 
 def closest_chain(estimates: RadialEstimates, limit: int = LAYER_LIMIT) -> ChainChoice | None:
-    """The smallest distance found with at most `limit` layers; None if mu(R) > 0 at no radius."""
+    """The smallest distance found with at most `limit` layers; None if mu(R) > 0 at no radius. Estimate."""
     both = [choice for start in STARTS if (choice := _closest(estimates, limit, start)) is not None]
     return min(both, key=lambda choice: choice.distance_estimate, default=None)
 
