@@ -88,6 +88,16 @@ def printed_numbers(data: Data) -> None:
     assert Fraction(rounding.decimal_text(value, digits, rounding.Direction.UP)) == high
 
 
+@checks("certify.arithmetic.rounding.outward")
+def floats_that_print_shortly(data: Data) -> None:
+    value, digits = data.draw(FLOATS), data.draw(st.integers(1, 17))
+    above = rounding.outward(value, digits, rounding.Direction.UP)
+    below = rounding.outward(value, digits, rounding.Direction.DOWN)
+    assert below <= value <= above
+    if math.isfinite(above) and above != value:
+        assert Fraction(rounding.decimal_text(above, 17, rounding.Direction.NEAREST)) >= Fraction(value)
+
+
 @checks(
     "certify.arithmetic.exact_matrices.exact",
     "certify.arithmetic.exact_matrices.ExactMatrix.__matmul__",

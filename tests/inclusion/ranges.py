@@ -128,6 +128,19 @@ def values_of_nodes(data: Data) -> None:
                 assert all(_near(value, form, i, u) for i, value in enumerate(values))
 
 
+@checks(FORMS + "kink_range")
+def kinks_over_intervals(data: Data) -> None:
+    """Exact values at the ends and at the kink, for slopes of either sign and any size on the left."""
+    low, high = (float(end) for end in interval(data, unbounded=False))
+    slope = data.draw(st.sampled_from([-3.0, -0.7, 0.01, 0.5, 1.0, 1.8, 5.0]))
+    for name, left, parameters in (("relu", 0.0, ()), ("leaky_relu", slope, (slope,))):
+        bottom, top = (end[0] for end in box_forms.kink_range(name, parameters, np.array([low]), np.array([high])))
+        kink = [0.0] if low <= 0.0 <= high else []
+        for at in (low, high, *kink):
+            value = rational(at) if at > 0 else rational(left) * rational(at)
+            assert at_least(value, bottom) and at_most(value, top)
+
+
 @checks(FORMS + "box_forms", FORMS + "BoxForm.reach")
 def slopes_below_the_floats(data: Data) -> None:
     """Slopes that vanish as floats matter over a box that is large enough."""
