@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
 from certify.bounds.ranges import dense
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
@@ -144,12 +144,13 @@ def kink_range(
     name: str, parameters: tuple[float, ...], low: FloatArray, high: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Range of a convex kink over [low, high], rounded outward."""
-    first, second = ends_at(name, parameters, low), ends_at(name, parameters, high)
+    with np.errstate(over="ignore"):
+        first, second = ends_at(name, parameters, low), ends_at(name, parameters, high)
     bottom, top = np.minimum(first, second), np.maximum(first, second)
     bottom = np.where((low <= 0) & (high >= 0), np.minimum(bottom, 0.0), bottom)
     if name == "relu":
         return bottom, top
-    return np.nextafter(bottom, -np.inf), np.nextafter(top, np.inf)
+    return round_down(bottom), round_up(top)
 
 
 def _rounded_lines(
