@@ -22,7 +22,7 @@ COLUMNS = (
     ("noise", 8),
     ("largest", 8),
     ("K", 8),
-    ("TV bound", 8),
+    ("TV bound", 9),
     ("weakest", 7),
 )
 """Headings and widths; the last column is the seconds. Together at most 110 characters."""
@@ -146,7 +146,8 @@ def _number(value: object, name: str) -> str:
         return str(value) if value < 10**8 else decimal_text(float(value), 3, Direction.UP)
     if not math.isfinite(value):
         return str(value)
-    return decimal_text(value, 4, conclusion_direction(name))
+    digits = 4 if abs(value) >= 1e-99 or value == 0 else 3
+    return decimal_text(value, digits, conclusion_direction(name))
 
 
 def _fit(text: str, width: int) -> str:
