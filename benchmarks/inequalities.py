@@ -2,9 +2,10 @@
 
     python -m benchmarks.inequalities [--seconds 10] [--limit N]
 
-Every claim goes to every method in a process of its own with the same time. z3 gets exp, log and powers as uninterpreted
-functions; cvc5 knows exp and sin; sympy is asked to simplify the difference under the assumptions of its symbols. `wrong`
-counts a proof of a false claim or a refutation of a true one; a model in which a function is uninterpreted refutes nothing.
+Every claim goes to every method in a process of its own with the same time. z3 gets exp, log and powers as
+uninterpreted functions; cvc5 knows exp and sin; sympy is asked to simplify the difference under the assumptions of
+its symbols. `wrong` counts a proof of a false claim or a refutation of a true one; a model in which a function is
+uninterpreted refutes nothing.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def main() -> None:
     true = sum(row["truth"] == "true" for row in rows)
     head = [
         "# Inequalities proved and refuted", "",
-        f"Written by `python -m benchmarks.inequalities`: {len(rows)} relations, {true} true and {len(rows) - true} false,",
+        f"Written by `python -m benchmarks.inequalities`: {len(rows)} rows, {true} true, {len(rows) - true} false,",
         f"their sources in `data/inequalities.csv`; {given.seconds:g} s each, a process of its own for each.", "",
         "| method | solved | wrong | unsolved | median s | total s |", "| --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip

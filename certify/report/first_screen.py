@@ -17,7 +17,7 @@ from certify.verdict import Verdict
 
 COLUMNS = (
     ("theorem", 20),
-    ("generator", 23),
+    ("generator", 22),
     ("verdict", 14),
     ("noise", 8),
     ("largest", 8),
