@@ -239,7 +239,10 @@ def _exit_estimate(candidates: _Candidates, durations: FloatArray) -> FloatArray
 def smoothing_bound(
     mu: FloatArray, force: FloatArray, distance: FloatArray, layers: FloatArray, eta: FloatArray
 ) -> FloatArray:
-    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate."""
+    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate.
+
+    All of one shape, or of shapes that broadcast.
+    """
     s = one_minus_exp(eta)
     log_rho = np.log1p(-s * mu)
     squares = np.expm1(2 * layers * log_rho) / np.expm1(2 * log_rho)
