@@ -12,13 +12,13 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sharp import terms
 from certify.sharp.chain import Start
 from certify.sharp.estimates import RadialEstimates
 from certify.sharp.schedule import RUN_SHARE, Schedule, first_step, longest_step
 from certify.symbolic.generic import one_minus_exp
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
 LAYER_LIMIT = 10**9
