@@ -16,8 +16,8 @@ from certify.verdict import Verdict
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from certify.construction.built import EncoderChoice
     from certify.generators.graph import Generator
-    from certify.proof.encoder_construction import EncoderChoice
     from certify.report.encoder_files import EncoderFile
     from certify.report.table import Table
 
@@ -142,8 +142,8 @@ def encoder(
     >>> found.verdict
     <Verdict.PROVED: 'proved'>
     """
+    from certify.construction.choose import choose_encoder
     from certify.encoders.kind import EncoderOptions
-    from certify.proof.encoder_construction import choose_encoder
     from certify.provenance import provenance, started
     from certify.report.encoder_files import check_encoder_path, write_encoder
 

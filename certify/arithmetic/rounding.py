@@ -78,7 +78,7 @@ def ratio_text(value: Printable | None, digits: int = 4) -> str:
 def outward(value: float, digits: int, direction: Direction) -> float:
     """A float on the stated side of `value` that prints with at most `digits` significant digits.
 
-    Where the float nearest to that decimal lies on the other side, `value` itself.
+    Where the float nearest to that decimal lies on the other side, `value` itself. Bounds, rounded outward.
     """
     if not math.isfinite(value) or value == 0.0:
         return value

@@ -80,7 +80,7 @@ class LargestNoise:
 
     @property
     def beta(self) -> float:
-        """That noise; 0 if none was found."""
+        """That noise; 0 if none was found. Exact."""
         return 0.0 if self.proof is None else self.proof.beta
 
 
@@ -101,17 +101,17 @@ class ObservationCertificate:
 
     @property
     def theorem(self) -> str:
-        """The name of what certifies TV <= epsilon, `ONE_LAYER` or `CHAIN`; "" where nothing does."""
+        """The name of what certifies TV <= epsilon, `ONE_LAYER` or `CHAIN`; "" where nothing does. Verified."""
         return self.proof.theorem
 
     @property
     def layers(self) -> int | None:
-        """Stochastic layers of the certified encoder."""
+        """Stochastic layers of the certified encoder. Exact."""
         return self.proof.layers
 
     @property
     def tv_bound(self) -> float | None:
-        """Certified bound, rounded up; above epsilon the smallest that was found; None if there is none."""
+        """Upper bound of the distance, rounded outward; above epsilon the smallest found; None if there is none."""
         return self.proof.tv_bound
 
     @property
@@ -121,7 +121,11 @@ class ObservationCertificate:
 
     @property
     def values(self) -> dict[str, float]:
-        """Numbers behind it, by the names that reports and an encoder's file give them."""
+        """Numbers behind it, by the names that reports and an encoder's file give them.
+
+        Bounds, rounded outward: sigma_min, start_allowed, mu and mu_bulk from below, convex_radius and largest_noise
+        proved, what else is bounded from above. Choices and `curvature_allowed` are given to the nearest float.
+        """
         proof, start = self.proof, self.start
         return {
             **_numbers(proof),
@@ -168,7 +172,7 @@ def certify_observation(
 
 
 def problem_of(proof: ObservationProof) -> SharpProblem:
-    """What the claims of a record imply about its posterior."""
+    """What the claims of a record imply about its posterior. Bounds, rounded outward."""
     return sharp_problem(proof.centre, proof.bend.value, profile_of(proof.balls), proof.constants, proof.beta)
 
 
@@ -181,12 +185,15 @@ def _is_far_heavy(problem: SharpProblem, profile: Profile, epsilon: Fraction) ->
 
 
 def residual_bend(posterior: Posterior, centre: Centre, constants: GlobalConstants) -> float:
-    """Upper bound of ||sum_i r_i(c) Hess G_i(z)|| over all z: M2 |r(c)| or the residual's own. Rounded outward."""
+    """Upper bound of ||sum_i r_i(c) Hess G_i(z)|| over all z: M2 |r(c)| or the residual's own, rounded outward."""
     return residual_curvature(posterior, centre, constants).value
 
 
 def residual_curvature(posterior: Posterior, centre: Centre, constants: GlobalConstants) -> BendProof:
-    """The bound `residual_bend` with what proves it; the own bound is asked for only where M2 |r(c)| is large."""
+    """The bound `residual_bend` with what proves it; the own bound is asked for only where M2 |r(c)| is large.
+
+    Upper bound, rounded outward.
+    """
     with precision():
         crude = upper(ball(constants.M2) * ball(centre.residual_upper))
     plain = BendProof(outward(crude, DIGITS, Direction.UP))
@@ -203,7 +210,7 @@ def residual_curvature(posterior: Posterior, centre: Centre, constants: GlobalCo
 
 
 def residual_interval(posterior: Posterior, point: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Ends of G(c) - x at c = `point` (d,), each (n,), rounded outward."""
+    """Enclosure of G(c) - x at c = `point` (d,) by its ends, each (n,), rounded outward."""
     with precision():
         values = value_ball(posterior.generator.graph, [ball(float(entry)) for entry in point])
         gaps = [value - ball(float(x)) for value, x in zip(values, posterior.observation, strict=True)]
@@ -263,7 +270,10 @@ def _numbers(proof: ObservationProof) -> dict[str, float]:
 
 
 def start_numbers(posterior: Posterior, constants: GlobalConstants, start: FloatArray | None) -> StartNumbers | None:
-    """The numbers of a start (d,); None without one."""
+    """The numbers of a start (d,); None without one.
+
+    Bounds, rounded outward: the residual from above, what is allowed from below.
+    """
     if start is None:
         return None
     with precision():

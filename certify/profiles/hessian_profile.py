@@ -68,6 +68,8 @@ def proved_balls(
 ) -> tuple[BallProof, ...]:
     """The eigenvalue bounds behind `hessian_profile`, ball by ball, each with what proves it; empty if there are none.
 
+    `centre` (d,), `factor` (d, d) and `radii` as there. Bounds, rounded outward.
+
     Raises:
         InputError: if shapes do not fit or `radii` do not increase.
     """
@@ -91,6 +93,8 @@ def hessian_forms(
 ) -> Iterator[HessianForm]:
     """The quadratic form of every ball |y| <= radii[i] in turn, enclosed; none beyond `LARGEST_WIDTH` gains.
 
+    `centre` (d,), `factor` (d, d), `radii` (k,) increasing. Enclosure, rounded outward.
+
     Raises:
         InputError: if shapes do not fit or `radii` do not increase.
     """
@@ -109,7 +113,7 @@ def hessian_forms(
 
 
 def profile_of(balls: Sequence[BallProof]) -> Profile | None:
-    """The step functions q and mu that the balls' eigenvalue bounds give; None without any."""
+    """The step functions q and mu that the balls' eigenvalue bounds give; None without any. Bounds, rounded outward."""
     if not balls:
         return None
     radii, mu, largest = (

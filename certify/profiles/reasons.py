@@ -16,7 +16,7 @@ BEYOND = 12.0
 
 
 def far_reason(bend: float, constants: GlobalConstants, beta: float) -> str:
-    """The far field diverges: by how much the residual's curvature is too large."""
+    """The far field diverges: by how much the residual's curvature is too large. Estimate."""
     allowed = constants.m * constants.m + beta * beta
     return (
         f"the posterior's far field is not certified: the residual's curvature {_up(bend)} is not below m^2 + beta^2 = "
@@ -25,7 +25,10 @@ def far_reason(bend: float, constants: GlobalConstants, beta: float) -> str:
 
 
 def curvature_reason(problem: SharpProblem, radius: float) -> str:
-    """No choice is admissible: the tail at the largest radius with a positive Hessian says which part is to blame."""
+    """No choice is admissible: the tail at the largest radius with a positive Hessian says which part is to blame.
+
+    Estimate: the radius is printed rounded down, the tail is that of the radius itself.
+    """
     if radius == 0.0:
         return "the Hessian is not certified positive on any ball around the mode"
     reach = problem.curvature.reach
@@ -41,7 +44,7 @@ def curvature_reason(problem: SharpProblem, radius: float) -> str:
 
 
 def total_reason(bound: ChainBound, total: float, epsilon: Fraction) -> str:
-    """The smallest bound is above epsilon: by how much, and which of its terms is largest."""
+    """The smallest bound is above epsilon: by how much, and which of its terms is largest. Estimate."""
     parts = ("tail", "start_outside", "exit", "discretisation", "smoothing")
     value, name = max((upper(getattr(bound, part)), part) for part in parts)
     return (

@@ -68,7 +68,7 @@ class CentreProof:
     jacobian_upper: float
 
     def centre(self) -> Centre:
-        """The same with arrays."""
+        """The same with arrays. Exact."""
         return Centre(
             np.array(self.point), np.array(self.factor), self.gradient_upper, self.residual_upper, self.defect_upper,
             self.sigma_min_lower, self.jacobian_upper,
@@ -158,7 +158,7 @@ class ObservationProof:
 
     @property
     def theorem(self) -> str:
-        """By which theorem a distance <= epsilon is claimed; "" where none is."""
+        """By which theorem a distance <= epsilon is claimed; "" where none is. Exact."""
         if self.layer is not None and self._is_met(self.layer.tv_bound):
             return ONE_LAYER
         return CHAIN if self.chain is not None and self._is_met(self.chain.tv_bound) else ""
@@ -168,32 +168,32 @@ class ObservationProof:
 
     @property
     def layers(self) -> int | None:
-        """Stochastic layers of the encoder whose distance is claimed to be <= epsilon."""
+        """Stochastic layers of the encoder whose distance is claimed to be <= epsilon. Exact."""
         if self.theorem == ONE_LAYER:
             return 1
         return self.chain.schedule.layers if self.theorem and self.chain is not None else None
 
     @property
     def tv_bound(self) -> float | None:
-        """The distance claimed of that encoder; of none, the smallest that is claimed of a chain."""
+        """The distance claimed of that encoder; of none, the smallest that is claimed of a chain. Exact: as claimed."""
         if self.theorem == ONE_LAYER and self.layer is not None:
             return self.layer.tv_bound
         return None if self.chain is None else min(self.chain.tv_bound, 1.0)
 
 
 def identity(generator: Generator) -> GeneratorIdentity:
-    """The decoder's name and digest, and its family or file where it has one."""
+    """The decoder's name and digest, and its family or file where it has one. Exact."""
     metadata = generator.metadata
     return GeneratorIdentity(generator.name, metadata.get("specification", metadata.get("file", "")), generator.sha256)
 
 
 def exact(values: FloatArray | Sequence[float]) -> tuple[Exact, ...]:
-    """The entries of a vector, exact."""
+    """The entries of a vector (k,), as they are. Exact."""
     return tuple(Exact(float(value)) for value in values)
 
 
 def claimed_centre(centre: Centre) -> CentreProof:
-    """The centre with its numbers rounded outward to `DIGITS` digits."""
+    """The centre with its numbers to `DIGITS` digits, the lower ones rounded down. Bounds, rounded outward."""
     return CentreProof(
         exact(centre.point), tuple(exact(row) for row in centre.factor), _above(centre.gradient_upper),
         _above(centre.residual_upper), _above(centre.defect_upper), _below(centre.sigma_min_lower),
@@ -210,7 +210,7 @@ def _below(value: float) -> float:
 
 
 def chain_terms(bound: ChainBound) -> ChainTerms:
-    """The terms of an enclosed bound, rounded outward."""
+    """The terms of an enclosed bound: mu from below, the others from above. Bounds, rounded outward."""
     return ChainTerms(
         upper(bound.tail), upper(bound.start_outside), upper(bound.exit), upper(bound.discretisation),
         upper(bound.smoothing), lower(bound.mu), upper(bound.q),
@@ -223,7 +223,7 @@ def sharp_problem(
     """The posterior by the better of its profile and the closed forms, with `bend` in place of M2 |r(c)|.
 
     Without a profile (a network too wide for one, or nothing proved) the closed forms stand alone.
-    Guarantee: what the arguments claim implies what the problem says.
+    Guarantee: what the arguments claim implies what the problem says. Bounds, rounded outward.
     """
     closed = measured_problem(
         _with_bend(centre.centre(), constants, bend), constants.m, constants.M, constants.M2, beta

@@ -34,7 +34,10 @@ def residual_curvature_upper(graph: Graph, lower: FloatArray, upper: FloatArray)
 
 
 def residual_form(graph: Graph, lower: FloatArray, upper: FloatArray) -> HessianForm | None:
-    """The quadratic form sum_i r_i Hess G_i(z), enclosed over all z and lower <= r <= upper (n,); None at a kink."""
+    """The quadratic form sum_i r_i Hess G_i(z) over all z and lower <= r <= upper (n,); None at a kink.
+
+    Enclosure, rounded outward.
+    """
     ranges = node_ranges(graph, Region())
     increments = increment_form(graph, ranges, centred=True)
     if not all(np.isfinite(span).all() for span in increments.spans):

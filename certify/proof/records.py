@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, Self
 from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.codec import Readable, decode
 from certify.errors import InputError, UnknownAttributeError
-from certify.proof.proof_records import StepProof
+from certify.prover.proof_records import StepProof
 from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
 
 

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from certify.encoders.kind import EncoderKind
     from certify.generators.graph import FloatArray, Generator
     from certify.progress import Progress
-    from certify.proof.algebra import Algebra
     from certify.proof.curves import MixingCurves
     from certify.proof.instance import Instance
     from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
+    from certify.prover.algebra import Algebra
 
 Relation: TypeAlias = Literal["<=", ">=", "="]
 Role: TypeAlias = Literal["constant", "setting", "choice", "definition", "variable"]

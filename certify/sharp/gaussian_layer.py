@@ -32,7 +32,7 @@ class GaussianLayerBound:
 
     @property
     def total(self) -> arb:
-        """TV(pi_x, N(c, B B^T)) is at most this if `admissible`."""
+        """TV(pi_x, N(c, B B^T)) is at most this if `admissible`. Enclosure of the bound, rounded outward."""
         total: arb = terms.total([getattr(self, name) for name in terms.LAYER_TERMS])
         return total
 

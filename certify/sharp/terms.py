@@ -23,11 +23,11 @@ class SideCondition:
     strict: bool = False
 
     def sides(self, *numbers: Number) -> tuple[Number, Number]:
-        """Both sides, in the kind of number given."""
+        """Both sides, in the kind of number given. Enclosures for balls, rounded outward."""
         return self.left(*numbers), self.right(*numbers)
 
     def holds(self, *numbers: Number) -> bool:
-        """Whether it holds beyond doubt (balls), or as it is evaluated (floats)."""
+        """Whether it holds beyond doubt. Verified, for balls; floats are compared as they come out."""
         left, right = self.sides(*numbers)
         return bool(left < right) if self.strict else bool(left <= right)
 
@@ -62,49 +62,64 @@ FAR = (
 
 
 def stretched_scale(e: Number, om: Number) -> Number:
-    """(1 + om)^{3/2} e: the curvature's scale for a factor of defect om."""
+    """(1 + om)^{3/2} e: the curvature's scale for a factor of defect om. Enclosure for balls, rounded outward."""
     return (1 + om) * sqrt(1 + om) * e
 
 
 def distance_from_identity(r: Number, e: Number, p: Number, om: Number) -> Number:
-    """q(r) = p + 3 e r + (3/2) e^2 r^2, with p and e enlarged for a factor of defect om."""
+    """q(r) = p + 3 e r + (3/2) e^2 r^2, with p and e enlarged for a factor of defect om.
+
+    Enclosure for balls, rounded outward.
+    """
     scale = stretched_scale(e, om)
     return (1 + om) * p + om + 3 * scale * r + (3 * scale**2 / 2) * r**2
 
 
 def near_floor(r: Number, e: Number, om: Number) -> Number:
-    """1 - e r: its square is below J^T J in the coordinates y, while it is positive."""
+    """1 - e r: its square is below J^T J in the coordinates y, while it is positive.
+
+    Enclosure for balls, rounded outward.
+    """
     return 1 - stretched_scale(e, om) * r
 
 
 def curvature_loss(r: Number, e: Number, p: Number, om: Number) -> Number:
-    """p + e r + e^2 r^2/2 + om (1 + q): what the residual's curvature and the factor's defect take away."""
+    """p + e r + e^2 r^2/2 + om (1 + q): what the residual's curvature and the factor's defect take away.
+
+    Enclosure for balls, rounded outward.
+    """
     scale = stretched_scale(e, om)
     return p + scale * r + (scale**2 / 2) * r**2 + om * (1 + distance_from_identity(r, e, p, om))
 
 
 def gaussian_start_distance(shift: Number, mu: Number) -> Number:
-    """w_0 of the start N(c, B B^T), `shift` = E[(g + int_0^chi q)^2 | chi <= R]."""
+    """w_0 of the start N(c, B B^T), `shift` = E[(g + int_0^chi q)^2 | chi <= R].
+
+    Enclosure for balls, rounded outward.
+    """
     return sqrt(shift) / mu
 
 
 def point_start_distance(second_moment: Number) -> Number:
-    """w_0 of the start c, `second_moment` = E_{p0^R} r^2."""
+    """w_0 of the start c, `second_moment` = E_{p0^R} r^2. Enclosure for balls, rounded outward."""
     return sqrt(second_moment)
 
 
 def force(dimension: Number, moment: Number) -> Number:
-    """Q = (d E_{p0^R} q^2)^{1/2}."""
+    """Q = (d E_{p0^R} q^2)^{1/2}. Enclosure for balls, rounded outward."""
     return sqrt(dimension * moment)
 
 
 def exit_bound(duration: Number, width: Number, shell: Number) -> Number:
-    """Exit bound e (1 + tau/w^2) P_{p0^R}(r > R - w), `shell` the probability (S7d+)."""
+    """Exit bound e (1 + tau/w^2) P_{p0^R}(r > R - w), `shell` the probability (S7d+).
+
+    Enclosure for balls, rounded outward.
+    """
     return euler(shell) * (1 + duration / width**2) * shell
 
 
 def discretisation(force: Number, runs: Sequence[tuple[Number, Number]]) -> Number:
-    """Q (sum eta_k^2/8)^{1/2} over runs (eta, count) of equal steps (S7e+)."""
+    """Q (sum eta_k^2/8)^{1/2} over runs (eta, count) of equal steps (S7e+). Enclosure for balls, rounded outward."""
     if len(runs) == 1:
         eta, count = runs[0]
         return force * eta * sqrt(count / 8)
@@ -112,28 +127,37 @@ def discretisation(force: Number, runs: Sequence[tuple[Number, Number]]) -> Numb
 
 
 def contraction(eta: Number, mu: Number) -> Number:
-    """rho = 1 - s mu, s = 1 - exp(-eta)."""
+    """rho = 1 - s mu, s = 1 - exp(-eta). Enclosure for balls, rounded outward."""
     return 1 - one_minus_exp(eta) * mu
 
 
 def moved(distance: Number, s: Number, mu: Number, power: Number, force: Number, eta: Number) -> Number:
-    """The distance after a run of burn-in layers: w <- rho w + (2 sqrt(2)/3) Q eta^{3/2}, `power` = rho^count."""
+    """The distance after a run of burn-in layers: w <- rho w + (2 sqrt(2)/3) Q eta^{3/2}, `power` = rho^count.
+
+    Enclosure for balls, rounded outward.
+    """
     kick = 2 * sqrt(2 + 0 * eta) / 3 * force * eta * sqrt(eta)
     return power * distance + kick * (1 - power) / (s * mu)
 
 
 def run_spread(s: Number, rho: Number, count: Number) -> Number:
-    """Sum of sigma^2 rho^{2j} over j < count, sigma^2 = 2 s - s^2: the noise that a run of equal layers adds."""
+    """Sum of sigma^2 rho^{2j} over j < count, sigma^2 = 2 s - s^2: the noise that a run of equal layers adds.
+
+    Enclosure for balls, rounded outward.
+    """
     return (2 * s - s**2) * (1 - rho ** (2 * count)) / (1 - rho**2)
 
 
 def smoothing(distance: Number, contraction: Number, spread: Number) -> Number:
-    """w_{K0} prod rho_k / (2 pi sum sigma_k^2 prod_{j>k} rho_j^2)^{1/2} (S7f+)."""
+    """w_{K0} prod rho_k / (2 pi sum sigma_k^2 prod_{j>k} rho_j^2)^{1/2} (S7f+).
+
+    Enclosure for balls, rounded outward.
+    """
     return distance * contraction / sqrt(2 * pi(spread) * spread)
 
 
 def gaussian_leading(shift: Number, mu: Number) -> Number:
-    """G1*: (E[(g + int_0^chi q)^2 | chi <= R])^{1/2} / (2 mu^{1/2})."""
+    """G1*: (E[(g + int_0^chi q)^2 | chi <= R])^{1/2} / (2 mu^{1/2}). Enclosure for balls, rounded outward."""
     return sqrt(shift) / (2 * sqrt(mu))
 
 
@@ -145,7 +169,7 @@ LAYER_TERMS = ("leading", "tail", "outside")
 
 
 def total(terms: Sequence[Any]) -> Any:
-    """The bound: the sum of its terms, in order."""
+    """The bound: the sum of its terms, in order. Enclosure for balls, rounded outward."""
     result = terms[0]
     for term in terms[1:]:
         result = result + term

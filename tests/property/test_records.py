@@ -15,7 +15,6 @@ from certify.audits.records import AuditResult, Calibration, DistanceEnd, Encode
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Reason, Region, Witness
 from certify.codec import Readable
 from certify.errors import InputError
-from certify.proof.proof_records import ClaimProof, StepProof
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
@@ -28,6 +27,7 @@ from certify.proof.records import (
     StepRecord,
     TheoremRecord,
 )
+from certify.prover.proof_records import ClaimProof, StepProof
 from certify.stress_tests.records import ScalingLaw
 from certify.verdict import Evidence, Verdict
 
