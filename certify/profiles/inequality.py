@@ -40,6 +40,7 @@ from certify.arithmetic.intervals import (
 )
 from certify.arithmetic.rounding import Direction, outward
 from certify.bounds.barrier import LinearMatrixInequality, solve
+from certify.bounds.effort import Work
 from certify.bounds.ranges import Interval
 from certify.bounds.structure import IncrementForm
 from certify.generators.graph import Graph, Product
@@ -143,7 +144,7 @@ def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None
     if start is not None and start[1].size != form.spans.size:
         start = None
     with np.errstate(all="ignore"):
-        found = solve(problem, list(form.groups), time.monotonic() + SECONDS, RELATIVE_GAP, start)
+        found = solve(problem, list(form.groups), Work(deadline=time.monotonic() + SECONDS), RELATIVE_GAP, start)
     if found is None or not (np.isfinite(found[1]).all() and (found[1] >= 0).all() and math.isfinite(found[0])):
         return nothing
     multipliers = _shortened(found[1])
