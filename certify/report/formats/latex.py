@@ -199,7 +199,7 @@ def _plain(cell: Cell) -> str:
 def _breakable(cell: Cell) -> str:
     """A text whose long words, names with dots, dashes or commas, may end a line there."""
     text = _plain(cell)
-    return text if cell.kind == "number" else re.sub(r"(?<=[\w}$)])([,=./*+(-])(?=[\w$(])", r"\1\\allowbreak{}", text)
+    return text if cell.kind == "number" else re.sub(r"(?<=[\w}$)])([,=./*+(])(?=[\w$(])", r"\1\\allowbreak{}", text)
 
 
 def _longest_part(formula: str) -> int:
