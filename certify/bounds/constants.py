@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,11 @@ from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.effort import DEFAULT_EFFORT, Work
-from certify.bounds.lattice import NAMES, CrossedBracketError, Known, Lattice
+from certify.bounds.lattice import NAMES, CrossedBracketError, Known, Lattice, is_subset
 from certify.bounds.method import BoundMethod, ConstantName, Multipliers, Problem, Proposal, bound_methods
 from certify.bounds.ranges import uncertified_domains
+from certify.bounds.semidefinite import METHOD as SEMIDEFINITE
+from certify.bounds.semidefinite import recalled
 from certify.bounds.store import Store, Stored
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import Affine, Generator, Sum
@@ -31,6 +33,9 @@ __all__ = ["NAMES", "CrossedBracketError", "constants", "constants_on_regions"]
 
 CERTIFIED_SHARE = 0.7
 """Part of a wall-clock budget for the certified ends; the search for witnesses has the rest."""
+
+MOST_BORROWED = 4
+"""Regions of earlier runs, each larger than one that is asked for, whose multipliers are verified again."""
 
 ALWAYS = 2.0
 """Methods up to this cost run whatever the effort and the budget."""
@@ -119,13 +124,14 @@ class _Run:
     progress: Progress
     effort: float
     methods: tuple[BoundMethod, ...]
-    started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
+        self.started = time.monotonic()
         self.lattice = Lattice.over(self.generator.graph, self.regions)
         self.notes: list[list[str]] = [[] for _ in self.regions]
         self.recalled: list[Proposal] = []
         self.starts: dict[Region, dict[ConstantName, Multipliers]] = {}
+        self.borrowed: set[int] = set()
         self.found: list[Stored] = []
 
     def recall(self, stored: Sequence[Stored], whole_space_too: bool) -> None:
@@ -139,12 +145,18 @@ class _Run:
             elif item.proposal.multipliers is not None:
                 starts = self.starts.setdefault(item.region, {})
                 starts[item.proposal.constant] = item.proposal.multipliers
+        wanted, present = self.regions, {known.region for known in self.lattice.known}
+        larger = [region for region in self.starts if region not in present and _holds_one(region, wanted)]
+        for region in sorted(larger, key=_size)[:MOST_BORROWED]:
+            self.lattice.known.append(Known(region))
+            self.notes.append([])
+            self.borrowed.add(len(self.lattice.known) - 1)
 
     def work_through(self) -> None:
         """All certified ends, the larger regions first, then all searches."""
         order = sorted(range(len(self.lattice.known)), key=lambda index: -_size(self.lattice.known[index].region))
         problems: dict[int, Problem] = {}
-        self.progress.start("bounding constants", len(self.methods) * len(order))
+        self.progress.start("bounding constants", len(self.methods) * (len(order) - len(self.borrowed)))
         for index in order:
             known = self.lattice.known[index]
             starts = self.starts.setdefault(known.region, {})
@@ -161,6 +173,12 @@ class _Run:
         if problems:
             for proposal in self.recalled:
                 self.lattice.offer_witness(proposal)
+        if any(method.name == SEMIDEFINITE.name for method in self.methods):
+            for index, problem in problems.items():
+                for proposal in recalled(problem):
+                    self.lattice.offer(index, proposal)
+        for index in self.borrowed:
+            problems.pop(index, None)
         for position, (index, problem) in enumerate(problems.items()):
             problem.work.deadline = self._deadline(CERTIFIED_SHARE, len(problems) - position)
             self._go(index, problem, is_search=False)
@@ -219,6 +237,10 @@ class _Run:
                 notes.append(f"the file has {self.generator.metadata['read_as']}")
             found.append(ConstantBrackets(m, M, M2, M3, region, seconds, tuple(notes)))
         return tuple(found)
+
+
+def _holds_one(region: Region, wanted: Sequence[Region]) -> bool:
+    return any(is_subset(inner, region) for inner in wanted)
 
 
 def _size(region: Region) -> float:

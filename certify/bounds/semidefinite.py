@@ -231,6 +231,21 @@ def block_bounds(graph: Graph, ranges: NodeRanges, work: Work) -> tuple[float, f
     return low, high
 
 
+def recalled(problem: Problem) -> Iterator[Proposal]:
+    """The ends that multipliers of an earlier run prove, if they do: as cheap as one verification. Verified."""
+    form = reduced_form(problem.generator.graph, problem.ranges) if problem.starts else None
+    if form is None or form.size > LARGEST_SIZE:
+        return
+    scaled, exponent = normalised(form.output)
+    for constant, start in problem.starts.items():
+        near = _start(form, start, exponent)
+        if near is None or constant not in ("m", "M"):
+            continue
+        sign = 1.0 if constant == "M" else -1.0
+        found = _relaxed(form, scaled, exponent, sign, near, start.is_optimal, problem.work)
+        yield Proposal(constant, "upper" if sign > 0 else "lower", found.value, METHOD.name)
+
+
 def _propose(problem: Problem) -> Iterator[Proposal]:
     graph = problem.generator.graph
     form = reduced_form(graph, problem.ranges)

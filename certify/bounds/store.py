@@ -111,7 +111,8 @@ def _entry(item: Stored) -> dict[str, Any]:
     if proposal.witness is not None:
         return {**entry, "witness": proposal.witness.to_dict()}
     assert proposal.multipliers is not None, "only what can be verified is kept"
-    return {**entry, "objective": proposal.multipliers.objective, "multipliers": list(proposal.multipliers.values)}
+    found = proposal.multipliers
+    return {**entry, "objective": found.objective, "multipliers": list(found.values), "optimal": found.is_optimal}
 
 
 def _stored(entry: dict[str, Any]) -> Stored:
