@@ -39,7 +39,7 @@ class Work:
     """Whether the deadline, and not the effort, ended something."""
 
     def charge(self, units: float) -> None:
-        """Count a step of `units`."""
+        """Count a step of `units`. Exact."""
         self.spent += units
         if self.parent is not None:
             self.parent.charge(units)
@@ -52,7 +52,7 @@ class Work:
 
     @property
     def is_late(self) -> bool:
-        """Whether the deadline has passed; remembered, because what it cut is to be said."""
+        """Whether the deadline has passed; remembered, because what it cut is to be said. Exact."""
         if time.monotonic() > self.deadline:
             self.mark_cut()
             return True
@@ -60,24 +60,24 @@ class Work:
 
     @property
     def is_spent(self) -> bool:
-        """Whether the units are used up or the deadline has passed."""
+        """Whether the units are used up or the deadline has passed. Exact."""
         return self.left <= 0.0 or self.is_late
 
     def affords(self, units: float) -> bool:
-        """Whether a step of `units` still fits."""
+        """Whether a step of `units` still fits. Exact."""
         return units <= self.left and not self.is_late
 
     def share(self, fraction: float) -> Work:
-        """An allowance of this part of what is left."""
+        """An allowance of this part of what is left. Exact."""
         return Work(fraction * self.left, self.deadline, self)
 
     def mark_cut(self) -> None:
-        """Remember that the deadline ended something."""
+        """Remember that the deadline ended something. Exact."""
         self.was_cut = True
         if self.parent is not None:
             self.parent.mark_cut()
 
 
 def cubic_units(*sizes: float) -> float:
-    """Units of a matrix product, factorisation or the like with these three sizes."""
+    """Units of a matrix product, factorisation or the like with these three sizes. Estimate."""
     return OVERHEAD + 2e-6 * math.prod(sizes)

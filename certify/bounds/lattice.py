@@ -68,7 +68,7 @@ class Known:
     best: dict[tuple[ConstantName, End], float] = field(default_factory=dict)
 
     def keep(self, proposal: Proposal) -> bool:
-        """Keep a proposal with a value if that is the best so far, and say whether it was."""
+        """Keep a proposal with a value if that is the best so far, and say whether it was. Exact."""
         key, value = (proposal.constant, proposal.end), proposal.value
         if value is None or math.isnan(value):
             return False
@@ -80,7 +80,7 @@ class Known:
         return True
 
     def bracket(self, name: ConstantName) -> Bracket:
-        """The two ends with their evidence; raises CrossedBracketError if they contradict each other."""
+        """The two ends with their evidence; raises CrossedBracketError if they contradict each other. Exact."""
         low, high = self.ends.get((name, "lower")), self.ends.get((name, "upper"))
         least, largest = (None if end is None else end.value for end in (low, high))
         if low is not None and high is not None and least is not None and largest is not None and least > largest:
@@ -99,13 +99,14 @@ class Lattice:
 
     @classmethod
     def over(cls, graph: Graph, regions: Sequence[Region]) -> Lattice:
-        """Nothing known yet on these regions."""
+        """Nothing known yet on these regions. Exact."""
         return cls(graph, [Known(region) for region in regions])
 
     def offer(self, index: int, proposal: Proposal) -> None:
         """Keep an end found on region `index` there and on every other region for which it holds.
 
         With a witness the end is what the witness proves, recomputed here in balls; nothing that found it is trusted.
+        Verified.
         """
         own = self.known[index]
         if proposal.witness is not None:
@@ -127,7 +128,7 @@ class Lattice:
                 other.keep(replace(proposal, method=f"{proposal.method} on {region_text(own.region)}"))
 
     def offer_witness(self, proposal: Proposal) -> None:
-        """Keep a witness of unknown origin wherever it is admissible."""
+        """Keep a witness of unknown origin wherever it is admissible. Verified."""
         if proposal.witness is None:
             return
         for index, known in enumerate(self.known):

@@ -80,7 +80,7 @@ class Ellipsoid:
 
 
 def columns(matrix: MatrixBall, count: int) -> MatrixBall:
-    """The first columns. Exact."""
+    """The first `count` columns of a matrix (rows, size). Exact."""
     return MatrixBall(matrix.midpoint[:, :count], matrix.radius[:, :count])
 
 

@@ -61,7 +61,7 @@ class Problem:
     """Best ends of the cheaper methods that ran before: a hint where to stop, never part of a proof."""
 
     def with_work(self, work: Work) -> Problem:
-        """The same problem with another allowance."""
+        """The same problem with another allowance. Exact."""
         other = replace(self, work=work)
         # Enclosures do not depend on the allowance: those at hand are handed on.
         if "reach" in self.__dict__:

@@ -75,10 +75,10 @@ def stretch_lower(form: IncrementForm, matrix: MatrixBall, work: Work) -> float:
 def proved_end(
     form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: Multipliers | None = None
 ) -> Proved:
-    """The end with its multipliers: an upper one of |C x|/|delta| for `sign` 1, a lower one for -1, rounded outward.
+    """The end with its multipliers, of |C x|/|delta|, C = `matrix` (rows, size): upper for `sign` 1, lower for -1.
 
     `start`: multipliers that an earlier run found. They are verified here like any; the search that starts near them
-    would get stuck at their boundary, so it starts from the beginning, unless they end it.
+    would get stuck at their boundary, so it starts from the beginning, unless they end it. Bounds, rounded outward.
     """
     scaled, exponent = normalised(matrix)
     near = None if start is None else _start(form, start, exponent)
@@ -129,7 +129,7 @@ def _relaxed(
 
 
 def proof_units(form: IncrementForm) -> float:
-    """Units of work of one verification."""
+    """Units of work of one verification. Estimate."""
     return 5.0 * cubic_units(form.size, form.size, form.size)
 
 

@@ -62,7 +62,7 @@ class Store:
             return ()
 
     def write(self, found: Iterable[Stored]) -> None:
-        """Keep the new proposals beside those of other regions; where the place cannot be written, nothing is kept."""
+        """Keep the new proposals beside those of other regions, or nothing where that cannot be written. Estimate."""
         kept = {_key(item): item for item in self.read()}
         for item in found:
             if item.proposal.witness is not None or item.proposal.multipliers is not None:
@@ -80,12 +80,12 @@ class Store:
 
 
 def default_store(generator: Generator) -> Store:
-    """The generator's file in the user's cache folder."""
+    """The generator's file in the user's cache folder. Exact."""
     return Store(cache_folder() / f"{generator.sha256[:32]}-{METHODS_VERSION}.json", generator.sha256)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """$CERTIFY_CACHE, or the place where this system keeps what can be made again.
+    """$CERTIFY_CACHE, or the place where this system keeps what can be made again. Exact.
 
     >>> str(cache_folder({"CERTIFY_CACHE": "here"}))
     'here'

@@ -136,7 +136,7 @@ def test_constants_keep_every_field_of_the_brackets(monkeypatch: pytest.MonkeyPa
     from certify.bounds import constants as bracketing
 
     plain = ConstantBrackets(BRACKET, BRACKET, BRACKET, BRACKET, Region(), 0.25, ("kept",))
-    monkeypatch.setattr(bracketing, "constants", lambda *arguments, **options: plain)
+    monkeypatch.setattr(bracketing, "constants_on_regions", lambda *arguments, **options: (plain,))
     found = certify.constants(IDENTITY)
     assert isinstance(found, ConstantBrackets)
     assert (found.seconds, found.notes, found.items()) == (0.25, ("kept",), plain.items())
