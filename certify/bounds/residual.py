@@ -23,7 +23,7 @@ from certify.arithmetic.intervals import MatrixBall, exact_matrix, magnitude_upp
 from certify.arithmetic.matrices import nonnegative_norm_upper, sigma_min_lower, spectral_norm_upper
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
-from certify.bounds.structure import Block, IncrementForm, block_ranges, blocks, increment_form
+from certify.bounds.structure import Block, IncrementForm, block_ranges, blocks, has_increment_form, increment_form
 from certify.generators.graph import Activation, Graph
 
 
@@ -33,6 +33,8 @@ def stretch_bounds(graph: Graph, ranges: NodeRanges) -> tuple[float, float]:
     if single is not None:
         return single
     low, high = 0.0, math.inf
+    if not has_increment_form(graph):
+        return low, high
     for centred in (False, True):
         found = form_bounds(increment_form(graph, ranges, centred))
         low, high = max(low, found[0]), min(high, found[1])

@@ -67,6 +67,18 @@ class IncrementForm:
         )
 
 
+LARGEST_FORM = 4_000_000
+"""Entries of the matrices of an increment form beyond which none is built: all methods that need one then pass."""
+
+
+def has_increment_form(graph: Graph) -> bool:
+    """Whether the increment form of the graph is small enough to be built (`LARGEST_FORM`). Exact."""
+    gains = [node.width * len(set(node.sources)) for node in graph.nodes if isinstance(node, Activation | Product)]
+    size = graph.latent_dim + sum(gains)
+    rows = sum(node.width for node in graph.nodes)
+    return size * rows <= LARGEST_FORM
+
+
 def live_graph(graph: Graph) -> tuple[Graph, tuple[int, ...]]:
     """The graph without the nodes that do not reach the output, and the original index of each node kept. Exact."""
     needed = {0, len(graph.nodes) - 1}
