@@ -113,6 +113,11 @@ def time_budget(value: Number) -> float:
     return float(min(positive_number("budget", value), Fraction(10**9)))
 
 
+def work_effort(value: Number) -> float:
+    """Units of counted work, a finite number > 0."""
+    return float(min(positive_number("effort", value), Fraction(10**15)))
+
+
 def random_seed(value: int) -> int:
     """Seed of every random stream, an integer in [0, 2^63).
 

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 # Read when numpy is loaded: a second BLAS thread costs more than it brings on small matrices. Sub-processes inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import hashlib
 import importlib
 import pkgutil
+import shutil
+import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -54,6 +57,7 @@ class CountingClock:
 
 
 _CLOCK = CountingClock()
+_CACHES: pytest.StashKey[Path] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +75,24 @@ def _budgets_count_work() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _budgets_start_anew() -> None:
     _CLOCK.now = 0.0
+
+
+@pytest.fixture(autouse=True)
+def _no_test_knows_what_another_found(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A cache of constants of its own for every test, made when something is written."""
+    if _CACHES not in request.config.stash:
+        request.config.stash[_CACHES] = Path(tempfile.mkdtemp(prefix="certify-cache-"))
+    folder = request.config.stash[_CACHES]
+    before = os.environ.get("CERTIFY_CACHE")
+    os.environ["CERTIFY_CACHE"] = str(folder / hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16])
+    yield
+    os.environ.pop("CERTIFY_CACHE")
+    if before is not None:
+        os.environ["CERTIFY_CACHE"] = before
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash.get(_CACHES, Path("no-such-folder")), ignore_errors=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from certify.api.arguments import GeneratorLike, loaded, progress_of, region_of
 from certify.api.shown import Shown, values_of
 from certify.arithmetic.rounding import interval_text
 from certify.bounds.bracket import ConstantBrackets, Region
+from certify.bounds.effort import DEFAULT_EFFORT
+from certify.bounds.store import default_store
+from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.progress import Progress
 from certify.report.table import Table
-from certify.report.tables import constants_table
-from certify.validation import Number, random_seed, time_budget
+from certify.report.tables import constants_table, radius_table
+from certify.validation import Number, flag, random_seed, region_radius, time_budget, work_effort
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -21,17 +26,39 @@ class Constants(Shown, ConstantBrackets):
     """Brackets of m, M, M2, M3 of a generator on a region: the true constant lies between the two ends."""
 
     generator: Generator | None = None
+    by_radius: tuple[ConstantBrackets, ...] = ()
+    """The same on balls of growing radius, where they were asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form of `certify constants`, without provenance."""
+        balls = [
+            {
+                "radius": found.region.radius,
+                "centre": found.region.to_dict()["centre"],
+                "constants": {name: bracket.to_dict() for name, bracket in found.items()},
+                "notes": list(found.notes),
+            }
+            for found in self.by_radius
+        ]
         return {
             "schema": 1,
             "generator": None if self.generator is None else self.generator.description(),
             "region": self.region.to_dict(),
             "constants": {name: bracket.to_dict() for name, bracket in self.items()},
+            **({"by_radius": balls} if balls else {}),
             "seconds": self.seconds,
             "notes": list(self.notes),
         }
+
+    def figure(self, path: str | Path) -> tuple[Path, ...]:
+        """Draw the constants against the radius into a file ending in .png or .pdf (without an ending: both).
+
+        Raises InputError where no radii were asked for, MissingExtraError without matplotlib.
+        """
+        from certify.report.constants_figure import constants_figure
+
+        name = "" if self.generator is None else self.generator.name
+        return constants_figure(path, self.by_radius, self, name)
 
     def _summary(self) -> str:
         where = "" if self.generator is None else f" of {self.generator.name}"
@@ -41,7 +68,8 @@ class Constants(Shown, ConstantBrackets):
 
     def _tables(self) -> tuple[Table, ...]:
         name = "" if self.generator is None else f" of {self.generator.name}"
-        return (constants_table(self.items(), f"Constants{name}", self.notes),)
+        whole = constants_table(self.items(), f"Constants{name}", self.notes)
+        return (whole, radius_table(self.by_radius, f"Constants by radius{name}")) if self.by_radius else (whole,)
 
     def _rows(self) -> list[dict[str, Any]]:
         return [
@@ -60,7 +88,10 @@ def constants(
     generator: GeneratorLike,
     *,
     region: Number | Region | None = None,
-    budget: Number = 10,
+    radii: Sequence[Number | Region] | None = None,
+    effort: Number = DEFAULT_EFFORT,
+    budget: Number | None = None,
+    cache: bool = True,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Constants:
@@ -71,12 +102,18 @@ def constants(
     Args:
         generator: the map G, or its SPEC.
         region: a radius around 0, or a `Region`; None: all of R^d.
-        budget: seconds for the methods that improve with time, > 0.
+        radii: balls (radii around the centre of `region`, or regions) on which to bound the constants as well: what
+            holds on a larger one is used on a smaller one.
+        effort: work per region in millions of operations, > 0; the same effort gives the same bits on a loaded and on
+            an idle machine.
+        budget: a cap in seconds of the clock, > 0; None: none.
+        cache: start from what earlier calls found for this generator. Everything read is verified again, so that it
+            can only sharpen; without it the result depends on nothing but the arguments.
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.
 
     Raises:
-        InputError: for a radius, budget or seed out of its domain.
+        InputError: for a radius, budget, effort or seed out of its domain.
 
     >>> found = constants("linear:d=2,kappa=2,seed=0")
     >>> found
@@ -85,8 +122,50 @@ def constants(
     >>> found.m.lower <= 1 <= found.m.upper
     True
     """
-    from certify.bounds.constants import constants as brackets
+    return bounded(generator, region, radii, effort, budget, cache, seed, progress, is_interruptible=False)
+
+
+def bounded(
+    generator: GeneratorLike,
+    region: Number | Region | None,
+    radii: Sequence[Number | Region] | None,
+    effort: Number,
+    budget: Number | None,
+    cache: bool,
+    seed: int,
+    progress: Progress | None,
+    *,
+    is_interruptible: bool,
+) -> Constants:
+    """As `constants`; an interrupt from the keyboard may end the work and give what was found until then."""
+    from certify.bounds.constants import constants_on_regions
 
     map_ = loaded(generator)
-    found = brackets(map_, region_of(region, [map_]), time_budget(budget), random_seed(seed), progress_of(progress))
-    return Constants(**values_of(found), generator=map_)
+    main = region_of(region, [map_])
+    balls = balls_of(radii, main.centre, map_)
+    store = default_store(map_) if flag("cache", cache) else None
+    seconds = None if budget is None else time_budget(budget)
+    units, shown, start = work_effort(effort), progress_of(progress), random_seed(seed)
+    found = constants_on_regions(
+        map_, [main, *balls], seconds, start, shown, None, units, store, is_interruptible=is_interruptible
+    )
+    return Constants(**values_of(found[0]), generator=map_, by_radius=found[1:])
+
+
+def balls_of(
+    radii: Sequence[Number | Region] | None, centre: tuple[float, ...] | None, generator: Generator
+) -> list[Region]:
+    """The balls by growing radius; InputError for an empty list or anything that is no ball."""
+    if radii is None:
+        return []
+    if isinstance(radii, (str, bytes)) or not hasattr(radii, "__iter__"):
+        raise InputError(f"`radii` must be a sequence of radii > 0; got {radii!r}")
+    found = []
+    for item in radii:
+        ball = item if isinstance(item, Region) else Region(region_radius(item), centre)
+        if ball.radius is None:
+            raise InputError("`radii` must be radii > 0; one of them is missing")
+        found.append(region_of(ball, [generator]))
+    if not found:
+        raise InputError("`radii` is empty: give at least one radius > 0, or leave it out")
+    return sorted(found, key=lambda ball: (ball.radius or 0.0, ball.centre or ()))

@@ -10,13 +10,13 @@ general solver is needed (Boyd and Vandenberghe, Convex Optimization, sections 1
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
 from certify.arithmetic.arrays import FloatArray
+from certify.bounds.effort import Work, cubic_units
 
 GROWTH = 4.0
 """Factor between successive barrier weights."""
@@ -50,11 +50,11 @@ class LinearMatrixInequality:
 def solve(
     problem: LinearMatrixInequality,
     groups: list[slice],
-    deadline: float,
+    work: Work,
     relative_gap: float = RELATIVE_GAP,
     start: tuple[float, FloatArray] | None = None,
 ) -> tuple[float, FloatArray] | None:
-    """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found in time.
+    """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found.
 
     `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
     coordinates only, so multipliers large enough, chosen from the last layer to the first, are feasible.
@@ -72,8 +72,8 @@ def solve(
             return None
         s, multipliers = objective, found
         kappa = size / max(abs(s), 1.0)
-    while time.monotonic() < deadline:
-        s, multipliers = _centre(problem, s, multipliers, kappa, deadline)
+    while not work.is_spent:
+        s, multipliers = _centre(problem, s, multipliers, kappa, work)
         if not (np.isfinite(s) and kappa > 0.0):
             return None
         if size / kappa < relative_gap * max(abs(s), 1e-6):
@@ -123,12 +123,15 @@ def _feasible_objective(problem: LinearMatrixInequality, multipliers: FloatArray
 
 
 def _centre(
-    problem: LinearMatrixInequality, s: float, multipliers: FloatArray, kappa: float, deadline: float
+    problem: LinearMatrixInequality, s: float, multipliers: FloatArray, kappa: float, work: Work
 ) -> tuple[float, FloatArray]:
     """Damped Newton steps at one barrier weight."""
+    size, count = problem.gram.shape[0], problem.reach.shape[0]
+    step_units = cubic_units(size, size, size + 2 * count) + cubic_units(count, count, size + count)
     for _ in range(200):
-        if time.monotonic() > deadline:
+        if work.is_spent:
             break
+        work.charge(step_units)
         factor = _cholesky(problem.matrix(s, multipliers))
         if factor is None:
             break

@@ -15,7 +15,6 @@ Splitting grows exponentially with d: more than `MOST_DIRECTIONS` directions are
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +35,7 @@ from certify.arithmetic.intervals import EPSILON, round_down, row_norms_lower
 from certify.arithmetic.matrices import unscale_lower, unscale_upper
 from certify.bounds.bracket import Region
 from certify.bounds.charts import BoolArray, Pieces, box, cover, join, split
+from certify.bounds.effort import OVERHEAD, Work
 from certify.bounds.enclosure import LinearParts, along_basis, derivative_tensors, linear_parts, piece_ranges
 from certify.bounds.kinks import kinked_activations
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal
@@ -63,10 +63,10 @@ STALL_CHECK = 1.5
 
 STALL_SHARE = 0.95
 
-TIME_SHARE = 0.8
-"""Part of the time left that is used; the rest is for the chain rule."""
+SHARE = 0.8
+"""Part of the effort left that is used; the rest is for the chain rule."""
 
-TIME_SHARES = {"m": 0.3, "M": 0.3, "M2": 0.6, "M3": 1.0}
+SHARES = {"m": 0.3, "M": 0.3, "M2": 0.6, "M3": 1.0}
 """Part of what is then left that each constant may use, in this order."""
 
 _MODERATE_EXPONENT = 40
@@ -101,12 +101,14 @@ def maximise(
     known: float,
     most_pieces: int,
     batch: int,
-    deadline: float,
+    work: Work,
+    piece_units: float = OVERHEAD,
 ) -> float:
     """Upper bound of the objective's supremum over the union of the pieces, by best-first splitting.
 
     Ends when the bound is within `tolerance` (relative) of the largest attained value, or when `known`, a bound
-    from elsewhere, is; when the gap no longer shrinks; or at the limits of pieces and time. Rounded outward as
+    from elsewhere, is; when the gap no longer shrinks; or at the limits of pieces
+    and work, of which each piece costs `piece_units`. Rounded outward as
     far as `objective` is. `weight` (k, d) holds the directions that matter for the choice of splits.
     Upper bound, rounded outward.
     """
@@ -119,7 +121,7 @@ def maximise(
         done = upper <= target
         settled = max(settled, float(upper[done].max(initial=-math.inf)))
         pieces, upper, depth = pieces.take(~done), upper[~done], depth[~done]
-        if not pieces.count or known <= target or used >= most_pieces or time.monotonic() > deadline:
+        if not pieces.count or known <= target or used >= most_pieces or work.is_spent:
             break
         if used >= check:
             gap = float(upper.max()) - attained
@@ -139,6 +141,7 @@ def maximise(
         upper = np.concatenate([upper[rest], inherited])
         depth = np.concatenate([depth[rest], np.tile(depth[chosen] + 1, 2)])
         used += halves.count
+        work.charge(OVERHEAD + piece_units * halves.count)
     return max(settled, float(upper.max(initial=-math.inf)))
 
 
@@ -274,7 +277,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     start = _start(parts, region)
     if start is None:
         return
-    deadline = time.monotonic() + TIME_SHARE * problem.seconds_left
+    work = problem.work.share(SHARE)
     inputs = [s for node in graph.nodes if isinstance(node, Activation | Product) for s in node.sources]
     rows = [matrix.midpoint for matrix in (parts.matrices[source] for source in inputs) if matrix is not None]
     weight = np.concatenate([*rows, np.zeros((1, graph.latent_dim))])
@@ -286,12 +289,12 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         known = unscale_upper(found, -exponent) if found > 0.0 else math.inf
         known = -known if name == "m" and known < math.inf else known
         batch = int(np.clip(_BATCH_ENTRIES // (width * graph.latent_dim ** min(order + 1, 3)), 1, 512))
-        now = time.monotonic()
-        until = now + TIME_SHARES[name] * (deadline - now)
+        units = 3e-3 * len(graph.nodes) * width * graph.latent_dim ** min(order + 1, 3)
         # Overflow makes a piece's bound infinite, which is what it then is; no decomposition, no bound.
         try:
             with np.errstate(all="ignore"):
-                return maximise(objective, start, weight, TOLERANCES[name], known, MOST_PIECES[name], batch, until)
+                share, most = work.share(SHARES[name]), MOST_PIECES[name]
+                return maximise(objective, start, weight, TOLERANCES[name], known, most, batch, share, units)
         except np.linalg.LinAlgError:
             return math.inf
 

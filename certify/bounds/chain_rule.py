@@ -22,6 +22,7 @@ from flint import arb
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.compositional import derivative_norms
 from certify.bounds.curvature import layer_curvature_upper, single_layer
+from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.semidefinite import block_bounds
@@ -42,8 +43,11 @@ class StretchConstants:
     M3: float
 
 
+_NOTHING = StretchConstants(0.0, math.inf, math.inf, math.inf)
+
+
 def direct_constants(
-    block: Block, ranges: NodeRanges, deadline: float, is_whole: bool = False, is_joined: bool = False
+    block: Block, ranges: NodeRanges, work: Work, is_whole: bool = False, is_joined: bool = False
 ) -> StretchConstants:
     """Constants of one stretch without cutting it; m and M of the whole map are left to other methods.
 
@@ -52,22 +56,29 @@ def direct_constants(
     """
     local = block_ranges(block, ranges)
     norms = derivative_norms(block.graph, local)[-1]
-    low, high = (0.0, math.inf) if is_whole else block_bounds(block.graph, local, deadline)
+    low, high = (0.0, math.inf) if is_whole else block_bounds(block.graph, local, work)
     second, third = norms.totals[1], norms.totals[2]
     form = increment_form(block.graph, local, centred=False)
+    work.charge(cubic_units(form.size, form.size, form.latent_dim))
     layer = single_layer(block.graph, form)
-    if layer is not None:
+    if layer is not None and work.affords(curvature_units(form.size)):
+        work.charge(curvature_units(form.size))
         for order in (2, 3):
             least, largest = (end[0] for end in local.slopes(form.nodes[0], order))
             bound = layer_curvature_upper(*layer, least, largest, order)
             second, third = (min(second, bound), third) if order == 2 else (second, min(third, bound))
-    elif len(form.inputs) > 1 and not is_joined:
-        bends = branch_curvatures(block.graph, local, deadline)
+    elif layer is None and len(form.inputs) > 1 and not is_joined and not work.is_spent:
+        bends = branch_curvatures(block.graph, local, work)
         second, third = min(second, bends[0]), min(third, bends[1])
     return StretchConstants(low, min(high, norms.totals[0]), second, third)
 
 
-def branch_curvatures(graph: Graph, ranges: NodeRanges, deadline: float) -> tuple[float, float]:
+def curvature_units(size: int) -> float:
+    """Units of work of one hidden layer's curvature, both orders: a descent over decompositions."""
+    return 1000.0 * cubic_units(size, size, size)
+
+
+def branch_curvatures(graph: Graph, ranges: NodeRanges, work: Work) -> tuple[float, float]:
     """(M2, M3) of a sum, sum_k |c_k| (M2, M3)(f_k), each branch f_k a chain of its own; infinite for no sum.
 
     A linear branch adds nothing, so a residual block is as curved as what it adds to its input.
@@ -83,7 +94,7 @@ def branch_curvatures(graph: Graph, ranges: NodeRanges, deadline: float) -> tupl
             if not any(isinstance(node, Activation | Product) for node in branch.nodes):
                 continue
             local = NodeRanges(branch, tuple(ranges.values[index] for index in kept))
-            found = chain_constants(stretches(branch), local, deadline)
+            found = chain_constants(stretches(branch), local, work)
             size = ball(abs(coefficient))
             second, third = second + _times(size, ball(found.M2)), third + _times(size, ball(found.M3))
         return upper(second), upper(third)
@@ -107,19 +118,25 @@ def compose(outer: StretchConstants, inner: StretchConstants) -> StretchConstant
         )
 
 
-def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, deadline: float) -> StretchConstants:
+def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, work: Work) -> StretchConstants:
     """Best constants of the whole chain over all groupings of its blocks. Bounds, rounded outward."""
     count = len(chain)
     if count > MOST_CUTS:
-        total = direct_constants(chain[0], ranges, deadline)
+        total = direct_constants(chain[0], ranges, work)
         for block in chain[1:]:
-            total = compose(direct_constants(block, ranges, deadline), total)
+            total = compose(direct_constants(block, ranges, work), total)
         return total
     best: dict[tuple[int, int], StretchConstants] = {}
+    left = count * (count + 1) // 2
     for length in range(1, count + 1):
         for start in range(count - length + 1):
             stop = start + length
-            found = direct_constants(join(chain[start:stop]), ranges, deadline, length == count, length > 1)
+            found = _NOTHING
+            # Single blocks always: there must be something to compose.
+            if length == 1 or not work.is_spent:
+                share = work.share(1.0 / left)
+                found = direct_constants(join(chain[start:stop]), ranges, share, length == count, length > 1)
+            left -= 1
             for cut in range(start + 1, stop):
                 found = _better(found, compose(best[cut, stop], best[start, cut]))
             best[start, stop] = found
@@ -159,7 +176,7 @@ def _times(*factors: arb) -> arb:
 
 
 def _propose(problem: Problem) -> Iterator[Proposal]:
-    found = chain_constants(stretches(problem.generator.graph), problem.ranges, problem.deadline)
+    found = chain_constants(stretches(problem.generator.graph), problem.ranges, problem.work)
     yield Proposal("m", "lower", found.m, METHOD.name)
     yield Proposal("M", "upper", found.M, METHOD.name)
     yield Proposal("M2", "upper", found.M2, METHOD.name)

@@ -1,46 +1,49 @@
-"""Brackets of m, M, M2, M3: every method proposes certified ends, and the best end of each side is kept."""
+"""Brackets of m, M, M2, M3: every method proposes certified ends, and the best end of each side is kept.
+
+Regions of one network are bounded together (`certify.bounds.lattice`), the largest first: a ball's brackets are never
+worse than those on R^d. What is done is counted in units of work (`certify.bounds.effort`), so the same request gives
+the same bits on every machine of a kind; a budget of seconds is only a cap on top, and what it cut is said.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
-from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal, bound_methods
+from certify.bounds.bracket import ConstantBrackets, Region
+from certify.bounds.effort import DEFAULT_EFFORT, Work
+from certify.bounds.lattice import NAMES, CrossedBracketError, Known, Lattice
+from certify.bounds.method import BoundMethod, ConstantName, Multipliers, Problem, Proposal, bound_methods
 from certify.bounds.ranges import uncertified_domains
-from certify.bounds.recomputation import witnessed_end
-from certify.errors import InputError, InternalError, UnknownNameError
+from certify.bounds.store import Store, Stored
+from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import Affine, Generator, Sum
 from certify.progress import Progress, SilentProgress
-from certify.verdict import Evidence
+
+__all__ = ["NAMES", "CrossedBracketError", "constants", "constants_on_regions"]
 
 CERTIFIED_SHARE = 0.7
-"""Part of the budget for the certified ends; the search for witnesses has the rest, and at least one start each."""
+"""Part of a wall-clock budget for the certified ends; the search for witnesses has the rest."""
 
 ALWAYS = 2.0
-"""Methods up to this cost run whatever the budget."""
-
-NAMES: tuple[ConstantName, ...] = ("m", "M", "M2", "M3")
-
-
-class CrossedBracketError(InternalError):
-    """A lower end exceeds an upper one: one of the two is wrong, and the result must not be used."""
+"""Methods up to this cost run whatever the effort and the budget."""
 
 
 def constants(
     generator: Generator,
     region: Region | None = None,
-    budget: float = 10.0,
+    budget: float | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     methods: Sequence[str] | None = None,
+    effort: float = DEFAULT_EFFORT,
 ) -> ConstantBrackets:
     """Two-sided enclosures of m, M, M2, M3 of a generator on R^d or on a ball.
 
@@ -49,58 +52,183 @@ def constants(
     Args:
         generator: the map G: R^d -> R^n.
         region: all of R^d (None) or a ball.
-        budget: seconds; the cheap methods and a minimal search for witnesses run whatever it is.
+        budget: a cap in seconds (None: none); closed forms and a minimal search for witnesses run whatever it is.
         seed: of the searches for witnesses; certified ends do not depend on it.
-        progress: receives one unit per method.
+        progress: receives one unit per method and region.
         methods: names of the methods to use (all by default); see `bound_methods`.
+        effort: units of work for the certified ends (`certify.bounds.effort`).
 
     Returns:
         Brackets whose ends are certified bounds (rounded outward) with the method that gave each.
 
     Raises:
-        InputError: for a region or budget that makes no sense; UnknownNameError for an unknown method.
+        InputError: for a region, budget or effort that makes no sense; UnknownNameError for an unknown method.
         CrossedBracketError: if two certified ends contradict each other (a defect of this program).
 
     """
-    started = time.monotonic()
-    region, progress = region or Region(), progress or SilentProgress()
-    _validate(generator, region, budget)
-    chosen = _selected(methods)
-    problem = Problem(generator, region, started + CERTIFIED_SHARE * budget, seed)
-    ends: dict[tuple[ConstantName, End], Proposal] = {}
-    notes: list[str] = []
-    undefined = uncertified_domains(problem.ranges)
-    if undefined:
-        # A map that may be undefined somewhere has no constants; a bound for the rest of it would say nothing.
-        chosen = ()
-        named = "; ".join(undefined[:3])
-        notes.append(f"no constants: {named}; bound them on a ball (--region RADIUS) on which it is certified")
-    progress.start("bounding constants", len(chosen))
+    return constants_on_regions(generator, [region or Region()], budget, seed, progress, methods, effort)[0]
+
+
+def constants_on_regions(
+    generator: Generator,
+    regions: Sequence[Region],
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    methods: Sequence[str] | None = None,
+    effort: float = DEFAULT_EFFORT,
+    store: Store | None = None,
+    is_interruptible: bool = False,
+) -> tuple[ConstantBrackets, ...]:
+    """Brackets on several regions in one run: ends are handed on along inclusions, witnesses wherever they lie inside.
+
+    With every method in use the certified ends over R^d are found first, since they hold on every ball. Arguments as
+    for `constants`; the effort is per region. `store` keeps proposals for the next run and offers those of earlier
+    ones, each of which is verified before it counts. `is_interruptible`: an interrupt from the keyboard ends the work
+    and not the call, which returns what is known. Enclosures, rounded outward.
+    """
+    if not regions:
+        raise InputError("`regions` is empty: give at least one radius")
+    _validate(generator, regions, budget, effort)
+    shown = progress or SilentProgress()
+    run = _Run(generator, tuple(regions), budget, seed, shown, effort, _selected(methods))
     # Many small matrices: a second BLAS thread costs ten times what it brings.
     # An overflow or a NaN is a value like any other: each bound says what it then knows, without a warning.
     with threadpool_limits(1), np.errstate(all="ignore"):
-        for method in chosen:
-            if all(problem.is_settled(name) for name in NAMES):
-                break
-            current = replace(problem, deadline=started + budget) if method.is_search else problem
-            if current.seconds_left <= 0 and not (method.is_search or method.cost <= ALWAYS):
-                notes.append(f"{method.name}: not begun, its share of the budget of {budget:g} s was spent")
+        try:
+            run.recall(() if store is None else store.read(), methods is None)
+            run.work_through()
+        except KeyboardInterrupt:
+            if not is_interruptible:
+                raise
+            run.note_everywhere("interrupted: these are the ends found until then")
+        if store is not None:
+            store.write(run.proposals())
+    run.progress.finish()
+    return run.brackets()
+
+
+@dataclass(eq=False)
+class _Run:
+    """One call: its request, what is known on each region, and what is to be said about it."""
+
+    generator: Generator
+    regions: tuple[Region, ...]
+    budget: float | None
+    seed: int
+    progress: Progress
+    effort: float
+    methods: tuple[BoundMethod, ...]
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.lattice = Lattice.over(self.generator.graph, self.regions)
+        self.notes: list[list[str]] = [[] for _ in self.regions]
+        self.recalled: list[Proposal] = []
+        self.starts: dict[Region, dict[ConstantName, Multipliers]] = {}
+        self.found: list[Stored] = []
+
+    def recall(self, stored: Sequence[Stored], whole_space_too: bool) -> None:
+        """Add R^d where only balls were asked for, and hear what earlier runs propose."""
+        if whole_space_too and all(region.radius is not None for region in self.regions):
+            self.lattice.known.append(Known(Region()))
+            self.notes.append([])
+        for item in stored:
+            if item.proposal.witness is not None:
+                self.recalled.append(item.proposal)
+            elif item.proposal.multipliers is not None:
+                starts = self.starts.setdefault(item.region, {})
+                starts[item.proposal.constant] = item.proposal.multipliers
+
+    def work_through(self) -> None:
+        """All certified ends, the larger regions first, then all searches."""
+        order = sorted(range(len(self.lattice.known)), key=lambda index: -_size(self.lattice.known[index].region))
+        problems: dict[int, Problem] = {}
+        self.progress.start("bounding constants", len(self.methods) * len(order))
+        for index in order:
+            known = self.lattice.known[index]
+            starts = self.starts.setdefault(known.region, {})
+            problem = Problem(self.generator, known.region, Work(self.effort), self.seed, known.best, starts)
+            undefined = uncertified_domains(problem.ranges)
+            if undefined:
+                # A map that may be undefined somewhere has no constants; a bound for the rest of it would say nothing.
+                named = "; ".join(undefined[:3])
+                ball = "bound them on a ball (--region RADIUS) on which it is certified"
+                self.notes[index].append(f"no constants: {named}; {ball}")
             else:
-                for proposal in method.propose(current):
-                    _keep(proposal, ends, problem)
-            progress.advance()
-    progress.finish()
-    found = {name: _bracket(name, ends) for name in NAMES}
-    if found["M"].upper in (None, math.inf) and "read_as" in generator.metadata:
-        notes.append(f"the file has {generator.metadata['read_as']}")
-    return ConstantBrackets(
-        found["m"], found["M"], found["M2"], found["M3"], region, time.monotonic() - started, tuple(notes)
-    )
+                problems[index] = problem
+        if problems:
+            for proposal in self.recalled:
+                self.lattice.offer_witness(proposal)
+        for position, (index, problem) in enumerate(problems.items()):
+            problem.work.deadline = self._deadline(CERTIFIED_SHARE, len(problems) - position)
+            self._go(index, problem, is_search=False)
+        for position, (index, problem) in enumerate(problems.items()):
+            if index < len(self.regions):
+                cap = Work(deadline=self._deadline(1.0, len(problems) - position))
+                self._go(index, Problem(self.generator, problem.region, cap, self.seed, problem.best), is_search=True)
+
+    def _deadline(self, share: float, regions_left: int) -> float:
+        """When a region's turn ends: its part of what is left of that share of the budget."""
+        if self.budget is None:
+            return math.inf
+        now = time.monotonic()
+        return now + max(0.0, self.started + share * self.budget - now) / regions_left
+
+    def _go(self, index: int, problem: Problem, is_search: bool) -> None:
+        for method in self.methods:
+            if method.is_search != is_search:
+                continue
+            self.progress.advance()
+            if all(problem.is_settled(name) for name in NAMES):
+                continue
+            if method.cost > ALWAYS and not is_search and problem.work.is_spent:
+                self.notes[index].append(f"{method.name}: not begun, {self._ending(problem.work)}")
+                continue
+            work = problem.work.share(1.0)
+            for proposal in method.propose(problem.with_work(work)):
+                self.lattice.offer(index, proposal)
+                if proposal.multipliers is not None:
+                    self.found.append(Stored(problem.region, proposal))
+            if work.was_cut:
+                self.notes[index].append(f"{method.name}: ended early, {self._ending(work)}")
+
+    def _ending(self, work: Work) -> str:
+        if work.was_cut:
+            return f"the budget of {self.budget:g} s was spent: give a larger --budget"
+        return f"the effort of {self.effort:g} units was spent: give a larger --effort"
+
+    def proposals(self) -> list[Stored]:
+        """What a later run can verify again: multipliers, and the witnesses of every region."""
+        witnesses = [Stored(known.region, end) for known in self.lattice.known for end in known.ends.values()]
+        return [*self.found, *(item for item in witnesses if item.proposal.witness is not None)]
+
+    def note_everywhere(self, text: str) -> None:
+        """Say this of every region."""
+        for notes in self.notes:
+            notes.append(text)
+
+    def brackets(self) -> tuple[ConstantBrackets, ...]:
+        """What is known on each region that was asked for."""
+        seconds = time.monotonic() - self.started
+        found = []
+        for region, known, notes in zip(self.regions, self.lattice.known, self.notes, strict=False):
+            m, M, M2, M3 = (known.bracket(name) for name in NAMES)
+            if M.upper in (None, math.inf) and "read_as" in self.generator.metadata:
+                notes.append(f"the file has {self.generator.metadata['read_as']}")
+            found.append(ConstantBrackets(m, M, M2, M3, region, seconds, tuple(notes)))
+        return tuple(found)
 
 
-def _validate(generator: Generator, region: Region, budget: float) -> None:
-    if not budget > 0:
+def _size(region: Region) -> float:
+    return math.inf if region.radius is None else region.radius
+
+
+def _validate(generator: Generator, regions: Sequence[Region], budget: float | None, effort: float) -> None:
+    if budget is not None and not budget > 0:
         raise InputError(f"`budget` must be a positive number of seconds, got {budget}")
+    if not effort > 0:
+        raise InputError(f"`effort` must be a positive number of units, got {effort}")
     for index, node in enumerate(generator.graph.nodes):
         numbers: list[npt.ArrayLike] = []
         if isinstance(node, Affine):
@@ -109,6 +237,11 @@ def _validate(generator: Generator, region: Region, budget: float) -> None:
             numbers = [node.coefficients]
         if not all(np.isfinite(entry).all() for entry in numbers):
             raise InputError(f"generator `{generator.name}`: node {index} has a NaN or infinite weight")
+    for region in regions:
+        _validate_region(generator, region)
+
+
+def _validate_region(generator: Generator, region: Region) -> None:
     if region.radius is not None and not (region.radius > 0 and math.isfinite(region.radius)):
         raise InputError(f"`region` radius must be positive and finite, got {region.radius}")
     if region.centre is not None:
@@ -124,32 +257,3 @@ def _selected(names: Sequence[str] | None) -> tuple[BoundMethod, ...]:
         if name not in known:
             raise UnknownNameError("bound method", name, known)
     return tuple(method for name, method in known.items() if names is None or name in names)
-
-
-def _keep(proposal: Proposal, ends: dict[tuple[ConstantName, End], Proposal], problem: Problem) -> None:
-    """Keep the proposal if its end is the best so far; with a witness, the end is what the witness proves."""
-    key, value = (proposal.constant, proposal.end), proposal.value
-    if proposal.witness is not None:
-        value = witnessed_end(problem.generator.graph, problem.region, proposal)
-    if value is None or math.isnan(value):
-        return
-    current = problem.best.get(key)
-    if current is None or (value > current if proposal.end == "lower" else value < current):
-        ends[key] = replace(proposal, value=value)
-        problem.best[key] = value
-
-
-def _bracket(name: ConstantName, ends: dict[tuple[ConstantName, End], Proposal]) -> Bracket:
-    low, high = ends.get((name, "lower")), ends.get((name, "upper"))
-    least, largest = (None if end is None else end.value for end in (low, high))
-    if low is not None and high is not None and least is not None and largest is not None and least > largest:
-        raise CrossedBracketError(
-            f"{name}: lower end {least!r} by `{low.method}` exceeds upper end {largest!r} by `{high.method}`"
-        )
-    return Bracket(least, largest, _evidence(low), _evidence(high))
-
-
-def _evidence(proposal: Proposal | None) -> BoundEvidence | None:
-    if proposal is None:
-        return None
-    return BoundEvidence(Evidence.RIGOROUS, proposal.method, proposal.witness, proposal.reason)

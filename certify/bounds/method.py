@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 from certify.bounds.bracket import Reason, Region, Witness
+from certify.bounds.effort import Work
 from certify.bounds.ranges import NodeRanges, node_ranges
 from certify.generators.graph import Generator
 
@@ -19,6 +19,14 @@ End = Literal["lower", "upper"]
 
 SETTLED = 1e-9
 """Relative gap between the two ends of a bracket at which no method looks further."""
+
+
+@dataclass(frozen=True)
+class Multipliers:
+    """What proves an end by a matrix inequality, if its verification says so: the objective s and the weights T."""
+
+    objective: float
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -35,28 +43,40 @@ class Proposal:
     method: str
     witness: Witness | None = None
     reason: Reason | None = None
+    multipliers: Multipliers | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The constants of `generator` on `region`, to be bounded before `deadline` (of `time.monotonic`)."""
+    """The constants of `generator` on `region`, to be bounded with an allowance of `work`."""
 
     generator: Generator
     region: Region
-    deadline: float
+    work: Work = field(default_factory=Work)
     seed: int = 0
     best: dict[tuple[ConstantName, End], float] = field(default_factory=dict)
     """Best ends of the cheaper methods that ran before: a hint where to stop, never part of a proof."""
 
+    def with_work(self, work: Work) -> Problem:
+        """The same problem with another allowance."""
+        other = replace(self, work=work)
+        # Enclosures do not depend on the allowance: those at hand are handed on.
+        if "ranges" in self.__dict__:
+            other.__dict__["ranges"] = self.ranges
+        return other
+
     @property
-    def seconds_left(self) -> float:
-        """Time until the deadline (negative when it has passed). Estimate."""
-        return self.deadline - time.monotonic()
+    def deadline(self) -> float:
+        """Wall-clock cap (of `time.monotonic`); infinite without one. Exact."""
+        return self.work.deadline
 
     def is_settled(self, constant: ConstantName) -> bool:
         """Whether both ends of the constant are known and agree to `SETTLED`: no method need look further. Exact."""
         low, high = self.best.get((constant, "lower")), self.best.get((constant, "upper"))
         return low is not None and high is not None and (low == high or high - low <= SETTLED * high)
+
+    starts: dict[ConstantName, Multipliers] = field(default_factory=dict)
+    """Multipliers of an earlier or a similar problem, from which a search may start; verified before they count."""
 
     @cached_property
     def ranges(self) -> NodeRanges:

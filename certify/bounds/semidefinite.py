@@ -19,8 +19,8 @@ residual and the preconditioned rule, the exact rule of additive couplings, and 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,7 +30,8 @@ from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
 from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
 from certify.bounds.barrier import LinearMatrixInequality, solve
-from certify.bounds.method import BoundMethod, Problem, Proposal
+from certify.bounds.effort import Work, cubic_units
+from certify.bounds.method import BoundMethod, Multipliers, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.residual import stretch_bounds
 from certify.bounds.structure import IncrementForm, blocks, has_increment_form, increment_form
@@ -39,48 +40,87 @@ from certify.generators.graph import Graph
 LARGEST_SIZE = 1200
 """Coordinates of x beyond which the whole graph is not attempted."""
 
-TIME_SHARE = 0.6
-"""Part of the time left that the whole graph has when it can also be bounded in parts."""
+SHARE = 0.6
+"""Part of the effort left that the whole graph has when it can also be bounded in parts."""
 
 _IDLE_MULTIPLIER = 1e10
 
 _RELAXATIONS = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
-def norm_upper(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
+@dataclass(frozen=True)
+class Proved:
+    """A verified end and the multipliers that prove it (None where the end is trivial)."""
+
+    value: float
+    multipliers: Multipliers | None
+
+
+def norm_upper(form: IncrementForm, matrix: MatrixBall, work: Work) -> float:
     """Upper bound of |C x|/|delta| over the form's increments, C = `matrix` (rows, size), rounded outward.
 
     Infinite if none is proved.
     """
-    scaled, exponent = normalised(matrix)
-    found = _optimum(form, scaled, 1.0, deadline)
-    if found is None:
-        return math.inf
-    s, multipliers = found
-    for relaxation in _RELAXATIONS:
-        candidate = s * (1 + relaxation)
-        if _is_certificate(form, scaled, candidate, multipliers, 1.0):
-            with precision():
-                return unscale_upper(upper(ball(candidate).sqrt()), exponent)
-    return math.inf
+    return proved_end(form, matrix, 1.0, work).value
 
 
-def stretch_lower(form: IncrementForm, matrix: MatrixBall, deadline: float) -> float:
+def stretch_lower(form: IncrementForm, matrix: MatrixBall, work: Work) -> float:
     """Lower bound of |C x|/|delta| over the form's increments, C = `matrix` (rows, size), rounded outward.
 
     Zero if none is proved.
     """
+    return proved_end(form, matrix, -1.0, work).value
+
+
+def proved_end(
+    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: Multipliers | None = None
+) -> Proved:
+    """The end with its multipliers: an upper one of |C x|/|delta| for `sign` 1, a lower one for -1, rounded outward.
+
+    `start`: multipliers of this or of a similar form. They are verified here like any, and the search begins at them.
+    """
     scaled, exponent = normalised(matrix)
-    found = _optimum(form, scaled, -1.0, deadline)
-    if found is None or found[0] <= 0:
-        return 0.0
+    near = None if start is None else _start(form, start, exponent)
+    best = Proved(math.inf if sign > 0 else 0.0, None)
+    for found in (near, _optimum(form, scaled, sign, work, near)):
+        if found is None or found[0] <= 0:
+            continue
+        end = _relaxed(form, scaled, exponent, sign, found, work)
+        best = end if sign * end.value < sign * best.value else best
+    return best
+
+
+def _start(form: IncrementForm, start: Multipliers, exponent: int) -> tuple[float, FloatArray] | None:
+    """Stored multipliers in the units of the normalised matrix; None where they belong to another form."""
+    values = np.asarray(start.values, dtype=np.float64)
+    if values.size != form.size - form.latent_dim or not (values >= 0).all():
+        return None
+    with np.errstate(all="ignore"):
+        return float(np.ldexp(start.objective, -2 * exponent)), np.ldexp(values, -2 * exponent)
+
+
+def _relaxed(
+    form: IncrementForm, scaled: MatrixBall, exponent: int, sign: float, found: tuple[float, FloatArray], work: Work
+) -> Proved:
+    """The end at the smallest relaxation of (s, T) that is verified; the trivial one if none is."""
     s, multipliers = found
     for relaxation in _RELAXATIONS:
-        candidate = s * (1 - relaxation)
-        if candidate > 0 and _is_certificate(form, scaled, candidate, multipliers, -1.0):
+        candidate = s * (1 + sign * relaxation)
+        work.charge(proof_units(form))
+        if candidate > 0 and _is_certificate(form, scaled, candidate, multipliers, sign):
             with precision():
-                return unscale_lower(max(0.0, lower(ball(candidate).sqrt())), exponent)
-    return 0.0
+                root = ball(candidate).sqrt()
+                high, low = unscale_upper(upper(root), exponent), unscale_lower(max(0.0, lower(root)), exponent)
+            with np.errstate(all="ignore"):
+                stored = np.ldexp(multipliers, 2 * exponent).tolist()
+                objective = float(np.ldexp(candidate, 2 * exponent))
+            return Proved(high if sign > 0 else low, Multipliers(objective, tuple(stored)))
+    return Proved(math.inf if sign > 0 else 0.0, None)
+
+
+def proof_units(form: IncrementForm) -> float:
+    """Units of work of one verification."""
+    return 5.0 * cubic_units(form.size, form.size, form.size)
 
 
 def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
@@ -96,18 +136,22 @@ def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
     return form if form.output.is_finite else None
 
 
-def _optimum(form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float) -> tuple[float, FloatArray] | None:
+def _optimum(
+    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: tuple[float, FloatArray] | None = None
+) -> tuple[float, FloatArray] | None:
     """Float proposal (s, T) in the form's own units; None where the floats of the search overflow."""
     # Overflow in the float search only spoils a proposal, which the verification then rejects.
     with np.errstate(all="ignore"):
         try:
-            found = _proposal(form, matrix, sign, deadline)
+            found = _proposal(form, matrix, sign, work, start)
         except np.linalg.LinAlgError:
             return None
     return found if found is not None and math.isfinite(found[0]) and np.isfinite(found[1]).all() else None
 
 
-def _proposal(form: IncrementForm, matrix: MatrixBall, sign: float, deadline: float) -> tuple[float, FloatArray] | None:
+def _proposal(
+    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: tuple[float, FloatArray] | None
+) -> tuple[float, FloatArray] | None:
     """As `_optimum`; the solver works with balanced coordinates."""
     d = form.latent_dim
     spans = np.concatenate([*form.spans, np.zeros(0)])
@@ -136,7 +180,10 @@ def _proposal(form: IncrementForm, matrix: MatrixBall, sign: float, deadline: fl
         slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
         for k in range(len(form.inputs))
     ]
-    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, deadline)
+    near = None
+    if start is not None:
+        near = start[0] / (size * size), start[1][~idle] * (units[first:][~idle] / size) ** 2
+    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, work, start=near)
     if found is None or not math.isfinite(found[0]):
         return None
     multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
@@ -171,18 +218,18 @@ def _is_certificate(form: IncrementForm, matrix: MatrixBall, s: float, multiplie
     return positive_definite(total) is True
 
 
-def block_bounds(graph: Graph, ranges: NodeRanges, deadline: float) -> tuple[float, float]:
+def block_bounds(graph: Graph, ranges: NodeRanges, work: Work) -> tuple[float, float]:
     """(lower bound of m, upper bound of M) of one graph: the better of the residual rule and this method.
 
     Bounds, rounded outward.
     """
     low, high = stretch_bounds(graph, ranges)
     form = reduced_form(graph, ranges)
-    if form is None or form.size > LARGEST_SIZE or len(graph.nodes) == 2 or time.monotonic() > deadline:
+    if form is None or form.size > LARGEST_SIZE or len(graph.nodes) == 2 or not work.affords(3 * proof_units(form)):
         return low, high
-    high = min(high, norm_upper(form, form.output, deadline))
+    high = min(high, norm_upper(form, form.output, work.share(0.5)))
     if graph.observed_dim >= graph.latent_dim:
-        low = max(low, stretch_lower(form, form.output, deadline))
+        low = max(low, stretch_lower(form, form.output, work))
     return low, high
 
 
@@ -191,14 +238,14 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     form = reduced_form(graph, problem.ranges)
     if form is None or form.size > LARGEST_SIZE:
         return
-    share = TIME_SHARE if len(blocks(graph)) > 1 else 1.0
-    deadline = time.monotonic() + share * problem.seconds_left
+    work = problem.work.share(SHARE if len(blocks(graph)) > 1 else 1.0)
     seeks_m = graph.observed_dim >= graph.latent_dim and not problem.is_settled("m")
-    half = 0.5 * (time.monotonic() + deadline) if seeks_m else deadline
     if not problem.is_settled("M"):
-        yield Proposal("M", "upper", norm_upper(form, form.output, half), METHOD.name)
+        found = proved_end(form, form.output, 1.0, work.share(0.5 if seeks_m else 1.0), problem.starts.get("M"))
+        yield Proposal("M", "upper", found.value, METHOD.name, multipliers=found.multipliers)
     if seeks_m:
-        yield Proposal("m", "lower", stretch_lower(form, form.output, deadline), METHOD.name)
+        found = proved_end(form, form.output, -1.0, work, problem.starts.get("m"))
+        yield Proposal("m", "lower", found.value, METHOD.name, multipliers=found.multipliers)
 
 
 METHOD = BoundMethod(

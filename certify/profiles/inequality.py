@@ -36,6 +36,7 @@ from certify.arithmetic.intervals import (
     subtract,
 )
 from certify.bounds.barrier import LinearMatrixInequality, solve
+from certify.bounds.effort import Work
 from certify.bounds.ranges import Interval
 from certify.bounds.structure import IncrementForm
 from certify.generators.graph import Graph, Product
@@ -126,7 +127,7 @@ def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None
     if start is not None and start[1].size != form.spans.size:
         start = None
     with np.errstate(all="ignore"):
-        found = solve(problem, list(form.groups), time.monotonic() + SECONDS, RELATIVE_GAP, start)
+        found = solve(problem, list(form.groups), Work(deadline=time.monotonic() + SECONDS), RELATIVE_GAP, start)
     if found is None or not (np.isfinite(found[1]).all() and (found[1] >= 0).all() and math.isfinite(found[0])):
         return nothing
     fixed = _fixed_part(form, total, found[1], sign)

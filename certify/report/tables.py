@@ -7,12 +7,12 @@ value to nearest. A claimed value keeps the claim true: an upper bound is printe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from types import MappingProxyType
 
 from certify.arithmetic.rounding import Direction, decimal_text, interval_text
-from certify.bounds.bracket import BoundEvidence, Bracket
+from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
@@ -68,6 +68,18 @@ def constants_table(
         rows,
         (*notes, *_reasons(brackets)),
     )
+
+
+def radius_table(balls: Sequence[ConstantBrackets], title: str) -> Table:
+    """Both ends of each constant for every radius, rounded outward; what was cut off as notes."""
+    rows = []
+    for ball in balls:
+        ends = [cell for _, item in ball.items() for cell in (lower_cell(item.lower), upper_cell(item.upper))]
+        rows.append((number_cell(ball.region.radius), *ends))
+    names = [f"{name} {end}" for name in ("m", "M", "M2", "M3") for end in ("lower", "upper")]
+    notes = [f"radius {ball.region.radius:g}: {note}" for ball in balls for note in ball.notes]
+    headings = columns(("radius", *names), numeric=("radius", *names))
+    return Table("constants-by-radius", title, headings, tuple(rows), tuple(notes))
 
 
 def _reasons(brackets: Iterable[tuple[str, Bracket]]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Branch and bound: enclosures contain samples, charts cover R^d, brackets hold the dense truth, mistakes are seen."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -8,10 +9,11 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.form_norms import best_shift, contraction_gram, form_norm_upper, sigma_min_affine_lower
-from certify.bounds import branch_and_bound, charts, method
+from certify.bounds import branch_and_bound, charts
 from certify.bounds.bracket import Region
 from certify.bounds.branch_and_bound import form_scores, maximise, stretch_scores
 from certify.bounds.charts import Pieces, cover, join, split
+from certify.bounds.effort import Work
 from certify.bounds.enclosure import derivative_tensors, linear_parts, piece_ranges
 from certify.bounds.method import Problem
 from certify.bounds.ranges import box_ranges
@@ -54,7 +56,7 @@ def line(slope: float = 1.0, gain: float = 0.5, rate: float = 1.0) -> Graph:
 
 
 def ends(graph: Graph, region: Region | None = None, seconds: float = 60.0) -> dict[str, float]:
-    problem = Problem(Generator("test", graph, 1), region or Region(), method.time.monotonic() + seconds)
+    problem = Problem(Generator("test", graph, 1), region or Region(), Work(deadline=time.monotonic() + seconds))
     return {proposal.constant: proposal.value for proposal in branch_and_bound.METHOD.propose(problem)}
 
 
@@ -161,7 +163,7 @@ def solve(graph: Graph, start: Pieces, order: int = 1) -> float:
     parts = linear_parts(graph)
     objective = partial(form_scores, parts, Region(), order) if order else partial(stretch_scores, parts)
     weight = np.ones((1, graph.latent_dim))
-    return maximise(objective, start, weight, 1e-3, np.inf, 3000, 64, method.time.monotonic() + 30.0)
+    return maximise(objective, start, weight, 1e-3, np.inf, 3000, 64, Work())
 
 
 def test_a_missing_unbounded_rest_is_noticed() -> None:

@@ -11,6 +11,7 @@ from certify.arithmetic.intervals import exact_matrix
 from certify.bounds import chain_rule, semidefinite
 from certify.bounds.bracket import Region
 from certify.bounds.constants import CrossedBracketError, constants
+from certify.bounds.effort import Work
 from certify.bounds.method import BoundMethod, Problem, Proposal, bound_methods
 from certify.bounds.ranges import box_ranges, node_ranges
 from certify.bounds.structure import blocks, increment_form, live_graph
@@ -124,18 +125,18 @@ def test_local_m_uses_pairs_and_not_only_points() -> None:
 def test_a_false_solver_value_never_becomes_a_bound(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
     graph = Graph(residual_nodes())  # type: ignore[arg-type]
     form = increment_form(graph, node_ranges(graph, Region()), centred=True)
-    honest_high = semidefinite.norm_upper(form, form.output, math.inf)
-    honest_low = semidefinite.stretch_lower(form, form.output, math.inf)
+    honest_high = semidefinite.norm_upper(form, form.output, Work())
+    honest_low = semidefinite.stretch_lower(form, form.output, Work())
     assert 0 < honest_low < honest_high < math.inf
     solve = semidefinite.solve
 
-    def lying(problem, groups, deadline):  # type: ignore[no-untyped-def]
-        s, multipliers = solve(problem, groups, deadline)  # type: ignore[misc]
+    def lying(problem, groups, work, start=None):  # type: ignore[no-untyped-def]
+        s, multipliers = solve(problem, groups, work)  # type: ignore[misc]
         return (s * factor if problem.sign > 0 else s / factor), multipliers
 
     monkeypatch.setattr(semidefinite, "solve", lying)
-    assert semidefinite.norm_upper(form, form.output, math.inf) == math.inf
-    assert semidefinite.stretch_lower(form, form.output, math.inf) == 0.0
+    assert semidefinite.norm_upper(form, form.output, Work()) == math.inf
+    assert semidefinite.stretch_lower(form, form.output, Work()) == 0.0
 
 
 def test_contradicting_ends_are_an_error_and_not_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +256,7 @@ def two_activations_in_a_branch(coefficient: float) -> tuple[object, ...]:
 def test_a_branch_with_two_activations_is_bounded_as_a_chain(coefficient: float) -> None:
     graph = generator(two_activations_in_a_branch(coefficient)).graph
     ranges = node_ranges(graph, Region())
-    second, third = chain_rule.branch_curvatures(graph, ranges, np.inf)
+    second, third = chain_rule.branch_curvatures(graph, ranges, Work())
     rng = np.random.default_rng(0)
     z, u = rng.normal(size=(2, 4000, 3))
     u /= np.linalg.norm(u, axis=1, keepdims=True)
@@ -263,9 +264,9 @@ def test_a_branch_with_two_activations_is_bounded_as_a_chain(coefficient: float)
     twists = np.linalg.norm(derivatives.third_derivative(graph, z, u, u, u), axis=1).max()
     assert bends <= second < 20 * bends and twists <= third < 60 * twists
     plain = generator(two_activations_in_a_branch(1.0)).graph
-    unit = chain_rule.branch_curvatures(plain, node_ranges(plain, Region()), np.inf)[0]
+    unit = chain_rule.branch_curvatures(plain, node_ranges(plain, Region()), Work())[0]
     assert second == pytest.approx(abs(coefficient) * unit, rel=1e-9)
-    assert chain_rule.branch_curvatures(Graph(graph.nodes[:-1]), ranges, np.inf) == (np.inf, np.inf)
+    assert chain_rule.branch_curvatures(Graph(graph.nodes[:-1]), ranges, Work()) == (np.inf, np.inf)
 
 
 def test_a_neuron_that_sees_nothing_does_not_loosen_the_semidefinite_bounds() -> None:
