@@ -13,6 +13,7 @@ tried. Memory: two squares of the smaller side, and the matrix itself in slices.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TypeAlias
 
@@ -38,6 +39,11 @@ MARGINS = (1e-8, 1e-6, 1e-4, 1e-2)
 """Relative distances of the tried s from the proposed squared singular value."""
 
 
+MOST_NORMS = 256
+_NORMS: dict[bytes, float] = {}
+"""Norms by the matrix's digest: the stretches of a graph and its regions share their weights."""
+
+
 def norm_upper(matrix: Matrix) -> float:
     """Upper bound of ||A|| of an exact matrix of floats, rounded outward (inf for NaN or infinite entries).
 
@@ -46,6 +52,15 @@ def norm_upper(matrix: Matrix) -> float:
     """
     if _is_small(matrix):
         return spectral_norm_upper(_dense(matrix))
+    key = _digest(matrix)
+    if key not in _NORMS:
+        if len(_NORMS) >= MOST_NORMS:
+            _NORMS.clear()
+        _NORMS[key] = _large_norm_upper(matrix)
+    return _NORMS[key]
+
+
+def _large_norm_upper(matrix: Matrix) -> float:
     if not np.isfinite(_entries(matrix)).all():
         return math.inf
     scaled, exponent, lost = _normalised(matrix)
@@ -105,6 +120,23 @@ def weighted_sums_upper(matrix: Matrix, sizes: FloatArray) -> FloatArray:
         meets = (size > 0) @ (sizes > 0).astype(np.float64)
         sums = (sums + meets * SMALLEST_NORMAL) * (1.0 + 2.0 * (size.shape[1] + 4) * EPSILON)
     return np.where((size > 0) @ infinite.astype(np.float64) > 0, np.inf, np.where(meets > 0, sums, 0.0))
+
+
+def image_of_balls(matrix: sp.csr_array, midpoint: FloatArray, radius: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(midpoint, radius) of A X for the balls X (k, c), by the rule of `certify.arithmetic.intervals.multiply`.
+
+    A row that meets exact zeros only is exactly 0; what is not finite has the radius inf. Enclosure, rounded outward.
+    """
+    size, stored = abs(matrix), int(np.diff(matrix.indptr).max(initial=0))
+    growth = (stored + 8) * EPSILON
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        centre = matrix @ midpoint
+        spread = size @ (radius + growth * np.abs(midpoint) + SMALLEST_NORMAL * (midpoint != 0))
+        spread = (spread + 4 * (stored + 1) * SMALLEST_NORMAL) * (1.0 + 4.0 * growth)
+        meets = (size > 0) @ ((midpoint != 0) | (radius != 0)).astype(np.float64) > 0
+        bad = ~np.isfinite(centre) | ~np.isfinite(spread)
+    spread = np.where(bad, np.inf, spread)
+    return np.where(bad | ~meets, 0.0, centre), np.where(meets, spread, 0.0)
 
 
 def operand(matrix: Matrix) -> Matrix:
@@ -175,14 +207,14 @@ def _extreme_eigenvalue(tall: Matrix, gram: FloatArray, sign: float) -> float:
             return float(eigh(gram, lower=True, eigvals_only=True, subset_by_index=(0, 0))[0])
         except np.linalg.LinAlgError:
             return 0.0
-    start = np.random.default_rng(0).standard_normal(side)
+    start: FloatArray = np.random.default_rng(0).standard_normal(side)
     operator = LinearOperator((side, side), matvec=lambda v: tall.T @ (tall @ v), dtype=np.float64)
     try:
         return float(eigsh(operator, k=1, which="LA", v0=start, tol=1e-6, return_eigenvectors=False)[0])
     except ArpackError:
         for _ in range(100):
-            start = tall.T @ (tall @ start)
-            start /= np.linalg.norm(start)
+            image = np.asarray(tall.T @ (tall @ start), dtype=np.float64)
+            start = image / max(float(np.linalg.norm(image)), SMALLEST_NORMAL)
         return float(np.linalg.norm(tall @ start) ** 2)
 
 
@@ -211,7 +243,7 @@ def _defect(gram: FloatArray, s: float, sign: float, shape: tuple[int, int], squ
 def _triangle_norm(matrix: FloatArray, symmetric: bool = True) -> float:
     """Upper bound of the Frobenius norm of the symmetric matrix with this lower triangle, or of the triangle."""
     side = matrix.shape[0]
-    total = sum(float((matrix[column:, column] ** 2).sum()) for column in range(side))
+    total = math.fsum(float((matrix[column:, column] ** 2).sum()) for column in range(side))
     total *= (2.0 if symmetric else 1.0) * (1.0 + (2.0 * side + 16.0) * EPSILON)
     return math.sqrt(total + side**2 * SMALLEST_NORMAL) * (1.0 + 4.0 * EPSILON)
 
@@ -232,8 +264,17 @@ def _entries(matrix: Matrix) -> npt.NDArray[np.float64]:
     return matrix if isinstance(matrix, np.ndarray) else np.asarray(matrix.data, dtype=np.float64)
 
 
+def _digest(matrix: Matrix) -> bytes:
+    digest = hashlib.blake2b(repr((matrix.shape, type(matrix).__name__)).encode(), digest_size=32)
+    parts = (matrix,) if isinstance(matrix, np.ndarray) else (matrix.data, matrix.indices, matrix.indptr)
+    for part in parts:
+        digest.update(str(part.dtype).encode())
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.digest()
+
+
 def _is_small(matrix: Matrix) -> bool:
-    return matrix.shape[0] * matrix.shape[1] <= DIRECT_ENTRIES
+    return bool(matrix.shape[0] * matrix.shape[1] <= DIRECT_ENTRIES)
 
 
 def _dense(matrix: Matrix) -> FloatArray:

@@ -226,7 +226,9 @@ def _ball_image(node: Affine, centre: FloatArray, radius: float) -> Interval:
     """W z + b over the Euclidean ball: centre value plus and minus |w_i| R."""
     point = affine_image(node, (centre[None], centre[None]))
     with np.errstate(over="ignore", under="ignore"):
-        reach = np.nextafter(row_lengths_upper(operand(node.weight)) * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf)[None]
+        reach = np.nextafter(
+            row_lengths_upper(operand(node.weight)) * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf
+        )[None]
         return np.nextafter(point[0] - reach, -np.inf), np.nextafter(point[1] + reach, np.inf)
 
 
