@@ -35,6 +35,9 @@ LARGEST_SIDE = 6400
 """Largest smaller side whose Gram matrix is factorised (about 0.7 GB); beyond it Schur's test bounds the norm."""
 
 SLICE_ENTRIES = 2**23
+MOST_DENSE = 64
+"""Side up to which the largest eigenvalue is proposed by a dense decomposition."""
+
 MARGINS = (1e-8, 1e-6, 1e-4, 1e-2)
 """Relative distances of the tried s from the proposed squared singular value."""
 
@@ -61,6 +64,8 @@ def norm_upper(matrix: Matrix) -> float:
 
 
 def _large_norm_upper(matrix: Matrix) -> float:
+    if not _entries(matrix).any():
+        return 0.0
     if not np.isfinite(_entries(matrix)).all():
         return math.inf
     scaled, exponent, lost = _normalised(matrix)
@@ -152,11 +157,13 @@ def schur_norm_upper(matrix: Matrix) -> float:
     """
     size = abs(matrix)
     vector = np.ones(size.shape[1])
-    for _ in range(8):
-        vector = size.T @ (size @ vector)
-        vector = np.maximum(vector / max(float(vector.max()), SMALLEST_NORMAL), 2.0**-30)
     growth = (sum(size.shape) + 16) * EPSILON
     with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(8):
+            vector = size.T @ (size @ vector)
+            # Any positive x will do, also after an overflow.
+            shares = np.nan_to_num(vector / max(float(vector.max()), SMALLEST_NORMAL), nan=1.0, posinf=1.0)
+            vector = np.maximum(shares, 2.0**-30)
         image = (size.T @ (size @ vector)) * (1.0 + 2.0 * growth) + sum(size.shape) * SMALLEST_NORMAL
         squared = float(round_up(image / vector).max(initial=0.0))
     if not math.isfinite(squared):
@@ -202,10 +209,11 @@ def _extreme_eigenvalue(tall: Matrix, gram: FloatArray, sign: float) -> float:
     from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
     side = tall.shape[1]
-    if sign < 0:
+    if sign < 0 or side <= MOST_DENSE:
+        place = side - 1 if sign > 0 else 0
         try:
-            return float(eigh(gram, lower=True, eigvals_only=True, subset_by_index=(0, 0))[0])
-        except np.linalg.LinAlgError:
+            return float(eigh(gram, lower=True, eigvals_only=True, subset_by_index=(place, place))[0])
+        except (np.linalg.LinAlgError, ValueError):
             return 0.0
     start: FloatArray = np.random.default_rng(0).standard_normal(side)
     operator = LinearOperator((side, side), matvec=lambda v: tall.T @ (tall @ v), dtype=np.float64)
