@@ -215,14 +215,14 @@ def _extreme_eigenvalue(tall: Matrix, gram: FloatArray, sign: float) -> float:
             return float(eigh(gram, lower=True, eigvals_only=True, subset_by_index=(place, place))[0])
         except (np.linalg.LinAlgError, ValueError):
             return 0.0
-    start: FloatArray = np.random.default_rng(0).standard_normal(side)
+    start: FloatArray = np.asarray(np.random.default_rng(0).standard_normal(side))
     operator = LinearOperator((side, side), matvec=lambda v: tall.T @ (tall @ v), dtype=np.float64)
     try:
         return float(eigsh(operator, k=1, which="LA", v0=start, tol=1e-6, return_eigenvectors=False)[0])
     except ArpackError:
         for _ in range(100):
             image = np.asarray(tall.T @ (tall @ start), dtype=np.float64)
-            start = image / max(float(np.linalg.norm(image)), SMALLEST_NORMAL)
+            start = np.asarray(image / max(float(np.linalg.norm(image)), SMALLEST_NORMAL))
         return float(np.linalg.norm(tall @ start) ** 2)
 
 
