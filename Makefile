@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+MUTANTS := .venv-mutants
 STAMP := $(VENV)/.installed
 PROFILE ?= quick
 WORKERS ?= auto
@@ -10,7 +11,7 @@ LOAD ?= 0
 BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
-.PHONY: proofs check setup test repeat lint quickstart bench lock clean
+.PHONY: proofs check setup test repeat lint quickstart bench mutants lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators
 	$(BIN)/certify check
@@ -44,11 +45,20 @@ proofs: setup  ## proves the algebra of every theorem anew and writes theorems/p
 bench: setup  ## every benchmark, one after the other
 	set -e; for benchmark in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$benchmark; done
 
+mutants: $(MUTANTS)/.installed  ## small wrong changes that no test notices: half an hour, not part of the tests
+	nice $(MUTANTS)/bin/python -m benchmarks.mutants
+
+$(MUTANTS)/.installed: requirements.lock
+	test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(MUTANTS)/bin/python -m pip install --quiet mutmut==3.8.1
+	touch $@
+
 lock: setup  ## writes requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-annotate \
 	    --extra test --extra dev --extra plots --extra sat --extra prove --upgrade --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(MUTANTS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find certify theorems tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from certify.proof.ledger import ledger_page
 from certify.proof.step_proofs import every_claim, write_proofs
+from certify.report.ledger import ledger_page
 
 ROOT = Path(__file__).parents[1]
 

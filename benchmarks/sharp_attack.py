@@ -30,11 +30,12 @@ from certify.report.discovery import table_formats
 from certify.report.table import Document, Table, columns, number_cell, text_cell
 from certify.sharp.centre import Centre, find_centre, measured_problem
 from certify.sharp.certificates import CertifiedChain, enclose_chain
-from certify.sharp.chain import exit_term, initial_distance, run_layers
+from certify.sharp.chain import initial_distance, run_layers
 from certify.sharp.estimates import radial_estimates
 from certify.sharp.gaussian_layer import gaussian_layer_bound
 from certify.sharp.problem import SharpProblem
 from certify.sharp.search import best_layer, shortest_chain
+from certify.sharp.terms import exit_bound
 from certify.version import __version__
 
 RESULTS = Path("benchmarks/results/sharp_attack")
@@ -203,7 +204,7 @@ def exit_ratio(case: Case, radius: float, duration: float) -> Ratio:
     with precision():
         widths = [ball(radius * share) for share in (0.05, 0.1, 0.2, 0.4, 0.7)]
         shells = [case.problem.law.outside(ball(radius) - width, ball(radius)) for width in widths]
-        bounds = [lower(exit_term(ball(duration), width, mass)) for width, mass in zip(widths, shells, strict=True)]
+        bounds = [lower(exit_bound(ball(duration), width, mass)) for width, mass in zip(widths, shells, strict=True)]
     return Ratio("exit (S7d+)", (1.0 - alive) / min(bounds), f"R = {radius}, tau = {duration}")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from certify.api import check_constants as check_constants
     from certify.api import constants as constants
     from certify.api import encoder as encoder
+    from certify.api import evidence as evidence
     from certify.api import load_generator as load_generator
     from certify.api import prove as prove
     from certify.api import replay as replay
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from certify.api import stress as stress
     from certify.api import sweep as sweep
     from certify.api import theorems as theorems
+    from certify.api import verify as verify
     from certify.bounds.bracket import Region as Region
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
@@ -52,6 +54,7 @@ _HOMES = {
     "check_constants": "certify.api",
     "constants": "certify.api",
     "encoder": "certify.api",
+    "evidence": "certify.api",
     "load_generator": "certify.api",
     "prove": "certify.api",
     "replay": "certify.api",
@@ -59,6 +62,7 @@ _HOMES = {
     "stress": "certify.api",
     "sweep": "certify.api",
     "theorems": "certify.api",
+    "verify": "certify.api",
 }
 
 __all__ = [
@@ -76,6 +80,7 @@ __all__ = [
     "check_constants",
     "constants",
     "encoder",
+    "evidence",
     "load_generator",
     "prove",
     "replay",
@@ -83,6 +88,7 @@ __all__ = [
     "stress",
     "sweep",
     "theorems",
+    "verify",
 ]
 
 

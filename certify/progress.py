@@ -17,6 +17,9 @@ class Progress(Protocol):
     def finish(self) -> None:
         """The current piece is done."""
 
+    def found(self, record: object) -> None:
+        """A result of its own is complete while the work goes on: a theorem at a generator."""
+
 
 class SilentProgress:
     """Draws nothing: the default of every function that takes a progress."""
@@ -29,3 +32,6 @@ class SilentProgress:
 
     def finish(self) -> None:
         """Ignore the end."""
+
+    def found(self, record: object) -> None:
+        """Ignore the result, which the caller gets at the end."""

@@ -17,13 +17,10 @@ from certify.arithmetic.balls import fraction
 from certify.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from certify.arithmetic.arrays import FloatArray
     from certify.symbolic.domain import Domain
 
 Number: TypeAlias = int | float | str | Fraction
-FloatArray: TypeAlias = "npt.NDArray[np.float64]"
 
 _LARGEST_OBSERVATIONS_FILE = 1 << 30
 _LONGEST_TEXT = 4096

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from certify.proof.algebra import Leaf
+from certify.prover.algebra import Leaf
 
 LEAVES = {
     leaf.label: leaf

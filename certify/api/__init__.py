@@ -12,6 +12,7 @@ from certify.api.check import Result, check
 from certify.api.check_constants import check_constants
 from certify.api.constants import Constants, constants
 from certify.api.encoder import EncoderResult, encoder
+from certify.api.evidence import EvidenceOfData, evidence
 from certify.api.load_generator import load_generator
 from certify.api.prove import Proved, prove
 from certify.api.replay import Replayed, replay
@@ -19,12 +20,14 @@ from certify.api.sample import Sample, sample
 from certify.api.stress import Stress, stress
 from certify.api.sweep import Sweep, sweep
 from certify.api.theorems import Catalogue, theorems
+from certify.api.verify import Verified, verify
 
 __all__ = [
     "Audit",
     "Catalogue",
     "Constants",
     "EncoderResult",
+    "EvidenceOfData",
     "GeneratorLike",
     "Proved",
     "Replayed",
@@ -32,11 +35,13 @@ __all__ = [
     "Sample",
     "Stress",
     "Sweep",
+    "Verified",
     "audit",
     "check",
     "check_constants",
     "constants",
     "encoder",
+    "evidence",
     "load_generator",
     "prove",
     "replay",
@@ -44,4 +49,5 @@ __all__ = [
     "stress",
     "sweep",
     "theorems",
+    "verify",
 ]

@@ -7,9 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import GAUSSIAN, Generator
+from certify.generators.logits import NO_NOISE, check_bits
 from certify.progress import Progress, SilentProgress
 from certify.validation import (
     Number,
@@ -46,7 +48,13 @@ def all_loaded(generators: GeneratorLike | Sequence[GeneratorLike] | None) -> li
 
 
 def noise_or_own(beta: Number | None, generator: Generator) -> Fraction:
-    """The noise level given, or the one that the decoder was trained with."""
+    """The noise level given, or the one that the decoder was trained with; of logits, which have none, `NO_NOISE`."""
+    if generator.likelihood != GAUSSIAN:
+        if beta is not None:
+            raise InputError(
+                f"`beta` is the level of Gaussian noise; `{generator.name}` has logits for outputs: leave it out"
+            )
+        return Fraction(NO_NOISE)
     if beta is not None:
         return noise_level(beta)
     if "trained_beta" not in generator.metadata:
@@ -86,6 +94,8 @@ def observations_of(given: Observations | None, generators: Sequence[Generator] 
         name, rows = "`observations`", check_observations(given, None)
     for width in sorted({generator.observed_dim for generator in generators or ()}):
         check_observations(rows, width, name)
+    for generator in generators or ():
+        check_bits(generator, rows, name)
     noises = {generator.noise for generator in generators or ()}
     if len(noises) > 1:
         raise InputError(f"{name}: the generators have different noise; check them one by one")

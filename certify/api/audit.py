@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from certify.api.arguments import GeneratorLike, Observations, loaded, observations_of, progress_of
+from certify.api.arguments import GeneratorLike, Observations, loaded, noise_or_own, observations_of, progress_of
 from certify.api.shown import Shown, values_of
 from certify.audits.records import AuditResult
 from certify.errors import InputError
 from certify.progress import Progress
 from certify.report.audit_tables import audit_report, calibration_table, distances_table, summary_line
 from certify.report.table import Table
-from certify.validation import Number, accuracy, integer, noise_level, random_seed, text_of
+from certify.validation import Number, accuracy, integer, random_seed, text_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +27,8 @@ class Audit(Shown, AuditResult):
 
     def _summary(self) -> str:
         after = "print it for the observations" if self.epsilon is not None else "give `epsilon` to judge a distance"
-        return f"<{summary_line(self)}; beta = {self.beta:g}; {after}>"
+        noise = "Bernoulli logits (outside A0)" if self.beta is None else f"beta = {self.beta:g}"
+        return f"<{summary_line(self)}; {noise}; {after}>"
 
     def _tables(self) -> tuple[Table, ...]:
         found = () if self.calibration is None else (calibration_table(self.calibration),)
@@ -55,7 +56,7 @@ def audit(
     encoder: EncoderSource | str | Path,
     generator: GeneratorLike,
     *,
-    beta: Number,
+    beta: Number | None = None,
     epsilon: Number | None = None,
     observations: Observations | None = None,
     count: int | None = None,
@@ -70,7 +71,7 @@ def audit(
     Args:
         encoder: an ONNX file, or a `certify.audits.source.EncoderSource`.
         generator: the map G, or its SPEC.
-        beta: noise level of the model, > 0.
+        beta: noise level of the model, > 0; None: the decoder's own, or none for logits.
         epsilon: the total variation distance in (0, 1) to judge; None: only measure.
         observations: shape (k, n) or (n,), or a .npy or .csv file; None: drawn from the model.
         count: how many observations: of those given the first, or drawn from the model (None: ten).
@@ -98,7 +99,6 @@ def audit(
     from certify.provenance import provenance, started
 
     start, typed = started(), text_of("command", command)
-    noise = float(noise_level(beta))
     distance = None if epsilon is None else float(accuracy(epsilon))
     wanted = {
         name: None if value is None else integer(name, value)
@@ -110,6 +110,7 @@ def audit(
         raise InputError(f"`encoder` must be an .onnx file or an EncoderSource; got {type(encoder).__name__}")
     source = encoder if isinstance(encoder, EncoderSource) else source_from_file(encoder)
     map_ = loaded(generator)
+    noise = float(noise_or_own(beta, map_))
     check_dimensions(source, map_)
     rows = observations_of(observations, [map_])
     found = audit_encoder(behind_noise(source, map_), map_, noise, rows, plan, bars)

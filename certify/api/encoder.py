@@ -16,8 +16,8 @@ from certify.verdict import Verdict
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from certify.construction.built import EncoderChoice
     from certify.generators.graph import Generator
-    from certify.proof.encoder_construction import EncoderChoice
     from certify.report.encoder_files import EncoderFile
     from certify.report.table import Table
 
@@ -43,7 +43,7 @@ class EncoderResult(Shown):
             "schema": 1,
             "verdict": str(self.verdict),
             "generator": describe_generator(self.choice),
-            "beta": float(self.choice.beta),
+            "beta": self.choice.noise_level,
             "epsilon": float(self.choice.epsilon),
             "encoder": self.choice.chosen.to_dict(),
             "candidates": [item.to_dict() for item in self.choice.candidates],
@@ -60,7 +60,7 @@ class EncoderResult(Shown):
             after = "give `out` to write it"
         else:
             after = "print it for the candidates"
-        return f"<{summary_line(self.choice)}; beta = {float(self.choice.beta):g}; {after}>"
+        return f"<{summary_line(self.choice)}; {self.choice.noise_text}; {after}>"
 
     def _tables(self) -> tuple[Table, ...]:
         from certify.report.encoder_tables import candidates_table, size_table
@@ -107,6 +107,7 @@ def encoder(
     products_only: bool = False,
     unrolled: bool = False,
     random_normal: bool = False,
+    float32: bool = False,
     start: GeneratorLike | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -128,6 +129,7 @@ def encoder(
         products_only: factors by Newton-Schulz, without roots and divisions.
         unrolled: write every layer out instead of loops.
         random_normal: the file draws its own noise.
+        float32: the file computes in float32; how far it is from the float64 one is measured and stated.
         start: a network x -> z at which the descent starts in place of 0.
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.
@@ -140,8 +142,8 @@ def encoder(
     >>> found.verdict
     <Verdict.PROVED: 'proved'>
     """
+    from certify.construction.choose import choose_encoder
     from certify.encoders.kind import EncoderOptions
-    from certify.proof.encoder_construction import choose_encoder
     from certify.provenance import provenance, started
     from certify.report.encoder_files import check_encoder_path, write_encoder
 
@@ -151,7 +153,9 @@ def encoder(
     if place is not None:
         check_encoder_path(place)
     shape = text_of("layout", layout)
-    whole, internal = flag("unrolled", unrolled), flag("random_normal", random_normal)
+    whole, internal, single = flag("unrolled", unrolled), flag("random_normal", random_normal), flag("float32", float32)
+    if single and internal:
+        raise InputError("`float32` is held to float64 at given noise: leave out `random_normal`")
     map_ = loaded(generator)
     options = EncoderOptions(
         flag("projected", projected), flag("products_only", products_only), _start(start, map_), shape
@@ -169,7 +173,7 @@ def encoder(
     )
     written = None
     if place is not None and choice.verdict in _CERTIFIED:
-        written = write_encoder(choice, place, whole, internal)
+        written = write_encoder(choice, place, whole, internal, single)
     return EncoderResult(choice, written, provenance(typed, seed, began, [map_]))
 
 

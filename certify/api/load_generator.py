@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from certify.api.arguments import GeneratorLike
-from certify.generators.graph import FloatArray, Generator
+from certify.arithmetic.arrays import FloatArray
+from certify.generators.graph import GAUSSIAN, Generator
 
 
 def load_generator(
     specification: GeneratorLike,
     output: str | None = None,
     noise: FloatArray | Sequence[float] | str | Path | None = None,
+    likelihood: str = GAUSSIAN,
 ) -> Generator:
     """The generator of a SPEC, of a `torch.nn.Module`, or the generator itself.
 
@@ -26,9 +28,11 @@ def load_generator(
             output of the file that does not depend on the latent vector (KIND scale, log-scale, variance or
             log-variance). The generator is then G / s, beta the multiple of s, and observations are divided by s where
             they are given.
+        likelihood: `gaussian`, or `bernoulli` where the outputs are logits of bits x (or their means, behind a
+            sigmoid): outside A0 of the paper.
 
     Raises:
-        InputError: where the specification names none, or the noise is none.
+        InputError: where the specification names none, the noise is none, or logits are asked of a Gaussian decoder.
 
     >>> generator = load_generator("linear:d=2,kappa=1.5,seed=0")
     >>> generator.latent_dim, generator.observed_dim, generator.parameters
@@ -36,4 +40,4 @@ def load_generator(
     """
     from certify.generators.specification import load_generator as load
 
-    return load(specification, output, noise)
+    return load(specification, output, noise, likelihood)

@@ -10,8 +10,9 @@ import numpy as np
 
 from certify.api.arguments import GeneratorLike, loaded, noise_or_own, observations_of
 from certify.api.shown import Shown
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import FloatArray
+from certify.generators.graph import GAUSSIAN
 from certify.report.table import Table, columns, label_cell, lower_cell, number_cell, text_cell
 from certify.validation import Number, integer, random_seed
 
@@ -28,12 +29,16 @@ class Sample(Shown):
     acceptance: float
     envelope: str
     generator: str
-    beta: float
+    beta: float | None
 
     @property
     def evaluations_per_draw(self) -> float:
         """Upper bound of the expected evaluations of G for one draw."""
         return 1.0 / self.acceptance
+
+    @property
+    def _noise(self) -> str:
+        return "Bernoulli logits (outside A0)" if self.beta is None else f"beta = {self.beta:g}"
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
         """The points, so that numpy takes a sample for an array."""
@@ -56,7 +61,7 @@ class Sample(Shown):
     def _summary(self) -> str:
         count, d = self.points.shape
         return (
-            f"<{count} exact draws in R^{d} of a posterior of {self.generator}, beta = {self.beta:g}; acceptance "
+            f"<{count} exact draws in R^{d} of a posterior of {self.generator}, {self._noise}; acceptance "
             f"certified >= {lower_cell(self.acceptance, 4).text} ({self.envelope}); np.asarray takes the points>"
         )
 
@@ -66,7 +71,7 @@ class Sample(Shown):
             (label_cell(f"z{axis}"), number_cell(float(mean), digits=4), number_cell(float(deviation), digits=4))
             for axis, (mean, deviation) in enumerate(zip(means, deviations, strict=True))
         )
-        title = f"{len(self.points)} exact draws of a posterior of {self.generator}, beta = {self.beta:g}"
+        title = f"{len(self.points)} exact draws of a posterior of {self.generator}, {self._noise}"
         note = f"acceptance at least {lower_cell(self.acceptance, 4).text} by {text_cell(self.envelope).text}"
         headings = ("latent", "mean", "deviation")
         return (Table("sample", title, columns(headings, headings[1:]), rows, (note,)),)
@@ -92,7 +97,7 @@ def sample(
         generator: the map G, or its SPEC.
         observation: x, shape (n,).
         count: how many draws, >= 1.
-        beta: noise level > 0; None: the decoder's own.
+        beta: noise level > 0; None: the decoder's own, or none for logits.
         seed: of every random stream, in [0, 2^63).
 
     Raises:
@@ -102,7 +107,7 @@ def sample(
     >>> found.points.shape
     (100, 2)
     """
-    from certify.envelopes.likelihood import GaussianLikelihood
+    from certify.envelopes.likelihood import likelihood_of
     from certify.envelopes.sample import posterior_sample
 
     number = integer("count", count, least=1)
@@ -111,5 +116,6 @@ def sample(
     if rows is None or len(rows) != 1:
         raise InputError(f"`observation` must be one x of shape (n,); got shape {np.shape(observation)}")
     noise = float(noise_or_own(beta, map_))
-    found = posterior_sample(map_, GaussianLikelihood(rows[0], noise), number, random_seed(seed))
-    return Sample(found.points, found.acceptance, found.envelope, map_.name, noise)
+    found = posterior_sample(map_, likelihood_of(map_, rows[0], noise), number, random_seed(seed))
+    level = noise if map_.likelihood == GAUSSIAN else None
+    return Sample(found.points, found.acceptance, found.envelope, map_.name, level)

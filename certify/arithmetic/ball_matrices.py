@@ -93,7 +93,10 @@ def _largest_eigenvalue(gram: arb_mat) -> tuple[arb, arb]:
     exponents = [_exponent(gram[row, row]) for row in range(size)]
     shift = -max(exponents)
     scaled = np.array([[float((gram[i, j] * arb(2) ** shift).mid()) for j in range(size)] for i in range(size)])
-    vectors = np.linalg.eigh((scaled + scaled.T) / 2)[1]
+    try:
+        vectors = np.linalg.eigh((scaled + scaled.T) / 2)[1]
+    except np.linalg.LinAlgError:
+        vectors = np.eye(size)
     basis = ball_matrix(vectors)
     congruent = basis.transpose() * gram * basis
     overlap = basis.transpose() * basis

@@ -125,6 +125,9 @@ def midpoint(value: arb) -> float:
 
 
 def euclidean_norm(entries: Sequence[arb]) -> arb:
-    """Ball that contains the Euclidean norm of every vector in the given balls; no square overflows or vanishes."""
+    """Ball that contains the Euclidean norm of every vector in the given balls; no square overflows or vanishes.
+
+    Enclosure, rounded outward.
+    """
     # The square of a ball around zero reaches below zero, where the root is undefined and no square lies.
     return sum((entry * entry for entry in entries), arb(0)).nonnegative_part().sqrt()

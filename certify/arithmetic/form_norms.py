@@ -84,8 +84,7 @@ def best_shift(forms: FloatArray, contraction: FloatArray | None) -> FloatArray:
         low = -high
         for _ in range(_SHIFT_STEPS):
             nu = 0.5 * (low + high)
-            _, vectors = np.linalg.eigh(gram - nu[..., None, None] * contraction)
-            top = vectors[..., -1]
+            top = _eigenvectors(gram - nu[..., None, None] * contraction)[..., -1]
             falls = np.einsum("...i,ij,...j->...", top, contraction, top) > 1.0
             low, high = np.where(falls, nu, low), np.where(falls, high, nu)
     result: FloatArray = 0.5 * (low + high)
@@ -142,6 +141,14 @@ def signs(count: int) -> FloatArray:
     return np.asarray(2.0 * grid - 1.0)
 
 
+def _eigenvectors(symmetric: FloatArray) -> FloatArray:
+    """Eigenvectors of symmetric matrices (..., m, m), ascending. Estimate."""
+    try:
+        return np.asarray(np.linalg.eigh(symmetric)[1])
+    except np.linalg.LinAlgError:
+        return np.broadcast_to(np.eye(symmetric.shape[-1]), symmetric.shape)
+
+
 def _square_sum_upper(forms: FloatArray) -> FloatArray:
     """Upper bounds of the sums of squares over the last two axes."""
     count = forms.shape[-1] * forms.shape[-2]
@@ -160,7 +167,7 @@ def _eigenvalue_max_upper(symmetric: FloatArray) -> FloatArray:
     finite = np.asarray(np.isfinite(symmetric).all(axis=(-2, -1)))
     safe = np.where(finite[..., None, None], symmetric, 0.0)
     safe = 0.5 * safe + 0.5 * np.swapaxes(safe, -1, -2)
-    _, vectors = np.linalg.eigh(safe)
+    vectors = _eigenvectors(safe)
     transposed = np.swapaxes(vectors, -1, -2)
     congruent = transposed @ safe @ vectors
     defect = np.sqrt(_square_sum_upper(transposed @ vectors - np.eye(size))) + 8 * (size + 2) ** 2 * EPSILON

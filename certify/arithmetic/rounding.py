@@ -75,6 +75,17 @@ def ratio_text(value: Printable | None, digits: int = 4) -> str:
     return decimal_text(value, digits, Direction.NEAREST)
 
 
+def outward(value: float, digits: int, direction: Direction) -> float:
+    """A float on the stated side of `value` that prints with at most `digits` significant digits.
+
+    Where the float nearest to that decimal lies on the other side, `value` itself. Bounds, rounded outward.
+    """
+    if not math.isfinite(value) or value == 0.0:
+        return value
+    found = float(_rounded(Fraction(value), digits, direction))
+    return value if (found < value if direction is Direction.UP else found > value) else found
+
+
 def _rounded(value: Fraction, digits: int, direction: Direction) -> decimal.Decimal:
     # Division of two exact decimals is rounded once, correctly, in the context's direction.
     context = decimal.Context(

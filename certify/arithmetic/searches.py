@@ -22,7 +22,7 @@ def confirmed(
     """What `confirm` gives for the first proposal that it accepts; None if it accepts none.
 
     `propose(share)` searches in floats with the share 1 - margin of the target; None says that there is nothing there,
-    nor closer. `confirm` decides in balls. Guarantee: none but `confirm`'s.
+    nor closer. `confirm` decides in balls. Verified: by `confirm`, as far as that goes.
     """
     for margin in margins:
         proposal = propose(float(1 - margin))
@@ -47,5 +47,5 @@ def largest(feasible: Callable[[float], bool], low: float, high: float, halvings
 
 
 def first_feasible(feasible: Callable[[float], bool], scale: float, exponents: Iterable[int]) -> float | None:
-    """scale 2^e for the first exponent e at which it is feasible; None if it is at none of them."""
+    """scale 2^e for the first exponent e at which it is feasible; None if it is at none of them. Exact."""
     return next((point for e in exponents if feasible(point := scale * 2.0**e)), None)

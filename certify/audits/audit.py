@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
-from certify.audits.brackets import gaussian_bracket, quadrature_truth, sample_bracket, vacuous_bracket
+from certify.audits.brackets import gaussian_bracket, sample_bracket, vacuous_bracket
 from certify.audits.calibration import CalibrationPlan, calibrate
 from certify.audits.chain import DeclaredChain, chain_bracket, follows
 from certify.audits.encoder_law import BASIS_MAXIMAL, EncoderLaw, encoder_law
 from certify.audits.exponential_chain import ExponentialChain
 from certify.audits.langevin_chain import LangevinChain
+from certify.audits.normaliser import normaliser
 from certify.audits.records import AuditResult, Calibration, EncoderBracket, ObservationAudit
 from certify.audits.reference import PosteriorDraws, posterior_draws
 from certify.audits.rejection_encoder import declared_sampler, rejection_bracket
@@ -28,10 +29,12 @@ from certify.audits.source import EncoderSource
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.derivatives import value
-from certify.generators.graph import Generator
+from certify.generators.graph import GAUSSIAN, Generator
+from certify.generators.logits import OUTSIDE_A0
 from certify.measure.two_sample import MINIMAL_SAMPLES
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.posteriors.gaussian import affine_form, is_affine
+from certify.posteriors.model import draw_observations, posterior_of
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress, SilentProgress
 from certify.verdict import Verdict, weakest_verdict
@@ -129,14 +132,14 @@ def audit_encoder(
     return AuditResult(
         encoder.to_dict(),
         generator.description(),
-        beta,
+        beta if generator.likelihood == GAUSSIAN else None,
         plan.epsilon,
         tuple(audited),
         _calibration(encoder, generator, beta, plan, bars),
         verdict,
         reason,
         plan.error_probability,
-        tuple(_notes(encoder, beta, plan)),
+        tuple(_notes(encoder, generator, beta, plan)),
     )
 
 
@@ -165,10 +168,10 @@ def _only_observation(
 
 
 def model_observations(generator: Generator, beta: float, count: int, seed: int) -> FloatArray:
-    """Observations G(z) + beta xi, shape (count, n), for z and xi standard normal."""
+    """Observations of the model, shape (count, n): G(z) + beta xi for z and xi standard normal, or bits."""
     random = np.random.default_rng(derived_seed(seed, 0, 0))
     clean = value(generator.graph, random.standard_normal((count, generator.latent_dim)))
-    return np.asarray(clean + beta * random.standard_normal(clean.shape))
+    return draw_observations(generator, clean, beta, random)
 
 
 def derived_seed(seed: int, index: int, purpose: int) -> int:
@@ -193,13 +196,13 @@ def _observation(
     plan: AuditPlan,
     progress: Progress,
 ) -> ObservationAudit:
-    posterior = Posterior(generator, rows[index], beta)
+    posterior = posterior_of(generator, rows[index], beta)
     draws, share = plan.draws_for(encoder), plan.error_probability / rows.shape[0]
     seeds = [derived_seed(plan.seed, index, purpose) for purpose in range(1, 6)]
 
     def reference() -> PosteriorDraws:
         return posterior_draws(
-            posterior, max(draws, REFERENCE_DRAWS), m_lower(),
+            posterior, max(draws, REFERENCE_DRAWS), m_lower,
             lambda count, seed: encoder.draw(rows[index], count, seed), seeds[1], share / 4, progress,
         )  # fmt: skip
 
@@ -239,9 +242,9 @@ def _bracket(
     """By the densities where both are known, else by draws of pi_x, where there are any."""
     if law.gaussian is not None and is_affine(posterior):
         return gaussian_bracket(law, posterior, None, None, draws, seed, error_probability)
-    truth = None if law.gaussian is None else quadrature_truth(posterior)
+    truth = None if law.gaussian is None else normaliser(posterior, seed, error_probability / 2)
     if law.gaussian is not None and truth is not None:
-        return gaussian_bracket(law, posterior, truth, None, draws, seed, error_probability)
+        return gaussian_bracket(law, posterior, truth, None, draws, seed, error_probability / 2)
     drawn = reference()
     if drawn.useless:
         return vacuous_bracket(drawn.method)
@@ -250,14 +253,14 @@ def _bracket(
     return gaussian_bracket(law, posterior, None, drawn, draws, seed, error_probability)
 
 
-def _notes(encoder: EncoderSource, beta: float, plan: AuditPlan) -> list[str]:
-    notes = []
+def _notes(encoder: EncoderSource, generator: Generator, beta: float, plan: AuditPlan) -> list[str]:
+    notes = [OUTSIDE_A0] if generator.likelihood != GAUSSIAN else []
     if encoder.only is not None:
         notes.append("the encoder is for the one observation that its file holds: no calibration over x")
     elif plan.pairs_for(encoder) == 0 and plan.pairs is None:
         notes.append("no calibration: a draw is too dear, or the file makes its own noise; ask for it with --pairs")
     trained = encoder.details.get("metadata", {}).get("certify.trained_beta", "")
-    if trained and not _close(trained, beta):
+    if trained and generator.likelihood == GAUSSIAN and not _close(trained, beta):
         notes.append(f"the encoder was trained at beta = {trained} and is held against the posterior at {beta:g}")
     return notes
 

@@ -1,8 +1,8 @@
 """The distance of one encoder to one posterior, bracketed by the best method that what is known of both allows.
 
     encoder Gaussian, posterior Gaussian (affine G)    both densities exact: mean over draws, finite-sample interval
-    encoder Gaussian, d <= 3                           the same, the posterior's normaliser by quadrature
-    encoder Gaussian, d > 3                            laws of the log density ratio: `score_distance`
+    encoder Gaussian, int exp(-f) known                the same with the interval of the normaliser (`normaliser`)
+    encoder Gaussian, else                             laws of the log density ratio: `score_distance`
     encoder known through draws alone                  lower end: held-out event; the upper end is 1
 
 Draws alone give no upper end: they cannot tell a density from a law of finitely many atoms, at distance 1 of pi_x.
@@ -10,7 +10,6 @@ Draws alone give no upper end: they cannot tell a density from a law of finitely
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +19,11 @@ from certify.audits.encoder_law import EncoderLaw
 from certify.audits.records import DistanceEnd, EncoderBracket
 from certify.audits.reference import PosteriorDraws
 from certify.audits.score import score_distance
-from certify.errors import CertifyError
 from certify.measure.burn_in import gaussian_distance
 from certify.measure.two_sample import total_variation_lower
-from certify.posteriors.estimates import mean_interval
+from certify.posteriors.estimates import IntervalEstimate, mean_interval
 from certify.posteriors.gaussian import GaussianLaw, is_affine, posterior_law
 from certify.posteriors.posterior import Posterior
-from certify.posteriors.quadrature import MAXIMAL_DIMENSION, PosteriorQuadrature, build_quadrature
 
 
 @dataclass(frozen=True)
@@ -46,20 +43,10 @@ def vacuous_bracket(reason: str) -> EncoderBracket:
     return EncoderBracket(0.5, DistanceEnd(0.0, reason, 0.0), DistanceEnd(1.0, reason, 0.0))
 
 
-def quadrature_truth(posterior: Posterior) -> PosteriorQuadrature | None:
-    """pi_x by quadrature, or None where d > 3, the posterior has several basins, or the rule cannot resolve it."""
-    if posterior.latent_dim > MAXIMAL_DIMENSION:
-        return None
-    try:
-        return build_quadrature(posterior)
-    except CertifyError:
-        return None
-
-
 def gaussian_bracket(
     law: EncoderLaw,
     posterior: Posterior,
-    truth: PosteriorQuadrature | None,
+    truth: IntervalEstimate | None,
     reference: PosteriorDraws | None,
     draws: int,
     seed: int,
@@ -67,15 +54,15 @@ def gaussian_bracket(
 ) -> EncoderBracket:
     """Bracket TV(encoder, pi_x) for an encoder within `law.slack` of the Gaussian `law.gaussian`.
 
-    `reference` may be None if the posterior is Gaussian or `truth` is there. Both ends together fail with probability
-    at most `error_probability` + what `law` and `reference` spent.
+    `truth` is an interval of log int exp(-f); `reference` may be None where it is there, or the posterior Gaussian.
+    Both ends together fail with probability at most `error_probability` + what `law` and `reference` spent.
     """
     assert law.gaussian is not None
     if is_affine(posterior):
         found = gaussian_distance(law.gaussian, posterior_law(posterior), seed, error_probability)
         interval = _Interval(found.estimate, found.lower, found.upper, error_probability, found.method)
     elif truth is not None:
-        interval = _against_quadrature(law.gaussian, posterior, truth, draws, seed, error_probability)
+        interval = _against_normaliser(law.gaussian, posterior, truth, draws, seed, error_probability)
     else:
         assert reference is not None, "a posterior without truth needs draws"
         interval = _against_draws(law.gaussian, posterior, reference, draws, seed, error_probability)
@@ -92,23 +79,23 @@ def gaussian_bracket(
     )
 
 
-def _against_quadrature(
-    law: GaussianLaw, posterior: Posterior, truth: PosteriorQuadrature, draws: int, seed: int, error: float
+def _against_normaliser(
+    law: GaussianLaw, posterior: Posterior, truth: IntervalEstimate, draws: int, seed: int, error: float
 ) -> _Interval:
-    """TV = E_E (1 - pi/E)_+ over draws of E; a relative error r of the normaliser moves it by at most r."""
+    """TV = E_E (1 - exp(-f)/(Z E))_+ over draws of E, which grows with Z: its ends are those of log Z."""
     points = law.sample(draws, np.random.default_rng(seed))
-    normaliser = truth.log_normaliser
-    log_ratio = -posterior.potential(points) - normaliser.estimate - law.log_density(points)
-    shortfall: FloatArray = -np.expm1(np.minimum(log_ratio, 0.0))
-    interval = mean_interval(shortfall, 0.0, 1.0, error)
-    room = math.expm1(normaliser.upper - normaliser.lower)
+    log_ratio = -posterior.potential(points) - law.log_density(points)
+
+    def at(log_z: float) -> IntervalEstimate:
+        return mean_interval(-np.expm1(np.minimum(log_ratio - log_z, 0.0)), 0.0, 1.0, error / 2)
+
+    low, middle, high = at(truth.lower), at(truth.estimate), at(truth.upper)
     return _Interval(
-        interval.estimate,
-        max(0.0, interval.lower - room),
-        min(1.0, interval.upper + room),
-        error,
-        f"Gaussian density against quadrature's normaliser (refinement error {room:.1g}), {draws} draws, "
-        f"empirical Bernstein at error {error:.2g}",
+        middle.estimate,
+        low.lower,
+        high.upper,
+        error + truth.error_probability,
+        f"Gaussian density against {truth.method}, {draws} draws, empirical Bernstein at error {error:.2g}",
     )
 
 

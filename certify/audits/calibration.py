@@ -27,6 +27,7 @@ from certify.errors import InputError
 from certify.generators.derivatives import value
 from certify.generators.graph import Generator
 from certify.measure.two_sample import MINIMAL_SAMPLES, total_variation_lower
+from certify.posteriors.model import draw_observations, potentials
 from certify.progress import Progress, SilentProgress
 
 PushPairs = Callable[[FloatArray, FloatArray], FloatArray]
@@ -161,7 +162,7 @@ def _simulate(
     dimension = generator.latent_dim
     latents = random.standard_normal((plan.pairs, dimension))
     clean = value(generator.graph, latents)
-    observations = clean + beta * random.standard_normal(clean.shape)
+    observations = draw_observations(generator, clean, beta, random)
     draws = np.empty((plan.pairs, plan.draws, dimension))
     images = np.empty((plan.pairs, plan.draws, observations.shape[1]))
     rows = max(1, CHUNK // (plan.draws * noise_size))
@@ -177,12 +178,6 @@ def _simulate(
     return _Simulation(
         latents,
         draws,
-        _potentials(latents, clean, observations, beta),
-        _potentials(draws, images, observations[:, None], beta),
+        potentials(generator, latents, clean, observations, beta),
+        potentials(generator, draws, images, observations[:, None], beta),
     )
-
-
-def _potentials(points: FloatArray, images: FloatArray, observations: FloatArray, beta: float) -> FloatArray:
-    """f(z) = |z|^2/2 + |G(z) - x|^2/(2 beta^2) with G(z) = `images` given."""
-    misfits = (images - observations) / beta
-    return np.asarray(0.5 * (np.sum(points * points, axis=-1) + np.sum(misfits * misfits, axis=-1)))

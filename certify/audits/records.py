@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
+from certify.codec import Readable, decode
 from certify.verdict import Verdict
+
+_BOTH_METHODS = re.compile(r"lower end: (.*?); upper end: (.*)")
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class DistanceEnd:
 
 
 @dataclass(frozen=True)
-class EncoderBracket:
+class EncoderBracket(Readable):
     """TV(law of the encoder's draws at x, pi_x) lies in [lower, upper], each end with its own error probability.
 
     `assumption` names what the lower end rests on beside exact draws and finite-sample inequalities, and
@@ -54,9 +59,21 @@ class EncoderBracket:
             "upper_assumption": self.upper_assumption or None,
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        methods = _BOTH_METHODS.fullmatch(document["method"])
+        lower, upper = methods.groups() if methods is not None else (document["method"], document["method"])
+        ends = {
+            end: {"value": document[end], "method": method, "error_probability": document[f"{end}_error"]}
+            for end, method in (("lower", lower), ("upper", upper))
+        }
+        assumed = document["lower_assumption"] or "", document["upper_assumption"] or ""
+        given = {"estimate": document["estimate"], "assumption": assumed[0], "upper_assumption": assumed[1]}
+        return cls._of_fields({**given, **ends})
+
 
 @dataclass(frozen=True)
-class ObservationAudit:
+class ObservationAudit(Readable):
     """One observation: its row, what is known of the encoder's law there, the bracket and the verdict on epsilon."""
 
     index: int
@@ -75,9 +92,14 @@ class ObservationAudit:
             "reason": self.reason or None,
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        plain = {key: document[key] for key in ("index", "law", "verdict")}
+        return cls._of_fields({**plain, "distance": document["tv"], "reason": document["reason"] or ""})
+
 
 @dataclass(frozen=True, eq=False)
-class RankTest:
+class RankTest(Readable):
     """Ranks of one statistic of z among the encoder's draws, and how compatible they are with the uniform law.
 
     `counts` (bins,) is the histogram of the ranks, `band` (low, high) holds every bin of every histogram of this
@@ -100,14 +122,23 @@ class RankTest:
             "p_value": self.p_value,
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        counts = decode(tuple[int, ...], document["counts"], "the counts")
+        band = decode(tuple[int, int], document["band"], "the band")
+        numbers = [decode(float, document[key], key) for key in ("statistic", "p_value")]
+        return cls(decode(str, document["name"], "the name"), np.array(counts, dtype=np.float64), band, *numbers)
+
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(Readable):
     """Simulation-based calibration: `pairs` of (z, x) from the model, `draws` of the encoder at each x.
 
     `rejected` says whether some statistic's p-value is at most level/(number of statistics): of an exact encoder that
     happens with probability at most `level`. `average` is a bracket of the distance averaged over the model's x.
     """
+
+    NAMES = {"tests": "statistics", "average": "average_tv"}
 
     pairs: int
     draws: int
@@ -141,15 +172,16 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class AuditResult:
+class AuditResult(Readable):
     """An audit: the encoder, the generator, the noise level, what was found, and the verdict.
 
-    `error_probability` is that of all ends of all observations together (union bound).
+    `beta` is None for a decoder of logits. `error_probability` is that of all ends of all observations together (union
+    bound).
     """
 
     encoder: dict[str, Any]
     generator: dict[str, Any]
-    beta: float
+    beta: float | None
     epsilon: float | None
     observations: tuple[ObservationAudit, ...]
     calibration: Calibration | None
@@ -193,3 +225,9 @@ class AuditResult:
             "notes": list(self.notes),
             "provenance": self.provenance,
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        plain = {item.name: document[item.name] for item in fields(cls) if item.name in document}
+        error = document["over_observations"]["error_probability"]
+        return cls._of_fields({**plain, "reason": document["reason"] or "", "error_probability": error})

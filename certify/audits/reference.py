@@ -1,8 +1,8 @@
 """Draws of pi_x that an encoder is compared with, and how far their law may be from pi_x.
 
-Exact where the posterior is Gaussian, or where rejection is possible by a certified lower constant m or by
-an envelope certified at the observation. Otherwise the end points of MALA chains started at the encoder's own draws:
-TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling of two chains from that start
+Exact where the posterior is Gaussian, or where rejection is possible under an envelope certified at the observation
+(Theorem R), or by a certified lower constant m. Otherwise the end points of MALA chains started at the encoder's own
+draws: TV(law X_t, pi_x) <= E J_t, J_t the count of a lagged coupling of two chains from that start
 (certify/sampling/couplings), measured on other chains with a finite-sample upper end.
 What no simulation can see is left as a named assumption: a basin that neither the encoder nor MALA enters.
 """
@@ -17,10 +17,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
-from certify.envelopes.best import certified_envelope
-from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.rejection import exact_draws
+from certify.envelopes.best import best_envelope
+from certify.envelopes.likelihood import likelihood_of
+from certify.envelopes.rejection import exact_draws, propose
 from certify.errors import CertifyError, InputError
+from certify.generators.graph import GAUSSIAN
 from certify.measure.distance_bracket import HORIZON_FACTOR, LAG_FACTOR, TERMS, pilot_lag
 from certify.measure.inverse import preimage
 from certify.posteriors.gaussian import is_affine, posterior_law
@@ -42,6 +43,8 @@ from certify.sampling.runs import run
 
 PILOT_DRAWS = 400
 SMALLEST_ACCEPTANCE = 0.01
+PILOT_PROPOSALS, MOST_PROPOSALS, LEAST_DRAWS = 20_000, 4_000_000, 5_000
+"""Under an envelope: what the acceptance is estimated from, what is spent, the fewest draws that are of use."""
 PAIRS = 2000
 CHAINS_MAXIMAL = 16_384
 EFFORT = 12_000_000
@@ -89,7 +92,7 @@ class _EncoderStarts(Experiment):
 def posterior_draws(
     posterior: Posterior,
     count: int,
-    m_lower: float | None,
+    m_lower: Callable[[], float | None],
     encoder_draws: DrawStarts,
     seed: int,
     error_probability: float,
@@ -100,7 +103,7 @@ def posterior_draws(
     Args:
         posterior: pi_x.
         count: draws wanted, >= 30; MALA returns at most 16,384.
-        m_lower: certified lower constant of the generator, or None.
+        m_lower: gives the certified lower constant of the generator, or None; asked only where no envelope serves.
         encoder_draws: where MALA starts.
         seed: of every random number used.
         error_probability: that the bias exceeds `bias_upper`; only MALA spends it.
@@ -112,9 +115,12 @@ def posterior_draws(
     if is_affine(posterior):
         points = posterior_law(posterior).sample(count, np.random.default_rng(seed))
         return PosteriorDraws(points, f"{count} exact Gaussian draws of the posterior")
-    exact = None if m_lower is None or m_lower <= 0 else _rejection(posterior, count, m_lower, seed)
-    if exact is None:
-        exact = _enveloped(posterior, count, seed)
+    exact = _enveloped(posterior, count, seed)
+    if exact is None and posterior.generator.likelihood != GAUSSIAN:
+        return _no_draws(encoder_draws, seed, "no envelope is certified, and chains are for Gaussian noise")
+    certified = None if exact is not None else m_lower()
+    if certified is not None and certified > 0:
+        exact = _rejection(posterior, count, certified, seed)
     if exact is not None:
         return exact
     return _mala(posterior, count, encoder_draws, seed, error_probability, progress or SilentProgress())
@@ -137,17 +143,22 @@ def _rejection(posterior: Posterior, count: int, m_lower: float, seed: int) -> P
 
 def _enveloped(posterior: Posterior, count: int, seed: int) -> PosteriorDraws | None:
     """Exact draws under an envelope certified at this observation (Theorem R); None where none is, or too high."""
-    likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
+    likelihood = likelihood_of(posterior.generator, posterior.observation, posterior.beta)
     with threadpool_limits(1):
-        envelope = certified_envelope(posterior.generator, likelihood)
-        if isinstance(envelope, str) or envelope.acceptance < SMALLEST_ACCEPTANCE:
+        envelope = best_envelope(posterior.generator, likelihood)
+        if isinstance(envelope, str):
             return None
-        most = math.ceil(4 * count / envelope.acceptance)
-        points = exact_draws(posterior.generator, likelihood, envelope, count, seed, most)
+        # The acceptance need not be certified for the draws to be exact, only large enough to get some.
+        random = np.random.default_rng([seed, 0x9107])
+        _, passed = propose(posterior.generator, likelihood, envelope, PILOT_PROPOSALS, random)
+        rate = float(passed.mean())
+        if rate * MOST_PROPOSALS < LEAST_DRAWS:
+            return None
+        points = exact_draws(posterior.generator, likelihood, envelope, count, seed, MOST_PROPOSALS)
     return PosteriorDraws(
         points,
-        f"{len(points)} exact posterior draws by rejection under an envelope certified over {envelope.method}, "
-        f"acceptance >= {envelope.acceptance:.3g}",
+        f"{len(points)} exact posterior draws by rejection under a certified envelope ({envelope.method}), acceptance "
+        f"about {rate:.3g}",
     )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
+from certify.codec import Readable
 from certify.verdict import Evidence
 
 
 @dataclass(frozen=True)
-class Witness:
+class Witness(Readable):
     """Points (and unit directions) at which anybody can recompute the end of a bracket.
 
     m, M: two points z, z' (the quotient |G(z)-G(z')|/|z-z'|) or a point and a unit direction u (|J(z)u|).
@@ -40,7 +42,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class BoundEvidence:
+class BoundEvidence(Readable):
     """How one end of a bracket was obtained: by which kind of evidence, by which method, at which witness.
 
     An end decided by an argument about the graph has no witness but a `reason`.
@@ -61,9 +63,15 @@ class BoundEvidence:
             **reason,
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        given = {key: document[key] for key in ("kind", "method", "witness")}
+        reason = Reason(document["reason"], document["remedy"]) if "reason" in document else None
+        return replace(cls._of_fields(given), reason=reason)
+
 
 @dataclass(frozen=True)
-class Bracket:
+class Bracket(Readable):
     """The true constant lies in [lower, upper]; an end that is not known is None; `math.inf` is a value."""
 
     lower: float | None
@@ -82,7 +90,7 @@ class Bracket:
 
 
 @dataclass(frozen=True)
-class Region:
+class Region(Readable):
     """Where the constants hold: all of R^d (`radius` None) or the ball of `radius` around `centre` (0 if None)."""
 
     radius: float | None = None
@@ -98,7 +106,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class ConstantBrackets:
+class ConstantBrackets(Readable):
     """Brackets of m, M, M2, M3 of one generator on one region.
 
     For m the theorems need the lower end, for M, M2, M3 the upper end: those are certified or None.
@@ -115,6 +123,21 @@ class ConstantBrackets:
     def items(self) -> tuple[tuple[str, Bracket], ...]:
         """The four brackets by name, in the order of the paper. Exact."""
         return (("m", self.m), ("M", self.M), ("M2", self.M2), ("M3", self.M3))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form: the brackets by name, the region and the notes."""
+        return {
+            "region": self.region.to_dict(),
+            "constants": {name: bracket.to_dict() for name, bracket in self.items()},
+            "seconds": self.seconds,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        known = document["constants"]
+        given = {name: known[name] for name in ("m", "M", "M2", "M3")}
+        return cls._of_fields({**given, **{key: document[key] for key in ("region", "seconds", "notes")}})
 
 
 def unknown_brackets() -> ConstantBrackets:

@@ -137,7 +137,7 @@ def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, work: Work) ->
             # Single blocks always: there must be something to compose.
             joined = join(chain[start:stop])
             # Of a joined stretch without a form nothing is known that the composition of the whole does not say.
-            if length == 1 or not work.is_spent and has_increment_form(joined.graph):
+            if length == 1 or (not work.is_spent and has_increment_form(joined.graph)):
                 share = work.share(1.0 / left)
                 found = direct_constants(joined, ranges, share, length == count, length > 1)
             left -= 1

@@ -148,7 +148,8 @@ class _Run:
         for index in order:
             known = self.lattice.known[index]
             starts = self.starts.setdefault(known.region, {})
-            problem = Problem(self.generator, known.region, Work(self.effort), self.seed, known.best, starts)
+            work = Work(self.effort, self._deadline(CERTIFIED_SHARE, len(order)))
+            problem = Problem(self.generator, known.region, work, self.seed, known.best, starts)
             undefined = uncertified_domains(problem.ranges)
             if undefined:
                 # A map that may be undefined somewhere has no constants; a bound for the rest of it would say nothing.

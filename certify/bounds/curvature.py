@@ -222,3 +222,23 @@ def _soft_weights(values: FloatArray) -> FloatArray:
     weights = np.exp(60.0 * (values / top - 1.0)) if top > 0 else np.ones_like(values)
     result: FloatArray = weights / weights.sum()
     return result
+
+
+def power_form_upper(inner: MatrixBall, sizes: FloatArray, order: int) -> float:
+    """Upper bound of |sizes (P y)^k| over |y| = 1 for k = `order`: the square root of a form of degree 2k.
+
+    Upper bound, rounded outward.
+    """
+    if not (inner.is_finite and np.isfinite(sizes).all()):
+        return math.inf
+    grams = power_gram(inner, order)
+    weights = exact_matrix(sizes[None])
+    best = math.inf
+    for share in _THETA_SHARES:
+        theta = share / grams.contraction_estimate
+        scaled = scale_columns(scale_columns(grams.reduced(theta), weights).transpose, weights)
+        mu = spectral_norm_upper(scaled)
+        if math.isfinite(mu):
+            with precision():
+                best = min(best, upper((ball(mu) * grams.growth(theta)).sqrt()))
+    return best

@@ -11,7 +11,8 @@ from typing import Literal
 
 from certify.bounds.bracket import Reason, Region, Witness
 from certify.bounds.effort import Work
-from certify.bounds.ranges import NodeRanges, node_ranges
+from certify.bounds.ranges import NodeRanges
+from certify.bounds.reachability import Reach, reach
 from certify.generators.graph import Generator
 
 ConstantName = Literal["m", "M", "M2", "M3"]
@@ -27,6 +28,8 @@ class Multipliers:
 
     objective: float
     values: tuple[float, ...]
+    is_optimal: bool = False
+    """Whether the search that found them ended by itself: looking again would bring nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Problem:
         """The same problem with another allowance."""
         other = replace(self, work=work)
         # Enclosures do not depend on the allowance: those at hand are handed on.
-        if "ranges" in self.__dict__:
-            other.__dict__["ranges"] = self.ranges
+        if "reach" in self.__dict__:
+            other.__dict__["reach"] = self.reach
         return other
 
     @property
@@ -79,9 +82,14 @@ class Problem:
     """Multipliers of an earlier or a similar problem, from which a search may start; verified before they count."""
 
     @cached_property
+    def reach(self) -> Reach:
+        """What every node can reach over the region, and how steep it can be. Enclosure, rounded outward."""
+        return reach(self.generator.graph, self.region, self.work)
+
+    @property
     def ranges(self) -> NodeRanges:
         """Enclosures of every node's values and slopes over the region, rounded outward."""
-        return node_ranges(self.generator.graph, self.region)
+        return self.reach.ranges
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ Nodes that are affine functions of z are enclosed over a ball by |w.(z - c)| <= 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -64,11 +65,14 @@ def uncertified_domains(ranges: NodeRanges) -> list[str]:
     return found
 
 
-def node_ranges(graph: Graph, region: Region) -> NodeRanges:
-    """Enclosures over one region, as a batch of one box. Enclosure, rounded outward."""
+def node_ranges(graph: Graph, region: Region, known: Mapping[int, Interval] = MappingProxyType({})) -> NodeRanges:
+    """Enclosures over one region, as a batch of one box; `known` holds sharper ones of some nodes.
+
+    Enclosure, rounded outward.
+    """
     if region.radius is None:
         unbounded = np.full((1, graph.latent_dim), np.inf)
-        return box_ranges(graph, -unbounded, unbounded)
+        return box_ranges(graph, -unbounded, unbounded, sharper=known)
     centre = np.zeros(graph.latent_dim) if region.centre is None else np.asarray(region.centre, dtype=np.float64)
     radius = float(region.radius)
     reach = np.nextafter(radius + EPSILON * np.abs(centre), np.inf)
@@ -77,17 +81,22 @@ def node_ranges(graph: Graph, region: Region) -> NodeRanges:
         np.nextafter(centre - reach, -np.inf)[None],
         np.nextafter(centre + reach, np.inf)[None],
         ball=(centre, radius),
+        sharper=known,
     )
     return boxes
 
 
 def box_ranges(
-    graph: Graph, lower: FloatArray, upper: FloatArray, ball: tuple[FloatArray, float] | None = None
+    graph: Graph,
+    lower: FloatArray,
+    upper: FloatArray,
+    ball: tuple[FloatArray, float] | None = None,
+    sharper: Mapping[int, Interval] = MappingProxyType({}),
 ) -> NodeRanges:
     """Enclosures over boxes [lower, upper], arrays of shape (boxes, d).
 
-    `ball` = (centre, radius) says that a batch of one stands for that Euclidean ball, which is sharper.
-    Enclosure, rounded outward.
+    `ball` = (centre, radius) says that a batch of one stands for that Euclidean ball, which is sharper; `sharper`
+    holds enclosures of some nodes from elsewhere. Enclosure, rounded outward.
     """
     values: list[Interval] = []
     known = known_maps(graph)
@@ -108,6 +117,8 @@ def box_ranges(
             case Activation():
                 values.append(range_enclosure(node.name, node.parameters, 0, *values[node.source]))
         values[index] = recognised_range(graph, index, known, values)
+        if index in sharper:
+            values[index] = _intersection(values[index], sharper[index])
         assert values[index][0].shape[1] == node.width
     return NodeRanges(graph, tuple(values))
 

@@ -77,17 +77,21 @@ def proved_end(
 ) -> Proved:
     """The end with its multipliers: an upper one of |C x|/|delta| for `sign` 1, a lower one for -1, rounded outward.
 
-    `start`: multipliers of this or of a similar form. They are verified here like any, and the search begins at them.
+    `start`: multipliers that an earlier run found. They are verified here like any; the search that starts near them
+    would get stuck at their boundary, so it starts from the beginning, unless they end it.
     """
     scaled, exponent = normalised(matrix)
     near = None if start is None else _start(form, start, exponent)
     best = Proved(math.inf if sign > 0 else 0.0, None)
-    for found in (near, _optimum(form, scaled, sign, work, near)):
-        if found is None or found[0] <= 0:
-            continue
-        end = _relaxed(form, scaled, exponent, sign, found, work)
-        best = end if sign * end.value < sign * best.value else best
-    return best
+    if near is not None and start is not None:
+        best = _relaxed(form, scaled, exponent, sign, near, start.is_optimal, work)
+        if best.multipliers is not None and start.is_optimal:
+            return best
+    found = _optimum(form, scaled, sign, work)
+    if found is None:
+        return best
+    end = _relaxed(form, scaled, exponent, sign, found, not work.is_spent, work)
+    return end if sign * end.value < sign * best.value else best
 
 
 def _start(form: IncrementForm, start: Multipliers, exponent: int) -> tuple[float, FloatArray] | None:
@@ -100,7 +104,13 @@ def _start(form: IncrementForm, start: Multipliers, exponent: int) -> tuple[floa
 
 
 def _relaxed(
-    form: IncrementForm, scaled: MatrixBall, exponent: int, sign: float, found: tuple[float, FloatArray], work: Work
+    form: IncrementForm,
+    scaled: MatrixBall,
+    exponent: int,
+    sign: float,
+    found: tuple[float, FloatArray],
+    is_optimal: bool,
+    work: Work,
 ) -> Proved:
     """The end at the smallest relaxation of (s, T) that is verified; the trivial one if none is."""
     s, multipliers = found
@@ -114,7 +124,7 @@ def _relaxed(
             with np.errstate(all="ignore"):
                 stored = np.ldexp(multipliers, 2 * exponent).tolist()
                 objective = float(np.ldexp(candidate, 2 * exponent))
-            return Proved(high if sign > 0 else low, Multipliers(objective, tuple(stored)))
+            return Proved(high if sign > 0 else low, Multipliers(objective, tuple(stored), is_optimal))
     return Proved(math.inf if sign > 0 else 0.0, None)
 
 
@@ -136,22 +146,18 @@ def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
     return form if form.output.is_finite else None
 
 
-def _optimum(
-    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: tuple[float, FloatArray] | None = None
-) -> tuple[float, FloatArray] | None:
+def _optimum(form: IncrementForm, matrix: MatrixBall, sign: float, work: Work) -> tuple[float, FloatArray] | None:
     """Float proposal (s, T) in the form's own units; None where the floats of the search overflow."""
     # Overflow in the float search only spoils a proposal, which the verification then rejects.
     with np.errstate(all="ignore"):
         try:
-            found = _proposal(form, matrix, sign, work, start)
+            found = _proposal(form, matrix, sign, work)
         except np.linalg.LinAlgError:
             return None
     return found if found is not None and math.isfinite(found[0]) and np.isfinite(found[1]).all() else None
 
 
-def _proposal(
-    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: tuple[float, FloatArray] | None
-) -> tuple[float, FloatArray] | None:
+def _proposal(form: IncrementForm, matrix: MatrixBall, sign: float, work: Work) -> tuple[float, FloatArray] | None:
     """As `_optimum`; the solver works with balanced coordinates."""
     d = form.latent_dim
     spans = np.concatenate([*form.spans, np.zeros(0)])
@@ -180,10 +186,7 @@ def _proposal(
         slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
         for k in range(len(form.inputs))
     ]
-    near = None
-    if start is not None:
-        near = start[0] / (size * size), start[1][~idle] * (units[first:][~idle] / size) ** 2
-    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, work, start=near)
+    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, work)
     if found is None or not math.isfinite(found[0]):
         return None
     multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
@@ -240,11 +243,12 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         return
     work = problem.work.share(SHARE if len(blocks(graph)) > 1 else 1.0)
     seeks_m = graph.observed_dim >= graph.latent_dim and not problem.is_settled("m")
+    starts = problem.starts
     if not problem.is_settled("M"):
-        found = proved_end(form, form.output, 1.0, work.share(0.5 if seeks_m else 1.0), problem.starts.get("M"))
+        found = proved_end(form, form.output, 1.0, work.share(0.5 if seeks_m else 1.0), starts.get("M"))
         yield Proposal("M", "upper", found.value, METHOD.name, multipliers=found.multipliers)
     if seeks_m:
-        found = proved_end(form, form.output, -1.0, work, problem.starts.get("m"))
+        found = proved_end(form, form.output, -1.0, work, starts.get("m"))
         yield Proposal("m", "lower", found.value, METHOD.name, multipliers=found.multipliers)
 
 

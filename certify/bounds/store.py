@@ -129,7 +129,14 @@ def _stored(entry: dict[str, Any]) -> Stored:
     if len(values) > MOST_MULTIPLIERS:
         raise ValueError("multipliers")
     return Stored(
-        region, Proposal(constant, end, None, "", multipliers=Multipliers(_number(entry["objective"]), values))
+        region,
+        Proposal(
+            constant,
+            end,
+            None,
+            "",
+            multipliers=Multipliers(_number(entry["objective"]), values, entry["optimal"] is True),
+        ),
     )
 
 

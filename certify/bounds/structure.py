@@ -34,7 +34,7 @@ class IncrementForm:
     `centre` the middle of the interval (0 where it is not subtracted: the loop transformation), the output
     of the k-th gain is centre p + eta_k, and eta_k lies between `slope_lower_k` p and `slope_upper_k` p.
     The increment p of the k-th gain's input is `inputs[k]` x, that of the output is `output` x; `nodes[k]` is the
-    gain's node.
+    gain's node and `sources[k]` the node whose increment it multiplies.
     The same holds for derivatives at one point: delta a direction, eta_k the derivative along it.
     """
 
@@ -45,6 +45,7 @@ class IncrementForm:
     slope_lower: tuple[FloatArray, ...]
     slope_upper: tuple[FloatArray, ...]
     nodes: tuple[int, ...]
+    sources: tuple[int, ...]
 
     @property
     def size(self) -> int:
@@ -127,21 +128,32 @@ def block_ranges(block: Block, ranges: NodeRanges) -> NodeRanges:
     return NodeRanges(block.graph, tuple(ranges.values[index] for index in block.origin))
 
 
-def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> IncrementForm:
+def increment_form(graph: Graph, ranges: NodeRanges, centred: bool, entry: int = 0) -> IncrementForm:
     """Increments of the graph over the region behind `ranges` (a batch of one).
 
     `centred` subtracts the middle of each gain, which leaves eta_k symmetric: |eta_k| <= span |input increment|.
-    Enclosure, rounded outward.
+    With another `entry` than the input, delta is the increment of that node alone and all that does not depend on it
+    stays as it is: the form of the derivative of the output by the node. Enclosure, rounded outward.
     """
-    gains = [gain for index in range(len(graph.nodes)) for gain in _gains(graph, ranges, index)]
-    starts = np.cumsum([graph.latent_dim] + [gain.lower.size for gain in gains])
+    depends = depends_on(graph, entry)
+    gains = [
+        gain
+        for index in range(entry + 1, len(graph.nodes))
+        for gain in _gains(graph, ranges, index)
+        if depends[gain.source]
+    ]
+    latent = graph.nodes[entry].width
+    starts = np.cumsum([latent] + [gain.lower.size for gain in gains])
     size = int(starts[-1])
     maps: list[MatrixBall] = []
     inputs, lower, upper = [], [], []
     for index, node in enumerate(graph.nodes):
+        if index == entry or not depends[index]:
+            maps.append(_selector(node.width, 0, size) if index == entry else _zero(node.width, size))
+            continue
         match node:
             case Input():
-                maps.append(_selector(node.width, 0, size))
+                raise AssertionError("the input depends on no other node")
             case Affine():
                 maps.append(multiply(exact_matrix(dense(node.weight)), maps[node.source]))
             case Sum():
@@ -163,14 +175,23 @@ def increment_form(graph: Graph, ranges: NodeRanges, centred: bool) -> Increment
                 assert outcome is not None
                 maps.append(outcome)
     return IncrementForm(
-        graph.latent_dim,
+        latent,
         tuple(int(start) for start in starts[:-1]),
         tuple(inputs),
         maps[-1],
         tuple(lower),
         tuple(upper),
         tuple(gain.node for gain in gains),
+        tuple(gain.source for gain in gains),
     )
+
+
+def depends_on(graph: Graph, entry: int) -> list[bool]:
+    """Per node whether its value depends on that of node `entry`, itself included. Exact."""
+    found: list[bool] = []
+    for index, node in enumerate(graph.nodes):
+        found.append(index == entry or (index > entry and any(found[source] for source in node.sources)))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +230,10 @@ def _selector(width: int, start: int, size: int) -> MatrixBall:
     matrix = np.zeros((width, size))
     matrix[np.arange(width), start + np.arange(width)] = 1.0
     return exact_matrix(matrix)
+
+
+def _zero(width: int, size: int) -> MatrixBall:
+    return exact_matrix(np.zeros((width, size)))
 
 
 def _combination(node: Sum, maps: list[MatrixBall]) -> MatrixBall:

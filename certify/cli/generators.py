@@ -11,17 +11,18 @@ if TYPE_CHECKING:
 
 
 def loaded_generators(
-    specifications: list[str] | None, output: str | None, noise: str | None
+    specifications: list[str] | None, output: str | None, noise: str | None, likelihood: str = "gaussian"
 ) -> list[Generator] | None:
-    """Each generator with `--output` and `--noise` applied; None where none was named.
+    """Each generator with `--output`, `--noise` and `--likelihood` applied; None where none was named.
 
     Raises InputError where an option has no generator to apply to.
     """
     if not specifications:
-        for option, given in (("output", output), ("noise", noise)):
+        logits = None if likelihood == "gaussian" else likelihood
+        for option, given in (("output", output), ("noise", noise), ("likelihood", logits)):
             if given is not None:
                 raise InputError(f"`--{option}` is about a generator; give it with `--generator`")
         return None
     from certify.generators.specification import load_generator
 
-    return [load_generator(specification, output, noise) for specification in specifications]
+    return [load_generator(specification, output, noise, likelihood) for specification in specifications]

@@ -48,6 +48,14 @@ DeviationsOption = Annotated[
         show_default=False,
     ),
 ]
+LikelihoodOption = Annotated[
+    str,
+    typer.Option(
+        "--likelihood",
+        metavar="gaussian|bernoulli",
+        help="What the outputs are: means under Gaussian noise, or logits of bits (outside A0 of the paper).",
+    ),
+]
 BetaOption = Annotated[
     str | None,
     typer.Option("--beta", metavar="B", help="Noise level > 0; none: one that the theorem admits.", show_default=False),
@@ -62,4 +70,13 @@ RegionOption = Annotated[
 ObservationsOption = Annotated[
     Path | None,
     typer.Option("--observations", metavar="FILE", help="Observations x, .npy or .csv of shape (k, n) or (n,)."),
+]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="FILE",
+        help="Keep the certificates of single observations here as they come; a cut-off run goes on from it.",
+        show_default=False,
+    ),
 ]

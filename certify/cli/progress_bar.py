@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,32 @@ class BarProgress:
         """Close the innermost bar."""
         if self._open:
             self._bars.remove_task(self._open.pop())
+
+    def found(self, record: object) -> None:
+        """Results are printed by the command that asked for them."""
+
+
+class Announcing:
+    """A progress that says every complete result at once, and leaves the rest to another."""
+
+    def __init__(self, inner: Progress, announce: Callable[[object], None]) -> None:
+        self._inner, self._announce = inner, announce
+
+    def start(self, description: str, total: float) -> None:
+        """Pass the beginning on."""
+        self._inner.start(description, total)
+
+    def advance(self, amount: float = 1.0) -> None:
+        """Pass the advance on."""
+        self._inner.advance(amount)
+
+    def finish(self) -> None:
+        """Pass the end on."""
+        self._inner.finish()
+
+    def found(self, record: object) -> None:
+        """Announce the result."""
+        self._announce(record)
 
 
 @contextmanager

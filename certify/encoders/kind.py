@@ -11,6 +11,7 @@ from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import exact_integer, midpoint, precision, upper
+from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.program import EncoderProgram
 from certify.errors import InputError
 from certify.generators.graph import Generator
@@ -87,15 +88,19 @@ class AtObservation:
 
 @dataclass(frozen=True)
 class EncoderKind:
-    """A kind of encoder, the field `encoder` of its theorem; it has `build` and `bound`, or `at_observation`.
+    """A kind of encoder, the field `encoder` of its theorem; it has `build` and `bound`, or `at_observation`, or all.
 
-    build           writes the network of a generator from a certificate of the theorem
-    bound           the certificate's bound of the distance of what `build` makes with these options
-    at_observation  (generator, x, beta, epsilon, options): certifies one observation and writes its network
+    build            writes the network of a generator from a certificate of the theorem
+    bound            the certificate's bound of the distance of what `build` makes with these options
+    at_observation   (generator, x, beta, epsilon, options, brackets): certifies one observation, writes its network
+    needs_constants  whether it rests on certified m, M, M2
     """
 
     name: str
     summary: str
     build: Callable[[Generator, Numbers, EncoderOptions], EncoderProgram] | None = None
     bound: Callable[[Numbers, EncoderOptions], arb] | None = None
-    at_observation: Callable[[Generator, FloatArray, Fraction, Fraction, EncoderOptions], AtObservation] | None = None
+    at_observation: (
+        Callable[[Generator, FloatArray, Fraction, Fraction, EncoderOptions, ConstantBrackets], AtObservation] | None
+    ) = None
+    needs_constants: bool = True

@@ -8,30 +8,28 @@ One proposal reads d + 3 normals: xi, a selector s, and two that make E = (xi_1^
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
+from certify.encoders.one_observation import only_at
 from certify.encoders.passes import forward
 from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
 from certify.envelopes.mixture import LOG_TWO_PI
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
-from certify.generators.graph import Generator
+from certify.generators.graph import BERNOULLI, Generator
 
-ROUNDING = 2.0**-49
-"""Relative difference of x and the observation that a file takes for none: x may have been divided by a noise."""
 LARGEST_PARALLEL = 2**24
 """Numbers that one draw of the parallel layout may hold at once: 128 MB."""
 
 
 @dataclass(frozen=True, eq=False)
 class RejectionDesign:
-    """What is drawn and tested: the observation x (n,), noise `beta`, the proposal, log C, and K = `proposals`."""
+    """What is drawn and tested: the observation x (n,), noise `beta` (none for logits), the proposal, log C, and K."""
 
     observation: FloatArray
     beta: float
@@ -50,7 +48,7 @@ def rejection_network(
     """
     tape = Tape(generator, noise_columns=generator.latent_dim + 3)
     point = (_sequence if layout == "sequence" else _parallel)(tape, design)
-    draw = _only_at(tape, design.observation, point)
+    draw = only_at(tape, design.observation, point)
     notes = (
         f"holds one observation: any other x gives NaN; {layout} layout, {design.proposals} proposals from a mixture "
         f"of {design.proposal.size} Gaussians",
@@ -106,11 +104,7 @@ class _Proposal:
         tape, design, d = self.tape, self.design, self.tape.generator.latent_dim
         point = self._point(tape.columns(noise, 0, d), tape.columns(noise, d, d + 1))
         image = forward(tape, tape.generator.graph, point)[-1]
-        residual = tape.combine([(1.0, image), (-1.0, self._constant("observation", design.observation, ""))])
-        potential = [
-            self._squares("misfit", residual, 0.5 / design.beta / design.beta),
-            self._squares("prior", point, 0.5),
-        ]
+        potential = [self._misfit(image), self._squares("prior", point, 0.5)]
         height = [*potential, self._log_density(point), self._constant("height", np.array([design.log_constant]))]
         exponential = self._squares("exponential", tape.columns(noise, d + 1, d + 3), 0.5)
         return point, tape.compare(tape.combine([(1.0, name) for name in height]), exponential)
@@ -147,6 +141,16 @@ class _Proposal:
         parts = tape.affine(tape.product(scaled, scaled), halves, tape.constant("proposal_peak", peaks))
         return tape.log_sum_exp(parts)
 
+    def _misfit(self, image: str) -> str:
+        """The likelihood's part of f: |G - x|^2/(2 beta^2), or sum_i softplus(l_i) - x_i l_i of logits l."""
+        tape, design = self.tape, self.design
+        observation = self._constant("observation", design.observation, "")
+        if tape.generator.likelihood != BERNOULLI:
+            residual = tape.combine([(1.0, image), (-1.0, observation)])
+            return self._squares("misfit", residual, 0.5 / design.beta / design.beta)
+        terms = tape.combine([(1.0, tape.gate(image, "softplus")), (-1.0, tape.product(observation, image))])
+        return tape.affine(terms, tape.constant("proposal_misfit", np.ones((1, design.observation.size))))
+
     def _squares(self, name: str, source: str, factor: float) -> str:
         """The number factor |v|^2."""
         tape = self.tape
@@ -156,17 +160,3 @@ class _Proposal:
     def _constant(self, name: str, value: FloatArray, prefix: str = "proposal_") -> str:
         stored = value if self.rows is None else value[None]
         return self.tape.repeated(self.tape.constant(f"{prefix}{name}", stored), self.rows)
-
-
-def _only_at(tape: Tape, observation: FloatArray, point: str) -> str:
-    """The point where x is the observation in every entry, up to rounding; NaN elsewhere."""
-    n, d = observation.size, tape.generator.latent_dim
-    room = ROUNDING * np.abs(observation)
-    low, high = (tape.repeated(tape.constant(f"observation_{name}", observation + sign * room))
-                 for name, sign in (("low", -1.0), ("high", 1.0)))  # fmt: skip
-    same = tape.product(tape.compare(low, "x"), tape.compare("x", high))
-    agreeing = tape.affine(same, tape.constant("observation_count", np.ones((1, n))))
-    everywhere = tape.compare(tape.repeated(tape.constant("observation_entries", np.array([float(n)]))), agreeing)
-    chosen = tape.choose(everywhere, point, tape.repeated(tape.constant("observation_other", np.full(d, math.nan))))
-    tape.close("guard")
-    return chosen

@@ -21,6 +21,7 @@ from certify.envelopes import fit
 from certify.envelopes.box_search import BoxLimits, log_integral_lower, supremum_of_ratio
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.mixture import Mixture
+from certify.envelopes.region_bound import MixtureBound
 from certify.errors import CertifyError, InternalError
 from certify.generators.graph import Graph
 
@@ -33,7 +34,8 @@ LARGEST_DIMENSION = 3
 class Envelope:
     """R1 certified: exp(-f) <= C rho on R^d with log C <= `log_constant`, and log int exp(-f) >= `log_integral`.
 
-    Both rounded outward; `acceptance` <= the probability that one proposal is accepted. `boxes` were bounded for C.
+    Both rounded outward; `acceptance` <= the probability that one proposal is accepted. `boxes` were bounded for C;
+    quadratic forms leave what is needed to check them again in `proof`.
     """
 
     proposal: Mixture
@@ -41,6 +43,7 @@ class Envelope:
     log_integral: float
     boxes: int
     method: str = "boxes"
+    proof: MixtureBound | None = None
 
     @property
     def acceptance(self) -> float:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
 from certify.bounds.ranges import dense
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
@@ -87,6 +87,8 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
 def tangent(node: Activation, source: BoxForm) -> Lines:
     """The plane that stands for an activation over the ranges of its inputs, with its remainder. Rounded outward."""
     name, parameters = node.name, node.parameters
+    if name in CONVEX_KINKS:
+        return _kink_tangent(name, parameters, source)
     low, high, centre = source.low, source.high, source.value
     ends = range_enclosure(name, parameters, 0, centre, centre)
     value = 0.5 * ends[0] + 0.5 * ends[1]
@@ -112,27 +114,67 @@ def tangent(node: Activation, source: BoxForm) -> Lines:
     slope = np.where(unbounded, 0.0, slope)
     rest_low = np.where(unbounded, full[0] - value, rest_low)
     rest_high = np.where(unbounded, full[1] - value, rest_high)
-    if name in CONVEX_KINKS:
-        crossing = (low < 0) & (high > 0) & np.isfinite(low) & np.isfinite(high)
-        chord = np.where(crossing, (full[1] - ends_at(name, parameters, low)) / (high - low), slope)
-        chord = np.clip(chord, flat_slope(name, parameters), 1.0)
-        slope = np.where(crossing, chord, slope)
-        # Above: the larger of the two ends of the convex function sigma - chord t. Below: its least value, at the kink.
-        at_low, at_high = (ends_at(name, parameters, end) - chord * end for end in (low, high))
-        anchor = value - chord * centre
-        rest_low = np.where(crossing, 0.0 - anchor, rest_low)
-        rest_high = np.where(crossing, np.maximum(at_low, at_high) - anchor, rest_high)
+    return _rounded_lines(slope, rest_low, rest_high, source, value, ends[1] - ends[0])
+
+
+def _kink_tangent(name: str, parameters: tuple[float, ...], source: BoxForm) -> Lines:
+    """The branch that the range keeps to, exactly; where the kink lies inside a finite range, the chord."""
+    low, high, centre = source.low, source.high, source.value
+    flat = flat_slope(name, parameters)
+    value = ends_at(name, parameters, centre)
+    bottom, top = kink_range(name, parameters, low, high)
+    crossing, finite = (low < 0) & (high > 0), np.isfinite(low) & np.isfinite(high)
+    start, end = np.where(finite, low, -1.0), np.where(finite, high, 1.0)
+    at_start, at_end = ends_at(name, parameters, start), ends_at(name, parameters, end)
+    with np.errstate(divide="ignore"):
+        chord = np.where(crossing, (at_end - at_start) / (end - start), 0.0)
+    chord = np.clip(chord, min(flat, 1.0), max(flat, 1.0))
+    anchor = value - chord * centre
+    # sigma - chord t is piecewise linear: its extremes are at the ends and at the kink, where it is 0.
+    ends = at_start - chord * start, at_end - chord * end
+    lowest, highest = np.minimum(np.minimum(*ends), 0.0) - anchor, np.maximum(np.maximum(*ends), 0.0) - anchor
+    branch = np.where(low >= 0, 1.0, np.where(high <= 0, flat, 0.0))
+    slope = np.where(crossing & finite, chord, branch)
+    rest_low = np.where(crossing, np.where(finite, lowest, bottom - value), 0.0)
+    rest_high = np.where(crossing, np.where(finite, highest, top - value), 0.0)
+    return _rounded_lines(slope, rest_low, rest_high, source, value, np.zeros_like(value))
+
+
+def kink_range(
+    name: str, parameters: tuple[float, ...], low: FloatArray, high: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Range of a convex kink over [low, high], rounded outward."""
+    with np.errstate(over="ignore"):
+        first, second = ends_at(name, parameters, low), ends_at(name, parameters, high)
+    bottom, top = np.minimum(first, second), np.maximum(first, second)
+    bottom = np.where((low <= 0) & (high >= 0), np.minimum(bottom, 0.0), bottom)
+    if name == "relu":
+        return bottom, top
+    return round_down(bottom), round_up(top)
+
+
+def _rounded_lines(
+    slope: FloatArray,
+    rest_low: FloatArray,
+    rest_high: FloatArray,
+    source: BoxForm,
+    value: FloatArray,
+    spread: FloatArray,
+) -> Lines:
+    """Lines whose rests hold the rounding of `value`, within `spread` of sigma at the centre, and of the sums."""
+    low, high, centre = source.low, source.high, source.value
     # A slope of 0 stands where the range is unbounded: then only the ends of sigma's own range were rounded.
     along = np.where(slope == 0, 0.0, np.abs(slope) * (np.abs(centre) + np.abs(low) + np.abs(high)))
-    rounding = (ends[1] - ends[0]) + 32 * EPSILON * (np.abs(value) + along) + SMALLEST_NORMAL
+    rounding = spread + 32 * EPSILON * (np.abs(value) + along) + SMALLEST_NORMAL
     rest_low = rest_low - rounding - 8 * EPSILON * np.abs(rest_low)
     rest_high = rest_high + rounding + 8 * EPSILON * np.abs(rest_high)
     return Lines(slope, np.minimum(rest_low, 0.0), np.maximum(rest_high, 0.0))
 
 
 def ends_at(name: str, parameters: tuple[float, ...], at: FloatArray) -> FloatArray:
-    """The piecewise linear activation itself at finite points; estimate up to one rounding."""
-    return np.where(at > 0, at, flat_slope(name, parameters) * at)
+    """The piecewise linear activation itself; estimate up to one rounding."""
+    flat = flat_slope(name, parameters)
+    return np.maximum(at, 0.0) if flat == 0 else np.where(at > 0, at, flat * at)
 
 
 def flat_slope(name: str, parameters: tuple[float, ...]) -> float:
@@ -204,8 +246,13 @@ def _product(first: BoxForm, second: BoxForm, halves: FloatArray) -> BoxForm:
 
 
 def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArray) -> BoxForm:
-    ends = range_enclosure(node.name, node.parameters, 0, source.value, source.value)
-    value = 0.5 * ends[0] + 0.5 * ends[1]
+    if node.name in CONVEX_KINKS:
+        value = ends_at(node.name, node.parameters, source.value)
+        low, high = kink_range(node.name, node.parameters, source.low, source.high)
+    else:
+        ends = range_enclosure(node.name, node.parameters, 0, source.value, source.value)
+        value = 0.5 * ends[0] + 0.5 * ends[1]
+        low, high = range_enclosure(node.name, node.parameters, 0, source.low, source.high)
     slope = lines.slope[..., None] * source.slope
     middle = 0.5 * lines.rest_low + 0.5 * lines.rest_high
     shift = lines.slope * source.shift + middle
@@ -213,7 +260,6 @@ def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArr
     size = np.abs(lines.slope) * (plane + np.abs(source.shift) + source.radius) + np.abs(middle)
     radius = np.abs(lines.slope) * source.radius + np.maximum(lines.rest_high - middle, middle - lines.rest_low)
     radius = (radius + 16 * EPSILON * size) * (1 + 8 * EPSILON) + _underflow(halves, 2)
-    low, high = range_enclosure(node.name, node.parameters, 0, source.low, source.high)
     return _met(value, slope, shift, radius, low, high, halves)
 
 

@@ -15,7 +15,8 @@ from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.errors import InputError
 from certify.generators.activations import derivatives, range_enclosure
 from certify.generators.derivatives import value as graph_value
-from certify.generators.graph import Graph
+from certify.generators.graph import BERNOULLI, Generator
+from certify.generators.nodes import Graph
 
 
 class Likelihood(Protocol):
@@ -43,6 +44,17 @@ class Likelihood(Protocol):
     @property
     def infimum(self) -> float:
         """A number below sum_i phi_i(l_i) for every l, rounded down."""
+
+
+def likelihood_of(generator: Generator, observation: FloatArray, beta: float) -> Likelihood:
+    """The likelihood of `observation` (n,) under what the generator's outputs mean; a Bernoulli one has no noise beta.
+
+    Raises:
+        InputError: for an observation that the likelihood does not have, or beta out of the range of floats.
+    """
+    if generator.likelihood == BERNOULLI:
+        return BernoulliLikelihood(observation)
+    return GaussianLikelihood(observation, beta)
 
 
 def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:

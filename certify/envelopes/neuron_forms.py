@@ -112,11 +112,14 @@ def _suprema(sigma: Sigma, coefficients: FloatArray, low: FloatArray, high: Floa
         bound = np.nextafter(starts + _gain(slopes, curvatures, lengths), np.inf)
         found = np.where(lengths > 0, bound, -np.inf).max(axis=1)
         if graph.widths.size:
-            ends = graph.edges.upper(coefficients)
+            grid, ends = graph.edges.low[:, 0], graph.edges.upper(coefficients)
+            # A range that ends inside a cell may have its own end for one of the cell's.
+            own = [_at_points(sigma, coefficients, at)[:, None] for at in (low, high)]
+            left = np.where(grid[:-1] < low[:, None], own[0], ends[:, :-1])
+            right = np.where(grid[1:] > high[:, None], own[1], ends[:, 1:])
             sag = np.maximum(graph.bends.upper(-coefficients), 0.0) * (graph.widths**2 / 8.0) * (1 + 4 * EPSILON)
-            bent = np.maximum(ends[:, 1:], ends[:, :-1]) + sag
+            bent = np.minimum(np.maximum(left, right), np.maximum(ends[:, :-1], ends[:, 1:])) + sag
             inside = np.minimum(np.nextafter(bent, np.inf), graph.cells.upper(coefficients))
-            grid = graph.edges.low[:, 0]
             met = (grid[1:] >= low[:, None]) & (grid[:-1] <= high[:, None])
             found = np.maximum(found, np.where(met, inside, -np.inf).max(axis=1))
         else:
@@ -124,6 +127,14 @@ def _suprema(sigma: Sigma, coefficients: FloatArray, low: FloatArray, high: Floa
             narrow = _line_suprema(sigma, coefficients, low, high)
             found = np.where(np.isfinite(low) & np.isfinite(high), np.minimum(found, narrow), found)
     return np.where(np.isnan(found), np.inf, found)
+
+
+def _at_points(sigma: Sigma, coefficients: FloatArray, at: FloatArray) -> FloatArray:
+    """Upper bounds (k,) of psi_k at its own input `at` (k,); inf where that is infinite."""
+    known = np.isfinite(at)
+    inputs = np.where(known, at, 0.0)
+    places = _values((inputs, inputs), range_enclosure(*sigma, 0, inputs, inputs))
+    return np.where(known, np.diagonal(places.upper(coefficients)), np.inf)
 
 
 def _gain(slopes: FloatArray, curvatures: FloatArray, lengths: FloatArray) -> FloatArray:

@@ -36,7 +36,7 @@ from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, NeuronCo
 from certify.envelopes.neuron_forms import suprema_upper
 from certify.envelopes.posterior_moments import Moments, posterior_moments
 from certify.envelopes.quadratic_search import LowerObjective, first_point, lower_objective, minimised
-from certify.envelopes.region_bound import RegionBound, region_bound
+from certify.envelopes.region_bound import MixtureBound, region_bound
 from certify.envelopes.region_fit import fit_mixture
 from certify.envelopes.region_search import STEPS_BETWEEN, dictionary_of, ellipsoids_of, minorant, search_forms
 from certify.envelopes.regions import Region, input_ranges, regions_between
@@ -73,15 +73,6 @@ class QuadraticBound:
             log_two_pi = (2 * arb.pi()).log()
             logs = sum((ball(float(entry)).log() for entry in np.diag(self.root)), arb(0))
             return upper(ball(self.offset) + self.mean.size * log_two_pi / 2 - logs)
-
-
-@dataclass(frozen=True, eq=False)
-class MixtureBound:
-    """(R1) for a mixture: log C from above, and the regions, covering R^d, with what proves it on each."""
-
-    proposal: Mixture
-    log_constant: float
-    regions: tuple[RegionBound, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +131,28 @@ def quadratic_envelope(
     if whole is None:
         return None
     moments = posterior_moments(generator.graph, likelihood, whole.proposal, seed)
-    inner = _layered_bound(prepared, form, objective, outer, moments, seed)
-    best = inner if inner is not None and inner.log_constant < whole.log_constant else whole
+    bounds = (
+        _single_bound(network, form, whole, outer.last),
+        _layered_bound(prepared, form, objective, outer, moments, seed),
+    )
+    proofs = [bound for bound in bounds if bound is not None]
+    if not proofs:
+        return None
+    best = min(proofs, key=lambda bound: bound.log_constant)
     integral = log_evidence_lower(network, form, moments.mean, moments.factor)
-    return Envelope(best.proposal, best.log_constant, integral, 0, METHOD)
+    return Envelope(best.proposal, best.log_constant, integral, 0, METHOD, best)
+
+
+def _single_bound(
+    network: LiftedNetwork, form: MatrixBall, whole: QuadraticBound, forms: BarrierPoint
+) -> MixtureBound | None:
+    """The one Gaussian of `whole` as a mixture on one region, R^d."""
+    paid = float(suprema_upper(network.sigmas, forms.coefficients).sum())
+    proof = region_bound(
+        network, form, whole.proposal, Region(None, None), None, forms.coefficients, np.ones(1), 0.0, 0.0,
+        whole.offset - paid,
+    )  # fmt: skip
+    return None if proof is None else MixtureBound(whole.proposal, proof.log_constant, (proof,))
 
 
 def _layered_bound(
@@ -162,8 +171,8 @@ def _layered_bound(
     ellipsoids = ellipsoids_of(moments, far)
     ranges = input_ranges(network, ellipsoids)
     searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
-    forms = search_forms(network, objective, outer.middle, prepared.constraints.scales, searched)
-    coefficients = [forms[index // STEPS_BETWEEN].coefficients for index in range(len(ellipsoids))]
+    forms = search_forms(network, objective, outer, prepared.constraints.scales, searched)
+    coefficients = [forms[index // STEPS_BETWEEN] for index in range(len(ellipsoids))]
     coefficients.append(outer.last.coefficients)
     parts = list(zip(regions_between(ellipsoids), [*ranges, None], coefficients, strict=True))
     return verified_mixture(network, form, objective, parts, seed)

@@ -55,6 +55,15 @@ class RegionBound:
     log_constant: float
 
 
+@dataclass(frozen=True, eq=False)
+class MixtureBound:
+    """(R1) for a mixture: log C from above, and the regions, covering R^d, with what proves it on each."""
+
+    proposal: Mixture
+    log_constant: float
+    regions: tuple[RegionBound, ...]
+
+
 def whole_shares(shares: FloatArray) -> FloatArray:
     """Shares near `shares` (j,) that are whole multiples of 2^-20 and add up to 1 exactly."""
     steps = np.floor(shares / shares.sum() * SHARE_STEPS)

@@ -15,7 +15,7 @@ from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.neuron_barrier import BarrierPoint, inside, minimise, neuron_constraints
+from certify.envelopes.neuron_barrier import BarrierPath, inside, minimise, neuron_constraints
 from certify.envelopes.neuron_forms import suprema_upper
 from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.quadratic_search import LowerObjective, minimised
@@ -36,6 +36,9 @@ SCALES = (1.0, 1.1, 1.3, 1.7, 2.3)
 
 FIRST_WEIGHT, AGAIN, LAST_WEIGHT = 1e-2, 1.0, 1e-5
 """Weights of the barrier: near the path, far from it, end."""
+
+STUCK = 1.0
+"""A search that ends with so much more in log C than the larger ellipsoid's has stuck; less is the grid's doing."""
 
 TOO_MANY = 120
 """Steps after which the next search starts with the larger weight at once."""
@@ -62,21 +65,31 @@ def ellipsoids_of(moments: Moments, far: Minorant) -> list[Ellipsoid]:
 def search_forms(
     network: LiftedNetwork,
     objective: LowerObjective,
-    start: BarrierPoint,
+    whole: BarrierPath,
     scales: FloatArray,
     ranges: Sequence[Interval],
-) -> list[BarrierPoint]:
-    """The best forms over each of the `ranges`, which shrink from the last to the first; in their order."""
-    found: list[BarrierPoint] = []
-    first = FIRST_WEIGHT
+) -> list[FloatArray]:
+    """Coefficients for each of the `ranges`, which shrink from the last to the first; in their order.
+
+    `whole` is the search over all of R^d. What holds on a large ellipsoid holds on a small one, so log C of a form's
+    own Gaussian must not grow as they shrink: where it does the search has stuck, and the larger one's form stays.
+    """
+
+    def log_constant(coefficients: FloatArray, interval: Interval) -> float:
+        return objective.value(coefficients, 0.0) + float(suprema_upper(network.sigmas, coefficients, interval).sum())
+
+    found: list[FloatArray] = []
+    first, start, best = FIRST_WEIGHT, whole.middle, whole.last.coefficients
     for interval in reversed(ranges):
         constraints = neuron_constraints(network, scales, ranges=interval)
         point = inside(constraints, start.coefficients, np.full(network.neurons, -np.inf), first)
         path = minimise(objective, constraints, point, first, LAST_WEIGHT, AGAIN)
         if path.steps > TOO_MANY:
             first = AGAIN
-        found.append(path.last)
         start = path.middle
+        if log_constant(path.last.coefficients, interval) < log_constant(best, interval) + STUCK:
+            best = path.last.coefficients
+        found.append(best)
     return found[::-1]
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import dense
 from certify.envelopes.box_forms import CONVEX_KINKS, BoxForm, BoxForms, Lines, ends_at, flat_slope
-from certify.generators.activations import range_enclosure
 from certify.generators.graph import Activation, Affine, Input, Product, Sum
 
 
@@ -108,16 +107,15 @@ def _through_activation(
 ) -> tuple[FloatArray, FloatArray]:
     slope_low, rest_low = lines.slope, lines.rest_low
     if node.name in CONVEX_KINKS:
-        # Below a convex kink lies either of its two branches: the one that is closer over the range.
+        # Below a convex kink (left slope <= 1) lies either of its branches: the one that is closer over the range.
+        flat = flat_slope(node.name, node.parameters)
         crossing = (source.low < 0) & (source.high > 0) & np.isfinite(source.low) & np.isfinite(source.high)
-        branch = np.where(source.high > -source.low, 1.0, flat_slope(node.name, node.parameters))
-        ends = range_enclosure(node.name, node.parameters, 0, source.value, source.value)
-        value = 0.5 * ends[0] + 0.5 * ends[1]
-        exact = ends_at(node.name, node.parameters, source.value)
-        anchored = branch * source.value - exact
-        rounding = 16 * EPSILON * np.abs(source.value) + np.abs(value - exact)
+        crossing = crossing & (flat <= 1)
+        branch = np.where(source.high > -source.low, 1.0, flat)
+        anchored = branch * source.value - ends_at(node.name, node.parameters, source.value)
+        rounding = 32 * EPSILON * np.abs(source.value)
         slope_low = np.where(crossing, branch, slope_low)
-        rest_low = np.where(crossing, anchored - rounding - (ends[1] - ends[0]) - SMALLEST_NORMAL, rest_low)
+        rest_low = np.where(crossing, anchored - rounding - SMALLEST_NORMAL, rest_low)
     positive = row >= 0
     slope = np.where(positive, slope_low, lines.slope)
     rest = np.where(row == 0, 0.0, np.where(positive, row * rest_low, row * lines.rest_high))

@@ -23,6 +23,9 @@ from certify.generators.nodes import Node as Node
 from certify.generators.nodes import Product as Product
 from certify.generators.nodes import Sum as Sum
 
+GAUSSIAN, BERNOULLI = "gaussian", "bernoulli"
+"""Laws of x given z: N(G(z), beta^2 I), or independent bits with logits G(z) (outside A0)."""
+
 READING = ("output", "noise", "rounded_constants", "read_as")
 """Metadata that says how a file was read."""
 
@@ -35,7 +38,8 @@ class Generator:
     """A named generator G with the number N of parameters its author would count (shared weights once).
 
     `comparison` is what a second engine said of the file it came from; None where it came from no file. `noise` are
-    the standard deviations s that G has been divided by, None where it has not.
+    the standard deviations s that G has been divided by, None where it has not. `likelihood` is what G's outputs mean:
+    means under Gaussian noise, or logits of Bernoulli variables.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Generator:
     metadata: dict[str, str] = field(default_factory=dict)
     comparison: RuntimeComparison | None = None
     noise: tuple[float, ...] | None = None
+    likelihood: str = GAUSSIAN
 
     @property
     def latent_dim(self) -> int:
@@ -73,6 +78,7 @@ class Generator:
             "latent_dim": self.latent_dim,
             "observed_dim": self.observed_dim,
             "parameters": self.parameters,
+            "likelihood": self.likelihood,
             "sha256": self.sha256,
         }
 

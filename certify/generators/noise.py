@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import Generator
+from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 
 KINDS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
@@ -53,6 +53,8 @@ def whitened(generator: Generator, deviations: npt.ArrayLike, source: str) -> Ge
     if not np.all(np.isfinite(scale) & (scale > 0.0)):
         place = int(np.flatnonzero(~(np.isfinite(scale) & (scale > 0.0)))[0])
         raise InputError(f"noise `{source}`: entries must be finite and > 0; entry {place} is {scale[place]}")
+    if generator.likelihood != GAUSSIAN:
+        raise InputError(f"noise `{source}`: a {generator.likelihood} likelihood has no noise; leave it out")
     if generator.noise is not None:
         raise InputError(f"noise `{source}`: the generator has been divided by its noise already")
     with np.errstate(all="ignore"):
@@ -73,10 +75,10 @@ def of_quotients(network: Generator, deviations: tuple[float, ...]) -> Generator
     diagonal = Affine(
         0, sp.csr_array((scale, np.arange(size), np.arange(size + 1)), shape=(size, size)), np.zeros(size)
     )
-    return replace(network, graph=Graph((Input(size), diagonal, *map(_moved, network.graph.nodes[1:]))))
+    return replace(network, graph=Graph((Input(size), diagonal, *map(moved, network.graph.nodes[1:]))))
 
 
-def _moved(node: Node) -> Node:
+def moved(node: Node) -> Node:
     """The node one place later in the list."""
     match node:
         case Affine() | Activation():

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from certify.errors import CertifyError, InputError, UnknownNameError
 from certify.generators import families as families_package
 from certify.generators.family import Family, Setting
-from certify.generators.graph import Generator
+from certify.generators.graph import GAUSSIAN, Generator
+from certify.generators.logits import with_likelihood
 from certify.generators.noise import KINDS, noise_output, whitened
 from certify.validation import noise_from_file, real_array, shown, text_of
 
@@ -63,12 +64,13 @@ def load_generator(
     spec: str | Path | Generator | torch.nn.Module,
     output: str | None = None,
     noise: str | Path | npt.ArrayLike | None = None,
+    likelihood: str = GAUSSIAN,
 ) -> Generator:
     """The generator that `spec` describes, of a torch module, or the generator itself.
 
     `output` names the output of an ONNX file that has several. `noise` are standard deviations s, one per output: an
     array, a .npy or .csv file, or `KIND:NAME` of an output of the same ONNX file (`certify.generators.noise`); the
-    generator is then G / s.
+    generator is then G / s. `likelihood` is `gaussian`, or `bernoulli` for a decoder of logits.
 
     Raises `InputError`, in one line, for a missing or unreadable file, an unknown family or parameter
     (with the closest match), a value outside its domain, and a callable that cannot be had.
@@ -76,6 +78,7 @@ def load_generator(
     text = str(spec).strip() if isinstance(spec, (str, Path)) else ""
     chosen = None if output is None else text_of("output", output)
     generator = _specified(text, chosen) if isinstance(spec, (str, Path)) else _object(spec, chosen)
+    generator = with_likelihood(generator, likelihood)
     if noise is None:
         return generator
     return whitened(generator, *_deviations(text, noise, generator.observed_dim))

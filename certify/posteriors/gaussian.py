@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, FloatArray, Graph, Input, Sum
+from certify.generators.graph import GAUSSIAN
+from certify.generators.nodes import Activation, Affine, Graph, Input, Sum
 from certify.posteriors.posterior import Posterior
 
 
@@ -75,7 +77,8 @@ def affine_form(graph: Graph) -> AffineMap | None:
 
 def is_affine(posterior: Posterior) -> bool:
     """Whether the posterior's generator is affine by structure, so that the closed forms here apply."""
-    return affine_form(posterior.generator.graph) is not None
+    is_gaussian = posterior.generator.likelihood == GAUSSIAN
+    return is_gaussian and affine_form(posterior.generator.graph) is not None
 
 
 def posterior_law(posterior: Posterior) -> GaussianLaw:

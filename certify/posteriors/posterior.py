@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_series, ctx
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import WORKING_PRECISION, ball, precision
 from certify.errors import InputError
 from certify.generators.derivatives import hessian_contraction, jacobian, value, vector_jacobian_product
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.generators.jets import line_jet
+from certify.generators.logits import require_gaussian
 
 SMALLEST_BETA, LARGEST_BETA = 1e-150, 1e150
 
@@ -28,8 +30,8 @@ class Posterior:
     estimates; `line_potential_ball` is rigorous.
 
     Raises:
-        InputError: if `observation` has not the shape (n,), is not finite, or `beta` is not between `SMALLEST_BETA` and
-            `LARGEST_BETA`.
+        InputError: for a generator of logits, or if `observation` has not the shape (n,), is not finite, or `beta` is
+            not between `SMALLEST_BETA` and `LARGEST_BETA`.
     """
 
     generator: Generator
@@ -37,6 +39,7 @@ class Posterior:
     beta: float
 
     def __post_init__(self) -> None:
+        require_gaussian(self.generator, "this")
         observation = np.array(self.observation, dtype=np.float64)
         if observation.shape != (self.generator.observed_dim,):
             raise InputError(f"`observation` must have shape ({self.generator.observed_dim},); got {observation.shape}")

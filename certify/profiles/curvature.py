@@ -27,7 +27,10 @@ SMALLEST_SQUARE = 1e-200
 
 
 def curvature_coefficients(propagation: Propagation) -> dict[int, Interval]:
-    """Per activation or product node the range of kappa (or of a), arrays of shape (balls, width)."""
+    """Per activation or product node the range of kappa (or of a), arrays of shape (balls, width).
+
+    Enclosure, rounded outward.
+    """
     found: dict[int, Interval] = {}
     for index, node in enumerate(propagation.graph.nodes):
         adjoint = propagation.adjoints[index]

@@ -45,7 +45,7 @@ class Turns:
     layers: tuple[tuple[int, FloatArray, FloatArray], ...] = ()
 
     def spread(self, turned: FloatArray) -> FloatArray:
-        """Upper bounds of |turned h|, (b, k), up to the rounding that the caller adds."""
+        """Upper bounds of |turned h|, (b, k), up to the rounding that the caller adds. Estimate."""
         total = np.zeros(turned.shape[:2])
         for first, box, norm in self.layers:
             part = turned[:, :, first : first + box.shape[1]]
@@ -55,7 +55,7 @@ class Turns:
         return total
 
     def with_layer(self, box: FloatArray, norm: FloatArray) -> Turns:
-        """These symbols and one more layer."""
+        """These symbols and one more layer. Exact."""
         layer = (self.columns, box, norm)
         return Turns(self.columns + box.shape[1], (*self.layers, layer))
 
@@ -74,7 +74,7 @@ class Form:
 
     @property
     def width(self) -> int:
-        """Number k of entries."""
+        """Number k of entries. Exact."""
         return int(self.centre.shape[1])
 
     def rest(self) -> FloatArray:
@@ -91,7 +91,7 @@ class Form:
         return np.asarray((reach + self.rest()) * (1 + growth) + self.radii[:, None] * UNDERFLOW)
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Entrywise lower and upper ends, (b, k), rounded outward; an undefined entry is the whole line."""
+        """Entrywise lower and upper ends, (b, k); an undefined entry is the whole line. Enclosure, rounded outward."""
         spread = self.spread()
         with np.errstate(invalid="ignore", over="ignore"):
             low = np.nextafter(self.centre - spread, -np.inf)
@@ -100,7 +100,10 @@ class Form:
         return np.where(known, low, -np.inf), np.where(known, high, np.inf)
 
     def size(self) -> FloatArray:
-        """Upper bound of the sum of all magnitudes behind each entry, (b, k): what relative rounding acts on."""
+        """Upper bound of the sum of all magnitudes behind each entry, (b, k): what relative rounding acts on.
+
+        Estimate.
+        """
         reach = self.radii[:, None] * np.abs(self.linear).sum(axis=2)
         turned = sum(
             (
@@ -113,7 +116,7 @@ class Form:
 
 
 def coordinates(radii: FloatArray, centre: FloatArray, factor: FloatArray, symbols: int) -> Form:
-    """Coordinates z = c + B y for c (d,) and B (d, d), with room for `symbols` entries of e."""
+    """Coordinates z = c + B y for c (d,) and B (d, d), with room for `symbols` entries of e. Exact."""
     count, d = radii.size, centre.size
     return Form(
         radii,
@@ -127,7 +130,7 @@ def coordinates(radii: FloatArray, centre: FloatArray, factor: FloatArray, symbo
 
 
 def constant(like: Form, values: FloatArray) -> Form:
-    """The constant vector `values` (k,) as a form over the same balls."""
+    """The constant vector `values` (k,) as a form over the same balls. Exact."""
     count, width = like.radii.size, values.size
     return Form(
         like.radii,
@@ -141,7 +144,13 @@ def constant(like: Form, values: FloatArray) -> Form:
 
 
 def affine(weight: FloatArray, bias: FloatArray | None, source: Form) -> Form:
-    """W v + b for an exact W (p, k) and b (p,)."""
+    """W v + b for an exact W (p, k) and b (p,). Enclosure, rounded outward.
+
+    >>> y = coordinates(np.array([1.0]), np.zeros(2), np.eye(2), 0)
+    >>> low, high = affine(np.array([[3.0, 4.0]]), None, y).bounds()
+    >>> bool(5.0 <= high[0, 0] < 5.0 + 1e-12)
+    True
+    """
     growth = (weight.shape[1] + 12) * EPSILON
     magnitude = np.abs(weight).T
     centre = source.centre @ weight.T
@@ -155,7 +164,7 @@ def affine(weight: FloatArray, bias: FloatArray | None, source: Form) -> Form:
 
 
 def combine(sources: list[Form], coefficients: tuple[float, ...]) -> Form:
-    """Sum of c_i v_i for exact floats c_i."""
+    """Sum of c_i v_i for exact floats c_i. Enclosure, rounded outward."""
     growth = 4 * (len(sources) + 4) * EPSILON
     turns = max((source.turns for source in sources), key=lambda item: item.columns)
     sources = [widened(source, turns) for source in sources]
@@ -174,7 +183,7 @@ def combine(sources: list[Form], coefficients: tuple[float, ...]) -> Form:
 
 
 def scaled_by_inverse_square(source: Form, divisor: float) -> Form:
-    """Quotient v / divisor^2, with the rounding of the quotient in the error."""
+    """Quotient v / divisor^2, with the rounding of the quotient in the error. Enclosure, rounded outward."""
     factor = _inverse_square(divisor)
     scaled = combine([source], (factor,))
     # The float `factor` is rounded once, relative to itself or, below the normal range, to one smallest number.
@@ -183,7 +192,15 @@ def scaled_by_inverse_square(source: Form, divisor: float) -> Form:
 
 
 def times(left: Form, right: Form) -> Form:
-    """Entrywise product: fg = f0 g0 + f0 (g - g0) + g0 (f - f0) + (f - f0)(g - g0), the last one an error."""
+    """Entrywise product: fg = f0 g0 + f0 (g - g0) + g0 (f - f0) + (f - f0)(g - g0), the last one an error.
+
+    Enclosure, rounded outward.
+
+    >>> y = coordinates(np.array([1.0]), np.array([2.0]), np.array([[1.0]]), 0)
+    >>> low, high = times(y, y).bounds()
+    >>> bool(low[0, 0] <= 1.0), bool(high[0, 0] >= 9.0)
+    (True, True)
+    """
     growth = 16 * EPSILON
     turns = max(left.turns, right.turns, key=lambda item: item.columns)
     left, right = widened(left, turns), widened(right, turns)
@@ -201,6 +218,7 @@ def turned_by(source: Form, lower: FloatArray, upper: FloatArray) -> Form:
     """S v for unknown factors S = diag(s), lower <= s <= upper (b, k): the middle factors, and a new layer of turns.
 
     (s - middle) v is at most radius |v| entry by entry, and |radius v_0| + ||radius L|| R + |radius rest| in norm.
+    Enclosure, rounded outward.
     """
     middle = 0.5 * lower + 0.5 * upper
     radius = np.maximum(upper - middle, middle - lower) * (1 + 4 * EPSILON)
@@ -227,6 +245,7 @@ def relaxed(source: Form, slope: FloatArray, offset: FloatArray, gap: FloatArray
     """Some function s v + o + t with |t| <= gap: `slope`, `offset`, `gap` of shape (b, k).
 
     With `first_symbol` entry i's t is the symbol first_symbol + i of e, which must be unused; otherwise an error.
+    Enclosure, rounded outward.
     """
     growth = 16 * EPSILON
     noise = slope[..., None] * source.noise
@@ -243,7 +262,7 @@ def relaxed(source: Form, slope: FloatArray, offset: FloatArray, gap: FloatArray
 
 
 def widened(source: Form, turns: Turns) -> Form:
-    """The same form with zero coefficients for the layers of h that came later."""
+    """The same form with zero coefficients for the layers of h that came later. Exact."""
     known = len(source.turns.layers)
     # Two computations of their own would use the same columns for different symbols.
     assert all(own is other for own, other in zip(source.turns.layers, turns.layers[:known], strict=True))

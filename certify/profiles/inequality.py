@@ -12,7 +12,9 @@ kappa_i by its lower end lowers the form, so with multipliers T >= 0
 
 E_0 the projection on u; and likewise, with the upper ends, L E_0 - M_high - sum_i T_i Q_i > 0 implies lambda_max <= L.
 For a product node 2 a (t u)(t' u) with a = middle +- radius lies within radius ((t u)^2 + (t' u)^2) of its middle.
-A barrier method proposes (l, T); only what `positive_definite` verifies in midpoint-radius arithmetic is returned.
+A barrier method proposes T; the largest l that T proves is then an eigenvalue of a Schur complement, and is returned
+just inside and rounded outward once `positive_definite` verified it in midpoint-radius arithmetic. So (l, T) is a proof
+that anybody can check again (`is_proved`), and an l that is better in its last digit is not proved by the same T.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import (
@@ -35,6 +38,7 @@ from certify.arithmetic.intervals import (
     scale_columns,
     subtract,
 )
+from certify.arithmetic.rounding import Direction, outward
 from certify.bounds.barrier import LinearMatrixInequality, solve
 from certify.bounds.effort import Work
 from certify.bounds.ranges import Interval
@@ -44,8 +48,14 @@ from certify.generators.graph import Graph, Product
 RELATIVE_GAP = 1e-2
 """How close to its optimum the multipliers' search goes, relative to the eigenvalue bound."""
 
-RELAXATIONS = (0.0, 1e-6, 1e-4, 1e-3, 1e-2, 5e-2)
+RELAXATIONS = (1e-11, 1e-9, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 5e-2)
 """Shares of the bound given up, in this order, until the inequality is verified."""
+
+DIGITS = 6
+"""Significant decimal digits of a bound."""
+
+MULTIPLIER_BITS = 28
+"""Bits of a multiplier's mantissa: any multipliers are valid, and short ones print short."""
 
 SECONDS = 5.0
 """A safety net for the search for multipliers: it ends by itself long before."""
@@ -73,7 +83,10 @@ class HessianForm:
 def hessian_form(
     graph: Graph, form: IncrementForm, coefficients: dict[int, Interval], ball: int, factor: FloatArray, beta: float
 ) -> HessianForm:
-    """The forms over ball number `ball`, from the centred increments there and the ranges of the coefficients."""
+    """The forms over ball number `ball`, from the centred increments there, the coefficients' ranges and B (d, d).
+
+    Enclosure, rounded outward.
+    """
     d, size = form.latent_dim, form.size
     spans = np.concatenate([*form.spans, np.zeros(0)])
     # An undefined span stays, and then nothing is proved.
@@ -105,22 +118,26 @@ def hessian_form(
 
 @dataclass(frozen=True, eq=False)
 class EigenvalueBound:
-    """A certified `value` (-inf or inf if nothing is proved), and the float solution that proposed it, if there was."""
+    """A certified `value` (-inf or inf if nothing is proved) with the `multipliers` that prove it, (k,).
+
+    `proposal` is the float solution that they come from, for the next search to start at.
+    """
 
     value: float
+    multipliers: FloatArray | None = None
     proposal: tuple[float, FloatArray] | None = None
 
 
 def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None = None) -> EigenvalueBound:
-    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball. Rounded outward.
+    """Lower bound of lambda_min(Hess F), or upper bound of lambda_max, over the ball.
 
-    `near` is that of a similar ball, for the search to start from.
+    `near` is that of a similar ball, for the search to start from. Bounds, rounded outward.
     """
     nothing = EigenvalueBound(-math.inf if side == "lower" else math.inf)
-    total = add(form.metric, form.curvature[0 if side == "lower" else 1])
+    total = _total(form, side)
     if not (total.is_finite and form.rows.is_finite and np.isfinite(form.spans).all()):
         return nothing
-    sign = -1.0 if side == "lower" else 1.0
+    sign = _sign(side)
     middle = 0.5 * (total.midpoint + total.midpoint.T)
     problem = LinearMatrixInequality(middle, form.spans[:, None] * form.rows.midpoint, form.latent_dim, sign)
     start = None if near is None or near.proposal is None else near.proposal
@@ -130,14 +147,62 @@ def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None
         found = solve(problem, list(form.groups), Work(deadline=time.monotonic() + SECONDS), RELATIVE_GAP, start)
     if found is None or not (np.isfinite(found[1]).all() and (found[1] >= 0).all() and math.isfinite(found[0])):
         return nothing
-    fixed = _fixed_part(form, total, found[1], sign)
+    multipliers = _shortened(found[1])
+    fixed = _fixed_part(form, total, multipliers, sign)
+    attained = _attained(fixed.midpoint, form.latent_dim, sign)
+    best = found[0] if attained is None else attained
+    direction = Direction.UP if sign > 0 else Direction.DOWN
     for relaxation in RELAXATIONS:
-        candidate = found[0] + sign * relaxation * max(1.0, abs(found[0]))
-        objective = np.zeros(fixed.shape[0])
-        objective[: form.latent_dim] = sign * candidate
-        if positive_definite(add(fixed, exact_matrix(np.diag(objective)))) is True:
-            return EigenvalueBound(candidate, found)
+        candidate = outward(best + sign * relaxation * max(1.0, abs(best)), DIGITS, direction)
+        if _is_verified(fixed, form.latent_dim, sign, candidate):
+            return EigenvalueBound(candidate, multipliers, found)
     return nothing
+
+
+def is_proved(form: HessianForm, side: Side, value: float, multipliers: FloatArray) -> bool:
+    """Whether `multipliers` (k,) prove that `value` bounds the eigenvalues of Hess F over the ball on this side.
+
+    Evaluates the inequality in midpoint-radius arithmetic; searches nothing. Verified.
+    """
+    if multipliers.shape != form.spans.shape or not (np.isfinite(multipliers) & (multipliers >= 0)).all():
+        return False
+    total = _total(form, side)
+    if not (math.isfinite(value) and total.is_finite and form.rows.is_finite and np.isfinite(form.spans).all()):
+        return False
+    with np.errstate(all="ignore"):
+        fixed = _fixed_part(form, total, multipliers, _sign(side))
+        return _is_verified(fixed, form.latent_dim, _sign(side), value)
+
+
+def _sign(side: Side) -> float:
+    return -1.0 if side == "lower" else 1.0
+
+
+def _total(form: HessianForm, side: Side) -> MatrixBall:
+    return add(form.metric, form.curvature[0 if side == "lower" else 1])
+
+
+def _is_verified(fixed: MatrixBall, latent_dim: int, sign: float, value: float) -> bool:
+    objective = np.zeros(fixed.shape[0])
+    objective[:latent_dim] = sign * value
+    return positive_definite(add(fixed, exact_matrix(np.diag(objective)))) is True
+
+
+def _shortened(multipliers: FloatArray) -> FloatArray:
+    mantissas, exponents = np.frexp(multipliers)
+    return np.asarray(np.ldexp(np.round(np.ldexp(mantissas, MULTIPLIER_BITS)), exponents - MULTIPLIER_BITS))
+
+
+def _attained(fixed: FloatArray, latent_dim: int, sign: float) -> float | None:
+    """The best value that the multipliers of `fixed` (N, N) prove; None if they prove none. Estimate."""
+    symmetric = 0.5 * (fixed + fixed.T)
+    near, mixed, rest = symmetric[:latent_dim, :latent_dim], symmetric[:latent_dim, latent_dim:], symmetric[latent_dim:]
+    try:
+        solved = cho_solve(cho_factor(rest[:, latent_dim:]), mixed.T) if rest.size else mixed.T
+        complement = near - mixed @ solved
+        return float(-sign * np.linalg.eigvalsh(0.5 * (complement + complement.T))[0])
+    except (LinAlgError, ValueError):
+        return None
 
 
 def _fixed_part(form: HessianForm, total: MatrixBall, multipliers: FloatArray, sign: float) -> MatrixBall:

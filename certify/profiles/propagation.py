@@ -29,7 +29,7 @@ class Propagation:
     adjoints: tuple[Form | None, ...]
 
     def ranges(self, ball: int) -> NodeRanges:
-        """Enclosures of every node's values over the ball number `ball`, as a batch of one."""
+        """Enclosures of every node's values over the ball number `ball`, as a batch of one, rounded outward."""
         ends = []
         for form in self.values:
             low, high = form.bounds()
@@ -38,7 +38,10 @@ class Propagation:
 
 
 def values_over_balls(graph: Graph, centre: FloatArray, factor: FloatArray, radii: FloatArray) -> tuple[Form, ...]:
-    """Forms of every node's value over |y| <= radii[b] at z = centre + factor y."""
+    """Forms of every node's value over |y| <= radii[b], (b,), at z = c + B y for c (d,), B (d, d).
+
+    Enclosure, rounded outward.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         return _values(graph, forms.coordinates(radii, centre, factor, _symbol_count(graph)))
 
@@ -46,7 +49,10 @@ def values_over_balls(graph: Graph, centre: FloatArray, factor: FloatArray, radi
 def propagate(
     graph: Graph, observation: FloatArray, beta: float, centre: FloatArray, factor: FloatArray, radii: FloatArray
 ) -> Propagation:
-    """Forms over |y| <= radii[b] of all nodes at z = centre + factor y, for x = `observation` (n,)."""
+    """Forms over |y| <= radii[b] of all nodes at z = centre + factor y, for x = `observation` (n,).
+
+    Enclosure, rounded outward.
+    """
     # What overflows becomes infinite or undefined, and then stands for the whole line.
     with np.errstate(invalid="ignore", over="ignore"):
         values = values_over_balls(graph, centre, factor, radii)

@@ -34,7 +34,14 @@ class Relaxation:
 
 
 def relax(name: str, parameters: tuple[float, ...], order: int, lower: FloatArray, upper: FloatArray) -> Relaxation:
-    """Relaxation of sigma^(order), order <= 2, over intervals [lower, upper] of any shape."""
+    """Relaxation of sigma^(order), order <= 2, over intervals [lower, upper] of any shape.
+
+    Enclosure, rounded outward.
+
+    >>> line = relax("tanh", (), 0, np.array([-0.1]), np.array([0.1]))
+    >>> bool(abs(np.tanh(0.1) - line.slope[0] * 0.1 - line.offset[0]) <= line.gap[0] < 1e-3)
+    True
+    """
     item = _Derivative(name, parameters, order)
     with np.errstate(invalid="ignore", over="ignore"):
         nodes = lower[..., None] + (upper - lower)[..., None] * np.linspace(0.0, 1.0, CELLS + 1)

@@ -25,17 +25,27 @@ from certify.profiles.inequality import HessianForm, eigenvalue_bound, hessian_f
 def residual_curvature_upper(graph: Graph, lower: FloatArray, upper: FloatArray) -> float:
     """Upper bound of ||sum_i r_i Hess G_i(z)|| over all z in R^d and all r with lower <= r <= upper (n,).
 
-    Rounded outward; inf where nothing is proved (a product of unbounded factors, a kink).
+    Infinite where nothing is proved (a product of unbounded factors, a kink). Upper bound, rounded outward.
+    """
+    form = residual_form(graph, lower, upper)
+    if form is None:
+        return math.inf
+    return max(0.0, eigenvalue_bound(form, "upper").value, -eigenvalue_bound(form, "lower").value)
+
+
+def residual_form(graph: Graph, lower: FloatArray, upper: FloatArray) -> HessianForm | None:
+    """The quadratic form sum_i r_i Hess G_i(z) over all z and lower <= r <= upper (n,); None at a kink.
+
+    Enclosure, rounded outward.
     """
     ranges = node_ranges(graph, Region())
     increments = increment_form(graph, ranges, centred=True)
     if not all(np.isfinite(span).all() for span in increments.spans):
-        return math.inf
+        return None
     coefficients = _coefficients(graph, ranges, (lower[None], upper[None]))
     form = hessian_form(graph, increments, coefficients, 0, np.eye(graph.latent_dim), 1.0)
     zero = exact_matrix(np.zeros(form.metric.shape))
-    bare = HessianForm(form.latent_dim, zero, form.curvature, form.rows, form.spans, form.groups)
-    return max(0.0, eigenvalue_bound(bare, "upper").value, -eigenvalue_bound(bare, "lower").value)
+    return HessianForm(form.latent_dim, zero, form.curvature, form.rows, form.spans, form.groups)
 
 
 def _coefficients(graph: Graph, ranges: NodeRanges, residual: Interval) -> dict[int, Interval]:

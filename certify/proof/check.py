@@ -12,12 +12,14 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from certify import provenance
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, upper
-from certify.bounds.bracket import ConstantBrackets, Region
+from certify.bounds.bracket import ConstantBrackets, Region, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.method import graph_methods
 from certify.errors import CertifyError, InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import GAUSSIAN, Generator
+from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
@@ -93,10 +95,14 @@ def check(
                 f"`observations` has {observations.shape[1]} columns, generator `{generator.name}` has "
                 f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
             )
+        if generator.likelihood != GAUSSIAN:
+            records += [_of_logits(item, generator, beta, epsilon, observations, progress, resume) for item in applied]
+            continue
         known = bracket_constants(generator, region or Region(), seed=seed, methods=graph_methods())
         has_observations = observations is not None
         searched: ConstantBrackets | None = None
         for theorem in applied:
+            clock = time.perf_counter()
             record = refuted_from_the_graph(theorem, generator, known, has_observations)
             if record is None:
                 brackets = known
@@ -108,6 +114,8 @@ def check(
                 record = check_theorem(
                     theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume
                 )
+            record = replace(record, seconds=time.perf_counter() - clock)
+            progress.found(record)
             records.append(record)
     return CheckResult(tuple(records), provenance.provenance(command, seed, start, used))
 
@@ -198,6 +206,36 @@ def check_theorem(
         steps = run_steps(instance)
         conclusion = _by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
+
+
+def _of_logits(
+    theorem: Theorem,
+    generator: Generator,
+    beta: Fraction | None,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    progress: Progress,
+    resume: Path | None,
+) -> TheoremRecord:
+    """A theorem at a decoder of Bernoulli logits, outside A0: certificates of single observations, and nothing else.
+
+    Raises:
+        InputError: for a theorem that rests on A0, without observations, or for a noise level, which logits have not.
+    """
+    singly = theorem.conclusion.certify_observations if theorem.conclusion.takes_logits else None
+    if singly is None:
+        raise gaussian_wanted(generator, f"theorem `{theorem.id}`")
+    if beta is not None:
+        raise InputError(
+            f"`beta` is the level of Gaussian noise; `{generator.name}` has logits for outputs: leave it out"
+        )
+    if observations is None:
+        raise InputError(f"`{theorem.id}` certifies a decoder of logits at given observations: give `observations`")
+    each = singly(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, resume)
+    setting = Setting({"epsilon": epsilon}, math.nan, None, observations, None, OUTSIDE_A0)
+    record = TheoremRecord(theorem.id, theorem.title, generator.name, (), (), None, observations=each)
+    conclusion = _by_each(record, conclude(theorem, generator, setting, None, (), ()))
+    return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each), symbols=_symbols(theorem))
 
 
 def _observations_alone(

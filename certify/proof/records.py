@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, NamedTuple, Self
 
 from certify.bounds.bracket import Bracket, Witness, json_number
-from certify.errors import UnknownAttributeError
-from certify.proof.proof_records import StepProof
+from certify.codec import Readable, decode
+from certify.errors import InputError, UnknownAttributeError
+from certify.prover.proof_records import StepProof
 from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
 
 
 @dataclass(frozen=True)
-class AssumptionRecord:
+class AssumptionRecord(Readable):
     """One assumption at one generator: its verdict and the bracket of the constant that decides it."""
+
+    NAMES = {"label": "id"}
 
     label: str
     statement: str
@@ -41,13 +44,15 @@ class AssumptionRecord:
 
 
 @dataclass(frozen=True)
-class ClaimRecord:
+class ClaimRecord(Readable):
     """One inequality of a step held against measurement, at the case of smallest slack.
 
     slack is claimed/measured for an upper bound and measured/claimed for a lower bound: 1 is tight, large
     is loose, below 1 violates. `claimed` is rounded outward in the direction that keeps the claim true. `assumption` is
     what the measurement rests on beside its sample; there is no `confidence` then.
     """
+
+    NAMES = {"text": "claim"}
 
     name: str
     text: str
@@ -89,8 +94,10 @@ class ClaimRecord:
 
 
 @dataclass(frozen=True)
-class StepRecord:
+class StepRecord(Readable):
     """One step of a proof: its claims' records; the step's own numbers are those of its weakest, tightest claim."""
+
+    NAMES = {"label": "id", "claims": "parts"}
 
     label: str
     title: str
@@ -129,7 +136,7 @@ class StepRecord:
 
 
 @dataclass(frozen=True)
-class MeasuredDistance:
+class MeasuredDistance(Readable):
     """A measured total variation distance: an estimate inside [lower, upper], and by which method."""
 
     estimate: float
@@ -143,7 +150,7 @@ class MeasuredDistance:
 
 
 @dataclass(frozen=True)
-class EncoderSize:
+class EncoderSize(Readable):
     """Number of parameters of the generator and of the encoder the theorem builds from it."""
 
     generator_parameters: int
@@ -162,7 +169,7 @@ class EncoderSize:
 
 
 @dataclass(frozen=True)
-class ConclusionRecord:
+class ConclusionRecord(Readable):
     """The conclusion of a theorem at one generator: `values` holds every quantity the theorem names.
 
     `values` maps a public name ("beta_max", "K", "tv_bound", ...) to a number; certified numbers are
@@ -194,9 +201,21 @@ class ConclusionRecord:
             "notes": list(self.notes),
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        own = "verdict", "tv_measured", "size", "notes"
+        distance, size = document["tv_measured"], document["size"]
+        return cls(
+            decode(Verdict, document["verdict"], "the verdict"),
+            {key: _quantity(value) for key, value in document.items() if key not in own},
+            None if distance is None else MeasuredDistance.from_dict(distance),
+            None if size is None else EncoderSize.from_dict(size),
+            decode(tuple[str, ...], document["notes"], "the notes"),
+        )
+
 
 @dataclass(frozen=True)
-class RejectionNumbers:
+class RejectionNumbers(Readable):
     """What a rejection sampler rests on at one observation.
 
     p_certified       P(one proposal is accepted) is at least this, rounded down
@@ -234,19 +253,15 @@ class RejectionNumbers:
         }
 
     @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> RejectionNumbers:
-        """What `to_dict` wrote."""
-        measured = entry["p_measured"]
-        again = entry["layers_measured"]
-        return cls(
-            float(entry["p_certified"]), (float(measured["lower"]), float(measured["upper"])),
-            float(measured["confidence"]), None if again is None else int(again), str(entry["envelope"]),
-            float(entry["log_constant"]), float(entry["log_integral"]), int(entry["boxes"]), int(entry["components"]),
-        )  # fmt: skip
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        measured = document["p_measured"]
+        plain = {item.name: document[item.name] for item in fields(cls) if item.name in document}
+        ends = [measured["lower"], measured["upper"]]
+        return cls._of_fields({**plain, "p_measured": ends, "confidence": measured["confidence"]})
 
 
 @dataclass(frozen=True)
-class ObservationRecord:
+class ObservationRecord(Readable):
     """What is certified for one observation: by which theorem, with how many stochastic layers, and how close.
 
     `tv_bound` is rounded outward; it and `layers` are None where nothing was certified, and `reason` says why.
@@ -260,6 +275,8 @@ class ObservationRecord:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
     rejection: RejectionNumbers | None = None
+    certificate: dict[str, Any] | None = None
+    """What proves it, in the JSON form that `certify verify` reads; None where the kind has no such form yet."""
 
     @property
     def certified(self) -> bool:
@@ -276,8 +293,24 @@ class ObservationRecord:
             "tv_bound": json_number(self.tv_bound),
             "reason": self.reason,
             "values": {name: json_number(value) for name, value in self.values.items()},
+            "certificate": self.certificate,
             **({} if self.rejection is None else self.rejection.to_dict()),
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        plain = {item.name: document[item.name] for item in fields(cls) if item.name in document}
+        certificate = plain.pop("certificate")
+        rest = {key: value for key, value in document.items() if key not in {*plain, "certificate"}}
+        record = cls._of_fields({**plain, "rejection": rest or None, "certificate": None})
+        return replace(record, certificate=certificate)
+
+
+def _quantity(value: Any) -> float | int | str | None:
+    """A quantity of a conclusion from its JSON form."""
+    if value is not None and not isinstance(value, float | int | str):
+        raise InputError(f"a quantity of a conclusion is {value!r:.60}")
+    return {"inf": math.inf, "-inf": -math.inf}.get(value, value) if isinstance(value, str) else value
 
 
 class SymbolRecord(NamedTuple):
@@ -290,7 +323,7 @@ class SymbolRecord(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TheoremRecord:
+class TheoremRecord(Readable):
     """One theorem at one generator (or at bare constants: `generator` is then None)."""
 
     id: str
@@ -304,6 +337,8 @@ class TheoremRecord:
     reason: str = ""
     symbols: dict[str, SymbolRecord] = field(default_factory=dict)
     """How the theorem's quantities are printed, by public name."""
+    seconds: float = field(default=0.0, compare=False)
+    """Wall-clock time of this theorem at this generator; not part of the JSON form."""
     observations: tuple[ObservationRecord, ...] = ()
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
 
@@ -336,7 +371,7 @@ class TheoremRecord:
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Readable):
     """Everything one `check` found, with the provenance needed to run it again."""
 
     theorems: tuple[TheoremRecord, ...]

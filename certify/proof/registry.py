@@ -20,8 +20,8 @@ from typing import Any
 
 from certify.encoders.kind import EncoderKind
 from certify.errors import CertifyError, InputError, UnknownNameError
-from certify.proof.algebra import Algebra, Leaf
 from certify.proof.theorem import Theorem
+from certify.prover.algebra import Algebra, Leaf
 
 ENTRY_POINT_GROUP = "certify.theorems"
 _OWN_PACKAGE = "theorems"

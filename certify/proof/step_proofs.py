@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from certify.atomic import write_text_atomically
-from certify.proof.algebra import AlgebraicClaim
-from certify.proof.proof_records import ClaimProof, StepProof
 from certify.proof.registry import algebra_of, leaves, recorded_proofs, theorems
 from certify.proof.theorem import Theorem
+from certify.prover.algebra import AlgebraicClaim
+from certify.prover.proof_records import ClaimProof, StepProof
 from certify.prover.prove import METHOD_VERSION
 from certify.verdict import Evidence, Verdict
 

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from certify.encoders.kind import EncoderKind
     from certify.generators.graph import FloatArray, Generator
     from certify.progress import Progress
-    from certify.proof.algebra import Algebra
     from certify.proof.curves import MixingCurves
     from certify.proof.instance import Instance
     from certify.proof.records import AssumptionRecord, EncoderSize, MeasuredDistance, ObservationRecord
+    from certify.prover.algebra import Algebra
 
 Relation: TypeAlias = Literal["<=", ">=", "="]
 Role: TypeAlias = Literal["constant", "setting", "choice", "definition", "variable"]
@@ -260,6 +260,7 @@ class Conclusion:
                          generator, brackets, observations (k, n), noise level, epsilon, progress, and a file that keeps
                          results as they come
     observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
+    takes_logits         whether `certify_observations` holds for decoders of Bernoulli logits too, outside A0
     """
 
     statement: str
@@ -288,6 +289,7 @@ class Conclusion:
         | None
     ) = None
     observations_need: tuple[str, ...] | None = None
+    takes_logits: bool = False
 
 
 class CurvesAt(Protocol):

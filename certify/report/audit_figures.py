@@ -53,8 +53,9 @@ def distances_figure(path: str | Path, result: AuditResult) -> tuple[Path, ...]:
     axis.set_ylim(0.0, min(1.04, 1.25 * max(item.distance.upper.value for item in result.observations) + 0.02))
     axis.set_xlabel("observation")
     axis.set_ylabel("total variation distance")
+    noise = "Bernoulli logits" if result.beta is None else f"beta = {result.beta:g}"
     axis.set_title(
-        f"{result.encoder['name']} against the posterior, beta = {result.beta:g}\n"
+        f"{result.encoder['name']} against the posterior, {noise}\n"
         f"point: estimate, bar: interval, error {result.error_probability:g} for all together",
         fontsize=8,
     )

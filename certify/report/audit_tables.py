@@ -72,7 +72,8 @@ def calibration_table(calibration: Calibration) -> Table:
 
 def audit_report(result: AuditResult) -> RenderableType:
     """The whole audit for a terminal."""
-    heading = f"Encoder {result.encoder['name']} on {result.generator['name']}, beta = {result.beta:g}"
+    noise = "Bernoulli logits" if result.beta is None else f"beta = {result.beta:g}"
+    heading = f"Encoder {result.encoder['name']} on {result.generator['name']}, {noise}"
     parts: list[RenderableType] = [Text(heading, style="bold underline"), draw(distances_table(result))]
     if result.calibration is not None:
         parts.append(draw(calibration_table(result.calibration)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from certify.proof.encoder_construction import BuiltEncoder, EncoderChoice
+from certify.construction.built import BuiltEncoder, EncoderChoice
+from certify.generators.logits import OUTSIDE_A0
 from certify.report.encoder_files import EncoderFile
 from certify.report.table import (
     Cell,
@@ -67,15 +68,20 @@ def size_table(built: BuiltEncoder, parameters: int) -> Table:
 def encoder_report(choice: EncoderChoice, written: EncoderFile | None) -> RenderableType:
     """The whole result for a terminal."""
     built = choice.chosen
-    heading = f"Encoder of {choice.generator.name}, beta = {float(choice.beta):g}, epsilon = {float(choice.epsilon):g}"
+    heading = f"Encoder of {choice.generator.name}, {choice.noise_text}, epsilon = {float(choice.epsilon):g}"
     parts: list[RenderableType] = [Text(heading, style="bold underline"), draw(candidates_table(choice))]
     if built.count is not None:
         parts.append(draw(size_table(built, choice.generator.parameters)))
-    notes = list(built.conclusion.notes) if built.conclusion is not None else []
+    notes = [OUTSIDE_A0] if choice.noise_level is None else []
+    notes += list(built.conclusion.notes) if built.conclusion is not None else []
     notes += [] if built.program is None else list(built.program.notes)
     parts += [Text(f"note: {note}", style="italic") for note in notes]
     if written is not None:
         parts.append(Text(f"written: {written.path} ({written.size} bytes), {written.sidecar}"))
+        if written.agreement is not None:
+            held = written.agreement
+            line = f"float32: at {held.tried} noises the draws are those of float64 to {held.largest_gap:.1g}, but for "
+            parts.append(Text(f"{line}at most {held.other_draws.upper:.2g} of them (error 1e-6)", style="italic"))
     parts.append(_verdict(choice))
     return Group(*parts)
 
@@ -86,7 +92,10 @@ def summary_line(choice: EncoderChoice) -> str:
     reason = f" ({built.reason})" if built.reason else ""
     size = "" if built.count is None else f", {built.count.parameters_unrolled} parameters unrolled"
     bound = "" if built.tv_bound is None else f", TV <= {upper_cell(built.tv_bound, 4).text}"
-    return f"{built.theorem} on {choice.generator.name}: {built.kind.name}{size}{bound}: {built.verdict}{reason}"
+    outside = "; outside A0" if choice.noise_level is None else ""
+    return (
+        f"{built.theorem} on {choice.generator.name}: {built.kind.name}{size}{bound}: {built.verdict}{reason}{outside}"
+    )
 
 
 def _verdict(choice: EncoderChoice) -> Text:

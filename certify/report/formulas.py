@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from certify.proof.algebra import Leaf
-from certify.proof.proof_records import StepProof
 from certify.proof.registry import algebra_of, leaves
 from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Theorem
+from certify.prover.algebra import Leaf
+from certify.prover.proof_records import StepProof
 from certify.report.table import Document, Table, columns, label_cell, text_cell
 from certify.symbolic.evaluation import latex
 from certify.verdict import Verdict

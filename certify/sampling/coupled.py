@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.langevin import Langevin, LangevinRun, ProjectedLangevin
 from certify.sampling.options import Recording, RunOptions
 from certify.sampling.runs import run
 from certify.sampling.target import Ball, PosteriorLike, Target, as_target
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,12 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.langevin import Descent
 from certify.sampling.options import Recording, RunOptions
 from certify.sampling.program import Program
 from certify.sampling.runs import run
 from certify.sampling.target import Target, check_observations
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def gradient_descent(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.activation_kernels import activate
 from certify.sampling.numba_options import kernel
 from certify.sampling.products import (
@@ -44,7 +45,6 @@ from certify.sampling.program import (
 )
 from certify.sampling.windows import window
 
-FloatArray = npt.NDArray[np.float64]
 Words = TypeVar("Words", npt.NDArray[np.float64], npt.NDArray[np.uint64])
 
 

@@ -18,6 +18,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.errors import DivergenceError
 from certify.sampling.kernel import Chains, Problem, State
@@ -25,8 +26,6 @@ from certify.sampling.langevin_kernel import Dynamics, advance_langevin
 from certify.sampling.recording import Moments
 from certify.sampling.target import Ball, check_ball, step_sizes
 from certify.sampling.workers import Workers
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

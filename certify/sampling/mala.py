@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.errors import DivergenceError
 from certify.sampling.kernel import Chains, Problem, State
 from certify.sampling.mala_kernel import advance_mala
 from certify.sampling.recording import Moments
 from certify.sampling.target import Ball, check_ball
 from certify.sampling.workers import Workers
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.kernel import Chains, Kernel, Problem, State
 from certify.sampling.langevin import LangevinRun
 from certify.sampling.mala import MalaRun
@@ -23,7 +21,6 @@ from certify.sampling.preconditioning import Preconditioner, gaussian_start, pre
 from certify.sampling.recording import Moments
 from certify.sampling.workers import Workers
 
-FloatArray = npt.NDArray[np.float64]
 Run = TypeVar("Run", LangevinRun, MalaRun)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.numba_options import elementary, kernel
 from certify.sampling.tiles import ADD, CONTINUE, SET, multiply_by_tiles, tile_shape
 from certify.sampling.windows import window
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
 _SMALL_ENTRIES = 64

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.numba_options import CONTRACT, generated, kernel
 from certify.sampling.windows import window
-
-FloatArray = npt.NDArray[np.float64]
 
 VECTOR = 8
 """Chains of a vector: one register of AVX-512, two of AVX2, four of SSE2 or NEON."""

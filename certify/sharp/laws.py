@@ -34,12 +34,12 @@ class RadialLaw:
 
     @cached_property
     def envelopes(self) -> tuple[EnvelopePiece, ...]:
-        """phi0 and U, piece by piece."""
+        """phi0 and U, piece by piece. Enclosure, rounded outward."""
         return self.curvature.envelopes(self.gradient)
 
     @cached_property
     def shifts(self) -> tuple[arb_poly, ...]:
-        """The function g + int_0^r q, which bounds |grad F(y) - y|, piece by piece."""
+        """The function g + int_0^r q, which bounds |grad F(y) - y|, piece by piece. Enclosure, rounded outward."""
         found: list[arb_poly] = []
         value = self.gradient
         for index, piece in enumerate(self.curvature.pieces):
@@ -50,7 +50,7 @@ class RadialLaw:
         return tuple(found)
 
     def envelope(self, radius: arb, upper: bool) -> arb:
-        """U(r) or phi0(r) (of every piece that the ball may lie in)."""
+        """U(r) or phi0(r) (of every piece that the ball may lie in). Enclosure, rounded outward."""
         found: arb | None = None
         ends = [*(piece.start for piece in self.envelopes[1:]), arb("inf")]
         for piece, end in zip(self.envelopes, ends, strict=True):
@@ -62,34 +62,43 @@ class RadialLaw:
         return found
 
     def mass(self, start: arb, end: arb) -> arb:
-        """int_start^end r^{d-1} exp(-phi0) dr, not normalised."""
+        """int_start^end r^{d-1} exp(-phi0) dr, not normalised. Enclosure, rounded outward."""
         return self.integrator(segments(self.envelopes, start, end, upper=False), self.dimension - 1)
 
     def upper_envelope_mass(self, end: arb) -> arb:
-        """int_0^end r^{d-1} exp(-U) dr: a lower bound of the posterior's mass in |y| <= end over the sphere's area."""
+        """int_0^end r^{d-1} exp(-U) dr: a lower bound of the posterior's mass in |y| <= end over the sphere's area.
+
+        Enclosure, rounded outward.
+        """
         return self.integrator(segments(self.envelopes, arb(0), end, upper=True), self.dimension - 1)
 
     def envelope_ratio(self, radius: arb) -> arb:
-        """Mass of exp(-U) over that of exp(-phi0) on |y| <= radius: the least acceptance of the radial proposal."""
+        """Mass of exp(-U) over that of exp(-phi0) on |y| <= radius: the least acceptance of the radial proposal.
+
+        Enclosure, rounded outward.
+        """
         return probability(self.upper_envelope_mass(radius) / self.mass(arb(0), radius))
 
     def outside(self, radius: arb, outer: arb) -> arb:
-        """P_{p0^outer}(r > radius) for 0 <= radius <= outer."""
+        """P_{p0^outer}(r > radius) for 0 <= radius <= outer. Enclosure, rounded outward."""
         if radius <= 0:
             return arb(1)
         beyond = self.mass(radius, outer)
         return probability(beyond / (beyond + self.mass(arb(0), radius)))
 
     def force_moment(self, radius: arb) -> arb:
-        """E_{p0^R} q(r)^2: the mean square of how fast the drift beyond -y changes."""
+        """E_{p0^R} q(r)^2: the mean square of how fast the drift beyond -y changes. Enclosure, rounded outward."""
         return self._moment(radius, [piece.q * piece.q for piece in self.curvature.pieces])
 
     def second_moment(self, radius: arb) -> arb:
-        """E_{p0^R} r^2: how far a start at the centre is from the posterior on the ball."""
+        """E_{p0^R} r^2: how far a start at the centre is from the posterior on the ball. Enclosure, rounded outward."""
         return self._moment(radius, [arb_poly([0, 0, 1])] * len(self.curvature.pieces))
 
     def gaussian_shift(self, radius: arb) -> arb:
-        """E[(g + int_0^chi q)^2 | chi_d <= R]: the relative Fisher information of N(0, I) on the ball, bounded."""
+        """E[(g + int_0^chi q)^2 | chi_d <= R]: the relative Fisher information of N(0, I) on the ball, bounded.
+
+        Enclosure, rounded outward.
+        """
         ends = [*(piece.start for piece in self.curvature.pieces[1:]), radius]
         parts = [
             Segment(piece.start.min(radius), end.min(radius), HALF_SQUARE, shift * shift)
@@ -101,7 +110,7 @@ class RadialLaw:
         return (self.integrator(parts, power) / self.integrator(whole, power)).nonnegative_part()
 
     def gaussian_outside(self, radius: arb) -> arb:
-        """P(chi_d > radius)."""
+        """P(chi_d > radius). Enclosure, rounded outward."""
         return chi_tail_ball(arb(self.dimension), radius)
 
     def _moment(self, radius: arb, weights: list[arb_poly]) -> arb:
@@ -110,5 +119,11 @@ class RadialLaw:
 
 
 def probability(value: arb) -> arb:
-    """A ball known to hold a probability, cut to [0, 1]; all of it where nothing is known."""
+    """A ball known to hold a probability, cut to [0, 1]; all of it where nothing is known.
+
+    Enclosure, rounded outward.
+
+    >>> probability(arb(1, 0.5)).contains(arb(1)), probability(arb(1, 0.5)) > 1
+    (True, False)
+    """
     return value.nonnegative_part().min(arb(1)) if value.is_finite() else arb(0).union(arb(1))

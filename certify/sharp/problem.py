@@ -9,6 +9,7 @@ from flint import arb
 
 from certify.arithmetic.balls import Real, ball
 from certify.posteriors.profile import Profile
+from certify.sharp import terms
 from certify.sharp.curvature import Curvature, closed_form_curvature, profile_curvature
 from certify.sharp.far import FarField
 from certify.sharp.laws import RadialLaw, probability
@@ -28,32 +29,36 @@ class SharpProblem:
 
     @property
     def dimension(self) -> int:
-        """Latent dimension d."""
+        """Latent dimension d. Exact."""
         return self.far.dimension
 
     @property
     def gradient(self) -> arb:
-        """The norm g = |B^T grad f(c)|."""
+        """The norm g = |B^T grad f(c)|. Enclosure, rounded outward."""
         return self.far.gradient
 
     @cached_property
     def law(self) -> RadialLaw:
-        """The dominating radial law and the envelopes."""
+        """The dominating radial law and the envelopes. Enclosure, rounded outward."""
         return RadialLaw(self.dimension, self.curvature, self.gradient, self.integrator)
 
-    def covers(self, radius: arb, outer: arb) -> bool:
-        """Whether R <= R2 <= reach beyond doubt: the far field alone speaks beyond R2."""
-        return bool(radius <= outer) and bool(self.curvature.reach >= outer)
+    def allows(self, radius: arb, outer: arb) -> bool:
+        """Whether 0 < R <= R2 <= reach beyond doubt: the far field alone speaks beyond R2. Verified."""
+        in_order = all(condition.holds(radius, outer) for condition in terms.RADII)
+        return in_order and bool(self.curvature.reach >= outer)
 
     def tail(self, radius: arb, outer: arb) -> arb:
         """t(R) >= pi_x(|y| > R) by way of R2 = `outer` >= R: shell mass plus the far field over the inner mass.
 
-        Guarantee: enclosure of the bound, cut to [0, 1].
+        Guarantee: enclosure of the bound, cut to [0, 1]. Enclosure, rounded outward.
         """
         return probability(self.law.outside(radius, outer) + self.far_mass(outer))
 
     def far_mass(self, outer: arb) -> arb:
-        """Far field over the inner mass: bounds pi_x(|y| > R2) at R2 = `outer`; [0, inf] where it may diverge."""
+        """Far field over the inner mass: bounds pi_x(|y| > R2) at R2 = `outer`; [0, inf] where it may diverge.
+
+        Enclosure, rounded outward.
+        """
         inner = self.law.upper_envelope_mass(outer)
         return self.far.numerator(outer, negligible=NEGLIGIBLE * inner.lower()) / inner
 
@@ -76,6 +81,7 @@ def closed_form_problem(
 
     `sigma_min` <= sigma_min(J(c)) may replace m in e and p, `jacobian_norm` >= ||J(c)|| may replace M in b;
     `defect` = om bounds ||B^T A B - I|| of a computed factor B (0: the exact square root of A^{-1}).
+    Enclosure, rounded outward.
     """
     low, high, second, noise, distance = (ball(item) for item in (m, M, M2, beta, residual))
     g, om = ball(gradient), ball(defect)
@@ -92,5 +98,6 @@ def profile_problem(profile: Profile, constants: SharpProblem) -> SharpProblem:
     """The same posterior with a certified profile of its own in place of the closed forms; the far field stays.
 
     The profile must be that of F(y) = f(c + B y) - f(c) for the very c, B and observation of `constants`.
+    Enclosure, rounded outward.
     """
     return SharpProblem(profile_curvature(profile), constants.far, constants.integrator)

@@ -37,7 +37,11 @@ def analytic_integral(segments: Sequence[Segment], power: int) -> arb:
     """Sum over the segments of int r^power weight exp(-exponent) dr.
 
     Guarantee: inclusion property, also for ends that are balls; wide balls give a wide result, never a wrong one.
-    It aims at half the digits of the working precision.
+    It aims at half the digits of the working precision. Enclosure, rounded outward.
+
+    >>> line = Segment(arb(0), arb(1), arb_poly([0]), arb_poly([1]))
+    >>> analytic_integral([line], 1).contains(arb("0.5"))
+    True
     """
     total, tolerance = arb(0), arb(2) ** (-flint.ctx.prec // 2)
     for segment in segments:
@@ -53,6 +57,7 @@ def taylor_integral(segments: Sequence[Segment], power: int) -> arb:
     """The same integrals by Taylor series of order `TAYLOR_ORDER` on `TAYLOR_CELLS` cells of every segment.
 
     Guarantee: inclusion property. Slower and wider than `analytic_integral`, and with no code in common.
+    Enclosure, rounded outward.
     """
     with _series_length(TAYLOR_ORDER + 1):
         return sum((_taylor_segment(segment, power) for segment in segments), arb(0))

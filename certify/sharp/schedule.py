@@ -42,7 +42,7 @@ class Schedule:
             raise InputError("`first`, `offset` and `step` must be positive")
 
     def moving(self) -> tuple[tuple[Fraction, int], ...]:
-        """Runs (time, count) of the burn-in: equal steps over stretches of (h + k)/`RUN_SHARE` layers."""
+        """Runs (time, count) of the burn-in: equal steps over stretches of (h + k)/`RUN_SHARE` layers. Exact."""
         runs, k = [], 0
         while k < self.burn_in:
             count = min(max(1, (int(self.offset) + k) // RUN_SHARE), self.burn_in - k)
@@ -53,23 +53,27 @@ class Schedule:
         return tuple(runs)
 
     def smoothing(self) -> tuple[tuple[Fraction, int], ...]:
-        """The one run of equal steps after the burn-in."""
+        """The one run of equal steps after the burn-in. Exact."""
         return ((self.step, self.layers - self.burn_in),)
 
     def times(self) -> Iterator[Fraction]:
-        """The times eta_k of all layers, in order."""
+        """The times eta_k of all layers, in order. Exact."""
         for time, count in (*self.moving(), *self.smoothing()):
             yield from repeat(time, count)
 
 
 def longest_step(mu: FloatArray, q: FloatArray) -> FloatArray:
-    """Largest eta with s (1 + q + mu) <= 2, s = 1 - exp(-eta), a little below it; at most 8. Estimate."""
+    """Largest eta with s (1 + q + mu) <= 2, s = 1 - exp(-eta), a little below it; at most 8. Entrywise. Estimate.
+
+    >>> longest_step(np.array([0.0, 1.0]), np.array([0.0, 2.0])).round(6).tolist()
+    [8.0, 0.693147]
+    """
     shrink = np.minimum(2.0 / (1.0 + q + mu) * (1.0 - 1e-9), 1.0 - np.exp(-8.0))
     return np.asarray(-np.log1p(-shrink))
 
 
 def first_step(mu: FloatArray, force: FloatArray, distance: FloatArray, longest: FloatArray) -> FloatArray:
-    """The eta that makes w_1 smallest: mu exp(-eta) w_0 = sqrt(2) Q sqrt(eta), cut at `longest`. Estimate."""
+    """Eta with the smallest w_1: mu exp(-eta) w_0 = sqrt(2) Q sqrt(eta), cut at `longest`, entrywise. Estimate."""
     low, high = np.zeros_like(longest), longest.copy()
     for _ in range(50):
         middle = (low + high) / 2

@@ -12,11 +12,13 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from certify.arithmetic.arrays import FloatArray
+from certify.sharp import terms
 from certify.sharp.chain import Start
 from certify.sharp.estimates import RadialEstimates
 from certify.sharp.schedule import RUN_SHARE, Schedule, first_step, longest_step
+from certify.symbolic.generic import one_minus_exp
 
-FloatArray = npt.NDArray[np.float64]
 IntegerArray = npt.NDArray[np.int64]
 
 LAYER_LIMIT = 10**9
@@ -65,10 +67,11 @@ class _Candidates:
 
 
 def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
-    """The radii with the smallest G1* bound; None if mu(R) > 0 at none."""
+    """The radii with the smallest G1* bound; None if mu(R) > 0 at none. Estimate."""
     positive = estimates.mu > SMALLEST_CURVATURE
     with np.errstate(all="ignore"):
-        total = estimates.tail + estimates.gaussian_tail + estimates.shift / (2 * np.sqrt(estimates.mu))
+        leading = terms.gaussian_leading(estimates.shift**2, estimates.mu)
+        total = terms.total([leading, estimates.tail, estimates.gaussian_tail])
     total = np.where(positive & np.isfinite(total), total, np.inf)
     total[0] = np.inf
     index = int(np.argmin(total))
@@ -79,7 +82,10 @@ def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
 
 
 def shortest_chain(estimates: RadialEstimates, epsilon: float, limit: int = LAYER_LIMIT) -> ChainChoice | None:
-    """The fewest layers K = K0 + n with distance <= epsilon, from either start; None if none below `limit`."""
+    """The fewest layers K = K0 + n with distance <= epsilon, from either start; None if none below `limit`.
+
+    Estimate.
+    """
     found = _shortest(estimates, epsilon, limit, "gaussian")
     if found is not None and found.schedule.layers <= POINT_START_FROM:
         return found
@@ -89,7 +95,7 @@ def shortest_chain(estimates: RadialEstimates, epsilon: float, limit: int = LAYE
 
 
 def closest_chain(estimates: RadialEstimates, limit: int = LAYER_LIMIT) -> ChainChoice | None:
-    """The smallest distance found with at most `limit` layers; None if mu(R) > 0 at no radius."""
+    """The smallest distance found with at most `limit` layers; None if mu(R) > 0 at no radius. Estimate."""
     both = [choice for start in STARTS if (choice := _closest(estimates, limit, start)) is not None]
     return min(both, key=lambda choice: choice.distance_estimate, default=None)
 
@@ -156,7 +162,10 @@ def _candidates(estimates: RadialEstimates, epsilon: float, start: Start) -> _Ca
     if index.size > MOST_RADII:
         index = index[np.unique(np.linspace(0, index.size - 1, MOST_RADII).astype(np.int64))]
     mu, q, force = estimates.mu[index], estimates.q[index], estimates.force[index]
-    initial = estimates.shift[index] / mu if start == "gaussian" else estimates.spread[index]
+    if start == "gaussian":
+        initial = terms.gaussian_start_distance(estimates.shift[index] ** 2, mu)
+    else:
+        initial = terms.point_start_distance(estimates.spread[index] ** 2)
     longest = longest_step(mu, q)
     first = first_step(mu, force, initial, longest)
     times = np.geomspace(1e-3, 3e3, TIMES)
@@ -170,7 +179,7 @@ def _exits(estimates: RadialEstimates, index: int, times: FloatArray) -> FloatAr
     """The smallest over w of e (1 + tau/w^2) P_{p0^R}(r > R - w) for every tau."""
     width = estimates.radii[index] - estimates.radii[:index]
     shell = np.maximum(1.0 - estimates.mass[:index] / estimates.mass[index], 1e-16)
-    return np.asarray(np.min(np.e * (1 + times[:, None] / width**2) * shell, axis=1))
+    return np.asarray(np.min(terms.exit_bound(times[:, None], width, shell), axis=1))
 
 
 def _burn_in_lengths(limit: int) -> IntegerArray:
@@ -181,16 +190,15 @@ def _burn_in(candidates: _Candidates, lengths: IntegerArray) -> tuple[FloatArray
     """w_{K0} and the time spent, shape (radii, lengths), by the recursion of harmonic steps."""
     distance, duration = candidates.initial.copy(), np.zeros_like(candidates.initial)
     found_distance, found_duration = [], []
-    scale = 2 * np.sqrt(2.0) / 3 * candidates.force
     k, shortest = 0, int(np.min(candidates.offset))
     for length in lengths.tolist():
         while k < length:
             # Runs as in `Schedule.moving`, of one length for all radii and cut at the lengths asked for.
             count = min(max(1, (shortest + k) // RUN_SHARE), length - k)
             eta = candidates.first * candidates.offset / (candidates.offset + k + (count - 1) / 2)
-            decay = -np.expm1(-eta) * candidates.mu
-            power = np.exp(count * np.log1p(-decay))
-            distance = power * distance + scale * eta * np.sqrt(eta) * (1 - power) / decay
+            s = one_minus_exp(eta)
+            power = np.exp(count * np.log1p(-s * candidates.mu))
+            distance = terms.moved(distance, s, candidates.mu, power, candidates.force, eta)
             duration = duration + count * eta
             k += count
         found_distance.append(distance)
@@ -231,12 +239,15 @@ def _exit_estimate(candidates: _Candidates, durations: FloatArray) -> FloatArray
 def smoothing_bound(
     mu: FloatArray, force: FloatArray, distance: FloatArray, layers: FloatArray, eta: FloatArray
 ) -> FloatArray:
-    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate."""
-    s = -np.expm1(-eta)
+    """Discretisation plus smoothing of `layers` equal steps `eta` from Wasserstein distance `distance`. Estimate.
+
+    All of one shape, or of shapes that broadcast.
+    """
+    s = one_minus_exp(eta)
     log_rho = np.log1p(-s * mu)
     squares = np.expm1(2 * layers * log_rho) / np.expm1(2 * log_rho)
-    smoothing = distance * np.exp(layers * log_rho) / np.sqrt(2 * np.pi * (2 * s - s * s) * squares)
-    return np.asarray(force * eta * np.sqrt(layers / 8) + smoothing)
+    smoothing = terms.smoothing(distance, np.exp(layers * log_rho), (2 * s - s * s) * squares)
+    return np.asarray(terms.discretisation(force, [(eta, layers)]) + smoothing)
 
 
 def _fewest(

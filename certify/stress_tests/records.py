@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from certify.bounds.bracket import json_number
+from certify.codec import Readable
 from certify.stress_tests.case import Case, SavedCase
 from certify.stress_tests.property import Measurement
 from certify.verdict import Verdict, exit_code, weakest_verdict
@@ -83,7 +84,7 @@ class ClaimSummary:
 
 
 @dataclass(frozen=True)
-class ScalingLaw:
+class ScalingLaw(Readable):
     """A growth fitted over runs: `exponent` of the quantity in the variable, with a 95 % interval.
 
     `claimed` is the local exponent of the theorem's stated order over the same runs (None: none is stated) and
@@ -117,6 +118,13 @@ class ScalingLaw:
             "excess": None if self.excess is None else {"lower": self.excess[0], "upper": self.excess[1]},
             "verdict": str(self.verdict),
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        plain = {key: document[key] for key in ("quantity", "variable", "runs", "claimed")}
+        exponent = [document["exponent"][key] for key in ("estimate", "lower", "upper")]
+        excess = document["excess"] and [document["excess"][key] for key in ("lower", "upper")]
+        return cls._of_fields({**plain, "exponent": exponent, "excess": excess})
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,11 +9,11 @@ import pytest
 import sympy as sp
 
 from certify.cli.main import main
-from certify.proof.algebra import AlgebraicClaim, at_most
-from certify.proof.ledger import ledger_page
 from certify.proof.registry import algebra_of, load_theorem, recorded_proofs, theorems
 from certify.proof.step_proofs import claim_proof, every_claim, step_proofs, unknown_leaves
+from certify.prover.algebra import AlgebraicClaim, at_most
 from certify.prover.prove import METHOD_VERSION
+from certify.report.ledger import ledger_page
 from certify.verdict import Evidence, Verdict
 from theorems.strong_invertibility.algebra import ALGEBRA
 from theorems.strong_invertibility.statement import R0, curvature_lower

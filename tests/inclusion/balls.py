@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import product
 
 import flint
 import numpy as np
@@ -67,6 +68,17 @@ def integers_of_balls(data: Data) -> None:
     assert (found == int(low.p)) if whole else found is None
 
 
+@checks("certify.arithmetic.balls.euclidean_norm")
+def norms(data: Data) -> None:
+    entries = [drawn_ball(data) for _ in range(2)]
+    with balls.precision(data.draw(PRECISIONS)):
+        norm = balls.euclidean_norm(entries)
+        low, high = max(0.0, balls.lower(norm)), balls.upper(norm)
+    for first, second in product(*map(ball_ends, entries)):
+        square = first**2 + second**2
+        assert rational(low) ** 2 <= square and (high == math.inf or square <= rational(high) ** 2)
+
+
 @checks("certify.arithmetic.rounding.decimal_text", "certify.arithmetic.rounding.interval_text")
 def printed_numbers(data: Data) -> None:
     value, digits = data.draw(FLOATS | st.fractions()), data.draw(st.integers(1, 17))
@@ -74,6 +86,16 @@ def printed_numbers(data: Data) -> None:
     assert low <= Fraction(value) <= high
     assert Fraction(rounding.decimal_text(value, digits, rounding.Direction.DOWN)) == low
     assert Fraction(rounding.decimal_text(value, digits, rounding.Direction.UP)) == high
+
+
+@checks("certify.arithmetic.rounding.outward")
+def floats_that_print_shortly(data: Data) -> None:
+    value, digits = data.draw(FLOATS), data.draw(st.integers(1, 17))
+    above = rounding.outward(value, digits, rounding.Direction.UP)
+    below = rounding.outward(value, digits, rounding.Direction.DOWN)
+    assert below <= value <= above
+    if math.isfinite(above) and above != value:
+        assert Fraction(rounding.decimal_text(above, 17, rounding.Direction.NEAREST)) >= Fraction(value)
 
 
 @checks(
@@ -89,19 +111,19 @@ def exact_arithmetic(data: Data) -> None:
     left, right, factor = array(data, 2, 2), array(data, 2, 2), data.draw(FLOATS)
     first, second = exact_matrices.exact(left), exact_matrices.exact(right)
     assert first.shape == (2, 2)
-    product, total, multiple = first @ second, first + second, first.times(factor)
+    composed, total, multiple = first @ second, first + second, first.times(factor)
     for i in range(2):
         for j in range(2):
             a, b = rational(left[i, j]), rational(right[i, j])
             assert _entry(first, i, j) == a
             assert _entry(total, i, j) == a + b
             assert _entry(multiple, i, j) == a * rational(factor)
-            assert _entry(product, i, j) == sum(
+            assert _entry(composed, i, j) == sum(
                 (rational(left[i, k]) * rational(right[k, j]) for k in range(2)), fmpq(0)
             )
             with balls.precision(data.draw(PRECISIONS)):
-                low, high = ball_ends(product.balls()[i, j])
-            assert low <= _entry(product, i, j) <= high
+                low, high = ball_ends(composed.balls()[i, j])
+            assert low <= _entry(composed, i, j) <= high
     determinant = rational(left[0, 0]) * rational(left[1, 1]) - rational(left[0, 1]) * rational(left[1, 0])
     assert first.rank() == (2 if determinant != 0 else int(bool(np.any(left))))
 

@@ -86,6 +86,9 @@ def interval(data: Data, *shape: int, unbounded: bool = True) -> tuple[np.ndarra
 UNCHECKED |= {
     "certify.arithmetic.balls.midpoint": "an estimate, for display",
     "certify.arithmetic.rounding.ratio_text": "to nearest",
+    "certify.arithmetic.searches.confirmed": "as good as the check that it is given",
+    "certify.arithmetic.searches.first_feasible": "as good as the check that it is given",
+    "certify.arithmetic.searches.largest": "an estimate",
     "certify.envelopes.box_forms.ends_at": "an estimate: what it is off by is in the radius of `tangent`",
     "certify.envelopes.box_forms.flat_slope": "reads a parameter",
 }

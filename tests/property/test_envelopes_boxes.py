@@ -164,3 +164,20 @@ def test_a_plane_without_its_remainder_is_seen() -> None:
     outputs = value(graph, points.reshape(-1, 2)).reshape(*points.shape[:2], 6)
     planes = final.value + np.einsum("bkd,sbd->sbk", final.slope, points - centres) + final.shift
     assert (np.abs(outputs - planes) > 0.5 * final.radius).any()
+
+
+@pytest.mark.parametrize("slope", [-0.7, 0.0, 0.01, 1.0, 1.8, 5.0])
+def test_no_left_slope_of_a_kink_makes_a_bound_false(slope: float) -> None:
+    # Beyond 1 the kink is concave: below it lies neither branch, and the chord lies below it.
+    random = np.random.default_rng(4)
+    for size in 10.0 ** random.uniform(-2, 1, 20):
+        first = Affine(0, random.standard_normal((4, 2)), 0.3 * random.standard_normal(4))
+        nodes = (Input(2), first, Activation(1, "leaky_relu", 4, (slope,)), Affine(2, np.eye(3, 4), np.zeros(3)))
+        centres, halves = random.standard_normal((5, 2)), size * random.random((5, 2))
+        forms, weights = box_forms(Graph(nodes), centres, halves), random.standard_normal((5, 3))
+        slopes, rests = weighted_lower(forms, weights)
+        final, points = forms.nodes[-1], inside(centres, halves, random)
+        outputs = np.stack([value(Graph(nodes), batch) for batch in points])
+        assert ((outputs >= final.low - SLACK) & (outputs <= final.high + SLACK)).all()
+        gains = ((outputs - final.value) * weights).sum(axis=2)
+        assert (gains >= ((points - centres) * slopes).sum(axis=2) + rests - SLACK).all()

@@ -22,6 +22,7 @@ from certify.envelopes.regions import Ellipsoid, Region, input_ranges, regions_b
 from certify.generators.activations import ACTIVATIONS, activation
 from certify.generators.activations.function import Domain
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Sum
+from certify.generators.specification import load_generator
 
 REALS = sorted(name for name, item in ACTIVATIONS.items() if item.domain is Domain.REALS)
 LIPSCHITZ = tuple(name for name in REALS if name not in {"exp", "square", "sign"})
@@ -165,3 +166,25 @@ def test_an_envelope_by_regions_is_above_the_posterior_everywhere(d: int) -> Non
         ratios = log_ratio(generator.graph, GaussianLikelihood(row, beta), envelope.proposal, grid)
         assert ratios[np.isfinite(ratios)].max() <= envelope.log_constant + 1e-9, seed
     assert certified >= 5 and mixtures >= 3
+
+
+def test_no_climb_over_a_trained_decoder_gets_above_its_envelope() -> None:
+    generator = load_generator("examples/digits/pixels64_conditioned.onnx")
+    row, beta = np.load("examples/digits/observations_pixels64.npy")[150], float(generator.metadata["trained_beta"])
+    prepared = prepare(generator.graph, generator.value(np.zeros(8)), beta)
+    assert prepared is not None
+    envelope = quadratic_envelope(prepared, generator, row, beta)
+    assert envelope is not None and envelope.proof is not None and len(envelope.proof.regions) > 10
+    assert envelope.acceptance > 0.2
+    random, likelihood = np.random.default_rng(0), GaussianLikelihood(row, beta)
+    points = envelope.proposal.draw(4000, random)
+    middle, spread = points.mean(axis=0), points.std(axis=0)
+    points = np.concatenate([points, middle + (points - middle) * random.uniform(0, 30, (4000, 1))])
+    highest = -np.inf
+    for step in range(25):
+        ratios = log_ratio(generator.graph, likelihood, envelope.proposal, points)
+        highest, best = max(highest, float(ratios.max())), points[np.argsort(-ratios)[:30]]
+        moves = 0.5 * 0.85**step * spread * random.standard_normal((30, 20, 8))
+        points = np.concatenate([best, (best[:, None] + moves).reshape(-1, 8)])
+    # Never above, and the envelope nearly touches: a constant smaller by a sixth would be false.
+    assert envelope.log_constant - 0.16 <= highest <= envelope.log_constant

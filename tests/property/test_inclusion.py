@@ -80,3 +80,38 @@ def test_a_result_without_its_rounding_error_is_rejected(check: str, monkeypatch
     monkeypatch.setattr(module, check, unrounded)
     with pytest.raises(AssertionError):
         settings(max_examples=1000, phases=[Phase.generate])(given(data=st.data())(CHECKS[name]))()
+
+
+def _scaled(values: Any) -> Any:
+    return tuple(map(_scaled, values)) if isinstance(values, tuple) else 1.5 * values
+
+
+def _blank(values: Any) -> Any:
+    return tuple(map(_blank, values)) if isinstance(values, tuple) else 0.0 * values
+
+
+def _failing(values: Any) -> Any:
+    raise np.linalg.LinAlgError("no convergence")
+
+
+def _with(original: Any, spoiled: Any) -> Any:
+    def proposal(*arguments: Any, **options: Any) -> Any:
+        found = original(*arguments, **options)
+        return spoiled(tuple(found) if isinstance(found, tuple) else found)
+
+    return proposal
+
+
+SPECTRAL = ["singular_values", "definite", "linear_systems", "norms_from_above", "symmetric_forms", "affine_families"]
+
+
+@pytest.mark.parametrize("spoiled", [_scaled, _blank, _failing])
+@pytest.mark.parametrize("check", SPECTRAL)
+def test_a_wrong_proposal_of_lapack_costs_sharpness_never_truth(
+    check: str, spoiled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = next(item for item in CHECKS.values() if item.__name__ == check)
+    for name in ("eigh", "svd", "inv", "pinv", "cholesky"):
+        monkeypatch.setattr(np.linalg, name, _with(getattr(np.linalg, name), spoiled))
+    with np.errstate(all="ignore"):
+        given(data=st.data())(function)()

@@ -135,7 +135,7 @@ def test_the_coupling_bounds_the_closed_form(step: float, layers: int) -> None:
 
 def test_a_curved_posterior_gets_both_ends_from_the_chain(tmp_path: Path) -> None:
     chain, posterior = LangevinChain(0.2, 40, 2e-4, 1500), posterior_at(CURVED)
-    reference = posterior_draws(posterior, 20_000, 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
+    reference = posterior_draws(posterior, 20_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
     assert reference.exact
     good = chain_bracket(chain.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
     assert good.lower.value <= good.estimate <= good.upper.value < 0.06
@@ -152,7 +152,7 @@ def test_a_curved_posterior_gets_both_ends_from_the_chain(tmp_path: Path) -> Non
 def test_the_preconditioned_chain_is_followed_and_bracketed(gaussian_start: bool) -> None:
     # Its own run at given noise is the encoder here: the coupling must stay above what the draws show.
     posterior = posterior_at(CURVED)
-    reference = posterior_draws(posterior, 20_000, 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
+    reference = posterior_draws(posterior, 20_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
     fine = ExponentialChain(np.full(40, 0.1), 8.0, gaussian_start).at(posterior)
     source = EncoderSource("sharp", 4, 4, fine.noise_size, pairs=lambda x, noise: fine.run(noise))
     assert follows(fine, source, posterior.observation, 0)

@@ -6,16 +6,19 @@ tests: no test here raises a false alarm with probability above 1e-5. Seeds are 
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+from certify.arithmetic.arrays import FloatArray
 from certify.audits.audit import AuditPlan, audit_encoder, judge, model_observations
 from certify.audits.brackets import gaussian_bracket
 from certify.audits.encoder_law import encoder_law
 from certify.audits.records import AuditResult
 from certify.audits.reference import posterior_draws
 from certify.audits.source import EncoderSource
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import GaussianLaw
 from certify.posteriors.gaussian_distance import total_variation_interval
@@ -121,7 +124,7 @@ def test_the_prior_passes_the_ranks_of_coordinates_but_not_that_of_f() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "method"), [(PLANE, "quadrature's normaliser"), (CURVED, "exact posterior draws by rejection")]
+    ("spec", "method"), [(PLANE, "certified envelope (boxes)"), (CURVED, "certified envelope (quadratic form)")]
 )
 def test_a_curved_posterior_has_two_ends_by_the_best_method(spec: str, method: str) -> None:
     generator = load_generator(spec)
@@ -160,7 +163,7 @@ def test_an_encoder_that_is_not_gaussian_is_refuted_from_its_draws() -> None:
 def test_without_a_certified_m_mala_measures_and_refutes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     # Draws of MALA have blind spots that no simulation sees: their lower end never refutes. They are what is left where
     # no envelope is certified, which this decoder would have.
-    monkeypatch.setattr("certify.audits.reference.certified_envelope", lambda generator, likelihood: "none")
+    monkeypatch.setattr("certify.audits.reference.best_envelope", lambda generator, likelihood: "none")
     generator = load_generator(CURVED)
     posterior = Posterior(generator, model_observations(generator, BETA, 1, 5)[0], BETA)
     source = laplace_source(generator, BETA, scale=1.6)
@@ -168,7 +171,12 @@ def test_without_a_certified_m_mala_measures_and_refutes_nothing(monkeypatch: py
     brackets = []
     for m_lower in (None, 0.4):
         reference = posterior_draws(
-            posterior, 20_000, m_lower, lambda count, seed: source.draw(posterior.observation, count, seed), 3, 1e-7
+            posterior,
+            20_000,
+            partial(float, m_lower) if m_lower else lambda: None,
+            lambda count, seed: source.draw(posterior.observation, count, seed),
+            3,
+            1e-7,
         )
         assert reference.exact == (m_lower is not None)
         assert 0.0 < reference.bias_upper < 0.05 or reference.exact

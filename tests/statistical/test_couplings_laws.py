@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 from scipy.special import ndtr
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Graph, Input, Sum
 from certify.progress import SilentProgress
@@ -46,7 +47,6 @@ from certify.sampling.couplings.transitions import State
 pytestmark = pytest.mark.statistical
 
 LEVEL = 1e-6
-FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
 FACTOR = np.array([[1.5, 0.0, 0.0], [-0.4, 0.3, 0.0], [0.2, 0.7, 2.0]])

@@ -29,7 +29,8 @@ from certify.envelopes.box_search import BoxLimits, supremum_of_ratio
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.errors import InputError
-from certify.generators.graph import Activation, Affine, Generator, Graph, Input
+from certify.generators.graph import Generator
+from certify.generators.nodes import Activation, Affine, Graph, Input
 from certify.generators.onnx_export import export_onnx
 from certify.posteriors.posterior import Posterior
 from certify.verdict import Verdict
@@ -204,7 +205,7 @@ def test_the_reference_is_exact_where_an_envelope_is_certified() -> None:
     def no_encoder(count: int, seed: int) -> np.ndarray:
         raise AssertionError("exact draws need no encoder")
 
-    found = posterior_draws(Posterior(folded(), X, BETA), 50_000, None, no_encoder, 3, 1e-7)
+    found = posterior_draws(Posterior(folded(), X, BETA), 50_000, lambda: None, no_encoder, 3, 1e-7)
     assert found.exact and found.bias_upper == 0.0 and len(found.points) == 50_000
     masses = np.cumsum(exact().posterior) * (exact().grid[1] - exact().grid[0])
     ranks = (np.arange(50_000) + 0.5) / 50_000

@@ -10,16 +10,15 @@ Every alarm is at level 1e-6 (the number of tests counted in), the seeds are fix
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.sampling import Target, compile_program, run_langevin, run_mala
 
 pytestmark = pytest.mark.statistical
 
-FloatArray = npt.NDArray[np.float64]
 
 LEVEL = 1e-6
 BETA, STEP, CHAINS, DRAWS, THIN = 0.5, 0.12, 60_000, 9, 6

@@ -11,17 +11,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from certify.arithmetic.arrays import FloatArray
 from certify.generators.graph import Activation, Affine, Graph, Input, Sum
 from certify.sampling import Target, compile_program, run_langevin, run_mala
 
 pytestmark = pytest.mark.statistical
 
 LEVEL = 1e-6
-FloatArray = npt.NDArray[np.float64]
 
 WEIGHT = np.array([[1.2, 0.4], [0.0, 0.8], [0.3, -0.5]])
 BIAS = np.array([0.1, -0.2, 0.3])

@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.randomness import standard_normals
 
 pytestmark = pytest.mark.statistical
 
 LEVEL = 1e-6
-FloatArray = npt.NDArray[np.float64]
 
 
 def smallest_p_value(draws: FloatArray) -> float:

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling import (
     Preconditioner,
     run_exponential_integrator,
@@ -26,7 +26,6 @@ from tests.statistical.test_sampling_laws import CENTRE, LEVEL, PRECISION, START
 
 pytestmark = pytest.mark.statistical
 
-FloatArray = npt.NDArray[np.float64]
 
 CHAINS = 100_000
 OBLIQUE = Preconditioner.create(np.array([0.3, -0.4]), np.array([[0.6, 0.1], [-0.2, 0.5]]))

@@ -81,26 +81,35 @@ def test_certified_encoders_lie_within_their_bounds(setting: Setting) -> None:
     assert certified_chain(setting.certificate).times.size == setting.certificate.layers
     low, high = bracket(setting, setting.certificate)
     assert 0 <= low <= high < 0.1
-    claimed = setting.certificate.values["tv_gaussian"]
-    gaussian = replace(setting.certificate, theorem=ONE_LAYER, layers=1, tv_bound=claimed)
-    low, high = bracket(setting, gaussian)
+    proof = setting.certificate.proof
+    assert proof.layer is not None
+    gaussian = replace(proof, epsilon=Fraction(proof.layer.tv_bound))
+    assert gaussian.theorem == ONE_LAYER
+    low, high = bracket(setting, replace(setting.certificate, proof=gaussian))
     assert 0 <= low <= high < 1
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("change", [{"start": 0.0, "eta": 0.05, "K0": 0.0}, {"R": 0.5}])
-def test_a_chain_that_is_not_the_certified_one_is_refuted(setting: Setting, change: dict[str, float]) -> None:
-    values = {**setting.certificate.values, **change}
-    layers = 2 if "start" in change else setting.certificate.layers
+@pytest.mark.parametrize("is_short", [True, False])
+def test_a_chain_that_is_not_the_certified_one_is_refuted(setting: Setting, is_short: bool) -> None:
+    proof = setting.certificate.proof
+    chain = proof.chain
+    assert chain is not None
+    if is_short:
+        schedule = replace(chain.schedule, burn_in=0, step=Fraction(1, 20), layers=2)
+        chain = replace(chain, start="point", schedule=schedule)
+    else:
+        chain = replace(chain, radius=Fraction(1, 2))
     with pytest.raises(Refutation, match="REFUTED: observation 0"):
-        bracket(setting, replace(setting.certificate, values=values, layers=layers))
+        bracket(setting, replace(setting.certificate, proof=replace(proof, chain=chain)))
 
 
 @pytest.mark.statistical
 def test_a_bound_below_the_distance_of_one_gaussian_is_refuted(setting: Setting) -> None:
     wide = replace(setting.centre, factor=1.5 * setting.centre.factor)
-    values = {**setting.certificate.values, "tv_gaussian": 0.1}
-    forged = replace(setting.certificate, theorem=ONE_LAYER, layers=1, tv_bound=1.0, values=values)
+    proof = setting.certificate.proof
+    assert proof.layer is not None
+    forged = replace(setting.certificate, proof=replace(proof, layer=replace(proof.layer, tv_bound=0.1)))
     with pytest.raises(Refutation, match=r"G1\*"):
         measure(setting.posterior, wide, forged, setting.draws, 0, 3, ERROR)
 

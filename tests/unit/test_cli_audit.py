@@ -107,7 +107,7 @@ def test_the_trained_encoder_of_the_digits_is_measured_at_its_noise_and_noted_at
     code, found = run(encoder, tmp_path, *arguments, spec=decoder, beta="0.386173")
     assert code == 0 and found["notes"] == [] and found["calibration"] is None
     tv = found["observations"][0]["tv"]
-    assert 0.05 < tv["lower"] < tv["upper"] < 0.12 and "rejection" in tv["method"]
+    assert 0.05 < tv["lower"] < tv["upper"] < 0.12 and "certified envelope (quadratic form)" in tv["method"]
     code, found = run(encoder, tmp_path, *arguments, "--epsilon", "0.5", spec=decoder, beta="0.05")
     assert code == 1 and "trained at beta" in found["notes"][0]
 
@@ -131,7 +131,7 @@ def test_the_trained_encoder_of_the_digits_is_measured_at_its_noise_and_noted_at
             ["EXACT", "-g", SPEC, "--beta", "0.3", "--observations", str(DIGITS / "observations_d8.npy")],
             "expected 3 columns",
         ),
-        (["EXACT", "-g", SPEC], "--beta"),
+        (["EXACT", "-g", SPEC], "give `beta`"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -108,7 +108,7 @@ def test_options_of_other_kinds_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="theorem with an encoder"):
         encoder("langevin-mixing", LINEAR, beta="0.3")
     with pytest.raises(InputError, match="typical x"):
-        encoder("sharp-langevin", LINEAR, beta="0.3", observations=np.zeros((1, 2)))
+        encoder("sharp-langevin", LINEAR, beta="0.3", observations=np.zeros((2, 2)))
 
 
 def test_a_start_network_begins_the_descent(tmp_path: Path) -> None:

@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from scipy.special import ndtr
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.sampling.couplings import Residual, Spread, couple, draw_coupled, meeting_probability
 from certify.sampling.couplings.maximal import _residual_heights
-
-FloatArray = npt.NDArray[np.float64]
 
 FACTOR = np.array([[1.5, 0.0, 0.0], [-0.4, 0.3, 0.0], [0.2, 0.7, 2.0]])
 FIRST = np.array([0.3, -0.2, 1.0])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.graph import Affine, Graph, Input
 from certify.posteriors.estimates import mean_interval
@@ -39,7 +40,6 @@ from certify.sampling.couplings.unbiased import correction_weight
 from certify.verdict import Verdict
 from tests.conftest import ROOT
 
-FloatArray = npt.NDArray[np.float64]
 IndexArray = npt.NDArray[np.int64]
 
 KINDS = ("python", "text")

@@ -12,6 +12,7 @@ from flint import arb
 from onnx.reference import ReferenceEvaluator
 
 from certify.arithmetic.balls import ball, lower, precision
+from certify.bounds.bracket import unknown_brackets
 from certify.encoders.convention import observation_digest, read_signature
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import LAYOUTS, EncoderOptions
@@ -205,7 +206,9 @@ def test_a_file_with_noise_of_its_own_draws_anew_for_every_proposal(layout: str)
 
 def test_the_certificate_of_one_observation() -> None:
     generator, observation, envelope = certified("relu", 2, 5)
-    found = at_observation(generator, observation, Fraction(BETA), Fraction(1, 100), EncoderOptions())
+    found = at_observation(
+        generator, observation, Fraction(BETA), Fraction(1, 100), EncoderOptions(), unknown_brackets()
+    )
     assert found.program is not None and found.certificate is not None
     _, realised = realised_envelope(envelope)
     needed = proposals_needed(realised.acceptance, Fraction(1, 100))

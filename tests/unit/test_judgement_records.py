@@ -37,8 +37,8 @@ def test_a_record_repeats_claim_and_finding() -> None:
     assert found.latex == r"\mathcal{q} \leq \varrho"
     assert (found.claimed, found.measured, found.slack, found.cases, found.seed) == (2.0, 0.5, 4.0, 5, 7)
     assert (found.confidence, found.interval, found.witness) == (0.99, (0.25, 0.75), witness)
-    assert (found.reason, found.composed, found.evidence) == ("because", False, Evidence.STATISTICAL)
-    assert record("<=", 0.5, composed=True).composed
+    assert (found.reason, found.assumption, found.evidence) == ("because", "", Evidence.STATISTICAL)
+    assert record("<=", 0.5, composed=True).verdict is Verdict.UNTESTED
 
 
 def test_the_claimed_number_is_rounded_to_the_side_that_keeps_the_claim_true() -> None:
@@ -70,20 +70,20 @@ def test_only_composed_claims_take_the_verdict_of_others() -> None:
 @pytest.mark.parametrize(
     ("relation", "interval", "verdict"),
     [
-        ("<=", (1.0, 1.2), Verdict.INCONCLUSIVE),
-        ("<=", (math.nextafter(1.0, 2.0), 1.2), Verdict.REFUTED),
-        (">=", (0.8, 1.0), Verdict.INCONCLUSIVE),
-        (">=", (0.8, math.nextafter(1.0, 0.0)), Verdict.REFUTED),
-        ("=", (1.0, 1.2), Verdict.INCONCLUSIVE),
-        ("=", (0.8, 1.0), Verdict.INCONCLUSIVE),
-        ("=", (1.1, 1.2), Verdict.REFUTED),
-        ("=", (0.8, 0.9), Verdict.REFUTED),
+        ("<=", (3.0, 3.2), Verdict.INCONCLUSIVE),
+        ("<=", (math.nextafter(3.0, 4.0), 3.2), Verdict.REFUTED),
+        (">=", (2.8, 3.0), Verdict.INCONCLUSIVE),
+        (">=", (2.8, math.nextafter(3.0, 0.0)), Verdict.REFUTED),
+        ("=", (3.0, 3.2), Verdict.INCONCLUSIVE),
+        ("=", (2.8, 3.0), Verdict.INCONCLUSIVE),
+        ("=", (3.1, 3.2), Verdict.REFUTED),
+        ("=", (2.8, 2.9), Verdict.REFUTED),
     ],
 )
 def test_an_interval_that_touches_the_claim_does_not_refute_it(
     relation: Relation, interval: tuple[float, float], verdict: Verdict
 ) -> None:
-    found = record(relation, sum(interval) / 2, interval=interval)
+    found = record(relation, sum(interval) / 2, 3.0, interval=interval)
     assert found.verdict is verdict
     if verdict is Verdict.INCONCLUSIVE:
         assert found.reason == "the estimate violates the claim, its interval does not: take more cases"

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError, MissingExtraError
 from certify.measure.diagnostics import effective_sample_size, r_hat
 
-FloatArray = npt.NDArray[np.float64]
 INSTALLED = importlib.util.find_spec("arviz") is not None
 
 

@@ -15,6 +15,7 @@ import theorems.sharp_langevin.observations as observations_module
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants
 from certify.cli.main import main
+from certify.codec import Exact
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
@@ -25,7 +26,7 @@ from certify.proof.records import ConclusionRecord, ObservationRecord, TheoremRe
 from certify.report.observations import observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
-from theorems.sharp_langevin.observations import certify_all, global_constants, largest_multiple
+from theorems.sharp_langevin.observations import certify_all, global_constants, largest_noise
 
 EPSILON, BETA = Fraction(1, 10), 0.1
 
@@ -88,7 +89,7 @@ def test_kept_results_of_another_question_are_refused(
     run(setting, rows, path)
     with pytest.raises(InputError, match="another generator, noise"):
         run(setting, rows, path, beta=0.2)
-    for content in ("", "{", "[]", '{"observations": {"a": {"theorem": "G1*"}}}', '{"observations": 3}'):
+    for content in ("", "{", "[]", "[" * 100_000, '{"observations": 3}'):
         path.write_text(content)
         with pytest.raises(InputError, match="stored observations"):
             run(setting, rows, path)
@@ -106,28 +107,39 @@ def test_the_float_that_is_reported_is_below_epsilon(setting: tuple[Generator, C
     assert not again.certified or (again.tv_bound is not None and Fraction(again.tv_bound) <= epsilon)
 
 
-def test_kept_results_that_no_run_returns_are_refused(
-    setting: tuple[Generator, ConstantBrackets, FloatArray], tmp_path: Path
+def test_a_kept_line_that_is_not_confirmed_is_computed_again(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A distance that is no number, or above epsilon, is not certified because a file says so."""
+    """A number is not certified because a file says so."""
     path, rows = tmp_path / "kept.json", setting[2][:1]
-    run(setting, rows, path)
+    right = run(setting, rows, path)
     good = json.loads(path.read_text())
     (key,) = good["observations"]
-    for name, value in (
-        ("tv_bound", float("nan")), ("tv_bound", 0.11), ("tv_bound", -0.1), ("tv_bound", None), ("layers", None),
-        ("layers", 0), ("theorem", "Theorem 1"),
-    ):  # fmt: skip
-        entry = {**good["observations"][key], name: value}
+    proof = good["observations"][key]["certificate"]
+    layer = proof["layer"]
+    forged: list[dict[str, object]] = [
+        {"layer": {**layer, "tv_bound": layer["tv_bound"] * 0.9}},
+        {"layer": {**layer, "tv_bound": -0.1}},
+        {"layer": {**layer, "tv_bound": "nan"}},
+        {"method": "observation-0"},
+        {"beta": (0.1000000001).hex()},
+        {"observation": [(0.0).hex()] * 6},
+        {"constants": {**proof["constants"], "M2": 0.0}},
+        {"balls": [{**proof["balls"][0], "lower": 1.1}, *proof["balls"][1:]]},
+        {"more": 1},
+    ]
+    entries: list[object] = [{**good["observations"][key], "certificate": {**proof, **change}} for change in forged]
+    entries += [{**good["observations"][key], "reason": "none"}, 3, {}, {"theorem": "G1*", "tv_bound": 0.01}]
+    for count, entry in enumerate(entries, 1):
         path.write_text(json.dumps({**good, "observations": {key: entry}}))
-        with pytest.raises(InputError, match="not below epsilon"):
-            run(setting, rows, path)
-    for name, other in (("epsilon", "1/5"), ("beta", 0.1000000001), ("generator", "0" * 64), ("constants", [1, 1, 0])):
+        assert run(setting, rows, path) == right
+        assert len(caplog.messages) == count and "not believed and computed again" in caplog.messages[-1]
+        # What was computed again is kept in its place.
+        assert json.loads(path.read_text()) == good
+    for name, other in (("epsilon", "1/5"), ("beta", 0.1000000001), ("generator", "0" * 64), ("method", "old")):
         path.write_text(json.dumps({**good, name: other}))
         with pytest.raises(InputError, match="another generator, noise"):
             run(setting, rows, path)
-    path.write_text(json.dumps(good))
-    assert run(setting, rows, path)[0].certified
 
 
 def test_constants_must_be_certified_everywhere(setting: tuple[Generator, ConstantBrackets, FloatArray]) -> None:
@@ -143,12 +155,19 @@ def test_constants_must_be_certified_everywhere(setting: tuple[Generator, Consta
 def test_the_largest_noise_is_between_what_holds_and_what_does_not(
     setting: tuple[Generator, ConstantBrackets, FloatArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    known = global_constants(setting[1])
+    proof = certify_observation(setting[0], known, setting[2][0], 1.0, EPSILON).proof
+    assert proof.layer is not None
+
     def until(limit: float) -> float:
         def fake(*arguments: object) -> ObservationCertificate:
-            return ObservationCertificate("G1*" if float(arguments[3]) <= limit else "", None, None)  # type: ignore[arg-type]
+            beta = float(arguments[3])  # type: ignore[arg-type]
+            layer = replace(proof.layer, tv_bound=0.05 if beta <= limit else 0.2)  # type: ignore[type-var]
+            return ObservationCertificate(replace(proof, beta=Exact(beta), layer=layer, chain=None))
 
         monkeypatch.setattr(observations_module, "certify_observation", fake)
-        return largest_multiple(setting[0], global_constants(setting[1]), setting[2][0], 1.0, EPSILON, limit >= 1.0)
+        found = largest_noise(setting[0], known, setting[2][0], 1.0, EPSILON, fake(0, 0, 0, 1.0))
+        return 0.0 if found is None else found.beta
 
     for limit in (0.3, 0.9, 1.7):
         assert until(limit) <= limit < until(limit) * 1.05

@@ -184,29 +184,33 @@ def test_a_relu_decoder_is_certified_observation_by_observation(tmp_path: Path) 
     assert again.theorems[0].observations == record.observations
 
 
-def test_a_stored_result_that_no_run_returns_is_refused(tmp_path: Path) -> None:
+def test_a_stored_result_that_no_run_returns_is_computed_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
     resume = tmp_path / "rows.json"
-    certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
+    right = certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
     stored = json.loads(resume.read_text())
     (entry,) = stored["observations"].values()
     entry["proposals"] = 1
     resume.write_text(json.dumps(stored))
-    with pytest.raises(InputError, match="not below epsilon"):
-        certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
+    assert certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume) == right
+    assert "not believed and computed again" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("key", "wrong"),
     [("p_certified", 0.99), ("log_integral", 5.0), ("layers_measured", 1), ("boxes", -1), ("log_constant", "nan")],
 )
-def test_stored_numbers_follow_from_one_another(tmp_path: Path, key: str, wrong: object) -> None:
+def test_stored_numbers_follow_from_one_another(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, key: str, wrong: object
+) -> None:
     generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
     resume = tmp_path / "rows.json"
     epsilon = Fraction(1, 1000)
-    certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume)
+    right = certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume)
     stored = json.loads(resume.read_text())
     (entry,) = stored["observations"].values()
     entry["numbers"][key] = wrong
@@ -215,8 +219,8 @@ def test_stored_numbers_follow_from_one_another(tmp_path: Path, key: str, wrong:
         assert needed is not None
         entry["proposals"], entry["tv_bound"] = needed.proposals, needed.tv_bound
     resume.write_text(json.dumps(stored))
-    with pytest.raises(InputError):
-        certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume)
+    assert certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume) == right
+    assert "not believed and computed again" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("log", ()), ("power", (0.5,)), ("reciprocal", ())])

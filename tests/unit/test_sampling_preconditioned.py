@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 from certify.sampling import (
@@ -26,8 +26,6 @@ from certify.sampling import (
 )
 from certify.sampling.randomness import noise_batch, standard_normals
 from tests.conftest import ROOT
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def curved(dimension: int) -> Graph:

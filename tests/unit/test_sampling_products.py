@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from certify.arithmetic.arrays import FloatArray
 from certify.sampling.numba_options import elementary
 from certify.sampling.products import multiply
 from certify.sampling.tiles import tile_shape
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @elementary

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 from theorems.gaussian_encoder.statement import (
     FISHER,
     ON_BALL,

@@ -44,6 +44,7 @@ from certify.proof.checks.locations import preimage_bound
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.theorem import Claim, Conclusion, Condition, Quantity, Step, Theorem, choice, definition
 from certify.sharp.functions import FarMass, GaussianShift, OutsideMass
+from certify.sharp.terms import gaussian_leading
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.evaluation import evaluate_ball
 from certify.symbolic.functions import ChiTail
@@ -169,7 +170,7 @@ QUANTITIES = (
     definition(p_star, M2 * r_star / (m**2 + beta**2)),
     definition(phi, (1 + a) / (1 + b), "lower"),
     definition(mu_star, whitened_curvature(R_star), "lower"),
-    definition(leading_star, sp.sqrt(GaussianShift(*SHAPE, R_star)) / (2 * sp.sqrt(mu_star))),
+    definition(leading_star, gaussian_leading(GaussianShift(*SHAPE, R_star), mu_star)),
     definition(
         tail_star, sp.Min(1, OutsideMass(*SHAPE, R_star, R2_star) + FarMass(*SHAPE, R2_star, m, M2, beta, r_star, b))
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 from theorems.model import M2, M, beta, d, m, n
 from theorems.sharp_langevin.algebra import ALGEBRA as SHARP
 

@@ -23,10 +23,10 @@ from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Step, Theorem
 from certify.symbolic.declaration import variables
+from theorems.injective_decoder.observations import certify_rows
 from theorems.injective_decoder.start_and_mode import noise_curvature, residual_at_the_mode, start_by_descent
 from theorems.model import M2, M, m
 from theorems.sharp_langevin import statement as sharp_langevin
-from theorems.sharp_langevin.observations import certify_rows
 
 r0, r1, F0, F1, t0 = variables("r0 r1 F0 F1 t0", "[0, inf)")
 (k,) = variables("k", "integer >= 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 from theorems.langevin_mixing.bounds import L, mu
 from theorems.langevin_mixing.statement import h
 from theorems.model import d

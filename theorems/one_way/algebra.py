@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 from theorems.one_way.statement import LOSS, b, delta, eps0, gamma, loss, success_floor, tau_0, v, zeta
 
 u, x = sp.symbols("u x", real=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_most
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_most
 from theorems.projected_langevin.statement import KEPT
 from theorems.strong_invertibility.algebra import ALGEBRA as CHAIN
 

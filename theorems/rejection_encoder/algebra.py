@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 from theorems.rejection_encoder.statement import K, k, p, tail
 
 acc, inside, total, density, low, z_inside, z_proposal = sp.symbols(

@@ -13,23 +13,29 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
+from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
 from certify.generators.graph import Generator
 
 
 def at_observation(
-    generator: Generator, observation: FloatArray, beta: Fraction, epsilon: Fraction, options: EncoderOptions
+    generator: Generator,
+    observation: FloatArray,
+    beta: Fraction,
+    epsilon: Fraction,
+    options: EncoderOptions,
+    brackets: ConstantBrackets,
 ) -> AtObservation:
-    """The encoder of the posterior at `observation` (n,), or the reason why none is certified."""
+    """The encoder of the posterior at `observation` (n,), or the reason why none is certified; no constant is used."""
     noise = float(beta)
     with threadpool_limits(1):
-        envelope = certified_envelope(generator, GaussianLikelihood(observation, noise))
+        envelope = certified_envelope(generator, likelihood_of(generator, observation, noise))
     if isinstance(envelope, str):
         return AtObservation(None, envelope)
     proposal, realised = realised_envelope(envelope)
@@ -40,6 +46,7 @@ def at_observation(
     program = rejection_network(generator, design, options.layout, needed.tv_bound)
     mixture = proposal.mixture
     certificate = {
+        "likelihood": generator.likelihood,
         "K": needed.proposals,
         "p": realised.acceptance,
         "tv_bound": needed.tv_bound,
@@ -70,4 +77,5 @@ ENCODER = EncoderKind(
     name="rejection",
     summary="proposals from a mixture of Gaussians under a certified envelope; the first accepted is put out",
     at_observation=at_observation,
+    needs_constants=False,
 )

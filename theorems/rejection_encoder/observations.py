@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
-from certify.envelopes.box_certificate import Envelope, acceptance_lower
-from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.rejection import measured_acceptance, proposals_needed
-from certify.generators.graph import FloatArray, Generator
+from certify.envelopes.box_certificate import acceptance_lower
+from certify.envelopes.likelihood import likelihood_of
+from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
+from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
 from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord, RejectionNumbers
@@ -29,7 +30,18 @@ NAME = "Theorem R"
 PROPOSALS = 20_000
 """Proposals of which the acceptance frequency is measured."""
 
-SCHEMA = 2
+REACH_OBSERVATIONS = 3
+"""Observations whose largest certified noise is looked for."""
+
+SCHEMA = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One observation (n,), and whether its largest noise is asked for."""
+
+    row: FloatArray
+    with_reach: bool
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,7 @@ class Rejection:
     tv_bound: float | None
     reason: str
     numbers: RejectionNumbers | None
+    largest_noise: float | None = None
 
 
 def certify_rows(
@@ -58,6 +71,7 @@ def certify_rows(
         "theorem": theorem.id,
         "version": __version__,
         "generator": generator.sha256,
+        "likelihood": generator.likelihood,
         "beta": beta,
         "epsilon": str(epsilon),
     }
@@ -65,9 +79,9 @@ def certify_rows(
         f"observations at {generator.name}",
         question,
         [row_key(row) for row in rows],
-        list(rows),
-        partial(certify_row, generator, beta, epsilon),
-        Codec(_encode, _decode, partial(_could_hold, epsilon)),
+        [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(rows)],
+        partial(_certify, generator, beta, epsilon),
+        Codec(_encode, _decode, partial(_doubt, epsilon)),
         progress,
         resume,
     )
@@ -76,7 +90,7 @@ def certify_rows(
 
 def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> Rejection:
     """The least number of proposals that is certified at the observation `row` (n,)."""
-    likelihood = GaussianLikelihood(row, beta)
+    likelihood = likelihood_of(generator, row, beta)
     with threadpool_limits(1):
         envelope = best_envelope(generator, likelihood)
         if isinstance(envelope, str):
@@ -99,21 +113,55 @@ def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: Float
         reason = f"acceptance is certified above {envelope.acceptance:.6g} but measured below {measured.upper:.6g}"
         return Rejection(None, None, reason, numbers)
     if needed is None:
-        return Rejection(None, None, _reason(envelope), numbers)
+        return Rejection(None, None, _reason(numbers, epsilon), numbers)
     return Rejection(needed.proposals, needed.tv_bound, "", numbers)
 
 
-def _reason(envelope: Envelope) -> str:
-    if envelope.log_integral == -math.inf:
+def _certify(generator: Generator, beta: float, epsilon: Fraction, task: Task) -> Rejection:
+    found = certify_row(generator, beta, epsilon, task.row)
+    if not task.with_reach or generator.likelihood != GAUSSIAN:
+        return found
+    certified = found.proposals is not None
+    return replace(found, largest_noise=largest_noise(generator, beta, epsilon, task.row, certified))
+
+
+def largest_noise(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray, at_beta: bool) -> float:
+    """The largest noise found at which the observation is certified, by halves or doubles of `beta`; 0 if none is.
+
+    At most twice `beta` (`at_beta`: it is certified there), or at least an eighth of it: a certified noise, and an
+    estimate of the largest.
+    """
+
+    def certified(noise: float) -> bool:
+        with threadpool_limits(1):
+            envelope = best_envelope(generator, likelihood_of(generator, row, noise))
+        return not isinstance(envelope, str) and proposals_needed(envelope.acceptance, epsilon) is not None
+
+    if at_beta:
+        return 2 * beta if certified(2 * beta) else beta
+    return next((beta * share for share in (0.5, 0.25, 0.125) if certified(beta * share)), 0.0)
+
+
+def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:
+    """Which quantity fails, by how much, and what to change."""
+    low, high = numbers.p_measured
+    wanted = f"{MOST_PROPOSALS:.0e} proposals need p >= {-math.log(float(epsilon)) / MOST_PROPOSALS:.2g}"
+    if numbers.log_integral == -math.inf:
         return (
-            "exp(-f) <= C rho is certified, but the acceptance is only measured: its lower bound takes at most two "
-            "hidden layers, the second with a smooth activation, and a proposal that is accepted now and then"
+            f"exp(-f) <= C rho is certified, but the acceptance is only measured, {low:.3g} to {high:.3g}: its lower "
+            "bound takes at most two hidden layers, the second with a smooth activation, and a proposal that is "
+            "accepted now and then; a smaller noise or a smoother decoder makes it larger"
         )
-    return f"the certified acceptance {envelope.acceptance:.3g} is too small"
+    return (
+        f"the certified acceptance {numbers.p_certified:.3g} is too small: {wanted}; a decoder that is less curved, or "
+        "other noise, makes it larger"
+    )
 
 
 def _record(generator: Generator, index: int, found: Rejection, beta: float) -> ObservationRecord:
-    certificate: dict[str, float] = {"beta": beta}
+    certificate: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
+    if found.largest_noise is not None:
+        certificate["largest_noise"] = found.largest_noise
     if found.proposals is None or found.numbers is None:
         return ObservationRecord(
             index, Verdict.INCONCLUSIVE, "", None, found.tv_bound, found.reason, certificate, found.numbers
@@ -122,6 +170,11 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
     return ObservationRecord(
         index, Verdict.PROVED, NAME, found.proposals, found.tv_bound, found.reason, certificate, found.numbers
     )
+
+
+def _doubt(epsilon: Fraction, task: Task, found: Rejection) -> str:
+    """Why a stored result is not believed; "" where its numbers follow from one another."""
+    return "" if _could_hold(epsilon, found) else "its numbers do not follow from one another"
 
 
 def _could_hold(epsilon: Fraction, found: Rejection) -> bool:
@@ -159,6 +212,7 @@ def _encode(found: Rejection) -> dict[str, Any]:
         "tv_bound": found.tv_bound,
         "reason": found.reason,
         "numbers": None if found.numbers is None else found.numbers.to_dict(),
+        "largest_noise": found.largest_noise,
     }
 
 
@@ -169,4 +223,5 @@ def _decode(entry: Any) -> Rejection:
         None if entry["tv_bound"] is None else float(entry["tv_bound"]),
         str(entry["reason"]),
         None if numbers is None else RejectionNumbers.from_dict(numbers),
+        None if entry["largest_noise"] is None else float(entry["largest_noise"]),
     )

@@ -136,6 +136,7 @@ THEOREM = Theorem(
         notes=notes,
         certify_observations=certify_rows,
         observations_need=(MODEL.label,),
+        takes_logits=True,
     ),
     shown=("R", "rho"),
     encoder=ENCODER,

@@ -29,6 +29,7 @@ from certify.generators.graph import Generator
 from certify.sharp.chain import chain_bound
 from certify.sharp.problem import closed_form_problem
 from certify.sharp.schedule import Schedule
+from theorems.sharp_langevin.one_observation import at_observation
 
 MOST_LAYERS = 2_000_000
 """Longest schedule that is written: one step and one scale a layer."""
@@ -133,7 +134,10 @@ def _check(generator: Generator, numbers: Numbers) -> None:
             "(docs/encoders.md)"
         )
     if numbers.single_observations:
-        raise InputError("the sharp encoder is built for typical x: leave out `--observations`")
+        raise InputError(
+            "the sharp encoder is built for typical x, or for one observation: give `--index`, or leave out "
+            "`--observations`"
+        )
 
 
 def _write_corrections(tape: Tape, point: str, beta: float, count: int, products: tuple[float, int] | None) -> str:
@@ -175,4 +179,5 @@ ENCODER = EncoderKind(
     summary="descent and preconditioned steps to the mode, a Gaussian start, then preconditioned layers",
     build=build,
     bound=_bound,
+    at_observation=at_observation,
 )

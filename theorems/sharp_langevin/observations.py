@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,18 +12,29 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.rounding import Direction, outward
 from certify.arithmetic.searches import largest
 from certify.bounds.bracket import ConstantBrackets
+from certify.certificates.discovery import document_of, record_of
+from certify.certificates.kinds.observation import verify
+from certify.codec import decode, encode
 from certify.encoders.amortised import amortised_starts
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
-from certify.profiles.certificate import CHAIN, ONE_LAYER, GlobalConstants, ObservationCertificate, certify_observation
+from certify.posteriors.posterior import Posterior
+from certify.profiles.certificate import (
+    LargestNoise,
+    ObservationCertificate,
+    StartNumbers,
+    certify_observation,
+    start_numbers,
+)
+from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, exact
 from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import Theorem
 from certify.verdict import Verdict
-from certify.version import __version__
 
 REACH_OBSERVATIONS, REACH_STEPS = 3, 5
 """Observations whose largest certified noise is looked for, and bisections of its logarithm."""
@@ -32,7 +42,10 @@ REACH_OBSERVATIONS, REACH_STEPS = 3, 5
 REACH_LOWEST, REACH_HIGHEST = 1.0 / 64, 4.0
 """Between these multiples of the noise asked for."""
 
-SCHEMA = 1
+SCHEMA = 2
+
+DIGITS = 9
+"""Significant digits of m, M and M2, rounded outward."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +84,8 @@ def certify_all(
 ) -> tuple[ObservationRecord, ...]:
     """One record per row of `rows` (k, n): certified or not, by which theorem, with how many layers, and why not.
 
-    `resume` is a JSON file: what it holds for the same question is not computed again, and it is rewritten atomically
-    as results come in. `starts` (k, d) says where to look for each mode first.
+    `resume` is a JSON file: what it holds for the same question is verified and not computed again, and it is rewritten
+    atomically as results come in. `starts` (k, d) says where to look for each mode first.
 
     Raises:
         InputError: if `resume` cannot be written or belongs to another question; or m, M, M2 are not certified.
@@ -88,7 +101,7 @@ def certify_all(
         [row_key(task.row, task.start) for task in tasks],
         tasks,
         partial(_certify_one, generator, constants, beta, epsilon),
-        Codec(_to_json, _from_json, partial(_could_hold, epsilon)),
+        Codec(encode_certificate, decode_certificate, partial(_doubt, generator, constants, beta, epsilon)),
         progress,
         resume,
     )
@@ -106,28 +119,35 @@ def global_constants(brackets: ConstantBrackets) -> GlobalConstants:
         raise InputError("certificates of observations need certified m > 0 and finite M, M2: see `certify constants`")
     if brackets.region.radius is not None:
         raise InputError("certificates of observations need constants on all of R^d; leave out `--region`")
-    return GlobalConstants(m, M, M2)
+    # Short numbers, so that another machine derives them as well.
+    return GlobalConstants(
+        outward(m, DIGITS, Direction.DOWN), outward(M, DIGITS, Direction.UP), outward(M2, DIGITS, Direction.UP)
+    )
 
 
-def largest_multiple(
+def largest_noise(
     generator: Generator,
     constants: GlobalConstants,
     row: FloatArray,
     beta: float,
     epsilon: Fraction,
-    at_beta: bool,
-) -> float:
-    """The largest multiple of `beta` found at which the observation is certified, 0 if none down to 1/64.
+    found: ObservationCertificate,
+) -> ObservationProof | None:
+    """The certificate at the largest noise found at which there is one, None if there is none down to beta/64.
 
-    `at_beta` says whether it is at 1. Bisection of the logarithm between the last multiple that is certified and
-    the first that is not: a certified multiple, and an estimate of the largest.
+    `found` is the one at `beta`. Bisection of the logarithm between the last multiple of beta that is certified and
+    the first that is not: the noise is certified, and an estimate of the largest.
     """
+    proofs = {1.0: found.proof} if found.certified else {}
 
     def certified(multiple: float) -> bool:
-        return certify_observation(generator, constants, row, beta * multiple, epsilon).certified
+        proof = certify_observation(generator, constants, row, beta * multiple, epsilon).proof
+        if proof.theorem:
+            proofs[multiple] = proof
+        return bool(proof.theorem)
 
     step = 2.0
-    if at_beta:
+    if found.certified:
         low, high = 1.0, step
         while high < REACH_HIGHEST and certified(high):
             low, high = high, high * step
@@ -136,8 +156,8 @@ def largest_multiple(
         while not certified(low):
             low, high = low / step, low
             if low < REACH_LOWEST:
-                return 0.0
-    return largest(certified, low, high, REACH_STEPS)
+                return None
+    return proofs[largest(certified, low, high, REACH_STEPS)]
 
 
 def _certify_one(
@@ -151,8 +171,7 @@ def _certify_one(
         found = certify_observation(generator, constants, task.row, beta, epsilon, task.start)
         if not task.with_reach:
             return found
-        multiple = largest_multiple(generator, constants, task.row, beta, epsilon, found.certified)
-        return replace(found, values={**found.values, "largest_noise": beta * multiple})
+        return replace(found, noise=LargestNoise(largest_noise(generator, constants, task.row, beta, epsilon, found)))
 
 
 def _record(index: int, certificate: ObservationCertificate, beta: float) -> ObservationRecord:
@@ -165,6 +184,7 @@ def _record(index: int, certificate: ObservationCertificate, beta: float) -> Obs
         certificate.tv_bound,
         certificate.reason,
         {"beta": beta, **certificate.values},
+        certificate=document_of(certificate.proof),
     )
 
 
@@ -172,7 +192,7 @@ def _question(generator: Generator, constants: GlobalConstants, beta: float, eps
     """What every stored result depends on."""
     return {
         "schema": SCHEMA,
-        "version": __version__,
+        "method": METHOD,
         "generator": generator.sha256,
         "constants": [constants.m, constants.M, constants.M2],
         "beta": beta,
@@ -180,30 +200,69 @@ def _question(generator: Generator, constants: GlobalConstants, beta: float, eps
     }
 
 
-def _could_hold(epsilon: Fraction, certificate: ObservationCertificate) -> bool:
-    """Whether what a file says of an observation is of the kind that `certify_observation` returns."""
-    if not certificate.certified:
-        return True
-    bound, layers = certificate.tv_bound, certificate.layers
-    known = certificate.theorem in {ONE_LAYER, CHAIN} and layers is not None and layers >= 1
-    return known and bound is not None and math.isfinite(bound) and 0 <= Fraction(bound) <= epsilon
+def _doubt(
+    generator: Generator,
+    constants: GlobalConstants,
+    beta: float,
+    epsilon: Fraction,
+    task: Task,
+    certificate: ObservationCertificate,
+) -> str:
+    """Why a stored certificate is not believed; "" where every claim of it was confirmed again."""
+    if task.with_reach and certificate.noise is None:
+        return "the largest noise is missing"
+    proof, wider = certificate.proof, None if certificate.noise is None else certificate.noise.proof
+    asked = exact(task.row), epsilon, constants
+    with threadpool_limits(1):
+        for item in (proof, wider):
+            if item is None:
+                continue
+            if (item.observation, item.epsilon, item.constants) != asked or item.generator.sha256 != generator.sha256:
+                return "it is about another observation"
+            if reason := verify(item, generator).reason:
+                return reason
+        posterior = Posterior(generator, task.row, beta)
+        if proof.beta != beta or certificate.start != start_numbers(posterior, constants, task.start):
+            return "it is about another noise or start"
+    if (wider is not None and not wider.theorem) or bool(certificate.reason) != (not certificate.certified):
+        return "its parts do not fit together"
+    return ""
 
 
-def _to_json(certificate: ObservationCertificate) -> dict[str, Any]:
+def encode_certificate(certificate: ObservationCertificate) -> dict[str, Any]:
+    """The entry of a file that `--resume` keeps."""
+    noise = certificate.noise
+    wider = None if noise is None or noise.proof is None else document_of(noise.proof)
     return {
-        "theorem": certificate.theorem,
-        "layers": certificate.layers,
-        "tv_bound": certificate.tv_bound,
+        "certificate": document_of(certificate.proof),
         "reason": certificate.reason,
-        "values": dict(certificate.values),
+        "start": encode(certificate.start),
+        "noise": None if noise is None else {"certificate": wider},
     }
 
 
-def _from_json(entry: Mapping[str, Any]) -> ObservationCertificate:
+def decode_certificate(entry: Any) -> ObservationCertificate:
+    """What `encode_certificate` wrote.
+
+    Raises:
+        InputError: for anything else.
+    """
+    what = "the entry"
+    if not isinstance(entry, Mapping) or entry.keys() != {"certificate", "reason", "start", "noise"}:
+        raise InputError(f"{what} has not the keys certificate, reason, start and noise")
+    noise = entry["noise"]
+    if noise is not None and (not isinstance(noise, Mapping) or noise.keys() != {"certificate"}):
+        raise InputError(f"{what}'s noise has not the key certificate alone")
     return ObservationCertificate(
-        str(entry["theorem"]),
-        None if entry["layers"] is None else int(entry["layers"]),
-        None if entry["tv_bound"] is None else float(entry["tv_bound"]),
-        str(entry["reason"]),
-        {str(name): float(value) for name, value in entry["values"].items()},
+        _proof(entry["certificate"]),
+        decode(str, entry["reason"], what),
+        None if entry["start"] is None else decode(StartNumbers, entry["start"], what),
+        None if noise is None else LargestNoise(None if noise["certificate"] is None else _proof(noise["certificate"])),
     )
+
+
+def _proof(document: Any) -> ObservationProof:
+    record = record_of(document, "the certificate")
+    if not isinstance(record, ObservationProof):
+        raise InputError("the certificate is of another kind")
+    return record

@@ -15,11 +15,14 @@ This theorem is the project's, not the paper's. Proofs: docs/sharp.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
+from certify.sharp import terms
 from certify.sharp.functions import (
     BurnInDistance,
     BurnInTime,
@@ -35,6 +38,7 @@ from certify.sharp.functions import (
 )
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.functions import ChiTail
+from certify.symbolic.generic import one_minus_exp
 from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
 from theorems.sharp_langevin.chain import (
     drift_changes,
@@ -84,6 +88,10 @@ exit_bound = declare("exit", "[0, inf)", r"\mathrm{exit}", "reflected diffusion 
 discretisation = declare("discretisation", "[0, inf)", r"\mathrm{disc}", "frozen drift (S7e+)")
 smoothing = declare("smoothing", "[0, inf)", r"\mathrm{smooth}", "Wasserstein to total variation (S7f+)")
 tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "Theorem 1*")
+TERMS = {
+    "tail": tail, "start_outside": start_outside, "exit": exit_bound, "discretisation": discretisation,
+    "smoothing": smoothing,
+}  # fmt: skip
 r0, s0, R0, r, tau0, h0, v0 = variables("r0 s0 R0 r tau0 h0 v0", "[0, inf)")
 (w0,) = variables("w0", "(0, inf)")
 (k,) = variables("k", "integer >= 0")
@@ -103,16 +111,14 @@ def stiffness_at(residual: sp.Expr) -> sp.Expr:
 
 
 def distance_from_identity(radius: sp.Expr) -> sp.Expr:
-    """q(r) = p + 3 e r + (3/2) e^2 r^2, with p and e enlarged for a factor of defect om."""
-    scale = (1 + om) ** sp.Rational(3, 2) * e
-    return (1 + om) * p + om + 3 * scale * radius + sp.Rational(3, 2) * scale**2 * radius**2
+    """q(r), for a factor of defect om."""
+    return terms.distance_from_identity(radius, e, p, om)
 
 
 def whitened_curvature(radius: sp.Expr) -> sp.Expr:
     """mu_F(r) = max{(1 - e r)_+^2, (1+a)/(1+b)} - (p + e r + e^2 r^2/2), less om (1 + q) for a factor of defect om."""
-    scale = (1 + om) ** sp.Rational(3, 2) * e
-    near = sp.Max(sp.Max(0, 1 - scale * radius) ** 2, phi)
-    return near - p - scale * radius - scale**2 * radius**2 / 2 - om * (1 + distance_from_identity(radius))
+    near = sp.Max(sp.Max(0, terms.near_floor(radius, e, om)) ** 2, phi)
+    return near - terms.curvature_loss(radius, e, p, om)
 
 
 def tail_beyond(radius: sp.Expr) -> sp.Expr:
@@ -122,13 +128,12 @@ def tail_beyond(radius: sp.Expr) -> sp.Expr:
 
 def exit_before(radius: sp.Expr, width: sp.Expr, time: sp.Expr) -> sp.Expr:
     """S7d+: e (1 + tau/w^2) P_{p0^R}(r > R - w), e Euler's number."""
-    return sp.E * (1 + time / width**2) * ShellMass(*SHAPE, radius, width)
+    return terms.exit_bound(time, width, ShellMass(*SHAPE, radius, width))
 
 
 def smoothed(distance: sp.Expr, layers: sp.Expr) -> sp.Expr:
     """S7f+ over equal layers: w rho^n / sqrt(2 pi sigma^2 (1 - rho^{2n})/(1 - rho^2))."""
-    variance = (2 * s - s**2) * (1 - rho_s ** (2 * layers)) / (1 - rho_s**2)
-    return distance * rho_s**layers / sp.sqrt(2 * sp.pi * variance)
+    return terms.smoothing(distance, rho_s**layers, terms.run_spread(s, rho_s, layers))
 
 
 def sandwich_tail(radius: sp.Expr) -> sp.Expr:
@@ -166,34 +171,42 @@ QUANTITIES = (
     choice(K),
     definition(mu, whitened_curvature(R), "lower"),
     definition(q, distance_from_identity(R)),
-    definition(Q, sp.sqrt(d * ForceMoment(*SHAPE, R))),
-    definition(w_0, start * sp.sqrt(GaussianShift(*SHAPE, R)) / mu + (1 - start) * sp.sqrt(SecondMoment(*SHAPE, R))),
+    definition(Q, terms.force(d, ForceMoment(*SHAPE, R))),
+    definition(
+        w_0,
+        start * terms.gaussian_start_distance(GaussianShift(*SHAPE, R), mu)
+        + (1 - start) * terms.point_start_distance(SecondMoment(*SHAPE, R)),
+    ),
     definition(w_b, BurnInDistance(w_0, mu, Q, eta_b, h, K0)),
     definition(tau, BurnInTime(eta_b, h, K0) + (K - K0) * eta),
-    definition(s, 1 - sp.exp(-eta)),
+    definition(s, one_minus_exp(eta)),
     definition(rho_s, 1 - s * mu),
     definition(tail, tail_beyond(R)),
     definition(start_outside, start * ChiTail(d, R)),
     definition(exit_bound, exit_before(R, w, tau)),
-    definition(discretisation, Q * eta * sp.sqrt((K - K0) / 8)),
+    definition(discretisation, terms.discretisation(Q, [(eta, K - K0)])),
     definition(smoothing, smoothed(w_b, K - K0)),
-    definition(tv_bound, tail + start_outside + exit_bound + discretisation + smoothing),
+    definition(tv_bound, terms.total([TERMS[name] for name in terms.CHAIN_TERMS])),
 )
+
+
+def at(conditions: Sequence[terms.SideCondition], *symbols: sp.Symbol, of: str = "") -> tuple[Condition, ...]:
+    """Side conditions of the engine at the theorem's symbols."""
+    return tuple(
+        Condition(f"{item.name}, {of}" if of else item.name, *item.sides(*symbols), item.strict) for item in conditions
+    )
+
 
 CONDITIONS = (
     Condition("length", K0 + 1, K),
     Condition("burn-in", sp.Integer(0), K0),
-    Condition("positive time", sp.Integer(0), eta, strict=True),
-    Condition("positive first time", sp.Integer(0), eta_b * h, strict=True),
-    Condition("radius", sp.Integer(0), R, strict=True),
-    Condition("outer radius", R, R2),
-    Condition("positive shell", sp.Integer(0), w, strict=True),
-    Condition("shell", w, R, strict=True),
-    Condition("curvature", sp.Integer(0), mu, strict=True),
-    Condition("short layers", (1 - sp.exp(-eta)) * (1 + q + mu), sp.Integer(2)),
-    Condition("short burn-in layers", (1 - sp.exp(-eta_b)) * (1 + q + mu), sp.Integer(2)),
-    Condition("far field", M2 * r_c, m**2 + beta**2, strict=True),
-    Condition("factor", om, sp.Integer(1), strict=True),
+    *at(terms.STEP, eta, mu, q),
+    *at(terms.STEP, eta_b, mu, q, of="burn-in"),
+    Condition("positive scale", sp.Integer(0), h, strict=True),
+    *at(terms.RADII, R, R2),
+    *at(terms.SHELL, w, R),
+    *at((terms.CURVATURE,), mu),
+    *at(terms.FAR, m, M2, beta, r_c, om),
     Condition("start of two kinds", start * (1 - start), sp.Integer(0)),
     Condition("start at least 0", sp.Integer(0), start),
     Condition("start at most 1", start, sp.Integer(1)),
@@ -278,7 +291,7 @@ CONCLUSION = Conclusion(
     ),
     latex=rf"{LAST}\leq t(R)+st+e\left(1+\tfrac{{\tau}}{{w^2}}\right)\mathrm P(r>R-w)"
     r"+Q\Big(\sum\eta_k^2/8\Big)^{1/2}+\mathrm{smooth}\leq\varepsilon",
-    distance=tail + start_outside + exit_bound + discretisation + smoothing,
+    distance=terms.total([TERMS[name] for name in terms.CHAIN_TERMS]),
     conditions=CONDITIONS,
     search=SharpStrategy(),
     layers=(K,),

@@ -12,6 +12,7 @@ from certify.cli.options import (
     DeviationsOption,
     GeneratorOption,
     JsonOption,
+    LikelihoodOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -21,7 +22,10 @@ from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
 EncoderArgument = Annotated[Path, typer.Argument(metavar="ENCODER.onnx", help="The encoder: input x, and its noise.")]
-NoiseOption = Annotated[str, typer.Option("--beta", metavar="B", help="Noise level of the model, > 0.")]
+NoiseOption = Annotated[
+    str | None,
+    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
+]
 AccuracyOption = Annotated[
     str | None,
     typer.Option("--epsilon", metavar="E", help="Judge TV <= E at every observation; none: only measure."),
@@ -52,9 +56,10 @@ def run(
     context: typer.Context,
     encoder: EncoderArgument,
     generator: GeneratorOption,
-    beta: NoiseOption,
+    beta: NoiseOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
     epsilon: AccuracyOption = None,
     observations: ObservationsOption = None,
     count: CountOption = None,
@@ -74,7 +79,7 @@ def run(
     """
     from certify.validation import accuracy, noise_level, random_seed
 
-    noise = noise_level(beta)
+    noise = None if beta is None else noise_level(beta)
     distance = None if epsilon is None else accuracy(epsilon)
     output = Output(json, quiet)
     output.check_destination()
@@ -90,7 +95,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.audit(
             encoder,
-            api.load_generator(generator, output_name, deviations),
+            api.load_generator(generator, output_name, deviations, likelihood),
             beta=noise,
             epsilon=distance,
             observations=observations,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -16,20 +17,22 @@ from certify.cli.options import (
     EpsilonOption,
     GeneratorsOption,
     JsonOption,
+    LikelihoodOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
     RegionOption,
+    ResumeOption,
     SeedOption,
     TheoremsArgument,
 )
 from certify.cli.output import Output
-from certify.cli.progress_bar import progress_on_terminal
+from certify.cli.progress_bar import Announcing, progress_on_terminal
 from certify.errors import InputError
 
 if TYPE_CHECKING:
     from certify.generators.graph import Generator
-    from certify.proof.records import CheckResult
+    from certify.proof.records import CheckResult, TheoremRecord
 
 EMBEDDED = "the examples of each theorem"
 
@@ -43,14 +46,8 @@ ConstantsOption = Annotated[
     ),
 ]
 
-ResumeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--resume",
-        metavar="FILE",
-        help="Keep the certificates of single observations here as they come; a cut-off run goes on from it.",
-        show_default=False,
-    ),
+DetailsOption = Annotated[
+    bool, typer.Option("--details", help="Every constant, assumption, step and interval of every theorem.")
 ]
 
 FiguresOption = Annotated[
@@ -70,6 +67,7 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -77,13 +75,15 @@ def run(
     resume: ResumeOption = None,
     region: RegionOption = None,
     figures: FiguresOption = None,
+    details: DetailsOption = False,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Check theorems on generators or constants.
 
-    Every step of a theorem is held against a generator; with --constants it is evaluated without one.
+    Every step of a theorem is held against a generator; with --constants it is evaluated without one. A row comes for
+    every theorem and generator as it is done, then what does not hold and why; --details prints everything.
 
     Exit code: 0 everything holds, 1 a step is refuted, 2 bad input, 3 something is inconclusive, 4 not applicable.
     """
@@ -102,6 +102,7 @@ def run(
             ("generator", generator),
             ("output", output_name),
             ("noise", deviations),
+            ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
             ("region", region),
             ("figures", figures),
@@ -117,8 +118,10 @@ def run(
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
 
-    loaded = loaded_generators(generator, output_name, deviations)
-    with progress_on_terminal(quiet) as progress:
+    loaded = loaded_generators(generator, output_name, deviations, likelihood)
+    rows = output.prints and not quiet and not details
+    with progress_on_terminal(quiet) as bars:
+        progress = Announcing(bars, _announced(output)) if rows else bars
         result = api.check(
             names,
             loaded,
@@ -131,7 +134,7 @@ def run(
             command=context.obj,
             resume=resume,
         )
-    code = _finish(output, result)
+    code = _finish_rows(output, result, context.obj) if rows else _finish(output, result)
     if figures is not None:
         _draw(output, result, figures, names, loaded, distance, observations, radius, seed)
     return code
@@ -172,6 +175,30 @@ def _check_constants(
     import certify.api as api
 
     return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
+
+
+def _announced(output: Output) -> Callable[[object], None]:
+    """What prints a row for every record, with the heading above the first."""
+    from certify.report.first_screen import heading, row
+
+    pending = [heading()]
+
+    def announce(record: TheoremRecord) -> None:
+        while pending:
+            output.line(pending.pop())
+        output.line(row(record))
+
+    return cast("Callable[[object], None]", announce)
+
+
+def _finish_rows(output: Output, result: CheckResult, command: str) -> int:
+    """What does not hold, and the answer in words, below the rows."""
+    from certify.report.first_screen import closing
+
+    output.write_json(result.to_dict())
+    for line in closing(result, command):
+        output.line(line)
+    return result.exit_code
 
 
 def _finish(output: Output, result: CheckResult) -> int:

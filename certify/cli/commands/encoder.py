@@ -13,6 +13,7 @@ from certify.cli.options import (
     EpsilonOption,
     GeneratorOption,
     JsonOption,
+    LikelihoodOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -48,6 +49,9 @@ ProductsOption = Annotated[
 ]
 UnrolledOption = Annotated[bool, typer.Option("--unrolled", help="Write every layer out instead of loops.")]
 RandomOption = Annotated[bool, typer.Option("--random-normal", help="The file draws its own noise.")]
+FloatOption = Annotated[
+    bool, typer.Option("--float32", help="The file computes in float32; its distance to float64 is measured.")
+]
 StartOption = Annotated[
     Path | None,
     typer.Option("--start", metavar="FILE.onnx", help="A network x -> z at which the descent starts in place of 0."),
@@ -59,6 +63,7 @@ def run(
     generator: GeneratorOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
     theorem: TheoremArgument = None,
     beta: NoiseOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -70,6 +75,7 @@ def run(
     products_only: ProductsOption = False,
     unrolled: UnrolledOption = False,
     random_normal: RandomOption = False,
+    float32: FloatOption = False,
     start: StartOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
@@ -98,7 +104,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.encoder(
             theorem,
-            api.load_generator(generator, output_name, deviations),
+            api.load_generator(generator, output_name, deviations, likelihood),
             beta=noise,
             epsilon=distance,
             out=out,
@@ -109,6 +115,7 @@ def run(
             products_only=products_only,
             unrolled=unrolled,
             random_normal=random_normal,
+            float32=float32,
             start=start,
             seed=seed,
             progress=progress,

@@ -54,9 +54,12 @@ def kink_series(
 
 
 def _slopes_derivatives(x: FloatArray, slope: float, order: int) -> tuple[FloatArray, ...]:
+    value = np.where(x > 0, x, slope * x)
+    if order == 0:
+        return (value,)
     first = np.where(x > 0, 1.0, slope)
     zero = np.zeros_like(first)
-    return (np.where(x > 0, x, slope * x), first, zero, zero)[: order + 1]
+    return (value, first, zero, zero)[: order + 1]
 
 
 def identity_derivatives(x: FloatArray, parameters: Parameters, order: int) -> tuple[FloatArray, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from certify.codec import Readable
 from certify.verdict import Evidence, Verdict, weakest_evidence, weakest_verdict
 
 
 @dataclass(frozen=True)
-class ClaimProof:
+class ClaimProof(Readable):
     """One algebraic claim of a step, for all values of its parameters."""
 
     name: str
@@ -30,7 +31,7 @@ class ClaimProof:
 
 
 @dataclass(frozen=True)
-class StepProof:
+class StepProof(Readable):
     """The algebra between a step's leaves and its bound, proved for all parameters; the leaves are assumed."""
 
     claims: tuple[ClaimProof, ...]

@@ -1,0 +1,61 @@
+"""`certify.verify`: the certificates of a file, checked again without the search that found them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certify.api.arguments import GeneratorLike, Observations, loaded, observations_of
+from certify.api.shown import Shown, values_of
+from certify.certificates.verification import VerificationResult, verify_file
+from certify.report.table import Table, columns, label_cell, text_cell, verdict_cell
+from certify.validation import file_path
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Verified(Shown, VerificationResult):
+    """Which certificates of a file hold: every claim confirmed in balls by the evidence that the file holds."""
+
+    def _summary(self) -> str:
+        held = sum(item.holds for item in self.verifications.values())
+        return f"<{self.verdict}: {held} of {len(self.verifications)} certificates of {self.path} hold>"
+
+    def _tables(self) -> tuple[Table, ...]:
+        rows = tuple(
+            (label_cell(place), verdict_cell(str(self.verdict_of(item))), text_cell(item.reason or item.claim))
+            for place, item in self.verifications.items()
+        )
+        return (
+            Table("certificates", "Certificates, checked again", columns(("certificate", "verdict", "claim")), rows,
+                  self.premises),
+        )  # fmt: skip
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            {"place": place, "verdict": str(self.verdict_of(item)), "claim": item.claim, "reason": item.reason}
+            for place, item in self.verifications.items()
+        ]
+
+
+def verify(
+    path: str | Path,
+    generator: GeneratorLike | None = None,
+    observations: Observations | None = None,
+    constants: bool = False,
+) -> Verified:
+    """Check every certificate of a file again, in balls, without the engine that found it.
+
+    Args:
+        path: a certificate, a file that `resume` keeps, or the JSON of `certify check`.
+        generator: the decoder; None: the file or family that the certificate names.
+        observations: of shape (k, n) or (n,), or a file of them; every certificate must be about one of them.
+        constants: whether m, M and M2 are derived again; otherwise they are a premise, which the result states.
+
+    Raises:
+        InputError: if the file cannot be read, or is about another decoder or other observations.
+    """
+    source = file_path("path", path)
+    given = None if generator is None else loaded(generator)
+    rows = observations_of(observations, None if given is None else [given])
+    return Verified(**values_of(verify_file(source, given, rows, constants)))

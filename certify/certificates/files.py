@@ -1,0 +1,56 @@
+"""Files that hold certificates: one alone, what `--resume` keeps, or what `certify check --json` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from certify.certificates.discovery import NAME, record_of
+from certify.errors import InputError
+
+LARGEST_FILE = 1 << 30
+FORMS = "a certificate, a file that `--resume` keeps, or the JSON of `certify check`"
+
+
+def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
+    """Every certificate of a file with its place in it, each read strictly.
+
+    Raises:
+        InputError: if the file is missing, no JSON, of another form, without a certificate, or one cannot be read.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(f"`{path}`: {'a folder, not a file' if source.is_dir() else 'no such file'}")
+    if source.stat().st_size > LARGEST_FILE:
+        raise InputError(f"`{path}`: larger than 1 GiB")
+    try:
+        content = json.loads(source.read_text(encoding="utf-8"))
+        found = tuple(_documents(content))
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"`{path}`: expected {FORMS}") from error
+    if not found:
+        raise InputError(f"`{path}`: holds no certificate; expected {FORMS}")
+    return tuple((place, record_of(document, f"`{path}`, {place}")) for place, document in found)
+
+
+def _documents(content: Any) -> Iterator[tuple[str, Any]]:
+    if NAME in content:
+        yield "the certificate", content
+    elif "theorems" in content:
+        for theorem in content["theorems"]:
+            for entry in theorem["observations"]:
+                yield from _of_entry(f"{theorem['id']}, observation {entry['index']}", entry)
+    else:
+        for index, entry in enumerate(content["observations"].values()):
+            yield from _of_entry(f"observation {index}", entry)
+
+
+def _of_entry(place: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The certificate of one observation, and that of its largest noise where there is one."""
+    if entry["certificate"] is not None:
+        yield place, entry["certificate"]
+    noise = entry.get("noise")
+    if noise is not None and noise["certificate"] is not None:
+        yield f"{place}, largest noise", noise["certificate"]

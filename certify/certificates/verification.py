@@ -1,0 +1,130 @@
+"""The certificates of a file, checked again at their decoder without the search that found them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.bounds.bracket import ConstantBrackets
+from certify.bounds.constants import constants as bracket_constants
+from certify.certificates.discovery import kind_of
+from certify.certificates.files import certificates_from_file
+from certify.certificates.kind import Verification
+from certify.errors import InputError
+from certify.generators.graph import FloatArray, Generator
+from certify.generators.specification import families, load_generator
+from certify.profiles.records import GeneratorIdentity, GlobalConstants
+from certify.verdict import Verdict, exit_code, weakest_verdict
+
+
+@dataclass(frozen=True)
+class VerificationResult:
+    """What came out of checking a file: every certificate by its place, and whether the constants were derived again.
+
+    verdict     `proved` where every claim and the constants were confirmed, `conditional` where the constants were
+                taken for granted, `refuted` where a claim was not confirmed
+    """
+
+    path: str
+    verifications: Mapping[str, Verification]
+    constants_derived: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """The weakest certificate's."""
+        return weakest_verdict(self.verdict_of(item) for item in self.verifications.values())
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every certificate holds, 1 otherwise."""
+        return exit_code([self.verdict])
+
+    def verdict_of(self, item: Verification) -> Verdict:
+        """The verdict of one certificate."""
+        if not item.holds:
+            return Verdict.REFUTED
+        return Verdict.CONDITIONAL if item.premises else Verdict.PROVED
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "schema": 1,
+            "verdict": str(self.verdict),
+            "constants_derived": self.constants_derived,
+            "certificates": [
+                {"place": place, "verdict": str(self.verdict_of(item)), **item.to_dict()}
+                for place, item in self.verifications.items()
+            ],
+        }
+
+    @property
+    def premises(self) -> tuple[str, ...]:
+        """What was taken for granted, each once."""
+        return tuple(dict.fromkeys(f"premise: {p}" for item in self.verifications.values() for p in item.premises))
+
+
+def verify_file(
+    path: str | Path, generator: Generator | None = None, rows: FloatArray | None = None, constants: bool = False
+) -> VerificationResult:
+    """Check every certificate of a file again, in balls, without the engine that found it.
+
+    Args:
+        path: a certificate, a file that `--resume` keeps, or the JSON of `certify check`.
+        generator: the decoder; None: the file or family that the certificate names.
+        rows: observations (k, n); every certificate must be about one of them.
+        constants: whether m, M and M2 are derived again; otherwise they are a premise, which the result states.
+
+    Raises:
+        InputError: if the file cannot be read, or is about another decoder or other observations.
+    """
+    records = certificates_from_file(path)
+    decoders: dict[str, Generator] = {}
+    known: dict[str, ConstantBrackets] = {}
+    found = {}
+    for place, record in records:
+        kind = kind_of(record)
+        identity = kind.generator(record)
+        if identity.sha256 not in decoders:
+            decoders[identity.sha256] = _decoder(identity, generator, f"`{path}`, {place}")
+        decoder = decoders[identity.sha256]
+        if rows is not None and not any(np.array_equal(row, np.array(kind.observation(record))) for row in rows):
+            raise InputError(f"`{path}`, {place}: is about none of the observations that were given")
+        checked = kind.verify(record, decoder)
+        premise = kind.premise(record)
+        if constants and premise is not None and checked.holds:
+            if identity.sha256 not in known:
+                known[identity.sha256] = bracket_constants(decoder)
+            reason = constant_doubt(premise, known[identity.sha256])
+            checked = Verification(not reason, checked.claim, reason)
+        found[place] = checked
+    return VerificationResult(str(path), found, constants)
+
+
+def _decoder(identity: GeneratorIdentity, given: Generator | None, place: str) -> Generator:
+    decoder = given
+    if decoder is None:
+        # A specification may also name code of the user's: what a file names is not run.
+        named = identity.specification
+        if not (named.endswith(".onnx") or named.partition(":")[0] in families()):
+            raise InputError(f"{place}: names no decoder that can be loaded; give it with `--generator`")
+        decoder = load_generator(named)
+    if decoder.sha256 != identity.sha256:
+        raise InputError(
+            f"{place}: is about the decoder `{identity.name}` with sha256 {identity.sha256[:12]}..., not "
+            f"`{decoder.name}` with {decoder.sha256[:12]}...; give that one with `--generator`"
+        )
+    return decoder
+
+
+def constant_doubt(claimed: GlobalConstants, found: ConstantBrackets) -> str:
+    """The first constant that was not derived again to be as good as claimed; "" if all were."""
+    if found.m.lower is None or not found.m.lower >= claimed.m:
+        return f"m is not derived to be >= {claimed.m!r}, only >= {found.m.lower!r}"
+    for name, value, bracket in (("M", claimed.M, found.M), ("M2", claimed.M2, found.M2)):
+        if bracket.upper is None or not bracket.upper <= value:
+            return f"{name} is not derived to be <= {value!r}, only <= {bracket.upper!r}"
+    return ""

@@ -1,0 +1,239 @@
+"""log p(x) of many observations: in parallel, resumable, with the ELBO of an encoder and the mean over the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from certify.arithmetic.arrays import FloatArray
+from certify.audits.source import behind_noise, source_from_file
+from certify.envelopes.log_evidence import PROPOSALS, Interval, LogEvidence, log_evidence
+from certify.errors import InputError
+from certify.generators.graph import BERNOULLI, Generator
+from certify.generators.logits import OUTSIDE_A0
+from certify.marginal.elbo import Elbo, encoder_elbo
+from certify.progress import Progress, SilentProgress
+from certify.proof.observations import Codec, certify_each, row_key
+from certify.verdict import Verdict
+from certify.version import __version__
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ObservationEvidence:
+    """log p(x) of one row, and the encoder's ELBO there (None where no encoder was given)."""
+
+    log_evidence: LogEvidence
+    elbo: Elbo | None
+
+    @property
+    def gap(self) -> Interval | None:
+        """KL(q, pi_x) = log p(x) - ELBO, never below 0; None where one of the two has no interval."""
+        found, bound = self.log_evidence.best, None if self.elbo is None else self.elbo.interval
+        if found is None or bound is None:
+            return None
+        confidence = 1 - (1 - found.confidence) - (1 - bound.confidence)
+        low, high = max(0.0, found.lower - bound.upper), max(0.0, found.upper - bound.lower)
+        return Interval(low, high, "statistical", confidence)
+
+    def to_dict(self, index: int | None = None) -> dict[str, Any]:
+        """JSON form of the contract; `index` is left out of what is stored."""
+        intervals = {
+            "log_evidence": self.log_evidence.best,
+            "rigorous": self.log_evidence.rigorous,
+            "sampled": self.log_evidence.sampled,
+            "elbo": None if self.elbo is None else self.elbo.interval,
+            "gap": self.gap,
+        }
+        return {
+            **({} if index is None else {"index": index}),
+            **{name: None if item is None else item.to_dict() for name, item in intervals.items()},
+            "envelope": self.log_evidence.envelope,
+            "reason": self.log_evidence.reason,
+            "encoder": None if self.elbo is None else {"law": self.elbo.law, "reason": self.elbo.reason},
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> ObservationEvidence:
+        """What `to_dict` wrote."""
+
+        def interval(name: str) -> Interval | None:
+            return None if entry[name] is None else Interval.from_dict(entry[name])
+
+        law = entry["encoder"]
+        return cls(
+            LogEvidence(interval("rigorous"), interval("sampled"), str(entry["envelope"]), str(entry["reason"])),
+            None if law is None else Elbo(interval("elbo"), str(law["law"]), str(law["reason"])),
+        )
+
+
+@dataclass(frozen=True)
+class EvidenceResult:
+    """log p(x) per observation and on average; `beta` is None for logits, `encoder` the name of the file."""
+
+    generator: Generator
+    beta: float | None
+    observations: tuple[ObservationEvidence, ...]
+    encoder: str | None
+    proposals: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def enclosed(self) -> tuple[ObservationEvidence, ...]:
+        """The observations whose log p(x) has both ends."""
+        return tuple(item for item in self.observations if _is_bounded(item.log_evidence.best))
+
+    @property
+    def mean(self) -> Interval | None:
+        """The mean of log p(x) over `enclosed`; the sampled ends fail with the sum of their probabilities."""
+        return mean_of([item.log_evidence.best for item in self.enclosed])
+
+    @property
+    def mean_elbo(self) -> Interval | None:
+        """The mean ELBO over the observations that are enclosed and have one."""
+        return mean_of([item.elbo.interval for item in self.enclosed if item.elbo is not None])
+
+    @property
+    def mean_gap(self) -> Interval | None:
+        """The mean of log p(x) - ELBO over the same observations."""
+        return mean_of([item.gap for item in self.enclosed])
+
+    @property
+    def verdict(self) -> Verdict:
+        """`proved` where every interval is rigorous, `supported` where some are sampled, else `inconclusive`."""
+        if len(self.enclosed) < len(self.observations):
+            return Verdict.INCONCLUSIVE
+        best = [item.log_evidence.best for item in self.observations]
+        rigorous = all(item is not None and item.kind == "rigorous" for item in best)
+        return Verdict.PROVED if rigorous and self.encoder is None else Verdict.SUPPORTED
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must not miss."""
+        missing = len(self.observations) - len(self.enclosed)
+        return (
+            *((OUTSIDE_A0,) if self.generator.likelihood == BERNOULLI else ()),
+            *((f"{missing} of {len(self.observations)} have no interval and are not in the mean",) if missing else ()),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form of `certify evidence`."""
+        means = {"log_evidence": self.mean, "elbo": self.mean_elbo, "gap": self.mean_gap}
+        return {
+            "schema": SCHEMA,
+            "verdict": str(self.verdict),
+            "generator": self.generator.origin(),
+            "likelihood": self.generator.likelihood,
+            "beta": self.beta,
+            "encoder": self.encoder,
+            "proposals": self.proposals,
+            "observations": [item.to_dict(index) for index, item in enumerate(self.observations)],
+            "mean": {
+                "count": len(self.enclosed),
+                **{name: None if item is None else item.to_dict() for name, item in means.items()},
+            },
+            "notes": list(self.notes),
+            "provenance": self.provenance,
+        }
+
+
+def evidence_of_rows(
+    generator: Generator,
+    rows: FloatArray,
+    beta: float,
+    encoder: str | Path | None = None,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+    progress: Progress | None = None,
+    resume: Path | None = None,
+) -> EvidenceResult:
+    """log p(x) of every row (k, n) as the generator has it; see `log_evidence` and `encoder_elbo`.
+
+    Raises:
+        InputError: for an encoder that is no file of one, of other dimensions, or not Gaussian; fewer than 1000
+            proposals; or a file of another question in `resume`.
+    """
+    if proposals < 1000:
+        raise InputError(f"`proposals` must be at least 1000: fewer bound nothing; got {proposals}")
+    question = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "generator": generator.sha256,
+        "noise": None if generator.noise is None else list(generator.noise),
+        "likelihood": generator.likelihood,
+        "beta": None if generator.likelihood == BERNOULLI else beta,
+        "encoder": None if encoder is None else _checked(encoder, generator),
+        "proposals": proposals,
+        "seed": seed,
+    }
+    found = certify_each(
+        f"log p(x) at {generator.name}",
+        question,
+        [row_key(row) for row in rows],
+        list(rows),
+        partial(_one, generator, beta, encoder, proposals, seed),
+        Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt),
+        progress or SilentProgress(),
+        resume,
+    )
+    noise = None if generator.likelihood == BERNOULLI else beta
+    return EvidenceResult(generator, noise, tuple(found), None if encoder is None else Path(encoder).stem, proposals)
+
+
+def mean_of(intervals: Sequence[Interval | None]) -> Interval | None:
+    """The mean of intervals that hold together; None where one has an end that is not known, or there is none."""
+    known = [item for item in intervals if item is not None and _is_bounded(item)]
+    if not known or len(known) < len(intervals):
+        return None
+    error = sum(1 - item.confidence for item in known)
+    kind = "rigorous" if all(item.kind == "rigorous" for item in known) else "statistical"
+    low, high = (sum(ends) / len(known) for ends in ([i.lower for i in known], [i.upper for i in known]))
+    room = 1e-12 * (1 + abs(low) + abs(high))
+    return Interval(low - room, high + room, kind, max(0.0, 1 - error))
+
+
+def _one(
+    generator: Generator, beta: float, encoder: str | Path | None, proposals: int, seed: int, row: FloatArray
+) -> ObservationEvidence:
+    found = log_evidence(generator, row, beta, proposals, seed)
+    if encoder is None:
+        return ObservationEvidence(found, None)
+    source = behind_noise(source_from_file(encoder), generator)
+    return ObservationEvidence(found, encoder_elbo(source, generator, row, beta, seed))
+
+
+def _checked(encoder: str | Path, generator: Generator) -> str:
+    """The digest of an encoder's file, after its dimensions."""
+    source = source_from_file(encoder)
+    if source.only is not None:
+        raise InputError(
+            f"encoder `{source.name}` is for one observation: an ELBO over data needs one that takes any x"
+        )
+    if (source.observed_dim, source.latent_dim) != (generator.observed_dim, generator.latent_dim):
+        raise InputError(
+            f"encoder `{source.name}` maps x of width {source.observed_dim} to z of width {source.latent_dim}; "
+            f"generator `{generator.name}` has {generator.observed_dim} and {generator.latent_dim}"
+        )
+    return str(source.details["sha256"])
+
+
+def _doubt(row: FloatArray, found: ObservationEvidence) -> str:
+    """Why a stored result is not believed; "" where its numbers follow from one another."""
+    return "" if _could_hold(found) else "its numbers do not follow from one another"
+
+
+def _could_hold(found: ObservationEvidence) -> bool:
+    """Whether what a file says is of the kind that `log_evidence` returns."""
+    evidence = found.log_evidence
+    intervals = [evidence.rigorous, evidence.sampled, None if found.elbo is None else found.elbo.interval]
+    ordered = all(item is None or item.lower <= item.upper for item in intervals)
+    kinds = evidence.rigorous is None or (evidence.rigorous.kind, evidence.rigorous.confidence) == ("rigorous", 1.0)
+    return ordered and kinds and evidence.agrees() and (evidence.rigorous is not None or bool(evidence.reason))
+
+
+def _is_bounded(interval: Interval | None) -> bool:
+    return interval is not None and interval.width < float("inf")

@@ -1,0 +1,162 @@
+"""The first screen of a check: one row per theorem and generator as it comes, then what does not hold, then the answer.
+
+What holds is one row; everything behind it is a command away (`--details`). The answer is a sentence per generator:
+which noise was used, whether the decoder's own is covered, and the next command.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from certify.arithmetic.rounding import Direction, decimal_text
+from certify.proof.records import CheckResult, StepRecord, TheoremRecord
+from certify.proof.registry import theorems
+from certify.report.quantities import conclusion_direction
+from certify.verdict import Verdict
+
+COLUMNS = (
+    ("theorem", 20),
+    ("generator", 22),
+    ("verdict", 14),
+    ("noise", 8),
+    ("largest", 8),
+    ("K", 8),
+    ("TV bound", 9),
+    ("weakest", 7),
+)
+"""Headings and widths; the last column is the seconds. Together at most 110 characters."""
+
+
+LONGEST_LIST = 8
+"""Lines of what does not hold that are shown for one theorem and generator."""
+
+
+def heading() -> str:
+    """The line above the rows."""
+    return " ".join(f"{name:<{width}}" for name, width in COLUMNS) + "   sec"
+
+
+def row(record: TheoremRecord) -> str:
+    """One theorem at one generator on one line of at most 110 characters."""
+    values = {} if record.conclusion is None else record.conclusion.values
+    numbers = [_number(values.get(name), name) for name in ("beta", "beta_max", "K", "tv_bound")]
+    cells = [record.id, record.generator or "constants alone", str(record.verdict), *numbers, weakest_step(record)]
+    fitted = [_fit(cell, width) for cell, (_, width) in zip(cells, COLUMNS, strict=True)]
+    return " ".join(fitted) + f" {record.seconds:5.1f}"
+
+
+def weakest_step(record: TheoremRecord) -> str:
+    """The label of the step with the gravest verdict, among equals of the smallest slack; empty without steps."""
+
+    def order(step: StepRecord) -> tuple[int, float]:
+        slack = step.binding.slack
+        return -step.verdict.rank, math.inf if math.isnan(slack) else slack
+
+    steps = [step for step in record.steps if step.claims]
+    return min(steps, key=order).label if steps else ""
+
+
+def open_parts(record: TheoremRecord) -> Iterator[str]:
+    """A line for every assumption and claim that is refuted or not decided, with its reason."""
+    for item in record.assumptions:
+        if not item.verdict.holds:
+            yield f"{item.label} {item.verdict}: {item.reason or item.statement}"
+    for step in record.steps:
+        for claim in step.claims:
+            if not claim.verdict.holds:
+                numbers = f"claimed {claim.claimed:.5g}, measured {claim.measured:.5g}" if claim.cases else ""
+                reason = "; ".join(part for part in (numbers, claim.reason) if part)
+                yield f"{step.label} {claim.name} {claim.verdict}: {reason}"
+
+
+def closing(result: CheckResult, next_command: str = "") -> Iterator[str]:
+    """What does not hold, grouped by theorem and generator, then the answer in words for each.
+
+    `next_command` is the command that was given, for the one that shows everything.
+    """
+    for record in result.theorems:
+        lines = list(open_parts(record))
+        if not lines:
+            continue
+        yield ""
+        yield f"{record.id} on {record.generator or 'constants alone'}"
+        for line in lines[:LONGEST_LIST]:
+            yield f"  {line}"
+        if len(lines) > LONGEST_LIST:
+            yield f"  and {len(lines) - LONGEST_LIST} more"
+    yield ""
+    for record in result.theorems:
+        yield in_words(record)
+    yield f"every constant, step and interval: {next_command or 'certify check'} --details"
+    yield f"verdict: {result.verdict}"
+
+
+def in_words(record: TheoremRecord) -> str:
+    """The verdict in a sentence: at which noise, why that one, and whether the decoder's own is covered."""
+    where = f"{record.id} on {record.generator or 'these constants'}"
+    if record.verdict is Verdict.NOT_APPLICABLE:
+        refuted = ", ".join(item.label for item in record.assumptions if item.verdict is Verdict.REFUTED)
+        return f"{where}: says nothing, since {refuted} fails there{_asking_less(record)}"
+    if record.conclusion is None or not record.verdict.holds:
+        reason = f", {_first_sentence(record.reason)}" if record.reason else ""
+        return f"{where}: {record.verdict}{reason}{_observations_sentence(record)}"
+    return f"{where}: {_noise_sentence(record)}{_observations_sentence(record)}"
+
+
+def _asking_less(record: TheoremRecord) -> str:
+    """The theorems that certify single observations under fewer assumptions."""
+    less = [name for name, theorem in theorems().items() if theorem.conclusion.observations_need is not None]
+    if record.id in less or not less or record.generator is None:
+        return ""
+    return f"; `certify check {less[0]} --observations FILE` needs less of it"
+
+
+def _noise_sentence(record: TheoremRecord) -> str:
+    assert record.conclusion is not None
+    values = record.conclusion.values
+    beta, largest, trained = (values.get(name) for name in ("beta", "beta_max", "beta_trained"))
+    if not isinstance(beta, float) or not math.isfinite(beta):
+        return "holds"
+    said = f"holds at noise {_number(beta, 'beta')}"
+    if isinstance(largest, float) and math.isfinite(largest):
+        said += f" (certified up to {_number(largest, 'beta_max')})"
+    if isinstance(trained, float):
+        covered = isinstance(largest, float) and trained <= largest
+        state = "is covered" if covered else "is not: train with less noise, or ask single observations"
+        said += f"; the decoder's own noise {_number(trained, 'beta')} {state}"
+    return said
+
+
+def _observations_sentence(record: TheoremRecord) -> str:
+    """How many observations are certified, with how many layers; empty where none were given."""
+    if not record.observations:
+        return ""
+    layers = sorted(item.layers for item in record.observations if item.certified and item.layers is not None)
+    said = f"; {len(layers)} of {len(record.observations)} observations certified"
+    if layers:
+        said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
+    return said
+
+
+def _number(value: object, name: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return ""
+    if isinstance(value, int):
+        return str(value) if value < 10**8 else decimal_text(float(value), 3, Direction.UP)
+    if not math.isfinite(value):
+        return str(value)
+    digits = 4 if abs(value) >= 1e-99 or value == 0 else 3
+    return decimal_text(value, digits, conclusion_direction(name))
+
+
+def _fit(text: str, width: int) -> str:
+    """The text in exactly `width` characters; a long one keeps its two ends."""
+    if len(text) > width:
+        head = (width - 2) // 2
+        text = f"{text[:head]}..{text[len(text) - (width - 2 - head) :]}"
+    return f"{text:<{width}}"
+
+
+def _first_sentence(text: str) -> str:
+    return text if len(text) <= 160 else f"{text[:157]}..."

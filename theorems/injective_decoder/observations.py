@@ -1,0 +1,61 @@
+"""Certificates of single observations: the fewest layers among Theorem R's proposals, G1* and Theorem 1*.
+
+A proposal of Theorem R is one evaluation of G, a Langevin layer one evaluation and one backward pass: where the counts
+are equal the proposals are taken. What both found is kept beside the one that was taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from certify.arithmetic.arrays import FloatArray
+from certify.bounds.bracket import ConstantBrackets
+from certify.generators.graph import Generator
+from certify.progress import Progress
+from certify.proof.records import ObservationRecord
+from certify.proof.theorem import Theorem
+from theorems.rejection_encoder.observations import certify_rows as by_rejection
+from theorems.sharp_langevin.observations import certify_rows as by_layers
+
+
+def certify_rows(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    rows: FloatArray,
+    beta: float,
+    epsilon: Fraction,
+    progress: Progress,
+    resume: Path | None,
+) -> tuple[ObservationRecord, ...]:
+    """One record per row (k, n): by the theorem with the fewest layers. Theorem R's results are kept in a second file.
+
+    `resume` FILE.json keeps those of Theorem 1* and G1*, FILE.rejection.json those of Theorem R.
+
+    Raises:
+        InputError: if a file cannot be written or belongs to another question; or m, M, M2 are not certified.
+    """
+    beside = None if resume is None else resume.with_suffix(f".rejection{resume.suffix}")
+    layers = by_layers(theorem, generator, brackets, rows, beta, epsilon, progress, resume)
+    proposals = by_rejection(theorem, generator, brackets, rows, beta, epsilon, progress, beside)
+    return tuple(better(first, second) for first, second in zip(layers, proposals, strict=True))
+
+
+def better(layers: ObservationRecord, proposals: ObservationRecord) -> ObservationRecord:
+    """The record with fewer layers, the numbers of both in it; where neither is certified, both reasons."""
+    values = {**proposals.values, **layers.values}
+    reached = [item.values["largest_noise"] for item in (layers, proposals) if "largest_noise" in item.values]
+    values |= {"largest_noise": max(reached)} if reached else {}
+    if proposals.certified and (not layers.certified or _count(proposals) <= _count(layers)):
+        return replace(proposals, values=values)
+    if layers.certified:
+        return replace(layers, values=values, rejection=proposals.rejection)
+    reason = f"{layers.reason}; Theorem R: {proposals.reason}"
+    return replace(layers, values=values, rejection=proposals.rejection, reason=reason)
+
+
+def _count(record: ObservationRecord) -> int:
+    assert record.layers is not None, "a certified record has layers"
+    return record.layers
