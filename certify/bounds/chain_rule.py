@@ -76,7 +76,7 @@ def direct_constants(
 
 
 def curvature_units(size: int) -> float:
-    """Units of work of one hidden layer's curvature, both orders: a descent over decompositions."""
+    """Units of work of one hidden layer's curvature, both orders: a descent over decompositions. Estimate."""
     return 1000.0 * cubic_units(size, size, size)
 
 

@@ -175,7 +175,7 @@ def extreme_curvature(
 def curvature_gradient(
     graph: Graph, point: FloatArray, direction: FloatArray, order: int
 ) -> tuple[float, FloatArray, FloatArray]:
-    """s = |D^kG(z)[u, ..., u]| for k = `order` in {2, 3} and its gradients in z and in u.
+    """s = |D^kG(z)[u, ..., u]| for k = `order` in {2, 3} and its gradients in z and in u; all vectors (d,).
 
     With r the unit vector of the image, the gradient in u is k times the (k - 1)-th, and the one in z the k-th
     derivative at t = 0 of t -> J(z + t u)^T r, found by central differences from five reverse passes. Estimate.
