@@ -78,3 +78,10 @@ def below(left: sp.Expr, right: sp.Expr) -> sp.Basic:
 def equal(left: sp.Expr, right: sp.Expr) -> sp.Basic:
     """left = right, kept as it is written."""
     return sp.Equality(left, right, evaluate=False)
+
+
+def relation_text(relation: sp.Basic) -> str:
+    """A relation in plain characters, an equality with the sign of equality."""
+    if isinstance(relation, sp.Equality):
+        return f"{relation.lhs} = {relation.rhs}"
+    return str(relation)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import sympy as sp
 
 from certify.proof.registry import algebra_of, leaves
 from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Theorem
-from certify.prover.algebra import Leaf
+from certify.prover.algebra import Leaf, relation_text
 from certify.prover.proof_records import StepProof
-from certify.report.table import Document, Table, columns, label_cell, text_cell
+from certify.report.table import Cell, Document, Table, columns, label_cell, text_cell
 from certify.symbolic.evaluation import latex
 from certify.verdict import Verdict
 
@@ -78,8 +81,8 @@ def _algebra(theorem: Theorem, proofs: dict[str, StepProof]) -> Table:
         (
             label_cell(label),
             text_cell(claim.name),
-            text_cell(str(claim.conclusion)),
-            text_cell("; ".join(map(str, claim.premises)) or "none"),
+            _relations((claim.conclusion,), theorem),
+            _relations(claim.premises, theorem),
             text_cell(", ".join(claim.leaves) or "none"),
             text_cell(f"{found.verdict}: {found.method}" if found.verdict is Verdict.PROVED else str(found.verdict)),
         )
@@ -89,6 +92,20 @@ def _algebra(theorem: Theorem, proofs: dict[str, StepProof]) -> Table:
     notes = ("for all values of the symbols in their domains; leaves are assumed, the rest is proved",)
     headings = ("step", "name", "conclusion", "premises", "leaves", "proof")
     return Table("algebra", "Algebra", columns(headings), rows, notes)
+
+
+def _relations(relations: Sequence[sp.Basic | str], theorem: Theorem) -> Cell:
+    """Relations in plain characters and in TeX; those that are text stay text."""
+    if not relations:
+        return text_cell("none")
+    texts = [item if isinstance(item, str) else relation_text(item) for item in relations]
+    formulas = [item for item in relations if not isinstance(item, str)]
+    tex = (
+        r";\ \allowbreak ".join(latex(item, theorem.tex) for item in formulas)
+        if len(formulas) == len(relations)
+        else None
+    )
+    return text_cell("; ".join(texts), tex)
 
 
 def _leaves(theorem: Theorem) -> Table:
