@@ -26,7 +26,7 @@ from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.semidefinite import block_bounds
-from certify.bounds.structure import Block, block_ranges, blocks, increment_form, join, live_graph
+from certify.bounds.structure import Block, block_ranges, blocks, has_increment_form, increment_form, join, live_graph
 from certify.generators.graph import Activation, Graph, Product, Sum
 
 MOST_CUTS = 16
@@ -58,6 +58,8 @@ def direct_constants(
     norms = derivative_norms(block.graph, local)[-1]
     low, high = (0.0, math.inf) if is_whole else block_bounds(block.graph, local, work)
     second, third = norms.totals[1], norms.totals[2]
+    if not has_increment_form(block.graph):
+        return StretchConstants(low, min(high, norms.totals[0]), second, third)
     form = increment_form(block.graph, local, centred=False)
     work.charge(cubic_units(form.size, form.size, form.latent_dim))
     layer = single_layer(block.graph, form)
@@ -133,9 +135,11 @@ def chain_constants(chain: tuple[Block, ...], ranges: NodeRanges, work: Work) ->
             stop = start + length
             found = _NOTHING
             # Single blocks always: there must be something to compose.
-            if length == 1 or not work.is_spent:
+            joined = join(chain[start:stop])
+            # Of a joined stretch without a form nothing is known that the composition of the whole does not say.
+            if length == 1 or (not work.is_spent and has_increment_form(joined.graph)):
                 share = work.share(1.0 / left)
-                found = direct_constants(join(chain[start:stop]), ranges, share, length == count, length > 1)
+                found = direct_constants(joined, ranges, share, length == count, length > 1)
             left -= 1
             for cut in range(start + 1, stop):
                 found = _better(found, compose(best[cut, stop], best[start, cut]))

@@ -19,11 +19,11 @@ import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, row_norms_upper
-from certify.arithmetic.matrices import spectral_norm_upper
+from certify.arithmetic.large_matrices import norm_upper, operand, row_lengths_upper, weighted_sums_upper
 from certify.bounds.known_map import KnownMap
 from certify.bounds.known_maps import known_maps
 from certify.bounds.method import BoundMethod, Problem, Proposal
-from certify.bounds.ranges import NodeRanges, dense
+from certify.bounds.ranges import NodeRanges
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 
@@ -62,12 +62,12 @@ def derivative_norms(graph: Graph, ranges: NodeRanges) -> tuple[DerivativeNorms,
 
 def _affine(node: Affine, source: DerivativeNorms) -> DerivativeNorms:
     """|W| r entrywise, or |W_j| t; ||W|| t."""
-    weight = dense(node.weight)
-    norm = spectral_norm_upper(weight)
-    row_norms = row_norms_upper(weight)
+    weight = operand(node.weight)
+    norm = norm_upper(weight)
+    row_norms = row_lengths_upper(weight)
     rows, totals = [], []
     for own_rows, total in zip(source.rows, source.totals, strict=True):
-        sums = _inflate(times(np.abs(weight), own_rows[None]).sum(axis=1), weight.shape[1] + 2)
+        sums = weighted_sums_upper(weight, own_rows)
         rows.append(np.minimum(sums, _inflate(times(row_norms, np.array(total)), 2)))
         totals.append(float(_inflate(times(np.array(norm), np.array(total)), 2)))
     return _tightened(rows, totals)

@@ -10,6 +10,8 @@ import math
 from enum import StrEnum
 from typing import NamedTuple
 
+import numpy as np
+
 from certify.arithmetic.balls import ball, precision
 from certify.bounds.known_map import KnownMap, selected, uniform_map
 from certify.generators.graph import Activation, Affine, Graph, Sum
@@ -149,13 +151,11 @@ def joined_map(index: int, joins: Joins) -> KnownMap | None:
     base, sets = joins.sets(index)
     if base == index:
         return None
-    counts = [0] * joins.graph.nodes[base].width
-    for group in sets:
-        while group:
-            counts[(group & -group).bit_length() - 1] += 1
-            group &= group - 1
+    size = -(-joins.graph.nodes[base].width // 8)
+    packed = np.frombuffer(b"".join(group.to_bytes(size, "little") for group in sets), dtype=np.uint8)
+    counts = np.unpackbits(packed.reshape(len(sets), size), axis=1).sum(axis=0, dtype=np.int64)
     with precision():
-        root = ball(max(counts)).sqrt()
+        root = ball(int(counts.max())).sqrt()
         if joins.kind is JointKind.LOG_SUM_EXP:
             rows = ball(1), ball(1) / 2, ball(2).sqrt() / (3 * ball(3).sqrt())
         else:

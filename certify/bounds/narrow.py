@@ -22,7 +22,7 @@ from certify.bounds.ranges import dense
 from certify.bounds.structure import live_graph
 from certify.generators.activations import activation
 from certify.generators.activations.function import Smoothness
-from certify.generators.graph import Activation, Affine, Graph
+from certify.generators.graph import Activation, Affine, Graph, Matrix
 
 NAME = "narrow layer"
 
@@ -86,8 +86,17 @@ def rank_upper(weight: FloatArray) -> int:
 
 def _capacity(graph: Graph, index: int) -> int:
     node = graph.nodes[index]
-    # Only a matrix that can be a bottleneck is worth its rank.
-    return rank_upper(dense(node.weight)) if isinstance(node, Affine) else node.width
+    if not isinstance(node, Affine):
+        return node.width
+    if node.weight.shape[0] * node.weight.shape[1] > MOST_ENTRIES:
+        return _used(node.weight)
+    return rank_upper(dense(node.weight))
+
+
+def _used(weight: Matrix) -> int:
+    """Rows or columns other than 0, the fewer of them: no matrix has a larger rank."""
+    pattern = abs(weight) > 0
+    return int(min((pattern @ np.ones(weight.shape[1]) > 0).sum(), (pattern.T @ np.ones(weight.shape[0]) > 0).sum()))
 
 
 def _propose(problem: Problem) -> Iterator[Proposal]:

@@ -16,7 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, round_down, row_norms_upper
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, round_down
+from certify.arithmetic.large_matrices import operand, row_lengths_upper
 from certify.bounds.bracket import Region
 from certify.bounds.joints import JointKind, joint
 from certify.bounds.known_map import KnownMap
@@ -169,7 +170,7 @@ def affine_image(node: Affine, source: Interval) -> Interval:
     >>> float(low[0, 0]), bool(1.0 <= high[0, 0] < 1.0 + 1e-14)
     (-inf, True)
     """
-    weight = dense(node.weight)
+    weight = operand(node.weight)
     low, high = source
     open_low, open_high = ~np.isfinite(low), ~np.isfinite(high)
     # Of a half-infinite interval only the finite end enters, as a point: the other end is infinite anyway.
@@ -179,7 +180,7 @@ def affine_image(node: Affine, source: Interval) -> Interval:
         middle = 0.5 * finite_low + 0.5 * finite_high
         spread = np.maximum(finite_high - middle, middle - finite_low) * (1 + EPSILON)
         growth = (weight.shape[1] + 9) * EPSILON
-        absolute = np.abs(weight).T
+        absolute = abs(weight).T
         centre = middle @ weight.T + node.bias
         magnitude = growth * np.abs(middle) + SMALLEST_NORMAL * (middle != 0)
         radius = (spread + magnitude) @ absolute + growth * np.abs(node.bias) + EPSILON * np.abs(centre)
@@ -234,10 +235,11 @@ def _square(values: Interval) -> Interval:
 
 def _ball_image(node: Affine, centre: FloatArray, radius: float) -> Interval:
     """W z + b over the Euclidean ball: centre value plus and minus |w_i| R."""
-    weight = dense(node.weight)
     point = affine_image(node, (centre[None], centre[None]))
     with np.errstate(over="ignore", under="ignore"):
-        reach = np.nextafter(row_norms_upper(weight) * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf)[None]
+        reach = np.nextafter(
+            row_lengths_upper(operand(node.weight)) * radius * (1 + 4 * EPSILON) + SMALLEST_NORMAL, np.inf
+        )[None]
         return np.nextafter(point[0] - reach, -np.inf), np.nextafter(point[1] + reach, np.inf)
 
 

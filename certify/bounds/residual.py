@@ -21,9 +21,11 @@ import numpy as np
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import MatrixBall, exact_matrix, magnitude_upper, multiply, subtract
 from certify.arithmetic.matrices import nonnegative_norm_upper, sigma_min_lower, spectral_norm_upper
+from certify.bounds.compositional import derivative_norms
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
-from certify.bounds.structure import Block, IncrementForm, block_ranges, blocks, increment_form
+from certify.bounds.skip import layer_bounds, skip_bounds
+from certify.bounds.structure import Block, IncrementForm, block_ranges, blocks, has_increment_form, increment_form
 from certify.generators.graph import Activation, Graph
 
 
@@ -32,6 +34,11 @@ def stretch_bounds(graph: Graph, ranges: NodeRanges) -> tuple[float, float]:
     single = _activation_alone(graph, ranges)
     if single is not None:
         return single
+    layer = layer_bounds(graph)
+    if layer is not None:
+        return layer
+    if not has_increment_form(graph):
+        return skip_bounds(graph, ranges)
     low, high = 0.0, math.inf
     for centred in (False, True):
         found = form_bounds(increment_form(graph, ranges, centred))
@@ -46,10 +53,22 @@ def chain_bounds(chain: tuple[Block, ...], ranges: NodeRanges) -> tuple[float, f
     """
     with precision():
         least, largest = ball(1), ball(1)
+        is_collapsing = any(_has_kernel(block, ranges) for block in chain)
         for block in chain:
-            low, high = stretch_bounds(block.graph, block_ranges(block, ranges))
+            local = block_ranges(block, ranges)
+            # Of a large matrix the least singular value costs more than all else: not where m = 0 is all there is.
+            if is_collapsing and not has_increment_form(block.graph):
+                low, high = 0.0, derivative_norms(block.graph, local)[-1].totals[0]
+            else:
+                low, high = stretch_bounds(block.graph, local)
             least, largest = least * ball(low), largest * ball(high) if math.isfinite(high) else ball(math.inf)
         return max(0.0, lower(least)), upper(largest)
+
+
+def _has_kernel(block: Block, ranges: NodeRanges) -> bool:
+    """Whether a bound of m by blocks is 0 whatever the others are: fewer outputs than inputs, or a slope of 0."""
+    single = _activation_alone(block.graph, block_ranges(block, ranges))
+    return block.graph.observed_dim < block.graph.latent_dim or (single is not None and single[0] == 0.0)
 
 
 def form_bounds(form: IncrementForm) -> tuple[float, float]:
@@ -136,10 +155,11 @@ def _part(matrix: MatrixBall, columns: slice) -> MatrixBall:
 
 def _propose(problem: Problem) -> Iterator[Proposal]:
     graph = problem.generator.graph
-    whole = stretch_bounds(graph, problem.ranges)
-    yield Proposal("m", "lower", whole[0], METHOD.name)
-    yield Proposal("M", "upper", whole[1], METHOD.name)
     chain = blocks(graph)
+    if len(chain) == 1 or has_increment_form(graph):
+        whole = stretch_bounds(graph, problem.ranges)
+        yield Proposal("m", "lower", whole[0], METHOD.name)
+        yield Proposal("M", "upper", whole[1], METHOD.name)
     if len(chain) > 1:
         low, high = chain_bounds(chain, problem.ranges)
         yield Proposal("m", "lower", low, f"{METHOD.name} over {len(chain)} blocks")

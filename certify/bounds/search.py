@@ -14,13 +14,27 @@ import numpy as np
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.generators import derivatives
-from certify.generators.graph import Graph
+from certify.generators.graph import Activation, Graph
 
 PATIENCE = 5
 """A search ends after this many starts in a row that did not improve the best by one part in a million."""
 
 SCALES = (0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1e4)
 """Standard deviations of the starting points on R^d; the large ones reach the saturated ends of the activations."""
+
+
+BATCH_ENTRIES = 2**23
+"""Floats that a batch of points may hold in the nodes of the graph."""
+
+STENCIL_STEP = 0.005
+"""Step of the differences in units of the steepest input of an activation: errors of 1e-5 and less."""
+
+_STENCILS = {
+    1: np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12,
+    2: np.array([-1.0, 16.0, -30.0, 16.0, -1.0]) / 12,
+    3: np.array([-1.0, 2.0, 0.0, -2.0, 1.0]) / 2,
+}
+"""Weights of f(-2h), ..., f(2h) for h^k f^(k)(0)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +72,12 @@ def project(graph: Graph, region: Region, points: FloatArray) -> FloatArray:
     return inside
 
 
+def in_batches(graph: Graph, function: Callable[[FloatArray], FloatArray], rows: FloatArray, tables: int) -> FloatArray:
+    """The function of all rows, in batches: each row holds `tables` floats per entry of every node. Exact."""
+    batch = max(1, BATCH_ENTRIES // (tables * sum(node.width for node in graph.nodes)))
+    return np.concatenate([function(rows[start : start + batch]) for start in range(0, len(rows), batch)])
+
+
 def extreme_stretch(
     graph: Graph, region: Region, largest: bool, deadline: float, rng: np.random.Generator, starts: int = 6
 ) -> Candidate:
@@ -68,7 +88,7 @@ def extreme_stretch(
     sign = -1.0 if largest else 1.0
     pool = starting_points(graph, region, 256, rng)
     with np.errstate(all="ignore"):
-        values = np.asarray(np.linalg.svd(_finite(derivatives.jacobian(graph, pool)), compute_uv=False))
+        values = in_batches(graph, lambda rows: _singular_values(graph, rows), pool, graph.latent_dim)
     scores = values[:, 0] if largest else _smallest(values, graph)
     order = np.argsort(sign * scores, kind="stable")
 
@@ -79,7 +99,7 @@ def extreme_stretch(
         return sign * value, sign * _through_projection(graph, region, flat, gradient)
 
     def refine(start: int) -> Candidate:
-        point = project(graph, region, _descend(objective, pool[start]))
+        point = project(graph, region, _descend(objective, pool[start], deadline))
         value, _, direction = _singular_pair(graph, point, largest)
         return Candidate(point, direction, value)
 
@@ -113,7 +133,7 @@ def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.G
         return float(np.log(top) - np.log(bottom)), np.concatenate(rows)
 
     def refine(start: int) -> Candidate:
-        moved = project(graph, region, _descend(objective, pool[start]).reshape(2, d)).ravel()
+        moved = project(graph, region, _descend(objective, pool[start], deadline).reshape(2, d)).ravel()
         pair = moved if _separated(moved, d) else pool[start]
         return Candidate(pair[:d], pair[d:], _quotient(graph, pair))
 
@@ -131,22 +151,51 @@ def extreme_curvature(
     points = starting_points(graph, region, 512, rng)
     directions = rng.normal(size=(512, d))
     pool = np.concatenate([points, directions], axis=1)
-    scores = _curvatures(graph, region, order, pool)
-    steps = np.concatenate([np.full(d, 1e-6), np.full(d, 1e-6)])
+    scores = in_batches(graph, lambda rows: curvature_sizes(graph, region, order, rows), pool, 2**order)
 
     def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        moved = np.concatenate([flat[None], flat + np.diag(steps), flat - np.diag(steps)])
-        values = np.log(_curvatures(graph, region, order, moved) + 1e-300)
-        return -float(values[0]), -(values[1 : 2 * d + 1] - values[2 * d + 1 :]) / (2 * steps)
+        length = float(np.linalg.norm(flat[d:])) + 1e-300
+        point, direction = project(graph, region, flat[:d]), flat[d:] / length
+        size, by_point, by_direction = curvature_gradient(graph, point, direction, order)
+        # The direction counts only through its unit vector.
+        tangential = (by_direction - direction * float(direction @ by_direction)) / length
+        gradient = np.concatenate([_through_projection(graph, region, flat[:d], by_point), tangential])
+        return -float(np.log(size + 1e-300)), -gradient / (size + 1e-300)
 
     def refine(start: int) -> Candidate:
         flat = pool[start].copy()
         flat[d:] /= np.linalg.norm(flat[d:])
-        flat = _descend(objective, flat)
-        value = float(_curvatures(graph, region, order, flat[None])[0])
+        flat = _descend(objective, flat, deadline)
+        value = float(curvature_sizes(graph, region, order, flat[None])[0])
         return Candidate(project(graph, region, flat[:d]), flat[d:] / np.linalg.norm(flat[d:]), value)
 
     return _best_of(refine, np.argsort(-scores, kind="stable")[:starts].tolist(), -1.0, deadline)
+
+
+def curvature_gradient(
+    graph: Graph, point: FloatArray, direction: FloatArray, order: int
+) -> tuple[float, FloatArray, FloatArray]:
+    """s = |D^kG(z)[u, ..., u]| for k = `order` in {2, 3} and its gradients in z and in u; all vectors (d,).
+
+    With r the unit vector of the image, the gradient in u is k times the (k - 1)-th, and the one in z the k-th
+    derivative at t = 0 of t -> J(z + t u)^T r, found by central differences from five reverse passes. Estimate.
+    """
+    derivative = derivatives.second_derivative if order == 2 else derivatives.third_derivative
+    with np.errstate(all="ignore"):
+        image = derivative(graph, point, *(direction,) * order)
+        size = float(np.linalg.norm(image))
+        step = STENCIL_STEP / max(1.0, _steepest_input(graph, point, direction))
+        points = point + step * np.arange(-2.0, 3.0)[:, None] * direction
+        pulls = derivatives.vector_jacobian_product(graph, points, (image / (size + 1e-300))[None])
+        lower_order, same_order = (_STENCILS[k] @ pulls / step**k for k in (order - 1, order))
+    return size, same_order, order * lower_order
+
+
+def _steepest_input(graph: Graph, point: FloatArray, direction: FloatArray) -> float:
+    """Largest slope of an activation's input along the direction. Estimate."""
+    pair = derivatives.node_values(graph, np.stack([point + 1e-6 * direction, point - 1e-6 * direction]))
+    sources = {node.source for node in graph.nodes if isinstance(node, Activation)}
+    return max((float(np.abs(pair[k][0] - pair[k][1]).max(initial=0.0)) / 2e-6 for k in sources), default=1.0)
 
 
 def _best_of(refine: Callable[[int], Candidate], starts: list[int], sign: float, deadline: float) -> Candidate:
@@ -162,16 +211,23 @@ def _best_of(refine: Callable[[int], Candidate], starts: list[int], sign: float,
     return best
 
 
-def _descend(objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray) -> FloatArray:
-    """L-BFGS from `start`; the start itself where the objective is not finite."""
+def _descend(
+    objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, deadline: float
+) -> FloatArray:
+    """L-BFGS from `start` until the deadline; the start itself where the objective is not finite."""
     # Imported here: scipy.optimize takes longer to load than a generator with known constants takes to bound.
     from scipy.optimize import minimize
+
+    def stop_late(_: FloatArray) -> None:
+        if time.monotonic() > deadline:
+            raise StopIteration
 
     with np.errstate(all="ignore"):
         value, gradient = objective(start)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return start
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 80, "maxcor": 12})
+        options = {"maxiter": 80, "maxcor": 12}
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", callback=stop_late, options=options)
     result: FloatArray = np.asarray(found.x, dtype=np.float64)
     return result if np.isfinite(result).all() and np.isfinite(found.fun) and found.fun <= value else start
 
@@ -188,8 +244,23 @@ def _singular_pair(graph: Graph, point: FloatArray, largest: bool) -> tuple[floa
     return float(values[-1]), left[:, values.size - 1], right[-1]
 
 
+def _singular_values(graph: Graph, points: FloatArray) -> FloatArray:
+    return np.asarray(np.linalg.svd(_finite(derivatives.jacobian(graph, points)), compute_uv=False))
+
+
 def _smallest(values: FloatArray, graph: Graph) -> FloatArray:
     return values[:, -1] if graph.observed_dim >= graph.latent_dim else np.zeros(len(values))
+
+
+def pair_quotients(graph: Graph, pairs: FloatArray) -> FloatArray:
+    """|G(z)-G(z')|/|z-z'| for rows (z, z'), inf where the points are within a thousandth of their size. Estimate."""
+    d = graph.latent_dim
+    with np.errstate(all="ignore"):
+        images = derivatives.value(graph, pairs.reshape(-1, d)).reshape(len(pairs), 2, -1)
+        gaps = np.linalg.norm(pairs[:, :d] - pairs[:, d:], axis=1)
+        values = np.linalg.norm(images[:, 0] - images[:, 1], axis=1) / gaps
+    apart = gaps > 1e-3 * (1e-3 + np.linalg.norm(pairs[:, :d], axis=1))
+    return np.where(apart & np.isfinite(values), values, np.inf)
 
 
 def _quotient(graph: Graph, pair: FloatArray) -> float:
@@ -206,7 +277,8 @@ def _separated(pair: FloatArray, d: int) -> bool:
     return bool(np.linalg.norm(pair[:d] - pair[d:]) > 1e-3 * (1e-3 + np.linalg.norm(pair[:d])))
 
 
-def _curvatures(graph: Graph, region: Region, order: int, rows: FloatArray) -> FloatArray:
+def curvature_sizes(graph: Graph, region: Region, order: int, rows: FloatArray) -> FloatArray:
+    """|D^kG(z)[u, ..., u]| at the nearest point z of the region and u normalised, for rows (z, u). Estimate."""
     d = graph.latent_dim
     points, directions = project(graph, region, rows[:, :d]), rows[:, d:]
     unit = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-300)

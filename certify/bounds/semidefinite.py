@@ -34,7 +34,7 @@ from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, Multipliers, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.residual import stretch_bounds
-from certify.bounds.structure import IncrementForm, blocks, increment_form
+from certify.bounds.structure import IncrementForm, blocks, has_increment_form, increment_form
 from certify.generators.graph import Graph
 
 LARGEST_SIZE = 1200
@@ -134,7 +134,12 @@ def proof_units(form: IncrementForm) -> float:
 
 
 def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
-    """Centred increment form of a graph; None if a gain is unbounded. Enclosure, rounded outward."""
+    """Centred increment form of a graph; None if a gain is unbounded or it is too large.
+
+    Enclosure, rounded outward.
+    """
+    if not has_increment_form(graph):
+        return None
     form = increment_form(graph, ranges, centred=True)
     if not all(np.isfinite(span).all() for span in form.spans):
         return None

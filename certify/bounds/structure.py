@@ -68,6 +68,25 @@ class IncrementForm:
         )
 
 
+LARGEST_FORM = 4_000_000
+"""Entries of the matrices of an increment form beyond which none is built: all methods that need one then pass."""
+
+
+LARGEST_LAYER = 500_000
+"""Entries of a layer's matrix (zeros included) beyond which it is not made dense."""
+
+
+def has_increment_form(graph: Graph) -> bool:
+    """Whether the increment form of the graph is small enough to be built (`LARGEST_FORM`). Exact."""
+    weights = [node.weight.shape for node in graph.nodes if isinstance(node, Affine)]
+    if any(rows * columns > LARGEST_LAYER for rows, columns in weights):
+        return False
+    gains = [node.width * len(set(node.sources)) for node in graph.nodes if isinstance(node, Activation | Product)]
+    size = graph.latent_dim + sum(gains)
+    rows = sum(node.width for node in graph.nodes)
+    return size * rows <= LARGEST_FORM
+
+
 def live_graph(graph: Graph) -> tuple[Graph, tuple[int, ...]]:
     """The graph without the nodes that do not reach the output, and the original index of each node kept. Exact."""
     needed = {0, len(graph.nodes) - 1}

@@ -24,13 +24,13 @@ Directions: TypeAlias = frozenset[int]
 def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
     """G(z), shape (batch, n). Estimate."""
     points, squeeze = _batch(graph, z)
-    return _unbatch(_values(graph, points)[-1], squeeze)
+    return _unbatch(node_values(graph, points)[-1], squeeze)
 
 
 def jacobian(graph: Graph, z: npt.ArrayLike) -> FloatArray:
     """J(z) = dG/dz, shape (batch, n, d), by one forward pass with d tangents. Estimate."""
     points, squeeze = _batch(graph, z)
-    tangents = _tangents(graph, _values(graph, points))[-1]
+    tangents = _tangents(graph, node_values(graph, points))[-1]
     return _unbatch(np.ascontiguousarray(np.swapaxes(tangents, 1, 2)), squeeze)
 
 
@@ -39,7 +39,7 @@ def vector_jacobian_product(graph: Graph, z: npt.ArrayLike, r: npt.ArrayLike) ->
     points, squeeze = _batch(graph, z)
     covectors, single = _vectors(r, graph.observed_dim, "r")
     points, covectors = _repeat(points, len(covectors)), _repeat(covectors, len(points))
-    return _unbatch(_adjoints(graph, _values(graph, points), covectors)[0], squeeze and single)
+    return _unbatch(_adjoints(graph, node_values(graph, points), covectors)[0], squeeze and single)
 
 
 def hessian_contraction(graph: Graph, z: npt.ArrayLike, r: npt.ArrayLike) -> FloatArray:
@@ -51,7 +51,7 @@ def hessian_contraction(graph: Graph, z: npt.ArrayLike, r: npt.ArrayLike) -> Flo
     points, squeeze = _batch(graph, z)
     covectors, single = _vectors(r, graph.observed_dim, "r")
     points, covectors = _repeat(points, len(covectors)), _repeat(covectors, len(points))
-    values = _values(graph, points)
+    values = node_values(graph, points)
     tangents = _tangents(graph, values)
     adjoints = _adjoints(graph, values, covectors)
     d = graph.latent_dim
@@ -140,8 +140,8 @@ def apply_weight(weight: Matrix, rows: FloatArray) -> FloatArray:
     return np.ascontiguousarray((weight @ flat).T).reshape(*rows.shape[:-1], weight.shape[0])
 
 
-def _values(graph: Graph, points: FloatArray) -> list[FloatArray]:
-    """The value of every node, each of shape (batch, width)."""
+def node_values(graph: Graph, points: FloatArray) -> list[FloatArray]:
+    """The value of every node at points (batch, d), each of shape (batch, width). Estimate."""
     values: list[FloatArray] = []
     for node in graph.nodes:
         match node:
