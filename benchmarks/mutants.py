@@ -61,6 +61,7 @@ GROUPS = {
             "tests/unit/test_bounds_branch_and_bound.py",
             "tests/unit/test_bounds_domains.py",
             "tests/unit/test_bounds_graph.py",
+            "tests/unit/test_bounds_methods.py",
             "tests/unit/test_known_maps.py",
             INCLUSION,
         ),

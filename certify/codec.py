@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, ClassVar, NewType, Self, TypeVar, get_args, get_origin
 
 from cattrs import Converter, transform_error
@@ -98,11 +99,16 @@ class Readable:
     @classmethod
     def _of_fields(cls, given: Mapping[str, Any]) -> Self:
         """The record of these fields, each still in its JSON form."""
-        kind: Any = cls
-        absent = [item.name for item in fields(kind) if item.type == "float" and given.get(item.name, 0) is None]
-        record: Self = _field_reader(kind)({**given, **dict.fromkeys(absent, 0.0)}, kind)
-        nothing: Any = dict.fromkeys(absent, math.nan)
-        return replace(record, **nothing) if absent else record  # type: ignore[type-var]
+        return read_fields(cls, given)
+
+
+def read_fields(kind: type[Record], given: Mapping[str, Any]) -> Record:
+    """The record of type `kind` with these fields, each still in its JSON form; null under a float is NaN."""
+    known: Any = kind
+    absent = [item.name for item in fields(known) if item.type == "float" and given.get(item.name, 0) is None]
+    record: Record = _field_reader(known)({**given, **dict.fromkeys(absent, 0.0)}, kind)
+    nothing: Any = dict.fromkeys(absent, math.nan)
+    return replace(record, **nothing) if absent else record  # type: ignore[type-var]
 
 
 @cache
@@ -222,6 +228,7 @@ def _converter() -> Converter:
     # An enumeration of text is a subclass of text: without a reader of its own it would be read as text.
     found.register_structure_hook(StrEnum, _member)
     found.register_structure_hook(Fraction, _rational)
+    found.register_structure_hook(Path, lambda value, _: Path(_text(value, _)))
     found.register_structure_hook_func(partial(operator.is_, Exact), _exact)
     found.register_structure_hook_func(_is_sequence, _sequence)
     found.register_structure_hook_func(_is_readable, lambda value, kind: kind.from_dict(value))

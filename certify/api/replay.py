@@ -25,7 +25,7 @@ class Replayed(Shown, Replay):
         return (replay_table(self),)
 
     def _rows(self) -> list[dict[str, Any]]:
-        return [{key: value for key, value in self.to_dict().items() if key != "schema"}]
+        return [{key: value for key, value in self.to_dict().items() if key not in ("schema", "saved")}]
 
 
 def replay(case: str | Path | SavedCase, theorem: str | None = None) -> Replayed:

@@ -13,6 +13,7 @@ from typing import Any
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
+from certify.codec import Readable
 from certify.encoders.program import (
     AffineMap,
     Choice,
@@ -38,7 +39,7 @@ from certify.generators.graph import Matrix
 
 
 @dataclass(frozen=True)
-class EncoderCount:
+class EncoderCount(Readable):
     """Exact counts of one encoder.
 
     parameters_unrolled   weights repeated in every layer, the paper's count (S9)

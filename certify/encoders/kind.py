@@ -94,6 +94,8 @@ class EncoderKind:
     bound            the certificate's bound of the distance of what `build` makes with these options
     at_observation   (generator, x, beta, epsilon, options, brackets): certifies one observation, writes its network
     needs_constants  whether it rests on certified m, M, M2
+    declaration      what a file of `build` says so that its chain can be run again without it: name and text, from the
+                     network and the conclusion's numbers by name
     """
 
     name: str
@@ -104,3 +106,4 @@ class EncoderKind:
         Callable[[Generator, FloatArray, Fraction, Fraction, EncoderOptions, ConstantBrackets], AtObservation] | None
     ) = None
     needs_constants: bool = True
+    declaration: Callable[[EncoderProgram, Callable[[str], float | None]], dict[str, str]] | None = None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from certify.codec import Readable
+
 
 @dataclass(frozen=True)
-class RuntimeComparison:
+class RuntimeComparison(Readable):
     """What a second engine said of a file.
 
     `largest_difference` is the largest quotient of a difference by what it may be (at most 1); `loosest_tolerance`

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from certify.codec import Readable
 from certify.verdict import Evidence, Verdict
 
 
 @dataclass(frozen=True)
-class Proof:
+class Proof(Readable):
     """What was found about a claim.
 
     verdict   proved, refuted, inconclusive, or not-applicable where the assumptions contradict each other

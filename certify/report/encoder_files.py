@@ -17,7 +17,6 @@ from certify.bounds.bracket import json_number
 from certify.construction.built import BuiltEncoder, EncoderChoice
 from certify.encoders.convention import observation_digest
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
-from certify.encoders.program import Clipping
 from certify.encoders.single_precision import Agreement, agreement, single_precision
 from certify.errors import InputError
 from certify.report.json import json_text
@@ -184,20 +183,6 @@ def _observation_metadata(choice: EncoderChoice) -> dict[str, str]:
 def _chain_metadata(built: BuiltEncoder) -> dict[str, str]:
     """What is needed to run an encoder's chain again without its file; nothing for an encoder that is no chain."""
     assert built.program is not None
-    if built.observed is not None:
+    if built.observed is not None or built.kind.declaration is None:
         return {}
-    if built.kind.name == "sharp":
-        return {f"certify.{name}": str(built.value(name)) for name in ("eta_b", "h", "eta", "R", "start")} | {
-            f"certify.{name}": str(int(built.value(name) or 0)) for name in ("K0", "K")
-        }
-    if built.kind.name != "langevin":
-        return {}
-    projected = any(isinstance(item, Clipping) for stage in built.program.stages for item in stage.operations)
-    deterministic, stochastic = built.program.layers
-    return {
-        "certify.K_gd": str(deterministic),
-        "certify.K": str(stochastic),
-        "certify.eta": repr(built.value("eta")),
-        "certify.L_Phi": repr(built.value("L_Phi")),
-        "certify.projected": "yes" if projected else "no",
-    }
+    return {f"certify.{name}": text for name, text in built.kind.declaration(built.program, built.value).items()}

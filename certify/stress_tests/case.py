@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
+from certify.codec import Readable
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator
 from certify.stress_tests.graphs import array_to_list, generator_from_dict, generator_to_dict, matrix_from_list
@@ -22,7 +23,7 @@ LARGEST_FILE = 64 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class Case(Readable):
     """One case of one property of one theorem.
 
     generator     the map G; None where the property speaks of bare constants
@@ -72,6 +73,10 @@ class Case:
             "effort": float(self.effort).hex(),
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(**_parts(document))
+
     def to_json(self) -> str:
         """The case as JSON text, the same for equal cases."""
         return json.dumps(self.to_dict(), sort_keys=True)
@@ -85,7 +90,7 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False)
-class SavedCase:
+class SavedCase(Readable):
     """A case with what was found on it: the claim that failed and the numbers, to be compared bit for bit."""
 
     case: Case
@@ -96,9 +101,9 @@ class SavedCase:
     version: str
     packages: Mapping[str, Any]
 
-    def to_json(self) -> str:
-        """The file's text."""
-        document = {
+    def to_dict(self) -> dict[str, Any]:
+        """What the file holds."""
+        return {
             "schema": SCHEMA,
             "kind": "certify-stress-case",
             "claim": self.claim,
@@ -109,7 +114,14 @@ class SavedCase:
             "packages": dict(self.packages),
             "case": self.case.to_dict(),
         }
-        return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+    def to_json(self) -> str:
+        """The file's text."""
+        return json.dumps(self.to_dict(), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        return cls(**_saved_parts(document))
 
 
 def saved_case(path: str | Path) -> SavedCase:
@@ -122,7 +134,7 @@ def saved_case(path: str | Path) -> SavedCase:
         if source.stat().st_size > LARGEST_FILE:
             raise InputError(f"case `{path}`: larger than 64 MiB")
         document = json.loads(source.read_text(encoding="utf-8"))
-        return _saved(document)
+        return SavedCase(**_saved_parts(document))
     except InputError as error:
         raise InputError(f"case `{path}`: {error}") from error
     except OSError as error:
@@ -131,7 +143,7 @@ def saved_case(path: str | Path) -> SavedCase:
         raise InputError(f"case `{path}`: not JSON ({' '.join(str(error).split())[:120]})") from error
 
 
-def _saved(document: Any) -> SavedCase:
+def _saved_parts(document: Any) -> dict[str, Any]:
     if not isinstance(document, dict) or document.get("kind") != "certify-stress-case":
         raise InputError("not a case that `certify stress --out` saved")
     if document.get("schema") != SCHEMA:
@@ -139,18 +151,15 @@ def _saved(document: Any) -> SavedCase:
     for name, kind in (("claim", str), ("theorem_file", str), ("version", str), ("packages", dict), ("case", dict)):
         if not isinstance(document.get(name), kind):
             raise InputError(f"`{name}` must be of type {kind.__name__}")
-    return SavedCase(
-        _case(document["case"]),
-        document["claim"],
-        _float(document.get("claimed")),
-        _float(document.get("measured")),
-        document["theorem_file"],
-        document["version"],
-        document["packages"],
-    )
+    return {
+        "case": Case(**_parts(document["case"])),
+        "claimed": _float(document.get("claimed")),
+        "measured": _float(document.get("measured")),
+        **{name: document[name] for name in ("claim", "theorem_file", "version", "packages")},
+    }
 
 
-def _case(document: Mapping[str, Any]) -> Case:
+def _parts(document: Mapping[str, Any]) -> dict[str, Any]:
     words = [document.get(name) for name in ("theorem", "property", "detail")]
     if not all(isinstance(word, str) for word in words) or type(document.get("seed")) is not int:
         raise InputError("`theorem`, `property` and `detail` must be text, `seed` an integer")
@@ -161,18 +170,18 @@ def _case(document: Mapping[str, Any]) -> Case:
     partner = None if document.get("partner") is None else generator_from_dict(document["partner"])
     rows = document.get("observations")
     width = None if generator is None else generator.observed_dim
-    return Case(
-        str(words[0]),
-        str(words[1]),
-        generator=generator,
-        partner=partner,
-        observations=None if rows is None else matrix_from_list(rows, "observations", width),
-        numbers=_rationals(document.get("numbers"), "numbers"),
-        choices=_rationals(document.get("choices"), "choices"),
-        detail=str(words[2]),
-        seed=document["seed"],
-        effort=effort,
-    )
+    return {
+        "theorem": words[0],
+        "property_name": words[1],
+        "generator": generator,
+        "partner": partner,
+        "observations": None if rows is None else matrix_from_list(rows, "observations", width),
+        "numbers": _rationals(document.get("numbers"), "numbers"),
+        "choices": _rationals(document.get("choices"), "choices"),
+        "detail": words[2],
+        "seed": document["seed"],
+        "effort": effort,
+    }
 
 
 def _rationals(document: Any, name: str) -> dict[str, Fraction]:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from certify.bounds.bracket import json_number
-from certify.codec import Readable
+from certify.codec import Readable, read_fields
 from certify.stress_tests.case import Case, SavedCase
 from certify.stress_tests.property import Measurement
 from certify.verdict import Verdict, exit_code, weakest_verdict
@@ -19,7 +19,7 @@ TOLERANCE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Failure:
+class Failure(Readable):
     """A case on which a claim is refuted, or on which its check crashed, as small as it could be made."""
 
     claim: str
@@ -31,9 +31,10 @@ class Failure:
     file: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; the case itself is in `file`."""
+        """JSON form."""
         return {
             "claim": self.claim,
+            "case": self.case.to_dict(),
             "claimed": json_number(self.claimed),
             "measured": json_number(self.measured),
             "reason": self.reason,
@@ -43,12 +44,14 @@ class Failure:
 
 
 @dataclass(frozen=True, eq=False)
-class ClaimSummary:
+class ClaimSummary(Readable):
     """One claim of one property of one theorem over all its cases.
 
     `drawn` counts the cases that were judged, `undecided` those of them without a decision, `cases` the single
     comparisons inside them; `slack` is the smallest one, attained at `tightest`.
     """
+
+    NAMES: ClassVar[Mapping[str, str]] = {"property_name": "property"}
 
     property_name: str
     claim: str
@@ -128,8 +131,10 @@ class ScalingLaw(Readable):
 
 
 @dataclass(frozen=True, eq=False)
-class TheoremStress:
+class TheoremStress(Readable):
     """All properties of one theorem, and the scaling laws of what it counts."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"claims": "properties"}
 
     id: str
     claims: tuple[ClaimSummary, ...]
@@ -158,7 +163,7 @@ class TheoremStress:
 
 
 @dataclass(frozen=True, eq=False)
-class StressResult:
+class StressResult(Readable):
     """A whole run, with the provenance needed to repeat it."""
 
     theorems: tuple[TheoremStress, ...]
@@ -187,7 +192,7 @@ class StressResult:
 
 
 @dataclass(frozen=True, eq=False)
-class Replay:
+class Replay(Readable):
     """What a saved case says now: the measurement, and whether its numbers are those saved, bit for bit."""
 
     saved: SavedCase
@@ -218,7 +223,16 @@ class Replay:
             "measured": json_number(self.now.measured),
             "slack": json_number(self.now.slack),
             "reason": self.now.reason,
+            "saved": self.saved.to_dict(),
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        words = {key: document[key] for key in ("claim", "verdict", "slack", "claimed", "measured", "reason")}
+        # A refuted claim has been judged; one that fails without that has crashed.
+        crash = document["fails"] is True and document["verdict"] != str(Verdict.REFUTED)
+        now = read_fields(Measurement, {**words, "crash": crash})
+        return cls(SavedCase.from_dict(document["saved"]), now, document["identical"] is True)
 
 
 def merged(parts: Sequence[ClaimSummary]) -> ClaimSummary:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import certify
 from certify.audits.records import AuditResult, Calibration, DistanceEnd, EncoderBracket, ObservationAudit, RankTest
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Reason, Region, Witness
 from certify.codec import Readable
+from certify.encoders.count import EncoderCount
 from certify.errors import InputError
+from certify.generators.comparison_record import RuntimeComparison
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
@@ -27,9 +34,13 @@ from certify.proof.records import (
     StepRecord,
     TheoremRecord,
 )
+from certify.prover.proof import Proof
 from certify.prover.proof_records import ClaimProof, StepProof
-from certify.stress_tests.records import ScalingLaw
+from certify.stress_tests.case import Case, SavedCase
+from certify.stress_tests.property import Measurement
+from certify.stress_tests.records import ClaimSummary, Failure, Replay, ScalingLaw, StressResult, TheoremStress
 from certify.verdict import Evidence, Verdict
+from tests.conftest import ROOT
 
 finite = st.floats(-1e9, 1e9)
 ends = st.floats(allow_nan=False)
@@ -53,8 +64,8 @@ claims = st.builds(
     ClaimRecord, words, words, words, st.sampled_from(["<=", ">="]), verdicts, evidence, ends, ends, ends, counts,
     counts, st.none() | shares, st.none() | st.tuples(ends, ends), st.none() | witnesses, words, words,
 )  # fmt: skip
-proofs = st.builds(StepProof, st.lists(st.builds(ClaimProof, words, verdicts, st.none() | evidence, words, notes),
-                                       max_size=2).map(tuple))  # fmt: skip
+claim_proofs = st.builds(ClaimProof, words, verdicts, st.none() | evidence, words, notes)
+proofs = st.builds(StepProof, st.lists(claim_proofs, max_size=2).map(tuple))
 steps = st.builds(
     StepRecord, words, words, notes, st.lists(claims, min_size=1, max_size=2).map(tuple), proof=st.none() | proofs
 )
@@ -88,11 +99,103 @@ laws = st.builds(
     st.none() | st.tuples(finite, finite),
 )  # fmt: skip
 
+rationals = st.dictionaries(words, st.fractions(max_denominator=999), max_size=2)
+matrices = st.none() | st.lists(st.lists(finite, min_size=2, max_size=2), min_size=1, max_size=3).map(np.array)
+cases = st.builds(
+    Case, words, words, st.none(), st.none(), matrices, rationals, rationals, words, counts, st.floats(0.1, 100)
+)
+loose = st.floats()
+failures = st.builds(
+    Failure, words, cases, loose, loose, words, st.booleans(), st.none() | st.just(Path("cases") / "a.json")
+)
+summaries = st.builds(
+    ClaimSummary, words, words, counts, counts, counts, loose, st.none() | cases, st.none() | failures
+)
+stressed = st.builds(
+    TheoremStress,
+    words,
+    st.lists(summaries, min_size=1, max_size=2).map(tuple),
+    st.lists(laws, max_size=1).map(tuple),
+    notes,
+)
+stress_results = st.builds(
+    StressResult, st.lists(stressed, min_size=1, max_size=2).map(tuple), counts, st.just({"seed": 0})
+)
+saved_cases = st.builds(SavedCase, cases, words, loose, loose, words, words, st.just({"numpy": "1"}))
+decided = st.sampled_from([Verdict.REFUTED, Verdict.SUPPORTED, Verdict.INCONCLUSIVE])
+measured = st.builds(Measurement, words, decided, loose, loose, loose, st.just(1), words)
+crashed = st.builds(Measurement, words, st.just(Verdict.INCONCLUSIVE), reason=words, crash=st.just(True))
+replays = st.builds(
+    lambda saved, now, same: Replay(replace(saved, claim=now.claim), now, same),
+    saved_cases, measured | crashed, st.booleans(),
+)  # fmt: skip
+encoder_counts = st.builds(
+    EncoderCount, *[counts] * 7, st.dictionaries(st.sampled_from(["tanh", "product"]), counts), counts
+)
+second_engines = st.builds(
+    RuntimeComparison, words, words, counts, counts, counts, counts, finite, st.none() | finite, st.none() | finite,
+    words, st.none() | finite, st.none() | finite,
+)  # fmt: skip
+all_proofs = st.builds(
+    Proof, words, notes, verdicts, st.none() | evidence, words, notes, st.none() | rationals, words, st.floats(0, 1e4)
+)
+rank_tests = st.builds(
+    RankTest, words, st.lists(finite, min_size=1, max_size=4).map(np.array), st.tuples(counts, counts), shares, shares
+)
+calibrations = st.builds(
+    Calibration,
+    counts,
+    counts,
+    shares,
+    st.lists(rank_tests, min_size=1, max_size=2).map(tuple),
+    encoder_brackets,
+    notes,
+)
+
+STRATEGIES: dict[type[Readable], st.SearchStrategy[Any]] = {
+    Witness: witnesses, BoundEvidence: bounds, Bracket: brackets, Region: regions, ConstantBrackets: all_constants,
+    AssumptionRecord: assumptions, ClaimRecord: claims, StepRecord: steps, MeasuredDistance: distances,
+    EncoderSize: sizes, ConclusionRecord: conclusions, RejectionNumbers: rejections, ObservationRecord: observations,
+    TheoremRecord: theorems, CheckResult: results, EncoderBracket: encoder_brackets, ObservationAudit: audits_of_one,
+    RankTest: rank_tests, Calibration: calibrations, AuditResult: audits, ClaimProof: claim_proofs, StepProof: proofs,
+    ScalingLaw: laws, Case: cases, SavedCase: saved_cases, Failure: failures, ClaimSummary: summaries,
+    TheoremStress: stressed, StressResult: stress_results, Replay: replays, EncoderCount: encoder_counts,
+    RuntimeComparison: second_engines, Proof: all_proofs,
+}  # fmt: skip
+"""Records of every kind that can be read."""
+
+
+def readable(kind: type[Readable]) -> Iterator[type[Readable]]:
+    """The classes below `kind` that are records themselves; the faces of `certify.api` are read as what they show."""
+    for below in kind.__subclasses__():
+        if below.__module__.startswith("certify.") and not below.__module__.startswith("certify.api."):
+            yield below
+            yield from readable(below)
+
 
 def through_text(document: dict[str, Any]) -> dict[str, Any]:
     found = json.loads(json.dumps(document, allow_nan=False))
     assert isinstance(found, dict)
     return found
+
+
+def test_every_kind_of_record_is_drawn_here() -> None:
+    for path in sorted((ROOT / "certify").rglob("*.py")):
+        if "(Readable)" in path.read_text(encoding="utf-8"):
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    assert set(readable(Readable)) == STRATEGIES.keys()
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_what_a_record_writes_it_reads_and_nothing_else(kind: type[Readable], data: st.DataObject) -> None:
+    document = through_text(data.draw(STRATEGIES[kind]).to_dict())
+    assert kind.from_dict(document).to_dict() == document
+    first, *others = document
+    for wrong in ({**document, first: {"no": "record"}}, {key: document[key] for key in others}):
+        with pytest.raises(InputError):
+            kind.from_dict(wrong)
 
 
 @given(st.one_of(brackets, all_constants, regions, steps, conclusions, sizes, audits, laws))
@@ -114,8 +217,6 @@ def test_what_is_not_known_comes_back_unknown() -> None:
 
 
 def test_a_calibration_comes_back() -> None:
-    import numpy as np
-
     bracket = EncoderBracket(0.2, DistanceEnd(0.1, "event", 1e-6), DistanceEnd(0.3, "coupling", 1e-6), "", "exact")
     test = RankTest("z0", np.array([3.0, 4.0]), (1, 9), 0.5, 0.25)
     record = Calibration(10, 20, 0.01, (test,), bracket, ("a note",))

@@ -15,7 +15,7 @@ from scipy import stats
 
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
-from certify.sampling import Target, compile_program, run_langevin, run_mala
+from certify.sampling import Langevin, Mala, Recording, RunOptions, Target, compile_program, run
 
 pytestmark = pytest.mark.statistical
 
@@ -66,8 +66,9 @@ def rank_p_value(z: FloatArray, forwards: FloatArray, backwards: FloatArray) -> 
 
 
 def mala_runs(target: Target, z: FloatArray, step: float = STEP) -> list[FloatArray]:
-    runs = [run_mala(target, z, step, DRAWS * THIN, seed=seed, record_every=THIN) for seed in (2, 3)]
-    return [trajectory_of(run.trajectory) for run in runs]
+    options = [RunOptions(seed, recording=Recording(every=THIN)) for seed in (2, 3)]
+    runs = [run(Mala(), target, z, step, DRAWS * THIN, kept) for kept in options]
+    return [trajectory_of(found.trajectory) for found in runs]
 
 
 def trajectory_of(trajectory: FloatArray | None) -> FloatArray:
@@ -86,8 +87,8 @@ def test_mala_keeps_the_joint_law_and_gives_uniform_ranks() -> None:
 
 def test_a_chain_without_acceptance_is_caught() -> None:
     z, target = joint_draws()
-    run = run_langevin(target, z, STEP, DRAWS * THIN, seed=2)
-    assert residual_p_value(run.positions, target) < LEVEL
+    found = run(Langevin(), target, z, STEP, DRAWS * THIN, RunOptions(seed=2))
+    assert residual_p_value(found.positions, target) < LEVEL
 
 
 @pytest.mark.parametrize("fault", [0.98, 1.02])

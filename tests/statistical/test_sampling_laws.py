@@ -16,7 +16,7 @@ from scipy import stats
 
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.graph import Activation, Affine, Graph, Input, Sum
-from certify.sampling import Target, compile_program, run_langevin, run_mala
+from certify.sampling import Langevin, Mala, RunOptions, Target, compile_program, run
 
 pytestmark = pytest.mark.statistical
 
@@ -65,19 +65,19 @@ def langevin_law(eta: float, steps: int) -> tuple[FloatArray, FloatArray]:
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 60])
 def test_every_iterate_has_its_closed_form_law(steps: int) -> None:
-    run = run_langevin(affine_target(), START, 0.1, steps, seed=steps, chains=100_000)
-    assert gaussian_p_value(run.positions, *langevin_law(0.1, steps)) > LEVEL
+    found = run(Langevin(), affine_target(), START, 0.1, steps, RunOptions(seed=steps, chains=100_000))
+    assert gaussian_p_value(found.positions, *langevin_law(0.1, steps)) > LEVEL
 
 
 @pytest.mark.parametrize("fault", [0.98, 1.02])
 def test_a_noise_scale_two_per_cent_off_is_caught(fault: float) -> None:
-    run = run_langevin(affine_target(), START, 0.1, 60, seed=1, chains=100_000, noise_scale=fault)
-    assert gaussian_p_value(run.positions, *langevin_law(0.1, 60)) < LEVEL
+    found = run(Langevin(noise_scale=fault), affine_target(), START, 0.1, 60, RunOptions(seed=1, chains=100_000))
+    assert gaussian_p_value(found.positions, *langevin_law(0.1, 60)) < LEVEL
 
 
 def test_a_step_size_two_per_cent_off_is_caught() -> None:
-    run = run_langevin(affine_target(), START, 0.102, 3, seed=1, chains=100_000)
-    assert gaussian_p_value(run.positions, *langevin_law(0.1, 3)) < LEVEL
+    found = run(Langevin(), affine_target(), START, 0.102, 3, RunOptions(seed=1, chains=100_000))
+    assert gaussian_p_value(found.positions, *langevin_law(0.1, 3)) < LEVEL
 
 
 def test_stationary_variance_is_the_reference_of_the_theory() -> None:
@@ -85,14 +85,14 @@ def test_stationary_variance_is_the_reference_of_the_theory() -> None:
     slope = math.sqrt(1.5)
     graph = Graph((Input(1), Affine(0, np.array([[slope]]), np.zeros(1))))
     target = Target.create(compile_program(graph), np.zeros(1), 1.0)
-    run = run_langevin(target, np.zeros(1), 0.1, 150, seed=2, chains=100_000)
+    found = run(Langevin(), target, np.zeros(1), 0.1, 150, RunOptions(seed=2, chains=100_000))
     variance = 1.0 / (2.5 * (1.0 - 0.125))
-    assert gaussian_p_value(run.positions, np.zeros(1), np.array([[variance]])) > LEVEL
-    assert gaussian_p_value(run.positions, np.zeros(1), np.array([[0.4]])) < LEVEL
+    assert gaussian_p_value(found.positions, np.zeros(1), np.array([[variance]])) > LEVEL
+    assert gaussian_p_value(found.positions, np.zeros(1), np.array([[0.4]])) < LEVEL
 
 
 def mala_draws(eta: float, steps: int, chains: int) -> FloatArray:
-    return run_mala(affine_target(), CENTRE, eta, steps, seed=3, chains=chains).positions
+    return run(Mala(), affine_target(), CENTRE, eta, steps, RunOptions(seed=3, chains=chains)).positions
 
 
 def test_mala_draws_from_the_posterior_although_its_step_is_large() -> None:
@@ -105,7 +105,7 @@ def test_a_wrong_acceptance_ratio_is_caught() -> None:
     faulty, right = (numpy_mala(0.15, 120, 50_000, correction) for correction in (0.0, 1.0))
     assert gaussian_p_value(faulty, CENTRE, np.linalg.inv(PRECISION)) < LEVEL
     assert gaussian_p_value(right, CENTRE, np.linalg.inv(PRECISION)) > LEVEL
-    unadjusted = run_langevin(affine_target(), CENTRE, 0.15, 120, seed=3, chains=50_000).positions
+    unadjusted = run(Langevin(), affine_target(), CENTRE, 0.15, 120, RunOptions(seed=3, chains=50_000)).positions
     assert gaussian_p_value(unadjusted, CENTRE, np.linalg.inv(PRECISION)) < LEVEL
 
 
@@ -135,7 +135,7 @@ def test_mala_and_quadrature_agree_on_a_curved_posterior() -> None:
         (Input(1), Affine(0, np.array([[2.0]]), np.zeros(1)), Activation(1, "tanh", 1), Sum((0, 2), (1.0, 1.0), 1))
     )
     target = Target.create(compile_program(graph), np.array([0.4]), 0.5)
-    draws = run_mala(target, np.zeros(1), 0.08, 400, seed=4, chains=40_000).positions[:, 0]
+    draws = run(Mala(), target, np.zeros(1), 0.08, 400, RunOptions(seed=4, chains=40_000)).positions[:, 0]
     grid = np.linspace(-4.0, 4.0, 80_001)
     weights = np.exp(-0.5 * grid**2 - 0.5 * (grid + np.tanh(2.0 * grid) - 0.4) ** 2 / 0.25)
     distribution = np.cumsum(weights) / weights.sum()

@@ -17,10 +17,13 @@ import pytest
 
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling import (
+    ExponentialIntegrator,
+    Langevin,
+    Mala,
+    Preconditioned,
     Preconditioner,
-    run_exponential_integrator,
-    run_preconditioned_langevin,
-    run_preconditioned_mala,
+    RunOptions,
+    run,
 )
 from tests.statistical.test_sampling_laws import CENTRE, LEVEL, PRECISION, START, affine_target, gaussian_p_value
 
@@ -49,44 +52,83 @@ def iterate_law(map_: Preconditioner, drifts: FloatArray, variances: FloatArray)
 @pytest.mark.parametrize("steps", [1, 3, 40])
 def test_every_preconditioned_iterate_has_its_closed_form_law(steps: int) -> None:
     sizes = np.linspace(0.4, 0.2, steps)
-    run = run_preconditioned_langevin(affine_target(), OBLIQUE, START, sizes, steps, seed=steps, chains=CHAINS)
-    assert gaussian_p_value(run.positions, *iterate_law(OBLIQUE, sizes, 2.0 * sizes)) > LEVEL
+    found = run(
+        Preconditioned(OBLIQUE, Langevin()), affine_target(), START, sizes, steps, RunOptions(seed=steps, chains=CHAINS)
+    )
+    assert gaussian_p_value(found.positions, *iterate_law(OBLIQUE, sizes, 2.0 * sizes)) > LEVEL
 
 
 @pytest.mark.parametrize("map_", [OBLIQUE, EXACT], ids=["oblique", "exact"])
 def test_every_iterate_of_the_exponential_integrator_has_its_closed_form_law(map_: Preconditioner) -> None:
     drifts = 1.0 - np.exp(-TIMES)
     law = iterate_law(map_, drifts, 2.0 * drifts - drifts**2)
-    run = run_exponential_integrator(affine_target(), map_, START, TIMES, TIMES.size, seed=1, chains=CHAINS)
-    assert gaussian_p_value(run.positions, *law) > LEVEL
+    found = run(
+        Preconditioned(map_, ExponentialIntegrator()),
+        affine_target(),
+        START,
+        TIMES,
+        TIMES.size,
+        RunOptions(seed=1, chains=CHAINS),
+    )
+    assert gaussian_p_value(found.positions, *law) > LEVEL
 
 
 @pytest.mark.parametrize("times", [TIMES, 3.0, 0.01], ids=["decreasing", "long", "short"])
 def test_the_exponential_integrator_keeps_a_gaussian_posterior_exactly(times: Any) -> None:
-    run = run_exponential_integrator(affine_target(), EXACT, None, times, TIMES.size, seed=2, chains=CHAINS)
-    assert gaussian_p_value(run.positions, CENTRE, COVARIANCE) > LEVEL
+    found = run(
+        Preconditioned(EXACT, ExponentialIntegrator()),
+        affine_target(),
+        None,
+        times,
+        TIMES.size,
+        RunOptions(seed=2, chains=CHAINS),
+    )
+    assert gaussian_p_value(found.positions, CENTRE, COVARIANCE) > LEVEL
 
 
 @pytest.mark.parametrize("fault", [0.98, 1.02])
 def test_a_noise_scale_two_per_cent_off_is_caught(fault: float) -> None:
     target = affine_target()
-    exponential = run_exponential_integrator(target, EXACT, START, 0.5, 30, seed=3, chains=CHAINS, noise_scale=fault)
+    exponential = run(
+        Preconditioned(EXACT, ExponentialIntegrator(noise_scale=fault)),
+        target,
+        START,
+        0.5,
+        30,
+        RunOptions(seed=3, chains=CHAINS),
+    )
     assert gaussian_p_value(exponential.positions, CENTRE, COVARIANCE) < LEVEL
-    plain = run_preconditioned_langevin(target, OBLIQUE, START, 0.3, 30, seed=3, chains=CHAINS, noise_scale=fault)
+    plain = run(
+        Preconditioned(OBLIQUE, Langevin(noise_scale=fault)), target, START, 0.3, 30, RunOptions(seed=3, chains=CHAINS)
+    )
     law = iterate_law(OBLIQUE, np.full(30, 0.3), np.full(30, 0.6))
     assert gaussian_p_value(plain.positions, *law) < LEVEL
 
 
 def test_euler_noise_in_the_exponential_integrator_is_caught() -> None:
     # sqrt(2 s) in place of sqrt(2 s - s^2): the law that the plain Langevin step would have.
-    run = run_preconditioned_langevin(affine_target(), EXACT, START, 1.0 - np.exp(-0.1), 80, seed=4, chains=CHAINS)
-    assert gaussian_p_value(run.positions, CENTRE, COVARIANCE) < LEVEL
+    found = run(
+        Preconditioned(EXACT, Langevin()),
+        affine_target(),
+        START,
+        1.0 - np.exp(-0.1),
+        80,
+        RunOptions(seed=4, chains=CHAINS),
+    )
+    assert gaussian_p_value(found.positions, CENTRE, COVARIANCE) < LEVEL
 
 
 def test_a_preconditioner_that_is_not_the_covariance_is_caught() -> None:
     wrong = Preconditioner.create(CENTRE, EXACT.factor * 1.2)
-    run = run_exponential_integrator(affine_target(), wrong, START, 0.5, 60, seed=5, chains=CHAINS)
-    assert gaussian_p_value(run.positions, CENTRE, COVARIANCE) < LEVEL
+    found = run(
+        Preconditioned(wrong, ExponentialIntegrator()),
+        affine_target(),
+        START,
+        0.5,
+        60,
+        RunOptions(seed=5, chains=CHAINS),
+    )
+    assert gaussian_p_value(found.positions, CENTRE, COVARIANCE) < LEVEL
 
 
 def numpy_exponential(steps: int, time: float, delay: int) -> FloatArray:
@@ -107,9 +149,9 @@ def test_a_stale_gradient_is_caught() -> None:
 
 
 def test_preconditioned_mala_draws_from_the_posterior_although_its_step_is_large() -> None:
-    run = run_preconditioned_mala(affine_target(), OBLIQUE, CENTRE, 0.6, 120, seed=6, chains=50_000)
-    assert 0.3 < run.acceptance_rate < 0.95
-    assert gaussian_p_value(run.positions, CENTRE, COVARIANCE) > LEVEL
+    found = run(Preconditioned(OBLIQUE, Mala()), affine_target(), CENTRE, 0.6, 120, RunOptions(seed=6, chains=50_000))
+    assert 0.3 < found.acceptance_rate < 0.95
+    assert gaussian_p_value(found.positions, CENTRE, COVARIANCE) > LEVEL
 
 
 def numpy_mala(metric: FloatArray, steps: int, eta: float) -> FloatArray:

@@ -25,10 +25,9 @@ for dimension, chains in ((1, 1), (3, 1), (3, 70), (7, 3), (20, 300)):
     weight = np.random.default_rng(0).normal(size=(9, dimension))
     program = s.compile_program(Graph((Input(dimension), Affine(0, weight, np.ones(9)), Activation(1, "tanh", 9))))
     target = s.Target.create(program, np.ones(9), 0.7)
-    for sampler in (s.run_langevin, s.run_mala):
-        digest.update(sampler(target, np.zeros(dimension), 0.01, 30, seed=1, chains=chains).positions.tobytes())
-    ball = (np.zeros(dimension), 0.5)
-    digest.update(s.run_langevin(target, ball[0], 0.01, 30, seed=1, chains=chains, projection=ball).positions.tobytes())
+    centre = np.zeros(dimension)
+    for kernel in (s.Langevin(), s.Mala(), s.ProjectedLangevin((centre, 0.5))):
+        digest.update(s.run(kernel, target, centre, 0.01, 30, s.RunOptions(1, chains)).positions.tobytes())
     digest.update(s.potential_and_gradient(target, np.ones((chains, dimension)))[1].tobytes())
 print(digest.hexdigest())
 """

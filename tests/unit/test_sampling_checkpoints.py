@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ import pytest
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Graph, Input
 from certify.sampling import (
+    ExponentialIntegrator,
+    Langevin,
+    Mala,
+    Preconditioned,
     Preconditioner,
+    ProjectedLangevin,
+    Recording,
+    RunOptions,
     Target,
     compile_program,
-    run_exponential_integrator,
-    run_langevin,
-    run_mala,
-    run_preconditioned_mala,
+    run,
 )
 from certify.sampling import target as target_module
 
@@ -54,27 +59,27 @@ def target() -> Target:
     return Target.create(compile_program(Graph(nodes)), np.linspace(-1.0, 1.0, 4), 0.5)
 
 
+OPTIONS = RunOptions(seed=5, chains=9, recording=Recording(every=10, moments_every=5, burn_in=20))
+MOMENTS = RunOptions(seed=5, chains=9, recording=Recording(moments_every=1))
+
+
 def langevin(**options: Any) -> Any:
-    arguments: dict[str, Any] = {"seed": 5, "chains": 9, "record_every": 10, "moments_every": 5, "burn_in": 20}
-    ball = (np.zeros(3), 1.5)
-    return run_langevin(target(), np.zeros(3), 0.02, STEPS, projection=ball, **(arguments | options))
+    kernel = ProjectedLangevin((np.zeros(3), 1.5))
+    return run(kernel, target(), np.zeros(3), 0.02, STEPS, replace(OPTIONS, **options))
 
 
 def mala(**options: Any) -> Any:
-    arguments: dict[str, Any] = {"seed": 5, "chains": 9, "record_every": 10, "moments_every": 5, "burn_in": 20}
-    return run_mala(target(), np.zeros(3), np.linspace(0.05, 0.1, STEPS), STEPS, **(arguments | options))
+    return run(Mala(), target(), np.zeros(3), np.linspace(0.05, 0.1, STEPS), STEPS, replace(OPTIONS, **options))
 
 
 def exponential(**options: Any) -> Any:
-    map_ = Preconditioner.create(np.ones(3), 0.5 * np.eye(3))
-    times = np.linspace(0.2, 0.05, STEPS)
-    return run_exponential_integrator(target(), map_, None, times, STEPS, seed=5, chains=9, moments_every=1, **options)
+    kernel = Preconditioned(Preconditioner.create(np.ones(3), 0.5 * np.eye(3)), ExponentialIntegrator())
+    return run(kernel, target(), None, np.linspace(0.2, 0.05, STEPS), STEPS, replace(MOMENTS, **options))
 
 
 def preconditioned_mala(**options: Any) -> Any:
-    map_ = Preconditioner.create(np.zeros(3), 0.5 * np.eye(3))
-    arguments: dict[str, Any] = {"seed": 5, "chains": 9, "moments_every": 1}
-    return run_preconditioned_mala(target(), map_, np.zeros(3), 0.2, STEPS, **(arguments | options))
+    kernel = Preconditioned(Preconditioner.create(np.zeros(3), 0.5 * np.eye(3)), Mala())
+    return run(kernel, target(), np.zeros(3), 0.2, STEPS, replace(MOMENTS, **options))
 
 
 RUNS: dict[str, Callable[..., Any]] = {
@@ -168,7 +173,15 @@ def test_the_state_itself_is_continued(tmp_path: Path, monkeypatch: pytest.Monke
         assert_same_run(langevin(checkpoint=path), langevin())
 
 
-@pytest.mark.parametrize("change", [{"seed": 6}, {"chains": 10}, {"record_every": 20}, {"burn_in": 0}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 6},
+        {"chains": 10},
+        {"recording": Recording(20, 5, 20)},
+        {"recording": Recording(10, 5, 0)},
+    ],
+)
 def test_a_checkpoint_of_another_run_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     langevin(checkpoint=path)
@@ -182,7 +195,7 @@ def test_a_checkpoint_of_another_run_is_refused(change: dict[str, Any], tmp_path
 def test_another_target_start_or_step_is_another_run(tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     own = target()
-    run_langevin(own, np.zeros(3), 0.02, 20, seed=0, checkpoint=path)
+    run(Langevin(), own, np.zeros(3), 0.02, 20, RunOptions(seed=0, checkpoint=path))
     moved = Target(own.program, own.observations + 1e-9, own.prior, own.misfit_scale)
     for law, start, size, steps in (
         (moved, np.zeros(3), 0.02, 20),
@@ -191,7 +204,7 @@ def test_another_target_start_or_step_is_another_run(tmp_path: Path) -> None:
         (own, np.zeros(3), 0.02, 21),
     ):
         with pytest.raises(InputError, match="belongs to another run"):
-            run_langevin(law, start, size, steps, seed=0, checkpoint=path)
+            run(Langevin(), law, start, size, steps, RunOptions(seed=0, checkpoint=path))
 
 
 def test_files_that_are_no_checkpoint_are_refused_and_kept(tmp_path: Path) -> None:

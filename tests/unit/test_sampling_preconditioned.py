@@ -12,17 +12,20 @@ from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 from certify.sampling import (
+    ExponentialIntegrator,
+    Langevin,
+    Mala,
+    Preconditioned,
     Preconditioner,
+    ProjectedLangevin,
+    Recording,
+    RunOptions,
     Target,
     compile_program,
     gaussian_start,
     potential_and_gradient,
     precondition,
-    run_exponential_integrator,
-    run_langevin,
-    run_mala,
-    run_preconditioned_langevin,
-    run_preconditioned_mala,
+    run,
 )
 from certify.sampling.randomness import noise_batch, standard_normals
 from tests.conftest import ROOT
@@ -97,26 +100,28 @@ def test_per_chain_observations_and_a_missing_prior_are_kept() -> None:
 def test_a_step_is_the_preconditioned_formula(dimension: int, exponential: bool) -> None:
     target, map_ = target_of(curved(dimension)), oblique(dimension)
     times = np.linspace(0.05, 0.2, noise_batch(dimension))
-    sampler: Any = run_exponential_integrator if exponential else run_preconditioned_langevin
-    run = sampler(target, map_, np.full(dimension, 0.1), times, times.size, seed=9, chains=3, record_every=1)
-    before = run.trajectory[:-1]
+    kernel: Any = Preconditioned(map_, ExponentialIntegrator() if exponential else Langevin())
+    options = RunOptions(9, 3, recording=Recording(every=1))
+    found = run(kernel, target, np.full(dimension, 0.1), times, times.size, options)
+    before = found.trajectory[:-1]
     gradient = potential_and_gradient(target, before.reshape(-1, dimension))[1].reshape(before.shape)
     drift = 1.0 - np.exp(-times) if exponential else times
     spread = np.sqrt(2.0 * drift - drift**2 if exponential else 2.0 * drift)
     noise = drawn_normals(9, 3, times.size, dimension) @ map_.factor.T
     expected = before - drift[:, None, None] * (gradient @ map_.factor @ map_.factor.T) + spread[:, None, None] * noise
-    np.testing.assert_allclose(run.trajectory[1:], expected, atol=1e-9)
+    np.testing.assert_allclose(found.trajectory[1:], expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("exponential", [False, True])
 def test_projection_clips_in_the_preconditioned_coordinates(exponential: bool) -> None:
     target, map_, radius, time = target_of(curved(2)), oblique(2), 0.8, 0.3
-    sampler: Any = run_exponential_integrator if exponential else run_preconditioned_langevin
-    run = sampler(target, map_, map_.centre, time, 30, seed=1, chains=12, projection_radius=radius, record_every=1)
-    y = map_.coordinates(run.trajectory)
+    ball = (np.zeros(2), radius)
+    kernel: Any = Preconditioned(map_, ExponentialIntegrator(ball) if exponential else ProjectedLangevin(ball))
+    found = run(kernel, target, map_.centre, time, 30, RunOptions(1, 12, recording=Recording(every=1)))
+    y = map_.coordinates(found.trajectory)
     distance = np.linalg.norm(y, axis=2)
     first = np.where((distance > radius).any(axis=0), (distance > radius).argmax(axis=0), -1)
-    np.testing.assert_array_equal(run.exits, first)
+    np.testing.assert_array_equal(found.exits, first)
     assert (first > 0).any()
     clipped = map_.latent(y[:-1] * np.minimum(1.0, radius / np.maximum(distance[:-1], 1e-300))[..., None])
     gradient = potential_and_gradient(target, clipped.reshape(-1, 2))[1].reshape(clipped.shape)
@@ -124,24 +129,30 @@ def test_projection_clips_in_the_preconditioned_coordinates(exponential: bool) -
     spread = np.sqrt(2.0 * drift - drift**2 if exponential else 2.0 * drift)
     noise = drawn_normals(1, 12, noise_batch(2), 2)[:30] @ map_.factor.T
     expected = clipped - drift * gradient @ map_.factor @ map_.factor.T + spread * noise
-    np.testing.assert_allclose(run.trajectory[1:], expected, atol=1e-9)
+    np.testing.assert_allclose(found.trajectory[1:], expected, atol=1e-9)
 
 
 def test_the_identity_preconditioner_is_the_plain_sampler() -> None:
     target, plain = target_of(curved(3)), Preconditioner.create(np.zeros(3), np.eye(3))
-    options: Any = {"seed": 4, "chains": 20, "moments_every": 2}
-    for own, other in ((run_preconditioned_langevin, run_langevin), (run_preconditioned_mala, run_mala)):
-        left = own(target, plain, np.ones(3), 0.05, 40, **options)
-        right = other(target, np.ones(3), 0.05, 40, **options)
+    options = RunOptions(4, 20, recording=Recording(moments_every=2))
+    kernels: tuple[Any, ...] = (Langevin(), Mala())
+    for kernel in kernels:
+        left = run(Preconditioned(plain, kernel), target, np.ones(3), 0.05, 40, options)
+        right = run(kernel, target, np.ones(3), 0.05, 40, options)
         np.testing.assert_allclose(left.positions, right.positions, atol=1e-9)
         np.testing.assert_allclose(left.moments.covariance, right.moments.covariance, atol=1e-9)
 
 
-@pytest.mark.parametrize("sampler", [run_preconditioned_langevin, run_exponential_integrator, run_preconditioned_mala])
-def test_bits_do_not_depend_on_threads_and_records_are_in_the_latent_space(sampler: Any) -> None:
+@pytest.mark.parametrize("kernel", [Langevin(), ExponentialIntegrator(), Mala()])
+def test_bits_do_not_depend_on_threads_and_records_are_in_the_latent_space(kernel: Any) -> None:
     target, map_ = target_of(curved(12)), oblique(12)
-    options = {"seed": 5, "chains": 300, "record_every": 5, "moments_every": 5, "burn_in": 10}
-    runs = [sampler(target, map_, map_.centre, 0.1, 45, threads=threads, **options) for threads in (1, 2)]
+    recording = Recording(every=5, moments_every=5, burn_in=10)
+    runs = [
+        run(
+            Preconditioned(map_, kernel), target, map_.centre, 0.1, 45, RunOptions(5, 300, threads, recording=recording)
+        )
+        for threads in (1, 2)
+    ]
     np.testing.assert_array_equal(runs[0].positions, runs[1].positions)
     np.testing.assert_array_equal(runs[0].trajectory, runs[1].trajectory)
     states = runs[0].trajectory[3:].reshape(-1, 12)
@@ -152,13 +163,18 @@ def test_bits_do_not_depend_on_threads_and_records_are_in_the_latent_space(sampl
 
 def test_mala_reports_the_density_of_z_and_stays_in_its_ellipsoid() -> None:
     target, map_ = target_of(curved(3)), oblique(3)
-    run = run_preconditioned_mala(
-        target, map_, map_.centre, 0.3, 100, seed=3, chains=20, region_radius=1.5, record_every=1
+    found = run(
+        Preconditioned(map_, Mala((np.zeros(3), 1.5))),
+        target,
+        map_.centre,
+        0.3,
+        100,
+        RunOptions(seed=3, chains=20, recording=Recording(every=1)),
     )
-    assert run.trajectory is not None
-    assert np.linalg.norm(map_.coordinates(run.trajectory), axis=2).max() <= 1.5 + 1e-9
-    np.testing.assert_allclose(-run.log_densities, potential_and_gradient(target, run.positions)[0], rtol=1e-12)
-    assert 0.05 < run.acceptance_rate < 1.0
+    assert found.trajectory is not None
+    assert np.linalg.norm(map_.coordinates(found.trajectory), axis=2).max() <= 1.5 + 1e-9
+    np.testing.assert_allclose(-found.log_densities, potential_and_gradient(target, found.positions)[0], rtol=1e-12)
+    assert 0.05 < found.acceptance_rate < 1.0
 
 
 def test_gaussian_starts_have_streams_of_their_own() -> None:
@@ -166,8 +182,15 @@ def test_gaussian_starts_have_streams_of_their_own() -> None:
     starts = map_.coordinates(gaussian_start(map_, 1000, 7))
     assert not np.isin(np.round(starts, 9), np.round(standard_normals(7, 1000, 50), 9)).any()
     np.testing.assert_allclose(gaussian_start(map_, 5, 7), gaussian_start(map_, 1000, 7)[:5], rtol=1e-12)
-    run = run_exponential_integrator(target_of(curved(2)), map_, None, 0.1, 0, seed=7, chains=1000)
-    np.testing.assert_allclose(map_.coordinates(run.positions), starts, atol=1e-12)
+    found = run(
+        Preconditioned(map_, ExponentialIntegrator()),
+        target_of(curved(2)),
+        None,
+        0.1,
+        0,
+        RunOptions(seed=7, chains=1000),
+    )
+    np.testing.assert_allclose(map_.coordinates(found.positions), starts, atol=1e-12)
 
 
 def test_a_precision_gives_its_inverse_as_covariance() -> None:
@@ -212,13 +235,13 @@ def test_arguments_that_do_not_fit_are_named() -> None:
     with pytest.raises(InputError, match="`beta` must be at most 1e150"):
         precondition(Target(target.program, target.observations, 1.0, 0.0), map_)
     with pytest.raises(InputError, match="must have 3 columns"):
-        run_preconditioned_langevin(target, map_, np.zeros(2), 0.1, 1, seed=0)
+        run(Preconditioned(map_, Langevin()), target, np.zeros(2), 0.1, 1, RunOptions(seed=0))
     with pytest.raises(InputError, match="`step_size` must be in"):
-        run_exponential_integrator(target, map_, None, [0.1, -0.1], 2, seed=0)
+        run(Preconditioned(map_, ExponentialIntegrator()), target, None, [0.1, -0.1], 2, RunOptions(seed=0))
     with pytest.raises(InputError, match="`damping` must be in"):
-        run_langevin(target, np.zeros(3), 1.0, 1, seed=0, damping=2.1)
+        run(Langevin(damping=2.1), target, np.zeros(3), 1.0, 1, RunOptions(seed=0))
     with pytest.raises(InputError, match="every start must lie in the ball"):
-        run_preconditioned_mala(target, map_, np.full(3, 9.0), 0.1, 1, seed=0, region_radius=1.0)
+        run(Preconditioned(map_, Mala((np.zeros(3), 1.0))), target, np.full(3, 9.0), 0.1, 1, RunOptions(seed=0))
     with pytest.raises(InputError, match="`chains` must be at least 1"):
         gaussian_start(map_, 0, 0)
 

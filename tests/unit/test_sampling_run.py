@@ -76,6 +76,11 @@ def test_the_old_name_is_the_new_one_to_the_bit(name: str) -> None:
         assert not np.array_equal(other.positions, expected.positions)
 
 
+def test_an_old_name_takes_one_ball() -> None:
+    with pytest.raises(InputError, match="expected `projection` or `watch`, got both"):
+        s.run_langevin(target(), np.zeros(3), 0.1, 3, projection=BALL, watch=BALL, seed=0)
+
+
 @pytest.mark.parametrize("name", OLD_AND_NEW)
 def test_threads_and_checkpoints_change_no_bit(name: str, tmp_path: Path) -> None:
     kernel, start = OLD_AND_NEW[name][3:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,17 @@ from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Graph, Input, Sum
 from certify.sampling import (
     DivergenceError,
+    Langevin,
+    Mala,
+    ProjectedLangevin,
+    Recording,
+    RunOptions,
     Target,
     compile_program,
     gradient_descent,
     potential_and_gradient,
+    run,
     run_coupled_langevin,
-    run_langevin,
-    run_mala,
 )
 from certify.sampling import target as target_module
 from certify.sampling.randomness import noise_batch, standard_normals
@@ -59,26 +64,27 @@ class Counter:
         self.finished = True
 
 
-@pytest.mark.parametrize("sampler", [run_langevin, run_mala])
+@pytest.mark.parametrize("kernel", ["langevin", "mala"])
 @pytest.mark.parametrize(("dimension", "hidden", "chains"), [(3, 6, 1), (3, 6, 70), (20, 60, 300)])
-def test_one_thread_and_two_give_the_same_bits(sampler: Any, dimension: int, hidden: int, chains: int) -> None:
-    options = {"seed": 5, "chains": chains, "record_every": 7, "moments_every": 3, "burn_in": 10}
-    target = posterior(dimension, hidden)
-    runs = [sampler(target, np.zeros(dimension), 0.01, 45, threads=threads, **options) for threads in (1, 2, 3)]
-    for run in runs[1:]:
-        np.testing.assert_array_equal(run.positions, runs[0].positions)
-        np.testing.assert_array_equal(run.trajectory, runs[0].trajectory)
-        np.testing.assert_array_equal(run.moments.covariance, runs[0].moments.covariance)
+def test_one_thread_and_two_give_the_same_bits(kernel: str, dimension: int, hidden: int, chains: int) -> None:
+    target, recording = posterior(dimension, hidden), Recording(every=7, moments_every=3, burn_in=10)
+    runs = [
+        run(kernel, target, np.zeros(dimension), 0.01, 45, RunOptions(5, chains, threads, recording=recording))
+        for threads in (1, 2, 3)
+    ]
+    for found in runs[1:]:
+        np.testing.assert_array_equal(found.positions, runs[0].positions)
+        np.testing.assert_array_equal(found.trajectory, runs[0].trajectory)
+        np.testing.assert_array_equal(found.moments.covariance, runs[0].moments.covariance)
 
 
-@pytest.mark.parametrize("sampler", [run_langevin, run_mala])
-def test_division_into_calls_changes_no_bit(sampler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = {"seed": 5, "chains": 9, "record_every": 10, "moments_every": 1}
-    target = posterior()
-    whole = sampler(target, np.zeros(3), 0.01, 200, **options)
+@pytest.mark.parametrize("kernel", ["langevin", "mala"])
+def test_division_into_calls_changes_no_bit(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, options = posterior(), RunOptions(5, 9, recording=Recording(every=10, moments_every=1))
+    whole = run(kernel, target, np.zeros(3), 0.01, 200, options)
     monkeypatch.setattr(target_module, "_CALL_OPERATIONS", 1)
     counter = Counter()
-    parts = sampler(target, np.zeros(3), 0.01, 200, progress=counter, **options)
+    parts = run(kernel, target, np.zeros(3), 0.01, 200, replace(options, progress=counter))
     assert len(counter.advances) > 5 and sum(counter.advances) == counter.total == 200 and counter.finished
     np.testing.assert_array_equal(whole.positions, parts.positions)
     np.testing.assert_array_equal(whole.trajectory, parts.trajectory)
@@ -94,15 +100,15 @@ def test_seeds_and_chains_have_their_own_streams() -> None:
 
 def test_a_chains_noise_does_not_depend_on_the_number_of_chains() -> None:
     target = posterior()
-    few = run_langevin(target, np.zeros(3), 0.01, 50, seed=2, chains=5)
-    many = run_langevin(target, np.zeros(3), 0.01, 50, seed=2, chains=333)
+    few = run(Langevin(), target, np.zeros(3), 0.01, 50, RunOptions(seed=2, chains=5))
+    many = run(Langevin(), target, np.zeros(3), 0.01, 50, RunOptions(seed=2, chains=333))
     np.testing.assert_allclose(few.positions, many.positions[:5], rtol=0.0, atol=1e-12)
 
 
 def test_a_longer_run_begins_with_the_shorter_one() -> None:
     target = posterior(2)
-    short = run_langevin(target, np.zeros(2), 0.01, 37, seed=2, record_every=1)
-    long = run_langevin(target, np.zeros(2), 0.01, 99, seed=2, record_every=1)
+    short = run(Langevin(), target, np.zeros(2), 0.01, 37, RunOptions(seed=2, recording=Recording(every=1)))
+    long = run(Langevin(), target, np.zeros(2), 0.01, 99, RunOptions(seed=2, recording=Recording(every=1)))
     assert short.trajectory is not None and long.trajectory is not None
     np.testing.assert_array_equal(short.trajectory, long.trajectory[:38])
     np.testing.assert_array_equal(short.trajectory[-1], short.positions)
@@ -112,12 +118,19 @@ def test_a_longer_run_begins_with_the_shorter_one() -> None:
 def test_a_step_is_the_formula_of_s7_with_the_streams_normals(dimension: int) -> None:
     target = posterior(dimension)
     steps = np.linspace(0.01, 0.02, noise_batch(dimension))
-    run = run_langevin(target, np.ones(dimension), steps, steps.size, seed=9, record_every=1, chains=2)
-    assert run.trajectory is not None
-    before = run.trajectory[:-1]
+    found = run(
+        Langevin(),
+        target,
+        np.ones(dimension),
+        steps,
+        steps.size,
+        RunOptions(seed=9, chains=2, recording=Recording(every=1)),
+    )
+    assert found.trajectory is not None
+    before = found.trajectory[:-1]
     gradient = potential_and_gradient(target, before.reshape(-1, dimension))[1].reshape(before.shape)
     drift = before - steps[:, None, None] * gradient
-    noise = (run.trajectory[1:] - drift) / np.sqrt(2.0 * steps)[:, None, None]
+    noise = (found.trajectory[1:] - drift) / np.sqrt(2.0 * steps)[:, None, None]
     # A batch of steps reads the first ceil(d/2) coordinates of every step, then the others of every step.
     half = (dimension + 1) // 2
     drawn = standard_normals(9, 2, 2 * half * steps.size).reshape(2, 2, steps.size, half)
@@ -127,13 +140,22 @@ def test_a_step_is_the_formula_of_s7_with_the_streams_normals(dimension: int) ->
 
 def test_projected_chain_projects_before_the_step_and_notes_exits() -> None:
     target, centre, radius, eta = posterior(2), np.array([0.2, -0.1]), 0.15, 0.05
-    run = run_langevin(target, centre, eta, 60, seed=1, chains=12, projection=(centre, radius), record_every=1)
-    free = run_langevin(target, centre, eta, 60, seed=1, chains=12, watch=(centre, radius), record_every=1)
-    assert run.trajectory is not None and free.trajectory is not None
-    states = run.trajectory
+    found = run(
+        ProjectedLangevin((centre, radius)),
+        target,
+        centre,
+        eta,
+        60,
+        RunOptions(seed=1, chains=12, recording=Recording(every=1)),
+    )
+    free = run(
+        Langevin((centre, radius)), target, centre, eta, 60, RunOptions(seed=1, chains=12, recording=Recording(every=1))
+    )
+    assert found.trajectory is not None and free.trajectory is not None
+    states = found.trajectory
     distance = np.linalg.norm(states - centre, axis=2)
     first = np.where((distance > radius).any(axis=0), (distance > radius).argmax(axis=0), -1)
-    np.testing.assert_array_equal(run.exits, first)
+    np.testing.assert_array_equal(found.exits, first)
     np.testing.assert_array_equal(free.exits, first)
     # The noise is the same, so the two chains differ by the drift at the projected point alone.
     projected = centre + (states[:-1] - centre) * np.minimum(1.0, radius / np.maximum(distance[:-1], 1e-300))[..., None]
@@ -146,27 +168,27 @@ def test_projected_chain_projects_before_the_step_and_notes_exits() -> None:
 
 def test_an_infinite_ball_projects_nothing() -> None:
     target = posterior()
-    plain = run_langevin(target, np.zeros(3), 0.01, 40, seed=1, chains=10)
-    ball = run_langevin(target, np.zeros(3), 0.01, 40, seed=1, chains=10, projection=(np.zeros(3), np.inf))
+    plain = run(Langevin(), target, np.zeros(3), 0.01, 40, RunOptions(seed=1, chains=10))
+    ball = run(ProjectedLangevin((np.zeros(3), np.inf)), target, np.zeros(3), 0.01, 40, RunOptions(seed=1, chains=10))
     np.testing.assert_array_equal(plain.positions, ball.positions)
     assert (ball.exits == -1).all()
 
 
 def test_streaming_moments_are_those_of_the_trajectory() -> None:
-    kept = {"record_every": 5, "moments_every": 5, "burn_in": 20}
-    run = run_langevin(posterior(), np.ones(3), 0.01, 90, seed=1, chains=70, **kept)
-    assert run.trajectory is not None and run.moments is not None
-    states = run.trajectory[5:].reshape(-1, 3)
-    assert run.moments.count == len(states)
-    np.testing.assert_allclose(run.moments.mean, states.mean(axis=0), atol=1e-13)
-    np.testing.assert_allclose(run.moments.covariance, np.cov(states.T, bias=True), atol=1e-13)
+    options = RunOptions(1, 70, recording=Recording(every=5, moments_every=5, burn_in=20))
+    found = run(Langevin(), posterior(), np.ones(3), 0.01, 90, options)
+    assert found.trajectory is not None and found.moments is not None
+    states = found.trajectory[5:].reshape(-1, 3)
+    assert found.moments.count == len(states)
+    np.testing.assert_allclose(found.moments.mean, states.mean(axis=0), atol=1e-13)
+    np.testing.assert_allclose(found.moments.covariance, np.cov(states.T, bias=True), atol=1e-13)
 
 
 def test_each_chain_may_have_its_own_observation() -> None:
     program = compile_program(network(3))
     observations = np.random.default_rng(0).normal(size=(6, 3))
-    together = run_langevin(Target.create(program, observations, 0.5), np.zeros(3), 0.01, 30, seed=4)
-    alone = run_langevin(Target.create(program, observations[0], 0.5), np.zeros(3), 0.01, 30, seed=4)
+    together = run(Langevin(), Target.create(program, observations, 0.5), np.zeros(3), 0.01, 30, RunOptions(seed=4))
+    alone = run(Langevin(), Target.create(program, observations[0], 0.5), np.zeros(3), 0.01, 30, RunOptions(seed=4))
     np.testing.assert_allclose(together.positions[0], alone.positions[0], atol=1e-12)
     assert together.positions.shape == (6, 3)
 
@@ -175,9 +197,9 @@ def test_coupled_chains_contract_on_a_linear_map() -> None:
     # f has Hessian 1 + 4/beta^2 = 5 exactly: the distance shrinks by 1 - 5 eta in every step.
     doubling = Graph((Input(2), Affine(0, 2.0 * np.eye(2), np.zeros(2))))
     target = Target.create(compile_program(doubling), np.zeros(2), 1.0)
-    run = run_coupled_langevin(target, np.zeros(2), np.array([3.0, 4.0]), 0.05, 20, seed=0, chains=4)
-    np.testing.assert_allclose(run.distances, np.repeat(5.0 * 0.75 ** np.arange(21)[:, None], 4, axis=1), rtol=1e-9)
-    assert np.ptp(run.first.positions[:, 0]) > 0.1
+    found = run_coupled_langevin(target, np.zeros(2), np.array([3.0, 4.0]), 0.05, 20, seed=0, chains=4)
+    np.testing.assert_allclose(found.distances, np.repeat(5.0 * 0.75 ** np.arange(21)[:, None], 4, axis=1), rtol=1e-9)
+    assert np.ptp(found.first.positions[:, 0]) > 0.1
 
 
 def test_descent_inverts_the_generator_and_obeys_its_recursion() -> None:
@@ -193,13 +215,17 @@ def test_descent_inverts_the_generator_and_obeys_its_recursion() -> None:
 
 def test_mala_restricted_to_a_region_never_leaves_it() -> None:
     centre = np.array([0.1, 0.2, 0.3])
-    run = run_mala(posterior(), centre, 0.05, 200, seed=3, chains=20, region=(centre, 0.4), record_every=1)
-    assert run.trajectory is not None
-    assert np.linalg.norm(run.trajectory - centre, axis=2).max() <= 0.4 + 1e-12
-    assert 0.05 < run.acceptance_rate < 0.95
-    moved = (np.diff(run.trajectory, axis=0) != 0.0).any(axis=2)
-    np.testing.assert_allclose(run.acceptance, moved.mean(axis=0))
-    np.testing.assert_allclose(-run.log_densities, potential_and_gradient(posterior(), run.positions)[0], rtol=1e-12)
+    found = run(
+        Mala((centre, 0.4)), posterior(), centre, 0.05, 200, RunOptions(seed=3, chains=20, recording=Recording(every=1))
+    )
+    assert found.trajectory is not None
+    assert np.linalg.norm(found.trajectory - centre, axis=2).max() <= 0.4 + 1e-12
+    assert 0.05 < found.acceptance_rate < 0.95
+    moved = (np.diff(found.trajectory, axis=0) != 0.0).any(axis=2)
+    np.testing.assert_allclose(found.acceptance, moved.mean(axis=0))
+    np.testing.assert_allclose(
+        -found.log_densities, potential_and_gradient(posterior(), found.positions)[0], rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("chains", [1, 40])
@@ -207,20 +233,20 @@ def test_divergence_names_chain_and_step(chains: int) -> None:
     cubic = Graph((Input(1), Activation(0, "square", 1), Activation(1, "square", 1)))
     target = Target.create(compile_program(cubic), np.zeros(1), 0.1)
     with pytest.raises(DivergenceError, match=r"after step \d+ with `step_size` 0\.1; take a smaller") as caught:
-        run_langevin(target, np.ones(1), 0.1, 1000, seed=0, chains=chains)
+        run(Langevin(), target, np.ones(1), 0.1, 1000, RunOptions(seed=0, chains=chains))
     assert 1 <= caught.value.step < 50 and 0 <= caught.value.chain < chains
     with pytest.raises(DivergenceError, match="MALA: chain 0"):
-        run_mala(target, np.full(1, 1e200), 0.1, 10, seed=0, chains=chains)
+        run(Mala(), target, np.full(1, 1e200), 0.1, 10, RunOptions(seed=0, chains=chains))
 
 
 def test_zero_steps_return_the_start() -> None:
-    for sampler in (run_langevin, run_mala):
-        run: Any = sampler(posterior(), np.ones(3), 0.1, 0, seed=0, chains=2)
-        np.testing.assert_array_equal(run.positions, np.ones((2, 3)))
+    for kernel in ("langevin", "mala"):
+        found = run(kernel, posterior(), np.ones(3), 0.1, 0, RunOptions(seed=0, chains=2))
+        np.testing.assert_array_equal(found.positions, np.ones((2, 3)))
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("changed", "message"),
     [
         ({"step_size": 0.0}, "`step_size` must be in"),
         ({"step_size": np.array([0.1, 0.1])}, "`step_size` must be a number or have shape"),
@@ -228,23 +254,18 @@ def test_zero_steps_return_the_start() -> None:
         ({"steps": -1}, "`steps` must be at least 0"),
         ({"start": np.zeros(2)}, "`start` must have shape"),
         ({"start": np.array([0.0, np.nan, 0.0])}, "`start` must be finite"),
-        ({"start": np.zeros((4, 3)), "chains": 5}, "4 rows for 5 chains"),
-        ({"chains": 0}, "`chains` must be at least 1"),
-        ({"threads": 0}, "`threads` must be at least 1"),
-        ({"seed": -1}, "`seed` must be in"),
-        ({"record_every": -1}, "must be at least 0"),
-        ({"record_every": 1, "steps": 10**9}, "take a larger `record_every`"),
-        ({"projection": (np.zeros(2), 1.0)}, "ball's centre must be finite with shape"),
-        ({"projection": (np.zeros(3), -1.0)}, "ball's radius must be in"),
-        ({"projection": (np.zeros(3), 1.0), "watch": (np.zeros(3), 1.0)}, "got both"),
+        ({"start": np.zeros((4, 3)), "options": RunOptions(0, 5)}, "4 rows for 5 chains"),
+        ({"steps": 10**9, "options": RunOptions(0, recording=Recording(every=1))}, "take a larger `record_every`"),
+        ({"kernel": ProjectedLangevin((np.zeros(2), 1.0))}, "ball's centre must be finite with shape"),
+        ({"kernel": ProjectedLangevin((np.zeros(3), -1.0))}, "ball's radius must be in"),
     ],
 )
-def test_bad_arguments_are_named(options: dict[str, Any], message: str) -> None:
-    arguments = {"start": np.zeros(3), "step_size": 0.1, "steps": 3, "seed": 0} | options
+def test_bad_arguments_are_named(changed: dict[str, Any], message: str) -> None:
+    given = {"kernel": Langevin(), "start": np.zeros(3), "step_size": 0.1, "steps": 3, "options": RunOptions(0)}
     with pytest.raises(InputError, match=message):
-        run_langevin(posterior(), **arguments)
+        run(target=posterior(), **(given | changed))
 
 
 def test_mala_refuses_a_start_outside_its_region() -> None:
     with pytest.raises(InputError, match="every start must lie in the ball"):
-        run_mala(posterior(), np.ones(3), 0.1, 3, seed=0, region=(np.zeros(3), 1.0))
+        run(Mala((np.zeros(3), 1.0)), posterior(), np.ones(3), 0.1, 3, RunOptions(seed=0))

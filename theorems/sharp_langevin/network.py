@@ -10,6 +10,7 @@ defect.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -174,10 +175,17 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
     return numbers.enclosure("tv_bound")
 
 
+def _declaration(program: EncoderProgram, value: Callable[[str], float | None]) -> dict[str, str]:
+    """The schedule, the projection's radius and the start."""
+    numbers = {name: str(value(name)) for name in ("eta_b", "h", "eta", "R", "start")}
+    return numbers | {name: str(int(value(name) or 0)) for name in ("K0", "K")}
+
+
 ENCODER = EncoderKind(
     name="sharp",
     summary="descent and preconditioned steps to the mode, a Gaussian start, then preconditioned layers",
     build=build,
     bound=_bound,
     at_observation=at_observation,
+    declaration=_declaration,
 )

@@ -9,13 +9,14 @@ products alone, as A3 allows; the projection adds a root and a division in every
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from flint import arb
 
 from certify.encoders.descent import write_descent, write_start
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
 from certify.encoders.passes import misfit_gradient
-from certify.encoders.program import EncoderProgram
+from certify.encoders.program import Clipping, EncoderProgram
 from certify.encoders.tape import Tape
 from certify.generators.graph import Generator
 
@@ -59,9 +60,23 @@ def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
     return numbers.enclosure("tv_bound_projected" if options.projected else "tv_bound")
 
 
+def _declaration(program: EncoderProgram, value: Callable[[str], float | None]) -> dict[str, str]:
+    """The layers and their steps, and whether they project."""
+    is_projected = any(isinstance(item, Clipping) for stage in program.stages for item in stage.operations)
+    deterministic, stochastic = program.layers
+    return {
+        "K_gd": str(deterministic),
+        "K": str(stochastic),
+        "eta": repr(value("eta")),
+        "L_Phi": repr(value("L_Phi")),
+        "projected": "yes" if is_projected else "no",
+    }
+
+
 ENCODER = EncoderKind(
     name="langevin",
     summary="gradient descent to the preimage, then Langevin layers",
     build=build,
     bound=_bound,
+    declaration=_declaration,
 )
