@@ -10,7 +10,8 @@ from typing import Any
 from certify.certificates.discovery import NAME, record_of
 from certify.errors import InputError
 
-LARGEST_FILE = 1 << 30
+LARGEST_FILE = 1 << 27
+"""Bytes; a certificate has some 40 kB, and JSON takes up to 30 times its size in memory."""
 FORMS = "a certificate, a file that `--resume` keeps, or the JSON of `certify check`"
 
 
@@ -24,15 +25,29 @@ def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
     if not source.is_file():
         raise InputError(f"`{path}`: {'a folder, not a file' if source.is_dir() else 'no such file'}")
     if source.stat().st_size > LARGEST_FILE:
-        raise InputError(f"`{path}`: larger than 1 GiB")
+        raise InputError(f"`{path}`: larger than {LARGEST_FILE >> 20} MiB; split it")
     try:
-        content = json.loads(source.read_text(encoding="utf-8"))
+        content = json.loads(source.read_text(encoding="utf-8"), object_pairs_hook=_once)
         found = tuple(_documents(content))
+    except _TwiceError as error:
+        raise InputError(f"`{path}`: the key {str(error)[:60]} stands twice in one object") from error
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`{path}`: expected {FORMS}") from error
     if not found:
         raise InputError(f"`{path}`: holds no certificate; expected {FORMS}")
     return tuple((place, record_of(document, f"`{path}`, {place}")) for place, document in found)
+
+
+class _TwiceError(Exception):
+    """A key that stands twice in one object: readers differ in which of its values they believe."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(repr(next(name for name in names if names.count(name) > 1)))
+    return found
 
 
 def _documents(content: Any) -> Iterator[tuple[str, Any]]:

@@ -193,12 +193,28 @@ class Abstraction:
             return self._exponential(exponent)
         if exponent.is_Rational:
             return self._root(base, int(exponent.q)) ** int(exponent.p)
+        if exponent.free_symbols <= self.integers and not base.is_nonzero:
+            return self._power_of_any_base(base, exponent)
+        return self._power_in_parts(base, exponent)
+
+    def _power_in_parts(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """b^(x + k) = b^k b^x and b^-x = 1/b^x, where b is not 0."""
         constant, rest = sp.expand(exponent).as_coeff_Add()
         if constant.is_Integer and constant != 0:
-            return self.rational(base) ** constant * self._power(base, rest)
+            return self.rational(base) ** constant * self._power_in_parts(base, rest)
         if rest.as_coeff_Mul()[0].is_negative:
-            return 1 / self._power(base, -exponent)
+            return 1 / self._power_in_parts(base, -exponent)
         return self._general_power(base, exponent)
+
+    def _power_of_any_base(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """b^x with an integer x, which has a value at b = 0 too: 0^0 is 1, whatever its parts would make of it."""
+        is_new = base**exponent not in self._variables
+        made = self._general_power(base, exponent)
+        if is_new and base != 0:
+            b, parts = self.rational(base), self._power_in_parts(base, exponent)
+            if parts != made:
+                self._say("b^(x + k) = b^k b^x, b != 0", (b, Sign.ZERO), (made - parts, Sign.ZERO))
+        return made
 
     def _root(self, base: sp.Expr, order: int) -> sp.Expr:
         made, is_new = self._variable(base ** sp.Rational(1, order), "s")

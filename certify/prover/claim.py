@@ -6,13 +6,21 @@ that nothing is simplified by what has not been proved; what is known of them st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import sympy as sp
 
 from certify.errors import InputError
+
+HYPERBOLIC = (sp.sinh, sp.cosh, sp.tanh)
+KNOWN = (sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log, sp.sin, sp.cos, sp.Abs, sp.Min, sp.Max)
+"""What an expression is made of. All are continuous wherever they are defined, on which derivatives rely."""
+
+
+LARGEST_EXPONENT = 20_000
+"""A power with a larger exponent is not worked out exactly."""
 
 
 class Sign(StrEnum):
@@ -81,11 +89,18 @@ class Claim:
         return Claim(goal, (*self.assumptions, *extra), self.integers)
 
 
-def relation_of(relational: sp.Basic, text: str | None = None) -> Relation:
-    """A sympy relation (`<=`, `<`, `>=`, `>`, Eq, Ne) as `expression SIGN 0`.
+def relation_of(
+    relational: sp.Basic,
+    plain: Mapping[sp.Symbol, sp.Symbol] | None = None,
+    integers: frozenset[sp.Symbol] = frozenset(),
+) -> Relation:
+    """A sympy relation (`<=`, `<`, `>=`, `>`, Eq, Ne) as `expression SIGN 0`, over the symbols in `plain`.
+
+    `integers` are the (plain) parameters that take integer values.
 
     Raises:
-        InputError: for anything else, among it the True or False into which sympy evaluates a relation.
+        InputError: for anything else, among it the True or False into which sympy evaluates a relation, and for an
+            expression of which nothing is known.
     """
     forms = {
         sp.GreaterThan: (Sign.NON_NEGATIVE, 1),
@@ -102,8 +117,63 @@ def relation_of(relational: sp.Basic, text: str | None = None) -> Relation:
             'pass it as text such as "x**2 + 1 >= 2*x"'
         )
     sign, factor = form
-    where = definedness((relational.lhs, relational.rhs))
-    return Relation(factor * (relational.lhs - relational.rhs), sign, str(relational) if text is None else text, where)
+    left, right = (_over(side, plain or {}) for side in relational.args)
+    return Relation(factor * (left - right), sign, str(relational), definedness((left, right), integers))
+
+
+def _over(expression: sp.Expr, plain: Mapping[sp.Symbol, sp.Symbol]) -> sp.Expr:
+    """The expression over other symbols, hyperbolic functions as exponentials; only what the prover has rules for."""
+    made = expression.replace(lambda part: isinstance(part, HYPERBOLIC), lambda part: part.rewrite(sp.exp))
+    for part in sp.preorder_traversal(made):
+        if not (part.is_Symbol or part.is_Rational or part in (sp.pi, sp.E) or isinstance(part, KNOWN)):
+            raise InputError(
+                f"`{part}` in `{expression}` is nothing that is known: expected symbols, rationals (no floats), "
+                "pi, E, sums, products, powers, exp, log, sin, cos, sinh, cosh, tanh, Abs, Min and Max"
+            )
+    return made.subs(dict(plain), simultaneous=True)
+
+
+def substituted(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """The expression at `values`; NaN where a power would have more digits than there is memory for."""
+    exponents = (power.exp.subs(dict(values), simultaneous=True) for power in expression.atoms(sp.Pow))
+    if any(item.is_Rational and abs(item.p) + item.q > LARGEST_EXPONENT for item in exponents):
+        return sp.nan
+    return expression.subs(dict(values), simultaneous=True)
+
+
+def plain_symbols(relations: Sequence[sp.Basic]) -> tuple[dict[sp.Symbol, sp.Symbol], tuple[Relation, ...]]:
+    """Symbols of which only the name is left, and what sympy knew of the old ones' signs as relations.
+
+    Raises:
+        InputError: for symbols that are not real, of which more is known than a sign and that they are integers, or of
+            which two have the same name.
+    """
+    plain: dict[sp.Symbol, sp.Symbol] = {}
+    extra: list[Relation] = []
+    for item in sorted(set().union(*(relation.free_symbols for relation in relations)), key=str):
+        if item.is_real is False or (item.is_real is None and item.is_complex):
+            raise InputError(f"`{item}` is not a real parameter")
+        made = sp.Symbol(item.name, real=True)
+        if made in plain.values():
+            raise InputError(f"two different symbols have the name `{item}`; rename one or make it once")
+        kept = {name: True for name in ("real", *_SIGNS, "integer") if getattr(item, f"is_{name}")}
+        lost = set(item.assumptions0.items()) - set(sp.Symbol(item.name, **{"real": True, **kept}).assumptions0.items())
+        if lost:
+            names = ", ".join(sorted(f"{name}={value}" for name, value in lost))
+            raise InputError(f"the parameter `{item}` may be real, an integer and of a sign, not {names}")
+        plain[item] = made
+        extra += [Relation(f * made, s, f"{item} {t}") for name, (f, s, t) in _SIGNS.items() if name in kept]
+    return plain, tuple(extra)
+
+
+_SIGNS = {
+    "positive": (1, Sign.POSITIVE, "> 0"),
+    "negative": (-1, Sign.POSITIVE, "< 0"),
+    "nonnegative": (1, Sign.NON_NEGATIVE, ">= 0"),
+    "nonpositive": (-1, Sign.NON_NEGATIVE, "<= 0"),
+    "nonzero": (1, Sign.NON_ZERO, "!= 0"),
+}
+"""sympy's names of what is known of a symbol's sign, as factor * symbol SIGN 0."""
 
 
 def definedness(expressions: Sequence[sp.Expr], integers: frozenset[sp.Symbol] = frozenset()) -> tuple[Relation, ...]:

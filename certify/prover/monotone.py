@@ -13,11 +13,14 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from certify.prover.claim import Claim, Relation, Sign, definedness
+from certify.prover.claim import Claim, Relation, Sign, definedness, substituted
 from certify.prover.witness import bounds
 
 TIES = (sp.Integer(0), sp.Integer(1), sp.Integer(-1), sp.Rational(1, 2), sp.Integer(2))
 """Points at which an expression is asked whether it vanishes there."""
+
+
+UNDEFINED = (sp.nan, sp.zoo, sp.oo, -sp.oo)
 
 
 @dataclass(frozen=True)
@@ -87,17 +90,20 @@ def _inductions(claim: Claim) -> Iterator[Split]:
         if low is None or high is not None or any(item.expression.free_symbols != {parameter} for item in mentions):
             continue
         first = sp.Integer(math.ceil(low))
+        value = substituted(claim.goal.expression, {parameter: first})
+        if value.has(*UNDEFINED):
+            continue
         others = tuple(item for item in claim.assumptions if item not in mentions)
-        begin = _relation(
-            claim, claim.goal.expression.subs(parameter, first), claim.goal.sign, f"at {parameter} = {first}"
-        )
+        begin = _relation(claim, value, claim.goal.sign, f"at {parameter} = {first}")
         step = _relation(
             claim,
             claim.goal.expression.subs(parameter, parameter + 1),
             claim.goal.sign,
             f"from {parameter} to {parameter} + 1",
         )
-        known = (*others, Relation(parameter - first, Sign.NON_NEGATIVE, f"{parameter} >= {first}"), claim.goal)
+        # Where the goal is defined was shown under the assumptions that go: the steps show it for every number.
+        before = _relation(claim, claim.goal.expression, claim.goal.sign, claim.goal.text)
+        known = (*others, Relation(parameter - first, Sign.NON_NEGATIVE, f"{parameter} >= {first}"), before)
         yield Split(
             (Claim(begin, others, claim.integers), Claim(step, known, claim.integers)), f"induction over {parameter}"
         )
@@ -130,7 +136,12 @@ def _from_end(claim: Claim, parameter: sp.Symbol, end: sp.Expr, direction: int, 
         direction * (parameter - end), Sign.POSITIVE, f"{parameter} {'>' if direction > 0 else '<'} {end}"
     )
     closed = Relation(beyond.expression, Sign.NON_NEGATIVE, beyond.text.replace(" ", "= ", 1))
-    others = tuple(item for item in claim.assumptions if not _is_bound(item, parameter, end, direction))
+    # What an assumption needs to be meaningful may fail between the end and a point where all of them hold.
+    others = tuple(
+        Relation(item.expression, item.sign, item.text)
+        for item in claim.assumptions
+        if not _is_bound(item, parameter, end, direction)
+    )
     at_end = tuple(
         Relation(
             item.expression.subs(parameter, end),
@@ -140,10 +151,10 @@ def _from_end(claim: Claim, parameter: sp.Symbol, end: sp.Expr, direction: int, 
         for item in others
     )
     try:
-        value = goal.subs(parameter, end)
+        value = substituted(goal, {parameter: end})
     except (ZeroDivisionError, ValueError):
         return
-    if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+    if value.has(*UNDEFINED):
         return
     steps: tuple[tuple[Sign, Sign], ...] = ((claim.goal.sign, Sign.NON_NEGATIVE),)
     if claim.goal.sign is Sign.POSITIVE and is_open:
@@ -164,8 +175,8 @@ def _from_tie(claim: Claim, parameter: sp.Symbol, ends: list[sp.Expr]) -> Iterat
     for tie in TIES:
         if tie in ends or claim.goal.sign is not Sign.NON_NEGATIVE:
             continue
-        value = claim.goal.expression.subs(parameter, tie)
-        if value.has(sp.nan, sp.zoo, sp.oo) or sp.expand(value) != 0:
+        value = substituted(claim.goal.expression, {parameter: tie})
+        if value.has(*UNDEFINED) or sp.expand(value) != 0:
             continue
         left = Relation(tie - parameter, Sign.NON_NEGATIVE, f"{parameter} <= {tie}")
         right = Relation(parameter - tie, Sign.NON_NEGATIVE, f"{parameter} >= {tie}")

@@ -15,13 +15,13 @@ import sympy as sp
 
 from certify.errors import InputError, InternalError
 from certify.prover import boxes, monotone, smt, witness
-from certify.prover.claim import Claim, Relation, Sign, relation_of, tightened
+from certify.prover.claim import Claim, Relation, Sign, plain_symbols, relation_of, tightened
 from certify.prover.proof import Proof
 from certify.prover.reading import read_claim, read_relation
 from certify.validation import random_seed, shown
 from certify.verdict import Evidence, Verdict, weakest_evidence, weakest_verdict
 
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """Rises with every change of what the prover admits; a recorded proof of another version is not believed."""
 
 DEPTH = 4
@@ -75,41 +75,18 @@ def _relations(assumptions: Iterable[str | sp.Basic]) -> tuple[str | sp.Basic, .
 def _claims(claim: str | sp.Basic, assumptions: Sequence[str | sp.Basic]) -> tuple[Claim, ...]:
     if isinstance(claim, str) and all(isinstance(item, str) for item in assumptions):
         return read_claim(claim, [str(item) for item in assumptions])
-    relations: list[Relation] = []
-    integers: set[sp.Symbol] = set()
-    for item in assumptions:
-        if isinstance(item, str):
-            read = read_relation(item)
-            relations.extend(read.relations)
-            integers |= read.integers
-        else:
-            relations.append(relation_of(item))
-    goal = read_claim(claim)[0].goal if isinstance(claim, str) else relation_of(claim)
-    made = Claim(goal, tuple(relations), frozenset(integers))
-    return (_with_plain_symbols(made),)
+    texts = [item for item in (*assumptions, claim) if isinstance(item, str)]
+    members = {found for item in assumptions if isinstance(item, str) for found in read_relation(item).integers}
+    plain, extra = plain_symbols([item for item in (*assumptions, claim) if not isinstance(item, str)])
+    integers = frozenset(members | {plain[item] for item in plain if item.is_integer})
 
+    def read(item: str | sp.Basic) -> tuple[Relation, ...]:
+        return read_relation(item, integers).relations if item in texts else (relation_of(item, plain, integers),)
 
-def _with_plain_symbols(claim: Claim) -> Claim:
-    """Symbols' own assumptions (positive, integer, ...) as relations over symbols of which only the name is left."""
-    plain: dict[sp.Symbol, sp.Expr] = {}
-    extra: list[Relation] = []
-    integers = set()
-    for item in claim.parameters:
-        if item.is_real is False or (item.is_real is None and item.is_complex):
-            raise InputError(f"`{item}` is not a real parameter")
-        made = sp.Symbol(item.name, real=True)
-        plain[item] = made
-        if item.is_positive:
-            extra.append(Relation(made, Sign.POSITIVE, f"{item} > 0"))
-        elif item.is_nonnegative:
-            extra.append(Relation(made, Sign.NON_NEGATIVE, f"{item} >= 0"))
-        elif item.is_nonzero:
-            extra.append(Relation(made, Sign.NON_ZERO, f"{item} != 0"))
-        if item.is_integer or item in claim.integers:
-            integers.add(made)
-    relations = tuple(item.substituted(plain) for item in claim.assumptions)
-    known = tightened((*relations, *extra), frozenset(integers))
-    return Claim(claim.goal.substituted(plain), known, frozenset(integers))
+    known = tightened((*extra, *(relation for item in assumptions for relation in read(item))), integers)
+    if isinstance(claim, str):
+        return tuple(Claim(item.goal, known, integers) for item in read_claim(claim, (), integers))
+    return tuple(Claim(goal, known, integers) for goal in read(claim))
 
 
 def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int) -> Proof:

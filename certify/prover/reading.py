@@ -24,6 +24,9 @@ LONGEST = 10_000
 LARGEST_EXPONENT = 4096
 """Absolute value of an exponent of a number: nobody writes a larger one, and evaluating it could take for ever."""
 
+LARGEST_BITS = 100_000
+"""Binary digits of a power of a number."""
+
 FUNCTIONS: Mapping[str, tuple[Callable[..., sp.Expr], int | None]] = {
     "exp": (sp.exp, 1),
     "log": (sp.log, 1),
@@ -194,6 +197,12 @@ class _Reader:
     def _power(self, base: sp.Expr, exponent: sp.Expr, node: ast.BinOp) -> sp.Expr:
         if base.is_Rational and exponent.is_Rational and abs(exponent) > LARGEST_EXPONENT:
             raise InputError(f"`{self.text}`: the exponent {ast.unparse(node.right)} is beyond {LARGEST_EXPONENT}")
+        if (
+            base.is_Rational
+            and exponent.is_Rational
+            and (int(base.p).bit_length() + int(base.q).bit_length()) * abs(exponent.p) > LARGEST_BITS
+        ):
+            raise InputError(f"`{self.text}`: `{ast.unparse(node)}` has more than {LARGEST_BITS} binary digits")
         for condition in power_conditions(base, exponent, self.integers):
             spelled = node.left if condition.expression == base else node.right
             self._ask(condition.expression, condition.sign, ast.unparse(spelled))
@@ -247,14 +256,16 @@ def _reason(error: BaseException) -> str:
     return error.msg if isinstance(error, SyntaxError) and error.msg else type(error).__name__
 
 
-def read_claim(claim: str, assumptions: Sequence[str] = ()) -> tuple[Claim, ...]:
-    """One claim per link of `claim`, each under all the assumptions.
+def read_claim(
+    claim: str, assumptions: Sequence[str] = (), integers: frozenset[sp.Symbol] = frozenset()
+) -> tuple[Claim, ...]:
+    """One claim per link of `claim`, each under all the assumptions; `integers` are known to be integers.
 
     Raises:
         InputError: for a text that is no relation, or a claim that is a membership.
     """
     members = [read_relation(text) for text in assumptions if _is_membership(text)]
-    integers = frozenset().union(*(item.integers for item in members))
+    integers = integers.union(*(item.integers for item in members))
     read = [read_relation(text, integers) for text in assumptions if not _is_membership(text)]
     known = tuple(relation for item in (*members, *read) for relation in item.relations)
     goals = read_relation(claim, integers)

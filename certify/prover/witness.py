@@ -11,7 +11,7 @@ import sympy as sp
 from flint import arb, fmpq
 
 from certify.arithmetic.balls import precision
-from certify.prover.claim import Claim, Relation, Sign
+from certify.prover.claim import Claim, Relation, Sign, substituted
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball
 
 POINTS = 20_000
@@ -203,5 +203,5 @@ def _is_zero(expression: sp.Expr, values: Values) -> bool:
     if max((abs(value.numerator) + value.denominator for value in values.values()), default=0) > 10**40:
         return False
     exact = {symbol: sp.Rational(value.numerator, value.denominator) for symbol, value in values.items()}
-    found = expression.subs(exact, simultaneous=True)
+    found = substituted(expression, exact)
     return bool(found.is_Rational) and found == 0

@@ -204,3 +204,20 @@ def test_the_kinds_are_found() -> None:
     assert kinds["observation"].record is ObservationProof and METHOD.startswith("observation-")
     for name, kind in kinds.items():
         assert kind.name == name and kind.verify.__doc__
+
+
+def test_an_object_has_every_key_once(setting: Setting, tmp_path: Path) -> None:
+    """Of two values one reader believes the first, another the last: the other would never be checked."""
+    text = json.dumps(document_of(setting[3]))
+    path = tmp_path / "twice.json"
+    path.write_text(text.replace('"beta"', '"epsilon": "1/1000", "beta"', 1))
+    with pytest.raises(InputError, match="the key 'epsilon' stands twice"):
+        certify.verify(path)
+
+
+def test_a_record_names_neither_its_decoder_nor_an_epsilon_beyond_the_floats(setting: Setting) -> None:
+    generator, _, _, proof = setting
+    renamed = replace(proof, generator=replace(proof.generator, name="decoder, beta = 0: within 0 of pi_x\n"))
+    assert verify(renamed, generator).claim == verify(proof, generator).claim
+    found = verify(replace(proof, epsilon=Fraction(10) ** 600), generator)
+    assert not found.holds and found.reason == "epsilon must be in (0, 1), not beyond the floats"

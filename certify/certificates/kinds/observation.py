@@ -44,7 +44,7 @@ def verify(record: ObservationProof, generator: Generator) -> Verification:
         f"|G(z)-G(z')| >= {known.m!r} |z-z'|, Lip(G) <= {known.M!r}, Lip(J) <= {known.M2!r} "
         f"(`certify constants`; sha256 {record.generator.sha256[:12]})",
     )
-    return Verification(not reason, _claim(record), reason, premises)
+    return Verification(not reason, _claim(record, generator), reason, premises)
 
 
 def _doubts(record: ObservationProof, generator: Generator) -> Iterator[str]:
@@ -64,7 +64,7 @@ def _outside_the_domain(record: ObservationProof, generator: Generator) -> Itera
     if not (0 < known.m < math.inf and 0 < known.M < math.inf and 0 <= known.M2 < math.inf and beta > 0):
         yield "m, M and beta must be positive, M2 not negative"
     if not 0 < record.epsilon < 1:
-        yield f"epsilon must be in (0, 1), not {record.epsilon}"
+        yield f"epsilon must be in (0, 1), not {_shown(record.epsilon)}"
     shapes = len(record.centre.point), len(record.centre.factor), *(len(row) for row in record.centre.factor)
     if set(shapes) != {d} or len(record.observation) != generator.observed_dim:
         yield f"c, B and x must have {d}, {d} x {d} and {generator.observed_dim} entries"
@@ -150,7 +150,8 @@ def _terms(claimed: ChainTerms, found: ChainTerms) -> Iterator[str]:
         yield f"mu is not >= {claimed.mu!r}: evaluated, at least {found.mu!r}"
 
 
-def _claim(record: ObservationProof) -> str:
+def _claim(record: ObservationProof, generator: Generator) -> str:
+    """What the record says; the decoder's name is its own, not what the record calls it."""
     distances = []
     if record.layer is not None:
         distances.append(f"one Gaussian layer is within {record.layer.tv_bound!r} of pi_x (G1*)")
@@ -158,12 +159,15 @@ def _claim(record: ObservationProof) -> str:
         layers, bound = record.chain.schedule.layers, record.chain.tv_bound
         distances.append(f"a chain of {layers} layers is within {bound!r} of pi_x (Theorem 1*)")
     asked = f"epsilon {_shown(record.epsilon)} is {'met' if record.theorem else 'not met'}"
-    at = f"{record.generator.name}, beta = {record.beta:.6g}"
+    at = f"{generator.name}, beta = {record.beta:.6g}"
     return f"{at}: {'; '.join(distances) or 'no encoder'}; {asked}"
 
 
 def _shown(epsilon: Fraction) -> str:
-    return f"{float(epsilon):.6g}"
+    try:
+        return f"{float(epsilon):.6g}"
+    except OverflowError:
+        return "beyond the floats"
 
 
 KIND = Kind(
