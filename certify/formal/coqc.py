@@ -85,6 +85,17 @@ def check(development: Development, folder: Path) -> Checked:
         development = development.without({refused: f"Coq refused the script: {_reason(error)}"})
 
 
+def compile_file(path: Path) -> None:
+    """Compile one file beside the library.
+
+    Raises:
+        NotRunError: with Coq's reason.
+    """
+    error = _coqc(path)
+    if error is not None:
+        raise NotRunError(f"coqc {path.name}: {' '.join(error.split())[:300]}")
+
+
 def axioms(developments: Sequence[Development], folder: Path) -> tuple[str, ...]:
     """The axioms under all theorems of the compiled files, by one `Print Assumptions` for all."""
     modules = [item.module for item in developments]

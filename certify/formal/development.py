@@ -22,13 +22,17 @@ Open Scope R_scope.
 
 @dataclass(frozen=True)
 class Request:
-    """A claim to be formalised: its label and name, its relations, and the lemmas that a proof of it names."""
+    """A claim to be formalised: its label and name, its relations, and the lemmas that a proof of it names.
+
+    `refused` says why Coq is known to refuse the script that is made for it; then no script is written.
+    """
 
     label: str
     name: str
     conclusion: sp.Basic | str
     premises: tuple[sp.Basic | str, ...]
     lemma_names: tuple[str, ...]
+    refused: str = ""
 
     @property
     def title(self) -> str:
@@ -111,6 +115,8 @@ def _formalised(request: Request, theorem: str) -> Formalised:
         statement = statement_of(request.conclusion, request.premises)
     except NotFormalisedError as error:
         return Formalised(request, theorem, None, "", str(error))
+    if request.refused:
+        return Formalised(request, theorem, statement, "", request.refused)
     try:
         return Formalised(request, theorem, statement, script(statement, request.lemma_names))
     except NotFormalisedError as error:

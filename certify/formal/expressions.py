@@ -102,7 +102,7 @@ class _Printer:
 
     def _product(self, expression: sp.Mul) -> str:
         above, below = [], []
-        for factor in expression.args:
+        for factor in expression.as_ordered_factors():
             if factor.is_Rational:
                 above += [sp.Integer(abs(factor.p))] if abs(factor.p) != 1 else []
                 below += [sp.Integer(factor.q)] if factor.q != 1 else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from certify.formal.development import Development, Request, digest, formalised
 from certify.formal.lemmas import LIBRARY, library_text
 from certify.progress import Progress, SilentProgress
 from certify.proof.registry import algebra_of, recorded_proofs
-from certify.proof.step_proofs import claim_proof
+from certify.proof.step_proofs import claim_proof, is_about
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import AlgebraicClaim
 from certify.verdict import Verdict
@@ -102,7 +102,9 @@ def request_of(label: str, claim: AlgebraicClaim, recorded: Mapping[str, Any]) -
     """What the formal room needs of a claim: its relations, and the lemmas that its proof names."""
     method = claim_proof(claim, recorded).method.partition(", checked by Coq")[0]
     lemmas = tuple(method.partition(" with ")[2].split("; ")) if " with " in method else ()
-    return Request(label, claim.name, claim.conclusion, claim.premises, lemmas)
+    entry = recorded.get(claim.digest, {}).get("kernel", {})
+    refused = str(entry.get("refused", "")) if is_about(claim, entry) else ""
+    return Request(label, claim.name, claim.conclusion, claim.premises, lemmas, refused)
 
 
 def formalize(
@@ -133,7 +135,7 @@ def formalize(
 
 
 def kernel_entries(claims: Iterable[AlgebraicClaim], folder: Path, recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """By the claim's digest what the record keeps of Coq's word: its version and the statement's digest.
+    """By the claim's digest what the record keeps of Coq's word: its version, the statement's digest, and `refused`.
 
     Raises:
         NotRunError: where Coq is not installed, or an axiom is not allowed.
@@ -142,7 +144,7 @@ def kernel_entries(claims: Iterable[AlgebraicClaim], folder: Path, recorded: Map
     if version is None:
         raise coqc.NotRunError(f"coqc is not installed; {coqc.INSTALLATION}")
     known = {claim.digest: claim for claim in claims}
-    requests = [request_of(key, claim, recorded) for key, claim in known.items()]
+    requests = [replace(request_of(key, claim, recorded), refused="") for key, claim in known.items()]
     development = _development("every claim", requests, SilentProgress())
     coqc.compile_library(folder)
     checked = coqc.check(development, folder)
@@ -151,7 +153,8 @@ def kernel_entries(claims: Iterable[AlgebraicClaim], folder: Path, recorded: Map
         raise coqc.NotRunError(f"axioms that are not allowed: {', '.join(sorted(set(found) - coqc.AXIOMS))}")
     return {
         claim.request.label: {"coq": version, "statement": claim.statement.digest}
-        for claim in checked.development.proved
+        | ({"refused": claim.reason} if claim.reason else {})
+        for claim in checked.development.claims
         if claim.statement is not None
     }
 

@@ -40,10 +40,15 @@ def claim_proof(claim: AlgebraicClaim, recorded: Mapping[str, Any]) -> ClaimProo
 
 
 def is_kernel_checked(claim: AlgebraicClaim, entry: Mapping[str, Any]) -> bool:
-    """Whether the record's word of Coq is about the statement that this claim has now."""
+    """Whether the record says that Coq accepted the statement that this claim has now."""
     kernel = entry.get("kernel")
-    if not isinstance(kernel, Mapping) or entry["verdict"] != Verdict.PROVED:
+    if not isinstance(kernel, Mapping) or entry["verdict"] != Verdict.PROVED or "refused" in kernel:
         return False
+    return is_about(claim, kernel)
+
+
+def is_about(claim: AlgebraicClaim, kernel: Mapping[str, Any]) -> bool:
+    """Whether an entry about a Coq statement is about the one that this claim has now."""
     try:
         return bool(statement_of(claim.conclusion, claim.premises).digest == kernel.get("statement"))
     except NotFormalisedError:

@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption, TheoremsArgument
+from certify.cli.commands.check import ConstantsOption
+from certify.cli.options import (
+    DEFAULT_SEED,
+    BetaOption,
+    EpsilonOption,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    TheoremsArgument,
+)
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
+from certify.errors import InputError
 
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder of the .v files.")]
 VerifyOption = Annotated[bool, typer.Option("--verify", help="Let coqc check the files, and list their axioms.")]
@@ -20,11 +30,16 @@ def run(
     theorems: TheoremsArgument = None,
     out: OutOption = Path("coq"),
     verify: VerifyOption = False,
+    constants: ConstantsOption = None,
+    beta: BetaOption = None,
+    epsilon: EpsilonOption = "0.1",
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Write one Coq file per theorem: every algebraic claim as a statement for all parameters, with its proof script.
+
+    With --constants and --beta the bound of one theorem at these numbers; special functions are named hypotheses.
 
     Exit code: 0 written, and with --verify accepted by Coq; 2 bad input; 3 Coq is not installed, or refused a claim.
     """
@@ -33,6 +48,8 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     start_seed = random_seed(seed)
+    if constants is not None:
+        return _instance(output, list(theorems or ()), constants, beta, epsilon, out, verify)
     output.first_line(f"{', '.join(theorems or ()) or 'every theorem'} in Coq")
     from certify.proof.formal_proofs import formalize
     from certify.proof.registry import algebra_of, load_theorem
@@ -60,4 +77,27 @@ def run(
         output.line(f"  not allowed: {item}")
     if result.reason and verify:
         output.line(result.reason)
+    return exit_code([result.verdict]) if verify else 0
+
+
+def _instance(
+    output: Output, names: list[str], constants: str, beta: str | None, epsilon: str, out: Path, verify: bool
+) -> int:
+    if len(names) != 1 or beta is None:
+        raise InputError("`--constants` needs exactly one THEOREM, and `--beta`")
+    output.first_line(f"{names[0]} at {constants} in Coq")
+    from certify.proof.formal_instance import formalize_instance
+    from certify.proof.registry import load_theorem
+    from certify.validation import accuracy, constants_from_text, noise_level
+    from certify.verdict import exit_code
+
+    theorem = load_theorem(names[0])
+    values = constants_from_text(constants, theorem.required_constants, theorem.constant_domains)
+    result = formalize_instance(theorem, values, noise_level(beta), accuracy(epsilon), out, verify)
+    output.write_json(result.to_dict())
+    output.line(f"{result.path}: {', '.join(result.stated)}")
+    for leaf in result.leaves:
+        output.line(f"  assumed with the value that the ball has: {leaf}")
+    if verify:
+        output.line(f"verified in {result.seconds:.1f} s" if result.seconds is not None else result.reason)
     return exit_code([result.verdict]) if verify else 0
