@@ -11,7 +11,7 @@ LOAD ?= 0
 BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
-.PHONY: proofs check setup test repeat lint quickstart bench mutants lock clean
+.PHONY: formal proofs check setup test repeat lint quickstart bench mutants lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators
 	$(BIN)/certify check
@@ -41,6 +41,9 @@ quickstart: setup  ## runs the commands of the quickstart and of the README
 
 proofs: setup  ## proves the algebra of every theorem anew and writes theorems/proofs.json and docs/ledger.md
 	$(BIN)/python -m benchmarks.proof_ledger
+
+formal: setup  ## writes the algebra of every theorem as Coq files into build/coq and lets coqc check them
+	$(BIN)/certify formalize --out build/coq --verify || test $$? -eq 3
 
 bench: setup  ## every benchmark, one after the other
 	set -e; for benchmark in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$benchmark; done

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from certify.atomic import write_text_atomically
+from certify.formal.expressions import NotFormalisedError
+from certify.formal.statement import statement_of
 from certify.proof.registry import algebra_of, leaves, recorded_proofs, theorems
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import AlgebraicClaim
@@ -31,7 +33,26 @@ def claim_proof(claim: AlgebraicClaim, recorded: Mapping[str, Any]) -> ClaimProo
     if entry is None or entry["prover"] != METHOD_VERSION:
         entry = proof_entry(claim)
     evidence = None if entry["evidence"] is None else Evidence(entry["evidence"])
-    return ClaimProof(claim.name, Verdict(entry["verdict"]), evidence, entry["method"], claim.leaves)
+    method = entry["method"]
+    if is_kernel_checked(claim, entry):
+        evidence, method = Evidence.KERNEL, f"{method}, checked by Coq {entry['kernel']['coq']}"
+    return ClaimProof(claim.name, Verdict(entry["verdict"]), evidence, method, claim.leaves)
+
+
+def is_kernel_checked(claim: AlgebraicClaim, entry: Mapping[str, Any]) -> bool:
+    """Whether the record says that Coq accepted the statement that this claim has now."""
+    kernel = entry.get("kernel")
+    if not isinstance(kernel, Mapping) or entry["verdict"] != Verdict.PROVED or "refused" in kernel:
+        return False
+    return is_about(claim, kernel)
+
+
+def is_about(claim: AlgebraicClaim, kernel: Mapping[str, Any]) -> bool:
+    """Whether an entry about a Coq statement is about the one that this claim has now."""
+    try:
+        return bool(statement_of(claim.conclusion, claim.premises).digest == kernel.get("statement"))
+    except NotFormalisedError:
+        return False
 
 
 def proof_entry(claim: AlgebraicClaim) -> dict[str, Any]:
@@ -57,9 +78,12 @@ def every_claim() -> dict[str, AlgebraicClaim]:
     }
 
 
-def write_proofs(path: str | Path, claims: Iterable[AlgebraicClaim]) -> None:
-    """Prove every claim anew and write the record."""
+def write_proofs(path: str | Path, claims: Iterable[AlgebraicClaim], kernel: Mapping[str, Any]) -> None:
+    """Prove every claim anew and write the record, with what Coq says of a claim by its digest."""
     proofs = {claim.digest: proof_entry(claim) for claim in claims}
+    for digest, entry in proofs.items():
+        if digest in kernel:
+            entry["kernel"] = kernel[digest]
     document = {"prover": METHOD_VERSION, "proofs": dict(sorted(proofs.items()))}
     write_text_atomically(path, json.dumps(document, indent=1, sort_keys=True) + "\n")
 

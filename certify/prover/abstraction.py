@@ -27,10 +27,14 @@ PAIRS = 6
 
 @dataclass(frozen=True)
 class Lemma:
-    """A named clause: at least one of `literals` holds, whatever the parameters are where everything is defined."""
+    """A named clause: at least one of `literals` holds, whatever the parameters are where everything is defined.
+
+    `arguments` are the expressions at which the named statement is taken, in the order of its letters.
+    """
 
     name: str
     literals: tuple[Literal, ...]
+    arguments: tuple[sp.Expr, ...] = ()
 
 
 class Abstraction:
@@ -88,24 +92,27 @@ class Abstraction:
         if len(products) <= PAIRS:
             for (u, left), (v, right) in itertools.permutations(products, 2):
                 gap = self.rational(u - v)
-                self._say("exp(u) >= exp(v) (1 + u - v)", (left - right * (1 + gap), Sign.NON_NEGATIVE))
-        logarithms = list(self._logarithms.values())
+                tangent = (left - right * (1 + gap), Sign.NON_NEGATIVE)
+                self._say("exp(u) >= exp(v) (1 + u - v)", tangent, of=(u, v))
+        logarithms = list(self._logarithms.items())
         if len(logarithms) <= PAIRS:
-            for (w, left, some), (v, right, others) in itertools.permutations(logarithms, 2):
+            for (x, (w, left, some)), (y, (v, right, others)) in itertools.permutations(logarithms, 2):
                 tangent = (w - v - v * (left - right), Sign.NON_NEGATIVE)
-                self._say("log(w) - log(v) <= (w - v)/v", *some, *others, tangent)
+                self._say("log(w) - log(v) <= (w - v)/v", *some, *others, tangent, of=(x, y))
         if len(products) * len(logarithms) <= PAIRS**2:
-            for (u, power), (w, made, some) in itertools.product(products, logarithms):
+            for (u, power), (x, (w, made, some)) in itertools.product(products, logarithms):
                 gap = made - self.rational(u)
                 above, below = w - power - power * gap, w * gap - w + power
-                self._say("log(w) - u <= (w - exp(u))/exp(u)", *some, (above, Sign.NON_NEGATIVE))
-                self._say("log(w) - u >= (w - exp(u))/w", *some, (below, Sign.NON_NEGATIVE))
-        for (a, x, left), (b, y, right) in itertools.permutations(self._powers, 2):
-            if x == y and len(self._powers) <= PAIRS:
+                self._say("log(w) - u <= (w - exp(u))/exp(u)", *some, (above, Sign.NON_NEGATIVE), of=(u, x))
+                self._say("log(w) - u >= (w - exp(u))/w", *some, (below, Sign.NON_NEGATIVE), of=(u, x))
+        powers = [(a, x, left, self.definitions[left]) for a, x, left in self._powers]
+        for (a, x, left, first), (b, y, right, second) in itertools.permutations(powers, 2):
+            if x == y and len(powers) <= PAIRS:
                 self._say(
                     "0 <= a <= b and x >= 0 give a^x <= b^x",
                     *_unless((a, Sign.NON_NEGATIVE), (b - a, Sign.NON_NEGATIVE), (x, Sign.NON_NEGATIVE)),
                     (right - left, Sign.NON_NEGATIVE),
+                    of=(first.args[0], *second.args),
                 )
         if self._products:
             for base, exponent, power in self._powers:
@@ -114,10 +121,11 @@ class Abstraction:
                     "b^x <= exp(x (b - 1)), b >= 0, x >= 0",
                     *_unless((base, Sign.NON_NEGATIVE), (exponent, Sign.NON_NEGATIVE)),
                     (bound - power, Sign.NON_NEGATIVE),
+                    of=self.definitions[power].args,
                 )
 
-    def _say(self, name: str, *literals: Literal) -> None:
-        self.lemmas.append(Lemma(name, tuple(literals)))
+    def _say(self, name: str, *literals: Literal, of: tuple[sp.Expr, ...] = ()) -> None:
+        self.lemmas.append(Lemma(name, tuple(literals), of))
 
     def _variable(self, expression: sp.Expr, letter: str) -> tuple[sp.Symbol, bool]:
         """The variable of an expression, and whether it is new."""
@@ -139,8 +147,9 @@ class Abstraction:
             found = evaluate_ball(expression, {})
         low, high = lower(found), upper(found)
         if math.isfinite(low) and math.isfinite(high):
-            self._say(f"{expression} >= {low!r}", (variable - sp.Rational(low), Sign.NON_NEGATIVE))
-            self._say(f"{expression} <= {high!r}", (sp.Rational(high) - variable, Sign.NON_NEGATIVE))
+            least, most = sp.Rational(low), sp.Rational(high)
+            self._say(f"{expression} >= {low!r}", (variable - least, Sign.NON_NEGATIVE), of=(least, expression))
+            self._say(f"{expression} <= {high!r}", (most - variable, Sign.NON_NEGATIVE), of=(expression, most))
 
     def _exponential(self, argument: sp.Expr) -> sp.Expr:
         """exp of a sum is the product of the parts' exponentials, each a power of the variable of its direction."""
@@ -164,12 +173,12 @@ class Abstraction:
             root, is_new = self._variable(sp.exp(rest / coefficient.q), "E")
             if is_new:
                 whole = self._exponential_of_term(sp.Integer(1), rest)
-                self._say("exp(w/q)^q = exp(w)", (root**coefficient.q - whole, Sign.ZERO))
-                self._say("exp(u) > 0", (root, Sign.POSITIVE))
+                self._say("exp(w/q)^q = exp(w)", (root**coefficient.q - whole, Sign.ZERO), of=(rest, coefficient.q))
+                self._say("exp(u) > 0", (root, Sign.POSITIVE), of=(rest / coefficient.q,))
             return root**coefficient.p
         base, is_new = self._variable(sp.exp(rest), "E")
         if is_new:
-            self._say("exp(u) > 0", (base, Sign.POSITIVE))
+            self._say("exp(u) > 0", (base, Sign.POSITIVE), of=(rest,))
             if rest not in self._products:
                 self._products[rest] = base
                 self._about_exponential(rest, base)
@@ -180,11 +189,13 @@ class Abstraction:
         if u.is_Rational:
             self._enclose(sp.exp(argument), product)
             return
-        self._say("exp(u) >= 1 + u", (product - 1 - u, Sign.NON_NEGATIVE))
-        self._say("exp(u) (1 - u) <= 1", (1 - product * (1 - u), Sign.NON_NEGATIVE))
+        at = (argument,)
+        self._say("exp(u) >= 1 + u", (product - 1 - u, Sign.NON_NEGATIVE), of=at)
+        self._say("exp(u) (1 - u) <= 1", (1 - product * (1 - u), Sign.NON_NEGATIVE), of=at)
         second = 2 * product - 2 - 2 * u - u**2
-        self._say("exp(u) >= 1 + u + u^2/2, u >= 0", *_unless((u, Sign.NON_NEGATIVE)), (second, Sign.NON_NEGATIVE))
-        self._say("exp(u) <= 1 + u + u^2/2, u <= 0", *_unless((-u, Sign.NON_NEGATIVE)), (-second, Sign.NON_NEGATIVE))
+        above, below = _unless((u, Sign.NON_NEGATIVE)), _unless((-u, Sign.NON_NEGATIVE))
+        self._say("exp(u) >= 1 + u + u^2/2, u >= 0", *above, (second, Sign.NON_NEGATIVE), of=at)
+        self._say("exp(u) <= 1 + u + u^2/2, u <= 0", *below, (-second, Sign.NON_NEGATIVE), of=at)
 
     def _power(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
         if exponent.is_Integer:
@@ -221,8 +232,8 @@ class Abstraction:
         if is_new:
             inner = self.rational(base)
             name = "sqrt(w)^2 = w, sqrt(w) >= 0" if order == 2 else f"w^(1/{order}) is the root that is not negative"
-            self._say(name, (made, Sign.NON_NEGATIVE))
-            self._say(name, (made**order - inner, Sign.ZERO))
+            self._say(name, (made, Sign.NON_NEGATIVE), of=(base,))
+            self._say(name, (made**order - inner, Sign.ZERO), of=(base,))
             if inner.is_Rational:
                 self._enclose(base ** sp.Rational(1, order), made)
         return made
@@ -239,24 +250,31 @@ class Abstraction:
             (b - 1, Sign.NON_NEGATIVE),
             (1 - b, Sign.NON_NEGATIVE),
         )
-        self._say("b > 0 gives b^x > 0", *_unless((b, Sign.POSITIVE)), (made, Sign.POSITIVE))
-        self._say("b >= 0 gives b^x >= 0", *_unless(some), (made, Sign.NON_NEGATIVE))
-        self._say("b^0 = 1", (x, Sign.NON_ZERO), (made - 1, Sign.ZERO))
-        self._say("b >= 1, x >= 0 give b^x >= 1", *_unless(large, none), (made - 1, Sign.NON_NEGATIVE))
-        self._say("0 <= b <= 1, x >= 0 give b^x <= 1", *_unless(some, small, none), (1 - made, Sign.NON_NEGATIVE))
+        at = (base, exponent)
+        self._say("b > 0 gives b^x > 0", *_unless((b, Sign.POSITIVE)), (made, Sign.POSITIVE), of=at)
+        self._say("b >= 0 gives b^x >= 0", *_unless(some), (made, Sign.NON_NEGATIVE), of=at)
+        self._say("b^0 = 1", (x, Sign.NON_ZERO), (made - 1, Sign.ZERO), of=at)
+        self._say("b >= 1, x >= 0 give b^x >= 1", *_unless(large, none), (made - 1, Sign.NON_NEGATIVE), of=at)
+        self._say(
+            "0 <= b <= 1, x >= 0 give b^x <= 1", *_unless(some, small, none), (1 - made, Sign.NON_NEGATIVE), of=at
+        )
         above = made - 1 - x * (b - 1)
         steep = (x - 1, Sign.NON_NEGATIVE)
-        self._say("Bernoulli: b^x >= 1 + x (b - 1), b >= 0, x >= 1", *_unless(some, steep), (above, Sign.NON_NEGATIVE))
-        self._say("0 <= b <= 1, x >= 1 give b^x <= b", *_unless(some, small, steep), (b - made, Sign.NON_NEGATIVE))
+        self._say(
+            "Bernoulli: b^x >= 1 + x (b - 1), b >= 0, x >= 1", *_unless(some, steep), (above, Sign.NON_NEGATIVE), of=at
+        )
+        self._say(
+            "0 <= b <= 1, x >= 1 give b^x <= b", *_unless(some, small, steep), (b - made, Sign.NON_NEGATIVE), of=at
+        )
         inverse = b - made * (b + x * (1 - b))
-        self._say("Bernoulli of 1/b", *_unless((b, Sign.POSITIVE), steep), (inverse, Sign.NON_NEGATIVE))
-        self._say("b != 0 gives b^x != 0", (b, Sign.ZERO), (made, Sign.NON_ZERO))
+        self._say("Bernoulli of 1/b", *_unless((b, Sign.POSITIVE), steep), (inverse, Sign.NON_NEGATIVE), of=at)
+        self._say("b != 0 gives b^x != 0", (b, Sign.ZERO), (made, Sign.NON_ZERO), of=at)
         if is_integer_valued(exponent, self.integers):
             # An integer x >= 0 is 0 or at least 1, where Bernoulli speaks.
-            self._say("an integer x > 0 is at least 1", (-x, Sign.NON_NEGATIVE), steep)
+            self._say("an integer x > 0 is at least 1", (-x, Sign.NON_NEGATIVE), steep, of=at)
         else:
             flat = (1 - x, Sign.NON_NEGATIVE)
-            self._say("Bernoulli, 0 <= x <= 1", *_unless(some, none, flat), (-above, Sign.NON_NEGATIVE))
+            self._say("Bernoulli, 0 <= x <= 1", *_unless(some, none, flat), (-above, Sign.NON_NEGATIVE), of=at)
         return made
 
     def _logarithm(self, argument: sp.Expr, is_defined: bool = True) -> sp.Expr:
@@ -271,12 +289,13 @@ class Abstraction:
         self._logarithms[argument] = (w, made, given)
         large, small = _unless((w - 1, Sign.NON_NEGATIVE)), _unless((1 - w, Sign.NON_NEGATIVE))
         odd, even = made * (w + 1) - 2 * (w - 1), w**2 - 1 - 2 * w * made
-        self._say("log(w) <= w - 1", *given, (w - 1 - made, Sign.NON_NEGATIVE))
-        self._say("log(w) >= 1 - 1/w", *given, (w * made - w + 1, Sign.NON_NEGATIVE))
-        self._say("log(w) >= 2 (w - 1)/(w + 1), w >= 1", *given, *large, (odd, Sign.NON_NEGATIVE))
-        self._say("log(w) <= 2 (w - 1)/(w + 1), w <= 1", *given, *small, (-odd, Sign.NON_NEGATIVE))
-        self._say("log(w) <= (w - 1/w)/2, w >= 1", *given, *large, (even, Sign.NON_NEGATIVE))
-        self._say("log(w) >= (w - 1/w)/2, w <= 1", *given, *small, (-even, Sign.NON_NEGATIVE))
+        at = (argument,)
+        self._say("log(w) <= w - 1", *given, (w - 1 - made, Sign.NON_NEGATIVE), of=at)
+        self._say("log(w) >= 1 - 1/w", *given, (w * made - w + 1, Sign.NON_NEGATIVE), of=at)
+        self._say("log(w) >= 2 (w - 1)/(w + 1), w >= 1", *given, *large, (odd, Sign.NON_NEGATIVE), of=at)
+        self._say("log(w) <= 2 (w - 1)/(w + 1), w <= 1", *given, *small, (-odd, Sign.NON_NEGATIVE), of=at)
+        self._say("log(w) <= (w - 1/w)/2, w >= 1", *given, *large, (even, Sign.NON_NEGATIVE), of=at)
+        self._say("log(w) >= (w - 1/w)/2, w <= 1", *given, *small, (-even, Sign.NON_NEGATIVE), of=at)
         self._split_logarithm(argument, made)
         return made
 
@@ -289,7 +308,7 @@ class Abstraction:
             return
         bases = [(self.rational(base), Sign.POSITIVE) for base, _ in factors]
         total = sum(exponent * self._logarithm(base, is_defined=False) for base, exponent in factors if base != 1)
-        self._say("log(a b) = log(a) + log(b), a, b > 0", *_unless(*bases), (made - total, Sign.ZERO))
+        self._say("log(a b) = log(a) + log(b), a, b > 0", *_unless(*bases), (made - total, Sign.ZERO), of=(argument,))
 
     def _choice(self, expression: sp.Expr) -> sp.Expr:
         made, is_new = self._variable(expression, "m")
@@ -303,8 +322,8 @@ class Abstraction:
         sign = -1 if isinstance(expression, sp.Min) else 1
         name = f"{expression.func.__name__.lower()} is the extreme of its arguments"
         for argument in arguments:
-            self._say(name, (sign * (made - argument), Sign.NON_NEGATIVE))
-        self._say(name, *((made - argument, Sign.ZERO) for argument in arguments))
+            self._say(name, (sign * (made - argument), Sign.NON_NEGATIVE), of=(expression,))
+        self._say(name, *((made - argument, Sign.ZERO) for argument in arguments), of=(expression,))
         return made
 
     def _trigonometric(self, expression: sp.Expr) -> sp.Expr:
@@ -319,12 +338,13 @@ class Abstraction:
                 self._enclose(sp.sin(u), sine)
                 self._enclose(sp.cos(u), cosine)
             positive = _unless((x, Sign.NON_NEGATIVE))
-            self._say("sin^2 + cos^2 = 1", (sine**2 + cosine**2 - 1, Sign.ZERO))
-            self._say("sin(u) <= u, u >= 0", *positive, (x - sine, Sign.NON_NEGATIVE))
-            self._say("sin(u) >= u - u^3/6, u >= 0", *positive, (6 * sine - 6 * x + x**3, Sign.NON_NEGATIVE))
-            self._say("sin(u) >= u, u <= 0", *_unless((-x, Sign.NON_NEGATIVE)), (sine - x, Sign.NON_NEGATIVE))
-            self._say("cos(u) >= 1 - u^2/2", (2 * cosine - 2 + x**2, Sign.NON_NEGATIVE))
-            self._say("cos(u) <= 1 - u^2/2 + u^4/24", (24 - 12 * x**2 + x**4 - 24 * cosine, Sign.NON_NEGATIVE))
+            at = (u,)
+            self._say("sin^2 + cos^2 = 1", (sine**2 + cosine**2 - 1, Sign.ZERO), of=at)
+            self._say("sin(u) <= u, u >= 0", *positive, (x - sine, Sign.NON_NEGATIVE), of=at)
+            self._say("sin(u) >= u - u^3/6, u >= 0", *positive, (6 * sine - 6 * x + x**3, Sign.NON_NEGATIVE), of=at)
+            self._say("sin(u) >= u, u <= 0", *_unless((-x, Sign.NON_NEGATIVE)), (sine - x, Sign.NON_NEGATIVE), of=at)
+            self._say("cos(u) >= 1 - u^2/2", (2 * cosine - 2 + x**2, Sign.NON_NEGATIVE), of=at)
+            self._say("cos(u) <= 1 - u^2/2 + u^4/24", (24 - 12 * x**2 + x**4 - 24 * cosine, Sign.NON_NEGATIVE), of=at)
         return sine if isinstance(expression, sp.sin) else cosine
 
 

@@ -1,0 +1,53 @@
+"""The prover's abstraction, with exponentials in the form that a script wants: no fractional powers, few quotients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+
+from certify.formal.expressions import NotFormalisedError
+from certify.prover.abstraction import Abstraction
+from certify.prover.claim import Sign
+
+
+class ScriptAbstraction(Abstraction):
+    """exp(c w) for the coefficients c that occur becomes a power of one variable exp(u w).
+
+    u is their greatest common divisor, negative where they all are: exp(-eta mu) alone is a variable and no quotient.
+    """
+
+    def __init__(self, integers: frozenset[sp.Symbol], expressions: Iterable[sp.Expr]) -> None:
+        super().__init__(integers)
+        found: dict[sp.Expr, list[sp.Rational]] = {}
+        for expression in expressions:
+            for part in expression.atoms(sp.exp):
+                for coefficient, rest in _terms(part.args[0]):
+                    found.setdefault(rest, []).append(coefficient)
+        self._units = {rest: _unit(coefficients) for rest, coefficients in found.items()}
+
+    def _exponential_of_term(self, coefficient: sp.Rational, rest: sp.Expr) -> sp.Expr:
+        unit = self._units.setdefault(rest, coefficient)
+        power = coefficient / unit
+        if not power.is_Integer:
+            raise NotFormalisedError(f"exp({coefficient * rest}) is no power of exp({unit * rest})")
+        base, is_new = self._variable(sp.exp(unit * rest), "E")
+        if is_new:
+            self._say("exp(u) > 0", (base, Sign.POSITIVE), of=(unit * rest,))
+            if unit * rest not in self._products:
+                self._products[unit * rest] = base
+                self._about_exponential(unit * rest, base)
+        return base ** int(power)
+
+
+def _terms(argument: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
+    found = []
+    for item in sp.Add.make_args(sp.expand(argument)):
+        coefficient, rest = item.as_coeff_Mul(rational=True)
+        found.append((coefficient, rest) if coefficient.is_Rational else (sp.Integer(1), item))
+    return found
+
+
+def _unit(coefficients: list[sp.Rational]) -> sp.Rational:
+    size = sp.gcd([abs(item) for item in coefficients])
+    return -size if all(item < 0 for item in coefficients) else size

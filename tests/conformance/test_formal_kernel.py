@@ -1,0 +1,84 @@
+"""What Coq's kernel says of the lemma library, of a theorem's file and of false claims; skipped where Coq is absent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+from certify.cli.main import main
+from certify.formal import coqc
+from certify.formal.development import Request, formalised
+from certify.formal.lemmas import LEMMAS, library_text
+from certify.proof.formal_proofs import formalize
+from certify.proof.registry import load_theorem
+from certify.prover.algebra import at_most
+from certify.verdict import Verdict
+
+needs_coq = pytest.mark.skipif(coqc.coq_version() is None, reason="coqc is not installed")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("coq")
+    coqc.compile_library(made)
+    return made
+
+
+def test_every_lemma_that_scripts_name_stands_in_the_library() -> None:
+    text = library_text()
+    for lemmas in LEMMAS.values():
+        for lemma in lemmas:
+            assert f"Lemma {lemma.name} :" in text
+    assert "Axiom" not in text and "Admitted" not in text and "Parameter" not in text
+
+
+@needs_coq
+def test_coq_verifies_a_theorem_on_the_reals_axioms_alone(tmp_path: Path) -> None:
+    result = formalize([load_theorem("rejection-encoder")], tmp_path, verify=True)
+    (record,) = result.records
+    assert record.verified == record.claims == 8 and result.verdict is Verdict.PROVED
+    assert set(result.axioms or ()) <= coqc.AXIOMS and result.unknown_axioms == ()
+    cached = json.loads((tmp_path / "verified.json").read_text(encoding="utf-8"))
+    assert len(cached) == 2
+    again = formalize([load_theorem("rejection-encoder")], tmp_path, verify=True)
+    assert again.records[0].seconds == record.seconds, "the second run comes from the cache"
+
+
+@needs_coq
+def test_false_claims_are_refused_and_true_ones_stay(folder: Path) -> None:
+    x, y = sp.symbols("x y", positive=True)
+    requests = [
+        Request("a", "true", at_most(2 * x * y, x**2 + y**2), (), ()),
+        Request("b", "false", at_most(3 * x * y, x**2 + y**2), (), ()),
+        Request("c", "false by a premise", at_most(x, 1), (at_most(x, 2),), ()),
+        Request("d", "true by a premise", at_most(x / y, 1), (at_most(x, y),), ()),
+        Request("e", "not defined", at_most((x - y) / (x - y) ** 2, 1 / (x - y)), (), ()),
+    ]
+    checked = coqc.check(formalised("five claims", requests), folder)
+    assert {claim.request.label for claim in checked.development.proved} == {"a", "d"}
+
+
+@needs_coq
+def test_an_axiom_is_listed(folder: Path) -> None:
+    x = sp.Symbol("x", positive=True)
+    made = formalised("with an axiom", [Request("a", "true", at_most(0, x), (), ())])
+    assert set(coqc.axioms([coqc.check(made, folder).development], folder)) <= coqc.AXIOMS
+    path = folder / f"{made.module}.v"
+    (claim,) = made.proved
+    path.write_text(made.text.replace("Theorem", "Axiom unproved : False.\nTheorem", 1).replace(
+        claim.script, "intros; destruct unproved."), encoding="utf-8")  # fmt: skip
+    assert coqc._coqc(path) is None
+    assert any(name.endswith("unproved") for name in coqc.axioms([made], folder))
+
+
+def test_without_coq_nothing_is_verified_and_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(coqc, "coq_version", lambda: None)
+    assert main(["formalize", "one-way", "--out", str(tmp_path), "--verify"]) == 3
+    assert "not run: coqc is not installed" in capsys.readouterr().out
+    assert (tmp_path / "one_way.v").is_file() and (tmp_path / "CertifyLemmas.v").is_file()
+    assert main(["formalize", "one-way", "--out", str(tmp_path)]) == 0
