@@ -93,7 +93,7 @@ def box_envelope(
     dictionary = fit.dictionary_of(cells, components, seed)
     rows = fit.programme_rows(cells, dictionary, seed)
     for _ in range(rounds):
-        chosen = fit.choose_weights(graph, likelihood, dictionary, np.concatenate([rows, extra]))
+        chosen = fit.choose_weights(graph, likelihood, dictionary, np.concatenate([rows, extra]), seed)
         if chosen is None:
             break
         proposal, log_constant = chosen
@@ -121,9 +121,8 @@ def box_envelope(
         return None
     support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]
     margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
-    target = cells.log_integral
     integral = log_integral_lower(
-        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, target, share, limits
+        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share, limits
     )
     return Envelope(best[1], best[0], integral, boxes)
 

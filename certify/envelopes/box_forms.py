@@ -18,37 +18,13 @@ import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
 from certify.bounds.ranges import dense
+from certify.envelopes.box_parts import BoxForm, Lines
+from certify.envelopes.box_sums import Chosen, choice_of, chosen, shared_radius
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 CONVEX_KINKS = frozenset({"relu", "leaky_relu"})
 """Activations that are x for x >= 0 and a x with a <= 1 for x <= 0: their chord lies above them."""
-
-
-@dataclass(frozen=True, eq=False)
-class BoxForm:
-    """Shapes: value, shift, radius, low, high (b, k); slope (b, k, d)."""
-
-    value: FloatArray
-    slope: FloatArray
-    shift: FloatArray
-    radius: FloatArray
-    low: FloatArray
-    high: FloatArray
-
-    @property
-    def reach(self) -> FloatArray:
-        """Upper bound of |v - value| over the box, rounded outward, (b, k)."""
-        return np.maximum(self.high - self.value, self.value - self.low) * (1 + 4 * EPSILON) + SMALLEST_NORMAL
-
-
-@dataclass(frozen=True, eq=False)
-class Lines:
-    """sigma(t) - sigma_c in slope (t - t_c) + [rest_low, rest_high] over a range of t, sigma_c the float at t_c."""
-
-    slope: FloatArray
-    rest_low: FloatArray
-    rest_high: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +36,14 @@ class BoxForms:
     halves: FloatArray
     nodes: tuple[BoxForm, ...]
     lines: dict[int, Lines]
+    choices: dict[int, Chosen]
 
 
 def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms:
     """Forms over the boxes `centres` +- `halves`, both (b, d). Rounded outward."""
     nodes: list[BoxForm] = []
     lines: dict[int, Lines] = {}
+    choices: dict[int, Chosen] = {}
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for position, node in enumerate(graph.nodes):
             match node:
@@ -74,14 +52,20 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
                 case Affine():
                     nodes.append(_affine(node, nodes[node.source], halves))
                 case Sum():
-                    nodes.append(_sum([nodes[source] for source in node.sources], node.coefficients, halves))
+                    choice = choice_of(graph, node)
+                    if choice is not None:
+                        form, choices[position] = chosen(choice, nodes, halves)
+                        nodes.append(_met(*vars(form).values(), halves))
+                        continue
+                    shared = shared_radius(graph, node, nodes, lines, halves)
+                    nodes.append(_sum([nodes[source] for source in node.sources], node.coefficients, halves, shared))
                 case Product():
                     nodes.append(_product(nodes[node.sources[0]], nodes[node.sources[1]], halves))
                 case Activation():
                     source = nodes[node.source]
                     lines[position] = tangent(node, source)
                     nodes.append(_activated(node, source, lines[position], halves))
-    return BoxForms(graph, centres, halves, tuple(nodes), lines)
+    return BoxForms(graph, centres, halves, tuple(nodes), lines, choices)
 
 
 def tangent(node: Activation, source: BoxForm) -> Lines:
@@ -213,7 +197,9 @@ def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
     return _met(value, slope, shift, radius, image - wide, image + wide, halves)
 
 
-def _sum(sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatArray) -> BoxForm:
+def _sum(
+    sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatArray, shared: FloatArray | None
+) -> BoxForm:
     growth = 4 * (len(sources) + 4) * EPSILON
     value, slope, shift = (np.zeros_like(part) for part in (sources[0].value, sources[0].slope, sources[0].shift))
     radius, low, high, size = (np.zeros_like(value) for _ in range(4))
@@ -227,7 +213,9 @@ def _sum(sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatA
         plane = np.einsum("bkd,bd->bk", np.abs(item.slope), halves)
         size = size + abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
     rounding = growth * size + _underflow(halves, 2 * len(sources))
-    return _met(value, slope, shift, (radius + rounding) * (1 + growth), low - rounding, high + rounding, halves)
+    radius = (radius + rounding) * (1 + growth)
+    radius = radius if shared is None else np.fmin(radius, shared)
+    return _met(value, slope, shift, radius, low - rounding, high + rounding, halves)
 
 
 def _product(first: BoxForm, second: BoxForm, halves: FloatArray) -> BoxForm:

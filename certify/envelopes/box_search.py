@@ -100,38 +100,35 @@ def log_integral_lower(
     likelihood: Likelihood,
     low: FloatArray,
     high: FloatArray,
-    target: float,
     share: float,
     limits: BoxLimits,
 ) -> float:
-    """Lower bound of log int exp(-f) over the box, rounded down: bisected until `share` of exp(target) is there.
+    """Lower bound of log int exp(-f) over the box, rounded down: bisected until it is `share` of the midpoint rule's.
 
-    `target` is an estimate of the logarithm; it only says when to stop.
+    The midpoint rule on the same boxes only says when to stop.
     """
     d = low.size
     lows, highs = _lattice(low, high, LATTICE[min(d, 4)])
-    masses = _log_masses(graph, likelihood, lows, highs)
+    masses, middles = _log_masses(graph, likelihood, lows, highs), _midpoint_masses(graph, likelihood, lows, highs)
     count = len(masses)
     while True:
-        held = np.exp(np.minimum(masses - target, 700.0))
-        if held.sum() >= share or count >= limits.boxes:
+        top = max(float(masses.max()), float(middles.max()))
+        held, hoped = np.exp(masses - top), np.exp(middles - top)
+        wanted = max(float(hoped.sum()), float(held.sum()))
+        if not math.isfinite(top) or held.sum() >= share * wanted or count >= limits.boxes:
             break
-        centres = 0.5 * lows + 0.5 * highs
-        hoped = np.exp(
-            np.minimum(np.log(highs - lows).sum(axis=1) - potential(graph, likelihood, centres) - target, 700.0)
-        )
         missing = np.maximum(hoped - held, 0.0)
         order = np.argsort(-missing)[:BATCH]
-        taken = order[missing[order] > 0.1 * (1.0 - share) / len(missing)]
+        taken = order[missing[order] > 0.1 * (1.0 - share) * wanted / len(missing)]
         if not len(taken):
             break
         rest = np.setdiff1d(np.arange(len(lows)), taken)
         axes = np.argmax(highs[taken] - lows[taken], axis=1)
         halves = _bisected(lows[taken], highs[taken], axes)
-        found = _log_masses(graph, likelihood, *halves)
-        count += len(found)
+        count += len(halves[0])
         lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
-        masses = np.concatenate([masses[rest], found])
+        masses = np.concatenate([masses[rest], _log_masses(graph, likelihood, *halves)])
+        middles = np.concatenate([middles[rest], _midpoint_masses(graph, likelihood, *halves)])
     top = float(masses.max())
     if not math.isfinite(top):
         return -math.inf
@@ -167,6 +164,12 @@ def _log_masses(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: F
     mean = mean_potential_upper(graph, likelihood, centres, halves)
     volume = np.log(2 * halves).sum(axis=1)
     return np.asarray(volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1]))
+
+
+def _midpoint_masses(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
+    """Log of volume times exp(-f) at the centre. Estimate."""
+    found = potential(graph, likelihood, 0.5 * lows + 0.5 * highs)
+    return np.asarray(np.log(highs - lows).sum(axis=1) - np.where(np.isnan(found), np.inf, found))
 
 
 def _centred(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:

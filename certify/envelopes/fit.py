@@ -24,6 +24,9 @@ WIDE = 1.3
 WIDE_SHARE = 0.005
 SCALES = (1.0, 1.25, 1.6, 2.2)
 MOMENT_SCALES = (1.0, 1.5, 2.5)
+CLIMBS, STARTS, STEPS, CLOSE = 6, 64, 16, 0.02
+"""Programmes at most, points that climb, their steps, and the excess of log C over the programme's that ends them."""
+
 CUTS, CUT_ROUNDS = 120, 12
 """Rows that the programme is given at a time, and how often."""
 
@@ -55,7 +58,7 @@ class Cells:
 def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = None) -> Cells:
     """Cells of a lattice on [-6, 6]^d, divided where the mass of exp(-f) lies; `extra` (k, d) get their own."""
     d = graph.latent_dim
-    side = {1: 256, 2: 32, 3: 14}.get(d, 6)
+    side = {1: 512, 2: 96, 3: 20}.get(d, 6)
     axis = (np.arange(side) + 0.5) / side * 12.0 - 6.0
     points = np.array(list(product(axis, repeat=d)))
     widths = np.full(len(points), 12.0 / side)
@@ -69,7 +72,7 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
         masses = d * np.log(widths) - potentials
         shares = np.exp(masses - masses.max())
         shares = shares / shares.sum()
-        heavy = shares > 1.0 / 800
+        heavy = shares > 1.0 / 2000
         if not heavy.any() or len(points) > 30_000:
             break
         children = (points[heavy][:, None, :] + widths[heavy][:, None, None] * offsets).reshape(-1, d)
@@ -102,6 +105,54 @@ def dictionary_of(cells: Cells, components: int, seed: int) -> Mixture:
 
 
 def choose_weights(
+    graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray, seed: int
+) -> tuple[Mixture, float] | None:
+    """The mixture with the least C on the rows and on peaks that a climb finds, and log C; None if there is none.
+
+    Estimate. Peaks of exp(-f)/rho are looked for here, where a point costs one evaluation and no box.
+    """
+    best: tuple[Mixture, float] | None = None
+    random = np.random.default_rng([seed, 0xC1])
+    for _ in range(CLIMBS):
+        chosen = _least_constant(graph, likelihood, dictionary, rows)
+        if chosen is None:
+            return best
+        peaks, heights = _climbed(graph, likelihood, chosen[0], rows, random)
+        seen = max(chosen[1], float(heights.max()))
+        if best is None or seen < best[1]:
+            best = chosen[0], seen
+        if seen <= chosen[1] + CLOSE:
+            break
+        rows = np.concatenate([rows, peaks[heights > chosen[1]]])
+    return best
+
+
+def _climbed(
+    graph: Graph, likelihood: Likelihood, proposal: Mixture, rows: FloatArray, random: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Points with large exp(-f)/rho and its logarithms there: random steps around the rows where it is largest."""
+
+    def ratio(points: FloatArray) -> FloatArray:
+        found = -potential(graph, likelihood, points) - proposal.log_density(points)
+        return np.where(np.isnan(found), -np.inf, found)
+
+    heights = ratio(rows)
+    order = np.argsort(-heights)[: STARTS // 2]
+    order = np.union1d(order, random.choice(len(rows), min(len(rows), STARTS // 2), replace=False))
+    points, heights, radius = rows[order], heights[order], np.full(len(order), 0.2)
+    each = np.arange(len(order))
+    for _ in range(STEPS):
+        tried = points[:, None, :] + radius[:, None, None] * random.standard_normal((len(order), 8, rows.shape[1]))
+        found = ratio(tried.reshape(-1, rows.shape[1])).reshape(len(order), 8)
+        top = np.argmax(found, axis=1)
+        better = found[each, top] > heights
+        points = np.where(better[:, None], tried[each, top], points)
+        heights = np.maximum(heights, found[each, top])
+        radius = np.where(better, radius, 0.6 * radius)
+    return points, heights
+
+
+def _least_constant(
     graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray
 ) -> tuple[Mixture, float] | None:
     """The mixture with the least C on the rows, pruned, and log C there; None if the programme fails. Estimate."""

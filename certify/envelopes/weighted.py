@@ -11,7 +11,9 @@ import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import dense
-from certify.envelopes.box_forms import CONVEX_KINKS, BoxForm, BoxForms, Lines, ends_at, flat_slope
+from certify.envelopes.box_forms import CONVEX_KINKS, BoxForms, ends_at, flat_slope
+from certify.envelopes.box_parts import BoxForm, Lines
+from certify.envelopes.box_sums import Chosen
 from certify.generators.graph import Activation, Affine, Input, Product, Sum
 
 
@@ -31,6 +33,8 @@ def weighted_lower(forms: BoxForms, weights: FloatArray) -> tuple[FloatArray, Fl
                 case Affine():
                     moved, lost = _through_affine(node, row, forms.nodes[node.source])
                     rows.add(node.source, moved)
+                case Sum() if index in forms.choices:
+                    lost = _through_choice(rows, forms.choices[index], row)
                 case Sum():
                     lost = _through_sum(rows, node, row, forms)
                 case Product():
@@ -86,6 +90,14 @@ def _through_sum(rows: Rows, node: Sum, row: FloatArray, forms: BoxForms) -> Flo
         rows.add(source, factor * row)
         lost = lost + (np.abs(factor * row) * np.abs(forms.nodes[source].value)).sum(axis=1)
     return np.asarray(8 * (len(node.sources) + 4) * EPSILON * lost)
+
+
+def _through_choice(rows: Rows, chosen: Chosen, row: FloatArray) -> FloatArray:
+    """The branch at the centre takes the coefficient; what the other one adds is bounded."""
+    rows.add(chosen.choice.first, np.where(chosen.at_first, row, 0.0))
+    rows.add(chosen.choice.second, np.where(chosen.at_first, 0.0, row))
+    worst = -np.where(row >= 0, row * chosen.rest_low, row * chosen.rest_high)
+    return np.asarray(np.where(row == 0, 0.0, worst * (1 + 4 * EPSILON)).sum(axis=1) * (1 + row.shape[1] * EPSILON))
 
 
 def _through_product(rows: Rows, node: Product, row: FloatArray, forms: BoxForms) -> FloatArray:

@@ -12,7 +12,8 @@ from flint import arb
 from certify.arithmetic.balls import precision
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.box_bounds import potential_minorant
-from certify.envelopes.box_forms import BoxForm, box_forms
+from certify.envelopes.box_forms import box_forms
+from certify.envelopes.box_parts import BoxForm
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
 from certify.envelopes.weighted import weighted_lower
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum

@@ -139,8 +139,8 @@ def test_a_search_that_is_cut_off_still_bounds() -> None:
     cut = supremum_of_ratio(generator.graph, likelihood, proposal, -corner, corner, seen, BoxLimits(0.1, 40))
     assert full.finished and not cut.finished
     assert cut.upper >= full.upper >= full.lower
-    few = log_integral_lower(generator.graph, likelihood, -corner, corner, 0.0, 0.9, BoxLimits(0.1, 300))
-    many = log_integral_lower(generator.graph, likelihood, -corner, corner, 0.0, 0.999, BoxLimits(0.1, 8000))
+    few = log_integral_lower(generator.graph, likelihood, -corner, corner, 0.9, BoxLimits(0.1, 300))
+    many = log_integral_lower(generator.graph, likelihood, -corner, corner, 0.999, BoxLimits(0.1, 8000))
     assert few <= many
 
 

@@ -1,0 +1,35 @@
+"""What is known of one node over a batch of boxes, and of one activation over the ranges of its inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class BoxForm:
+    """Shapes: value, shift, radius, low, high (b, k); slope (b, k, d)."""
+
+    value: FloatArray
+    slope: FloatArray
+    shift: FloatArray
+    radius: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @property
+    def reach(self) -> FloatArray:
+        """Upper bound of |v - value| over the box, rounded outward, (b, k)."""
+        return np.maximum(self.high - self.value, self.value - self.low) * (1 + 4 * EPSILON) + SMALLEST_NORMAL
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """sigma(t) - sigma_c in slope (t - t_c) + [rest_low, rest_high] over a range of t, sigma_c the float at t_c."""
+
+    slope: FloatArray
+    rest_low: FloatArray
+    rest_high: FloatArray
