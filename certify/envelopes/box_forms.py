@@ -54,8 +54,8 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
                 case Sum():
                     choice = choice_of(graph, node)
                     if choice is not None:
-                        form, choices[position] = chosen(choice, nodes, halves)
-                        nodes.append(_met(*vars(form).values(), halves))
+                        item, choices[position] = chosen(choice, nodes, halves)
+                        nodes.append(_met(item.value, item.slope, item.shift, item.radius, item.low, item.high, halves))
                         continue
                     shared = shared_radius(graph, node, nodes, lines, halves)
                     nodes.append(_sum([nodes[source] for source in node.sources], node.coefficients, halves, shared))

@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.bounds.ranges import dense
 from certify.envelopes.box_parts import BoxForm, Lines
 from certify.generators.graph import Activation, Affine, Graph, Product, Sum
 
@@ -38,7 +39,7 @@ class Chosen:
     """The sum is the first branch where `at_first` (b, k), else the second, plus [rest_low, rest_high]."""
 
     choice: Choice
-    at_first: FloatArray
+    at_first: npt.NDArray[np.bool_]
     rest_low: FloatArray
     rest_high: FloatArray
 
@@ -147,7 +148,7 @@ def _is_one_minus(graph: Graph, index: int, step: int) -> bool:
     node = graph.nodes[index]
     if not isinstance(node, Affine):
         return False
-    weight = node.weight.toarray() if sp.issparse(node.weight) else np.asarray(node.weight)
+    weight = dense(node.weight)
     below, sign = graph.nodes[node.source], 1.0
     source = node.source
     if isinstance(below, Sum) and len(below.sources) == 1:

@@ -253,7 +253,7 @@ def _why_not(conclusion: ConclusionRecord, each: Sequence[ObservationRecord]) ->
     """The first reason among observations that are not certified; empty where all are."""
     if conclusion.verdict is not Verdict.INCONCLUSIVE:
         return ""
-    missing = [item for item in each if not item.certified]
+    missing = [item for item in each if not item.verdict.holds]
     return f"{len(missing)} of {len(each)} observations are not certified: {missing[0].reason}" if missing else ""
 
 
@@ -366,12 +366,19 @@ def _by_each(record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequenc
     The certificates rest on the theorem's steps; where none of these was checked here, it is not called proved.
     """
     each = record.observations
-    if not each or conclusion.verdict is not Verdict.INCONCLUSIVE or any(not item.certified for item in each):
+    if not each or conclusion.verdict is not Verdict.INCONCLUSIVE or any(not item.verdict.holds for item in each):
         return conclusion
     own = Verdict.PROVED if steps else Verdict.SUPPORTED
     parts = [own, *(item.verdict for item in record.assumptions), *(step.verdict for step in steps)]
+    parts += [item.verdict for item in each]
     note = "every observation given is certified by numbers of its own; no one choice for all of them was found"
     unchecked = () if steps else ("no step of the proof was checked at this noise level: they need a common choice",)
+    measured = sum(item.verdict is Verdict.SUPPORTED for item in each)
+    if measured:
+        note = (
+            f"{len(each) - measured} of {len(each)} observations are certified by numbers of their own, the others "
+            f"supported: a quantity was measured, at error probability 1e-6 each, {measured}e-6 together"
+        )
     return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *unchecked, *conclusion.notes))
 
 

@@ -134,6 +134,9 @@ def _observations_sentence(record: TheoremRecord) -> str:
         return ""
     layers = sorted(item.layers for item in record.observations if item.certified and item.layers is not None)
     said = f"; {len(layers)} of {len(record.observations)} observations certified"
+    supported = sum(item.verdict is Verdict.SUPPORTED for item in record.observations)
+    if supported:
+        said += f", {supported} supported (measured, not proved)"
     if layers:
         said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
     return said

@@ -17,6 +17,7 @@ from certify.report.table import (
     upper_cell,
     verdict_cell,
 )
+from certify.verdict import Verdict
 
 SHOWN = 12
 """Observations printed one by one; the JSON has all of them."""
@@ -40,6 +41,9 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     ]
     for name, count in sorted(Counter(item.theorem for item in proved).items()):
         rows.append((text_cell(f"by {name}"), text_cell(str(count))))
+    supported = [item for item in records if item.verdict is Verdict.SUPPORTED]
+    if supported:
+        rows.append((text_cell("supported: measured, not proved"), text_cell(str(len(supported)))))
     if layers:
         middle = layers[(len(layers) - 1) // 2]
         rows.append((text_cell("layers, least / median / most"), text_cell(f"{layers[0]} / {middle} / {layers[-1]}")))
@@ -48,7 +52,7 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
         spread = f"{min(reached):.3g} to {max(reached):.3g}"
         label = f"largest noise certified (first {len(reached)} observations)"
         rows.append((text_cell(label), text_cell(spread)))
-    failures = Counter(_kind(item.reason) for item in records if not item.certified)
+    failures = Counter(_kind(item.reason) for item in records if not item.verdict.holds)
     rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]
     return Table("observation-summary", "Observations", columns(("quantity", "value")), tuple(rows))
 

@@ -203,6 +203,9 @@ def test_the_conclusion_follows_where_every_observation_is_certified_by_itself()
     found = _by_each(certified, open_one)
     assert found.verdict is Verdict.SUPPORTED and "no step of the proof was checked" in found.notes[1]
     assert found.notes[-1] == "no choice was found" and len(found.notes) == 3
+    measured = replace(records()[0], verdict=Verdict.SUPPORTED)
+    mixed = _by_each(replace(certified, observations=(*records()[:12], measured)), open_one)
+    assert mixed.verdict is Verdict.SUPPORTED and mixed.notes[0].startswith("12 of 13") and "1e-6" in mixed.notes[0]
     # One that is not certified, or none at all, or a conclusion that is refuted: nothing changes.
     assert _by_each(replace(certified, observations=records()), open_one) is open_one
     assert _by_each(replace(certified, observations=()), open_one) is open_one

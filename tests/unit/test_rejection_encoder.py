@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,17 +20,19 @@ from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import exact_draws, measured_acceptance, proposals_needed
 from certify.errors import CertifyError, InputError, InternalError
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, Generator, Graph, Input
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
 from certify.progress import SilentProgress
 from certify.proof.check import check, run_step
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
+from certify.proof.records import RejectionNumbers
 from certify.proof.registry import load_theorem
-from certify.report.observations import observation_table
+from certify.report.observations import observation_table, observation_tables
+from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
-from theorems.rejection_encoder.observations import certify_row, certify_rows
+from theorems.rejection_encoder.observations import Rejection, _reason, _record, certify_row, certify_rows
 
 THEOREM = load_theorem("rejection-encoder")
 CONSTANTS = dict(d=8, n=8, m=1, M="1.5", M2="0.15", t_x=2, N=1000)
@@ -284,3 +287,51 @@ def test_the_table_of_observations_shows_the_acceptance() -> None:
     assert found is not None
     low, high = map(float, table.rows[0][6].text.split(" to "))
     assert low <= found.p_measured[0] < found.p_measured[1] <= high <= low + 0.1
+
+
+def numbers(p: float, low: float, high: float, log_integral: float = -5.0) -> RejectionNumbers:
+    needed = proposals_needed(low, Fraction(1, 10))
+    again = None if needed is None else needed.proposals
+    return RejectionNumbers(p, (low, high), 1 - 1e-6, again, "quadratic form", 0.0, log_integral, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict", "said"),
+    [
+        (numbers(1e-130, 0.2, 0.3, -300.0), Verdict.SUPPORTED, "log int exp(-f) is 298 too low"),
+        (numbers(0.0, 0.2, 0.3, -math.inf), Verdict.SUPPORTED, "no finite form"),
+        (numbers(0.0, 0.0, 7e-4), Verdict.INCONCLUSIVE, "log C is too large: none of the proposals was accepted"),
+        (numbers(1e-12, 0.0, 7e-4, -27.7), Verdict.INCONCLUSIVE, "needs more than 1e+09 proposals: log C is 27.6"),
+        # What was measured contradicts what was certified: it supports nothing.
+        (numbers(0.5, 0.2, 0.3), Verdict.INCONCLUSIVE, ""),
+    ],
+)
+def test_a_measured_acceptance_supports_and_a_reason_names_the_quantity(
+    found: RejectionNumbers, verdict: Verdict, said: str
+) -> None:
+    generator = one_hidden_layer("relu", 1, 4, 2)
+    reason = _reason(found, Fraction(1, 10))
+    record = _record(generator, 0, Rejection(None, None, reason, found, 0.05), 0.4)
+    assert record.verdict is verdict and said in record.reason and not record.certified
+    assert record.layers is None and record.tv_bound is None
+    assert "certified at noise 0.05" in record.reason
+    assert ("supported, not proved: K = " in record.reason) is (verdict is Verdict.SUPPORTED)
+    other = _record(generator, 0, Rejection(None, None, reason, found, 0.0), 0.4)
+    assert "not certified at noise 0.2, 0.1, 0.05 either" in other.reason
+
+
+def test_a_decoder_with_three_hidden_layers_is_supported() -> None:
+    random = np.random.default_rng(3)
+    nodes: list[Node] = [Input(4)]
+    for width, fan in ((5, 4), (5, 5), (5, 5)):
+        nodes.append(Affine(len(nodes) - 1, random.standard_normal((width, fan)) / fan, np.zeros(width)))
+        nodes.append(Activation(len(nodes) - 1, "tanh", width))
+    nodes.append(Affine(len(nodes) - 1, random.standard_normal((6, 5)) / 5, np.zeros(6)))
+    generator = Generator("deep", Graph(tuple(nodes)), 100, {})
+    result = check(["rejection-encoder"], [generator], beta=Fraction(1), observations=np.zeros((1, 6)))
+    (record,) = result.theorems[0].observations
+    assert record.verdict is Verdict.SUPPORTED and record.rejection is not None
+    assert record.rejection.layers_measured is not None and record.rejection.p_certified == 0.0
+    assert result.verdict is Verdict.SUPPORTED and result.exit_code == 0
+    text = "\n".join(render_text(draw(table)) for table in observation_tables(result.theorems[0]))
+    assert "measured, not proved" in text and "0 of 1" in text

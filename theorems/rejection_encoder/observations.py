@@ -33,6 +33,9 @@ PROPOSALS = 20_000
 REACH_OBSERVATIONS = 3
 """Observations whose largest certified noise is looked for."""
 
+SHARES = (0.5, 0.25, 0.125)
+"""Of the noise: what is tried where an observation is not certified at it."""
+
 SCHEMA = 3
 
 
@@ -139,22 +142,49 @@ def largest_noise(generator: Generator, beta: float, epsilon: Fraction, row: Flo
 
     if at_beta:
         return 2 * beta if certified(2 * beta) else beta
-    return next((beta * share for share in (0.5, 0.25, 0.125) if certified(beta * share)), 0.0)
+    return next((beta * share for share in SHARES if certified(beta * share)), 0.0)
 
 
 def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:
     """Which quantity fails, by how much, and what to change."""
     low, high = numbers.p_measured
-    wanted = f"{MOST_PROPOSALS:.0e} proposals need p >= {-math.log(float(epsilon)) / MOST_PROPOSALS:.2g}"
-    if numbers.log_integral == -math.inf:
-        return (
-            f"exp(-f) <= C rho is certified, but the acceptance is only measured, {low:.3g} to {high:.3g}: its lower "
-            "bound takes at most two hidden layers, the second with a smooth activation, and a proposal that is "
-            "accepted now and then; a smaller noise or a smoother decoder makes it larger"
+    limit = -math.log(float(epsilon)) / MOST_PROPOSALS
+    if low > limit:
+        # The measured acceptance would do: what is short is the lower bound of int exp(-f).
+        failing = (
+            "the lower bound of the integral of exp(-f) has no finite form here (at most two hidden layers, the second "
+            "smooth)"
+            if numbers.log_integral == -math.inf
+            else f"the lower bound of log int exp(-f) is {_gap(numbers, low):.3g} too low"
         )
+        return f"exp(-f) <= C rho is certified, the acceptance only measured, {low:.3g} to {high:.3g}: {failing}"
+    if numbers.p_certified > 0.0:
+        excess = -math.log(numbers.p_certified)
+        return (
+            f"the certified acceptance {numbers.p_certified:.3g} needs more than {MOST_PROPOSALS:.0e} proposals: log C "
+            f"is {excess:.3g} above the lower bound of log int exp(-f), {-math.log(limit):.3g} would do"
+        )
+    none = "none of the proposals was" if low == 0.0 else "hardly any proposal was"
     return (
-        f"the certified acceptance {numbers.p_certified:.3g} is too small: {wanted}; a decoder that is less curved, or "
-        "other noise, makes it larger"
+        f"log C is too large: {none} accepted, so it is at least {-math.log(high):.3g} above log int exp(-f), and "
+        f"{-math.log(limit):.3g} would do; the envelope is too weak for a decoder as curved as this"
+    )
+
+
+def _gap(numbers: RejectionNumbers, measured: float) -> float:
+    """By how much the lower bound of log int exp(-f) is below what the measured acceptance says. Estimate."""
+    return numbers.log_constant + math.log(measured) - numbers.log_integral
+
+
+def _change(found: Rejection, beta: float) -> str:
+    """What to change where nothing is proved; empty where it is not known."""
+    if found.largest_noise is None:
+        return ""
+    if found.largest_noise > 0.0:
+        return f"; this observation is certified at noise {found.largest_noise:.4g}"
+    tried = ", ".join(f"{beta * share:.3g}" for share in SHARES)
+    return (
+        f"; not certified at noise {tried} either: a decoder that is less curved (spectral normalisation, fewer layers)"
     )
 
 
@@ -162,14 +192,29 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
     certificate: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
     if found.largest_noise is not None:
         certificate["largest_noise"] = found.largest_noise
-    if found.proposals is None or found.numbers is None:
-        return ObservationRecord(
-            index, Verdict.INCONCLUSIVE, "", None, found.tv_bound, found.reason, certificate, found.numbers
-        )
-    certificate["encoder_parameters"] = parameter_bound(generator, found.numbers.components, found.proposals)
+    numbers = found.numbers
+    if found.proposals is None or numbers is None:
+        reason = found.reason + _change(found, beta)
+        if _is_supported(numbers):
+            assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
+            said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
+            reason = f"supported, not proved: {said}; {reason}"
+            return ObservationRecord(index, Verdict.SUPPORTED, NAME, None, None, reason, certificate, numbers)
+        return ObservationRecord(index, Verdict.INCONCLUSIVE, "", None, found.tv_bound, reason, certificate, numbers)
+    certificate["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals)
     return ObservationRecord(
-        index, Verdict.PROVED, NAME, found.proposals, found.tv_bound, found.reason, certificate, found.numbers
+        index, Verdict.PROVED, NAME, found.proposals, found.tv_bound, found.reason, certificate, numbers
     )
+
+
+def _is_supported(numbers: RejectionNumbers | None) -> bool:
+    """Whether (R2) holds with the acceptance that was measured: (R1) certified, p between its ends at error 1e-6.
+
+    A measurement that contradicts the certified acceptance supports nothing.
+    """
+    if numbers is None or not math.isfinite(numbers.log_constant):
+        return False
+    return numbers.layers_measured is not None and numbers.p_measured[1] >= numbers.p_certified
 
 
 def _doubt(epsilon: Fraction, task: Task, found: Rejection) -> str:
