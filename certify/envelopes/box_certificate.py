@@ -112,7 +112,7 @@ def box_envelope(
         if found.finished and found.lower <= log_constant + 0.02:
             break
         extra = np.concatenate([extra, found.worst[None]])
-        if found.lower > log_constant + 1.0:
+        if found.lower > min(log_constant, cells.log_integral) + 1.0:
             # A mode that the cells have missed: look again around it.
             cells = fit.find_cells(graph, likelihood, extra)
             dictionary = fit.dictionary_of(cells, components, seed)
