@@ -78,9 +78,11 @@ def settle(
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs)
+    noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs, generator)
     inputs["beta"] = noise
     if observations is not None:
+        if theorem.conclusion.sample_inputs is not None:
+            inputs |= theorem.conclusion.sample_inputs(generator, brackets, observations, noise)
         bounds = _bounds(theorem, generator, brackets, observations, noise)
         inputs |= _worst(bounds)
         observations = observations[_spread([sum(bound.values()) for bound in bounds])]
@@ -145,7 +147,7 @@ def conclude_constants(
     beta_max = None if found is None else found[0]
     noise: Fraction | float | None = beta
     if noise is None and beta_max is not None:
-        noise = Fraction(repr(_default_beta(theorem, beta_max, inputs)))
+        noise = Fraction(repr(_default_beta(theorem, beta_max, inputs, None)))
     if noise is None:
         nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
         return _evaluate(theorem, nowhere, None), {}, NO_NOISE_LEVEL
@@ -211,10 +213,13 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     for name in names:
         if name in certificate.values:
             values[name] = _public_number(certificate, theorem.quantity(name))
+    notes = conclusion.notes(certificate, generator)
+    if conclusion.distance is None:
+        del values["epsilon"]
+        return ConclusionRecord(Verdict.PROVED, values, None, None, notes)
     values["tv_bound"] = certificate.distance_upper
     with precision():
         holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
-    notes = conclusion.notes(certificate, generator)
     if setting.scope:
         notes = (setting.scope, *notes)
     if not holds:
@@ -305,8 +310,14 @@ def _worst(bounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: max(bound[name] for bound in bounds) for name in bounds[0]}
 
 
-def _default_beta(theorem: Theorem, beta_max: float | None, inputs: Mapping[str, Real]) -> float:
+def _default_beta(
+    theorem: Theorem, beta_max: float | None, inputs: Mapping[str, Real], generator: Generator | None
+) -> float:
     assert beta_max is not None
+    trained = None if generator is None else generator.metadata.get("trained_beta")
+    if theorem.conclusion.distance is None and trained:
+        # What is asked for no accuracy is asked about the decoder as it was trained.
+        return float(trained)
     return (theorem.conclusion.default_beta or default_beta)(beta_max, inputs)
 
 

@@ -66,7 +66,8 @@ def sweep(
         if certificate is not None:
             for name in results.keys() & certificate.values.keys():
                 results[name][index] = midpoint(certificate.values[name])
-            results["tv_bound"][index] = certificate.distance_upper
+            if theorem.conclusion.distance is not None:
+                results["tv_bound"][index] = certificate.distance_upper
         progress.advance()
     progress.finish()
     return results
