@@ -24,16 +24,16 @@ class Evaluation:
         return certify_choices(theorem, inputs, {})
 
     def largest_beta(self, theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
-        """Infinity, with the evaluation at the noise level M."""
-        certificate = certify_choices(theorem, {**inputs, "beta": inputs["M"]}, {})
+        """Infinity, with the evaluation at the noise level 1."""
+        certificate = certify_choices(theorem, {**inputs, "beta": 1}, {})
         return None if certificate is None else (math.inf, certificate)
 
 
 def half_of_the_slope(beta_max: float, inputs: Mapping[str, Real]) -> float:
-    """Noise level taken when none is given and the decoder names none: M/2, rounded down to two digits."""
+    """Noise level taken when none is given and the decoder names none: M/2, rounded down to two digits, or 1."""
     with precision():
-        number = midpoint(ball(inputs["M"])) / 2
-    if number == 0.0:
+        number = midpoint(ball(inputs.get("M", 2))) / 2
+    if number == 0.0 or not math.isfinite(number):
         return 1.0
     exponent = math.floor(math.log10(number)) - 1
     return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")

@@ -80,9 +80,11 @@ def settle(
     # The kernels and the closed forms use one and the same binary number.
     noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs, generator)
     inputs["beta"] = noise
+    if theorem.conclusion.sample_inputs is not None:
+        if observations is None:
+            observations = _from_model(generator, noise, np.random.default_rng([seed, 0x0B5]), DRAWN_OBSERVATIONS)
+        inputs |= theorem.conclusion.sample_inputs(generator, brackets, observations, noise)
     if observations is not None:
-        if theorem.conclusion.sample_inputs is not None:
-            inputs |= theorem.conclusion.sample_inputs(generator, brackets, observations, noise)
         bounds = _bounds(theorem, generator, brackets, observations, noise)
         inputs |= _worst(bounds)
         observations = observations[_spread([sum(bound.values()) for bound in bounds])]
@@ -142,7 +144,8 @@ def conclude_constants(
 ) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], str]:
     """Conclusion, all closed forms enclosed, and a reason if there is none, at bare constants."""
     inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
-    inputs.setdefault("n", constants["d"])
+    if "d" in constants:
+        inputs.setdefault("n", constants["d"])
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
     noise: Fraction | float | None = beta
@@ -258,8 +261,7 @@ def _draw(
     random = np.random.default_rng([seed, 0x0B5])
     kept: list[FloatArray] = []
     for _ in range(MOST_DRAWS):
-        latent = random.standard_normal((1, generator.latent_dim))
-        row = value(generator.graph, latent)[0] + noise * random.standard_normal(generator.observed_dim)
+        row = _from_model(generator, noise, random, 1)[0]
         bounds = theorem.conclusion.observation_bounds(generator, brackets, row, noise)
         # Both sides rounded up: an affine decoder attains the bounds, and must not be shut out by that rounding.
         if all(bound <= upper(certificate.values[name]) for name, bound in bounds.items()):
@@ -267,6 +269,11 @@ def _draw(
         if len(kept) == DRAWN_OBSERVATIONS:
             break
     return np.array(kept)
+
+
+def _from_model(generator: Generator, noise: float, random: np.random.Generator, count: int) -> FloatArray:
+    rows = value(generator.graph, random.standard_normal((count, generator.latent_dim)))
+    return rows + noise * random.standard_normal(rows.shape)
 
 
 def _floats(inputs: Mapping[str, Real]) -> dict[str, float]:

@@ -136,7 +136,8 @@ def _observations_sentence(record: TheoremRecord) -> str:
     if not record.observations:
         return ""
     layers = sorted(item.layers for item in record.observations if item.certified and item.layers is not None)
-    said = f"; {len(layers)} of {len(record.observations)} observations certified"
+    certified = sum(item.certified for item in record.observations)
+    said = f"; {certified} of {len(record.observations)} observations certified"
     if layers:
         said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
     return said

@@ -1,0 +1,39 @@
+"""The Gaussian at one observation's computed point, and how far the posterior is from it: G1* by its own profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from certify.arithmetic.balls import precision, upper
+from certify.arithmetic.intervals import FloatArray
+from certify.generators.graph import Generator
+from certify.posteriors.posterior import Posterior
+from certify.profiles.certificate import GlobalConstants, observation_problem, residual_bend
+from certify.profiles.hessian_profile import hessian_profile
+from certify.sharp.centre import Centre, find_centre
+from certify.sharp.certificates import gaussian_layer
+
+
+@dataclass(frozen=True, eq=False)
+class NearbyGaussian:
+    """N(c, B B^T) with c, B the floats of `centre` taken as exact: TV(pi_x, N(c, B B^T)) <= `distance`.
+
+    `distance` is rounded up, and 1 where nothing better is certified.
+    """
+
+    centre: Centre
+    distance: float
+
+
+def nearby_gaussian(
+    generator: Generator, constants: GlobalConstants, observation: FloatArray, beta: float
+) -> NearbyGaussian:
+    """The Gaussian of the posterior at `observation` (n,), with its certified distance."""
+    posterior = Posterior(generator, observation, beta)
+    centre = find_centre(posterior)
+    bend = residual_bend(posterior, centre, constants)
+    profile = hessian_profile(posterior, centre.point, centre.factor)
+    problem = observation_problem(profile, centre, constants, beta, bend)
+    layer = gaussian_layer(problem) if problem.far.finite else None
+    with precision():
+        return NearbyGaussian(centre, 1.0 if layer is None else min(1.0, upper(layer.bound.total)))
