@@ -1,4 +1,4 @@
-"""The price of independent coordinates: worked values, hundreds of product laws, splits, mutants, single observations."""
+"""The price of independent coordinates: worked values, hundreds of product laws, splits, mutants, observations."""
 
 from __future__ import annotations
 
