@@ -85,7 +85,7 @@ def sharper_ends(instance: Instance) -> tuple[Finding, ...]:
     if square and instance.number("m") > 0:
         mean_determinant = determinant_mean(instance)
         found.append(_moment("mean determinant", mean_determinant, exact, 0))
-        at = {"g": _end(mean_determinant, exact, 0)}
+        at: dict[str, object] = {"g": _end(mean_determinant, exact, 0)}
         found += _rate_finding(instance, "from the determinant", instance.beta, at)
     return tuple(found)
 
@@ -103,8 +103,8 @@ def determinant_mean(instance: Instance) -> IntervalEstimate:
     d = instance.generator.latent_dim
     low, high = d * math.log(instance.number("m")) - 1e-9, d * math.log(instance.number("M")) + 1e-9
     found = mean_interval(np.clip(logs, low, high), low, high)
-    ends = (math.exp(end / d) for end in (found.estimate, found.lower, found.upper))
-    return IntervalEstimate(*ends, found.error_probability, found.cases, found.method)
+    middle, low, high = (math.exp(end / d) for end in (found.estimate, found.lower, found.upper))
+    return IntervalEstimate(middle, low, high, found.error_probability, found.cases, found.method)
 
 
 def _jacobians(instance: Instance) -> FloatArray:

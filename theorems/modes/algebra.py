@@ -5,7 +5,8 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most
-from theorems.modes.statement import M, beta, p1, p2
+from theorems.model import beta
+from theorems.modes.statement import M, p1, p2
 
 dz, dn, a, b, t, i1, i2, lam = sp.symbols("dz dn a b t i1 i2 lam", nonnegative=True)
 

@@ -156,13 +156,14 @@ def masses_of_half_spaces(instance: Instance) -> tuple[Finding, ...]:
             high = low + shift * slope
             outside = frequency_interval(int(np.sum(line[half:] >= high)), count - half, ERROR_PROBABILITY / 2)
             q1, q2 = level, 1 - level
-            ends = [
+            middle, least, most = (
                 max(q1 - a, q2 - b, q1 + q2 - a - b)
                 for a, b in (
                     (inside.estimate, outside.estimate), (inside.upper, outside.upper), (inside.lower, outside.lower),
                 )
-            ]  # fmt: skip
-            estimate = IntervalEstimate(*ends, ERROR_PROBABILITY, count - half, "Clopper-Pearson, draws of the model")
+            )  # fmt: skip
+            how = "Clopper-Pearson, draws of the model"
+            estimate = IntervalEstimate(middle, least, most, ERROR_PROBABILITY, count - half, how)
             # An isometry attains the bound: the end that could refute decides.
             finding = from_interval("excess", estimate, {"q1": q1, "q2": q2, "s": shift})
             found.append(replace(finding, one_sided=estimate.upper < 1.0))
