@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certify.arithmetic.balls import precision, upper
-from certify.arithmetic.intervals import FloatArray
-from certify.generators.graph import Generator
+from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.posterior import Posterior
-from certify.profiles.certificate import GlobalConstants, observation_problem, residual_bend
-from certify.profiles.hessian_profile import hessian_profile
+from certify.profiles.certificate import residual_curvature
+from certify.profiles.hessian_profile import profile_of, proved_balls
+from certify.profiles.records import GlobalConstants, claimed_centre, sharp_problem
 from certify.sharp.centre import Centre, find_centre
 from certify.sharp.certificates import gaussian_layer
 
@@ -28,12 +28,13 @@ class NearbyGaussian:
 def nearby_gaussian(
     generator: Generator, constants: GlobalConstants, observation: FloatArray, beta: float
 ) -> NearbyGaussian:
-    """The Gaussian of the posterior at `observation` (n,), with its certified distance."""
+    """The Gaussian of the posterior at `observation` (n,), with its certified distance. Verified."""
     posterior = Posterior(generator, observation, beta)
-    centre = find_centre(posterior)
-    bend = residual_bend(posterior, centre, constants)
-    profile = hessian_profile(posterior, centre.point, centre.factor)
-    problem = observation_problem(profile, centre, constants, beta, bend)
+    found = find_centre(posterior)
+    centre = claimed_centre(found)
+    bend = residual_curvature(posterior, centre.centre(), constants)
+    profile = profile_of(proved_balls(posterior, found.point, found.factor))
+    problem = sharp_problem(centre, bend.value, profile, constants, beta)
     layer = gaussian_layer(problem) if problem.far.finite else None
     with precision():
-        return NearbyGaussian(centre, 1.0 if layer is None else min(1.0, upper(layer.bound.total)))
+        return NearbyGaussian(found, 1.0 if layer is None else min(1.0, upper(layer.bound.total)))

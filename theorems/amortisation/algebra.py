@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, equal
 
 gap, one, two, u = sp.symbols("gap one two u", real=True)
 moved, lip, dx, first, second, delta, mass, tau = sp.symbols(

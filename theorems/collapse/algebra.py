@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, equal
 from theorems.collapse.statement import FROM_DETERMINANT, FROM_MEAN_SQUARE, b, g, gaussian_rate, m, s
 from theorems.model import M, beta, n
 

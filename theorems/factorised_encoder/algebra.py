@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 
 k, a, b, t_g, distance, total = sp.symbols("k a b t_g distance total", nonnegative=True)
 half = sp.Rational(1, 2)

@@ -18,8 +18,8 @@ from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.sample import posterior_sample
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
-from certify.profiles.certificate import GlobalConstants
 from certify.profiles.gaussian import nearby_gaussian
+from certify.profiles.records import GlobalConstants
 from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord
@@ -143,7 +143,7 @@ def _record(index: int, found: RowPrice, beta: float) -> ObservationRecord:
 
 
 def _doubt(row: FloatArray, found: RowPrice) -> str:
-    """Why stored numbers are not believed; that the Gaussian's distance holds is as trusted as the run that wrote it."""
+    """Why stored numbers are not believed; the Gaussian's distance is as trusted as the run that wrote it."""
     with precision():
         largest = max(0.0, lower(price_of(ball(found.correlation)) - ball(found.gaussian_distance)))
     if not 0 <= found.correlation <= 1 or found.tv_lower != largest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.proof.algebra import Algebra, AlgebraicClaim, at_least, at_most
+from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most
 from theorems.model import beta
 from theorems.modes.statement import M, p1, p2
 
