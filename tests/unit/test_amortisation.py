@@ -34,7 +34,7 @@ def affine(matrix: np.ndarray) -> Generator:
 
 
 def test_worked_numbers() -> None:
-    values = {"along": Fraction(3), "width": Fraction(1, 2), "apart": Fraction(4), "t_g": Fraction(1, 20)}
+    values = {"along": Fraction(3), "spread": Fraction(1, 2), "apart": Fraction(4), "t_g": Fraction(1, 20)}
     (record,) = check_constants("amortisation", values, epsilon=Fraction(1, 20)).theorems
     assert record.conclusion is not None
     assert record.conclusion.slope_lower == pytest.approx((3 - 0.5 * ndtri(0.6)) / 4, rel=1e-12)

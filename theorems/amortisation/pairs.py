@@ -48,9 +48,9 @@ class PairNumbers:
 def steepest_pair(
     generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float
 ) -> Mapping[str, Real]:
-    """`along`, `width`, `apart`, `t_g` of the pair among a few of the rows (k, n) whose bound is largest."""
+    """`along`, `spread`, `apart`, `t_g` of the pair among a few of the rows (k, n) whose bound is largest."""
     found = steepest(generator, brackets, rows, beta)
-    return {"along": found.along, "width": found.width, "apart": found.apart, "t_g": found.t_g}
+    return {"along": found.along, "spread": found.width, "apart": found.apart, "t_g": found.t_g}
 
 
 def steepest(generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float) -> PairNumbers:

@@ -33,7 +33,7 @@ from theorems.evaluation import Evaluation, half_of_the_slope
 from theorems.model import INJECTIVE, LIPSCHITZ, MODEL, SMOOTH, epsilon, shared
 
 along = declare("along", "[0, inf)", r"\lvert v^T(c-c')\rvert", "distance of the centres along v")
-width = declare("width", "(0, inf)", "s+s'", "standard deviations along v, summed")
+spread = declare("spread", "(0, inf)", "s+s'", "standard deviations along v, summed")
 apart = declare("apart", "(0, inf)", r"\lvert x-x'\rvert", "distance of the observations")
 t_g = declare("t_g", "[0, 1]", "t_g", "distance of the posteriors from their Gaussians, at most")
 slope_lower = declare("slope_lower", "[0, inf)", r"L_-", "Lipschitz constant of every such encoder, at least")
@@ -51,10 +51,10 @@ def steepness(distance: sp.Expr, widths: sp.Expr, apart_by: sp.Expr, error: sp.E
 QUANTITIES = (
     *shared("beta", "epsilon"),
     constant(along),
-    constant(width),
+    constant(spread),
     constant(apart),
     constant(t_g),
-    definition(slope_lower, steepness(along, width, apart, epsilon + t_g), "lower"),
+    definition(slope_lower, steepness(along, spread, apart, epsilon + t_g), "lower"),
     definition(slope_exact, along / apart, "lower"),
 )
 

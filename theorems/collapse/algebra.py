@@ -8,8 +8,8 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, equal
-from theorems.collapse.statement import FROM_DETERMINANT, FROM_MEAN_SQUARE, b, g, gaussian_rate, m, s
-from theorems.model import M, beta, n
+from theorems.collapse.statement import FROM_DETERMINANT, FROM_MEAN_SQUARE, M, b, g, gaussian_rate, m, s
+from theorems.model import beta, n
 
 g2, z2, t1, t2, cov = sp.symbols("g2 z2 t1 t2 cov", nonnegative=True)
 vT, vbarT, rate, power, trace = sp.symbols("vT vbarT rate power trace", real=True)

@@ -31,9 +31,10 @@ from certify.proof.theorem import Claim, Conclusion, Step, Theorem, constant, de
 from certify.symbolic.declaration import declare, variables
 from theorems.collapse.rate import pairs, rates, sharper_ends
 from theorems.evaluation import Evaluation, half_of_the_slope
-from theorems.model import LIPSCHITZ, M, beta, d, n, shared
+from theorems.model import LIPSCHITZ, beta, d, n, shared
 
 m = declare("m", "[0, inf)", "m", "|G(z)-G(z')| >= m|z-z'|; 0 where no m > 0 is known")
+M = declare("M", "[m, inf)", "M", "Lipschitz constant of G", m)
 rate_lower = declare("rate_lower", "[0, inf)", r"I_-", "nats that x tells of z, at least")
 rate_upper = declare("rate_upper", "[0, inf)", r"I_+", "nats that x tells of z, at most")
 bits_lower = declare("bits_lower", "[0, inf)", r"I_-/\log 2", "the same in bits, at least")
@@ -60,7 +61,8 @@ FROM_MEAN_SQUARE = n / 2 * sp.log(1 + s / (n * beta**2))
 QUANTITIES = (
     *shared("d", "n"),
     constant(m),
-    *shared("M", "beta"),
+    constant(M),
+    *shared("beta"),
     definition(rate_lower, gaussian_rate(m, beta), "lower"),
     definition(rate_upper, gaussian_rate(M, beta)),
     definition(bits_lower, rate_lower / sp.log(2), "lower"),
