@@ -33,6 +33,10 @@ LEAVES = {
              "C. Shannon 1948; A. Stam 1959"),
         Leaf("largest entropy", "h(X) <= (n/2) log(2 pi e tr Cov(X)/n) in R^n", "any course on information theory"),
         Leaf("Poincare", "Var g(z) <= E|grad g(z)|^2, z standard Gaussian", "H. Chernoff 1981"),
+        Leaf("orthant probability", "P(X > 0, Y > 0) = 1/4 + arcsin(rho)/(2 pi), X, Y centred Gaussian with "
+             "correlation rho", "W. Sheppard 1899"),
+        Leaf("Gaussian isoperimetry", "P(w in A_s) >= Phi(Phi^{-1}(P(w in A)) + s), A_s the points within s of A",
+             "V. Sudakov, B. Tsirelson 1974; C. Borell 1975"),
         Leaf("one-way permutation", "no circuit of the size in question inverts P better than with probability delta",
              "an assumption of complexity theory"),
     )
