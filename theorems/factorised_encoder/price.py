@@ -99,18 +99,21 @@ def _four_cells_ball(correlation: float, point: tuple[float, float] | None) -> a
 def factorised_laws(instance: Instance) -> tuple[Finding, ...]:
     """Findings on "every encoder" (d = 2): product laws near each posterior, by quadrature in its own frame."""
     if instance.generator.latent_dim != QUADRATURE_DIMENSION:
-        return follows("every encoder", "no product law is compared with a posterior of so many latents")
-    constants, found = global_constants(instance.brackets), []
+        at = {"corr": instance.values.get("corr", 0), "t_g": instance.values.get("t_g", 1)}
+        found = follows("every encoder", "product laws are compared with posteriors of two latents only")
+        return tuple(replace(item, at=at) for item in found)
+    constants = global_constants(instance.brackets)
+    measured: list[Finding] = []
     for index, row in enumerate(instance.observations):
         near = nearby_gaussian(instance.generator, constants, row, instance.beta)
         split = costliest_pair(near.centre.factor @ near.centre.factor.T)
-        at = {"corr": correlation_ball(near.centre.factor, split), "t_g": near.distance}
+        own = {"corr": correlation_ball(near.centre.factor, split), "t_g": near.distance}
         fine, coarse = (product_distances(instance.posterior(index), nodes) for nodes in (2 * NODES - 1, NODES))
         for name, distance in fine.items():
             error = abs(distance - coarse[name]) + 1e-9
             estimate = DistanceEstimate(distance, max(0.0, distance - error), distance + error, f"quadrature, {name}")
-            found.append(from_distance("every encoder", estimate, at))
-    return tuple(found)
+            measured.append(from_distance("every encoder", estimate, own))
+    return tuple(measured)
 
 
 def product_distances(posterior: Posterior, nodes: int) -> dict[str, float]:
