@@ -28,6 +28,15 @@ LEAVES = {
         Leaf("union bound", "P(A or B) <= P(A) + P(B), and the triangle inequality of TV", "any course on probability"),
         Leaf("coupling", "TV(law X, law Y) <= P(X != Y)", "any course on probability"),
         Leaf("log-Sobolev", "a mu-strongly log-concave law has KL <= I/(2 mu)", "D. Bakry, M. Emery 1985"),
+        Leaf("Stein", "E<xi, F(xi)> = E div F(xi), xi standard Gaussian, F smooth of slow growth", "C. Stein 1981"),
+        Leaf("entropy power", "exp(2h(X+Y)/n) >= exp(2h(X)/n) + exp(2h(Y)/n), X and Y independent in R^n",
+             "C. Shannon 1948; A. Stam 1959"),
+        Leaf("largest entropy", "h(X) <= (n/2) log(2 pi e tr Cov(X)/n) in R^n", "any course on information theory"),
+        Leaf("Poincare", "Var g(z) <= E|grad g(z)|^2, z standard Gaussian", "H. Chernoff 1981"),
+        Leaf("orthant probability", "P(X > 0, Y > 0) = 1/4 + arcsin(rho)/(2 pi), X, Y centred Gaussian with "
+             "correlation rho", "W. Sheppard 1899"),
+        Leaf("Gaussian isoperimetry", "P(w in A_s) >= Phi(Phi^{-1}(P(w in A)) + s), A_s the points within s of A",
+             "V. Sudakov, B. Tsirelson 1974; C. Borell 1975"),
         Leaf("one-way permutation", "no circuit of the size in question inverts P better than with probability delta",
              "an assumption of complexity theory"),
     )

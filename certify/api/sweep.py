@@ -68,7 +68,8 @@ class Sweep(Shown, Mapping[str, FloatArray]):
         }
 
     def _summary(self) -> str:
-        found = int(np.isfinite(self.quantities["tv_bound"]).sum())
+        decisive = self.quantities.get("tv_bound", list(self.quantities.values())[-1])
+        found = int(np.isfinite(decisive).sum())
         cells = "x".join(map(str, self.shape)) or "1"
         return f"<sweep of {self.theorem} for {self.solve_for}: {cells} cells, a certificate in {found}>"
 

@@ -11,7 +11,10 @@ from flint import arb
 
 @dataclass(frozen=True)
 class Certificate:
-    """Choices with every closed form enclosed at them: the conclusion's distance is at most `distance_upper`."""
+    """Choices with every closed form enclosed at them: the conclusion's distance is at most `distance_upper`.
+
+    It is 0 where the conclusion has no distance.
+    """
 
     values: Mapping[str, arb]
     choices: Mapping[str, Fraction]

@@ -78,8 +78,12 @@ def settle(
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs)
+    noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs, generator)
     inputs["beta"] = noise
+    if theorem.conclusion.sample_inputs is not None:
+        if observations is None:
+            observations = _from_model(generator, noise, np.random.default_rng([seed, 0x0B5]), DRAWN_OBSERVATIONS)
+        inputs |= theorem.conclusion.sample_inputs(generator, brackets, observations, noise)
     if observations is not None:
         bounds = _bounds(theorem, generator, brackets, observations, noise)
         inputs |= _worst(bounds)
@@ -140,12 +144,13 @@ def conclude_constants(
 ) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], str]:
     """Conclusion, all closed forms enclosed, and a reason if there is none, at bare constants."""
     inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
-    inputs.setdefault("n", constants["d"])
+    if "d" in constants:
+        inputs.setdefault("n", constants["d"])
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
     noise: Fraction | float | None = beta
     if noise is None and beta_max is not None:
-        noise = Fraction(repr(_default_beta(theorem, beta_max, inputs)))
+        noise = Fraction(repr(_default_beta(theorem, beta_max, inputs, None)))
     if noise is None:
         nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
         return _evaluate(theorem, nowhere, None), {}, NO_NOISE_LEVEL
@@ -211,10 +216,13 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     for name in names:
         if name in certificate.values:
             values[name] = _public_number(certificate, theorem.quantity(name))
+    notes = conclusion.notes(certificate, generator)
+    if conclusion.distance is None:
+        del values["epsilon"]
+        return ConclusionRecord(Verdict.PROVED, values, None, None, notes)
     values["tv_bound"] = certificate.distance_upper
     with precision():
         holds = ball(certificate.distance_upper) <= ball(setting.inputs["epsilon"])
-    notes = conclusion.notes(certificate, generator)
     if setting.scope:
         notes = (setting.scope, *notes)
     if not holds:
@@ -253,8 +261,7 @@ def _draw(
     random = np.random.default_rng([seed, 0x0B5])
     kept: list[FloatArray] = []
     for _ in range(MOST_DRAWS):
-        latent = random.standard_normal((1, generator.latent_dim))
-        row = value(generator.graph, latent)[0] + noise * random.standard_normal(generator.observed_dim)
+        row = _from_model(generator, noise, random, 1)[0]
         bounds = theorem.conclusion.observation_bounds(generator, brackets, row, noise)
         # Both sides rounded up: an affine decoder attains the bounds, and must not be shut out by that rounding.
         if all(bound <= upper(certificate.values[name]) for name, bound in bounds.items()):
@@ -262,6 +269,11 @@ def _draw(
         if len(kept) == DRAWN_OBSERVATIONS:
             break
     return np.array(kept)
+
+
+def _from_model(generator: Generator, noise: float, random: np.random.Generator, count: int) -> FloatArray:
+    rows = value(generator.graph, random.standard_normal((count, generator.latent_dim)))
+    return rows + noise * random.standard_normal(rows.shape)
 
 
 def _floats(inputs: Mapping[str, Real]) -> dict[str, float]:
@@ -305,8 +317,14 @@ def _worst(bounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: max(bound[name] for bound in bounds) for name in bounds[0]}
 
 
-def _default_beta(theorem: Theorem, beta_max: float | None, inputs: Mapping[str, Real]) -> float:
+def _default_beta(
+    theorem: Theorem, beta_max: float | None, inputs: Mapping[str, Real], generator: Generator | None
+) -> float:
     assert beta_max is not None
+    trained = None if generator is None else generator.metadata.get("trained_beta")
+    if theorem.conclusion.distance is None and trained:
+        # What is asked for no accuracy is asked about the decoder as it was trained.
+        return float(trained)
     return (theorem.conclusion.default_beta or default_beta)(beta_max, inputs)
 
 

@@ -36,7 +36,8 @@ def certify_choices(
         for condition in theorem.conclusion.conditions:
             if not holds(condition, values):
                 return None
-        distance = evaluate_ball(theorem.conclusion.distance, values)
+        goal = theorem.conclusion.distance
+        distance = ball(0) if goal is None else evaluate_ball(goal, values)
     return Certificate(values, choices, upper(distance))
 
 
@@ -165,6 +166,7 @@ def _score(
 ) -> tuple[FloatArray, FloatArray]:
     values = _estimates(theorem, search, constants, list(np.ix_(*axes)))
     shape = tuple(len(axis) for axis in axes)
+    assert theorem.conclusion.distance is not None, "a search has a distance to keep below epsilon"
     distance = np.broadcast_to(_evaluate(theorem.conclusion.distance, values), shape).copy()
     for condition in theorem.conclusion.conditions:
         violated = ~(_evaluate(condition.left, values) <= _evaluate(condition.right, values))

@@ -277,10 +277,12 @@ class ObservationRecord(Readable):
     rejection: RejectionNumbers | None = None
     certificate: dict[str, Any] | None = None
     """What proves it, in the JSON form that `certify verify` reads; None where the kind has no such form yet."""
+    shown: tuple[str, ...] = ()
+    """Names among `values` that its table shows, where the record is not about layers."""
 
     @property
     def certified(self) -> bool:
-        """Whether the distance is certified to be below epsilon."""
+        """Whether what is asked is certified: mostly that the distance is below epsilon."""
         return self.verdict is Verdict.PROVED
 
     def to_dict(self) -> dict[str, Any]:
@@ -294,6 +296,7 @@ class ObservationRecord(Readable):
             "reason": self.reason,
             "values": {name: json_number(value) for name, value in self.values.items()},
             "certificate": self.certificate,
+            **({"shown": list(self.shown)} if self.shown else {}),
             **({} if self.rejection is None else self.rejection.to_dict()),
         }
 

@@ -66,7 +66,8 @@ def sweep(
         if certificate is not None:
             for name in results.keys() & certificate.values.keys():
                 results[name][index] = midpoint(certificate.values[name])
-            results["tv_bound"][index] = certificate.distance_upper
+            if theorem.conclusion.distance is not None:
+                results["tv_bound"][index] = certificate.distance_upper
         progress.advance()
     progress.finish()
     return results
@@ -93,7 +94,7 @@ def input_arrays(inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[n
 
 def _cell(values: Mapping[str, Real]) -> dict[str, Real]:
     """One cell's inputs, with what may be left out: n = d, one parameter, the usual deviation."""
-    return {"t_x": DEFAULT_DEVIATION, "N": 1, "n": values["d"], **values}
+    return {"t_x": DEFAULT_DEVIATION, "N": 1, **({"n": values["d"]} if "d" in values else {}), **values}
 
 
 def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certificate | None:

@@ -244,6 +244,7 @@ class Strategy(Protocol):
 class Conclusion:
     """What the theorem gives: `distance` <= epsilon, with the paper's form and a closed explicit form beside it.
 
+    distance             None where nothing is to be within epsilon: the theorem says what its closed forms are
     search               the grid of the optimiser, or a `Strategy` of the theorem's own
     layers               the quantities that count deterministic and stochastic layers
     paper_form_beta      the paper's noise level with constant 1; None where the paper has none
@@ -261,11 +262,12 @@ class Conclusion:
                          results as they come
     observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
     takes_logits         whether `certify_observations` holds for decoders of Bernoulli logits too, outside A0
+    sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level
     """
 
     statement: str
     latex: str
-    distance: sp.Expr
+    distance: sp.Expr | None
     conditions: tuple[Condition, ...]
     search: Search | Strategy
     layers: tuple[sp.Symbol, ...]
@@ -290,6 +292,7 @@ class Conclusion:
     ) = None
     observations_need: tuple[str, ...] | None = None
     takes_logits: bool = False
+    sample_inputs: Callable[[Generator, ConstantBrackets, FloatArray, float], Mapping[str, Real]] | None = None
 
 
 class CurvesAt(Protocol):

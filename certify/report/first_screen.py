@@ -119,6 +119,9 @@ def _noise_sentence(record: TheoremRecord) -> str:
     if not isinstance(beta, float) or not math.isfinite(beta):
         return "holds"
     said = f"holds at noise {_number(beta, 'beta')}"
+    if "tv_bound" not in values and record.conclusion.notes:
+        # Nothing is to be within epsilon: what the theorem gives is a sentence of its own.
+        return f"{said}: {record.conclusion.notes[0]}"
     if isinstance(largest, float) and math.isfinite(largest):
         said += f" (certified up to {_number(largest, 'beta_max')})"
     if isinstance(trained, float):
@@ -133,7 +136,8 @@ def _observations_sentence(record: TheoremRecord) -> str:
     if not record.observations:
         return ""
     layers = sorted(item.layers for item in record.observations if item.certified and item.layers is not None)
-    said = f"; {len(layers)} of {len(record.observations)} observations certified"
+    certified = sum(item.certified for item in record.observations)
+    said = f"; {certified} of {len(record.observations)} observations certified"
     supported = sum(item.verdict is Verdict.SUPPORTED for item in record.observations)
     if supported:
         said += f", {supported} supported (measured, not proved)"

@@ -54,7 +54,17 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
         rows.append((text_cell(label), text_cell(spread)))
     failures = Counter(_kind(item.reason) for item in records if not item.verdict.holds)
     rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]
+    rows += [_spread(records, name) for name in (records[0].shown if records else ())]
     return Table("observation-summary", "Observations", columns(("quantity", "value")), tuple(rows))
+
+
+def _spread(records: tuple[ObservationRecord, ...], name: str) -> tuple[Cell, Cell]:
+    """How many observations have a positive number of this name, and the median and largest of them."""
+    found = sorted(item.values[name] for item in records if item.values.get(name, 0.0) > 0.0)
+    label = text_cell(f"{name.replace('_', ' ')}, positive / median / largest")
+    if not found:
+        return label, text_cell("0")
+    return label, text_cell(f"{len(found)} / {found[len(found) // 2]:.4g} / {found[-1]:.4g}")
 
 
 def observation_table(records: tuple[ObservationRecord, ...]) -> Table:
@@ -62,6 +72,8 @@ def observation_table(records: tuple[ObservationRecord, ...]) -> Table:
 
     They rest on the curvature where the posterior lives, or on the acceptance of proposals: certified and measured.
     """
+    if records and records[0].shown:
+        return _own_table(records)
     by_rejection = any(item.rejection is not None for item in records)
     by_curvature = not by_rejection or any("mu_bulk" in item.values for item in records)
     rows = tuple(
@@ -82,6 +94,31 @@ def observation_table(records: tuple[ObservationRecord, ...]) -> Table:
     notes = () if len(records) <= SHOWN else (f"the first {SHOWN} of {len(records)}; --json has all",)
     numeric = ("layers", "tv bound", *support)
     return Table("observations", "Certificates of single observations", columns(headings, numeric), rows, notes)
+
+
+def _own_table(records: tuple[ObservationRecord, ...]) -> Table:
+    """The first observations with the numbers that their theorem shows: lower ends rounded down, others up."""
+    names = records[0].shown
+    rows = tuple(
+        (
+            label_cell(str(item.index)),
+            verdict_cell(item.verdict),
+            text_cell(item.theorem),
+            *(_own_cell(name, item.values.get(name)) for name in names),
+            text_cell(item.reason),
+        )
+        for item in records[:SHOWN]
+    )
+    notes = () if len(records) <= SHOWN else (f"the first {SHOWN} of {len(records)}; --json has all",)
+    headings = ("x", "verdict", "by", *(name.replace("_", " ") for name in names), "reason")
+    numeric = tuple(name.replace("_", " ") for name in names)
+    return Table("observations", "Single observations", columns(headings, numeric), rows, notes)
+
+
+def _own_cell(name: str, value: float | None) -> Cell:
+    if value is None or math.isnan(value):
+        return text_cell("")
+    return upper_cell(value) if name.endswith(("_upper", "_distance")) else lower_cell(value)
 
 
 def _curvature_cells(record: ObservationRecord) -> tuple[Cell, ...]:

@@ -92,6 +92,7 @@ _BALL_RULES: Mapping[Any, Callable[[list[arb]], arb]] = {
     sp.log: lambda arguments: arguments[0].log(),
     sp.sin: lambda arguments: arguments[0].sin(),
     sp.cos: lambda arguments: arguments[0].cos(),
+    sp.asin: lambda arguments: arguments[0].asin(),
     sp.Min: lambda arguments: reduce(lambda left, right: left.min(right), arguments),
     sp.Max: lambda arguments: reduce(lambda left, right: left.max(right), arguments),
     sp.Abs: lambda arguments: abs(arguments[0]),

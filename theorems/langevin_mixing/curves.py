@@ -168,6 +168,7 @@ def theorem_bound(instance: Instance, steps: Sequence[int]) -> tuple[FloatArray,
     # A setting that the user knows better (rho of these observations) is an input and stays one.
     inputs = {name: value for name, value in certificate.values.items() if name in fixed}
     distance = theorem.conclusion.distance
+    assert distance is not None, "a chain's conclusion has a distance"
     names = {_term_name(term, theorem): term for term in distance.as_ordered_terms()}
     totals, columns = [], []
     for count in steps:

@@ -1,0 +1,165 @@
+"""The price of independent coordinates: worked values, hundreds of product laws, splits, mutants, observations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+
+from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.bounds.constants import constants
+from certify.errors import InputError
+from certify.generators.specification import load_generator
+from certify.proof.check import check, check_constants
+from certify.proof.instance import Instance
+from certify.proof.judgement import decide
+from certify.stress_tests.power import wrong_constants
+from certify.verdict import Verdict
+from tests.power_instances import settled
+from theorems.factorised_encoder.observations import _doubt, row_price
+from theorems.factorised_encoder.price import four_cells, price_of
+from theorems.factorised_encoder.splits import (
+    canonical,
+    correlation_ball,
+    costliest_pair,
+    costliest_split,
+    divergence_price,
+    sampled_price,
+)
+from theorems.factorised_encoder.statement import THEOREM
+from theorems.sharp_langevin.observations import global_constants
+
+
+@cache
+def bank() -> tuple[Instance, ...]:
+    steep = (load_generator(f"linear:d=2,kappa={kappa},m=1") for kappa in (6, 60))
+    return settled(THEOREM, [(generator, "1", None) for generator in steep])
+
+
+def price(correlation: float) -> float:
+    with precision():
+        return lower(price_of(ball(correlation)))
+
+
+def law(random: np.random.Generator, axis: np.ndarray) -> np.ndarray:
+    """A mixture of two Gaussians on the axis, some of them narrow and far apart."""
+    centres, widths = random.normal(0, 1, 2), random.uniform(0.1, 1.5, 2)
+    density = sum(np.exp(-0.5 * ((axis - c) / w) ** 2) / w for c, w in zip(centres, widths, strict=True))
+    return np.asarray(density / density.sum())
+
+
+def test_worked_values() -> None:
+    for correlation, known in ((0.5, 2 / math.sqrt(3) - 1), (1.0, math.sqrt(2) - 1), (0.0, 0.0)):
+        assert price(correlation) == pytest.approx(known, abs=1e-12)
+    assert price(0.9) == pytest.approx(0.3088, abs=5e-5)
+    (record,) = check_constants("factorised-encoder", {"corr": Fraction(1, 2), "t_g": Fraction(1, 20)}).theorems
+    assert record.conclusion is not None
+    assert record.conclusion.tv_lower == pytest.approx(2 / math.sqrt(3) - 1.05, abs=1e-12)
+
+
+@pytest.mark.parametrize("correlation", [0.1, 0.4, 0.8, 0.97])
+def test_no_product_law_is_closer(correlation: float) -> None:
+    """250 laws each in two dimensions against the Gaussian, and its own marginals: never below the price."""
+    random, axis = np.random.default_rng(3), np.linspace(-6, 6, 241)
+    exponent = (axis[:, None] ** 2 + axis**2 - 2 * correlation * np.outer(axis, axis)) / (2 - 2 * correlation**2)
+    joint = np.exp(-exponent)
+    joint /= joint.sum()
+    own = joint.sum(axis=0)
+    laws = [(law(random, axis), law(random, axis)) for _ in range(249)]
+    distances = [0.5 * np.abs(joint - np.outer(*pair)).sum() for pair in [*laws, (own, own)]]
+    assert min(distances) >= price(correlation) - 2e-3
+
+
+def test_four_cells_are_never_closer_and_attain_the_price() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        correlation = float(random.uniform(0, 1))
+        mass = 0.25 + math.asin(correlation) / (2 * math.pi)
+        a, b = random.uniform(0, 1, 2)
+        assert four_cells(mass, a, b) >= price(correlation) - 1e-12
+        assert four_cells(mass, math.sqrt(mass), math.sqrt(mass)) == pytest.approx(price(correlation), abs=1e-12)
+
+
+def test_a_split_is_found_and_its_correlation_enclosed() -> None:
+    random = np.random.default_rng(2)
+    for d in (2, 3, 5, 12):
+        factor = random.standard_normal((d, d)) + 2 * np.eye(d)
+        covariance = factor @ factor.T
+        pair, split = costliest_pair(covariance), costliest_split(covariance)
+        assert split.correlation >= pair.correlation - 1e-12
+        assert not set(split.groups[0]) & set(split.groups[1])
+        for item in (pair, split):
+            enclosed = correlation_ball(factor, item)
+            assert lower(enclosed) == pytest.approx(item.correlation, rel=1e-9) and upper(enclosed) <= 1
+    several = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 0.0], [0.5, 0.0, 1.0]])
+    # One latent against the other two: sqrt(1/2); every pair has 1/2 or 0.
+    assert canonical(several, (0,), (1, 2)).correlation == pytest.approx(math.sqrt(0.5))
+    assert costliest_split(several).correlation == pytest.approx(math.sqrt(0.5))
+
+
+def test_the_divergence_of_the_best_gaussian() -> None:
+    """At d = 2 it is -log(1 - r^2)/2; no other diagonal Gaussian is closer."""
+    covariance = np.array([[1.0, 0.6], [0.6, 1.0]])
+    factor = np.linalg.cholesky(covariance)
+    least = divergence_price(factor)
+    assert least == pytest.approx(-0.5 * math.log(1 - 0.36), rel=1e-12)
+    inverse = np.linalg.inv(covariance)
+    for variances in np.random.default_rng(0).uniform(0.2, 2, (50, 2)):
+        other = 0.5 * (np.sum(np.diag(inverse) * variances) - 2 - np.log(np.prod(variances)) + np.log(0.64))
+        assert other >= least
+
+
+def test_draws_bound_the_price_from_below() -> None:
+    """Forty samples of a Gaussian: never above the price of its correlation, and close to it."""
+    factor = np.array([[1.0, 0.0], [0.8, 0.6]])
+    split = costliest_pair(factor @ factor.T)
+    found = [sampled_price(np.random.default_rng(k).standard_normal((20_000, 2)) @ factor.T, split) for k in range(40)]
+    assert max(found) <= price(0.8) and min(found) > 0.5 * price(0.8)
+    independent = np.random.default_rng(0).standard_normal((20_000, 2))
+    assert sampled_price(independent, split) == 0.0
+
+
+def test_every_wrong_constant_is_seen() -> None:
+    rows = [row for row in wrong_constants(THEOREM, bank(), 0) if row.step != "F"]
+    assert len(rows) > 8
+    assert [(row.claim, row.change, row.outcome) for row in rows if not row.refuted] == []
+    total = [row for row in wrong_constants(THEOREM, bank(), 0) if row.step == "F"]
+    assert total and any(row.refuted for row in total)
+
+
+def test_a_closer_encoder_would_be_refuted() -> None:
+    (instance, *_) = bank()
+    (claim,) = THEOREM.step("F").claims
+    finding = THEOREM.step("F").check(instance)[0]
+    assert decide(claim, finding, instance) is Verdict.SUPPORTED
+    closer = replace(finding, measured=0.001, interval=(0.0005, 0.0015))
+    assert decide(claim, closer, instance) is Verdict.REFUTED
+
+
+def test_single_observations_of_a_curved_decoder() -> None:
+    generator = load_generator("residual:d=3,width=8")
+    brackets = constants(generator)
+    row = generator.value(np.full((1, 3), 0.5))[0]
+    near = row_price(generator, global_constants(brackets), 0.005, row, draws=0)
+    assert near.tv_lower > 0 and near.tv_lower_sampled is None
+    drawn = row_price(generator, global_constants(brackets), 0.5, row, draws=20_000)
+    assert drawn.tv_lower == 0.0 and drawn.tv_lower_sampled is not None
+    assert not _doubt(row, near) and _doubt(row, replace(near, tv_lower=near.tv_lower + 0.01))
+
+
+def test_a_decoder_of_one_latent_has_nothing_to_lose() -> None:
+    generator = load_generator("linear:d=1")
+    with pytest.raises(InputError, match="one latent"):
+        row_price(generator, global_constants(constants(generator)), 0.5, np.zeros(1))
+
+
+def test_the_check_ends_with_each_observation() -> None:
+    generator = load_generator("linear:d=3,kappa=3,m=1")
+    rows = generator.value(np.eye(3)[:2])
+    (record,) = check(["factorised-encoder"], [generator], beta=Fraction(1, 2), observations=rows).theorems
+    assert record.verdict.holds and [item.verdict for item in record.observations] == [Verdict.PROVED] * 2
+    assert all(0 < item.values["tv_lower"] <= price(item.values["correlation"]) for item in record.observations)

@@ -1,0 +1,39 @@
+"""The strategy of a theorem without free choices and without a distance to reach: it holds at every noise level."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from certify.arithmetic.balls import Real, ball, midpoint, precision
+from certify.proof.optimiser import Certificate, certify_choices
+from certify.proof.theorem import Theorem
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A `Strategy`: the closed forms in balls, whatever the noise level."""
+
+    def shortest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+        """The evaluation in balls."""
+        return certify_choices(theorem, inputs, {})
+
+    def closest(self, theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
+        """The evaluation in balls."""
+        return certify_choices(theorem, inputs, {})
+
+    def largest_beta(self, theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, Certificate] | None:
+        """Infinity, with the evaluation at the noise level 1."""
+        certificate = certify_choices(theorem, {**inputs, "beta": 1}, {})
+        return None if certificate is None else (math.inf, certificate)
+
+
+def half_of_the_slope(beta_max: float, inputs: Mapping[str, Real]) -> float:
+    """Noise level taken when none is given and the decoder names none: M/2, rounded down to two digits, or 1."""
+    with precision():
+        number = midpoint(ball(inputs.get("M", 2))) / 2
+    if number == 0.0 or not math.isfinite(number):
+        return 1.0
+    exponent = math.floor(math.log10(number)) - 1
+    return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")
