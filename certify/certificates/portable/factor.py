@@ -1,7 +1,7 @@
 """A proof that a symmetric matrix is positive semidefinite which integers alone can check.
 
 With D = diag(2^e) so that D N D has a diagonal near 1, and B the Cholesky factor of D N D - shift I, rounded to
-multiples of 2^-52, R = D N D - B B^T is near shift I: diagonally dominant, R_ii >= sum over j != i of |R_ij|, so R >= 0.
+multiples of 2^-52, R = D N D - B B^T is near shift I: diagonally dominant, R_ii >= sum_(j != i) |R_ij|, so R >= 0.
 """
 
 from __future__ import annotations

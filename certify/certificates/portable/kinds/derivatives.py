@@ -25,7 +25,7 @@ NORM_DIGITS = 16
 ROOM = (1e-13, 1e-12, 1e-11, 1e-10)
 """Shares of a norm that are given up, in this order, until it is verified."""
 
-MARGIN = Fraction(1, 1 << 30)
+MARGIN = Fraction(1, 1 << 40)
 """Share of a claim that is given up for the checker's own rounding and rules."""
 
 
