@@ -133,16 +133,6 @@ def proof_units(form: IncrementForm) -> float:
     return 5.0 * cubic_units(form.size, form.size, form.size)
 
 
-def inequality_optimum(form: IncrementForm, sign: float, deadline: float) -> tuple[float, FloatArray] | None:
-    """(s, T) that a float solver finds for the output: least s of M for `sign` 1, greatest s of m for -1. Estimate.
-
-    T in the form's own units; None where the search found nothing finite.
-    """
-    scaled, exponent = normalised(form.output)
-    found = _optimum(form, scaled, sign, deadline)
-    return None if found is None else (math.ldexp(found[0], 2 * exponent), np.ldexp(found[1], 2 * exponent))
-
-
 def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
     """Centred increment form of a graph; None if a gain is unbounded or it is too large.
 

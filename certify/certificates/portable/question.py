@@ -13,13 +13,12 @@ from certify.generators.graph import FloatArray, Generator
 class Question:
     """What is to be certified: about a decoder, and where the kind is about one observation, about that.
 
-    generator    the decoder; observation    y (n,); beta    noise level; seconds    time for a search
+    generator    the decoder; observation    y (n,); beta    noise level
     """
 
     generator: Generator
     observation: FloatArray | None = None
     beta: float | None = None
-    seconds: float = 30.0
 
 
 @dataclass(frozen=True)

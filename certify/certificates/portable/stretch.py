@@ -6,8 +6,6 @@ forms are the same: (v/2)^2 - eta^2 = s (v - s). So the multipliers that are fou
 
 from __future__ import annotations
 
-import math
-import time
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +14,9 @@ import numpy as np
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale, scale_columns, subtract
 from certify.bounds.bracket import Region
+from certify.bounds.effort import Work
 from certify.bounds.ranges import node_ranges
-from certify.bounds.semidefinite import LARGEST_SIZE, inequality_optimum, reduced_form
+from certify.bounds.semidefinite import LARGEST_SIZE, proved_end, reduced_form
 from certify.certificates.portable.exact_text import hexadecimal, rounded_down, rounded_up
 from certify.certificates.portable.factor import semidefinite_factor
 from certify.certificates.portable.question import Question
@@ -39,10 +38,10 @@ def stretch_certificate(question: Question, name: str, sign: float) -> dict[str,
         return "the matrix inequality needs a network without products, with bounded slopes, of at most 1,200 neurons"
     if not {sigma for sigma, _ in network.sigmas} <= set(GREATEST_SLOPE):
         return f"the checker knows the activations {', '.join(GREATEST_SLOPE)}"
-    found = inequality_optimum(form, sign, time.monotonic() + question.seconds)
-    if found is None or found[0] <= 0:
+    found = proved_end(form, form.output, sign, Work())
+    if found.multipliers is None:
         return f"the search found no {name}"
-    value, multipliers = math.sqrt(found[0]), found[1]
+    value, multipliers = found.value, np.array(found.multipliers.values)
     for room in ROOM:
         near = Fraction(value) * (1 + Fraction(room) * (1 if sign > 0 else -1))
         claim = rounded_up(near) if sign > 0 else rounded_down(near)
