@@ -19,7 +19,9 @@ from certify.arithmetic.intervals import exact_matrix
 from certify.certificates.portable.discovery import portable_kinds
 from certify.certificates.portable.exact_text import rounded_down, rounded_up
 from certify.certificates.portable.factor import semidefinite_factor
+from certify.certificates.portable.stretch import stretch_inequality
 from certify.cli.main import main
+from certify.envelopes.lifted_form import lifted_network
 
 CHECKER = Path("checker/check.py")
 CHECK = checker()
@@ -128,6 +130,19 @@ def test_a_factor_proves_and_a_singular_matrix_has_none() -> None:
         CHECK.semidefinite(indefinite, factor, "a matrix")
     assert semidefinite_factor(exact_matrix(np.array([[1.0, 2.0], [2.0, 1.0]]))) is None
     assert semidefinite_factor(exact_matrix(np.zeros((2, 2)))) is None
+
+
+def test_a_negative_claim_is_refused_with_a_factor_that_fits(network: Path, made: dict[str, dict[str, Any]]) -> None:
+    lifted = lifted_network(certify.load_generator(network).graph)
+    assert lifted is not None
+    document = dict(made["lipschitz"])
+    # A claim below zero is no number that a norm can be below, whatever its square proves.
+    multipliers = np.array([float.fromhex(entry) for entry in document["multipliers"]])
+    claim = -2 * Fraction(document["claims"]["M"])
+    factor = semidefinite_factor(stretch_inequality(lifted, claim * claim, multipliers, 1.0))
+    assert factor is not None
+    document |= {"claims": {"M": str(claim)}, "factor": factor}
+    assert refusal(CHECK, json.dumps(document), network.read_bytes()) == "no"
 
 
 def test_rounding_of_claims_is_outward() -> None:

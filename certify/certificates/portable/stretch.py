@@ -45,13 +45,13 @@ def stretch_certificate(question: Question, name: str, sign: float) -> dict[str,
     for room in ROOM:
         near = Fraction(value) * (1 + Fraction(room) * (1 if sign > 0 else -1))
         claim = rounded_up(near) if sign > 0 else rounded_down(near)
-        factor = semidefinite_factor(_inequality(network, claim * claim, multipliers, sign))
+        factor = semidefinite_factor(stretch_inequality(network, claim * claim, multipliers, sign))
         if factor is not None:
             return {"claims": {name: str(claim)}, "multipliers": hexadecimal(multipliers), "factor": factor}
     return f"no {name} was verified"
 
 
-def _inequality(network: LiftedNetwork, square: Fraction, multipliers: FloatArray, sign: float) -> MatrixBall:
+def stretch_inequality(network: LiftedNetwork, square: Fraction, multipliers: FloatArray, sign: float) -> MatrixBall:
     """Sign (square E - W^T W) - sum_k T_k Q_k in increments (delta, s). Enclosure, rounded outward."""
     d, k = network.latent_dim, network.neurons
     inputs, image = (MatrixBall(part.midpoint[:, 1:], part.radius[:, 1:]) for part in (network.inputs, network.output))
