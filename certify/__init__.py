@@ -18,6 +18,7 @@ from certify.version import __version__
 
 if TYPE_CHECKING:
     from certify.api import audit as audit
+    from certify.api import certificate as certificate
     from certify.api import check as check
     from certify.api import check_constants as check_constants
     from certify.api import constants as constants
@@ -50,6 +51,7 @@ _HOMES = {
     "UnknownNameError": "certify.errors",
     "Verdict": "certify.verdict",
     "audit": "certify.api",
+    "certificate": "certify.api",
     "check": "certify.api",
     "check_constants": "certify.api",
     "constants": "certify.api",
@@ -76,6 +78,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "audit",
+    "certificate",
     "check",
     "check_constants",
     "constants",

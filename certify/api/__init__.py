@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from certify.api.arguments import GeneratorLike
 from certify.api.audit import Audit, audit
+from certify.api.certificate import Certificate, certificate
 from certify.api.check import Result, check
 from certify.api.check_constants import check_constants
 from certify.api.constants import Constants, constants
@@ -25,6 +26,7 @@ from certify.api.verify import Verified, verify
 __all__ = [
     "Audit",
     "Catalogue",
+    "Certificate",
     "Constants",
     "EncoderResult",
     "EvidenceOfData",
@@ -37,6 +39,7 @@ __all__ = [
     "Sweep",
     "Verified",
     "audit",
+    "certificate",
     "check",
     "check_constants",
     "constants",

@@ -105,10 +105,20 @@ def prepare(graph: Graph, observation: FloatArray, beta: float) -> Preparation |
 
 def quadratic_bound(prepared: Preparation, observation: FloatArray, beta: float) -> QuadraticBound | None:
     """The best form on all of R^d that the search finds and the inequality verifies; None if it is not verified."""
+    found = searched_bound(prepared, observation, beta)
+    return None if found is None else found[0]
+
+
+def searched_bound(
+    prepared: Preparation, observation: FloatArray, beta: float
+) -> tuple[QuadraticBound, FloatArray] | None:
+    """`quadratic_bound` with the neurons' coefficients (k, 5) that prove it."""
     network = prepared.network
     form = potential_form(network, observation, beta)
     objective = lower_objective(network, form.midpoint)
-    return verified_bound(network, form, _whole_search(prepared, objective).last.coefficients)
+    coefficients = _whole_search(prepared, objective).last.coefficients
+    bound = verified_bound(network, form, coefficients)
+    return None if bound is None else (bound, coefficients)
 
 
 def _whole_search(prepared: Preparation, objective: LowerObjective) -> BarrierPath:

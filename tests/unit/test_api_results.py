@@ -38,6 +38,10 @@ def calls(encoder_file: Path) -> dict[str, tuple[Callable[[], Any], Callable[[],
             lambda: certify.audit(encoder_file, LINEAR, **audited),
             lambda: certify.audit(encoder_file, LINEAR, **audited, seed=1),
         ),
+        "certificate": (
+            lambda: certify.certificate("derivatives", "examples/digits/residual_d8.onnx"),
+            lambda: certify.certificate("lipschitz", "examples/digits/residual_d8.onnx"),
+        ),
         "check": (
             lambda: certify.check("langevin-mixing", LINEAR, beta="0.5"),
             lambda: certify.check("langevin-mixing", LINEAR, beta="0.6"),

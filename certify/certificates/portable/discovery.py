@@ -1,0 +1,47 @@
+"""Kinds of portable certificates, and a certificate as the document that is written."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from certify.certificates.portable import kinds
+from certify.certificates.portable.question import PortableKind, Question
+from certify.errors import UnknownNameError
+
+FORMAT = "portable-1"
+
+
+@cache
+def portable_kinds() -> dict[str, PortableKind]:
+    """All kinds by name, in alphabetical order."""
+    modules = [
+        importlib.import_module(f"{kinds.__name__}.{info.name}") for info in pkgutil.iter_modules(kinds.__path__)
+    ]
+    found: list[PortableKind] = [module.KIND for module in modules]
+    return {item.name: item for item in sorted(found, key=lambda item: item.name)}
+
+
+def kind_named(name: str) -> PortableKind:
+    """The kind of that name.
+
+    Raises:
+        UnknownNameError: if there is none.
+    """
+    known = portable_kinds()
+    if name not in known:
+        raise UnknownNameError("kind of portable certificate", name, known)
+    return known[name]
+
+
+def portable_document(kind: PortableKind, question: Question, network: Path) -> dict[str, Any] | str:
+    """The certificate of `question` about the ONNX file `network`, or the reason why there is none."""
+    made = kind.make(question)
+    if isinstance(made, str):
+        return made
+    digest = hashlib.sha256(network.read_bytes()).hexdigest()
+    return {"format": FORMAT, "kind": kind.name, "network": {"name": network.name, "sha256": digest}, **made}

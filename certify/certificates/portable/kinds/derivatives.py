@@ -1,0 +1,63 @@
+"""M, M2 and M3 by composition of layer norms, each norm with a factor that proves it."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.intervals import MatrixBall, exact_matrix, multiply, subtract
+from certify.arithmetic.matrices import spectral_norm_upper
+from certify.bounds.bracket import Region
+from certify.bounds.compositional import derivative_norms
+from certify.bounds.ranges import dense, node_ranges
+from certify.bounds.structure import live_graph
+from certify.certificates.portable.exact_text import rounded_up
+from certify.certificates.portable.factor import semidefinite_factor
+from certify.certificates.portable.question import PortableKind, Question
+from certify.generators.graph import Activation, Affine
+
+KNOWN = ("tanh", "sigmoid", "softplus", "relu")
+NORM_DIGITS = 16
+ROOM = (1e-13, 1e-12, 1e-11, 1e-10)
+"""Shares of a norm that are given up, in this order, until it is verified."""
+
+MARGIN = Fraction(1, 1 << 40)
+"""Share of a claim that is given up for the checker's own rounding and rules."""
+
+
+def _make(question: Question) -> dict[str, Any] | str:
+    graph, _ = live_graph(question.generator.graph)
+    names = {node.name for node in graph.nodes if isinstance(node, Activation)}
+    if not names <= set(KNOWN):
+        return f"the checker knows the derivatives of {', '.join(KNOWN)}"
+    totals = derivative_norms(graph, node_ranges(graph, Region(None)))[-1].totals
+    orders = ("M",) if "relu" in names else ("M", "M2", "M3")
+    norms = [_norm(dense(node.weight)) for node in graph.nodes if isinstance(node, Affine)]
+    proved = [norm for norm in norms if norm is not None]
+    if len(proved) < len(norms) or not all(map(math.isfinite, totals[: len(orders)])):
+        return "a norm was not verified, or a derivative is not bounded"
+    bounds = (Fraction(total) * (1 + MARGIN) for total in totals)
+    claims = {name: str(rounded_up(bound)) for name, bound in zip(orders, bounds, strict=False)}
+    return {"claims": claims, "norms": proved}
+
+
+def _norm(weight: FloatArray) -> dict[str, Any] | None:
+    """A bound of ||W|| and the factor of bound^2 I - W W^T, or of W^T W where W is tall."""
+    matrix = exact_matrix(weight if weight.shape[0] <= weight.shape[1] else weight.T)
+    gram = multiply(matrix, matrix.transpose)
+    least = Fraction(spectral_norm_upper(weight))
+    for room in ROOM:
+        bound = rounded_up(least * (1 + Fraction(room)), NORM_DIGITS)
+        size = float(bound * bound)
+        ones = np.eye(matrix.shape[0])
+        factor = semidefinite_factor(subtract(MatrixBall(size * ones, np.spacing(size) * ones), gram))
+        if factor is not None:
+            return {"value": str(bound), "factor": factor}
+    return None
+
+
+KIND = PortableKind("derivatives", "||DG|| <= M, |D^2 G[u, v]| <= M2, |D^3 G[u, v, w]| <= M3 everywhere", _make)
