@@ -30,7 +30,16 @@ def encoder_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def calls(encoder_file: Path) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
+def checked_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The JSON of a check with the certificate of one observation."""
+    path = tmp_path_factory.mktemp("checked") / "checked.json"
+    result = certify.check("sharp-langevin", LINEAR, beta="0.3", observations=X)
+    path.write_text(json_text(result.to_dict()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def calls(encoder_file: Path, checked_file: Path) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
     """Per verb a run, and one that differs from it in an argument that matters."""
     audited = {"beta": "0.1", "count": 1, "draws": 1000, "pairs": 60}
     return {
@@ -55,6 +64,10 @@ def calls(encoder_file: Path) -> dict[str, tuple[Callable[[], Any], Callable[[],
             lambda: certify.encoder("gaussian-encoder", LINEAR, beta="0.1"),
             lambda: certify.encoder("gaussian-encoder", LINEAR, beta="0.1001"),
         ),
+        "evidence": (
+            lambda: certify.evidence(LINEAR, X, beta="0.3", proposals=1000),
+            lambda: certify.evidence(LINEAR, X, beta="0.31", proposals=1000),
+        ),
         "prove": (
             lambda: certify.prove("x**2 + 1 >= 2*x"),
             lambda: certify.prove("x**2 + 1 > 2*x"),
@@ -75,6 +88,7 @@ def calls(encoder_file: Path) -> dict[str, tuple[Callable[[], Any], Callable[[],
             lambda: certify.sweep("strong-invertibility", d=8, m=1, M=[1.2, 9], M2=0.15, epsilon=0.1, beta=0.05),
             lambda: certify.sweep("strong-invertibility", d=8, m=1, M=[1.2, 9], M2=0.16, epsilon=0.1, beta=0.05),
         ),
+        "verify": (lambda: certify.verify(checked_file), lambda: certify.verify(checked_file, constants=True)),
         "theorems": (certify.theorems, lambda: type(certify.theorems())({})),
     }
 
