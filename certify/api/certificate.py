@@ -72,6 +72,10 @@ def certificate(
 
     Raises:
         InputError: for an unknown kind, what is no ONNX file, or an envelope without an observation.
+
+    >>> import certify
+    >>> certify.certificate("derivatives", "examples/digits/residual_d8.onnx").to_dict()["schema"]
+    1
     """
     from certify.certificates.portable.discovery import kind_named, portable_document
     from certify.certificates.portable.question import Question

@@ -54,6 +54,15 @@ def verify(
 
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
+
+    >>> import certify, pathlib, tempfile
+    >>> from certify.report.json import json_text
+    >>> checked = certify.check("sharp-langevin", "linear:d=2,kappa=1.5,seed=0", beta="0.3", observations=[0.3, -0.2])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder, "checked.json")
+    ...     _ = file.write_text(json_text(checked.to_dict()))
+    ...     certify.verify(file).verdict.value, certify.verify(file, constants=True).verdict.value
+    ('conditional', 'proved')
     """
     source = file_path("path", path)
     given = None if generator is None else loaded(generator)

@@ -170,6 +170,9 @@ class _Run:
                 self.notes[index].append(f"no constants: {named}; {ball}")
             else:
                 problems[index] = problem
+        # What the graph alone decides is said as in the first run; earlier witnesses count where they are better.
+        for index, problem in problems.items():
+            self._go(index, problem, [method for method in self.methods if method.reads_graph])
         if problems:
             for proposal in self.recalled:
                 self.lattice.offer_witness(proposal)
@@ -181,11 +184,13 @@ class _Run:
             problems.pop(index, None)
         for position, (index, problem) in enumerate(problems.items()):
             problem.work.deadline = self._deadline(CERTIFIED_SHARE, len(problems) - position)
-            self._go(index, problem, is_search=False)
+            certified = [method for method in self.methods if not method.reads_graph and not method.is_search]
+            self._go(index, problem, certified)
         for position, (index, problem) in enumerate(problems.items()):
             if index < len(self.regions):
                 cap = Work(deadline=self._deadline(1.0, len(problems) - position))
-                self._go(index, Problem(self.generator, problem.region, cap, self.seed, problem.best), is_search=True)
+                searches = [method for method in self.methods if method.is_search and not method.reads_graph]
+                self._go(index, Problem(self.generator, problem.region, cap, self.seed, problem.best), searches)
 
     def _deadline(self, share: float, regions_left: int) -> float:
         """When a region's turn ends: its part of what is left of that share of the budget."""
@@ -194,14 +199,12 @@ class _Run:
         now = time.monotonic()
         return now + max(0.0, self.started + share * self.budget - now) / regions_left
 
-    def _go(self, index: int, problem: Problem, is_search: bool) -> None:
-        for method in self.methods:
-            if method.is_search != is_search:
-                continue
+    def _go(self, index: int, problem: Problem, methods: Sequence[BoundMethod]) -> None:
+        for method in methods:
             self.progress.advance()
             if all(problem.is_settled(name) for name in NAMES):
                 continue
-            if method.cost > ALWAYS and not is_search and problem.work.is_spent:
+            if method.cost > ALWAYS and not method.is_search and problem.work.is_spent:
                 self.notes[index].append(f"{method.name}: not begun, {self._ending(problem.work)}")
                 continue
             work = problem.work.share(1.0)

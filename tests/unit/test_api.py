@@ -124,6 +124,7 @@ def test_constants_have_every_form() -> None:
         "observed_dim": 2,
         "parameters": 4,
         "sha256": IDENTITY.sha256,
+        "likelihood": "gaussian",
     }
     assert document["region"] == {"kind": "ball", "radius": 2.0, "centre": None}
     assert document["constants"]["m"]["lower_evidence"]["method"] == "residual"
