@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from certify.generators import families
 from certify.generators.activations import ACTIVATIONS, Smoothness, activation, activation_constants, range_enclosure
-from certify.generators.derivatives import _values
+from certify.generators.derivatives import node_values
 from certify.generators.family import Family
 from certify.generators.graph import Activation, Affine, FloatArray, Generator, Graph, Input, Product, Sum
 from certify.generators.onnx_gates import GATE_ERROR, KINKED
@@ -107,7 +107,7 @@ def tolerance(graph: Graph, z: FloatArray) -> FloatArray:
     Every operation errs by its rounding (not at all on integers), an activation by `GATE_ERROR`, and passes on the
     errors of its inputs: by absolute weights, and by the largest slope between v - e and v + e.
     """
-    values = _values(graph, z)
+    values = node_values(graph, z)
     errors: list[FloatArray] = [np.zeros_like(z)]
     for node, output in zip(graph.nodes[1:], values[1:], strict=True):
         match node:

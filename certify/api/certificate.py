@@ -10,7 +10,7 @@ from certify.api.arguments import Observations, loaded, noise_or_own, observatio
 from certify.api.shown import Shown
 from certify.errors import InputError
 from certify.report.table import Table, columns, label_cell, text_cell
-from certify.validation import Number, file_path, integer, text_of
+from certify.validation import Number, file_path, integer, noise_level, text_of
 from certify.verdict import Verdict
 
 
@@ -86,10 +86,10 @@ def certificate(
         raise InputError(f"`generator`: a portable certificate is about an ONNX file, by its digest; got `{generator}`")
     map_ = loaded(path)
     rows = observations_of(observations, [map_])
-    row = None
-    if rows is not None:
-        row = rows[integer("index", index, least=0, below=len(rows))]
-    noise = None if row is None else float(noise_or_own(beta, map_))
+    wanted_row = integer("index", index, least=0, below=2**63 if rows is None else len(rows))
+    row = None if rows is None else rows[wanted_row]
+    given = None if beta is None else noise_level(beta)
+    noise = None if row is None else float(noise_or_own(given, map_))
     made = portable_document(wanted, Question(map_, row, noise), path)
     document, reason = (None, made) if isinstance(made, str) else (made, "")
     return Certificate(wanted.name, wanted.title, path.name, document, reason)

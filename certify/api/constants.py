@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from certify.api.arguments import GeneratorLike, loaded, progress_of, region_of
 from certify.api.shown import Shown, values_of
 from certify.arithmetic.rounding import interval_text
@@ -18,7 +20,7 @@ from certify.generators.graph import Generator
 from certify.progress import Progress
 from certify.report.table import Table
 from certify.report.tables import constants_table, radius_table
-from certify.validation import Number, flag, random_seed, region_radius, time_budget, work_effort
+from certify.validation import Number, flag, random_seed, region_radius, shown, time_budget, work_effort
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -158,8 +160,9 @@ def balls_of(
     """The balls by growing radius; InputError for an empty list or anything that is no ball."""
     if radii is None:
         return []
-    if isinstance(radii, (str, bytes)) or not hasattr(radii, "__iter__"):
-        raise InputError(f"`radii` must be a sequence of radii > 0; got {radii!r}")
+    given: object = radii
+    if not isinstance(given, (list, tuple)) and not (isinstance(given, np.ndarray) and given.ndim == 1):
+        raise InputError(f"`radii` must be a list of radii > 0; got {shown(radii)}")
     found = []
     for item in radii:
         ball = item if isinstance(item, Region) else Region(region_radius(item), centre)

@@ -90,7 +90,7 @@ def evidence(
     from certify.marginal.data import evidence_of_rows
     from certify.provenance import provenance, started
 
-    began = started()
+    began, typed = started(), text_of("command", command)
     map_ = loaded(generator)
     noise = float(noise_or_own(beta, map_))
     rows = observations_of(observations, [map_])
@@ -106,6 +106,4 @@ def evidence(
         progress_of(progress),
         None if resume is None else file_path("resume", resume),
     )
-    return EvidenceOfData(
-        **values_of(replace(found, provenance=provenance(text_of("command", command), seed, began, [map_])))
-    )
+    return EvidenceOfData(**values_of(replace(found, provenance=provenance(typed, seed, began, [map_]))))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from certify.api.arguments import GeneratorLike
 from certify.arithmetic.arrays import FloatArray
-from certify.generators.graph import GAUSSIAN, Generator
+from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
+from certify.validation import one_of
 
 
 def load_generator(
@@ -40,4 +41,4 @@ def load_generator(
     """
     from certify.generators.specification import load_generator as load
 
-    return load(specification, output, noise, likelihood)
+    return load(specification, output, noise, one_of("likelihood", likelihood, [GAUSSIAN, BERNOULLI]))

@@ -10,7 +10,7 @@ from certify.api.arguments import GeneratorLike, Observations, loaded, observati
 from certify.api.shown import Shown, values_of
 from certify.certificates.verification import VerificationResult, verify_file
 from certify.report.table import Table, columns, label_cell, text_cell, verdict_cell
-from certify.validation import file_path
+from certify.validation import file_path, flag
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,6 +65,7 @@ def verify(
     ('conditional', 'proved')
     """
     source = file_path("path", path)
+    derived = flag("constants", constants)
     given = None if generator is None else loaded(generator)
     rows = observations_of(observations, None if given is None else [given])
-    return Verified(**values_of(verify_file(source, given, rows, constants)))
+    return Verified(**values_of(verify_file(source, given, rows, derived)))

@@ -115,7 +115,8 @@ def _climbed(
     is_pair: bool = False,
 ) -> FloatArray:
     """Best row of `width` entries, z or (z, u) or (z, z'); one evaluation costs `units` and `copies` tables."""
-    d = graph.latent_dim
+    # A network without a weight costs nothing at all.
+    d, units = graph.latent_dim, max(units, 1e-6)
 
     def batched(rows: FloatArray) -> FloatArray:
         return in_batches(graph, objective, rows, copies)

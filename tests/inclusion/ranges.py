@@ -141,7 +141,7 @@ def kinks_over_intervals(data: Data) -> None:
             assert at_least(value, bottom) and at_most(value, top)
 
 
-@checks(FORMS + "box_forms", FORMS + "BoxForm.reach")
+@checks(FORMS + "box_forms", "certify.envelopes.box_parts.BoxForm.reach")
 def slopes_below_the_floats(data: Data) -> None:
     """Slopes that vanish as floats matter over a box that is large enough."""
     small, wide = (2.0 ** data.draw(st.integers(*ends)) for ends in ((-620, -440), (0, 1000)))

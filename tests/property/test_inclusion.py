@@ -22,6 +22,7 @@ MODULES = [f"certify.arithmetic.{module.name}" for module in pkgutil.iter_module
     "certify.bounds.ranges",
     "certify.envelopes.box_forms",
     "certify.envelopes.box_minimum",
+    "certify.envelopes.box_parts",
     "certify.profiles.forms",
 ]
 OPERATORS = {"__add__", "__matmul__"}
