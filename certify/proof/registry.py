@@ -42,18 +42,22 @@ def encoder_kinds() -> dict[str, EncoderKind]:
 
 
 def algebra_of(theorem: Theorem) -> Algebra:
-    """The algebra of a theorem's steps: ALGEBRA in `algebra.py` of its folder, or beside THEOREM in its one file."""
-    return _algebras().get(theorem.id, theorem.algebra)
+    """The algebra of a theorem's steps: ALGEBRA in `algebra.py` of its folder, or the field of a one-file theorem.
+
+    It belongs to that very theorem: a changed copy under the same id has none but its own.
+    """
+    known, algebra = _algebras().get(theorem.id, (None, theorem.algebra))
+    return algebra if known is theorem else theorem.algebra
 
 
 @lru_cache(maxsize=1)
-def _algebras() -> dict[str, Algebra]:
-    found: dict[str, Algebra] = {}
+def _algebras() -> dict[str, tuple[Theorem, Algebra]]:
+    found: dict[str, tuple[Theorem, Algebra]] = {}
     for package in _packages():
         for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
             theorem = getattr(importlib.import_module(module.name), "THEOREM", None)
             if isinstance(theorem, Theorem) and module.ispkg and importlib.util.find_spec(f"{module.name}.algebra"):
-                found[theorem.id] = importlib.import_module(f"{module.name}.algebra").ALGEBRA
+                found[theorem.id] = theorem, importlib.import_module(f"{module.name}.algebra").ALGEBRA
     return found
 
 

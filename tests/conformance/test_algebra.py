@@ -111,3 +111,9 @@ def test_formulas_are_printed_in_every_format(capsys: pytest.CaptureFixture[str]
         assert main(["show", "one-way", "--formulas", "--format", name]) == 0
         assert "one-way permutation" in capsys.readouterr().out
     assert main(["show", "one-way", "--formulas", "--format", "word"]) == 2
+
+
+def test_a_changed_copy_of_a_theorem_does_not_take_the_original_s_algebra() -> None:
+    theorem = load_theorem("strong-invertibility")
+    copy = replace(theorem, title="a copy with another statement")
+    assert algebra_of(theorem) and algebra_of(copy) == {} and step_proofs(copy) == {}
