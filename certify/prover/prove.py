@@ -103,13 +103,14 @@ def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int)
     undefined = _undefined(claim, seed)
     if isinstance(undefined, str):
         return Proof(text, assumptions, Verdict.INCONCLUSIVE, None, reason=undefined)
-    found = _search(claim, seed)
+    answer = smt.decide(claim)
+    found = _counterexample(claim, answer, seed)
     if found is not None:
         values = {symbol.name: value for symbol, value in found.items()}
-        if _engines(claim, DEPTH, quick=True) is not None:
+        if _is_identity(claim.goal) or isinstance(answer, smt.SmtProof):
             raise InternalError(f"`{text}` is proved and fails at {values}; please report it with the assumptions")
         return Proof(text, assumptions, Verdict.REFUTED, Evidence.RIGOROUS, "a counterexample", witness=values)
-    derivation = _engines(claim, DEPTH)
+    derivation = _engines(claim, DEPTH, answer)
     if derivation is not None:
         return Proof(
             text, assumptions, Verdict.PROVED, derivation.evidence, derivation.method, (*undefined, *derivation.steps)
@@ -132,16 +133,16 @@ class Derivation:
     steps: tuple[str, ...] = ()
 
 
-def _engines(claim: Claim, depth: int, quick: bool = False) -> Derivation | None:
-    """A proof of a claim that is defined where its assumptions hold; None if no engine finds one."""
+def _engines(claim: Claim, depth: int, answer: smt.Answer) -> Derivation | None:
+    """A proof of a claim that is defined where its assumptions hold; None if no engine finds one.
+
+    `answer` is what z3 says of the claim.
+    """
     if _is_identity(claim.goal):
         return Derivation(Evidence.SYMBOLIC, "an identity of rational functions")
-    answer = smt.decide(claim)
     if isinstance(answer, smt.SmtProof):
         lemmas = f" with {'; '.join(answer.lemmas)}" if answer.lemmas else ""
         return Derivation(Evidence.SYMBOLIC, f"z3{lemmas}")
-    if quick:
-        return None
     count = boxes.proved_on_boxes(claim, 1.0, 2_000)
     if count is not None:
         return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes")
@@ -180,12 +181,13 @@ def _all_parts(parts: Sequence[Claim], depth: int) -> list[Derivation] | None:
     found = []
     for part in parts:
         for condition in part.goal.defined_where:
-            if _engines(part.with_goal(condition), 0) is None:
+            where = part.with_goal(condition)
+            if _engines(where, 0, smt.decide(where)) is None:
                 return None
         # A false part is cheap to notice, and no engine need try it.
         if witness.search(part, points=2_000) is not None:
             return None
-        derivation = _engines(part, depth)
+        derivation = _engines(part, depth, smt.decide(part))
         if derivation is None:
             return None
         found.append(derivation)
@@ -207,7 +209,7 @@ def _undefined(claim: Claim, seed: int) -> str | tuple[str, ...]:
             if found is not None:
                 where = ", ".join(f"{symbol} = {value}" for symbol, value in found.items())
                 return f"`{relation.text}` is not defined at {where}: assume {condition.text}"
-            derivation = _engines(part, 1)
+            derivation = _engines(part, 1, smt.decide(part))
             if derivation is None:
                 return f"`{condition.text}` was not shown, without which `{relation.text}` is not defined: assume it"
             lines.append(f"defined: {condition.text} by {derivation.method}")
@@ -215,14 +217,12 @@ def _undefined(claim: Claim, seed: int) -> str | tuple[str, ...]:
     return tuple(lines)
 
 
-def _search(claim: Claim, seed: int) -> dict[sp.Symbol, Fraction] | None:
+def _counterexample(claim: Claim, answer: smt.Answer, seed: int) -> dict[sp.Symbol, Fraction] | None:
+    """A confirmed counterexample, from the search or from z3's model; None if there is none."""
     found = witness.search(claim, seed)
-    if found is not None:
-        return found
-    model = smt.decide(claim)
-    if isinstance(model, smt.SmtModel) and witness.violates(claim, model.values):
-        return witness.shortened(claim, model.values)
-    return None
+    if found is None and isinstance(answer, smt.SmtModel) and witness.violates(claim, answer.values):
+        return witness.shortened(claim, answer.values)
+    return found
 
 
 def _is_identity(goal: Relation) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -38,7 +38,11 @@ class SmtModel:
     values: dict[sp.Symbol, Fraction]
 
 
-def decide(claim: Claim, milliseconds: int = 4_000) -> SmtProof | SmtModel | None:
+Answer: TypeAlias = SmtProof | SmtModel | None
+"""What z3 says of a claim: proved, a candidate for a counterexample, or nothing."""
+
+
+def decide(claim: Claim, milliseconds: int = 4_000) -> Answer:
     """z3's answer about a claim whose relations are defined wherever its assumptions hold; None if it has none.
 
     A proof is z3's word for the unsatisfiability of polynomial constraints; a model is not re-checked here.
