@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from certify.arithmetic.balls import Real, ball, midpoint, precision
+from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate, certify_choices
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import Conclusion, Theorem
+
+Notes: TypeAlias = Callable[[Certificate, Generator | None], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,25 @@ class Evaluation:
         """Infinity, with the evaluation at the noise level 1."""
         certificate = certify_choices(theorem, {**inputs, "beta": 1}, {})
         return None if certificate is None else (math.inf, certificate)
+
+
+def evaluated(statement: str, latex: str, notes: Notes, **more: Any) -> Conclusion:
+    """The conclusion of a theorem that evaluates closed forms at every noise level; `more` are further fields."""
+    return Conclusion(
+        statement=statement,
+        latex=latex,
+        distance=None,
+        conditions=(),
+        search=Evaluation(),
+        layers=(),
+        paper_form="none: the theorem is this project's",
+        size=None,
+        measure=None,
+        observation_bounds=lambda generator, brackets, observation, noise: {},
+        notes=notes,
+        default_beta=half_of_the_slope,
+        **more,
+    )
 
 
 def half_of_the_slope(beta_max: float, inputs: Mapping[str, Real]) -> float:

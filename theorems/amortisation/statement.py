@@ -24,12 +24,12 @@ from certify.arithmetic.balls import lower, midpoint, upper
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
-from certify.proof.theorem import Claim, Conclusion, Step, Theorem, constant, definition
+from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.normal import NormalQuantile
 from theorems.amortisation.encoders import medians, slopes
 from theorems.amortisation.pairs import steepest_pair
-from theorems.evaluation import Evaluation, half_of_the_slope
+from theorems.evaluation import evaluated
 from theorems.model import INJECTIVE, LIPSCHITZ, MODEL, SMOOTH, epsilon, shared
 
 along = declare("along", "[0, inf)", r"\lvert v^T(c-c')\rvert", "distance of the centres along v")
@@ -102,22 +102,13 @@ THEOREM = Theorem(
     quantities=QUANTITIES,
     assumptions=(MODEL, INJECTIVE, SMOOTH, LIPSCHITZ),
     steps=STEPS,
-    conclusion=Conclusion(
+    conclusion=evaluated(
         statement="an encoder within epsilon of pi_x at x and x' has Lip(mu) >= slope_lower",
         latex=(
             r"\mathrm{Lip}(\mu)\geq(\lvert v^T(c-c')\rvert-(s+s')\Phi^{-1}(\tfrac12+\varepsilon+t_g))_+/"
             r"\lvert x-x'\rvert"
         ),
-        distance=None,
-        conditions=(),
-        search=Evaluation(),
-        layers=(),
-        paper_form="none: the theorem is this project's",
-        size=None,
-        measure=None,
-        observation_bounds=lambda generator, brackets, observation, noise: {},
         notes=notes,
-        default_beta=half_of_the_slope,
         sample_inputs=steepest_pair,
     ),
     examples=("linear:d=2,kappa=2,m=1", "residual:d=2,width=8"),

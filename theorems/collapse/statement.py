@@ -27,10 +27,10 @@ from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
-from certify.proof.theorem import Claim, Conclusion, Step, Theorem, constant, definition
+from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
 from theorems.collapse.rate import pairs, rates, sharper_ends
-from theorems.evaluation import Evaluation, half_of_the_slope
+from theorems.evaluation import evaluated
 from theorems.model import LIPSCHITZ, beta, d, n, shared
 
 m = declare("m", "[0, inf)", "m", "|G(z)-G(z')| >= m|z-z'|; 0 where no m > 0 is known")
@@ -131,20 +131,11 @@ THEOREM = Theorem(
     quantities=QUANTITIES,
     assumptions=(LIPSCHITZ,),
     steps=STEPS,
-    conclusion=Conclusion(
+    conclusion=evaluated(
         statement="rate_lower <= I(z;x) <= rate_upper, in nats, at every noise level",
         latex=r"\tfrac d2\log(1+m^2/\beta^2)\leq I(z;x)\leq\tfrac d2\log(1+M^2/\beta^2)",
-        distance=None,
-        conditions=(),
-        search=Evaluation(),
-        layers=(),
-        paper_form="none: the theorem is this project's",
-        size=None,
-        measure=None,
-        observation_bounds=lambda generator, brackets, observation, noise: {},
         notes=notes,
         inputs=ends,
-        default_beta=half_of_the_slope,
     ),
     shown=("rate_lower", "rate_upper", "bits_lower", "bits_upper", "beta_kept", "beta_lost"),
 )

@@ -26,9 +26,9 @@ from certify.arithmetic.balls import lower, upper
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
-from certify.proof.theorem import Claim, Conclusion, Step, Theorem, constant, definition
+from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
-from theorems.evaluation import Evaluation, half_of_the_slope
+from theorems.evaluation import evaluated
 from theorems.factorised_encoder.observations import certify_rows, costliest_row
 from theorems.factorised_encoder.price import cell_mass, factorised_laws, price, product_laws, quadrants
 from theorems.model import INJECTIVE, LIPSCHITZ, MODEL, SMOOTH, shared
@@ -90,19 +90,10 @@ THEOREM = Theorem(
     quantities=QUANTITIES,
     assumptions=(MODEL, INJECTIVE, SMOOTH, LIPSCHITZ),
     steps=STEPS,
-    conclusion=Conclusion(
+    conclusion=evaluated(
         statement="TV(q_x, pi_x) >= tv_lower for every law q_x with independent coordinates",
         latex=r"\mathrm{TV}(q_x,\pi_x)\geq\sqrt{1+\tfrac2\pi\arcsin\varrho}-1-t_g",
-        distance=None,
-        conditions=(),
-        search=Evaluation(),
-        layers=(),
-        paper_form="none: the theorem is this project's",
-        size=None,
-        measure=None,
-        observation_bounds=lambda generator, brackets, observation, noise: {},
         notes=notes,
-        default_beta=half_of_the_slope,
         certify_observations=certify_rows,
         sample_inputs=costliest_row,
     ),

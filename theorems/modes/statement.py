@@ -27,10 +27,10 @@ from certify.arithmetic.balls import lower, midpoint, upper
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
-from certify.proof.theorem import Claim, Conclusion, Step, Theorem, constant, definition
+from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.normal import NormalMass, NormalQuantile
-from theorems.evaluation import Evaluation, half_of_the_slope
+from theorems.evaluation import evaluated
 from theorems.model import LIPSCHITZ, beta, epsilon, shared
 from theorems.modes.groups import group_inputs
 from theorems.modes.isoperimetry import closed_form, isoperimetry, masses_of_half_spaces, noisy_pairs
@@ -125,19 +125,10 @@ THEOREM = Theorem(
     quantities=QUANTITIES,
     assumptions=(LIPSCHITZ,),
     steps=STEPS,
-    conclusion=Conclusion(
+    conclusion=evaluated(
         statement="TV(law of x, data) >= tv_lower for all data with masses p1, p2 on two sets at distance r",
         latex=r"\mathrm{TV}\geq\min\{p_2-I_s(p_1),p_1-I_s(p_2)\},\ I_s(p)=\Phi(-\Phi^{-1}(p)-s),\ s=r/L",
-        distance=None,
-        conditions=(),
-        search=Evaluation(),
-        layers=(),
-        paper_form="none: the theorem is this project's",
-        size=None,
-        measure=None,
-        observation_bounds=lambda generator, brackets, observation, noise: {},
         notes=notes,
-        default_beta=half_of_the_slope,
         sample_inputs=group_inputs,
     ),
     shown=("L", "tv_lower", "slope_needed"),
