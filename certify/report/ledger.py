@@ -12,6 +12,7 @@ TRUSTED = (
     ("z3", "its answer that polynomial constraints have no solution"),
     ("sympy", "polynomial arithmetic, differentiation, and its simplification of what is real or positive"),
     ("Arb (python-flint)", "the inclusion property of ball arithmetic"),
+    ("Coq", "its kernel, for the claims recorded as `kernel`"),
     ("the prover's lemmas", "inequalities of exp, log, roots and powers, tested against the functions"),
 )
 
