@@ -21,6 +21,20 @@ INTERNAL_ERROR = 70
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
+BEGINNING = """\
+theorems about encoders, held against the decoder you have, with certified numbers.
+
+To begin with (FILE.onnx is your decoder, X.npy observations, one a row):
+  certify constants -g FILE.onnx                                       how it contracts, stretches, bends
+  certify check rejection-encoder -g FILE.onnx --observations X.npy    which posteriors have a small encoder
+  certify encoder -g FILE.onnx --observations X.npy --index 0          that encoder, as an ONNX file
+  certify check sharp-langevin --constants d=8,m=1,M=1.5,M2=0.15       a theorem on the constants of a paper
+  certify show strong-invertibility --formulas                         what a theorem says and what it rests on
+
+All commands: `certify --help`. No decoder at hand: `-g residual:d=4`, and `certify list generators`.
+"""
+"""What `certify` alone prints below its name."""
+
 # typer brings its own copy of click or depends on it, by version; its public subclass leads to the base in both.
 _USAGE_ERRORS: type[Exception] = typer.BadParameter.__mro__[2]
 
@@ -31,7 +45,6 @@ def application() -> typer.Typer:
         name="certify",
         help="Hold theorems about encoders against a decoder, step by step, with certified numbers.",
         no_args_is_help=False,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -50,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     program returns 70: a contradiction that it noticed itself with one line, anything else with its traceback.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given and "_CERTIFY_COMPLETE" not in os.environ:
+        # Not 0, which would say that everything asked for holds: a script's empty variable must not.
+        print(f"certify {__version__}: {BEGINNING}", flush=True)
     try:
         # Commands find what the user typed as the context's `obj`, for the provenance.
         code = application()(

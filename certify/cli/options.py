@@ -7,16 +7,24 @@ from typing import Annotated
 
 import typer
 
+from certify.cli.completion import generator_beginnings, theorem_names
+
 DEFAULT_SEED = 0
 
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON; `-` is standard output.")
 ]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Seed of every random stream.")]
+UnusedSeedOption = Annotated[int, typer.Option("--seed", metavar="N", hidden=True, help="Taken and not needed.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print one line per result, and no progress.")]
 TheoremsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[THEOREM]...", help="Names, or a theorem's Python file; none: all.", show_default=False),
+    typer.Argument(
+        metavar="[THEOREM]...",
+        help="Names, or a theorem's Python file; none: all.",
+        show_default=False,
+        autocompletion=theorem_names,
+    ),
 ]
 GeneratorsOption = Annotated[
     list[str] | None,
@@ -26,11 +34,18 @@ GeneratorsOption = Annotated[
         metavar="SPEC",
         help="FILE.onnx, family:key=value,... or pkg.mod:callable; may be repeated. None: the embedded ones.",
         show_default=False,
+        autocompletion=generator_beginnings,
     ),
 ]
 GeneratorOption = Annotated[
     str,
-    typer.Option("--generator", "-g", metavar="SPEC", help="FILE.onnx, family:key=value,... or pkg.mod:callable."),
+    typer.Option(
+        "--generator",
+        "-g",
+        metavar="SPEC",
+        help="FILE.onnx, family:key=value,... or pkg.mod:callable.",
+        autocompletion=generator_beginnings,
+    ),
 ]
 OutputOption = Annotated[
     str | None,

@@ -204,3 +204,11 @@ def test_python_m_certify_is_the_same_command() -> None:
         [sys.executable, "-m", "certify", "--version"], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, f"certify {__version__}\n", "")
+
+
+def test_certify_alone_shows_where_to_begin_and_counts_as_nothing_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    shown = capsys.readouterr().out
+    commands = [line.split()[1] for line in shown.splitlines() if line.startswith("  certify ")]
+    assert commands == ["constants", "check", "encoder", "check", "show"]
+    assert max(map(len, shown.splitlines())) <= 110

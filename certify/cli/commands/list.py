@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption
+from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, UnusedSeedOption
 from certify.cli.output import Output
 from certify.errors import UnknownNameError
 
@@ -23,7 +23,7 @@ KindArgument = Annotated[
 def run(
     what: KindArgument = None,
     json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """List theorems, generators, activations."""

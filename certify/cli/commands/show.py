@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption
+from certify.cli.completion import theorem_names
+from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, UnusedSeedOption
 from certify.cli.output import Output
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME", help="latex, markdown, csv or html in place of the terminal's tables."),
 ]
-TheoremArgument = Annotated[str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.")]
+TheoremArgument = Annotated[
+    str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.", autocompletion=theorem_names)
+]
 
 
 def run(
@@ -28,7 +31,7 @@ def run(
     formulas: FormulasOption = False,
     format: FormatOption = None,
     json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Print the statement of a theorem.
