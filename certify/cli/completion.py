@@ -1,4 +1,4 @@
-"""What a shell offers after TAB: names of theorems, beginnings of a SPEC. `certify --install-completion` turns it on."""
+"""What a shell offers after TAB: theorems, beginnings of a SPEC. `certify --install-completion` turns it on."""
 
 from __future__ import annotations
 

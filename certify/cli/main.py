@@ -29,9 +29,9 @@ To begin with (FILE.onnx is your decoder, X.npy observations, one a row):
   certify check rejection-encoder -g FILE.onnx --observations X.npy    which posteriors have a small encoder
   certify encoder -g FILE.onnx --observations X.npy --index 0          that encoder, as an ONNX file
   certify check sharp-langevin --constants d=8,m=1,M=1.5,M2=0.15       a theorem on the constants of a paper
-  certify show strong-invertibility --formulas                         what a theorem says and what it rests on
+  certify show strong-invertibility --formulas                         what a theorem says and rests on
 
-All commands: `certify --help`. No decoder at hand: `-g residual:d=4`, and `certify list generators`.
+All commands: `certify --help`. Without a file: `-g residual:d=4`, and `certify list generators`.
 """
 """What `certify` alone prints below its name."""
 
