@@ -49,6 +49,20 @@ def check_writable(path: str | Path) -> None:
         raise InputError(f"cannot write `{path}`: folder `{folder}` is not writable")
 
 
+def check_folder_writable(path: str | Path) -> None:
+    """See before long work that files can be written into this folder, which may be yet to be made.
+
+    Raises InputError if the path, or the first of its parents that exists, is no folder or not writable.
+    """
+    folder = Path(path).resolve()
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise InputError(f"cannot write into `{path}`: `{folder}` is not a folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write into `{path}`: folder `{folder}` is not writable")
+
+
 def _replace(target: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     try:

@@ -35,7 +35,10 @@ class UnknownNameError(InputError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
-        close = difflib.get_close_matches(name, choices, n=1, cutoff=0.4)
+        # `dim` means `d` and `wid` means `width`, whatever shares more letters.
+        longer = [choice for choice in choices if name and choice.startswith(name)]
+        shorter = [choice for choice in choices if choice and name.startswith(choice)]
+        close = longer[:1] or shorter[-1:] or difflib.get_close_matches(name, choices, n=1, cutoff=0.4)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(choices)}"
         super().__init__(f"unknown {kind} `{name}`; {hint}")
 

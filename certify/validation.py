@@ -370,13 +370,27 @@ def _load_csv(path: Path, name: str) -> FloatArray:
     import numpy as np
 
     try:
-        rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        # With or without the byte order mark that spreadsheets write.
+        rows = [line.split(",") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (ValueError, OSError) as error:
+        raise InputError(f"{name}: not a readable text file ({_one_line(error)})") from error
+    if len(rows) > 1 and not any(map(_is_number, rows[0])) and all(map(_is_number, rows[1])):
+        raise InputError(f"{name}: the first row is a heading (`{_one_line(','.join(rows[0]))}`); leave it out")
+    try:
         return np.array([[float(entry) for entry in row] for row in rows], dtype=np.float64)
     except (ValueError, OSError) as error:
         raise InputError(f"{name}: not comma-separated numbers ({_one_line(error)})") from error
 
 
-def _one_line(error: BaseException) -> str:
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _one_line(error: BaseException | str) -> str:
     return " ".join(str(error).split())[:160]
 
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import typer
 
 from certify.cli import commands
+from certify.cli.command import Command
+from certify.cli.output import StandardOutputError, write_out
 from certify.errors import CertifyError, InternalError
 from certify.version import __version__
 
@@ -52,7 +54,7 @@ def application() -> typer.Typer:
     app.callback()(_global_options)
     for information in sorted(pkgutil.iter_modules(commands.__path__), key=lambda item: item.name):
         module = importlib.import_module(f"{commands.__name__}.{information.name}")
-        app.command(name=information.name.replace("_", "-"))(module.run)
+        app.command(name=information.name.replace("_", "-"), cls=Command)(module.run)
     return app
 
 
@@ -63,15 +65,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     program returns 70: a contradiction that it noticed itself with one line, anything else with its traceback.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given and "_CERTIFY_COMPLETE" not in os.environ:
-        # Not 0, which would say that everything asked for holds: a script's empty variable must not.
-        print(f"certify {__version__}: {BEGINNING}", flush=True)
     try:
+        if not given and "_CERTIFY_COMPLETE" not in os.environ:
+            # Not 0, which would say that everything asked for holds: a script's empty variable must not.
+            write_out(f"certify {__version__}: {BEGINNING}\n")
         # Commands find what the user typed as the context's `obj`, for the provenance.
         code = application()(
             args=given, prog_name="certify", standalone_mode=False, obj=shlex.join(["certify", *given])
         )
-        sys.stdout.flush()
+    except StandardOutputError as error:
+        _leave_standard_output()
+        return _fail(str(error))
     except CertifyError as error:
         return _fail(str(error))
     except InternalError as error:
@@ -81,9 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted()
     except (BrokenPipeError, SystemExit):
-        # The reader went away (`| head`), which typer answers with an exit of its own: send the interpreter's
-        # last flush nowhere and end as the signal would.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+        # The reader went away (`| head`), which typer answers with an exit of its own: end as the signal would.
+        _leave_standard_output()
         return CLOSED_PIPE
     except Exception:
         # Python would end with 1, which means "refuted" here: a crash must not read as a counterexample.
@@ -95,9 +98,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _leave_standard_output() -> None:
+    """Send the interpreter's last flush nowhere: it would fail as the write did."""
+    if sys.__stdout__ is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+
+
 def _print_version(asked: bool) -> None:
     if asked:
-        print(f"certify {__version__}")
+        write_out(f"certify {__version__}\n")
         raise typer.Exit
 
 

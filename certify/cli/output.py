@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from certify.errors import InputError
 from certify.version import __version__
 
 if TYPE_CHECKING:
@@ -13,6 +14,23 @@ if TYPE_CHECKING:
 
 STANDARD_OUTPUT = "-"
 PIPE_WIDTH = 110
+
+
+class StandardOutputError(InputError):
+    """Standard output takes nothing: its disk is full, or it was closed before the start."""
+
+
+def write_out(text: str) -> None:
+    """Write to standard output and flush; raises StandardOutputError, or BrokenPipeError where the reader went away."""
+    if sys.stdout is None:
+        raise StandardOutputError("standard output is closed; open it, or give `--json FILE`")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StandardOutputError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True)
@@ -31,26 +49,25 @@ class Output:
         """Say at once what runs, with which version and seed; heavy imports come after it."""
         if self.prints and not self.quiet:
             seeded = "" if seed is None else f", seed {seed}"
-            print(f"certify {__version__}: {work}{seeded}", flush=True)
+            write_out(f"certify {__version__}: {work}{seeded}\n")
 
     def line(self, text: str) -> None:
         """Print a line that stays under --quiet."""
         if self.prints:
-            print(text, flush=True)
+            write_out(f"{text}\n")
 
     def report(self, content: RenderableType) -> None:
         """Draw a report on standard output, in colour on a terminal, plain and at most 110 wide in a pipe."""
         if not self.prints or self.quiet:
             return
-        if not sys.stdout.isatty():
+        if sys.stdout is None or not sys.stdout.isatty():
             from certify.report.terminal import render_text
 
-            sys.stdout.write(render_text(content, PIPE_WIDTH))
+            write_out(render_text(content, PIPE_WIDTH))
         else:
             from rich.console import Console
 
             Console(highlight=False, emoji=False, markup=False).print(content)
-        sys.stdout.flush()
 
     def write_json(self, document: dict[str, Any]) -> None:
         """Write the result as JSON where it was asked for: whole or not at all."""
@@ -61,8 +78,7 @@ class Output:
 
         text = json_text(document)
         if self.json_file == STANDARD_OUTPUT:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+            write_out(text)
         else:
             write_text_atomically(self.json_file, text)
 

@@ -135,6 +135,8 @@ def _specified(text: str, output: str | None) -> Generator:
             f"`{text}`: a {suffix} file can run code when it is loaded, so it is not read; export the decoder with "
             f"`torch.onnx.export(model.eval(), (torch.zeros(1, d),), {Path(text).stem + '.onnx'!r})` and give that file"
         )
+    if Path(text).is_dir():
+        raise InputError(f"`{text}` is a folder; give a file in it that ends in .onnx")
     if os.sep in text or Path(text).exists():
         raise InputError(f"`{text}`: expected a file that ends in .onnx")
     if tail and "=" not in tail and all(part.isidentifier() for part in (*head.split("."), *tail.split("."))):

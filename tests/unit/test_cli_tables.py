@@ -52,7 +52,7 @@ def test_check_names_a_changed_and_a_missing_file(tmp_path: Path, capsys: pytest
     assert cli.main(["tables", "--out", str(out), "--format", "csv", "--check", "--json", str(tmp_path / "r")]) == 1
     printed = capsys.readouterr().out
     assert f"differs: {changed}" in printed
-    assert f"differs: {missing}" in printed
+    assert f"missing: {missing}" in printed
     assert not missing.exists()
     differing = {item["name"] for item in json.loads((tmp_path / "r").read_text())["files"] if item["differs"]}
     assert differing == {changed.name, missing.name}
@@ -83,4 +83,4 @@ def test_a_refuted_result_is_written_and_the_code_says_so(tmp_path: Path, monkey
 def test_a_folder_that_cannot_be_made_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     assert cli.main(["tables", "--out", str(tmp_path / "file" / "t"), "--quiet"]) == 2
-    assert "cannot make folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err

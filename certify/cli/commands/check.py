@@ -174,7 +174,9 @@ def _check_constants(
     output.first_line(f"{names[0]} on constants {text}")
     import certify.api as api
 
-    return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
+    with progress_on_terminal(output.quiet) as progress:
+        progress.start(f"{names[0]}: noise and layers", 1)
+        return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
 
 
 def _announced(output: Output) -> Callable[[object], None]:

@@ -67,12 +67,14 @@ def run(
     output.check_destination()
     output.first_line(f"stress {', '.join(theorems or ()) or 'every theorem'}", seed)
     from certify.api import stress
+    from certify.atomic import check_folder_writable
     from certify.stress_tests.campaign import PROFILES
     from certify.validation import random_seed
 
     if profile not in PROFILES:
         raise UnknownNameError("profile", profile, PROFILES)
     random_seed(seed)
+    check_folder_writable(out)
     names = list(theorems or ())
     if power:
         return _power(output, names, seed, quiet)

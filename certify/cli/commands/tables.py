@@ -59,7 +59,7 @@ def run(
 
     The same seed and inputs give the same bytes. Exit code as for `check`; 1 if --check finds a difference.
     """
-    from certify.errors import InputError
+    from certify.atomic import check_folder_writable
     from certify.report.discovery import formats_from_text
     from certify.validation import accuracy, noise_level, random_seed, region_radius
 
@@ -68,9 +68,9 @@ def run(
     distance, radius = accuracy(epsilon), region_radius(region)
     output = Output(json, quiet)
     output.check_destination()
-    if Path(out).exists() and not Path(out).is_dir():
-        raise InputError(f"cannot write tables to `{out}`: it is not a folder")
     prints_tables = out == STANDARD_OUTPUT
+    if not prints_tables and not check:
+        check_folder_writable(out)
     if not prints_tables:
         output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(seed))
     import certify.api as api
@@ -107,7 +107,7 @@ def run(
 
 def _say(output: Output, files: tuple[TableFile, ...], differing: tuple[str, ...], folder: Path, check: bool) -> None:
     for line in differing:
-        output.line(f"differs: {folder / line}")
+        output.line(f"{'differs' if (folder / line).is_file() else 'missing'}: {folder / line}")
     if check:
         output.line(f"{len(files) - len(differing)} of {len(files)} tables in {folder} are as computed")
     else:
