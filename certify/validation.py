@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from certify.arithmetic.balls import fraction
+from certify.array_files import one_line, read_csv, read_npy
 from certify.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def file_path(name: str, value: object) -> Path:
         os.fsencode(path)
         path.exists()
     except (OSError, ValueError) as error:
-        raise InputError(f"`{name}` {shown(str(value))}: {_one_line(error)}") from error
+        raise InputError(f"`{name}` {shown(str(value))}: {one_line(error)}") from error
     return path
 
 
@@ -283,14 +284,14 @@ def observations_from_file(path: str | Path, width: int | None = None, what: str
     try:
         found = source.is_file()
     except (OSError, ValueError) as error:
-        raise InputError(f"{name}: {_one_line(error)}") from error
+        raise InputError(f"{name}: {one_line(error)}") from error
     if not found:
         raise InputError(f"{name}: {'a folder, not a file' if source.is_dir() else 'no such file'}")
     if source.stat().st_size > _LARGEST_OBSERVATIONS_FILE:
         raise InputError(f"{name}: larger than 1 GiB")
     if source.suffix not in {".npy", ".csv"}:
         raise InputError(f"{name}: expected a .npy or .csv file")
-    array = _load_npy(source, name) if source.suffix == ".npy" else _load_csv(source, name)
+    array = read_npy(source, name) if source.suffix == ".npy" else read_csv(source, name)
     if array.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got dtype {array.dtype}")
     values = np.atleast_2d(array.astype(np.float64))
@@ -348,50 +349,10 @@ def real_array(name: str, values: Any) -> FloatArray:
     try:
         given = np.asarray(values)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InputError(f"{name}: expected an array of real numbers: {_one_line(error)}") from error
+        raise InputError(f"{name}: expected an array of real numbers: {one_line(error)}") from error
     if given.dtype.kind not in "iuf":
         raise InputError(f"{name}: expected real numbers, got dtype {given.dtype}")
     return given.astype(np.float64)
-
-
-def _load_npy(path: Path, name: str) -> FloatArray:
-    import numpy as np
-
-    try:
-        array: FloatArray = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise InputError(f"{name}: not a readable .npy array ({_one_line(error)})") from error
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"{name}: an archive of arrays; expected one .npy array")
-    return array
-
-
-def _load_csv(path: Path, name: str) -> FloatArray:
-    import numpy as np
-
-    try:
-        # With or without the byte order mark that spreadsheets write.
-        rows = [line.split(",") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (ValueError, OSError) as error:
-        raise InputError(f"{name}: not a readable text file ({_one_line(error)})") from error
-    if len(rows) > 1 and not any(map(_is_number, rows[0])) and all(map(_is_number, rows[1])):
-        raise InputError(f"{name}: the first row is a heading (`{_one_line(','.join(rows[0]))}`); leave it out")
-    try:
-        return np.array([[float(entry) for entry in row] for row in rows], dtype=np.float64)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{name}: not comma-separated numbers ({_one_line(error)})") from error
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _one_line(error: BaseException | str) -> str:
-    return " ".join(str(error).split())[:160]
 
 
 def bit_range(text: str) -> range:
