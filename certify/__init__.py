@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from certify.api import prove as prove
     from certify.api import replay as replay
     from certify.api import sample as sample
+    from certify.api import slack as slack
     from certify.api import stress as stress
     from certify.api import sweep as sweep
     from certify.api import theorems as theorems
@@ -61,6 +62,7 @@ _HOMES = {
     "prove": "certify.api",
     "replay": "certify.api",
     "sample": "certify.api",
+    "slack": "certify.api",
     "stress": "certify.api",
     "sweep": "certify.api",
     "theorems": "certify.api",
@@ -88,6 +90,7 @@ __all__ = [
     "prove",
     "replay",
     "sample",
+    "slack",
     "stress",
     "sweep",
     "theorems",

@@ -18,6 +18,7 @@ from certify.api.load_generator import load_generator
 from certify.api.prove import Proved, prove
 from certify.api.replay import Replayed, replay
 from certify.api.sample import Sample, sample
+from certify.api.slack import Slack, slack
 from certify.api.stress import Stress, stress
 from certify.api.sweep import Sweep, sweep
 from certify.api.theorems import Catalogue, theorems
@@ -35,6 +36,7 @@ __all__ = [
     "Replayed",
     "Result",
     "Sample",
+    "Slack",
     "Stress",
     "Sweep",
     "Verified",
@@ -49,6 +51,7 @@ __all__ = [
     "prove",
     "replay",
     "sample",
+    "slack",
     "stress",
     "sweep",
     "theorems",

@@ -35,6 +35,7 @@ from certify.proof.records import (
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
+from certify.proof.slack import slack_along
 from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Step, Theorem
 from certify.verdict import Evidence, Verdict, weakest_verdict
@@ -44,7 +45,6 @@ NOT_LOOKED_AT = "not looked at: another assumption is refuted from the graph (`c
 CONSTANTS_BUDGET = 600.0
 """Seconds for the brackets of one generator within `check`: a safety net, since a cut-off search would make the
 result depend on the machine's load; the methods end by themselves long before."""
-
 
 COARSEST_RESOLUTION = 2.0**-10
 """Where floats are off by more of the posterior's width than this, nothing is measured."""
@@ -205,6 +205,7 @@ def check_theorem(
     with threadpool_limits(1):
         steps = run_steps(instance)
         conclusion = _by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
+        record = replace(record, losses=() if seen is None else slack_along(instance))
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
 
 
@@ -311,12 +312,11 @@ def run_step(step: Step, instance: Instance) -> StepRecord:
     """The record of one step: each claim at its tightest finding; a claim without a finding is inconclusive."""
     clock = time.perf_counter()
     try:
-        findings = step.check(instance)
+        findings = instance.findings(step)
     except CertifyError as error:
         # What cannot be measured here (a second basin, a region without mass) leaves the step open.
         return _opened(step, instance, str(error), time.perf_counter() - clock)
-    unknown = {finding.claim for finding in findings} - {claim.name for claim in step.claims}
-    if unknown:
+    if unknown := {finding.claim for finding in findings} - {claim.name for claim in step.claims}:
         raise ValueError(f"step {step.label}: findings for unknown claims {sorted(unknown)}")
     records = []
     for claim in step.claims:

@@ -17,7 +17,7 @@ from certify.generators.graph import Generator
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress, SilentProgress
 from certify.proof.certified_choices import Certificate
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import Finding, Step, Theorem
 from certify.symbolic.evaluation import evaluate_ball
 
 T = TypeVar("T")
@@ -92,6 +92,10 @@ class Instance:
     def random(self, purpose: str) -> np.random.Generator:
         """A random generator of its own for each purpose: adding a check does not change another's draws."""
         return np.random.default_rng([self.seed, *purpose.encode()])
+
+    def findings(self, step: Step) -> tuple[Finding, ...]:
+        """What the step's check finds here; it runs once. CertifyError where it cannot measure."""
+        return self.once(f"findings of {step.label}", lambda: step.check(self))
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """The result of `compute`, remembered under `key` for the other checks of this instance."""

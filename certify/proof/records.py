@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, Self
 from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.codec import Readable, decode
 from certify.errors import InputError, UnknownAttributeError
+from certify.proof.losses import StepLoss
+from certify.proof.sizes import EncoderSize as EncoderSize
 from certify.prover.proof_records import StepProof
 from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
 
@@ -147,25 +149,6 @@ class MeasuredDistance(Readable):
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
         return {"estimate": self.estimate, "lower": self.lower, "upper": self.upper, "method": self.method}
-
-
-@dataclass(frozen=True)
-class EncoderSize(Readable):
-    """Number of parameters of the generator and of the encoder the theorem builds from it."""
-
-    generator_parameters: int
-    encoder_unrolled: int
-    encoder_shared: int
-    bound: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form of the contract."""
-        return {
-            "generator_parameters": self.generator_parameters,
-            "encoder_unrolled": self.encoder_unrolled,
-            "encoder_shared": self.encoder_shared,
-            "bound": json_number(self.bound),
-        }
 
 
 @dataclass(frozen=True)
@@ -344,6 +327,8 @@ class TheoremRecord(Readable):
     """Wall-clock time of this theorem at this generator; not part of the JSON form."""
     observations: tuple[ObservationRecord, ...] = ()
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
+    losses: tuple[StepLoss, ...] = ()
+    """Bits of the final bound that each step loses at this generator, by measurement (`certify.proof.slack`)."""
 
     @property
     def verdict(self) -> Verdict:
@@ -370,6 +355,7 @@ class TheoremRecord(Readable):
             },
             "observations": [item.to_dict() for item in self.observations],
             "reason": self.reason,
+            **({"losses": [item.to_dict() for item in self.losses]} if self.losses else {}),
         }
 
 

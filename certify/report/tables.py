@@ -23,6 +23,7 @@ from certify.proof.records import (
     TheoremRecord,
 )
 from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
+from certify.report.slack_tables import slack_table
 from certify.report.table import (
     Cell,
     Table,
@@ -235,7 +236,7 @@ def conclusion_table(conclusion: ConclusionRecord, symbols: Mapping[str, SymbolR
 def record_tables(record: TheoremRecord) -> tuple[Table, ...]:
     """All tables of one theorem at one generator that have something to say, in reading order."""
     tables = [constants_table(assumption_brackets(record)), assumptions_table(record), steps_table(record)]
-    tables += [claims_table(record), definitions_table(record)]
+    tables += [claims_table(record), definitions_table(record), slack_table(record)]
     if record.conclusion is not None:
         tables.append(conclusion_table(record.conclusion, record.symbols))
     return tuple(table for table in tables if table.rows)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from certify.proof.records import CheckResult, TheoremRecord
 from certify.report.observations import observation_tables
+from certify.report.slack_tables import slack_table
 from certify.report.table import Cell, Table
 from certify.report.tables import (
     assumption_brackets,
@@ -66,7 +67,7 @@ def theorem_report(record: TheoremRecord) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{record.title} ({record.id}) on {where}", style="bold underline")]
     if brackets := assumption_brackets(record):
         parts.append(draw(constants_table(brackets)))
-    tables = [assumptions_table(record), steps_table(record)]
+    tables = [assumptions_table(record), steps_table(record), slack_table(record)]
     if record.generator is None:
         tables.append(definitions_table(record))
     if record.conclusion is not None:

@@ -80,6 +80,10 @@ def calls(encoder_file: Path, checked_file: Path) -> dict[str, tuple[Callable[[]
             lambda: certify.sample(LINEAR, X, 20, beta="0.3"),
             lambda: certify.sample(LINEAR, X, 20, beta="0.3", seed=1),
         ),
+        "slack": (
+            lambda: certify.slack("langevin-mixing", LINEAR, beta="0.5"),
+            lambda: certify.slack("langevin-mixing", LINEAR, beta="0.6"),
+        ),
         "stress": (
             lambda: certify.stress("langevin-mixing", examples=4),
             lambda: certify.stress("langevin-mixing", examples=4, seed=1),

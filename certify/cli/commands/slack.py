@@ -1,0 +1,101 @@
+"""`certify slack`: how many bits of the final bound each step of a proof loses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certify.cli.generators import loaded_generators
+from certify.cli.options import (
+    DEFAULT_SEED,
+    BetaOption,
+    DeviationsOption,
+    EpsilonOption,
+    GeneratorOption,
+    JsonOption,
+    LikelihoodOption,
+    ObservationsOption,
+    OutputOption,
+    QuietOption,
+    RegionOption,
+    SeedOption,
+)
+from certify.cli.output import Output
+from certify.cli.progress_bar import progress_on_terminal
+
+TheoremArgument = Annotated[str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", metavar="NAME", help="latex, markdown, csv or html in place of the terminal's table."),
+]
+FigureOption = Annotated[
+    Path | None,
+    typer.Option("--figure", metavar="FILE", help="Draw the bars here (.png, .pdf, or both); needs the extra `plots`."),
+]
+
+
+def run(
+    context: typer.Context,
+    theorem: TheoremArgument,
+    generator: GeneratorOption,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
+    beta: BetaOption = None,
+    epsilon: EpsilonOption = "0.1",
+    observations: ObservationsOption = None,
+    region: RegionOption = None,
+    format: FormatOption = None,  # noqa: A002 - the option's public name
+    figure: FigureOption = None,
+    json: JsonOption = None,
+    seed: SeedOption = DEFAULT_SEED,
+    quiet: QuietOption = False,
+) -> int:
+    """Show which step of a proof loses most.
+
+    One step's bound at a time is replaced by its measured value; the loss is in bits of the final bound. Exit code as
+    for `check`.
+    """
+    from certify.report.discovery import table_format
+    from certify.report.figures import figure_targets
+    from certify.report.table import Document
+    from certify.report.terminal import draw
+    from certify.validation import random_seed, region_radius
+
+    output = Output(json, quiet)
+    output.check_destination()
+    chosen = None if format is None else table_format(format)
+    if figure is not None:
+        figure_targets(figure)
+    radius = region_radius(region)
+    if chosen is None:
+        output.first_line(f"slack of {theorem} on {generator}", random_seed(seed))
+    import certify.api as api
+
+    loaded = loaded_generators([generator], output_name, deviations, likelihood)
+    assert loaded is not None
+    with progress_on_terminal(quiet) as progress:
+        found = api.slack(
+            theorem,
+            loaded[0],
+            beta=beta,
+            epsilon=epsilon,
+            observations=observations,
+            region=radius,
+            seed=seed,
+            progress=progress,
+            command=context.obj,
+        )
+    output.write_json(found.to_dict())
+    if quiet or not found.record.losses:
+        output.line(repr(found).strip("<>"))
+    elif chosen is not None:
+        output.line(chosen.render(Document(found._tables())))
+    else:
+        output.report(draw(found._tables()[0]))
+    if figure is not None and found.record.losses:
+        for path in found.figure(figure):
+            output.line(f"figure: {path}")
+    return found.exit_code
