@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from certify.api import sweep as sweep
     from certify.api import theorems as theorems
     from certify.api import verify as verify
+    from certify.api import write_report as write_report
     from certify.bounds.bracket import Region as Region
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
@@ -67,6 +68,7 @@ _HOMES = {
     "sweep": "certify.api",
     "theorems": "certify.api",
     "verify": "certify.api",
+    "write_report": "certify.api",
 }
 
 __all__ = [
@@ -95,6 +97,7 @@ __all__ = [
     "sweep",
     "theorems",
     "verify",
+    "write_report",
 ]
 
 

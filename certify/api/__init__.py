@@ -23,6 +23,7 @@ from certify.api.stress import Stress, stress
 from certify.api.sweep import Sweep, sweep
 from certify.api.theorems import Catalogue, theorems
 from certify.api.verify import Verified, verify
+from certify.api.write_report import Report, write_report
 
 __all__ = [
     "Audit",
@@ -34,6 +35,7 @@ __all__ = [
     "GeneratorLike",
     "Proved",
     "Replayed",
+    "Report",
     "Result",
     "Sample",
     "Slack",
@@ -56,4 +58,5 @@ __all__ = [
     "sweep",
     "theorems",
     "verify",
+    "write_report",
 ]

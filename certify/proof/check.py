@@ -25,13 +25,13 @@ from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
+from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
     ConclusionRecord,
     ObservationRecord,
     StepRecord,
-    SymbolRecord,
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
@@ -143,7 +143,7 @@ def refuted_from_the_graph(
     )
     reason = "; ".join(f"{item.label}: {item.reason}" for item in refuted)
     return TheoremRecord(
-        theorem.id, theorem.title, generator.name, shown, (), None, reason=reason, symbols=_symbols(theorem)
+        theorem.id, theorem.title, generator.name, shown, (), None, reason=reason, symbols=printing(theorem)
     )
 
 
@@ -170,7 +170,7 @@ def check_theorem(
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
     assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
-    record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=_symbols(theorem))
+    record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=printing(theorem))
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     singly = theorem.conclusion.certify_observations if observations is not None else None
     if singly is not None and beta is None and "trained_beta" in generator.metadata:
@@ -200,8 +200,8 @@ def check_theorem(
     instance = Instance(
         theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed, effort, progress
     )
-    # Batches of small matrices: a second BLAS thread costs more than it brings.
     seen = None if _below_resolution(instance) else instance
+    # Batches of small matrices: a second BLAS thread costs more than it brings.
     with threadpool_limits(1):
         steps = run_steps(instance)
         conclusion = _by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
@@ -236,7 +236,7 @@ def _of_logits(
     setting = Setting({"epsilon": epsilon}, math.nan, None, observations, None, OUTSIDE_A0)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, (), (), None, observations=each)
     conclusion = _by_each(record, conclude(theorem, generator, setting, None, (), ()))
-    return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each), symbols=_symbols(theorem))
+    return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each), symbols=printing(theorem))
 
 
 def _observations_alone(
@@ -286,7 +286,7 @@ def check_constants(
     )
     conclusion, definitions, reason = conclude_constants(theorem, constants, beta, epsilon)
     record = TheoremRecord(
-        theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason, _symbols(theorem)
+        theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason, printing(theorem)
     )
     return CheckResult((record,), provenance.provenance(command, 0, start))
 
@@ -380,19 +380,6 @@ def _by_each(record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequenc
             f"supported: a quantity was measured, at error probability 1e-6 each, {measured}e-6 together"
         )
     return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *unchecked, *conclusion.notes))
-
-
-def _symbols(theorem: Theorem) -> dict[str, SymbolRecord]:
-    choices = tuple(item.name for item in theorem.quantities if item.role == "choice")
-    shown = choices if theorem.shown is None else theorem.shown
-    order = [*shown, *(item.name for item in theorem.quantities if item.name not in shown)]
-    known = {item.name: item for item in theorem.quantities}
-    return {
-        name: SymbolRecord(
-            known[name].tex, known[name].meaning, "" if name in choices else known[name].end, name in shown
-        )
-        for name in order
-    }
 
 
 def _definitions(theorem: Theorem, instance: Instance) -> dict[str, tuple[float, float]]:

@@ -22,6 +22,7 @@ from certify.codec import Readable
 from certify.encoders.count import EncoderCount
 from certify.errors import InputError
 from certify.generators.comparison_record import RuntimeComparison
+from certify.proof.losses import StepLoss
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
@@ -151,6 +152,9 @@ calibrations = st.builds(
     encoder_brackets,
     notes,
 )
+losses = st.builds(
+    StepLoss, words, words, notes, notes, st.lists(ends, max_size=2).map(tuple), ends, ends, st.booleans()
+)
 
 STRATEGIES: dict[type[Readable], st.SearchStrategy[Any]] = {
     Witness: witnesses, BoundEvidence: bounds, Bracket: brackets, Region: regions, ConstantBrackets: all_constants,
@@ -160,7 +164,7 @@ STRATEGIES: dict[type[Readable], st.SearchStrategy[Any]] = {
     RankTest: rank_tests, Calibration: calibrations, AuditResult: audits, ClaimProof: claim_proofs, StepProof: proofs,
     ScalingLaw: laws, Case: cases, SavedCase: saved_cases, Failure: failures, ClaimSummary: summaries,
     TheoremStress: stressed, StressResult: stress_results, Replay: replays, EncoderCount: encoder_counts,
-    RuntimeComparison: second_engines, Proof: all_proofs,
+    RuntimeComparison: second_engines, Proof: all_proofs, StepLoss: losses,
 }  # fmt: skip
 """Records of every kind that can be read."""
 

@@ -93,6 +93,10 @@ def calls(encoder_file: Path, checked_file: Path) -> dict[str, tuple[Callable[[]
             lambda: certify.sweep("strong-invertibility", d=8, m=1, M=[1.2, 9], M2=0.16, epsilon=0.1, beta=0.05),
         ),
         "verify": (lambda: certify.verify(checked_file), lambda: certify.verify(checked_file, constants=True)),
+        "write_report": (
+            lambda: certify.write_report(source=checked_file, grid="none", out=checked_file.with_suffix(".html")),
+            lambda: certify.write_report("collapse", LINEAR, grid="none", out=checked_file.with_suffix(".html")),
+        ),
         "theorems": (certify.theorems, lambda: type(certify.theorems())({})),
     }
 

@@ -227,6 +227,7 @@ OWN_MEANING = {
 SPELLED = {
     "report/formats/latex.py": "Greek letters by name",
     "report/encoder_files.py": "keys of a file that declares its chain, which audits read",
+    "report/page/mathml.py": "Greek letters by name",
     "report/observations.py": "columns of single observations",
 }
 FINDERS = frozenset({"Finding", "from_interval", "from_lower_end", "from_distance", "follows"})

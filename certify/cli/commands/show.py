@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,13 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME", help="latex, markdown, csv or html in place of the terminal's tables."),
 ]
+GraphOption = Annotated[
+    bool, typer.Option("--graph", help="The blueprint: assumptions, leaves and steps, and what each rests on.")
+]
+SvgOption = Annotated[
+    Path | None,
+    typer.Option("--svg", metavar="FILE.svg", help="Write the blueprint as a picture.", show_default=False),
+]
 TheoremArgument = Annotated[
     str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.", autocompletion=theorem_names)
 ]
@@ -30,6 +38,8 @@ def run(
     theorem: TheoremArgument,
     formulas: FormulasOption = False,
     format: FormatOption = None,
+    graph: GraphOption = False,
+    svg: SvgOption = None,
     json: JsonOption = None,
     seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -37,7 +47,8 @@ def run(
     """Print the statement of a theorem.
 
     Source, assumptions, constants and conclusion, and the titles of the steps, without the proof. With --formulas
-    also what a referee must read: every formula, the algebra of every step with its proof, the leaves under it.
+    also what a referee must read: every formula, the algebra of every step with its proof, the leaves under it. With
+    --graph the proof as a graph; the evidence in it is that of the algebra, for all parameters.
     """
     output = Output(json, quiet)
     output.check_destination()
@@ -47,6 +58,9 @@ def run(
     from certify.report.statement import statement_dict, statement_report
 
     found = load_theorem(theorem)
+    if graph or svg is not None:
+        _show_graph(output, found, svg)
+        return 0
     if formulas or format is not None:
         _show_formulas(output, found, format)
         return 0
@@ -56,6 +70,22 @@ def run(
     elif output.prints:
         output.report(statement_report(found))
     return 0
+
+
+def _show_graph(output: Output, theorem: Theorem, svg: Path | None) -> None:
+    """The blueprint line by line, or as a picture in a file."""
+    from certify.atomic import write_text_atomically
+    from certify.report.blueprint import blueprint_lines, blueprint_of
+    from certify.report.blueprint_svg import blueprint_svg
+
+    drawn = blueprint_of(theorem)
+    output.write_json({"schema": 1, "theorem": theorem.id, "nodes": [node.to_dict() for node in drawn.nodes]})
+    if svg is not None:
+        write_text_atomically(svg, blueprint_svg(drawn, standalone=True) + "\n")
+        output.line(f"wrote {svg}")
+        return
+    for line in blueprint_lines(drawn):
+        output.line(line)
 
 
 def _show_formulas(output: Output, theorem: Theorem, format: str | None) -> None:

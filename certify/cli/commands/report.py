@@ -1,0 +1,109 @@
+"""`certify report`: everything that a check found, as one page that needs no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from certify.cli.generators import loaded_generators
+from certify.cli.options import (
+    DEFAULT_SEED,
+    BetaOption,
+    DeviationsOption,
+    EpsilonOption,
+    GeneratorsOption,
+    JsonOption,
+    LikelihoodOption,
+    ObservationsOption,
+    OutputOption,
+    QuietOption,
+    RegionOption,
+    SeedOption,
+    TheoremsArgument,
+)
+from certify.cli.output import Output
+from certify.cli.progress_bar import progress_on_terminal
+
+OutOption = Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The page: one file, no network.")]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from", metavar="FILE.json", help="Show this result of `certify check --json`; nothing is checked again."
+    ),
+]
+GridOption = Annotated[
+    str,
+    typer.Option("--grid", metavar="none|small|medium|fine", help="Certified values behind the sliders: 0 to 2160."),
+]
+
+
+def run(
+    context: typer.Context,
+    theorems: TheoremsArgument = None,
+    generator: GeneratorsOption = None,
+    output_name: OutputOption = None,
+    deviations: DeviationsOption = None,
+    likelihood: LikelihoodOption = "gaussian",
+    out: OutOption = Path("report.html"),
+    source: FromOption = None,
+    grid: GridOption = "medium",
+    beta: BetaOption = None,
+    epsilon: EpsilonOption = "0.1",
+    observations: ObservationsOption = None,
+    region: RegionOption = None,
+    json: JsonOption = None,
+    seed: SeedOption = DEFAULT_SEED,
+    quiet: QuietOption = False,
+) -> int:
+    """Write one page to share: statements, formulas, graphs, numbers.
+
+    Statement and formulas of every theorem, the graph of its proof, brackets, slack, observations, sliders over
+    certified values. Exit code as for `check`.
+    """
+    from certify.atomic import check_writable
+    from certify.errors import InputError
+    from certify.validation import random_seed, region_radius
+
+    output = Output(json, quiet)
+    output.check_destination()
+    check_writable(out)
+    radius = region_radius(region)
+    if source is not None:
+        for option, given in (
+            ("generator", generator),
+            ("output", output_name),
+            ("noise", deviations),
+            ("likelihood", likelihood != "gaussian"),
+            ("observations", observations),
+            ("region", region),
+            ("beta", beta),
+        ):
+            if given:
+                raise InputError(f"`--from` shows a finished check; leave out `--{option}`")
+    output.first_line(f"page of {', '.join(theorems or ()) or source or 'every theorem'}", random_seed(seed))
+    import certify.api as api
+
+    loaded = None if source is not None else loaded_generators(generator, output_name, deviations, likelihood)
+    with progress_on_terminal(quiet) as progress:
+        found = api.write_report(
+            list(theorems or ()),
+            loaded,
+            out=out,
+            source=source,
+            grid=grid,
+            beta=beta,
+            epsilon=epsilon,
+            observations=observations,
+            region=radius,
+            seed=seed,
+            progress=progress,
+            command=context.obj,
+        )
+    output.write_json(found.to_dict())
+    output.line(
+        f"wrote {found.path}: {found.size / 1e6:.2f} MB, {len(found.result.theorems)} checks; open it in a browser"
+    )
+    output.line(f"verdict: {found.result.verdict}")
+    return found.exit_code

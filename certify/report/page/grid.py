@@ -1,0 +1,97 @@
+"""The grid behind the page's sliders: a theorem on constants, every cell certified on its own.
+
+For d, kappa and epsilon there is a safe side, on which a grid value stands for what lies between: a map with constants
+m, M is one with constants m, M' >= M; z -> (G(z), m w) has the constants of G in a larger dimension, and the distance
+of the encoder's first d coordinates is no larger; what is below epsilon' is below epsilon >= epsilon'. For the noise
+level there is none: a bound at one noise says nothing at another, so that slider has grid values only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.arithmetic.rounding import Direction, decimal_text
+from certify.progress import Progress
+from certify.proof.sweep import sweep
+from certify.proof.theorem import Theorem
+
+AXES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+    "none": {},
+    "small": {"beta": (0.05, 0.1), "d": (2, 8), "kappa": (1.2, 2.0), "epsilon": (0.1,)},
+    "medium": {
+        "beta": (0.02, 0.05, 0.1, 0.2),
+        "d": (2, 4, 8, 16),
+        "kappa": (1.1, 1.5, 2.0),
+        "epsilon": (0.1, 0.01),
+    },
+    "fine": {
+        "beta": (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3),
+        "d": (1, 2, 3, 4, 6, 8, 12, 16, 32, 64),
+        "kappa": (1.05, 1.1, 1.25, 1.5, 2.0, 3.0),
+        "epsilon": (0.3, 0.1, 0.03, 0.01),
+    },
+}
+"""Grids by name: the noise level and the curvature are in units of m = 1, which only fixes the scale of the data."""
+CURVATURE = 0.15
+"""M2 where the theorem admits one, in units of m."""
+NEEDED = frozenset({"d", "m", "M"})
+KNOWN = frozenset({"d", "n", "m", "M", "M2", "N"})
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Layers and bounds of a theorem over its axes, row-major, as printed (bounds up); None: no certificate."""
+
+    theorem: str
+    axes: Mapping[str, tuple[float, ...]]
+    curvature: float
+    layers: tuple[str | None, ...]
+    bounds: tuple[str | None, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, as the page's script reads it."""
+        return {
+            "theorem": self.theorem,
+            "axes": {name: list(values) for name, values in self.axes.items()},
+            "curvature": self.curvature,
+            "layers": list(self.layers),
+            "bounds": list(self.bounds),
+        }
+
+
+def has_grid(theorem: Theorem) -> bool:
+    """Whether the theorem is about d, m, M and perhaps M2, a noise level and a distance epsilon, and nothing else."""
+    names = {item.name for item in theorem.quantities if item.role == "constant"}
+    return theorem.conclusion.distance is not None and names >= NEEDED and names <= KNOWN
+
+
+def certified_grid(theorem: Theorem, name: str, size: str, progress: Progress | None = None) -> Grid | None:
+    """The grid of this size for a theorem, loaded by `name`; None where it has no such form or the size is "none".
+
+    Bounds, rounded outward.
+    """
+    axes = AXES[size]
+    if not axes or not has_grid(theorem):
+        return None
+    names = {item.name for item in theorem.quantities if item.role == "constant"}
+    curved = "M2" in names and str(theorem.quantity("M2").domain) != "{0}"
+    cells = np.array(list(itertools.product(*axes.values()))).T
+    beta, d, kappa, epsilon = cells
+    inputs: dict[str, Any] = {"beta": beta, "d": d, "m": 1.0, "M": kappa, "epsilon": epsilon}
+    if "M2" in names:
+        inputs["M2"] = CURVATURE if curved else 0.0
+    found = sweep(name, progress=progress, **inputs)
+    bounds = found["tv_bound"]
+    layers = found.get("K", np.full_like(bounds, np.nan))
+    return Grid(
+        theorem.id,
+        axes,
+        CURVATURE if curved else 0.0,
+        tuple(None if np.isnan(item) else f"{int(item)}" for item in layers),
+        tuple(None if np.isnan(item) else decimal_text(float(item), 4, Direction.UP) for item in bounds),
+    )
