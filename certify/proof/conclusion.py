@@ -215,7 +215,7 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
         return ConclusionRecord(Verdict.INCONCLUSIVE, values, None, None, (setting.reason,) if setting.reason else ())
     for name in names:
         if name in certificate.values:
-            values[name] = _public_number(certificate, theorem.quantity(name))
+            values[name] = public_number(certificate, theorem.quantity(name))
     notes = conclusion.notes(certificate, generator)
     if conclusion.distance is None:
         del values["epsilon"]
@@ -237,7 +237,7 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
     return ConclusionRecord(verdict, values, None, size, notes)
 
 
-def _public_number(certificate: Certificate, quantity: Quantity) -> float | int:
+def public_number(certificate: Certificate, quantity: Quantity) -> float | int:
     """The integer or choice itself; of a closed form the end of its enclosure that keeps it a bound."""
     enclosed = certificate.values[quantity.name]
     if enclosed > _STANDS_FOR_INFINITY:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from certify.atomic import write_text_atomically
-from certify.errors import InputError
+from certify.errors import InputError, UnknownNameError
 from certify.proof.records import CheckResult
+from certify.report.latex_floats import float_latex
 from certify.report.table import Document, Table, TableFormat
 from certify.report.tables import record_tables, summary_table
 
@@ -26,10 +27,26 @@ class TableFile:
     content: str
 
 
-def table_files(result: CheckResult, formats: Sequence[TableFormat], command: str) -> tuple[TableFile, ...]:
+def table_files(
+    result: CheckResult,
+    formats: Sequence[TableFormat],
+    command: str,
+    kept: Sequence[str] = (),
+    captions: bool = False,
+) -> tuple[TableFile, ...]:
     """All files of a result, in a fixed order.
 
     Above each table stand the version, the seed and the command, and neither time, duration nor platform.
+
+    Args:
+        result: what a check found.
+        formats: each table is written in each.
+        command: what makes the same files again.
+        kept: headings of the columns that stay, in every table that has one of them; empty for all.
+        captions: whether LaTeX tables are floats with caption and label, long ones longtables.
+
+    Raises:
+        UnknownNameError: for a heading that no table has.
     """
     comments = (
         f"proof-companion {result.provenance['version']}, seed {result.provenance['seed']}",
@@ -41,11 +58,35 @@ def table_files(result: CheckResult, formats: Sequence[TableFormat], command: st
     for stem, record in zip(stems, result.theorems, strict=True):
         where = record.generator or CONSTANTS_ALONE
         named += [(f"{stem}_{table.name}", where, table) for table in record_tables(record)]
+    named = with_columns(named, kept)
+
+    def text(item: TableFormat, stem: str, document: Document) -> str:
+        return float_latex(document, stem) if captions and item.name == "latex" else item.render(document)
+
     return tuple(
-        TableFile(f"{stem}.{item.suffix}", item.name, item.render(Document((table,), (*comments, f"of {where}"))))
+        TableFile(f"{stem}.{item.suffix}", item.name, text(item, stem, Document((table,), (*comments, f"of {where}"))))
         for stem, where, table in named
         for item in formats
     )
+
+
+def with_columns(named: list[tuple[str, str, Table]], kept: Sequence[str]) -> list[tuple[str, str, Table]]:
+    """Every table with the columns of these headings, in their order; one that has none of them stays whole.
+
+    Raises UnknownNameError for a heading that no table has.
+    """
+    known = list(dict.fromkeys(column.heading for _, _, table in named for column in table.columns))
+    for heading in kept:
+        if heading not in known:
+            raise UnknownNameError("column", heading, known)
+    narrowed = []
+    for stem, where, table in named:
+        headings = [column.heading for column in table.columns]
+        places = [headings.index(name) for name in kept if name in headings] or list(range(len(headings)))
+        columns = tuple(table.columns[place] for place in places)
+        rows = tuple(tuple(row[place] for place in places) for row in table.rows)
+        narrowed.append((stem, where, replace(table, columns=columns, rows=rows)))
+    return narrowed
 
 
 def slug(text: str) -> str:

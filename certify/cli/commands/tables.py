@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from certify.cli.commands.check import ConstantsOption
 from certify.cli.generators import loaded_generators
 from certify.cli.options import (
     DEFAULT_SEED,
@@ -33,6 +34,15 @@ FormatOption = Annotated[
     str, typer.Option("--format", metavar="NAMES", help="Comma-separated: latex, markdown, csv, html.")
 ]
 OutOption = Annotated[str, typer.Option("--out", metavar="DIR", help="Folder of the files; `-` prints them instead.")]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--columns", metavar="HEADINGS", help="Keep these columns, between commas, where a table has them: step,slack."
+    ),
+]
+CaptionsOption = Annotated[
+    bool, typer.Option("--captions", help="LaTeX as floats with caption and label, long tables as longtables.")
+]
 CheckOption = Annotated[bool, typer.Option("--check", help="Write nothing; fail if a file differs or is missing.")]
 
 
@@ -45,6 +55,9 @@ def run(
     format: FormatOption = "latex,markdown,csv",  # noqa: A002 - the option's public name
     out: OutOption = "tables",
     check: CheckOption = False,
+    constants: ConstantsOption = None,
+    columns: ColumnsOption = None,
+    captions: CaptionsOption = False,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
@@ -60,6 +73,7 @@ def run(
     The same seed and inputs give the same bytes. Exit code as for `check`; 1 if --check finds a difference.
     """
     from certify.atomic import check_folder_writable
+    from certify.errors import InputError
     from certify.report.discovery import formats_from_text
     from certify.validation import accuracy, noise_level, random_seed, region_radius
 
@@ -76,21 +90,31 @@ def run(
     import certify.api as api
     from certify.report.files import differing_files, table_files, write_files
 
-    with progress_on_terminal(quiet) as progress:
-        result = api.check(
-            list(theorems or ()),
-            loaded_generators(generator, output_name, deviations),
-            beta=noise,
-            epsilon=distance,
-            observations=observations,
-            region=radius,
-            seed=seed,
-            progress=progress,
-            command=context.obj,
-        )
     given = {"output": output_name, "noise": deviations, "beta": beta, "observations": observations, "region": region}
-    again = _reproducing_command(theorems, generator, given, epsilon, seed)
-    files = table_files(result, chosen, again)
+    if constants is not None:
+        if generator or any(given[name] is not None for name in ("output", "noise", "observations", "region")):
+            raise InputError("`--constants` evaluates a theorem without a generator; leave out what belongs to one")
+        names = list(theorems or ())
+        if len(names) != 1:
+            raise InputError(f"`--constants` needs exactly one THEOREM; got {len(names)}")
+        result = api.check_constants(names[0], constants, beta=noise, epsilon=distance, command=context.obj)
+    else:
+        with progress_on_terminal(quiet) as progress:
+            result = api.check(
+                list(theorems or ()),
+                loaded_generators(generator, output_name, deviations),
+                beta=noise,
+                epsilon=distance,
+                observations=observations,
+                region=radius,
+                seed=seed,
+                progress=progress,
+                command=context.obj,
+            )
+    given |= {"constants": constants, "columns": columns}
+    again = _reproducing_command(theorems, generator, given, epsilon, seed) + (" --captions" if captions else "")
+    kept = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    files = table_files(result, chosen, again, kept, captions)
     if prints_tables:
         output.line("\n".join(file.content for file in files))
         differing: tuple[str, ...] = ()

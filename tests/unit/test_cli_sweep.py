@@ -1,0 +1,159 @@
+"""`certify sweep`: every cell certified again from its choices, kept as it comes, and refused where it is not true."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import certify
+from certify.cli import main as cli
+from certify.errors import InputError, UnknownNameError
+from certify.proof import cells
+from certify.proof.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, doubt, numbers, solve, time_limit
+from certify.proof.registry import load_theorem
+from certify.report.sweep_files import sweep_figure
+from certify.validation import axes_from_text, literals_from_text
+
+MIXING = "langevin-mixing"
+ARGUMENTS = ["sweep", MIXING, "--constants", "m=1,M2=0,epsilon=0.1", "--over", "d=2:4,kappa=1.2:1.5"]
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    lines = (folder / "sweep.csv").read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def test_a_sweep_writes_its_files_and_goes_on_from_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "told.json"
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path / "s"), "--json", str(told)]) == 0
+    assert {path.name for path in (tmp_path / "s").iterdir()} >= {"cells.json", "sweep.csv", "sweep.tex", "sweep.png"}
+    rows = json.loads(told.read_text())["cells"]
+    assert [(row["d"], row["kappa"]) for row in rows] == [(2, 1.2), (2, 1.5), (4, 1.2), (4, 1.5)]
+    assert all(row["tv_bound"] <= 0.1 for row in rows)
+    capsys.readouterr()
+    first = (tmp_path / "s" / "sweep.csv").read_bytes()
+
+    def never(cell: cells.Cell) -> cells.Solution:
+        raise AssertionError("a kept cell is searched again")
+
+    monkeypatch.setattr(cells, "solve", never)
+    assert cli.main([*ARGUMENTS, "--out", str(tmp_path / "s"), "--json", str(told)]) == 0
+    assert (tmp_path / "s" / "sweep.csv").read_bytes() == first
+
+
+def test_a_cell_is_what_check_says_of_its_constants() -> None:
+    theorem = load_theorem("strong-invertibility")
+    (cell,) = cells_of(theorem, theorem.id, {"m": "1", "M2": "0.15"}, {"d": ["2"], "kappa": ["1.5"]})
+    found = numbers(cell, solve(cell))
+    alone = certify.check_constants(theorem.id, {"d": 2, "m": 1, "M": "1.5", "M2": "0.15"})[theorem.id].conclusion
+    assert found["K"] == alone.K and found["beta"] == alone.beta and found["beta_max"] == alone.beta_max
+    assert found["tv_bound"] == alone.tv_bound and found["mu"] == alone.mu
+
+
+def test_layers_do_not_follow_the_edge_of_the_search() -> None:
+    """Constants that differ by a thousandth have layers that differ little, though the largest noise is a search's."""
+    theorem = load_theorem("strong-invertibility")
+    axes = {"kappa": ["1.5", "1.5015"]}
+    near = cells_of(theorem, theorem.id, {"d": "2", "m": "1", "M2": "0.15"}, axes)
+    first, second = (numbers(cell, solve(cell))["K"] for cell in near)
+    assert abs(first - second) <= 0.05 * first
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"beta": Fraction(1, 3)}, "its noise level is another"),
+        ({"choices": {"K": Fraction(1), "eta": Fraction(1, 10**6)}}, "the bound is not confirmed"),
+        ({"beta_max": 9.0}, "no largest noise level of its own"),
+        ({"choices": None, "reason": OVER_BUDGET}, "no time"),
+    ],
+)
+def test_a_changed_solution_is_not_believed(change: dict[str, object], why: str) -> None:
+    theorem = load_theorem(MIXING)
+    (cell,) = cells_of(theorem, MIXING, {"d": "2", "m": "1", "M": "1.5", "M2": "0"}, {"beta": ["0.1"]})
+    found = solve(cell)
+    assert doubt(cell, found) == ""
+    changed = replace(found, **change)  # type: ignore[arg-type]
+    if "choices" in change and change["choices"]:
+        changed = replace(found, choices={**found.choices, **change["choices"]})  # type: ignore[dict-item]
+    assert why in doubt(cell, changed)
+    if change.get("choices"):
+        assert numbers(cell, changed) == {}
+
+
+def test_a_largest_noise_that_is_too_large_is_not_believed() -> None:
+    theorem = load_theorem("strong-invertibility")
+    (cell,) = cells_of(theorem, theorem.id, {"d": "2", "m": "1", "M2": "0.15"}, {"kappa": ["1.5"]})
+    found = solve(cell)
+    assert found.beta_max is not None and doubt(cell, found) == ""
+    assert "largest noise" in doubt(cell, replace(found, beta_max=1.1 * found.beta_max))
+    assert "largest noise" in doubt(cell, replace(found, beta_max=float("inf")))
+
+
+def test_a_cell_without_a_certificate_says_so_and_exits_with_3(tmp_path: Path) -> None:
+    arguments = ["sweep", "strong-invertibility", "--constants", "d=2,m=1,M=1.5,M2=0.15", "--over", "beta=0.05:5"]
+    assert cli.main([*arguments, "--out", str(tmp_path)]) == 3
+    first, second = _rows(tmp_path)
+    assert int(first["K"]) > 1 and second["K"] == "" and second["why not"] == NO_CERTIFICATE
+
+
+def test_a_cell_over_its_budget_is_given_up_and_tried_again() -> None:
+    theorem = load_theorem("strong-invertibility")
+    (cell,) = cells_of(theorem, theorem.id, {"d": "2", "m": "1", "M2": "0.15"}, {"kappa": ["1.5"]}, 0.001)
+    found = solve(cell)
+    assert found.reason == OVER_BUDGET and numbers(cell, found) == {} and doubt(cell, found)
+    with pytest.raises(TimeoutError), time_limit(0.001):
+        while True:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("constants", "over", "message"),
+    [
+        ("m=1,M2=0,d=2", "d=2:4", "swept over; give it once"),
+        ("m=1,M2=0", "kappa=1.2", "missing: d"),
+        ("m=1,M2=0,d=2", "kappa=0.5:1.5", "`M` must be"),
+        ("m=1,M2=0,d=2,kappa=2", "size=1:2", "unknown constant"),
+        ("m=1,m=2", "d=2", "names `m` twice"),
+        ("m=1", "", "must name what is swept over"),
+        ("m=1", "d", "name=value pairs"),
+        ("m=1", "d=2:two", "`d`"),
+        ("m=1", "d=2:2.0", "twice"),
+        ("m=1,M2=0,d=2,kappa=1.5", "beta=0:1", "beta"),
+        ("m=1,M2=0,d=2,kappa=1.5", "epsilon=0.1:1", "epsilon"),
+    ],
+)
+def test_wrong_grids_are_refused_before_work(
+    constants: str, over: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["sweep", MIXING, "--constants", constants, "--over", over, "--out", str(tmp_path / "s")]
+    assert cli.main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert message in printed and printed.count("\n") == 1
+    assert not (tmp_path / "s").exists()
+
+
+def test_columns_are_chosen_and_unknown_ones_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*ARGUMENTS, "--columns", "K,tv_bound", "--out", str(tmp_path)]) == 0
+    assert list(_rows(tmp_path)[0]) == ["d", "kappa", "K", "tv_bound"]
+    assert cli.main([*ARGUMENTS, "--columns", "KK", "--out", str(tmp_path)]) == 2
+    assert "did you mean `K`" in capsys.readouterr().err
+
+
+def test_texts_are_read_as_they_are() -> None:
+    assert axes_from_text("over", "d=2:4, beta = 0.1") == {"d": ("2", "4"), "beta": ("0.1",)}
+    assert literals_from_text("constants", "") == {}
+    with pytest.raises(UnknownNameError):
+        cells_of(load_theorem(MIXING), MIXING, {"d": "2", "m": "1", "M": "1", "M2": "0", "x": "1"}, {"beta": ["1"]})
+
+
+def test_a_figure_without_numbers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to draw"):
+        sweep_figure(tmp_path / "f.png", {"d": [1.0]}, [{"d": 1.0, "reason": "no"}], "K", "K", "title")
