@@ -19,6 +19,7 @@ class MixingCurves:
     coupling_upper  upper end for its first two terms, at `error_probability` for each step alone
     theory          the theorem's bound at k layers, rounded outward; `terms` are its summands, by what they mean
     layers          the number of layers of the theorem's certificate
+    epsilon         the distance that was asked for, which the theorem's bound meets at `layers`; None: not known
     """
 
     title: str
@@ -34,3 +35,4 @@ class MixingCurves:
     theory: FloatArray
     terms: dict[str, FloatArray]
     layers: int
+    epsilon: float | None = None

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from certify.bounds.bracket import Bracket, ConstantBrackets
 from certify.errors import InputError
-from certify.report.figures import BLUE, GREY, RED, empty_figure, figure_targets, write_figure
+from certify.report.figures import BLUE, GREY, RED, VERSION_NOTE, empty_figure, figure_targets, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_TICKS = 6
 NAMES = {"m": "$m$", "M": "$M$", "M2": "$M_2$", "M3": "$M_3$"}
 
 
@@ -38,11 +39,17 @@ def constants_figure(
         if whole is not None:
             _draw_whole(axis, dict(whole.items())[name])
         axis.set_title(label, fontsize=10)
+        axis.margins(y=0.12)
         axis.set_xlabel("radius of the ball", fontsize=8)
+        # The radii themselves: a logarithmic axis over half a decade has labels that run into each other.
+        radii = sorted({ball.region.radius or 0.0 for ball in balls})
+        shown = radii[:: max(1, math.ceil(len(radii) / MOST_TICKS))]
+        axis.set_xticks(shown, [f"{radius:g}" for radius in shown])
+        axis.minorticks_off()
         axis.tick_params(labelsize=7)
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
-    figure.suptitle(title, fontsize=9)
+    axes[0].legend(handles.values(), handles.keys(), fontsize=6, framealpha=0.9)
+    figure.suptitle(f"{title}, {VERSION_NOTE}" if title else VERSION_NOTE, fontsize=9)
     return write_figure(figure, targets)
 
 

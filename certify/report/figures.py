@@ -1,7 +1,8 @@
 """Figures: truth, coupling and theory on one axis, and the slack of every claim; PNG and PDF, written whole.
 
-The same numbers give the same file: no date and no program version is written into it. Matplotlib comes with the extra
-`plots`; the figures are drawn without a display and leave its global state alone.
+The same numbers and version give the same file: no date is written into it. Legends stand inside, colours are those of
+Okabe and Ito with markers or dashes beside them, titles name theorem, generator, noise and version. Matplotlib comes
+with the extra `plots`; the figures are drawn without a display and leave its global state alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from certify.errors import InputError, MissingExtraError
 from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult
 from certify.verdict import Verdict
+from certify.version import __version__
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +32,7 @@ SMALLEST_DISTANCE = 1e-4
 BLACK, BLUE, RED, GREY, GREEN = "#000000", "#0072b2", "#d55e00", "#777777", "#009e73"
 """Colours of Okabe and Ito, distinct for colour-blind readers."""
 VERDICT_COLOURS = {Verdict.PROVED: GREEN, Verdict.SUPPORTED: BLUE, Verdict.REFUTED: RED}
+VERSION_NOTE = f"proof-companion {__version__}"
 TERM_STYLES = ((0, (1, 1)), (0, (3, 1, 1, 1)), (0, (5, 1)), (0, (1, 3)))
 
 
@@ -68,7 +71,8 @@ def mixing_figure(path: str | Path, curves: Sequence[MixingCurves]) -> tuple[Pat
     axes[0].set_ylabel("total variation distance to the posterior")
     # A part of the bound may be visible in one panel only.
     drawn = dict(pair for axis in axes for pair in zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    figure.legend(list(drawn.values()), list(drawn), loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    axes[0].legend(list(drawn.values()), list(drawn), loc="lower left", framealpha=0.9, fontsize=6)
+    figure.suptitle(VERSION_NOTE, fontsize=7, color=GREY, x=0.99, ha="right")
     return write_figure(figure, targets)
 
 
@@ -95,9 +99,22 @@ def slack_figure(path: str | Path, result: CheckResult, steps: Mapping[str, Coll
     limit = 3 * max([bar.slack for bar in bars if math.isfinite(bar.slack)], default=1.0)
     for axis, name in zip(axes, generators, strict=True):
         _draw_bars(axis, [bar for bar in bars if bar.generator == name], limit)
-        axis.set_title(name, fontsize=8, loc="left")
+        axis.set_title(_where(result, name), fontsize=8, loc="left")
+    figure.suptitle(VERSION_NOTE, fontsize=7, color=GREY, x=0.99, ha="right")
     axes[-1].set_xlabel("slack: how many times the bound exceeds what was measured (1 is tight)")
     return write_figure(figure, targets)
+
+
+def _where(result: CheckResult, generator: str) -> str:
+    """The theorems whose bars stand together, with the generator and the noise of each."""
+    parts = []
+    for record in result.theorems:
+        if (record.generator or "constants") == generator and record.steps and record.conclusion is not None:
+            beta, epsilon = record.conclusion.values.get("beta"), record.conclusion.values.get("epsilon")
+            noise = f", β = {beta:.4g}" if isinstance(beta, float) else ""
+            asked = f", ε = {epsilon:g}" if isinstance(epsilon, float) else ""
+            parts.append(f"{record.id}{noise}{asked}")
+    return f"{'; '.join(parts)} on {generator}" if parts else generator
 
 
 def slack_bars(result: CheckResult, steps: Mapping[str, Collection[str]]) -> tuple[SlackBar, ...]:
@@ -133,9 +150,11 @@ def _draw_curves(axis: Any, curve: MixingCurves) -> None:
             axis.plot(steps, term, color=RED, linestyle=style, linewidth=1, label=f"its part: {name}")
     axis.axhline(1.0, color=GREY, linewidth=0.8)
     axis.annotate("vacuous above 1", (steps[-1], 1.04), fontsize=7, color=GREY, ha="right", va="bottom")
+    if curve.epsilon is not None:
+        axis.axhline(curve.epsilon, color=GREEN, linewidth=1.2, linestyle=(0, (6, 2)), label=f"ε = {curve.epsilon:g}")
     if steps[0] <= curve.layers <= steps[-1]:
         axis.axvline(curve.layers, color=GREY, linewidth=0.8, linestyle=":")
-        axis.annotate(f"K = {curve.layers}", (curve.layers, 2e-4), fontsize=7, color=GREY, rotation=90, ha="right")
+        axis.annotate(f"K = {curve.layers}", (curve.layers, 1.1), fontsize=7, color=GREY, ha="right", va="bottom")
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_ylim(SMALLEST_DISTANCE, 2.5)

@@ -142,7 +142,7 @@ def mixing_curves(
     estimate, end = _coupling(instance, counts, bias, replicates, error_probability)
     theory, terms = theorem_bound(instance, counts.tolist())
     return MixingCurves(
-        f"{instance.generator.name.split(',m=')[0]}, beta = {instance.beta:g}",
+        f"{instance.theorem.id} on {instance.generator.name.split(',m=')[0]}, beta = {instance.beta:g}",
         eta,
         counts,
         np.array([item.estimate for item in truth[:-1]]),
@@ -155,6 +155,7 @@ def mixing_curves(
         theory,
         terms,
         int(instance.number("K")),
+        instance.number("epsilon"),
     )
 
 
