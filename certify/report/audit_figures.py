@@ -71,7 +71,8 @@ def distances_figure(path: str | Path, result: AuditResult) -> tuple[Path, ...]:
         axis.axhline(result.epsilon, color=BLACK, linewidth=1, linestyle="--", label=f"ε = {result.epsilon:g}")
     axis.set_xticks(range(count), [str(item.index) for item in result.observations], fontsize=7)
     # What was asked for is in sight, above what was found or below it.
-    axis.set_ylim(floor, 1.35 * max(result.epsilon or 0.0, highest) + (0.002 if floor == 0.0 else 0.0))
+    room = 1.35 if floor == 0.0 else 4.0
+    axis.set_ylim(floor, room * max(result.epsilon or 0.0, highest) + (0.002 if floor == 0.0 else 0.0))
     axis.set_xlabel("observation")
     axis.set_ylabel("total variation distance")
     noise = "Bernoulli logits" if result.beta is None else f"beta = {result.beta:g}"
