@@ -118,7 +118,8 @@ def test_every_curve_is_drawn_with_its_numbers(
     assert np.array_equal(lines["truth"], curves.truth)
     assert np.array_equal(lines["the theorem's bound (certified)"], curves.theory)
     assert np.array_equal(lines["its upper end, error 0.001 per step"], curves.coupling_upper)
-    legend = {text.get_text() for text in drawn[0].legends[0].get_texts()}
+    legend = {text.get_text() for text in axis.get_legend().get_texts()}
+    assert "ε = 0.3" in legend, "what was asked for is in sight"
     assert legend == {label for label in lines if not label.startswith("_")}
 
 

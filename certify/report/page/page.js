@@ -15,7 +15,7 @@
     const nodes = all(figure, "[data-node]");
     const choose = (label) => {
       const chosen = label === null ? null : facts[label];
-      const kept = chosen === null ? null : new Set([label, ...chosen.rests.map((item) => item.label)]);
+      const kept = chosen === null ? null : new Set([label, ...chosen.rests]);
       for (const node of nodes) {
         const name = node.dataset.node;
         node.classList.toggle("dim", kept !== null && !kept.has(name));
@@ -33,9 +33,10 @@
       if (!chosen.rests.length) return panel.append(element("p", "It rests on nothing else."));
       panel.append(element("p", "It rests on:"));
       const list = element("ul");
-      for (const item of chosen.rests) {
+      for (const name of chosen.rests) {
+        const item = facts[name];
         const line = element("li");
-        line.append(element("b", item.label), ` ${item.title} (${item.kind === "leaf" ? "from the literature" : item.kind})`);
+        line.append(element("b", name), ` ${item.title} (${item.kind === "leaf" ? "from the literature" : item.kind})`);
         list.append(line);
       }
       panel.append(list);

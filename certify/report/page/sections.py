@@ -143,10 +143,9 @@ def graph_html(index: int, record: TheoremRecord) -> str:
     facts = {
         node.label: {
             "text": describe(graph, node.label),
-            "rests": [
-                {"label": name, "kind": graph[name].kind, "title": graph[name].title}
-                for name in graph.ancestors(node.label)
-            ],
+            "kind": node.kind,
+            "title": node.title,
+            "rests": list(graph.ancestors(node.label)),
         }
         for node in graph.nodes
     }
