@@ -25,10 +25,10 @@ def exact(tmp_path: Path) -> Path:
 
 def run(encoder: Path, tmp_path: Path, *extra: str, spec: str = SPEC, beta: str = "0.3") -> tuple[int, dict[str, Any]]:
     target = tmp_path / "audit.json"
+    usual = [f"{name}={count}" for name, count in (("--draws", 5000), ("--pairs", 100)) if name not in extra]
     code = main(
-        ["audit", str(encoder), "--generator", spec, "--beta", beta, "--json", str(target), "--quiet",
-         "--draws", "5000", "--pairs", "100", *extra]
-    )  # fmt: skip
+        ["audit", str(encoder), "--generator", spec, "--beta", beta, "--json", str(target), "--quiet", *usual, *extra]
+    )
     return code, json.loads(target.read_text()) if target.exists() else {}
 
 
