@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from certify.codec import encode
+from certify.codec import Readable, encode
 from certify.generators.graph import Generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
 
@@ -14,7 +14,7 @@ Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Readable):
     """What came out of checking one certificate again.
 
     holds      every claim was confirmed in balls

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from certify.bounds.constants import constants as bracket_constants
 from certify.certificates.discovery import kind_of
 from certify.certificates.files import certificates_from_file
 from certify.certificates.kind import Verification
+from certify.codec import Readable, decode
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import families, load_generator
@@ -22,7 +23,7 @@ from certify.verdict import Verdict, exit_code, weakest_verdict
 
 
 @dataclass(frozen=True)
-class VerificationResult:
+class VerificationResult(Readable):
     """What came out of checking a file: every certificate by its place, and whether the constants were derived again.
 
     verdict     `proved` where every claim and the constants were confirmed, `conditional` where the constants were
@@ -54,12 +55,26 @@ class VerificationResult:
         return {
             "schema": 1,
             "verdict": str(self.verdict),
+            "file": self.path,
             "constants_derived": self.constants_derived,
             "certificates": [
                 {"place": place, "verdict": str(self.verdict_of(item)), **item.to_dict()}
                 for place, item in self.verifications.items()
             ],
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        kept = tuple(item.name for item in fields(Verification))
+        found = {
+            decode(str, item["place"], "a place"): Verification.from_dict({key: item[key] for key in kept})
+            for item in document["certificates"]
+        }
+        return cls(
+            decode(str, document["file"], "the file"),
+            found,
+            decode(bool, document["constants_derived"], "`constants_derived`"),
+        )
 
     @property
     def premises(self) -> tuple[str, ...]:
