@@ -48,11 +48,8 @@ class Constants(Shown, ConstantBrackets):
         return {
             "schema": 1,
             "generator": self._description,
-            "region": self.region.to_dict(),
-            "constants": {name: bracket.to_dict() for name, bracket in self.items()},
+            **ConstantBrackets.to_dict(self),
             **({"by_radius": balls} if balls else {}),
-            "seconds": self.seconds,
-            "notes": list(self.notes),
         }
 
     @classmethod

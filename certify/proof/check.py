@@ -36,7 +36,7 @@ from certify.proof.records import (
 )
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.step_proofs import step_proofs
-from certify.proof.theorem import Step, Theorem
+from certify.proof.theorem import ObservationsAsked, Step, Theorem
 from certify.verdict import Evidence, Verdict, weakest_verdict
 
 NOT_LOOKED_AT = "not looked at: another assumption is refuted from the graph (`certify constants` brackets it)"
@@ -183,7 +183,9 @@ def check_theorem(
             if singly is not None and beta is None and alone is not None:
                 reason = "single observations need their noise, and the decoder names none: give `--beta`"
             return replace(record, reason=reason)
-        each = singly(theorem, generator, brackets, observations, float(beta), epsilon, progress, resume)
+        each = singly(
+            ObservationsAsked(theorem, generator, brackets, observations, float(beta), epsilon, progress, resume)
+        )
         nothing = f"no choice for all observations: {reason}"
         setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing)
         record = replace(record, assumptions=alone, observations=each)
@@ -191,7 +193,9 @@ def check_theorem(
         return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
     if singly is not None and observations is not None and math.isfinite(setting.beta):
-        each = singly(theorem, generator, brackets, observations, setting.beta, epsilon, progress, resume)
+        each = singly(
+            ObservationsAsked(theorem, generator, brackets, observations, setting.beta, epsilon, progress, resume)
+        )
         record = replace(record, observations=each)
     if setting.certificate is None:
         conclusion = _by_each(record, conclude(theorem, generator, setting, None, assumptions, ()))
@@ -231,7 +235,8 @@ def _of_logits(
         )
     if observations is None:
         raise InputError(f"`{theorem.id}` certifies a decoder of logits at given observations: give `observations`")
-    each = singly(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, resume)
+    asked = ObservationsAsked(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, resume)
+    each = singly(asked)
     setting = Setting({"epsilon": epsilon}, math.nan, None, observations, None, OUTSIDE_A0)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, (), (), None, observations=each)
     conclusion = _by_each(record, conclude(theorem, generator, setting, None, (), ()))

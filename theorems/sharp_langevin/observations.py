@@ -33,7 +33,7 @@ from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, 
 from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 
 REACH_OBSERVATIONS, REACH_STEPS = 3, 5
@@ -57,19 +57,12 @@ class Task:
     with_reach: bool
 
 
-def certify_rows(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    progress: Progress,
-    resume: Path | None,
-) -> tuple[ObservationRecord, ...]:
+def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """Every observation by its own profile, from the amortised encoder where there is one: see `certify_all`."""
-    starts = amortised_starts(generator, rows)
-    return certify_all(generator, brackets, rows, beta, epsilon, progress, resume, starts)
+    starts = amortised_starts(asked.generator, asked.rows)
+    return certify_all(
+        asked.generator, asked.brackets, asked.rows, asked.beta, asked.epsilon, asked.progress, asked.resume, starts
+    )
 
 
 def certify_all(
