@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +31,12 @@ class Verification(Readable):
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {key: value for key, value in encode(self).items()}
+
+
+def premise_text(known: GlobalConstants, sha256: str, names: Sequence[str] = ("m", "M", "M2")) -> str:
+    """What is taken for granted of the decoder with this digest, in words."""
+    said = {"m": f"|G(z)-G(z')| >= {known.m!r} |z-z'|", "M": f"Lip(G) <= {known.M!r}", "M2": f"Lip(J) <= {known.M2!r}"}
+    return f"{', '.join(said[name] for name in names)} (`certify constants`; sha256 {sha256[:12]})"
 
 
 @dataclass(frozen=True)
