@@ -25,7 +25,7 @@ from certify.atomic import write_text_atomically
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants
 from certify.certificates.discovery import document_of, kind_of, record_of
-from certify.certificates.verification import constant_doubt
+from certify.certificates.verification import constant_doubts
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
@@ -80,7 +80,8 @@ def refusal(document: Mapping[str, Any], generator: Generator, known: ConstantBr
     kind = kind_of(record)
     if kind.generator(record).sha256 != generator.sha256:
         return "it is about another decoder"
-    return constant_doubt(kind.premise(record), known) or kind.verify(record, generator).reason
+    doubts = constant_doubts(kind.premise(record), known)
+    return next(iter(doubts.values()), "") or kind.verify(record, generator).reason
 
 
 def _claims(entry: Any, path: Path_) -> Iterator[tuple[Path_, float]]:

@@ -188,6 +188,9 @@ def run_group(name: str, count: int, before: Outcome | None) -> Outcome:
         chosen = sorted(random.Random(SEED).sample(sorted(known), min(count, len(known))))
         if before is not None:
             chosen = [item for item, mutant in known.items() if mutant in before.alive]
+            gone = set(before.alive) - set(known.values())
+            if gone:
+                raise SystemExit(f"{len(gone)} survivors are no longer made, so nothing was seen of them: draw anew")
         said = mutmut(folder, "run", "--max-children", "1", *chosen) if chosen else ""
         if any(code is None for code in codes(folder, chosen).values()):
             raise SystemExit(f"mutmut ran no mutant of `{name}`; do its tests pass without one?\n{said[-2000:]}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from certify.arithmetic.rounding import interval_text
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.effort import DEFAULT_EFFORT
 from certify.bounds.store import default_store
+from certify.codec import decode
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.progress import Progress
@@ -28,15 +29,17 @@ class Constants(Shown, ConstantBrackets):
     """Brackets of m, M, M2, M3 of a generator on a region: the true constant lies between the two ends."""
 
     generator: Generator | None = None
+    """None for a record that was read: a file names its generator and does not hold it."""
     by_radius: tuple[ConstantBrackets, ...] = ()
     """The same on balls of growing radius, where they were asked for."""
+    described: dict[str, Any] | None = None
+    """What was written of the generator, in a record that was read."""
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form of `certify constants`, without provenance."""
         balls = [
             {
-                "radius": found.region.radius,
-                "centre": found.region.to_dict()["centre"],
+                **{key: found.region.to_dict()[key] for key in ("radius", "centre")},
                 "constants": {name: bracket.to_dict() for name, bracket in found.items()},
                 "notes": list(found.notes),
             }
@@ -44,13 +47,28 @@ class Constants(Shown, ConstantBrackets):
         ]
         return {
             "schema": 1,
-            "generator": None if self.generator is None else self.generator.description(),
-            "region": self.region.to_dict(),
-            "constants": {name: bracket.to_dict() for name, bracket in self.items()},
+            "generator": self._description,
+            **ConstantBrackets.to_dict(self),
             **({"by_radius": balls} if balls else {}),
-            "seconds": self.seconds,
-            "notes": list(self.notes),
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        described = decode(dict[str, Any] | None, document["generator"], "the generator")  # type: ignore[arg-type]
+        whole = ConstantBrackets._read(document)
+        balls = tuple(
+            ConstantBrackets._read({**item, "region": _ball(item["radius"], item["centre"]), "seconds": 0.0})
+            for item in document.get("by_radius", ())
+        )
+        return cls(**values_of(whole), by_radius=balls, described=described)
+
+    @property
+    def _description(self) -> dict[str, Any] | None:
+        return self.described if self.generator is None else self.generator.description()
+
+    @property
+    def _name(self) -> str:
+        return "" if self._description is None else str(self._description["name"])
 
     def figure(self, path: str | Path) -> tuple[Path, ...]:
         """Draw the constants against the radius into a file ending in .png or .pdf (without an ending: both).
@@ -59,17 +77,16 @@ class Constants(Shown, ConstantBrackets):
         """
         from certify.report.constants_figure import constants_figure
 
-        name = "" if self.generator is None else self.generator.name
-        return constants_figure(path, self.by_radius, self, name)
+        return constants_figure(path, self.by_radius, self, self._name)
 
     def _summary(self) -> str:
-        where = "" if self.generator is None else f" of {self.generator.name}"
+        where = self._name and f" of {self._name}"
         ball = "" if self.region.radius is None else f" on a ball of radius {self.region.radius:g}"
         found = ", ".join(f"{name} in {interval_text(item.lower, item.upper)}" for name, item in self.items())
         return f"<constants{where}{ball}:\n {found}>"
 
     def _tables(self) -> tuple[Table, ...]:
-        name = "" if self.generator is None else f" of {self.generator.name}"
+        name = self._name and f" of {self._name}"
         whole = constants_table(self.items(), f"Constants{name}", self.notes)
         return (whole, radius_table(self.by_radius, f"Constants by radius{name}")) if self.by_radius else (whole,)
 
@@ -84,6 +101,10 @@ class Constants(Shown, ConstantBrackets):
             }
             for name, item in self.items()
         ]
+
+
+def _ball(radius: Any, centre: Any) -> dict[str, Any]:
+    return {"kind": "ball", "radius": radius, "centre": centre}
 
 
 def constants(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from certify.api.arguments import GeneratorLike, loaded, noise_or_own, observations_of
 from certify.api.shown import Shown
 from certify.arithmetic.arrays import FloatArray
+from certify.codec import Readable, decode
 from certify.errors import InputError
 from certify.generators.graph import GAUSSIAN
 from certify.report.table import Table, columns, label_cell, lower_cell, number_cell, text_cell
@@ -18,7 +19,7 @@ from certify.validation import Number, integer, random_seed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sample(Shown):
+class Sample(Shown, Readable):
     """Independent exact draws `points` (count, d) of a posterior, and what one of them cost.
 
     `acceptance` is certified: a proposal is accepted with at least this probability, so a draw takes at most its
@@ -57,6 +58,14 @@ class Sample(Shown):
             "envelope": self.envelope,
             "points": self.points.tolist(),
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        rows = decode(tuple[tuple[float, ...], ...], document["points"], "the points")
+        envelope, generator = (decode(str, document[key], key) for key in ("envelope", "generator"))
+        acceptance = decode(float, document["acceptance"], "the acceptance")
+        beta = None if document["beta"] is None else decode(float, document["beta"], "beta")
+        return cls(np.array(rows, dtype=np.float64), acceptance, envelope, generator, beta)
 
     def _summary(self) -> str:
         count, d = self.points.shape

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from certify.api.arguments import progress_of
 from certify.api.shown import Shown
 from certify.bounds.bracket import json_number
+from certify.codec import Readable, decode
 from certify.errors import UnknownNameError
 from certify.generators.graph import FloatArray
 from certify.progress import Progress
@@ -25,7 +26,7 @@ SHOWN = ("beta", "K", "K_gd", "tv_bound")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sweep(Shown, Mapping[str, FloatArray]):
+class Sweep(Shown, Readable, Mapping[str, FloatArray]):
     """Every quantity of a theorem over the broadcast of its inputs: a mapping from public names to arrays.
 
     NaN where no choice was found to work. `tv_bound` is rounded outward and holds at the returned choices; the others
@@ -66,6 +67,14 @@ class Sweep(Shown, Mapping[str, FloatArray]):
             "inputs": {name: _entries(array) for name, array in self.inputs.items()},
             "quantities": {name: _entries(array) for name, array in self.quantities.items()},
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        shape = decode(tuple[int, ...], document["shape"], "the shape")
+        words = [decode(str, document[key], key) for key in ("theorem", "solve_for")]
+        tables = [decode(dict[str, tuple[float | None, ...]], document[key], key) for key in ("inputs", "quantities")]
+        arrays = [{name: _array(entries, shape) for name, entries in table.items()} for table in tables]
+        return cls(words[0], words[1], *arrays)
 
     def _summary(self) -> str:
         decisive = self.quantities.get("tv_bound", list(self.quantities.values())[-1])
@@ -127,6 +136,10 @@ def sweep(
     arrays = input_arrays(inputs)
     found = run(name, solve_for=goal, progress=progress_of(progress), **arrays)  # type: ignore[arg-type]
     return Sweep(name, goal, arrays, found)
+
+
+def _array(entries: tuple[float | None, ...], shape: tuple[int, ...]) -> FloatArray:
+    return np.array([np.nan if entry is None else entry for entry in entries], dtype=np.float64).reshape(shape)
 
 
 def _entries(array: FloatArray) -> list[float | str | None]:

@@ -42,16 +42,28 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Multipliers:
+    """What proves an end by a matrix inequality, if its verification says so: the objective s and the weights T."""
+
+    objective: float
+    values: tuple[float, ...]
+    is_optimal: bool = False
+    """Whether the search that found them ended by itself: looking again would bring nothing."""
+
+
+@dataclass(frozen=True)
 class BoundEvidence(Readable):
     """How one end of a bracket was obtained: by which kind of evidence, by which method, at which witness.
 
-    An end decided by an argument about the graph has no witness but a `reason`.
+    An end decided by an argument about the graph has no witness but a `reason`. The `multipliers` of a matrix
+    inequality are for certificates that rest on the end; they are not written.
     """
 
     kind: Evidence
     method: str
     witness: Witness | None = None
     reason: Reason | None = None
+    multipliers: Multipliers | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""

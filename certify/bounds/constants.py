@@ -17,10 +17,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from certify.bounds.bracket import ConstantBrackets, Region
+from certify.bounds.bracket import ConstantBrackets, Multipliers, Region
 from certify.bounds.effort import DEFAULT_EFFORT, Work
 from certify.bounds.lattice import NAMES, CrossedBracketError, Known, Lattice, is_subset
-from certify.bounds.method import BoundMethod, ConstantName, Multipliers, Problem, Proposal, bound_methods
+from certify.bounds.method import BoundMethod, ConstantName, Problem, Proposal, bound_methods
 from certify.bounds.ranges import uncertified_domains
 from certify.bounds.semidefinite import METHOD as SEMIDEFINITE
 from certify.bounds.semidefinite import recalled

@@ -140,4 +140,4 @@ class Lattice:
 def _evidence(proposal: Proposal | None) -> BoundEvidence | None:
     if proposal is None:
         return None
-    return BoundEvidence(Evidence.RIGOROUS, proposal.method, proposal.witness, proposal.reason)
+    return BoundEvidence(Evidence.RIGOROUS, proposal.method, proposal.witness, proposal.reason, proposal.multipliers)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from certify.bounds.bracket import Reason, Region, Witness
+from certify.bounds.bracket import Multipliers, Reason, Region, Witness
 from certify.bounds.effort import Work
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.reachability import Reach, reach
@@ -20,16 +20,6 @@ End = Literal["lower", "upper"]
 
 SETTLED = 1e-9
 """Relative gap between the two ends of a bracket at which no method looks further."""
-
-
-@dataclass(frozen=True)
-class Multipliers:
-    """What proves an end by a matrix inequality, if its verification says so: the objective s and the weights T."""
-
-    objective: float
-    values: tuple[float, ...]
-    is_optimal: bool = False
-    """Whether the search that found them ended by itself: looking again would bring nothing."""
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
 from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
 from certify.bounds.barrier import LinearMatrixInequality, solve
+from certify.bounds.bracket import Multipliers
 from certify.bounds.effort import Work, cubic_units
-from certify.bounds.method import BoundMethod, Multipliers, Problem, Proposal
+from certify.bounds.method import BoundMethod, End, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.residual import stretch_bounds
 from certify.bounds.structure import IncrementForm, blocks, has_increment_form, increment_form
@@ -248,7 +249,8 @@ def recalled(problem: Problem) -> Iterator[Proposal]:
             continue
         sign = 1.0 if constant == "M" else -1.0
         found = _relaxed(form, scaled, exponent, sign, near, start.is_optimal, problem.work)
-        yield Proposal(constant, "upper" if sign > 0 else "lower", found.value, METHOD.name)
+        end: End = "upper" if sign > 0 else "lower"
+        yield Proposal(constant, end, found.value, METHOD.name, multipliers=found.multipliers)
 
 
 def _propose(problem: Problem) -> Iterator[Proposal]:

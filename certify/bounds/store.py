@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from certify.atomic import write_text_atomically
-from certify.bounds.bracket import Region, Witness
-from certify.bounds.method import ConstantName, End, Multipliers, Proposal
+from certify.bounds.bracket import Multipliers, Region, Witness
+from certify.bounds.method import ConstantName, End, Proposal
 from certify.errors import InputError
 from certify.generators.graph import Generator
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from certify.codec import encode
+from certify.codec import Readable, encode
 from certify.generators.graph import Generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
 
@@ -14,7 +14,7 @@ Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Readable):
     """What came out of checking one certificate again.
 
     holds      every claim was confirmed in balls
@@ -31,6 +31,12 @@ class Verification:
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {key: value for key, value in encode(self).items()}
+
+
+def premise_text(known: GlobalConstants, sha256: str, names: Sequence[str] = ("m", "M", "M2")) -> str:
+    """What is taken for granted of the decoder with this digest, in words."""
+    said = {"m": f"|G(z)-G(z')| >= {known.m!r} |z-z'|", "M": f"Lip(G) <= {known.M!r}", "M2": f"Lip(J) <= {known.M2!r}"}
+    return f"{', '.join(said[name] for name in names)} (`certify constants`; sha256 {sha256[:12]})"
 
 
 @dataclass(frozen=True)

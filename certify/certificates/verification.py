@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants as bracket_constants
+from certify.bounds.evaluation import evaluated_constants
 from certify.certificates.discovery import kind_of
 from certify.certificates.files import certificates_from_file
-from certify.certificates.kind import Verification
+from certify.certificates.kind import Verification, premise_text
+from certify.codec import Readable, decode
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import families, load_generator
@@ -22,11 +24,11 @@ from certify.verdict import Verdict, exit_code, weakest_verdict
 
 
 @dataclass(frozen=True)
-class VerificationResult:
+class VerificationResult(Readable):
     """What came out of checking a file: every certificate by its place, and whether the constants were derived again.
 
-    verdict     `proved` where every claim and the constants were confirmed, `conditional` where the constants were
-                taken for granted, `refuted` where a claim was not confirmed
+    verdict     `proved` where every claim and the constants were confirmed, `conditional` where a constant was taken
+                for granted, `refuted` where a claim was not confirmed
     """
 
     path: str
@@ -54,12 +56,26 @@ class VerificationResult:
         return {
             "schema": 1,
             "verdict": str(self.verdict),
+            "file": self.path,
             "constants_derived": self.constants_derived,
             "certificates": [
                 {"place": place, "verdict": str(self.verdict_of(item)), **item.to_dict()}
                 for place, item in self.verifications.items()
             ],
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        kept = tuple(item.name for item in fields(Verification))
+        found = {
+            decode(str, item["place"], "a place"): Verification.from_dict({key: item[key] for key in kept})
+            for item in document["certificates"]
+        }
+        return cls(
+            decode(str, document["file"], "the file"),
+            found,
+            decode(bool, document["constants_derived"], "`constants_derived`"),
+        )
 
     @property
     def premises(self) -> tuple[str, ...]:
@@ -76,14 +92,15 @@ def verify_file(
         path: a certificate, a file that `--resume` keeps, or the JSON of `certify check`.
         generator: the decoder; None: the file or family that the certificate names.
         rows: observations (k, n); every certificate must be about one of them.
-        constants: whether m, M and M2 are derived again; otherwise they are a premise, which the result states.
+        constants: whether m, M and M2 are bounded anew, by a search; otherwise the evidence that the record holds of
+            them is checked, and what neither that nor a closed rule gives is a premise, which the result states.
 
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
     """
     records = certificates_from_file(path)
     decoders: dict[str, Generator] = {}
-    known: dict[str, ConstantBrackets] = {}
+    known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
     found = {}
     for place, record in records:
         kind = kind_of(record)
@@ -95,11 +112,13 @@ def verify_file(
             raise InputError(f"`{path}`, {place}: is about none of the observations that were given")
         checked = kind.verify(record, decoder)
         premise = kind.premise(record)
-        if constants and premise is not None and checked.holds:
-            if identity.sha256 not in known:
-                known[identity.sha256] = bracket_constants(decoder)
-            reason = constant_doubt(premise, known[identity.sha256])
-            checked = Verification(not reason, checked.claim, reason)
+        if premise is not None and checked.holds:
+            key = identity.sha256, None if constants else premise
+            if key not in known:
+                known[key] = (
+                    bracket_constants(decoder) if constants else evaluated_constants(decoder, premise.multipliers)
+                )
+            checked = _with_constants(checked, premise, known[key], identity.sha256, constants)
         found[place] = checked
     return VerificationResult(str(path), found, constants)
 
@@ -120,11 +139,25 @@ def _decoder(identity: GeneratorIdentity, given: Generator | None, place: str) -
     return decoder
 
 
-def constant_doubt(claimed: GlobalConstants, found: ConstantBrackets) -> str:
-    """The first constant that was not derived again to be as good as claimed; "" if all were."""
+def _with_constants(
+    checked: Verification, claimed: GlobalConstants, found: ConstantBrackets, sha256: str, is_searched: bool
+) -> Verification:
+    """With what is known of m, M and M2; one that its own evidence, or a search, does not give is refused.
+
+    One without evidence that no closed rule gives remains a premise.
+    """
+    doubts = constant_doubts(claimed, found)
+    refused = [reason for name, reason in doubts.items() if is_searched or name in claimed.multipliers]
+    premises = (premise_text(claimed, sha256, tuple(doubts)),) if doubts and not refused else ()
+    return Verification(not refused, checked.claim, refused[0] if refused else "", premises)
+
+
+def constant_doubts(claimed: GlobalConstants, found: ConstantBrackets) -> dict[str, str]:
+    """The constants that were not derived again to be as good as claimed, each with what was."""
+    doubts = {}
     if found.m.lower is None or not found.m.lower >= claimed.m:
-        return f"m is not derived to be >= {claimed.m!r}, only >= {found.m.lower!r}"
+        doubts["m"] = f"m is not derived to be >= {claimed.m!r}, only >= {found.m.lower!r}"
     for name, value, bracket in (("M", claimed.M, found.M), ("M2", claimed.M2, found.M2)):
         if bracket.upper is None or not bracket.upper <= value:
-            return f"{name} is not derived to be <= {value!r}, only <= {bracket.upper!r}"
-    return ""
+            doubts[name] = f"{name} is not derived to be <= {value!r}, only <= {bracket.upper!r}"
+    return doubts

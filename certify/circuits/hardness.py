@@ -6,15 +6,16 @@ lower bound, and no run here is used as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from certify.circuits.growth import Growth, fit_growth, fit_power_law
 from certify.circuits.inverter import Inverter, inverters
 from certify.circuits.permutation import FAMILIES, Permutation, permutation
+from certify.codec import Readable, decode
 from certify.errors import InputError, UnknownNameError
 from certify.progress import Progress, SilentProgress
 
@@ -42,7 +43,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Readable):
     """All runs of one method on one family.
 
     `growth` (cost = 2^(rate n)) and `power` (cost = n^rate) are None where too few runs finished; `reason` says so.
@@ -75,23 +76,14 @@ class Curve:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        growth = self.growth
         return {
             "family": self.family,
             "method": self.method,
             "unit": self.unit,
             "control": self.family in CONTROLS,
             "largest_bits": self.largest_finished,
-            "growth": None
-            if growth is None
-            else {
-                "bits_per_bit": growth.rate,
-                "lower": growth.rate_lower,
-                "upper": growth.rate_upper,
-                "confidence": growth.confidence,
-                "cases": growth.cases,
-                "censored": growth.censored,
-            },
+            "growth": _law_document(self.growth, "bits_per_bit"),
+            "power": _law_document(self.power, "degree"),
             "degree": None if self.power is None else self.power.rate,
             "law": self.law,
             "reason": self.reason,
@@ -101,9 +93,17 @@ class Curve:
             ],
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        plain = {key: document[key] for key in ("family", "method", "unit", "reason")}
+        rates = {"growth": "bits_per_bit", "power": "degree"}
+        laws = {name: _law_read(document[name], rate) for name, rate in rates.items()}
+        runs = [{"family": plain["family"], "method": plain["method"], **run} for run in document["runs"]]
+        return cls._of_fields({**plain, **laws, "runs": runs})
+
 
 @dataclass(frozen=True)
-class Hardness:
+class Hardness(Readable):
     """Curves of every family and method, and the gate counts of the circuits by family and bits."""
 
     curves: tuple[Curve, ...]
@@ -130,6 +130,26 @@ class Hardness:
             "easy_controls": self.easy_controls,
             "note": NOT_A_PROOF,
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        written = decode(dict[str, dict[str, int]], document["gates"], "the gate counts")
+        gates = {family: {int(bits): count for bits, count in row.items()} for family, row in written.items()}
+        return cls(decode(tuple[Curve, ...], document["curves"], "the curves"), gates)
+
+
+_RATES = {"rate_lower": "lower", "rate_upper": "upper"}
+
+
+def _law_document(law: Growth | None, rate: str) -> dict[str, Any] | None:
+    """A law of growth as JSON, its rate under the name that says in which unit."""
+    names = {"rate": rate, **_RATES}
+    return None if law is None else {names.get(key, key): value for key, value in asdict(law).items()}
+
+
+def _law_read(document: Mapping[str, Any] | None, rate: str) -> dict[str, Any] | None:
+    names = {name: key for key, name in {"rate": rate, **_RATES}.items()}
+    return None if document is None else {names.get(key, key): value for key, value in document.items()}
 
 
 def measure_hardness(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import ConstantBrackets, json_number
+from certify.codec import Readable, decode
 from certify.encoders.convention import observation_digest
 from certify.encoders.count import EncoderCount
 from certify.encoders.kind import AtObservation, EncoderKind
@@ -74,7 +78,7 @@ class BuiltEncoder:
 
 
 @dataclass(frozen=True, eq=False)
-class SingleObservation:
+class SingleObservation(Readable):
     """The one observation x (n,) that an encoder is asked for, and its row `index`."""
 
     index: int
@@ -83,6 +87,11 @@ class SingleObservation:
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {"index": self.index, "sha256": observation_digest(self.values), "values": self.values.tolist()}
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        values = decode(tuple[float, ...], document["values"], "the values")
+        return cls(decode(int, document["index"], "the index"), np.array(values, dtype=np.float64))
 
 
 @dataclass(frozen=True, eq=False)

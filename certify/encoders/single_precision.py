@@ -6,15 +6,17 @@ that is decided the other way gives another draw, and how often that happens is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from certify.arithmetic.arrays import FloatArray
+from certify.bounds.bracket import json_number
+from certify.codec import Readable
 from certify.encoders.convention import read_signature
 from certify.encoders.runtime import RuntimeEncoder
 from certify.errors import InputError
@@ -29,19 +31,27 @@ HELD = "observation"
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """At `tried` noises: the largest relative gap of draws that are the same, and the frequency of other draws."""
+class Agreement(Readable):
+    """At `tried` noises: the largest relative gap of draws that are the same (NaN: none is), and how many are not."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"tried": "noises"}
 
     tried: int
     largest_gap: float
-    other_draws: IntervalEstimate
+    others: int
+
+    @property
+    def other_draws(self) -> IntervalEstimate:
+        """How often a draw is another one, at error probability 1e-6."""
+        return frequency_interval(self.others, self.tried)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form: `other_draws` at error probability 1e-6."""
         other = self.other_draws
         return {
             "noises": self.tried,
-            "largest_gap": self.largest_gap,
+            "others": self.others,
+            "largest_gap": json_number(self.largest_gap),
             "other_draws": {"lower": other.lower, "upper": other.upper, "confidence": 1 - other.error_probability},
         }
 
@@ -85,7 +95,7 @@ def agreement(double: onnx.ModelProto, single: onnx.ModelProto, observations: Fl
     gap = np.concatenate(gaps)
     same = gap <= SAME
     largest = float(gap[same].max()) if same.any() else float("nan")
-    return Agreement(count, largest, frequency_interval(int((~same).sum()), count))
+    return Agreement(count, largest, int((~same).sum()))
 
 
 def _encoder(model: onnx.ModelProto) -> RuntimeEncoder:

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.cuts import solved_by_cuts
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
 from certify.errors import CertifyError
@@ -184,18 +185,13 @@ def _programme(matrix: FloatArray) -> FloatArray | None:
     share_row[0, 0] -= 1.0
     spread = np.linspace(0, rows - 1, CUTS).astype(int)
     chosen = np.unique(np.concatenate([np.argsort(matrix.max(axis=1))[:CUTS], spread]))
-    for _ in range(CUT_ROUNDS):
-        constraint = np.concatenate([-matrix[chosen], share_row])
-        found = linprog(np.ones(count), constraint, np.append(-np.ones(len(chosen)), 0.0), method="highs")
-        if found.status != 0:
-            return None
-        covered = matrix @ found.x
-        violated = np.argsort(covered)[:CUTS]
-        violated = violated[covered[violated] < 1.0 - 1e-3]
-        if not len(violated):
-            break
-        chosen = np.union1d(chosen, violated)
-    return np.asarray(found.x)
+
+    def solve(some: FloatArray) -> FloatArray | None:
+        constraint = np.concatenate([-some, share_row])
+        found = linprog(np.ones(count), constraint, np.append(-np.ones(len(some)), 0.0), method="highs")
+        return None if found.status != 0 else np.asarray(found.x)
+
+    return solved_by_cuts(matrix, chosen, solve, CUTS, CUT_ROUNDS)
 
 
 def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int = 1800) -> FloatArray:

@@ -10,8 +10,9 @@ exp(-f) <= C rho certified (R1) and p_1 = P(one proposal is accepted) = int exp(
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from flint import arb
@@ -20,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.bracket import json_number
+from certify.codec import Readable
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import log_ratio
@@ -34,7 +36,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Interval:
+class Interval(Readable):
     """[lower, upper] around a number of nats, of `kind` rigorous or statistical, true with probability `confidence`."""
 
     lower: float
@@ -63,11 +65,10 @@ class Interval:
         }
 
     @classmethod
-    def from_dict(cls, entry: Any) -> Interval:
-        """What `to_dict` wrote."""
-        low = -math.inf if entry["lower"] is None else float(entry["lower"])
-        high = math.inf if entry["upper"] is None else float(entry["upper"])
-        return cls(low, high, str(entry["kind"]), float(entry["confidence"]))
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        unknown = {"lower": "-inf", "upper": "inf"}
+        ends = {name: none if document[name] is None else document[name] for name, none in unknown.items()}
+        return cls._of_fields({**document, **ends})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.cuts import solved_by_cuts
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.region_bound import whole_shares
 from certify.envelopes.regions import Region
@@ -272,18 +273,13 @@ def _programme(
     bounds = [(math.exp(max(floor + base, -700.0)), None), *[(0.0, None)] * (dictionary.size - 1)]
     # Few rows bind: the programme starts with few and is given those that its solution violates most.
     chosen = np.argsort(matrix.max(axis=1))[:CUTS]
-    for _ in range(CUT_ROUNDS):
-        rows = -matrix[chosen]
-        found = linprog(np.ones(dictionary.size), rows, -np.ones(len(rows)), bounds=bounds, method="highs")
-        if found.status != 0 or not found.x.sum() > 0:
-            return None
-        covered = matrix @ found.x
-        violated = np.argsort(covered)[:CUTS]
-        violated = violated[covered[violated] < 1.0 - 1e-3]
-        if not len(violated):
-            break
-        chosen = np.union1d(chosen, violated)
-    return np.maximum(found.x, 0.0), float(math.log(found.x.sum()) - base)
+
+    def solve(some: FloatArray) -> FloatArray | None:
+        found = linprog(np.ones(dictionary.size), -some, -np.ones(len(some)), bounds=bounds, method="highs")
+        return None if found.status != 0 or not found.x.sum() > 0 else np.asarray(found.x)
+
+    weights = solved_by_cuts(matrix, chosen, solve, CUTS, CUT_ROUNDS)
+    return None if weights is None else (np.maximum(weights, 0.0), float(math.log(weights.sum()) - base))
 
 
 def _root(length: Callable[[float], float], low: float, target: float, size: float, high: float = math.inf) -> float:

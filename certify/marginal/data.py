@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from certify.arithmetic.arrays import FloatArray
 from certify.audits.source import behind_noise, source_from_file
+from certify.codec import Readable, read_fields
 from certify.envelopes.log_evidence import PROPOSALS, Interval, LogEvidence, log_evidence
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
@@ -24,7 +25,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class ObservationEvidence:
+class ObservationEvidence(Readable):
     """log p(x) of one row, and the encoder's ELBO there (None where no encoder was given)."""
 
     log_evidence: LogEvidence
@@ -58,24 +59,22 @@ class ObservationEvidence:
         }
 
     @classmethod
-    def from_dict(cls, entry: Mapping[str, Any]) -> ObservationEvidence:
-        """What `to_dict` wrote."""
-
-        def interval(name: str) -> Interval | None:
-            return None if entry[name] is None else Interval.from_dict(entry[name])
-
-        law = entry["encoder"]
-        return cls(
-            LogEvidence(interval("rigorous"), interval("sampled"), str(entry["envelope"]), str(entry["reason"])),
-            None if law is None else Elbo(interval("elbo"), str(law["law"]), str(law["reason"])),
-        )
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        evidence = {key: document[key] for key in ("rigorous", "sampled", "envelope", "reason")}
+        law = document["encoder"]
+        elbo = None if law is None else read_fields(Elbo, {**law, "interval": document["elbo"]})
+        return cls(read_fields(LogEvidence, evidence), elbo)
 
 
 @dataclass(frozen=True)
-class EvidenceResult:
-    """log p(x) per observation and on average; `beta` is None for logits, `encoder` the name of the file."""
+class EvidenceResult(Readable):
+    """log p(x) per observation and on average; `beta` is None for logits, `encoder` the name of the file.
 
-    generator: Generator
+    `generator` says which it is (`Generator.origin`), `likelihood` of what its outputs are the parameters.
+    """
+
+    generator: dict[str, Any]
+    likelihood: str
     beta: float | None
     observations: tuple[ObservationEvidence, ...]
     encoder: str | None
@@ -116,7 +115,7 @@ class EvidenceResult:
         """What a reader must not miss."""
         missing = len(self.observations) - len(self.enclosed)
         return (
-            *((OUTSIDE_A0,) if self.generator.likelihood == BERNOULLI else ()),
+            *((OUTSIDE_A0,) if self.likelihood == BERNOULLI else ()),
             *((f"{missing} of {len(self.observations)} have no interval and are not in the mean",) if missing else ()),
         )
 
@@ -126,8 +125,8 @@ class EvidenceResult:
         return {
             "schema": SCHEMA,
             "verdict": str(self.verdict),
-            "generator": self.generator.origin(),
-            "likelihood": self.generator.likelihood,
+            "generator": self.generator,
+            "likelihood": self.likelihood,
             "beta": self.beta,
             "encoder": self.encoder,
             "proposals": self.proposals,
@@ -139,6 +138,12 @@ class EvidenceResult:
             "notes": list(self.notes),
             "provenance": self.provenance,
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        plain = ("generator", "likelihood", "beta", "encoder", "proposals", "provenance")
+        entries = [{key: value for key, value in item.items() if key != "index"} for item in document["observations"]]
+        return cls._of_fields({**{key: document[key] for key in plain}, "observations": entries})
 
 
 def evidence_of_rows(
@@ -181,7 +186,8 @@ def evidence_of_rows(
         resume,
     )
     noise = None if generator.likelihood == BERNOULLI else beta
-    return EvidenceResult(generator, noise, tuple(found), None if encoder is None else Path(encoder).stem, proposals)
+    name = None if encoder is None else Path(encoder).stem
+    return EvidenceResult(generator.origin(), generator.likelihood, noise, tuple(found), name, proposals)
 
 
 def mean_of(intervals: Sequence[Interval | None]) -> Interval | None:

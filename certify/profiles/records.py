@@ -17,6 +17,8 @@ import numpy as np
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import FloatArray
 from certify.arithmetic.rounding import Direction, outward
+from certify.bounds.bracket import Multipliers
+from certify.bounds.method import ConstantName
 from certify.codec import Exact
 from certify.generators.graph import Generator
 from certify.posteriors.profile import Profile
@@ -47,12 +49,37 @@ class GeneratorIdentity:
 
 
 @dataclass(frozen=True)
+class StretchProof:
+    """Multipliers T >= 0 and the objective s of the matrix inequality that proves m or M (`bounds.semidefinite`)."""
+
+    objective: Exact
+    multipliers: tuple[Exact, ...]
+
+
+@dataclass(frozen=True)
 class GlobalConstants:
-    """Certified m > 0 (two-point inequality), M and M2 on all of R^d."""
+    """Certified m > 0 (two-point inequality), M and M2 on all of R^d, with what proves m and M where there is such."""
 
     m: float
     M: float
     M2: float
+    m_proof: StretchProof | None = None
+    M_proof: StretchProof | None = None
+
+    @property
+    def values(self) -> tuple[float, float, float]:
+        """m, M and M2. Exact."""
+        return self.m, self.M, self.M2
+
+    @property
+    def multipliers(self) -> dict[ConstantName, Multipliers]:
+        """The multipliers by constant. Exact."""
+        proofs: dict[ConstantName, StretchProof | None] = {"m": self.m_proof, "M": self.M_proof}
+        return {
+            name: Multipliers(proof.objective, proof.multipliers, is_optimal=True)
+            for name, proof in proofs.items()
+            if proof is not None
+        }
 
 
 @dataclass(frozen=True)

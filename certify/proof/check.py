@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -23,22 +24,21 @@ from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
+from certify.proof.each_observation import assumptions_of_each, concluded_by_each, why_not_each
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
-    ConclusionRecord,
-    ObservationRecord,
     StepRecord,
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.slack import slack_along
 from certify.proof.step_proofs import step_proofs
-from certify.proof.theorem import Step, Theorem
-from certify.verdict import Evidence, Verdict, weakest_verdict
+from certify.proof.theorem import ObservationsAsked, Step, Theorem
+from certify.verdict import Evidence, Verdict
 
 NOT_LOOKED_AT = "not looked at: another assumption is refuted from the graph (`certify constants` brackets it)"
 
@@ -173,28 +173,29 @@ def check_theorem(
     record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=printing(theorem))
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     singly = theorem.conclusion.certify_observations if observations is not None else None
+    asked = partial(ObservationsAsked, theorem, generator, brackets, epsilon=epsilon, progress=progress, resume=resume)
     if singly is not None and beta is None and "trained_beta" in generator.metadata:
         # What is asked of single observations is the decoder's own noise, and the conclusion is about the same.
         beta = Fraction(float(generator.metadata["trained_beta"]))
     if failing:
         reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
-        alone = _observations_alone(theorem, assumptions)
+        alone = assumptions_of_each(theorem, assumptions)
         if singly is None or observations is None or beta is None or alone is None:
             if singly is not None and beta is None and alone is not None:
                 reason = "single observations need their noise, and the decoder names none: give `--beta`"
             return replace(record, reason=reason)
-        each = singly(theorem, generator, brackets, observations, float(beta), epsilon, progress, resume)
+        each = singly(asked(observations, float(beta)))
         nothing = f"no choice for all observations: {reason}"
         setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing)
         record = replace(record, assumptions=alone, observations=each)
-        conclusion = _by_each(record, conclude(theorem, generator, setting, None, alone, ()))
-        return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each))
+        conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, alone, ()))
+        return replace(record, conclusion=conclusion, reason=why_not_each(conclusion, each))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
     if singly is not None and observations is not None and math.isfinite(setting.beta):
-        each = singly(theorem, generator, brackets, observations, setting.beta, epsilon, progress, resume)
+        each = singly(asked(observations, setting.beta))
         record = replace(record, observations=each)
     if setting.certificate is None:
-        conclusion = _by_each(record, conclude(theorem, generator, setting, None, assumptions, ()))
+        conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, assumptions, ()))
         reason = setting.reason if conclusion.verdict is Verdict.INCONCLUSIVE else ""
         return replace(record, conclusion=conclusion, reason=reason)
     instance = Instance(
@@ -204,7 +205,7 @@ def check_theorem(
     # Batches of small matrices: a second BLAS thread costs more than it brings.
     with threadpool_limits(1):
         steps = run_steps(instance)
-        conclusion = _by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
+        conclusion = concluded_by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
         record = replace(record, losses=() if seen is None else slack_along(instance))
     return replace(record, steps=steps, conclusion=conclusion, definitions=_definitions(theorem, instance))
 
@@ -232,30 +233,12 @@ def _of_logits(
         )
     if observations is None:
         raise InputError(f"`{theorem.id}` certifies a decoder of logits at given observations: give `observations`")
-    each = singly(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, resume)
+    asked = ObservationsAsked(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, resume)
+    each = singly(asked)
     setting = Setting({"epsilon": epsilon}, math.nan, None, observations, None, OUTSIDE_A0)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, (), (), None, observations=each)
-    conclusion = _by_each(record, conclude(theorem, generator, setting, None, (), ()))
-    return replace(record, conclusion=conclusion, reason=_why_not(conclusion, each), symbols=printing(theorem))
-
-
-def _observations_alone(
-    theorem: Theorem, assumptions: Sequence[AssumptionRecord]
-) -> tuple[AssumptionRecord, ...] | None:
-    """The assumptions that certificates of single observations rest on, where all of them hold; else None."""
-    need = theorem.conclusion.observations_need
-    if need is None:
-        return None
-    kept = tuple(item for item in assumptions if item.label in need)
-    return kept if all(item.verdict in {Verdict.PROVED, Verdict.CONDITIONAL} for item in kept) else None
-
-
-def _why_not(conclusion: ConclusionRecord, each: Sequence[ObservationRecord]) -> str:
-    """The first reason among observations that are not certified; empty where all are."""
-    if conclusion.verdict is not Verdict.INCONCLUSIVE:
-        return ""
-    missing = [item for item in each if not item.verdict.holds]
-    return f"{len(missing)} of {len(each)} observations are not certified: {missing[0].reason}" if missing else ""
+    conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, (), ()))
+    return replace(record, conclusion=conclusion, reason=why_not_each(conclusion, each), symbols=printing(theorem))
 
 
 def check_constants(
@@ -358,28 +341,6 @@ def _pairs(
         return
     for specification in dict.fromkeys(item for theorem in chosen for item in theorem.examples):
         yield load_generator(specification), [theorem for theorem in chosen if specification in theorem.examples]
-
-
-def _by_each(record: TheoremRecord, conclusion: ConclusionRecord, steps: Sequence[StepRecord] = ()) -> ConclusionRecord:
-    """The conclusion where one certificate for all observations fails, but each has one of its own.
-
-    The certificates rest on the theorem's steps; where none of these was checked here, it is not called proved.
-    """
-    each = record.observations
-    if not each or conclusion.verdict is not Verdict.INCONCLUSIVE or any(not item.verdict.holds for item in each):
-        return conclusion
-    own = Verdict.PROVED if steps else Verdict.SUPPORTED
-    parts = [own, *(item.verdict for item in record.assumptions), *(step.verdict for step in steps)]
-    parts += [item.verdict for item in each]
-    note = "every observation given is certified by numbers of its own; no one choice for all of them was found"
-    unchecked = () if steps else ("no step of the proof was checked at this noise level: they need a common choice",)
-    measured = sum(item.verdict is Verdict.SUPPORTED for item in each)
-    if measured:
-        note = (
-            f"{len(each) - measured} of {len(each)} observations are certified by numbers of their own, the others "
-            f"supported: a quantity was measured, at error probability 1e-6 each, {measured}e-6 together"
-        )
-    return replace(conclusion, verdict=weakest_verdict(parts), notes=(note, *unchecked, *conclusion.notes))
 
 
 def _definitions(theorem: Theorem, instance: Instance) -> dict[str, tuple[float, float]]:

@@ -104,6 +104,22 @@ def settle(
     return Setting(inputs, noise, beta_max, observations, certificate, scope=scope)
 
 
+def instance_at(
+    theorem: Theorem,
+    generator: Generator,
+    brackets: ConstantBrackets,
+    beta: Fraction | None,
+    epsilon: Fraction,
+    observations: FloatArray | None,
+    seed: int,
+) -> Instance | str:
+    """The instance that a check of the same arguments measures, or why there is none."""
+    setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    if setting.certificate is None:
+        return setting.reason
+    return Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed)
+
+
 def certified_ends(generator: Generator, brackets: ConstantBrackets) -> dict[str, Real]:
     """The inputs of most theorems: d, n, N and the certified ends of m, M, M2, M3 that were found."""
     ends = {"m": brackets.m.lower, "M": brackets.M.upper, "M2": brackets.M2.upper, "M3": brackets.M3.upper}

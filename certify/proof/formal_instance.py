@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 
 from certify.atomic import write_text_atomically
+from certify.codec import Readable
 from certify.errors import InputError
 from certify.formal import coqc
 from certify.formal.closed import ClosedFile, closed_file
@@ -24,14 +25,16 @@ from certify.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class InstanceResult:
+class InstanceResult(Readable):
     """The file of one instance: what it states, which leaves it assumes, what Coq said (seconds None: not asked)."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"path": "file"}
 
     theorem: str
     path: Path
     stated: tuple[str, ...]
     leaves: tuple[str, ...]
-    seconds: float | None
+    seconds: float | None = field(compare=False)
     reason: str
 
     @property

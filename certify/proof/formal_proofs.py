@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from certify.atomic import write_text_atomically
+from certify.codec import Readable
 from certify.errors import InputError
 from certify.formal import coqc
 from certify.formal.agreement import require_agreement
@@ -26,7 +27,7 @@ CACHE = "verified.json"
 
 
 @dataclass(frozen=True)
-class FormalRecord:
+class FormalRecord(Readable):
     """One theorem's file: how many claims it has, how many Coq accepted (None: not asked), and those left out."""
 
     theorem: str
@@ -34,7 +35,7 @@ class FormalRecord:
     claims: int
     stated: int
     verified: int | None
-    seconds: float | None
+    seconds: float | None = field(compare=False)
     left_out: tuple[tuple[str, str], ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,10 +50,18 @@ class FormalRecord:
             "not_formalised": [{"claim": name, "reason": reason} for name, reason in self.left_out],
         }
 
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        given = {key: value for key, value in document.items() if key not in ("file", "not_formalised")}
+        left_out = [[item["claim"], item["reason"]] for item in document["not_formalised"]]
+        return cls._of_fields({**given, "path": document["file"], "left_out": left_out})
+
 
 @dataclass(frozen=True)
-class FormalResult:
+class FormalResult(Readable):
     """What was written, and what Coq said: its version, the axioms, and `reason` where it was not run."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"records": "theorems"}
 
     records: tuple[FormalRecord, ...]
     coq: str | None

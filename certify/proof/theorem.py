@@ -283,32 +283,27 @@ class Conclusion:
     every_noise: Condition | None = None
     inputs: Callable[[Generator, ConstantBrackets], Mapping[str, Real]] | None = None
     default_beta: Callable[[float, Mapping[str, Real]], float] | None = None
-    certify_observations: (
-        Callable[
-            [Theorem, Generator, ConstantBrackets, FloatArray, float, Fraction, Progress, Path | None],
-            tuple[ObservationRecord, ...],
-        ]
-        | None
-    ) = None
+    certify_observations: Callable[[ObservationsAsked], tuple[ObservationRecord, ...]] | None = None
     observations_need: tuple[str, ...] | None = None
     takes_logits: bool = False
     sample_inputs: Callable[[Generator, ConstantBrackets, FloatArray, float], Mapping[str, Real]] | None = None
 
 
-class CurvesAt(Protocol):
-    """How a theorem about a chain draws it at a generator; arguments as for `proof.check.check_theorem`."""
+@dataclass(frozen=True, eq=False)
+class ObservationsAsked:
+    """What certificates of single observations are asked for: the rows (k, n), each at noise `beta` within `epsilon`.
 
-    def __call__(
-        self,
-        theorem: Theorem,
-        generator: Generator,
-        brackets: ConstantBrackets,
-        beta: Fraction,
-        epsilon: Fraction,
-        observations: FloatArray | None,
-        seed: int,
-    ) -> MixingCurves | None:
-        """The curves; None where the truth is unknown or the chain is too slow to be simulated."""
+    `resume` is a JSON file: what it holds for the same question is verified and not computed again.
+    """
+
+    theorem: Theorem
+    generator: Generator
+    brackets: ConstantBrackets
+    rows: FloatArray
+    beta: float
+    epsilon: Fraction
+    progress: Progress
+    resume: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -341,7 +336,7 @@ class Theorem:
     """Choices and closed forms that stand in the table of the conclusion; None: every choice."""
     slack_steps: tuple[str, ...] = ()
     """Labels of the steps whose slack the figures show side by side."""
-    curves: CurvesAt | None = None
+    curves: Callable[[Instance], MixingCurves | None] | None = None
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
     algebra: Algebra = field(default_factory=dict)
     """The algebra of its steps, where it is one file; a folder has it in `algebra.py`."""

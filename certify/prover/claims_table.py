@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from flint import arb, fmpq
 
 from certify.arithmetic.balls import precision
+from certify.codec import Readable
 from certify.errors import InputError
 from certify.prover.proof import Proof
 from certify.prover.prove import prove
@@ -49,7 +50,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class RowFinding:
+class RowFinding(Readable):
     """What was found about a row.
 
     outcome     one phrase: proved, refuted, rounded the wrong way, not reproducible, true under an extra hypothesis,
@@ -74,6 +75,7 @@ class RowFinding:
             "relation": self.row.relation,
             "assumptions": list(self.row.assumptions),
             "printed": self.row.printed or None,
+            "direction": self.row.direction,
             "source": self.row.source,
             "verdict": self.verdict.value,
             "outcome": self.outcome,
@@ -82,6 +84,12 @@ class RowFinding:
             "value": self.value or None,
             "proof": None if self.proof is None else self.proof.to_dict(),
         }
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        given = {**document, **{key: document[key] or "" for key in ("printed", "hypothesis", "value")}}
+        row = {item.name: given.pop(item.name) for item in fields(Row)}
+        return cls._of_fields({**given, "row": row})
 
     def __str__(self) -> str:
         detail = ""
@@ -97,8 +105,10 @@ class RowFinding:
 
 
 @dataclass(frozen=True)
-class ClaimsTable:
+class ClaimsTable(Readable):
     """Every row's finding, in the order of the file."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"findings": "claims"}
 
     findings: tuple[RowFinding, ...] = field(default_factory=tuple)
 

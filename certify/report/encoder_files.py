@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.atomic import check_writable, write_bytes_atomically, write_text_atomically
 from certify.bounds.bracket import json_number
+from certify.codec import Readable
 from certify.construction.built import BuiltEncoder, EncoderChoice
 from certify.encoders.convention import observation_digest
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
@@ -30,8 +32,10 @@ LARGEST_FILE = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class EncoderFile:
+class EncoderFile(Readable):
     """What was written: the network's path, its size in bytes and digest, and the path of the JSON beside it."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"size": "bytes"}
 
     path: Path
     size: int

@@ -33,7 +33,7 @@ def evidence_table(result: EvidenceResult) -> Table:
                 "reason")  # fmt: skip
     hidden = len(result.observations) > SHOWN
     notes = (f"the first {SHOWN} of {len(result.observations)}; --json has all",) if hidden else ()
-    return Table("evidence", f"log p(x) of {result.generator.name}, nats", columns(headings), rows, notes)
+    return Table("evidence", f"log p(x) of {result.generator['name']}, nats", columns(headings), rows, notes)
 
 
 def mean_table(result: EvidenceResult) -> Table:
@@ -52,7 +52,7 @@ def evidence_report(result: EvidenceResult) -> RenderableType:
     """The whole result for a terminal."""
     noise = "Bernoulli logits" if result.beta is None else f"beta = {result.beta:.5g}"
     parts: list[RenderableType] = [
-        Text(f"Evidence of {result.generator.name}, {noise}, {result.proposals} proposals", style="bold underline"),
+        Text(f"Evidence of {result.generator['name']}, {noise}, {result.proposals} proposals", style="bold underline"),
         draw(evidence_table(result)),
         draw(mean_table(result)),
     ]

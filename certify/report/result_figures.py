@@ -12,6 +12,7 @@ from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.proof.check import CONSTANTS_BUDGET
+from certify.proof.conclusion import instance_at
 from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult, TheoremRecord
 from certify.proof.registry import load_theorem, theorems
@@ -94,4 +95,5 @@ def _curves(
     if theorem.curves is None or not isinstance(noise, float):
         return None
     brackets = constants(generator, region=region, budget=CONSTANTS_BUDGET, seed=seed)
-    return theorem.curves(theorem, generator, brackets, Fraction(noise), epsilon, observations, seed)
+    instance = instance_at(theorem, generator, brackets, Fraction(noise), epsilon, observations, seed)
+    return None if isinstance(instance, str) else theorem.curves(instance)

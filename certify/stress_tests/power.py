@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from certify import provenance
 from certify.arithmetic.balls import midpoint, precision
 from certify.bounds.bracket import json_number
+from certify.codec import Readable
 from certify.errors import CertifyError
 from certify.progress import Progress, SilentProgress
 from certify.proof.instance import Instance
@@ -50,7 +51,7 @@ Measured: TypeAlias = tuple[Instance, Finding]
 
 
 @dataclass(frozen=True)
-class WrongClaim:
+class WrongClaim(Readable):
     """One deliberately wrong statement and whether it was seen.
 
     noticed   the smallest factor (or exponent) tried that is refuted; None if none is
@@ -85,8 +86,10 @@ class WrongClaim:
 
 
 @dataclass(frozen=True)
-class PowerResult:
+class PowerResult(Readable):
     """Every wrong statement about every theorem, and what became of it."""
+
+    NAMES: ClassVar[Mapping[str, str]] = {"rows": "wrong"}
 
     rows: tuple[WrongClaim, ...]
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -260,16 +260,21 @@ def write_onnx(
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def main() -> None:
-    """Train every decoder and write the ONNX files, the observations and the log."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def read_arguments(description: str | None, seed: int, steps: int) -> argparse.Namespace:
+    """`out`, `seed` and `steps` of a run that comes out the same every time."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    parser.add_argument("--seed", type=int, default=Options.seed)
-    parser.add_argument("--steps", type=int, default=Options.steps)
-    arguments = parser.parse_args()
-    options = Options(seed=arguments.seed, steps=arguments.steps)
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--steps", type=int, default=steps)
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train every decoder and write the ONNX files, the observations and the log."""
+    arguments = read_arguments(__doc__, Options.seed, Options.steps)
+    options = Options(seed=arguments.seed, steps=arguments.steps)
     log: dict[str, object] = {
         "seed": options.seed,
         "steps": options.steps,

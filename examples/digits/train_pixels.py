@@ -20,7 +20,6 @@ Every run with one seed and one version of the packages gives the same files. Ne
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import platform
@@ -46,6 +45,7 @@ from train import (
     linear,
     negative_elbo,
     point_of_curve,
+    read_arguments,
     write_onnx,
 )
 
@@ -196,14 +196,8 @@ class PixelEncoder(Encoder):
 
 def main() -> None:
     """Train every decoder and write the ONNX files, the observations and the log."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
-    parser.add_argument("--seed", type=int, default=Options.seed)
-    parser.add_argument("--steps", type=int, default=Options.steps)
-    arguments = parser.parse_args()
+    arguments = read_arguments(__doc__, Options.seed, Options.steps)
     options = Options(seed=arguments.seed, steps=arguments.steps)
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(1)
     train_data, held_out, scale = pixels(options.seed)
     np.save(arguments.out / "observations_pixels64.npy", held_out[:OBSERVATIONS])
     train_x, test_x = (torch.tensor(part, dtype=torch.float32) for part in (train_data, held_out))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import math
@@ -16,12 +17,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import certify
+from certify.api.audit import Audit
+from certify.api.check import Result
+from certify.api.constants import Constants
+from certify.api.evidence import EvidenceOfData
+from certify.api.prove import Proved
+from certify.api.replay import Replayed
+from certify.api.sample import Sample
+from certify.api.shown import Shown, values_of
+from certify.api.stress import Stress
+from certify.api.sweep import Sweep
+from certify.api.verify import Verified
 from certify.audits.records import AuditResult, Calibration, DistanceEnd, EncoderBracket, ObservationAudit, RankTest
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Reason, Region, Witness
+from certify.certificates.kind import Verification
+from certify.certificates.verification import VerificationResult
+from certify.circuits.growth import Growth
+from certify.circuits.hardness import Curve, Hardness, Run
 from certify.codec import Readable
+from certify.construction.built import SingleObservation
 from certify.encoders.count import EncoderCount
+from certify.encoders.single_precision import Agreement
+from certify.envelopes.log_evidence import Interval, LogEvidence
 from certify.errors import InputError
 from certify.generators.comparison_record import RuntimeComparison
+from certify.marginal.data import EvidenceResult, ObservationEvidence
+from certify.marginal.elbo import Elbo
+from certify.proof.formal_instance import InstanceResult
+from certify.proof.formal_proofs import FormalRecord, FormalResult
 from certify.proof.losses import StepLoss
 from certify.proof.records import (
     AssumptionRecord,
@@ -35,9 +58,12 @@ from certify.proof.records import (
     StepRecord,
     TheoremRecord,
 )
+from certify.prover.claims_table import ClaimsTable, Row, RowFinding
 from certify.prover.proof import Proof
 from certify.prover.proof_records import ClaimProof, StepProof
+from certify.report.encoder_files import EncoderFile
 from certify.stress_tests.case import Case, SavedCase
+from certify.stress_tests.power import PowerResult, WrongClaim
 from certify.stress_tests.property import Measurement
 from certify.stress_tests.records import ClaimSummary, Failure, Replay, ScalingLaw, StressResult, TheoremStress
 from certify.verdict import Evidence, Verdict
@@ -140,6 +166,62 @@ second_engines = st.builds(
 all_proofs = st.builds(
     Proof, words, notes, verdicts, st.none() | evidence, words, notes, st.none() | rationals, words, st.floats(0, 1e4)
 )
+intervals = st.builds(
+    Interval,
+    finite | st.just(-math.inf),
+    finite | st.just(math.inf),
+    st.sampled_from(["rigorous", "statistical"]),
+    shares,
+)
+evidence_of_one = st.builds(
+    ObservationEvidence,
+    st.builds(LogEvidence, st.none() | intervals, st.none() | intervals, words, words),
+    st.none() | st.builds(Elbo, st.none() | intervals, words, words),
+)
+evidence_of_data = st.builds(
+    EvidenceResult, st.just({"name": "g", "comparison": None}), st.sampled_from(["gaussian", "bernoulli"]),
+    st.none() | finite, st.lists(evidence_of_one, min_size=1, max_size=2).map(tuple), st.none() | words, counts,
+    st.just({"seed": 0}),
+)  # fmt: skip
+growths = st.builds(Growth, *[finite] * 5, shares, counts, counts, finite)
+curves = st.builds(
+    lambda family, method, unit, runs, *laws: Curve(
+        family, method, unit, tuple(Run(family, method, *run) for run in runs), *laws
+    ),
+    st.sampled_from(["linear", "gf2exp"]), words, words,
+    st.lists(st.tuples(counts, finite, finite, st.booleans()), max_size=2), st.none() | growths, st.none() | growths,
+    words,
+)  # fmt: skip
+hardness = st.builds(
+    Hardness, st.lists(curves, max_size=2).map(tuple),
+    st.dictionaries(st.sampled_from(["linear", "gf2exp"]), st.dictionaries(counts, counts, max_size=2)),
+)  # fmt: skip
+claim_rows = st.builds(Row, counts, words, words, notes, words, st.sampled_from(["nearest", "up", "down"]), words)
+row_findings = st.builds(
+    RowFinding, claim_rows, verdicts, words, st.none() | all_proofs, words, words, st.none() | evidence
+)
+claim_tables = st.builds(ClaimsTable, st.lists(row_findings, min_size=1, max_size=2).map(tuple))
+paths = st.just(Path("coq") / "a.v")
+formal = st.builds(
+    FormalRecord, words, paths, counts, counts, st.none() | counts, st.none() | st.floats(0, 1e4),
+    st.lists(st.tuples(words, words), max_size=2).map(tuple),
+)  # fmt: skip
+formal_results = st.builds(
+    FormalResult, st.lists(formal, min_size=1, max_size=2).map(tuple), st.none() | words, st.none() | notes, words
+)
+formal_instances = st.builds(InstanceResult, words, paths, notes, notes, st.none() | st.floats(0, 1e4), words)
+wrong_claims = st.builds(WrongClaim, *[words] * 5, st.none() | finite, st.floats())
+powers = st.builds(PowerResult, st.lists(wrong_claims, min_size=1, max_size=2).map(tuple), st.just({"seed": 0}))
+agreements = st.integers(1, 10**6).flatmap(
+    lambda tried: st.builds(Agreement, st.just(tried), finite | st.just(math.nan), st.integers(0, tried))
+)
+encoder_files = st.builds(EncoderFile, paths, counts, words, paths, st.none() | agreements)
+verifications = st.builds(Verification, st.booleans(), words, words, notes)
+verification_results = st.builds(
+    VerificationResult, words, st.dictionaries(words, verifications, min_size=1, max_size=2), st.booleans()
+)
+rows_of_numbers = st.lists(finite, min_size=1, max_size=3).map(np.array)
+single_observations = st.builds(SingleObservation, counts, rows_of_numbers)
 rank_tests = st.builds(
     RankTest, words, st.lists(finite, min_size=1, max_size=4).map(np.array), st.tuples(counts, counts), shares, shares
 )
@@ -165,6 +247,11 @@ STRATEGIES: dict[type[Readable], st.SearchStrategy[Any]] = {
     ScalingLaw: laws, Case: cases, SavedCase: saved_cases, Failure: failures, ClaimSummary: summaries,
     TheoremStress: stressed, StressResult: stress_results, Replay: replays, EncoderCount: encoder_counts,
     RuntimeComparison: second_engines, Proof: all_proofs, StepLoss: losses,
+    Interval: intervals, ObservationEvidence: evidence_of_one,
+    EvidenceResult: evidence_of_data, Curve: curves, Hardness: hardness, RowFinding: row_findings,
+    ClaimsTable: claim_tables, FormalRecord: formal, FormalResult: formal_results, InstanceResult: formal_instances,
+    WrongClaim: wrong_claims, PowerResult: powers, Agreement: agreements, EncoderFile: encoder_files,
+    Verification: verifications, VerificationResult: verification_results, SingleObservation: single_observations,
 }  # fmt: skip
 """Records of every kind that can be read."""
 
@@ -190,6 +277,77 @@ def test_every_kind_of_record_is_drawn_here() -> None:
     assert set(readable(Readable)) == STRATEGIES.keys()
 
 
+LIVE = {
+    "certify.api.certificate.Certificate": "its document is a file of its own, which `certify.certificates` reads",
+    "certify.api.encoder.EncoderResult": "a network, read from its ONNX file",
+    "certify.api.theorems.Catalogue": "the theorems that are installed, which are code",
+    "certify.audits.source.EncoderSource": "an encoder that runs",
+    "certify.construction.built.BuiltEncoder": "a network, read from its ONNX file",
+}
+"""What has a JSON form that describes more than it holds, and what stands in the place of reading it."""
+
+
+def test_whatever_has_a_json_form_is_read_or_says_why_not() -> None:
+    found = set()
+    for path in sorted((ROOT / "certify").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and any(
+                isinstance(item, ast.FunctionDef) and item.name == "to_dict" for item in node.body
+            ):
+                kind = getattr(importlib.import_module(module), node.name)
+                if not issubclass(kind, Readable):
+                    found.add(f"{module}.{node.name}")
+    assert found == LIVE.keys()
+
+
+FACES: dict[type[Readable], st.SearchStrategy[Any]] = {
+    Sample: st.builds(
+        Sample, st.lists(st.tuples(finite, finite), min_size=1, max_size=3).map(np.array), shares.filter(bool), words,
+        words, st.none() | finite,
+    ),
+    Sweep: st.builds(
+        lambda size, inputs, found: Sweep("t", "beta", {"m": inputs[:size]}, {"K": found[:size]}),
+        st.integers(1, 3), st.lists(finite, min_size=3, max_size=3).map(np.array),
+        st.lists(st.floats(), min_size=3, max_size=3).map(np.array),
+    ),
+    Constants: st.builds(
+        lambda whole, balls, generator: Constants(
+            **values_of(whole), by_radius=tuple(balls), described=generator
+        ),
+        all_constants, st.lists(all_constants.filter(lambda item: item.region.radius is not None), max_size=2),
+        st.none() | st.just({"name": "g", "sha256": "0"}),
+    ),
+    **{
+        face: STRATEGIES[record].map(lambda item, face=face: face(**values_of(item)))
+        for face, record in {
+            Audit: AuditResult, EvidenceOfData: EvidenceResult, Proved: Proof, Replayed: Replay, Result: CheckResult,
+            Stress: StressResult, Verified: VerificationResult,
+        }.items()
+    },
+}  # fmt: skip
+"""The results of the public functions, which compare by what they found."""
+
+
+def test_every_result_of_the_public_functions_is_drawn_here() -> None:
+    for path in sorted((ROOT / "certify" / "api").glob("*.py")):
+        importlib.import_module(f"certify.api.{path.stem}")
+    assert {kind for kind in Shown.__subclasses__() if issubclass(kind, Readable)} == FACES.keys()
+
+
+@pytest.mark.parametrize("kind", FACES)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_a_result_of_a_public_function_comes_back_equal(kind: type[Readable], data: st.DataObject) -> None:
+    drawn = data.draw(FACES[kind])
+    document = through_text(drawn.to_dict())
+    assert kind.from_dict(document) == drawn and kind.from_dict(document).to_dict() == document
+    for wrong in ({**document, "more": 1}, {key: document[key] for key in list(document)[1:]}):
+        with pytest.raises(InputError) as refused:
+            kind.from_dict(wrong)
+        assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("kind", STRATEGIES)
 @settings(max_examples=15)
 @given(data=st.data())
@@ -197,12 +355,23 @@ def test_what_a_record_writes_it_reads_and_nothing_else(kind: type[Readable], da
     document = through_text(data.draw(STRATEGIES[kind]).to_dict())
     assert kind.from_dict(document).to_dict() == document
     first, *others = document
-    for wrong in ({**document, first: {"no": "record"}}, {key: document[key] for key in others}):
-        with pytest.raises(InputError):
+    for wrong in (
+        {**document, first: {"no": "record"}},
+        {key: document[key] for key in others},
+        {**document, "more": {"no": "record"}},
+    ):
+        with pytest.raises(InputError) as refused:
             kind.from_dict(wrong)
+        assert "\n" not in str(refused.value)
 
 
-@given(st.one_of(brackets, all_constants, regions, steps, conclusions, sizes, audits, laws))
+@given(
+    st.one_of(
+        brackets, all_constants, regions, steps, conclusions, sizes, audits, laws, intervals, evidence_of_one,
+        evidence_of_data, curves, hardness, row_findings, claim_tables, formal_results, formal_instances,
+        verification_results, encoder_counts,
+    )
+)  # fmt: skip
 def test_small_records_come_back_as_they_were(record: Readable) -> None:
     assert type(record).from_dict(through_text(record.to_dict())) == record
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import certify
+import certify.bounds.semidefinite as semidefinite
 import certify.profiles.inequality as inequality
 from benchmarks.forged_certificates import better, forgeries, refusal
 from certify.bounds.bracket import ConstantBrackets
@@ -25,7 +26,7 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.profiles.certificate import certify_observation
-from certify.profiles.records import METHOD, ObservationProof, exact
+from certify.profiles.records import METHOD, BendProof, ObservationProof, StretchProof, exact
 from certify.sharp.schedule import Schedule
 from certify.verdict import Verdict
 from theorems.sharp_langevin.observations import global_constants
@@ -164,6 +165,66 @@ def test_files_are_verified(setting: Setting, tmp_path: Path, capsys: pytest.Cap
     optimist = document_of(replace(proof, constants=replace(proof.constants, M2=proof.constants.M2 / 2), chain=None))
     path = write(tmp_path / "optimist.json", optimist)
     assert main(["verify", path, "--constants"]) == 1
+
+
+NO_BOXES = ("composition", "neuron by neuron", "residual rule", "semidefinite")
+
+
+@pytest.fixture(scope="module")
+def evident(setting: Setting) -> ObservationProof:
+    """A certificate that rests on constants by the matrix inequality and closed rules."""
+    generator, _, row, _ = setting
+    known = constants(generator, methods=NO_BOXES)
+    proof = certify_observation(generator, global_constants(known), row, BETA, EPSILON).proof
+    assert proof.constants.m_proof is not None and proof.constants.M_proof is not None
+    return proof
+
+
+def test_a_record_holds_what_proves_m_and_M(
+    evident: ObservationProof, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Multipliers of m and M, and the closed rules for M2: nothing remains a premise, and nothing is searched."""
+    monkeypatch.setattr(semidefinite, "solve", None)
+    document = json.loads(json.dumps(document_of(evident), allow_nan=False))
+    assert record_of(document, "it") == evident
+    result = certify.verify(write(tmp_path / "file.json", document))
+    assert result.verdict is Verdict.PROVED and result.premises == () and not result.constants_derived
+
+
+def test_a_constant_without_evidence_remains_a_premise(evident: ObservationProof, tmp_path: Path) -> None:
+    known = evident.constants
+    for kept, left in (
+        (replace(known, m_proof=None), {"|G(z)"}),
+        (replace(known, m_proof=None, M_proof=None), {"|G(z)", "Lip(G)"}),
+        (replace(known, M2=math.nextafter(known.M2, 0) / 2), {"Lip(J)"}),
+    ):
+        alone = document_of(
+            replace(evident, constants=kept, layer=None, chain=None, bend=BendProof(math.inf, None, None))
+        )
+        result = certify.verify(write(tmp_path / "file.json", alone))
+        (premise,) = result.premises
+        assert result.verdict is Verdict.CONDITIONAL
+        assert {name for name in ("|G(z)", "Lip(G)", "Lip(J)") if name in premise} == left
+
+
+def test_a_constant_that_its_own_multipliers_do_not_prove_is_refused(evident: ObservationProof, tmp_path: Path) -> None:
+    known = evident.constants
+    assert known.m_proof is not None and known.M_proof is not None
+    nothing = tuple(Exact(0.0) for _ in known.M_proof.multipliers)
+    high = StretchProof(Exact(4 * known.m_proof.objective), known.m_proof.multipliers)
+    for name, wrong in (
+        ("m", replace(known, m=1.001 * known.m)),
+        ("M", replace(known, M=known.M / 1.001)),
+        ("M", replace(known, M_proof=StretchProof(known.M_proof.objective, nothing))),
+        ("M", replace(known, M_proof=StretchProof(known.M_proof.objective, known.M_proof.multipliers[1:]))),
+        ("m", replace(known, m_proof=high)),
+        ("m", replace(known, m=2 * known.m, m_proof=high)),
+        ("m", replace(known, m_proof=StretchProof(Exact(-1.0), known.m_proof.multipliers))),
+    ):
+        record = replace(evident, constants=wrong, layer=None, chain=None, bend=BendProof(math.inf, None, None))
+        result = certify.verify(write(tmp_path / "file.json", document_of(record)))
+        (found,) = result.verifications.values()
+        assert result.verdict is Verdict.REFUTED and found.reason.startswith(f"{name} is not derived"), name
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.profiles.certificate import ObservationCertificate, certify_observation
 from certify.progress import SilentProgress
-from certify.proof.check import _by_each
+from certify.proof.each_observation import concluded_by_each
 from certify.proof.records import ConclusionRecord, ObservationRecord, TheoremRecord
 from certify.report.observations import observation_tables
 from certify.report.terminal import draw, render_text
@@ -200,14 +200,14 @@ def test_resume_needs_observations(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_conclusion_follows_where_every_observation_is_certified_by_itself() -> None:
     open_one = ConclusionRecord(Verdict.INCONCLUSIVE, {"beta": 0.3}, None, None, ("no choice was found",))
     certified = TheoremRecord("t", "T", "g", (), (), None, observations=records()[:13])
-    found = _by_each(certified, open_one)
+    found = concluded_by_each(certified, open_one)
     assert found.verdict is Verdict.SUPPORTED and "no step of the proof was checked" in found.notes[1]
     assert found.notes[-1] == "no choice was found" and len(found.notes) == 3
     measured = replace(records()[0], verdict=Verdict.SUPPORTED)
-    mixed = _by_each(replace(certified, observations=(*records()[:12], measured)), open_one)
+    mixed = concluded_by_each(replace(certified, observations=(*records()[:12], measured)), open_one)
     assert mixed.verdict is Verdict.SUPPORTED and mixed.notes[0].startswith("12 of 13") and "1e-6" in mixed.notes[0]
     # One that is not certified, or none at all, or a conclusion that is refuted: nothing changes.
-    assert _by_each(replace(certified, observations=records()), open_one) is open_one
-    assert _by_each(replace(certified, observations=()), open_one) is open_one
+    assert concluded_by_each(replace(certified, observations=records()), open_one) is open_one
+    assert concluded_by_each(replace(certified, observations=()), open_one) is open_one
     refuted = replace(open_one, verdict=Verdict.REFUTED)
-    assert _by_each(certified, refuted) is refuted
+    assert concluded_by_each(certified, refuted) is refuted

@@ -13,6 +13,7 @@ import pytest
 import sympy as sp
 
 import certify
+from certify.bounds.bracket import unknown_brackets
 from certify.envelopes.box_certificate import Envelope, box_envelope, tail_constant
 from certify.envelopes.box_search import BoxLimits, log_integral_lower, log_ratio, supremum_of_ratio
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, potential
@@ -28,6 +29,7 @@ from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.records import RejectionNumbers
 from certify.proof.registry import load_theorem
+from certify.proof.theorem import ObservationsAsked
 from certify.report.observations import observation_table, observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
@@ -37,6 +39,10 @@ from theorems.rejection_encoder.observations import Rejection, _reason, _record,
 THEOREM = load_theorem("rejection-encoder")
 CONSTANTS = dict(d=8, n=8, m=1, M="1.5", M2="0.15", t_x=2, N=1000)
 LIMITS = BoxLimits(0.1, 20_000)
+
+
+def asked(generator: Generator, rows: np.ndarray, epsilon: Fraction, resume: Path | None) -> ObservationsAsked:
+    return ObservationsAsked(THEOREM, generator, unknown_brackets(), rows, 0.4, epsilon, SilentProgress(), resume)
 
 
 def observation(generator: Generator, beta: float, seed: int) -> np.ndarray:
@@ -193,12 +199,12 @@ def test_a_stored_result_that_no_run_returns_is_computed_again(
     generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
     resume = tmp_path / "rows.json"
-    right = certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume)
+    right = certify_rows(asked(generator, rows, Fraction(1, 10), resume))
     stored = json.loads(resume.read_text())
     (entry,) = stored["observations"].values()
     entry["proposals"] = 1
     resume.write_text(json.dumps(stored))
-    assert certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), resume) == right
+    assert certify_rows(asked(generator, rows, Fraction(1, 10), resume)) == right
     assert "not believed and computed again" in caplog.text
 
 
@@ -213,7 +219,7 @@ def test_stored_numbers_follow_from_one_another(
     rows = observation(generator, 0.4, 8)[None]
     resume = tmp_path / "rows.json"
     epsilon = Fraction(1, 1000)
-    right = certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume)
+    right = certify_rows(asked(generator, rows, epsilon, resume))
     stored = json.loads(resume.read_text())
     (entry,) = stored["observations"].values()
     entry["numbers"][key] = wrong
@@ -222,7 +228,7 @@ def test_stored_numbers_follow_from_one_another(
         assert needed is not None
         entry["proposals"], entry["tv_bound"] = needed.proposals, needed.tv_bound
     resume.write_text(json.dumps(stored))
-    assert certify_rows(THEOREM, generator, None, rows, 0.4, epsilon, SilentProgress(), resume) == right
+    assert certify_rows(asked(generator, rows, epsilon, resume)) == right
     assert "not believed and computed again" in caplog.text
 
 
@@ -279,7 +285,7 @@ def test_observations_without_a_noise_level_are_told_to_give_one() -> None:
 def test_the_table_of_observations_shows_the_acceptance() -> None:
     generator = one_hidden_layer("relu", 1, 4, 2)
     rows = observation(generator, 0.4, 8)[None]
-    records = certify_rows(THEOREM, generator, None, rows, 0.4, Fraction(1, 10), SilentProgress(), None)
+    records = certify_rows(asked(generator, rows, Fraction(1, 10), None))
     table = observation_table(records)
     headings = [column.heading for column in table.columns]
     assert headings[5:] == ["p", "p measured", "reason"]

@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.arithmetic.balls import lower, midpoint, upper
-from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.balls import midpoint
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
@@ -31,6 +30,7 @@ from theorems.amortisation.encoders import medians, slopes
 from theorems.amortisation.pairs import steepest_pair
 from theorems.evaluation import evaluated
 from theorems.model import INJECTIVE, LIPSCHITZ, MODEL, SMOOTH, epsilon, shared
+from theorems.wording import at_least, at_most
 
 along = declare("along", "[0, inf)", r"\lvert v^T(c-c')\rvert", "distance of the centres along v")
 spread = declare("spread", "(0, inf)", "s+s'", "standard deviations along v, summed")
@@ -77,21 +77,16 @@ STEPS = (
 def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
     """The answer in words."""
     accuracy = f"{midpoint(certificate['epsilon']):.3g}"
-    distance = decimal_text(upper(certificate["t_g"]), 4, Direction.UP)
+    distance = at_most(certificate, "t_g")
     if certificate["slope_lower"] > 0:
-        answer = (
-            f"every encoder within {accuracy} at both observations has a Lipschitz constant >= {_down(certificate)}"
-        )
+        slope = at_least(certificate, "slope_lower")
+        answer = f"every encoder within {accuracy} at both observations has a Lipschitz constant >= {slope}"
     else:
         answer = f"nothing is claimed of encoders within {accuracy} at both observations"
     return (
         f"{answer}; the posteriors are within {distance} of Gaussians",
         "for the pair with the largest bound among a few of the observations; any encoder symmetric about its mean",
     )
-
-
-def _down(certificate: Certificate) -> str:
-    return decimal_text(lower(certificate["slope_lower"]), 4, Direction.DOWN)
 
 
 THEOREM = Theorem(

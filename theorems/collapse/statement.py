@@ -22,8 +22,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.arithmetic.balls import Real, lower, upper
-from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.balls import Real
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
@@ -32,6 +31,7 @@ from certify.symbolic.declaration import declare, variables
 from theorems.collapse.rate import pairs, rates, sharper_ends
 from theorems.evaluation import evaluated
 from theorems.model import LIPSCHITZ, beta, d, n, shared
+from theorems.wording import at_least, at_most
 
 m = declare("m", "[0, inf)", "m", "|G(z)-G(z')| >= m|z-z'|; 0 where no m > 0 is known")
 M = declare("M", "[m, inf)", "M", "Lipschitz constant of G", m)
@@ -102,25 +102,17 @@ def ends(generator: Generator, brackets: ConstantBrackets) -> dict[str, Real]:
 
 def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
     """The answer in words."""
-    nats = [_down(certificate, "rate_lower"), _up(certificate, "rate_upper")]
-    bits = [_down(certificate, "bits_lower"), _up(certificate, "bits_upper")]
+    nats = [at_least(certificate, "rate_lower"), at_most(certificate, "rate_upper")]
+    bits = [at_least(certificate, "bits_lower"), at_most(certificate, "bits_upper")]
     answer = f"the code carries {nats[0]} to {nats[1]} nats ({bits[0]} to {bits[1]} bits) of x"
     if certificate["m"] > 0:
-        answer += f": no collapse; at least one nat is kept up to noise {_down(certificate, 'beta_kept')}"
+        answer += f": no collapse; at least one nat is kept up to noise {at_least(certificate, 'beta_kept')}"
     return (
         answer,
-        f"from noise {_up(certificate, 'beta_lost')} on at most one nat is left",
+        f"from noise {at_most(certificate, 'beta_lost')} on at most one nat is left",
         "a trained encoder's average KL(q_x || prior) is another number: its own rate plus the divergence of the "
         "aggregate from the prior; it may be smaller or larger than the model's",
     )
-
-
-def _down(certificate: Certificate, name: str) -> str:
-    return decimal_text(lower(certificate[name]), 4, Direction.DOWN)
-
-
-def _up(certificate: Certificate, name: str) -> str:
-    return decimal_text(upper(certificate[name]), 4, Direction.UP)
 
 
 THEOREM = Theorem(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +18,9 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.gaussian import nearby_gaussian
 from certify.profiles.records import GlobalConstants
-from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 from certify.version import __version__
 from theorems.factorised_encoder.price import price_of
@@ -92,31 +89,23 @@ def row_price(
         )  # fmt: skip
 
 
-def certify_rows(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    progress: Progress,
-    resume: Path | None,
-) -> tuple[ObservationRecord, ...]:
+def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): proved where the certified bound is positive, supported where that of draws is."""
-    constants = global_constants(brackets)
+    constants = global_constants(asked.brackets)
+    generator, beta = asked.generator, asked.beta
     question = {
-        "theorem": theorem.id, "version": __version__, "generator": generator.sha256,
+        "theorem": asked.theorem.id, "version": __version__, "generator": generator.sha256,
         "constants": [constants.m, constants.M, constants.M2], "beta": beta,
     }  # fmt: skip
     found = certify_each(
         f"observations at {generator.name}",
         question,
-        [row_key(row) for row in rows],
-        list(rows),
+        [row_key(row) for row in asked.rows],
+        list(asked.rows),
         partial(row_price, generator, constants, beta),
         Codec(asdict, _decode, _doubt),
-        progress,
-        resume,
+        asked.progress,
+        asked.resume,
     )
     return tuple(_record(index, item, beta) for index, item in enumerate(found))
 

@@ -22,8 +22,6 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.arithmetic.balls import lower, upper
-from certify.arithmetic.rounding import Direction, decimal_text
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
@@ -32,6 +30,7 @@ from theorems.evaluation import evaluated
 from theorems.factorised_encoder.observations import certify_rows, costliest_row
 from theorems.factorised_encoder.price import cell_mass, factorised_laws, price, product_laws, quadrants
 from theorems.model import INJECTIVE, LIPSCHITZ, MODEL, SMOOTH, shared
+from theorems.wording import at_least, at_most
 
 corr = declare("corr", "[0, 1]", r"\varrho", "correlation of the two groups under N(c, Sigma)")
 t_g = declare("t_g", "[0, 1]", "t_g", "TV(pi_x, N(c, Sigma)), at most")
@@ -65,8 +64,8 @@ STEPS = (
 
 def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
     """The answer in words."""
-    cells = {name: _down(certificate, name) for name in ("price", "tv_lower", "corr")}
-    distance = decimal_text(upper(certificate["t_g"]), 4, Direction.UP)
+    cells = {name: at_least(certificate, name) for name in ("price", "tv_lower", "corr")}
+    distance = at_most(certificate, "t_g")
     if certificate["tv_lower"] > 0:
         answer = f"no encoder with independent coordinates is closer than {cells['tv_lower']} in total variation"
     else:
@@ -76,10 +75,6 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
         "its Gaussian",
         "for the observation with the largest bound among those looked at; --observations has each",
     )
-
-
-def _down(certificate: Certificate, name: str) -> str:
-    return decimal_text(max(0.0, lower(certificate[name])), 4, Direction.DOWN)
 
 
 THEOREM = Theorem(

@@ -7,29 +7,14 @@ are equal the proposals are taken. What both found is kept beside the one that w
 from __future__ import annotations
 
 from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
 
-from certify.arithmetic.arrays import FloatArray
-from certify.bounds.bracket import ConstantBrackets
-from certify.generators.graph import Generator
-from certify.progress import Progress
 from certify.proof.records import ObservationRecord
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import ObservationsAsked
 from theorems.rejection_encoder.observations import certify_rows as by_rejection
 from theorems.sharp_langevin.observations import certify_rows as by_layers
 
 
-def certify_rows(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    progress: Progress,
-    resume: Path | None,
-) -> tuple[ObservationRecord, ...]:
+def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): by the theorem with the fewest layers. Theorem R's results are kept in a second file.
 
     `resume` FILE.json keeps those of Theorem 1* and G1*, FILE.rejection.json those of Theorem R.
@@ -37,9 +22,9 @@ def certify_rows(
     Raises:
         InputError: if a file cannot be written or belongs to another question; or m, M, M2 are not certified.
     """
+    resume = asked.resume
     beside = None if resume is None else resume.with_suffix(f".rejection{resume.suffix}")
-    layers = by_layers(theorem, generator, brackets, rows, beta, epsilon, progress, resume)
-    proposals = by_rejection(theorem, generator, brackets, rows, beta, epsilon, progress, beside)
+    layers, proposals = by_layers(asked), by_rejection(replace(asked, resume=beside))
     return tuple(better(first, second) for first, second in zip(layers, proposals, strict=True))
 
 

@@ -28,7 +28,7 @@ from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import chain_total_variation
 from certify.proof.checks.locations import preimages
 from certify.proof.closed_forms import enclose
-from certify.proof.conclusion import settle
+from certify.proof.conclusion import instance_at
 from certify.proof.curves import MixingCurves
 from certify.proof.instance import Instance
 from certify.proof.theorem import Theorem
@@ -50,20 +50,12 @@ SLOWEST_RELAXATION = 5_000.0
 POINTS, REPLICATES, TERMS = 28, 1000, 2
 
 
-def drawable_curves(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    beta: Fraction,
-    epsilon: Fraction,
-    observations: FloatArray | None,
-    seed: int,
-) -> MixingCurves | None:
-    """`curves_at` where the truth is known and the chain relaxes within the steps that are simulated, else None."""
+def drawable_curves(instance: Instance) -> MixingCurves | None:
+    """The curves where the truth is known and the chain relaxes within the steps that are simulated, else None."""
+    generator = instance.generator
     if generator.latent_dim > TRANSITION_DIMENSION and affine_form(generator.graph) is None:
         return None
-    instance = _instance(theorem, generator, brackets, beta, epsilon, observations, seed)
-    return mixing_curves(instance) if isinstance(instance, Instance) and _relaxes(instance) else None
+    return mixing_curves(instance) if _relaxes(instance) else None
 
 
 def curves_at(
@@ -82,26 +74,10 @@ def curves_at(
     Raises:
         InputError: if the theorem admits no such noise level, or the truth is unknown (d > 2 and not affine).
     """
-    instance = _instance(theorem, generator, brackets, beta, epsilon, observations, seed)
+    instance = instance_at(theorem, generator, brackets, beta, epsilon, observations, seed)
     if isinstance(instance, str):
         raise InputError(f"no curves of `{theorem.id}` at `{generator.name}`: {instance}")
     return mixing_curves(instance)
-
-
-def _instance(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    beta: Fraction | None,
-    epsilon: Fraction,
-    observations: FloatArray | None,
-    seed: int,
-) -> Instance | str:
-    """The instance that a check of the same arguments measures, or why there is none."""
-    setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
-    if setting.certificate is None:
-        return setting.reason
-    return Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed)
 
 
 def _relaxes(instance: Instance) -> bool:

@@ -23,8 +23,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from certify.arithmetic.balls import lower, midpoint, upper
-from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.balls import midpoint
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
@@ -35,6 +34,7 @@ from theorems.model import LIPSCHITZ, beta, epsilon, shared
 from theorems.modes.groups import group_inputs
 from theorems.modes.isoperimetry import closed_form, isoperimetry, masses_of_half_spaces, noisy_pairs
 from theorems.modes.needed import LeastSlope
+from theorems.wording import at_least, at_most
 
 M = declare("M", "[0, inf)", "M", "Lipschitz constant of G")
 r = declare("r", "[0, inf)", "r", "distance of the two groups of data")
@@ -98,23 +98,18 @@ STEPS = (
 
 def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
     """The answer in words."""
-    masses = f"masses {_down(certificate, 'p1')} and {_down(certificate, 'p2')}"
-    groups = f"data with {masses} at distance {_down(certificate, 'r')}"
+    masses = f"masses {at_least(certificate, 'p1')} and {at_least(certificate, 'p2')}"
+    groups = f"data with {masses} at distance {at_least(certificate, 'r')}"
     if not certificate["tv_lower"] > 0:
         return (f"nothing is claimed: a decoder of this slope may have {groups}",)
-    needed = _down(certificate, "slope_needed")
+    needed = at_least(certificate, "slope_needed")
     return (
-        f"the model is at least {_down(certificate, 'tv_lower')} in total variation from any {groups}",
+        f"the model is at least {at_least(certificate, 'tv_lower')} in total variation from any {groups}",
         f"within {midpoint(certificate['epsilon']):.3g} of it only a decoder with M >= {needed}; this one has M <= "
-        f"{decimal_text(upper(certificate['M']), 4, Direction.UP)}",
+        f"{at_most(certificate, 'M')}",
         "masses of observations are true of the data with probability 0.999 over the half that is counted, if they are "
         "independent draws of it; without 20 of them two halves at distance L stand for the data",
     )
-
-
-def _down(certificate: Certificate, name: str) -> str:
-    value = lower(certificate[name])
-    return decimal_text(max(0.0, value), 4, Direction.DOWN) if value < 1e100 else "inf"
 
 
 THEOREM = Theorem(

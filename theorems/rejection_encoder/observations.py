@@ -6,23 +6,20 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
-from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import acceptance_lower
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
-from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord, RejectionNumbers
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 from certify.version import __version__
 
@@ -58,20 +55,12 @@ class Rejection:
     largest_noise: float | None = None
 
 
-def certify_rows(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets | None,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    progress: Progress,
-    resume: Path | None,
-) -> tuple[ObservationRecord, ...]:
+def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope."""
+    generator, beta, epsilon = asked.generator, asked.beta, asked.epsilon
     question = {
         "schema": SCHEMA,
-        "theorem": theorem.id,
+        "theorem": asked.theorem.id,
         "version": __version__,
         "generator": generator.sha256,
         "likelihood": generator.likelihood,
@@ -81,12 +70,12 @@ def certify_rows(
     found = certify_each(
         f"observations at {generator.name}",
         question,
-        [row_key(row) for row in rows],
-        [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(rows)],
+        [row_key(row) for row in asked.rows],
+        [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(asked.rows)],
         partial(_certify, generator, beta, epsilon),
         Codec(_encode, _decode, partial(_doubt, epsilon)),
-        progress,
-        resume,
+        asked.progress,
+        asked.resume,
     )
     return tuple(_record(generator, index, item, beta) for index, item in enumerate(found))
 

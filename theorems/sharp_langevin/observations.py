@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.rounding import Direction, outward
 from certify.arithmetic.searches import largest
-from certify.bounds.bracket import ConstantBrackets
+from certify.bounds.bracket import BoundEvidence, ConstantBrackets
 from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.observation import verify
-from certify.codec import decode, encode
+from certify.codec import Exact, decode, encode
 from certify.encoders.amortised import amortised_starts
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
@@ -29,11 +29,11 @@ from certify.profiles.certificate import (
     certify_observation,
     start_numbers,
 )
-from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, exact
+from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, StretchProof, exact
 from certify.progress import Progress
 from certify.proof.observations import Codec, certify_each, row_key
 from certify.proof.records import ObservationRecord
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 
 REACH_OBSERVATIONS, REACH_STEPS = 3, 5
@@ -57,19 +57,12 @@ class Task:
     with_reach: bool
 
 
-def certify_rows(
-    theorem: Theorem,
-    generator: Generator,
-    brackets: ConstantBrackets,
-    rows: FloatArray,
-    beta: float,
-    epsilon: Fraction,
-    progress: Progress,
-    resume: Path | None,
-) -> tuple[ObservationRecord, ...]:
+def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """Every observation by its own profile, from the amortised encoder where there is one: see `certify_all`."""
-    starts = amortised_starts(generator, rows)
-    return certify_all(generator, brackets, rows, beta, epsilon, progress, resume, starts)
+    starts = amortised_starts(asked.generator, asked.rows)
+    return certify_all(
+        asked.generator, asked.brackets, asked.rows, asked.beta, asked.epsilon, asked.progress, asked.resume, starts
+    )
 
 
 def certify_all(
@@ -121,8 +114,18 @@ def global_constants(brackets: ConstantBrackets) -> GlobalConstants:
         raise InputError("certificates of observations need constants on all of R^d; leave out `--region`")
     # Short numbers, so that another machine derives them as well.
     return GlobalConstants(
-        outward(m, DIGITS, Direction.DOWN), outward(M, DIGITS, Direction.UP), outward(M2, DIGITS, Direction.UP)
+        outward(m, DIGITS, Direction.DOWN),
+        outward(M, DIGITS, Direction.UP),
+        outward(M2, DIGITS, Direction.UP),
+        _stretch_proof(brackets.m.lower_evidence),
+        _stretch_proof(brackets.M.upper_evidence),
     )
+
+
+def _stretch_proof(evidence: BoundEvidence | None) -> StretchProof | None:
+    """What proves an end without a search; None where another method than the matrix inequality found it."""
+    found = None if evidence is None else evidence.multipliers
+    return None if found is None else StretchProof(Exact(found.objective), exact(found.values))
 
 
 def largest_noise(
@@ -212,12 +215,16 @@ def _doubt(
     if task.with_reach and certificate.noise is None:
         return "the largest noise is missing"
     proof, wider = certificate.proof, None if certificate.noise is None else certificate.noise.proof
-    asked = exact(task.row), epsilon, constants
+    asked = exact(task.row), epsilon, constants.values
     with threadpool_limits(1):
         for item in (proof, wider):
             if item is None:
                 continue
-            if (item.observation, item.epsilon, item.constants) != asked or item.generator.sha256 != generator.sha256:
+            if (
+                item.observation,
+                item.epsilon,
+                item.constants.values,
+            ) != asked or item.generator.sha256 != generator.sha256:
                 return "it is about another observation"
             if reason := verify(item, generator).reason:
                 return reason

@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 
 from certify.arithmetic.balls import ball, precision, upper
-from certify.certificates.kind import Kind, Verification
+from certify.certificates.kind import Kind, Verification, premise_text
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.posteriors.posterior import Posterior
@@ -39,11 +39,7 @@ def verify(record: ObservationProof, generator: Generator) -> Verification:
         reason = next(_doubts(record, generator), "")
     except InputError as error:
         reason = str(error)
-    known = record.constants
-    premises = (
-        f"|G(z)-G(z')| >= {known.m!r} |z-z'|, Lip(G) <= {known.M!r}, Lip(J) <= {known.M2!r} "
-        f"(`certify constants`; sha256 {record.generator.sha256[:12]})",
-    )
+    premises = (premise_text(record.constants, record.generator.sha256),)
     return Verification(not reason, _claim(record, generator), reason, premises)
 
 

@@ -24,7 +24,7 @@ OptionalGeneratorOption = Annotated[
     ),
 ]  # fmt: skip
 ConstantsOption = Annotated[
-    bool, typer.Option("--constants", help="Derive m, M and M2 again too; otherwise they are a premise.")
+    bool, typer.Option("--constants", help="Bound m, M and M2 anew, by a search; otherwise by what the file holds.")
 ]
 
 

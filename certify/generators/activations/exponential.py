@@ -16,11 +16,11 @@ from certify.generators.activations.function import (
 )
 from certify.generators.activations.piecewise_linear import kink_ball, kink_series
 from certify.generators.activations.profile import (
-    MINUS_INFINITY,
+    ANYTHING,
     PLUS_INFINITY,
     FloatEnclosure,
-    Knot,
     KnotProfile,
+    knots_at,
     outward,
 )
 from certify.generators.activations.taylor import RADIUS, tabulated
@@ -82,8 +82,7 @@ def elu_profile(parameters: Parameters, order: int) -> KnotProfile:
     elif order == 1 or (order == 2 and alpha == 1.0):
         kink = sides
     else:
-        kink = (MINUS_INFINITY, PLUS_INFINITY)
-    knots = tuple(Knot.at(0.0, value) for value in kink)
+        kink = ANYTHING
 
     def evaluate(x: FloatArray) -> FloatEnclosure:
         left = np.minimum(x, 0.0)
@@ -93,7 +92,7 @@ def elu_profile(parameters: Parameters, order: int) -> KnotProfile:
         return np.where(x > 0, right, low), np.where(x > 0, right, high)
 
     limits = (-arb(alpha), PLUS_INFINITY) if order == 0 else (arb(0), sides[1])
-    return KnotProfile(evaluate, knots, *limits)
+    return KnotProfile(evaluate, knots_at(0.0, kink), *limits)
 
 
 EXP = ActivationFunction("exp", r"e^{x}", (), exp_derivatives, _exp, _exp, always_smooth, exp_profile)

@@ -16,13 +16,14 @@ from certify.generators.activations.function import (
     always_smooth,
 )
 from certify.generators.activations.profile import (
+    ANYTHING,
     MINUS_INFINITY,
     PLUS_INFINITY,
     FloatEnclosure,
-    Knot,
     KnotProfile,
     constant_evaluator,
     constant_profile,
+    knots_at,
     outward,
 )
 
@@ -103,18 +104,17 @@ def slope_profile(slope: float, order: int) -> KnotProfile:
     """
     if order == 0:
         ends = (MINUS_INFINITY if slope > 0 else arb(0) if slope == 0 else PLUS_INFINITY, PLUS_INFINITY)
-        return KnotProfile(lambda x: _two_lines(slope, x), (Knot.at(0.0, arb(0)),), *ends)
+        return KnotProfile(lambda x: _two_lines(slope, x), knots_at(0.0, (arb(0),)), *ends)
     if slope == 1.0:
         return constant_profile(1.0 if order == 1 else 0.0)
     if order == 1:
         return KnotProfile(
             lambda x: (np.where(x > 0, 1.0, slope), np.where(x > 0, 1.0, slope)),
-            (Knot.at(0.0, arb(slope)), Knot.at(0.0, arb(1))),
+            knots_at(0.0, (arb(slope), arb(1))),
             arb(slope),
             arb(1),
         )
-    kink = (Knot.at(0.0, MINUS_INFINITY), Knot.at(0.0, PLUS_INFINITY))
-    return KnotProfile(constant_evaluator(0.0), kink, arb(0), arb(0))
+    return KnotProfile(constant_evaluator(0.0), knots_at(0.0, ANYTHING), arb(0), arb(0))
 
 
 def _two_lines(slope: float, x: FloatArray) -> FloatEnclosure:

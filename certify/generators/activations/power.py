@@ -10,12 +10,13 @@ from flint import arb, arb_series
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import ActivationFunction, Domain, Parameters, Smoothness, always_smooth
 from certify.generators.activations.profile import (
+    ANYTHING,
     MINUS_INFINITY,
     PLUS_INFINITY,
     FloatEnclosure,
-    Knot,
     KnotProfile,
     constant_profile,
+    knots_at,
     outward,
 )
 
@@ -40,7 +41,7 @@ def _singular(parameters: Parameters) -> Smoothness:
 def square_profile(parameters: Parameters, order: int) -> KnotProfile:
     """The square has its minimum at zero; its derivative 2x increases."""
     if order == 0:
-        return KnotProfile(_square_evaluate, (Knot.at(0.0, arb(0)),), PLUS_INFINITY, PLUS_INFINITY)
+        return KnotProfile(_square_evaluate, knots_at(0.0, (arb(0),)), PLUS_INFINITY, PLUS_INFINITY)
     if order == 1:
         return KnotProfile(_double_evaluate, (), MINUS_INFINITY, PLUS_INFINITY)
     return constant_profile(2.0 if order == 2 else 0.0)
@@ -48,8 +49,7 @@ def square_profile(parameters: Parameters, order: int) -> KnotProfile:
 
 def reciprocal_profile(parameters: Parameters, order: int) -> KnotProfile:
     """The derivative (-1)^k k! x^-(k+1) is monotone on each side of its pole at zero, where it may be anything."""
-    pole = (Knot.at(0.0, MINUS_INFINITY), Knot.at(0.0, PLUS_INFINITY))
-    return KnotProfile(lambda x: _reciprocal_evaluate(order, x), pole, arb(0), arb(0))
+    return KnotProfile(lambda x: _reciprocal_evaluate(order, x), knots_at(0.0, ANYTHING), arb(0), arb(0))
 
 
 def _reciprocal_series(x: arb_series, parameters: Parameters) -> arb_series:

@@ -10,7 +10,7 @@ list is complete.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeAlias
@@ -26,6 +26,8 @@ Evaluator: TypeAlias = Callable[[FloatArray], FloatEnclosure]
 
 MINUS_INFINITY = -arb("inf")
 PLUS_INFINITY = arb("inf")
+ANYTHING = (MINUS_INFINITY, PLUS_INFINITY)
+"""What a derivative tends to, for all that is claimed, on the two sides of a point where there is none."""
 
 
 class Profile(Protocol):
@@ -124,6 +126,11 @@ class PeriodicProfile:
     def extrema(self) -> tuple[arb, arb]:
         """-1 and 1."""
         return arb(-1), arb(1)
+
+
+def knots_at(location: float, values: Iterable[arb]) -> tuple[Knot, ...]:
+    """A knot for each value that the function takes or tends to at one place."""
+    return tuple(Knot.at(location, value) for value in values)
 
 
 def outward(low: FloatArray, high: FloatArray) -> FloatEnclosure:

@@ -11,11 +11,12 @@ from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import ActivationFunction, BallLike, Parameters, Smoothness
 from certify.generators.activations.piecewise_linear import kink_ball, kink_series
 from certify.generators.activations.profile import (
-    MINUS_INFINITY,
+    ANYTHING,
     PLUS_INFINITY,
     FloatEnclosure,
     Knot,
     KnotProfile,
+    knots_at,
     outward,
 )
 
@@ -46,11 +47,10 @@ def softsign_profile(parameters: Parameters, order: int) -> KnotProfile:
         0: (),
         1: (arb(1),),
         2: (arb(2), arb(-2)),
-        3: (MINUS_INFINITY, PLUS_INFINITY),
+        3: ANYTHING,
     }
     limits = (arb(-1), arb(1)) if order == 0 else (arb(0), arb(0))
-    knots = tuple(Knot.at(0.0, value) for value in kinks[order])
-    return KnotProfile(lambda x: _softsign_evaluate(order, x), knots, *limits)
+    return KnotProfile(lambda x: _softsign_evaluate(order, x), knots_at(0.0, kinks[order]), *limits)
 
 
 def hard_swish_profile(parameters: Parameters, order: int) -> KnotProfile:
@@ -58,9 +58,8 @@ def hard_swish_profile(parameters: Parameters, order: int) -> KnotProfile:
     if order == 0:
         knots = (Knot.at(-KINK, arb(0)), Knot.at(-KINK / 2, arb(-3) / 8), Knot.at(KINK, arb(3)))
         return KnotProfile(lambda x: _hard_swish_evaluate(0, x), knots, arb(0), PLUS_INFINITY)
-    slopes = [(-KINK, 0.0), (-KINK, -0.5), (KINK, 1.5), (KINK, 1.0)]
-    anything = [(place, value) for place in (-KINK, KINK) for value in (-math.inf, math.inf)]
-    sides = tuple(Knot.at(place, arb(value)) for place, value in (slopes if order == 1 else anything))
+    first, second = ((arb(0), arb("-0.5")), (arb("1.5"), arb(1))) if order == 1 else (ANYTHING, ANYTHING)
+    sides = (*knots_at(-KINK, first), *knots_at(KINK, second))
     return KnotProfile(lambda x: _hard_swish_evaluate(order, x), sides, arb(0), arb(1 if order == 1 else 0))
 
 

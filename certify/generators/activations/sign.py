@@ -12,12 +12,12 @@ from flint import arb, arb_series
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.activations.function import ActivationFunction, Parameters, Smoothness
 from certify.generators.activations.profile import (
-    MINUS_INFINITY,
+    ANYTHING,
     PLUS_INFINITY,
     FloatEnclosure,
-    Knot,
     KnotProfile,
     constant_evaluator,
+    knots_at,
 )
 
 
@@ -46,11 +46,9 @@ def sign_series(x: arb_series, parameters: Parameters = ()) -> arb_series:
 def sign_profile(parameters: Parameters, order: int) -> KnotProfile:
     """Range of sgn (order 0) and of its derivatives: constant on both sides of the only knot, 0."""
     if order == 0:
-        knots = tuple(Knot.at(0.0, arb(value)) for value in (-1, 0, 1))
-        return KnotProfile(_evaluate, knots, arb(-1), arb(1))
-    lowest = arb(0) if order == 1 else MINUS_INFINITY
-    jump = (Knot.at(0.0, lowest), Knot.at(0.0, PLUS_INFINITY))
-    return KnotProfile(constant_evaluator(0.0), jump, arb(0), arb(0))
+        return KnotProfile(_evaluate, knots_at(0.0, (arb(-1), arb(0), arb(1))), arb(-1), arb(1))
+    jump = (arb(0), PLUS_INFINITY) if order == 1 else ANYTHING
+    return KnotProfile(constant_evaluator(0.0), knots_at(0.0, jump), arb(0), arb(0))
 
 
 def _evaluate(x: FloatArray) -> FloatEnclosure:

@@ -1,0 +1,38 @@
+"""A linear programme with many rows of which few bind: solved with some, and given those that its solution violates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.arithmetic.arrays import FloatArray
+
+TOLERANCE = 1e-3
+"""By how much a row may be violated: what comes out is a candidate that is certified elsewhere."""
+
+
+def solved_by_cuts(
+    matrix: FloatArray,
+    first: npt.NDArray[np.intp],
+    solve: Callable[[FloatArray], FloatArray | None],
+    cuts: int,
+    rounds: int,
+) -> FloatArray | None:
+    """x with matrix x >= 1, or None where `solve` finds none. Estimate.
+
+    `solve` is given the rows `first` of the matrix (b, k), and in every round the `cuts` most violated ones too.
+    """
+    chosen = first
+    for _ in range(rounds):
+        found = solve(matrix[chosen])
+        if found is None:
+            return None
+        covered = matrix @ found
+        violated = np.argsort(covered)[:cuts]
+        violated = violated[covered[violated] < 1.0 - TOLERANCE]
+        if not len(violated):
+            break
+        chosen = np.union1d(chosen, violated)
+    return found
