@@ -249,7 +249,7 @@ def resized(value: Any) -> Iterator[tuple[str, Any]]:
         yield "a list for an object", list(value.values())
     else:
         yield "an entry missing", value[:-1]
-        yield "an entry more", [*value, value[-1]]
+        yield "an entry more", [*value, *(value[-1:] or [1])]
         yield "an object for a list", {str(index): entry for index, entry in enumerate(value)}
     yield "nothing", None
 

@@ -42,7 +42,7 @@ from certify.report.table import Cell, Document, Table, columns, text_cell
 from certify.version import __version__
 
 RESULTS = Path("benchmarks/results/corrupted_kinds")
-KINDS = ("boxes", "integral", "circuit-size", "refutation", "gaussian-layer", "langevin")
+KINDS = ("circuit-size", "refutation", "integral", "boxes", "gaussian-layer", "langevin")
 BETTER = {"log_constant": -1, "acceptance": 1, "tv_bound": -1, "lower": 1, "upper": -1}
 MOST = 1200
 """Leaves of a certificate that are corrupted, evenly spread."""
