@@ -45,7 +45,7 @@ RESULTS = Path("benchmarks/results/corrupted_kinds")
 KINDS = ("circuit-size", "refutation", "integral", "boxes", "gaussian-layer", "langevin")
 BETTER = {"log_constant": -1, "acceptance": 1, "tv_bound": -1, "lower": 1, "upper": -1}
 MOST = 1200
-"""Leaves of a certificate that are corrupted, evenly spread."""
+"""Leaves of a certificate that are corrupted, evenly spread, unless `--most` says otherwise."""
 
 VALID = {
     "constants": "the claim is about every decoder with the constants that are written there",
@@ -88,10 +88,10 @@ def made(folder: Path) -> Iterator[tuple[dict[str, Any], bytes | None]]:
         yield found.document, file
 
 
-def corruptions(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def corruptions(document: dict[str, Any], most: int = MOST) -> Iterator[tuple[str, str]]:
     """Corrupted certificates, each with what was done to what."""
     leaves = list(entries(document, ()))
-    for number, (place, value) in enumerate(leaves[:: 1 + len(leaves) // MOST]):
+    for number, (place, value) in enumerate(leaves[:: 1 + len(leaves) // most]):
         group = group_of(place)
         some = NO_NUMBERS if len(leaves) < 200 else [NO_NUMBERS[number % len(NO_NUMBERS)]]
         for wrong in some:
@@ -100,7 +100,7 @@ def corruptions(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         for what, other in moved(place, value):
             yield f"{group}: {what}", json.dumps(changed(document, place, other))
     every = list(containers(document, ()))
-    for place, value in every[:: 1 + len(every) // 300]:
+    for place, value in every[:: 1 + len(every) * 4 // most]:
         for what, other in resized(value):
             yield f"{group_of(place)}: {what}", json.dumps(changed(document, place, other) if place else other)
     text = json.dumps(document)
@@ -153,16 +153,20 @@ def main() -> None:
     """Corrupt every certificate, and write what was refused."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--most", type=int, default=MOST)
     arguments = parser.parse_args()
     answers: Counter[tuple[str, str, str]] = Counter()
     defects: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for document, file in made(Path(folder)):
             kind, check = document["kind"], checker(document["kind"])
+            if kind not in arguments.kinds:
+                continue
             if refusal(check, json.dumps(document), file):
                 raise SystemExit(f"the {kind} certificate is refused")
             begun = time.perf_counter()
-            for what, text in corruptions(document):
+            for what, text in corruptions(document, arguments.most):
                 answer = refusal(check, text, file) or "valid"
                 name = what.split(":")[0]
                 if answer == "valid" and (name not in VALID or "no number" in what):
@@ -172,7 +176,7 @@ def main() -> None:
             print(f"{kind}: {time.perf_counter() - begun:.0f} s", flush=True)
     total, valid = sum(answers.values()), sum(count for (_, _, answer), count in answers.items() if answer == "valid")
     rows = []
-    for kind in KINDS:
+    for kind in arguments.kinds:
         refused = [str(answers[kind, "refused", answer]) for answer in ("no", "unreadable")]
         still = {name: count for (one, name, answer), count in answers.items() if one == kind and answer == "valid"}
         reasons = "; ".join(f"{count} {name}: {VALID[name]}" for name, count in sorted(still.items()))
