@@ -63,6 +63,7 @@ VALID = {
     "observation": "another observation with as small a C",
     "cover": "another bisection of the same box", "low": "a box with as much of the integral",
     "high": "a box with as much of the integral", "tree": "another bisection of the same box",
+    "steps": "a clause that is derived twice",
     "clause": "a clause that follows from the same hints", "core": "another clause of the formula",
     "hints": "a clause in place of a weaker one", "gates": "a gate as good", "outputs": "the same function",
 }  # fmt: skip
@@ -122,7 +123,8 @@ def moved(place: Place, value: Any) -> Iterator[tuple[str, Any]]:
         step = BETTER[name] * (abs(number) / 20 if name in ("lower", "upper", "tv_bound") else Fraction(1, 10))
         yield "better", str(number + step)
         yield "far better", str(number + 5 * step)
-        yield "its sign", f"-{value}"
+        if name != "lower":
+            yield "its sign", f"-{value}"
     elif name == "sha256":
         for index, digit in enumerate(value):
             yield "one digit", value[:index] + ("0" if digit != "0" else "1") + value[index + 1 :]
