@@ -1,7 +1,7 @@
 # fmt: off
 """Checks a portable certificate about boxes: python check_boxes.py CERT.json NETWORK.onnx.
 
-Integers and fractions only; written from docs/certificates.md. What reads certificates and networks is from check.py,
+Integers and fractions only; as docs/certificates.md says. What reads certificates and networks is from check.py,
 word for word. Exit codes: 0 yes, proved; 1 no, not confirmed; 2 unreadable, or outside what is known here.
 """
 import hashlib

@@ -1,6 +1,6 @@
 """Checks a portable certificate about circuits: python check_circuits.py CERT.json [FORMULA.cnf].
 
-Integers only; written from docs/certificates.md ("Portable certificates"); needs no other file.
+Integers only; as docs/certificates.md says ("Portable certificates"); needs no other file.
 Exit code 0: yes, proved; 1: no, not confirmed; 2: unreadable, or outside what is known here. To be read at one sitting.
 """
 

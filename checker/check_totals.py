@@ -1,6 +1,6 @@
 """Checks a portable certificate about constants alone: python check_totals.py CERT.json.
 
-Integers and fractions only, everything rounded outward; written from docs/certificates.md ("Portable certificates").
+Integers and fractions only, everything rounded outward; as docs/certificates.md says ("Portable certificates").
 Exit code 0: yes, proved; 1: no, not confirmed; 2: unreadable, or outside what is known here. To be read at one sitting.
 """
 
