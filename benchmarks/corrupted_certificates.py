@@ -31,13 +31,27 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from certify.api.certificate import certificate
+from certify.arithmetic.intervals import exact_matrix
 from certify.atomic import write_text_atomically
+from certify.certificates.portable.factor import semidefinite_factor
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, text_cell
 from certify.version import __version__
 
 RESULTS = Path("benchmarks/results/corrupted_certificates")
 CHECKER = Path("checker/check.py")
+FILES = {
+    "boxes": "check_boxes", "circuit-size": "check_circuits", "refutation": "check_circuits",
+    "gaussian-layer": "check_totals", "langevin": "check_totals", "integral": "check_totals",
+}  # fmt: skip
+"""Which file of `checker/` reads which kind; the others are read by check.py."""
+
+CONSTANTS = "d=2,m=1,M=1.5,M2=0.25,beta=0.1,gradient=0.0062,residual=0.0087"
+ADDER = """.model adder\n.inputs a b c\n.outputs s k\n.names a b c s\n100 1\n010 1\n001 1\n111 1
+.names a b c k\n11- 1\n1-1 1\n-11 1\n.end\n"""
+FORMULA = "p cnf 3 8\n" + "".join(f"{1 - 2 * (k & 1)} {2 - 4 * (k >> 1 & 1)} {3 - 6 * (k >> 2)} 0\n" for k in range(8))
+"""Every clause of three variables: no assignment satisfies them."""
+
 DIGITS = Path("examples/digits/residual_d8.onnx"), Path("examples/digits/observations_d8.npy")
 KINDS = ("lipschitz", "inverse-lipschitz", "derivatives", "envelope")
 SHARE = Fraction(1, 1 << 16)
@@ -51,19 +65,20 @@ ANSWERS = ("no", "unreadable", "")
 Place = tuple[str | int, ...]
 
 
-def checker() -> ModuleType:
-    """The checker as a module, from its file."""
-    specification = importlib.util.spec_from_file_location("portable_checker", CHECKER)
+def checker(kind: str = "lipschitz") -> ModuleType:
+    """The checker of a kind as a module, from its file."""
+    path = CHECKER.with_stem(FILES.get(kind, CHECKER.stem))
+    specification = importlib.util.spec_from_file_location(f"portable_{path.stem}", path)
     assert specification is not None and specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
 
 
-def refusal(check: ModuleType, text: str, network: bytes) -> str:
+def refusal(check: ModuleType, text: str, network: bytes | None) -> str:
     """Why the checker refuses, by the kind of its answer: `no`, `unreadable`; "" where it says yes."""
     try:
-        check.check(text, network)
+        check.check(text) if network is None else check.check(text, network)
     except check.No:
         return "no"
     except Exception:
@@ -96,6 +111,28 @@ def small_network(activations: tuple[str, ...], seed: int, double: bool = False,
     ends = [[helper.make_tensor_value_info(name, proto, ["batch", size])] for name, size in (("z", latents), ("x", 3))]
     graph = helper.make_graph(nodes, "small", ends[0], ends[1], constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9).SerializeToString()
+
+
+def negative_multiplier() -> tuple[str, bytes]:
+    """A certificate of m = 0.9 for G(z) = z - 2 tanh z, whose m is 0: all of it fits but the sign of its multiplier."""
+    weight = numpy_helper.from_array(np.array([[-2.0]]), "w")
+    nodes = [
+        helper.make_node("Tanh", ["z"], ["s"]),
+        helper.make_node("MatMul", ["s", "w"], ["g"]),
+        helper.make_node("Add", ["z", "g"], ["x"]),
+    ]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", 1])] for name in ("z", "x")]
+    graph = helper.make_graph(nodes, "g", ends[0], ends[1], [weight])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+    content: bytes = model.SerializeToString()
+    matrix = np.array([[1.0 - 0.81, -0.05], [-0.05, 0.1]])
+    document = {
+        "format": "portable-1", "kind": "inverse-lipschitz",
+        "network": {"name": "g.onnx", "sha256": hashlib.sha256(content).hexdigest()},
+        "claims": {"m": "9/10"}, "multipliers": [(-3.9).hex()],
+        "factor": semidefinite_factor(exact_matrix(matrix)),
+    }  # fmt: skip
+    return json.dumps(document), content
 
 
 def documents(network: Path, observations: Any, beta: float | None) -> Iterator[dict[str, Any]]:
@@ -212,7 +249,7 @@ def resized(value: Any) -> Iterator[tuple[str, Any]]:
         yield "a list for an object", list(value.values())
     else:
         yield "an entry missing", value[:-1]
-        yield "an entry more", [*value, value[-1]]
+        yield "an entry more", [*value, *(value[-1:] or [1])]
         yield "an object for a list", {str(index): entry for index, entry in enumerate(value)}
     yield "nothing", None
 

@@ -15,10 +15,8 @@ from fractions import Fraction
 from operator import mul
 from pathlib import Path
 
-class No(Exception):
-    """The claim is not confirmed."""
-class Unreadable(Exception):
-    """Not a certificate, not a network, or one outside what is known here."""
+class No(Exception): """The claim is not confirmed."""
+class Unreadable(Exception): """Not a certificate, not a network, or one outside what is known here."""
 def expect(condition, reason, otherwise=Unreadable):
     if not condition:
         raise otherwise(reason)
@@ -44,7 +42,8 @@ def rational(value, what):
     return Fraction(value)
 def real(value, what):
     form = r"-?0x[01](\.[0-9a-f]{1,13})?p[+-]?[0-9]{1,4}"
-    expect(isinstance(value, str) and re.fullmatch(form, value), f"{what} must be text with a hexadecimal float")
+    expect(isinstance(value, str) and re.fullmatch(form, value) and -1023 < int(value.partition("p")[2]) < 1024,
+           f"{what} must be text with a hexadecimal float")
     return Fraction(float.fromhex(value))
 def reals(value, length, what):
     return [real(entry, what) for entry in items(value, length, what)]
@@ -108,7 +107,7 @@ def varint(data, at):
             return value, at
     raise Unreadable("the network's file is cut off")
 def message(data):
-    """Field -> list of values (integers, or bytes)."""
+    """Field -> list of values: integers, bytes, or (bytes,) for what has a fixed width."""
     found, at = {}, 0
     while at < len(data):
         tag, at = varint(data, at)
@@ -116,7 +115,7 @@ def message(data):
         value, at = varint(data, at) if tag & 7 in (0, 2) else (8 if tag & 7 == 1 else 4, at)
         if tag & 7:
             expect(at + value <= len(data), "the network's file is cut off")
-            value, at = data[at : at + value], at + value
+            value, at = data[at : at + value] if tag & 7 == 2 else (data[at : at + value],), at + value
         found.setdefault(tag >> 3, []).append(value)
     return found
 def only(fields, field, default=None, kind=int):
@@ -124,13 +123,13 @@ def only(fields, field, default=None, kind=int):
     expect(len(values) == 1 and isinstance(values[0], kind), f"field {field} in the network's file must occur once")
     return values[0]
 def name_of(fields, field):
-    return only(fields, field, b"", bytes).decode("utf-8", "backslashreplace")
+    return only(fields, field, b"", bytes).decode()
 def inner(fields, *path):
     for field in path:
         fields = message(only(fields, field, None, bytes))
     return fields
 def tensor(data):
-    """Name and rows of a constant of one or two dimensions."""
+    """Name and rows of a constant; the one row of a vector is in a tuple, no list."""
     fields = message(data)
     shape, (code, width) = fields.get(1, []), {1: ("f", 4), 11: ("d", 8)}.get(only(fields, 2, 0), ("", 0))
     expect(code and len(shape) in (1, 2) and min(shape) > 0 and set(fields) <= {1, 2, 8, 9, 12},
@@ -138,7 +137,8 @@ def tensor(data):
     count, raw = math.prod(shape), only(fields, 9, None, bytes)
     expect(len(raw) == count * width, "a constant's size is wrong")
     values = list(map(Fraction, struct.unpack(f"<{count}{code}", raw)))   # an infinite weight or NaN has no fraction
-    return name_of(fields, 8), [values[at : at + shape[-1]] for at in range(0, count, shape[-1])]
+    rows = [values[at : at + shape[-1]] for at in range(0, count, shape[-1])]
+    return name_of(fields, 8), tuple(rows) if len(shape) == 1 else rows
 
 class Network:
     """Nodes ("input",), ("affine", source, W or None, b), ("sum", i, j), (activation, source); widths of all."""
@@ -167,20 +167,20 @@ class Network:
         given = [message(value) for value in node.get(5, [])]
         attributes = {name_of(value, 1): value.get(2, value.get(3)) for value in given}
         expect(len(attributes) == len(given) and name_of(node, 7) in ("", "ai.onnx") and result not in self.place
-               and result not in self.constants, f"{operator} is not read, or its result has another's name")
+               and result not in self.constants and all([result, *names]), f"{operator} or a name of it is not read")
         known, constant = [self.place.get(name) for name in names], [self.constants.get(name) for name in names]
         expect(all((a is None) != (b is None) for a, b in zip(known, constant, strict=True)), "an input is not known")
         moving = [index for index in known if index is not None]
         form = "".join("c" if index is None else "v" for index in known)
         width, turned = self.widths[moving[0]], attributes.pop("transB", [0])
-        plain = {"alpha": [b"\0\0\x80?"], "beta": [b"\0\0\x80?"], "transA": [0]}   # 1, 1, 0
+        plain = {"alpha": [(b"\0\0\x80?",)], "beta": [(b"\0\0\x80?",)], "transA": [0]}   # 1, 1, 0
         expect(turned in ([0], [1]) and all(plain.get(name) == value for name, value in attributes.items())
                and (operator == "Gemm" or not given), f"an attribute of {operator} is not read")
         if operator in SLOPES and form == "v":
             found = (operator, moving[0])
         elif (operator, form) in (("Gemm", "vc"), ("Gemm", "vcc"), ("MatMul", "vc")):
             weight = Matrix.of(constant[1]) if turned == [1] else Matrix.of(constant[1]).T
-            expect(len(weight.rows[0]) == width, "a matrix does not fit its input")
+            expect(isinstance(constant[1], list) and len(weight.rows[0]) == width, "a matrix does not fit its input")
             width = len(weight.rows)
             found = ("affine", moving[0], weight, constant[2] if form == "vcc" else [[Fraction(0)] * width])
         elif operator == "Add" and form in ("vc", "cv"):

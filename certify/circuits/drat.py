@@ -69,7 +69,7 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
     given = len(starts) - 1
     operations: list[int] = []
     for number, line in enumerate(proof):
-        parsed = _parsed(line)
+        parsed = parsed_line(line)
         if parsed is None:
             return ProofCheck(False, number, f"line {number + 1} is not a clause that ends in 0: `{line[:60]}`")
         deletes, clause = parsed
@@ -94,7 +94,8 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
     return ProofCheck(False, int(result), f"step {int(result) + 1} does not follow by unit propagation")
 
 
-def _parsed(line: str) -> tuple[bool, list[int]] | None:
+def parsed_line(line: str) -> tuple[bool, list[int]] | None:
+    """Whether a line of a DRAT file deletes, and its clause; None where it is none."""
     words = line.split()
     deletes = bool(words) and words[0] == "d"
     try:

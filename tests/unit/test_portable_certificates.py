@@ -41,7 +41,7 @@ def made(network: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_every_kind_is_made_and_confirmed(network: Path, made: dict[str, dict[str, Any]]) -> None:
-    assert set(made) == set(portable_kinds())
+    assert set(made) == {kind.name for kind in portable_kinds().values() if kind.checker == CHECKER.name}
     for document in made.values():
         assert CHECK.check(json.dumps(document), network.read_bytes())
 
@@ -211,19 +211,46 @@ def test_the_command_and_the_script(network: Path, tmp_path: Path) -> None:
 
 
 def test_bad_questions_are_bad_input(network: Path) -> None:
-    for arguments in (("nothing", network), ("envelope", network), ("lipschitz", "linear:d=2,kappa=1.5,seed=0")):
+    for arguments in (
+        ("nothing", network), ("envelope", network), ("boxes", network), ("langevin", network), ("lipschitz",),
+        ("lipschitz", "linear:d=2,kappa=1.5,seed=0"),
+    ):  # fmt: skip
         with pytest.raises(certify.InputError):
             certify.certificate(*arguments)
 
 
-def test_the_checker_is_one_short_file_of_plain_python() -> None:
-    text = CHECKER.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 400
+@pytest.mark.parametrize("name", ["check", "check_boxes", "check_circuits", "check_totals"])
+def test_every_checker_is_one_short_file_of_plain_python(name: str) -> None:
+    text = (CHECKER.parent / f"{name}.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400 and max(map(len, text.splitlines())) <= 120
     modules = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             modules.add(node.module or "")
-    assert modules <= {"fractions", "hashlib", "json", "math", "operator", "pathlib", "re", "struct", "sys"}
-    assert [path.name for path in CHECKER.parent.glob("*.py")] == ["check.py"]
+    assert modules <= {
+        "fractions", "hashlib", "itertools", "json", "math", "operator", "pathlib", "re", "struct", "sys",
+    }  # fmt: skip
+
+
+def test_every_file_of_the_checker_is_named_by_a_kind() -> None:
+    known = {kind.checker for kind in portable_kinds().values()}
+    assert {path.name for path in CHECKER.parent.glob("*.py")} == known
+
+
+def functions_of(path: Path) -> dict[str, str]:
+    """The text of every function and method by its name."""
+    text = path.read_text(encoding="utf-8")
+    return {
+        node.name: ast.get_source_segment(text, node) or ""
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and node.name != "__init__"
+    }
+
+
+def test_what_two_files_of_the_checker_share_is_the_same_word_for_word() -> None:
+    first, second = (functions_of(CHECKER.parent / name) for name in ("check.py", "check_boxes.py"))
+    shared = set(first) & set(second)
+    assert {"tensor", "message", "read", "varint", "rational", "real", "tanh", "check", "main"} <= shared
+    assert all(first[name] == second[name] for name in shared)

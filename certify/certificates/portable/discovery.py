@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from certify.certificates.portable import kinds
-from certify.certificates.portable.question import PortableKind, Question
+from certify.certificates.portable.question import NETWORK, PortableKind, Question
 from certify.errors import UnknownNameError
 
 FORMAT = "portable-1"
@@ -38,10 +38,12 @@ def kind_named(name: str) -> PortableKind:
     return known[name]
 
 
-def portable_document(kind: PortableKind, question: Question, network: Path) -> dict[str, Any] | str:
-    """The certificate of `question` about the ONNX file `network`, or the reason why there is none."""
+def portable_document(kind: PortableKind, question: Question, network: Path | None = None) -> dict[str, Any] | str:
+    """The certificate of `question`, about the ONNX file `network` if about one, or the reason why there is none."""
     made = kind.make(question)
     if isinstance(made, str):
         return made
-    digest = hashlib.sha256(network.read_bytes()).hexdigest()
-    return {"format": FORMAT, "kind": kind.name, "network": {"name": network.name, "sha256": digest}, **made}
+    head: dict[str, Any] = {"format": FORMAT, "kind": kind.name}
+    if kind.subject == NETWORK and network is not None:
+        head["network"] = {"name": network.name, "sha256": hashlib.sha256(network.read_bytes()).hexdigest()}
+    return {**head, **made}

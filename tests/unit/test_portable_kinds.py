@@ -1,0 +1,230 @@
+"""Certificates of boxes, constants, circuits and formulas: what they claim is true, and what is not is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+import certify
+from benchmarks.corrupted_certificates import checker, refusal
+from benchmarks.corrupted_kinds import corruptions, made
+from certify.certificates.portable.kinds.refutation import dimacs_clauses
+from certify.circuits.drat import check_refutation
+from certify.circuits.exact_synthesis import minimal_chain
+from certify.circuits.hints import hinted_refutation
+
+pytest.importorskip("pysat.solvers")
+
+BOXES, TOTALS, CIRCUITS = checker("boxes"), checker("integral"), checker("circuit-size")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kinds")
+
+
+@pytest.fixture(scope="module")
+def documents(folder: Path) -> dict[str, tuple[dict[str, Any], bytes | None]]:
+    return {document["kind"]: (document, file) for document, file in made(folder)}
+
+
+def test_every_kind_is_confirmed(documents: dict[str, Any]) -> None:
+    for kind, (document, file) in documents.items():
+        assert refusal(checker(kind), json.dumps(document), file) == ""
+
+
+@pytest.mark.parametrize("kind", ["integral", "refutation"])
+def test_corrupted_certificates_are_refused(documents: dict[str, Any], kind: str) -> None:
+    document, file = documents[kind]
+    seen: dict[str, int] = {}
+    for what, text in corruptions(document):
+        seen[what] = seen.get(what, 0) + 1
+        if seen[what] <= 2 and ("no number" in what or "better" in what or what.startswith("text")):
+            assert refusal(checker(kind), text, file), what
+
+
+def test_the_box_envelope_holds_at_points_and_its_acceptance_is_below_the_true_one(documents: dict[str, Any]) -> None:
+    document, content = documents["boxes"]
+    read = BOXES.Network(content)
+    question = BOXES.Question(read, document)
+    x = np.array([0.4, -0.2, 0.3])
+    log_constant = float(Fraction(document["claims"]["log_constant"]))
+    parts = [(float(peak), float(mean[0]), float(S[0][0])) for peak, mean, S in question.parts]
+    z = np.linspace(-12, 12, 4001)
+    values = np.array([network_value(read, point) for point in z])
+    potential = 0.5 * z**2 + ((values - x) ** 2).sum(axis=1) / (2 * 0.25)
+    density = sum(np.exp(peak - 0.5 * S * (z - mean) ** 2) for peak, mean, S in parts)
+    assert (np.exp(-potential) <= math.exp(log_constant) * density * (1 + 1e-9)).all()
+    truth = np.trapezoid(np.exp(-potential), z) / math.exp(log_constant)
+    assert 0.9 * truth < float(Fraction(document["claims"]["acceptance"])) <= truth
+
+
+def network_value(read: Any, point: float) -> np.ndarray[Any, Any]:
+    values = [np.array([point])]
+    for node in read.nodes[1:]:
+        if node[0] == "sum":
+            values.append(values[node[1]] + values[node[2]])
+        elif node[0] == "affine":
+            weight = None if node[2] is None else np.array(node[2].rows, dtype=object) / node[2].den
+            moved = values[node[1]] if weight is None else weight.astype(float) @ values[node[1]]
+            values.append(moved + np.array([row[0] / node[3].den for row in node[3].rows]))
+        else:
+            values.append(np.tanh(values[node[1]]) if node[0] == "Tanh" else np.maximum(values[node[1]], 0.0))
+    found: np.ndarray[Any, Any] = values[read.output]
+    return found
+
+
+@pytest.mark.parametrize("name", ["Tanh", "Relu"])
+def test_lines_enclose_the_activation_over_their_range(name: str) -> None:
+    random = np.random.default_rng(2)
+    one = BOXES.ONE
+    ends = np.sort(random.normal(size=(60, 2)) * random.choice([0.01, 1.0, 10.0, 80.0], size=(60, 1)), axis=1)
+    for low, high in [*ends.tolist(), (0.0, 0.0), (-1.0, 0.0), (0.0, 2.0), (33.0, 40.0), (-90.0, -33.0)]:
+        slope, bottom, top, (least, greatest) = BOXES.line(name, int(low * 2**60) << 68, int(high * 2**60) << 68)
+        t = np.linspace(low, high, 200)
+        s = np.tanh(t) if name == "Tanh" else np.maximum(t, 0.0)
+        rest = s - slope / one * t
+        room = 1e-13 * (1 + abs(low) + abs(high))
+        assert (rest >= bottom / one - room).all() and (rest <= top / one + room).all()
+        assert (s >= least / one - room).all() and (s <= greatest / one + room).all()
+        assert (top - bottom) / one <= min(2.5, (high - low) ** 2) + room or name == "Relu"
+
+
+def test_the_least_value_of_a_quadratic_is_not_overestimated() -> None:
+    random = np.random.default_rng(3)
+    for d in (1, 2, 3):
+        points = random.uniform(-1, 1, size=(4000, d)).round(2)
+        for _ in range(20):
+            half = random.normal(size=(d, d))
+            Q, b = half + half.T, random.normal(size=d)
+            exact = [[Fraction(float(x)) for x in row] for row in Q], [Fraction(float(x)) for x in b]
+            values = 0.5 * np.einsum("ki,ij,kj->k", points, Q, points) + points @ b
+            assert float(BOXES.least(*exact)) <= values.min() + 1e-12
+
+
+@pytest.mark.parametrize("x", [Fraction(0), Fraction(-37, 3), Fraction(5, 2), Fraction(1, 10**9), Fraction(-700)])
+def test_exponentials_are_enclosed(x: Fraction) -> None:
+    mpmath = pytest.importorskip("mpmath")
+    with mpmath.workprec(500):
+        truth = mpmath.exp(mpmath.mpf(x.numerator) / x.denominator)
+        found = TOTALS.exp(TOTALS.interval(x))
+        assert found.low <= truth * mpmath.mpf(2) ** 256 <= found.high and found.high - found.low < 1 << 80
+        low, high = BOXES.exp(int(x * 2**128)) if x.denominator == 1 or x > 0 else BOXES.exp(0)
+        assert low <= high
+        if x == int(x):
+            assert low <= truth * mpmath.mpf(2) ** 128 <= high
+
+
+def test_integrals_are_enclosed_tightly(documents: dict[str, Any]) -> None:
+    document = documents["integral"][0]
+    (piece,) = document["pieces"]
+    exponent = [float(Fraction(entry)) for entry in piece["exponent"]]
+    truth = quad(lambda r: r * math.exp(-np.polyval(exponent[::-1], r)), 0, float(Fraction(piece["end"])))[0]
+    low, high = (float(Fraction(document["claims"][name])) for name in ("lower", "upper"))
+    assert low <= truth <= high <= low * (1 + 1e-6)
+    pieces = [(Fraction(0), Fraction(3), [Fraction(0), Fraction(1)], [Fraction(1), Fraction(2)])]
+    found = TOTALS.integral(2, pieces, 8)
+    exact = quad(lambda r: r**2 * (1 + 2 * r) * math.exp(-r), 0, 3)[0]
+    assert abs(found.low / TOTALS.ONE - exact) < 1e-12 and 0 <= found.high - found.low < TOTALS.ONE >> 20
+
+
+def test_totals_agree_with_the_worked_example_and_shorter_claims_are_refused(documents: dict[str, Any]) -> None:
+    given = "d=2,m=1,M=1.5,M2=0.25,beta=0.1,gradient=0.00623188723,residual=0.00865542625"
+    document = certify.certificate("gaussian-layer", constants=given).document
+    assert document is not None
+    # docs/sharp.md: 0.06886 at R = 4; the best radius is no worse.
+    assert 0.0680 < float(Fraction(document["claims"]["tv_bound"])) < 0.06893
+    for kind in ("gaussian-layer", "langevin"):
+        record = documents[kind][0]
+        claim = Fraction(record["claims"]["tv_bound"]) * Fraction(99, 100)
+        better = {**record, "claims": {**record["claims"], "tv_bound": str(claim)}}
+        assert refusal(TOTALS, json.dumps(better), None) == "no"
+
+
+@pytest.mark.parametrize("given", ["d=2", "d=2.5,m=1,M=1,M2=0,beta=1,gradient=0,residual=0", "d=2,d=2", "x"])
+def test_constants_that_pose_no_problem_are_bad_input(given: str) -> None:
+    with pytest.raises(certify.InputError):
+        certify.certificate("langevin", constants=given)
+
+
+def test_a_circuit_smaller_than_it_can_be_is_refused(documents: dict[str, Any]) -> None:
+    document = documents["circuit-size"][0]
+    assert document["claims"]["size"] == 5
+    chain, proofs = document["chain"], document["proofs"]
+    for size, wrong in (
+        (4, {"proofs": proofs[:-1]}),
+        (4, {"chain": {**chain, "gates": chain["gates"][:-1]}, "proofs": proofs[:-1]}),
+        (6, {"chain": {**chain, "gates": [*chain["gates"], [0, 1, 8]]}}),
+        (6, {"proofs": [*proofs, proofs[-1]], "chain": {**chain, "gates": [*chain["gates"], [0, 1, 8]]}}),
+        (5, {"proofs": [proofs[1], proofs[0], proofs[2]]}),
+        (5, {"targets": document["targets"][::-1]}),
+        (True, {}),
+    ):
+        assert refusal(CIRCUITS, json.dumps({**document, "claims": {"size": size}, **wrong}), None)
+
+
+def test_the_checker_writes_the_clauses_of_exact_synthesis() -> None:
+    for inputs, targets in ((2, [6]), (3, [150, 232]), (3, [254])):
+        for item in minimal_chain(inputs, targets).refutations:
+            full = (1 << (1 << inputs)) - 1
+            needed = sorted({entry ^ full if entry & 1 else entry for entry in targets})
+            clauses, variables = CIRCUITS.chains(inputs, needed, item.gates)
+            assert clauses == set(map(frozenset, item.clauses)) and variables == item.variables
+
+
+def test_hints_are_kept_for_what_the_empty_clause_rests_on_alone() -> None:
+    for item in minimal_chain(3, [150, 232]).refutations:
+        found = hinted_refutation(item.clauses, item.proof)
+        assert found is not None and check_refutation(item.clauses, item.proof).accepted
+        assert len(found.steps) <= len(item.proof) + 1 and set(found.core) <= set(item.clauses)
+    assert hinted_refutation([(1, 2), (-1, 2)], ["0"]) is None
+    assert hinted_refutation([(1, 2), (-1, 2), (1, -2)], ["2 0", "x"]) is None
+    assert hinted_refutation([(1,), (-1,)], []) is not None
+
+
+def test_formulas_that_can_be_satisfied_or_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "formula.cnf"
+    path.write_text("p cnf 2 2\n1 2 0\n-1 2 0\n", encoding="ascii")
+    assert certify.certificate("refutation", formula=path).document is None
+    for text in ("", "p cnf 1 1\n1\n", "p cnf 1 1\n2 0\n", "p cnf 1 2\n1 0\n", "p cnf 1 1\nx 0\n"):
+        path.write_text(text, encoding="ascii")
+        with pytest.raises(certify.InputError):
+            dimacs_clauses(path)
+        with pytest.raises(Exception):  # noqa: B017, PT011 - any exception is a refusal
+            CIRCUITS.refutation({"claims": {"sha256": ""}, "proof": {}}, text.encode())
+
+
+def test_a_proof_of_nothing_proves_nothing(documents: dict[str, Any]) -> None:
+    document, file = documents["refutation"]
+    proof = document["proof"]
+    for wrong in (
+        {"core": proof["core"], "steps": proof["steps"][:-1]},
+        {"core": [[]], "steps": []},
+        {"core": [*proof["core"], [1]], "steps": proof["steps"]},
+        {"core": proof["core"], "steps": [{"clause": [], "hints": []}]},
+        {"core": proof["core"], "steps": [{"clause": [], "hints": [0, 1]}]},
+        {"core": proof["core"], "steps": [{"clause": [], "hints": [-1]}]},
+        {"core": proof["core"], "steps": [{"clause": [1, -1], "hints": [len(proof["core"])]}]},
+    ):
+        assert refusal(CIRCUITS, json.dumps({**document, "proof": wrong}), file)
+
+
+def test_the_checkers_are_scripts(
+    documents: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, check in (("refutation", CIRCUITS), ("integral", TOTALS), ("circuit-size", CIRCUITS)):
+        document, file = documents[kind]
+        path, other = tmp_path / f"{kind}.json", tmp_path / f"{kind}.file"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        other.write_bytes(file or b"")
+        arguments = [str(path)] if file is None else [str(path), str(other)]
+        assert check.main(arguments) == 0 and capsys.readouterr().out.startswith("yes: ")
+        path.write_text(json.dumps({**document, "more": 1}), encoding="utf-8")
+        assert check.main(arguments) == 2 and check.main([]) == 2
