@@ -17,7 +17,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from certify.arithmetic.rounding import interval_text
+from certify.arithmetic.rounding import UNKNOWN, interval_text
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.effort import DEFAULT_EFFORT, Work
 from certify.bounds.lattice import NAMES, CrossedBracketError, Known, Lattice, is_subset
@@ -249,7 +249,9 @@ class _Run:
         known = self.lattice.known[index]
         ends = ((name, known.best.get((name, "lower")), known.best.get((name, "upper"))) for name in NAMES)
         region = "" if known.region.radius is None else f"radius {known.region.radius:g}: "
-        return region + "  ".join(f"{name} {interval_text(low, high)}" for name, low, high in ends)
+        return region + "  ".join(f"{name} {interval_text(low, high, 3)}" for name, low, high in ends).replace(
+            UNKNOWN, "?"
+        )
 
     def _ending(self, work: Work) -> str:
         if work.was_cut:
