@@ -42,6 +42,9 @@ class MethodClock:
         """One more method is done."""
         self.done[self.names[len(self.done)]] = time.perf_counter() - self.started
 
+    def standing(self, text: str) -> None:
+        """What is known on the way is not noted."""
+
     def finish(self) -> None:
         """Nothing is left to note."""
 

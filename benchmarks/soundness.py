@@ -1,35 +1,54 @@
 """Soundness campaign: no bracket may exclude a constant that is known exactly.
 
-    python -m benchmarks.soundness [--networks 2000] [--first 0] [--seed 0] [--budget 2] [--records FILE]
+    python -m benchmarks.soundness [--networks 2000] [--first 0] [--seed 0] [--effort 20000] [--records FILE]
+        [--processes 16] [--minutes 8] [--far] [--full]
 
-Random and adversarial networks (`benchmarks.known_networks`) are bracketed and held against the truth in
-balls. A violation is printed with the command that reproduces it, and the exit code is 1.
+`--far` takes the networks on a ball of their own far from 0 (what is known on R^d then holds from one side, and a few
+derivatives in balls give the other), `--full` gives branch and bound and the semidefinite method the default effort,
+without the search for witnesses. `--minutes` ends the run in time; with `--records` the next one goes on. Random and
+adversarial networks (`benchmarks.known_networks`) are bracketed and held against the truth in balls. A violation is
+printed with the command that reproduces it, and the exit code is 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from flint import arb
 from threadpoolctl import threadpool_limits
 
 from benchmarks.exact_constants import Truth
 from benchmarks.known_networks import KINDS, KnownNetwork, known_network
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, midpoint, precision
-from certify.bounds.bracket import Bracket, ConstantBrackets
+from certify.bounds.bracket import Bracket, ConstantBrackets, Region
 from certify.bounds.constants import constants
+from certify.bounds.effort import DEFAULT_EFFORT
 from certify.bounds.method import bound_methods
+from certify.bounds.recomputation import ORDERS, derivative_size, is_inside
 from certify.errors import CertifyError
-from certify.generators.graph import Generator
+from certify.generators.derivatives import jacobian
+from certify.generators.graph import Generator, Graph
 
 BITS = 512
 """Working precision of the truths: a condition number of 1e12 is squared twice and still leaves 100 digits."""
+
+EFFORT, POINTS = 20_000.0, 6
+
+FULL = ("composition", "neuron by neuron", "semidefinite", "branch and bound")
 
 SEARCH_EVERY = 10
 """Every tenth network is also searched for witnesses, whose ends must not exclude the truth either."""
@@ -47,18 +66,78 @@ class Outcome:
     ratios: dict[str, float] = field(default_factory=dict)
 
 
-def examine(index: int, seed: int, budget: float) -> Outcome:
+@dataclass(frozen=True)
+class Request:
+    """What is asked of every network."""
+
+    seed: int
+    effort: float
+    far: bool = False
+    full: bool = False
+
+    @property
+    def options(self) -> str:
+        """The part of the command that reproduces it."""
+        flags = (" --far" if self.far else "") + (" --full" if self.full else "")
+        return f"--seed {self.seed} --effort {self.effort:g}{flags}"
+
+
+def examine(index: int, request: Request) -> Outcome:
     """Bracket one network and hold both ends of every bracket against what is known."""
     started = time.monotonic()
     with precision(BITS):
-        case = known_network(index, seed)
-    with np.errstate(all="ignore"):
+        case = known_network(index, request.seed)
+    if request.far:
+        case = moved(index, case)
+    with np.errstate(all="ignore"), threadpool_limits(1):
         try:
-            found = constants(Generator(case.kind, case.graph, 1), case.region, budget, index, None, methods(index))
+            generator = Generator(case.kind, case.graph, 1)
+            used = list(FULL) if request.full else methods(index)
+            found = constants(generator, case.region, None, index, None, used, request.effort)
         except (CertifyError, ArithmeticError, ValueError) as error:
             return Outcome(index, case.kind, time.monotonic() - started, [], f"{type(error).__name__}: {error}")
     with precision(BITS):
         return judge(index, case, found, time.monotonic() - started)
+
+
+def moved(index: int, case: KnownNetwork) -> KnownNetwork:
+    """The network on a ball far from 0, with what is known there.
+
+    From R^d the side that a part of it inherits; the other side from derivatives in balls at a few points of the ball.
+    """
+    random = np.random.default_rng([index, 0xFA5])
+    d = case.graph.latent_dim
+    centre = 10.0 ** random.uniform(0, 6) * random.standard_normal(d)
+    radius = float(10.0 ** random.uniform(-3, 2))
+    region = Region(radius, tuple(float(x) for x in centre))
+    truths = {}
+    for name, order in ORDERS.items():
+        known = case.truths.get(name) if case.region.radius is None else None
+        sizes = []
+        for _ in range(POINTS):
+            offset = random.standard_normal(d)
+            point = centre + 0.9 * radius * offset / np.linalg.norm(offset) * random.random()
+            if is_inside(region, point.tolist()):
+                sizes.append(
+                    derivative_size(case.graph, point.tolist(), _direction(case.graph, point, name, random), order)
+                )
+        sizes = [size for size in sizes if size.is_finite()]
+        if name == "m":
+            least = min((size.upper() for size in sizes), default=arb("inf"))
+            truths[name] = Truth(ball(0) if known is None else known.lower, arb(least))
+        else:
+            largest = max((size.lower() for size in sizes), default=ball(0))
+            truths[name] = Truth(arb(largest), arb("inf") if known is None else known.upper)
+    return replace(case, truths=truths, region=region)
+
+
+def _direction(graph: Graph, point: FloatArray, name: str, random: np.random.Generator) -> list[float]:
+    """The direction of least or largest stretch, as floats see it; any one for the higher derivatives."""
+    direction: FloatArray = random.standard_normal(graph.latent_dim)
+    if name in ("m", "M"):
+        with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
+            direction = np.linalg.svd(np.nan_to_num(jacobian(graph, point)))[2][0 if name == "M" else -1]
+    return [float(x) for x in direction]
 
 
 def methods(index: int) -> list[str]:
@@ -129,30 +208,60 @@ def reload(path: Path | None) -> dict[int, Outcome]:
     return {row["index"]: Outcome(**row) for row in rows}
 
 
+def examined(indices: Iterable[int], request: Request, processes: int, stop: float) -> Iterator[Outcome]:
+    """The outcomes as they come, from so many processes, until the time is over."""
+    if processes == 1:
+        for index in indices:
+            if time.monotonic() > stop:
+                return
+            yield examine(index, request)
+        return
+    waiting, running = iter(indices), set[Future[Outcome]]()
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        while True:
+            free = processes - len(running) if time.monotonic() < stop else 0
+            running |= {pool.submit(examine, index, request) for index in islice(waiting, free)}
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+
+
 def main() -> int:
     """Run the campaign; 0 if no bracket excluded a truth and none failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--budget", type=float, default=2.0, help="seconds per network")
+    parser.add_argument("--effort", type=float, help="units per network (20,000; with --full the default of constants)")
     parser.add_argument("--records", type=Path, help="JSON lines; a run that was interrupted goes on from here")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="no network is begun after so many")
+    parser.add_argument("--far", action="store_true", help="on balls far from 0")
+    parser.add_argument("--full", action="store_true", help="branch and bound and semidefinite with full effort")
     options = parser.parse_args()
+    effort = options.effort or (DEFAULT_EFFORT if options.full else EFFORT)
+    request = Request(options.seed, effort, options.far, options.full)
     known = reload(options.records)
-    outcomes = []
-    for index in range(options.first, options.first + options.networks):
-        with threadpool_limits(1):
-            outcome = known.get(index) or examine(index, options.seed, options.budget)
+    wanted = range(options.first, options.first + options.networks)
+    outcomes = [known[index] for index in wanted if index in known]
+    left = [index for index in wanted if index not in known]
+    for outcome in examined(left, request, options.processes, time.monotonic() + 60.0 * options.minutes):
         outcomes.append(outcome)
-        if options.records and index not in known:
+        if options.records:
             with options.records.open("a") as stream:
                 stream.write(json.dumps(asdict(outcome)) + "\n")
         for text in [*outcome.violations, *([outcome.error] if outcome.error else [])]:
-            print(f"network {index} ({outcome.kind}): {text}", flush=True)
-            print(f"  python -m benchmarks.soundness --first {index} --networks 1 --seed {options.seed}", flush=True)
+            print(f"network {outcome.index} ({outcome.kind}): {text}", flush=True)
+            again = f"python -m benchmarks.soundness --first {outcome.index} --networks 1 {request.options}"
+            print(f"  {again}", flush=True)
     print(summary(outcomes))
     failed = sum(bool(outcome.violations or outcome.error) for outcome in outcomes)
-    print(f"\n{len(outcomes)} networks of {len(KINDS)} kinds, seed {options.seed}: {failed} violated or failed.")
+    print(
+        f"\n{len(outcomes)} of {options.networks} networks of {len(KINDS)} kinds, {request.options}: "
+        f"{failed} violated or failed."
+    )
     return 1 if failed else 0
 
 

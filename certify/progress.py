@@ -17,6 +17,9 @@ class Progress(Protocol):
     def finish(self) -> None:
         """The current piece is done."""
 
+    def standing(self, text: str) -> None:
+        """What the current piece knows so far, in a line."""
+
     def found(self, record: object) -> None:
         """A result of its own is complete while the work goes on: a theorem at a generator."""
 
@@ -32,6 +35,9 @@ class SilentProgress:
 
     def finish(self) -> None:
         """Ignore the end."""
+
+    def standing(self, text: str) -> None:
+        """Ignore what is known so far."""
 
     def found(self, record: object) -> None:
         """Ignore the result, which the caller gets at the end."""

@@ -16,6 +16,7 @@ from flint import arb, arb_mat
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.clock import ask
 
 MatrixSource: TypeAlias = FloatArray | Callable[[], arb_mat]
 """A float array, or what makes the balls of an exact matrix at the working precision (called again when it grows)."""
@@ -37,7 +38,8 @@ def spectral_norm_bounds(matrix: MatrixSource, bits: int = 128) -> tuple[float, 
         # Only an exact zero is the zero map: a ball around zero holds others.
         if all(bool(entry == 0) for entry in entries.entries()):
             return (0.0, 0.0)
-        low, high = _largest_eigenvalue(entries.transpose() * entries)
+        ask(_product_units(entries, bits))
+        low, high = _largest_eigenvalue(entries.transpose() * entries, bits)
         return (max(0.0, lower(low.sqrt())), upper(high.sqrt()))
 
 
@@ -60,12 +62,13 @@ def sigma_min_bounds(matrix: MatrixSource, bits: int = 256) -> tuple[float, floa
                 return (math.inf, math.inf)
             if entries.nrows() < entries.ncols():
                 return (0.0, 0.0)
+            ask(4.0 * _product_units(entries, bits))
             try:
                 inverse = (entries.transpose() * entries).inv()
             except ZeroDivisionError:
                 bits *= 2
                 continue
-            low, high = _largest_eigenvalue(inverse)
+            low, high = _largest_eigenvalue(inverse, bits)
             bounds = (1 / high.sqrt(), 1 / low.sqrt())
             if lower(bounds[0]) > 0:
                 return (lower(bounds[0]), upper(bounds[1]))
@@ -83,13 +86,19 @@ def _balls(matrix: MatrixSource) -> arb_mat:
     return ball_matrix(matrix) if isinstance(matrix, np.ndarray) else matrix()
 
 
-def _largest_eigenvalue(gram: arb_mat) -> tuple[arb, arb]:
+def _product_units(matrix: arb_mat, bits: int) -> float:
+    """Units (`certify.clock`) of a product of a ball matrix with one of its columns' number. Estimate."""
+    return 2e-3 * bits / 128 * matrix.nrows() * matrix.ncols() ** 2
+
+
+def _largest_eigenvalue(gram: arb_mat, bits: int) -> tuple[arb, arb]:
     """Balls below and above lambda_max of a positive semidefinite ball matrix.
 
     Below: x^T S x/|x|^2 at an approximate eigenvector. Above: Gershgorin's discs of V^T S V divided by
     1 - ||V^T V - I||_inf, for V close to orthogonal.
     """
     size = gram.nrows()
+    ask(3.0 * _product_units(gram, bits))
     exponents = [_exponent(gram[row, row]) for row in range(size)]
     shift = -max(exponents)
     scaled = np.array([[float((gram[i, j] * arb(2) ** shift).mid()) for j in range(size)] for i in range(size)])

@@ -26,6 +26,7 @@ from certify.arithmetic.matrices import (
     row_sums_upper,
     unscale_lower,
 )
+from certify.clock import ask
 from certify.errors import InputError
 
 
@@ -46,6 +47,7 @@ def positive_definite(matrix: MatrixLike) -> bool | None:
         return True
     if not balls.is_finite:
         return None
+    ask(1e-6 * balls.shape[0] ** 3)
     symmetric = _symmetric_part(balls)
     diagonal = np.diag(symmetric.midpoint)
     # A diagonal entry is a value of the form: non-positive throughout the ball decides the question.
@@ -110,6 +112,7 @@ def solve_enclosure(matrix: MatrixLike, right: MatrixLike) -> MatrixBall | None:
         return values
     if not (balls.is_finite and values.is_finite):
         return None
+    ask(2e-6 * balls.shape[0] ** 3)
     try:
         inverse = exact_matrix(np.linalg.inv(balls.midpoint))
     except np.linalg.LinAlgError:

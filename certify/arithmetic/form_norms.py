@@ -17,6 +17,7 @@ import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL
+from certify.clock import ask
 
 _SHIFT_STEPS = 8
 """Bisection steps for nu: it stops mattering well before."""
@@ -65,6 +66,7 @@ def form_norm_upper(forms: FloatArray, contraction: FloatArray | None, shift: Fl
         if contraction is not None:
             gram = gram - nu[..., None, None] * contraction
             error = error + 4 * EPSILON * (total + np.abs(nu) * float(np.abs(contraction).sum()))
+        ask(_eigenvalue_units(gram))
         high = _eigenvalue_max_upper(gram) + error
         high = np.maximum(high + nu + 4 * EPSILON * (np.abs(high) + np.abs(nu)), 0.0)
         result = np.where((safe == 0).all(axis=(-2, -1)), 0.0, np.sqrt(high * (1 + 16 * EPSILON)) * (1 + 4 * EPSILON))
@@ -83,12 +85,18 @@ def best_shift(forms: FloatArray, contraction: FloatArray | None) -> FloatArray:
         high = np.asarray(np.trace(gram, axis1=-2, axis2=-1))
         low = -high
         for _ in range(_SHIFT_STEPS):
+            ask(_eigenvalue_units(gram))
             nu = 0.5 * (low + high)
             top = _eigenvectors(gram - nu[..., None, None] * contraction)[..., -1]
             falls = np.einsum("...i,ij,...j->...", top, contraction, top) > 1.0
             low, high = np.where(falls, nu, low), np.where(falls, high, nu)
     result: FloatArray = 0.5 * (low + high)
     return result
+
+
+def _eigenvalue_units(grams: FloatArray) -> float:
+    """Units of work (`certify.clock`) of the eigenvectors of all these square matrices. Estimate."""
+    return 10e-6 * float(grams.size) * float(grams.shape[-1])
 
 
 def sigma_min_affine_lower(centres: FloatArray, moves: FloatArray) -> FloatArray:

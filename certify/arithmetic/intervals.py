@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray as FloatArray
+from certify.clock import ask
 
 EPSILON = 2.0**-52
 """Twice the unit roundoff of binary64."""
@@ -110,6 +111,7 @@ def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
     True
     """
     inner = left.shape[1]
+    ask(6e-6 * left.shape[0] * inner * right.shape[1])
     growth = (inner + 8) * EPSILON
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = left.midpoint @ right.midpoint

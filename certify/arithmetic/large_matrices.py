@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, round_up, row_norms_upper
 from certify.arithmetic.matrices import sigma_min_lower, spectral_norm_upper, unscale_lower, unscale_upper
+from certify.clock import OutOfTimeError, ask, skip
 
 Matrix: TypeAlias = FloatArray | sp.csr_array
 
@@ -35,6 +37,9 @@ LARGEST_SIDE = 6400
 """Largest smaller side whose Gram matrix is factorised (about 0.7 GB); beyond it Schur's test bounds the norm."""
 
 SLICE_ENTRIES = 2**23
+SLICE_UNITS = 4000.0
+"""Entries and units of work (`certify.clock`) of a slice of rows: between two the clock is asked."""
+
 MOST_DENSE = 64
 """Side up to which the largest eigenvalue is proposed by a dense decomposition."""
 
@@ -53,24 +58,35 @@ def norm_upper(matrix: Matrix) -> float:
     >>> 3.0 <= norm_upper(sp.csr_array(np.diag([1.0, 3.0]))) < 3.0 + 1e-12
     True
     """
-    if _is_small(matrix):
-        return spectral_norm_upper(_dense(matrix))
-    key = _digest(matrix)
+    try:
+        if _is_small(matrix):
+            return spectral_norm_upper(_dense(matrix))
+        key = _digest(matrix)
+        if key not in _NORMS:
+            if len(_NORMS) >= MOST_NORMS:
+                _NORMS.clear()
+            _NORMS[key] = _large_norm_upper(matrix)
+        return _NORMS[key]
+    except OutOfTimeError:
+        skip("norms of layers, for which Schur's test stands in")
+        return _schur_alone(matrix)
+
+
+def _schur_alone(matrix: Matrix) -> float:
+    key = _digest(matrix) + b"schur"
     if key not in _NORMS:
-        if len(_NORMS) >= MOST_NORMS:
-            _NORMS.clear()
-        _NORMS[key] = _large_norm_upper(matrix)
+        _NORMS[key] = _large_norm_upper(matrix, by_gram=False)
     return _NORMS[key]
 
 
-def _large_norm_upper(matrix: Matrix) -> float:
+def _large_norm_upper(matrix: Matrix, by_gram: bool = True) -> float:
     if not _entries(matrix).any():
         return 0.0
     if not np.isfinite(_entries(matrix)).all():
         return math.inf
     scaled, exponent, lost = _normalised(matrix)
     bound = schur_norm_upper(scaled)
-    if min(scaled.shape) <= LARGEST_SIDE:
+    if by_gram and min(scaled.shape) <= LARGEST_SIDE:
         bound = min(bound, _gram_bound(scaled, 1.0))
     return unscale_upper(bound if lost == 0.0 else math.nextafter(bound + lost, math.inf), exponent)
 
@@ -100,7 +116,11 @@ def row_lengths_upper(matrix: Matrix) -> FloatArray:
     stored = np.diff(matrix.indptr)
     if not np.isfinite(matrix.data).all():
         return np.full(matrix.shape[0], np.inf)
-    largest = abs(matrix).max(axis=1).toarray().ravel() if matrix.nnz else np.zeros(matrix.shape[0])
+    size = np.abs(matrix.data)
+    starts = np.flatnonzero(stored)
+    largest = np.zeros(matrix.shape[0])
+    if starts.size:
+        largest[starts] = np.maximum.reduceat(size, matrix.indptr[starts])
     safe = np.repeat(np.where(largest > 0, largest, 1.0), stored)
     with np.errstate(over="ignore", under="ignore"):
         squares = sp.csr_array(((matrix.data / safe) ** 2, matrix.indices, matrix.indptr), shape=matrix.shape)
@@ -117,14 +137,19 @@ def weighted_sums_upper(matrix: Matrix, sizes: FloatArray) -> FloatArray:
     >>> weighted_sums_upper(sp.csr_array(np.array([[-1.0, 0.0]])), np.array([2.0, np.inf])).round(9).tolist()
     [2.0]
     """
-    size = sp.csr_array(abs(matrix))
-    size.eliminate_zeros()
+    size = sp.csr_array(entrywise(matrix, np.abs))
     infinite = ~np.isfinite(sizes)
+    if size.data.all() and (sizes > 0).all() and not infinite.any():
+        # The usual case needs no second matrix: every stored entry meets a positive finite number.
+        meets, reaches_infinity = np.diff(size.indptr).astype(np.float64), np.zeros(size.shape[0], dtype=bool)
+    else:
+        pattern = size > 0
+        meets = pattern @ (sizes > 0).astype(np.float64)
+        reaches_infinity = pattern @ infinite.astype(np.float64) > 0
     with np.errstate(over="ignore", under="ignore"):
         sums = size @ np.where(infinite, 0.0, sizes)
-        meets = (size > 0) @ (sizes > 0).astype(np.float64)
         sums = (sums + meets * SMALLEST_NORMAL) * (1.0 + 2.0 * (size.shape[1] + 4) * EPSILON)
-    return np.where((size > 0) @ infinite.astype(np.float64) > 0, np.inf, np.where(meets > 0, sums, 0.0))
+    return np.where(reaches_infinity, np.inf, np.where(meets > 0, sums, 0.0))
 
 
 def image_of_balls(matrix: sp.csr_array, midpoint: FloatArray, radius: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -144,6 +169,13 @@ def image_of_balls(matrix: sp.csr_array, midpoint: FloatArray, radius: FloatArra
     return np.where(bad | ~meets, 0.0, centre), np.where(meets, spread, 0.0)
 
 
+def entrywise(matrix: Matrix, function: Callable[[FloatArray], FloatArray]) -> Matrix:
+    """The function of every entry, 0 at 0; of a sparse matrix the places are shared, not copied. Estimate."""
+    if isinstance(matrix, np.ndarray):
+        return function(matrix)
+    return sp.csr_array((function(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
 def operand(matrix: Matrix) -> Matrix:
     """The matrix in the form in which products with it are fastest: dense where it is small. Exact."""
     return _dense(matrix) if _is_small(matrix) else matrix
@@ -155,16 +187,17 @@ def schur_norm_upper(matrix: Matrix) -> float:
     >>> 5.0 <= schur_norm_upper(np.array([[3.0], [4.0]])) < 5.0 + 1e-12
     True
     """
-    size = abs(matrix)
+    size = entrywise(matrix, np.abs)
+    back = size.T
     vector = np.ones(size.shape[1])
     growth = (sum(size.shape) + 16) * EPSILON
     with np.errstate(over="ignore", invalid="ignore"):
         for _ in range(8):
-            vector = size.T @ (size @ vector)
+            vector = back @ (size @ vector)
             # Any positive x will do, also after an overflow.
             shares = np.nan_to_num(vector / max(float(vector.max()), SMALLEST_NORMAL), nan=1.0, posinf=1.0)
             vector = np.maximum(shares, 2.0**-30)
-        image = (size.T @ (size @ vector)) * (1.0 + 2.0 * growth) + sum(size.shape) * SMALLEST_NORMAL
+        image = (back @ (size @ vector)) * (1.0 + 2.0 * growth) + sum(size.shape) * SMALLEST_NORMAL
         squared = float(round_up(image / vector).max(initial=0.0))
     if not math.isfinite(squared):
         return math.inf
@@ -175,6 +208,8 @@ def schur_norm_upper(matrix: Matrix) -> float:
 def _gram_bound(matrix: Matrix, sign: float) -> float:
     """Upper bound of the norm (`sign` 1, inf unproved) or lower bound of sigma_min (-1, 0 unproved)."""
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    # Level-3 BLAS does several times the operations per second that the clock reckons with.
+    ask(_gram_units(tall) + 0.4e-6 * tall.shape[1] ** 3 * (1 if sign > 0 else 6))
     with np.errstate(over="ignore", under="ignore"):
         gram = _gram(tall)
         square = float((_entries(matrix) ** 2).sum()) * (1.0 + _entries(matrix).size * EPSILON)
@@ -189,15 +224,20 @@ def _gram_bound(matrix: Matrix, sign: float) -> float:
     return math.inf if sign > 0 else 0.0
 
 
+def _gram_units(tall: Matrix) -> float:
+    return 0.3e-6 * float(tall.shape[0]) * float(tall.shape[1]) ** 2
+
+
 def _gram(tall: Matrix) -> FloatArray:
     """Lower triangle of A^T A in floats, from slices of rows; the other triangle is not defined. Estimate."""
     from scipy.linalg.blas import dsyrk
 
     rows, side = tall.shape
     total = np.zeros((side, side), order="F")
-    step = max(1, SLICE_ENTRIES // max(side, 1))
+    step = max(1, min(SLICE_ENTRIES // max(side, 1), int(SLICE_UNITS * rows / max(_gram_units(tall), 1e-9))))
     stored = sp.csr_array(tall) if sp.issparse(tall) else tall
     for start in range(0, rows, step):
+        ask()
         part = np.ascontiguousarray(_dense(stored[start : start + step]))
         total = dsyrk(1.0, part.T, beta=1.0, c=total, lower=1, overwrite_c=1)
     return total
@@ -216,12 +256,17 @@ def _extreme_eigenvalue(tall: Matrix, gram: FloatArray, sign: float) -> float:
         except (np.linalg.LinAlgError, ValueError):
             return 0.0
     start: FloatArray = np.asarray(np.random.default_rng(0).standard_normal(side))
-    operator = LinearOperator((side, side), matvec=lambda v: tall.T @ (tall @ v), dtype=np.float64)
+
+    def squared(vector: FloatArray) -> FloatArray:
+        ask()
+        return np.asarray(tall.T @ (tall @ vector), dtype=np.float64)
+
+    operator = LinearOperator((side, side), matvec=squared, dtype=np.float64)
     try:
         return float(eigsh(operator, k=1, which="LA", v0=start, tol=1e-6, return_eigenvectors=False)[0])
     except ArpackError:
         for _ in range(100):
-            image = np.asarray(tall.T @ (tall @ start), dtype=np.float64)
+            image = squared(start)
             start = np.asarray(image / max(float(np.linalg.norm(image)), SMALLEST_NORMAL))
         return float(np.linalg.norm(tall @ start) ** 2)
 
@@ -232,6 +277,7 @@ def _defect(gram: FloatArray, s: float, sign: float, shape: tuple[int, int], squ
     from scipy.linalg.lapack import dpotrf
 
     rows, side = shape
+    ask(0.3e-6 * side**3)
     wanted = -sign * gram
     diagonal = np.arange(side)
     wanted[diagonal, diagonal] += sign * s

@@ -32,6 +32,7 @@ from certify.arithmetic.intervals import (
     shift_exponent,
     subtract,
 )
+from certify.clock import ask
 
 MatrixLike: TypeAlias = FloatArray | MatrixBall
 
@@ -200,12 +201,19 @@ def unscale_lower(value: float, exponent: int) -> float:
     return -unscale_upper(-value, exponent)
 
 
+def decomposition_units(matrix: FloatArray) -> float:
+    """Millions of operations of a singular value decomposition. Estimate."""
+    rows, columns = matrix.shape
+    return 20e-6 * float(max(rows, columns)) * float(min(rows, columns)) ** 2
+
+
 def _sum_upper(first: float, second: float) -> float:
     return first if second == 0.0 else math.nextafter(first + second, math.inf)
 
 
 def _right_vectors(matrix: FloatArray) -> FloatArray:
     """Right singular vectors (columns, ascending singular values). Estimate."""
+    ask(decomposition_units(matrix))
     try:
         right = np.linalg.svd(matrix, full_matrices=matrix.shape[0] < matrix.shape[1])[2]
     except np.linalg.LinAlgError:
@@ -225,6 +233,7 @@ def _midpoint_norm_upper(matrix: FloatArray) -> float:
 
 
 def _midpoint_sigma_min_lower(matrix: FloatArray) -> float:
+    ask(decomposition_units(matrix))
     try:
         left, _, right = np.linalg.svd(matrix, full_matrices=False)
     except np.linalg.LinAlgError:
@@ -246,6 +255,7 @@ def _preconditioned_sigma_min(balls: MatrixBall) -> float:
     For A = C + E, |E| <= R, P A = I + (P C - I) + P E, so |x| <= ||P|| |A x| + q|x| with q = ||P C - I|| + || |P| R ||,
     that is sigma_min(A) >= (1 - q)/||P||.
     """
+    ask(decomposition_units(balls.midpoint))
     try:
         inverse = np.asarray(np.linalg.pinv(balls.midpoint), dtype=np.float64)
     except np.linalg.LinAlgError:

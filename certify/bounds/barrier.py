@@ -17,12 +17,16 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.effort import Work, cubic_units
+from certify.clock import ask, fits
 
 GROWTH = 4.0
 """Factor between successive barrier weights."""
 
 WARM_WEIGHT = 200.0
 """How much larger the first barrier weight is when the search starts near a similar problem's solution."""
+
+CLOSED_FORM_WEIGHT = 10.0
+"""The same from multipliers in closed form, which are feasible and some tens of per cent off."""
 
 RELATIVE_GAP = 1e-7
 """Stop when the duality gap (N + k)/kappa is below this share of the objective's scale, unless told otherwise."""
@@ -53,18 +57,20 @@ def solve(
     work: Work,
     relative_gap: float = RELATIVE_GAP,
     start: tuple[float, FloatArray] | None = None,
+    weight: float = WARM_WEIGHT,
 ) -> tuple[float, FloatArray] | None:
     """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found.
 
     `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
     coordinates only, so multipliers large enough, chosen from the last layer to the first, are feasible.
-    `start` is the solution of a similar problem: where it can be made feasible, most of the way is behind it. Estimate.
+    `start` is the solution of a similar problem: where it can be made feasible, most of the way is behind it,
+    and the first barrier weight is `weight` times that of a search from the beginning. Estimate.
     """
     size = problem.gram.shape[0] + problem.reach.shape[0]
     near = None if start is None else _feasible_near(problem, *start)
     if near is not None:
         s, multipliers = near
-        kappa = WARM_WEIGHT * size / max(abs(s), 1.0)
+        kappa = weight * size / max(abs(s), 1.0)
     else:
         found = _feasible_multipliers(problem, groups)
         objective = None if found is None else _feasible_objective(problem, found)
@@ -122,14 +128,18 @@ def _feasible_objective(problem: LinearMatrixInequality, multipliers: FloatArray
     return None
 
 
+def newton_units(size: int, count: int) -> float:
+    """Units of work of one Newton step with N = `size` and k = `count`. Estimate."""
+    return cubic_units(size, size, size + 2 * count) + cubic_units(count, count, size + count)
+
+
 def _centre(
     problem: LinearMatrixInequality, s: float, multipliers: FloatArray, kappa: float, work: Work
 ) -> tuple[float, FloatArray]:
     """Damped Newton steps at one barrier weight."""
-    size, count = problem.gram.shape[0], problem.reach.shape[0]
-    step_units = cubic_units(size, size, size + 2 * count) + cubic_units(count, count, size + count)
+    step_units = newton_units(problem.gram.shape[0], problem.reach.shape[0])
     for _ in range(200):
-        if work.is_spent:
+        if work.is_spent or not fits(step_units):
             break
         work.charge(step_units)
         factor = _cholesky(problem.matrix(s, multipliers))
@@ -211,6 +221,7 @@ def _accepted_length(
 
 
 def _cholesky(matrix: FloatArray) -> FloatArray | None:
+    ask(1e-6 * matrix.shape[0] ** 3)
     if not np.isfinite(matrix).all():
         return None
     factor, info = lapack.dpotrf(matrix, lower=1)

@@ -8,8 +8,8 @@ the same bits on every machine of a kind; a budget of seconds is only a cap on t
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.rounding import UNKNOWN, interval_text
 from certify.bounds.bracket import ConstantBrackets, Multipliers, Region
 from certify.bounds.effort import DEFAULT_EFFORT, Work
 from certify.bounds.lattice import NAMES, CrossedBracketError, Known, Lattice, is_subset
@@ -25,6 +26,7 @@ from certify.bounds.ranges import uncertified_domains
 from certify.bounds.semidefinite import METHOD as SEMIDEFINITE
 from certify.bounds.semidefinite import recalled
 from certify.bounds.store import Store, Stored
+from certify.clock import OutOfTimeError, capped, now
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import Affine, Generator, Sum
 from certify.progress import Progress, SilentProgress
@@ -38,7 +40,13 @@ MOST_BORROWED = 4
 """Regions of earlier runs, each larger than one that is asked for, whose multipliers are verified again."""
 
 ALWAYS = 2.0
-"""Methods up to this cost run whatever the effort and the budget."""
+"""Methods up to this cost run whatever the effort."""
+
+CLOSED_FORM = 1.0
+"""Methods up to this cost run whatever the budget too: they take a few passes over the weights."""
+
+GRACE_SHARE, GRACE_SECONDS = 0.1, 0.5
+"""What a step that was begun in time may take beyond a deadline: a share of the budget, and seconds."""
 
 
 def constants(
@@ -84,19 +92,21 @@ def constants_on_regions(
     effort: float = DEFAULT_EFFORT,
     store: Store | None = None,
     is_interruptible: bool = False,
+    began: float | None = None,
 ) -> tuple[ConstantBrackets, ...]:
     """Brackets on several regions in one run: ends are handed on along inclusions, witnesses wherever they lie inside.
 
     With every method in use the certified ends over R^d are found first, since they hold on every ball. Arguments as
     for `constants`; the effort is per region. `store` keeps proposals for the next run and offers those of earlier
     ones, each of which is verified before it counts. `is_interruptible`: an interrupt from the keyboard ends the work
-    and not the call, which returns what is known. Enclosures, rounded outward.
+    and not the call, which returns what is known. `began`: when the time of `budget` began (`certify.clock.now`), if
+    before this call. Enclosures, rounded outward.
     """
     if not regions:
         raise InputError("`regions` is empty: give at least one radius")
     _validate(generator, regions, budget, effort)
     shown = progress or SilentProgress()
-    run = _Run(generator, tuple(regions), budget, seed, shown, effort, _selected(methods))
+    run = _Run(generator, tuple(regions), budget, seed, shown, effort, _selected(methods), began)
     # Many small matrices: a second BLAS thread costs ten times what it brings.
     # An overflow or a NaN is a value like any other: each bound says what it then knows, without a warning.
     with threadpool_limits(1), np.errstate(all="ignore"):
@@ -124,9 +134,10 @@ class _Run:
     progress: Progress
     effort: float
     methods: tuple[BoundMethod, ...]
+    began: float | None = None
 
     def __post_init__(self) -> None:
-        self.started = time.monotonic()
+        self.started = now() if self.began is None else self.began
         self.lattice = Lattice.over(self.generator.graph, self.regions)
         self.notes: list[list[str]] = [[] for _ in self.regions]
         self.recalled: list[Proposal] = []
@@ -162,7 +173,8 @@ class _Run:
             starts = self.starts.setdefault(known.region, {})
             work = Work(self.effort, self._deadline(CERTIFIED_SHARE, len(order)))
             problem = Problem(self.generator, known.region, work, self.seed, known.best, starts)
-            undefined = uncertified_domains(problem.ranges)
+            with capped(work.deadline):
+                undefined = uncertified_domains(problem.ranges)
             if undefined:
                 # A map that may be undefined somewhere has no constants; a bound for the rest of it would say nothing.
                 named = "; ".join(undefined[:3])
@@ -174,12 +186,7 @@ class _Run:
         for index, problem in problems.items():
             self._go(index, problem, [method for method in self.methods if method.reads_graph])
         if problems:
-            for proposal in self.recalled:
-                self.lattice.offer_witness(proposal)
-        if any(method.name == SEMIDEFINITE.name for method in self.methods):
-            for index, problem in problems.items():
-                for proposal in recalled(problem):
-                    self.lattice.offer(index, proposal)
+            self._recall_ends(problems)
         for index in self.borrowed:
             problems.pop(index, None)
         for position, (index, problem) in enumerate(problems.items()):
@@ -192,28 +199,59 @@ class _Run:
                 searches = [method for method in self.methods if method.is_search and not method.reads_graph]
                 self._go(index, Problem(self.generator, problem.region, cap, self.seed, problem.best), searches)
 
+    def _recall_ends(self, problems: dict[int, Problem]) -> None:
+        """What earlier runs found, verified again as far as the time goes."""
+        with suppress(OutOfTimeError), capped(self._deadline(CERTIFIED_SHARE, 1)):
+            for proposal in self.recalled:
+                self.lattice.offer_witness(proposal)
+            if any(method.name == SEMIDEFINITE.name for method in self.methods):
+                for index, problem in problems.items():
+                    for proposal in recalled(problem):
+                        self.lattice.offer(index, proposal)
+
     def _deadline(self, share: float, regions_left: int) -> float:
         """When a region's turn ends: its part of what is left of that share of the budget."""
         if self.budget is None:
             return math.inf
-        now = time.monotonic()
-        return now + max(0.0, self.started + share * self.budget - now) / regions_left
+        time = now()
+        return time + max(0.0, self.started + share * self.budget - time) / regions_left
 
     def _go(self, index: int, problem: Problem, methods: Sequence[BoundMethod]) -> None:
         for method in methods:
             self.progress.advance()
             if all(problem.is_settled(name) for name in NAMES):
                 continue
-            if method.cost > ALWAYS and not method.is_search and problem.work.is_spent:
+            is_over = problem.work.is_spent if method.cost > ALWAYS else problem.work.is_late
+            if is_over and method.cost > CLOSED_FORM and not method.is_search:
                 self.notes[index].append(f"{method.name}: not begun, {self._ending(problem.work)}")
                 continue
             work = problem.work.share(1.0)
-            for proposal in method.propose(problem.with_work(work)):
-                self.lattice.offer(index, proposal)
-                if proposal.multipliers is not None:
-                    self.found.append(Stored(problem.region, proposal))
-            if work.was_cut:
-                self.notes[index].append(f"{method.name}: ended early, {self._ending(work)}")
+            with capped(self._last_moment(work)) as cap:
+                try:
+                    for proposal in method.propose(problem.with_work(work)):
+                        self.lattice.offer(index, proposal)
+                        if proposal.multipliers is not None:
+                            self.found.append(Stored(problem.region, proposal))
+                except OutOfTimeError:
+                    work.mark_cut()
+            if work.was_cut or cap.skipped:
+                work.mark_cut()
+                without = f" without {', '.join(cap.skipped)}" if cap.skipped else ""
+                self.notes[index].append(f"{method.name}: ended early{without}, {self._ending(work)}")
+            self.progress.standing(self._standing(index))
+
+    def _last_moment(self, work: Work) -> float:
+        """When a step that runs over its deadline is not to be begun any more."""
+        return math.inf if self.budget is None else work.deadline + GRACE_SHARE * self.budget + GRACE_SECONDS
+
+    def _standing(self, index: int) -> str:
+        """The brackets of one region so far, on a line."""
+        known = self.lattice.known[index]
+        ends = ((name, known.best.get((name, "lower")), known.best.get((name, "upper"))) for name in NAMES)
+        region = "" if known.region.radius is None else f"radius {known.region.radius:g}: "
+        return region + "  ".join(f"{name} {interval_text(low, high, 3)}" for name, low, high in ends).replace(
+            UNKNOWN, "?"
+        )
 
     def _ending(self, work: Work) -> str:
         if work.was_cut:
@@ -232,7 +270,7 @@ class _Run:
 
     def brackets(self) -> tuple[ConstantBrackets, ...]:
         """What is known on each region that was asked for."""
-        seconds = time.monotonic() - self.started
+        seconds = now() - self.started
         found = []
         for region, known, notes in zip(self.regions, self.lattice.known, self.notes, strict=False):
             m, M, M2, M3 = (known.bracket(name) for name in NAMES)

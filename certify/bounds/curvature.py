@@ -41,6 +41,7 @@ from certify.arithmetic.intervals import (
 )
 from certify.arithmetic.matrices import spectral_norm_upper
 from certify.bounds.structure import IncrementForm
+from certify.clock import ask
 from certify.generators.graph import Activation, Graph
 
 _THETA_SHARES = (0.0, 0.25, 0.5, 0.75)
@@ -200,6 +201,7 @@ def _log_bound(
     """Value and gradient in (log sqrt(t), logit of theta/top), smoothed over the leading eigenvalues."""
     roots, share = np.exp(np.clip(flat[:-1], -40, 40)), 1.0 / (1.0 + np.exp(-np.clip(flat[-1], -30, 30)))
     theta = top * share
+    ask(2e-5 * roots.size**3)
     _, values, right = np.linalg.svd(outer * roots, full_matrices=False)
     energies, weights = values**2, sizes / roots
     first = _soft_weights(energies) * energies

@@ -8,8 +8,9 @@ cap on top. Every loop that improves a bound charges its steps and asks `is_spen
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
+
+from certify.clock import fits, now
 
 DEFAULT_EFFORT = 150_000.0
 """Units per region: about ten seconds of one quiet core at d = 16."""
@@ -20,7 +21,7 @@ OVERHEAD = 0.5
 
 @dataclass(eq=False)
 class Work:
-    """An allowance of `units` of work, to be done before `deadline` (of `time.monotonic`).
+    """An allowance of `units` of work, to be done before `deadline` (of `certify.clock`).
 
     A share of an allowance charges the whole as well. Estimate: nothing here is part of a proof.
 
@@ -53,7 +54,7 @@ class Work:
     @property
     def is_late(self) -> bool:
         """Whether the deadline has passed; remembered, because what it cut is to be said. Exact."""
-        if time.monotonic() > self.deadline:
+        if self.deadline < math.inf and now() > self.deadline:
             self.mark_cut()
             return True
         return False
@@ -65,7 +66,12 @@ class Work:
 
     def affords(self, units: float) -> bool:
         """Whether a step of `units` still fits. Exact."""
-        return units <= self.left and not self.is_late
+        if units > self.left or self.is_late:
+            return False
+        if not fits(units):
+            self.mark_cut()
+            return False
+        return True
 
     def share(self, fraction: float) -> Work:
         """An allowance of this part of what is left. Exact."""

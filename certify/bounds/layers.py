@@ -43,6 +43,7 @@ from certify.arithmetic.intervals import (
 )
 from certify.arithmetic.matrices import nonnegative_norm_upper, spectral_norm_upper
 from certify.bounds.structure import IncrementForm
+from certify.clock import ask
 
 NEWTON_STEPS = 25
 STAGES = (1e-1, 1e-3)
@@ -101,6 +102,7 @@ def ellipsoid(form: IncrementForm, weights: list[FloatArray], metric: FloatArray
     middle = 0.5 * (total.midpoint + total.midpoint.T)
     if not np.isfinite(middle).all():
         return None
+    ask(2e-6 * size**3)
     factor, info = lapack.dpotrf(middle, lower=1)
     if info != 0:
         return None
@@ -176,6 +178,7 @@ def _smallest_diagonal(gram: FloatArray, costs: FloatArray, early: FloatArray) -
         pulled = inverse @ early
         weight = stage * (float(costs @ found) + float((early * pulled).sum())) / width
         for _ in range(NEWTON_STEPS):
+            ask(1e-5 * width**3)
             pulled = inverse @ early
             square = pulled @ pulled.T
             gradient = costs - np.diag(square) - weight * np.diag(inverse)

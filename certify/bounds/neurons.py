@@ -34,6 +34,7 @@ from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.reachability import Gain, Passage, passage_from
+from certify.bounds.semidefinite import polished
 from certify.generators.graph import Graph, Product
 
 NAME = "neuron by neuron"
@@ -165,7 +166,11 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     found = problem.reach
     if found.passage is None:
         return
-    yield Proposal("M", "upper", found.passage.output.total, NAME)
+    passage = found.passage
+    yield Proposal("M", "upper", passage.output.total, NAME)
+    if not problem.is_settled("M"):
+        sharper = polished(passage.form, passage.output.total, passage.weights, problem.work)
+        yield Proposal("M", "upper", sharper.value, NAME, multipliers=sharper.multipliers)
     if problem.is_settled("M2") and problem.is_settled("M3"):
         return
     second, third = curvatures(problem.generator.graph, found.ranges, found.passage, problem.work)

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, round_down
-from certify.arithmetic.large_matrices import operand, row_lengths_upper
+from certify.arithmetic.large_matrices import entrywise, operand, row_lengths_upper
 from certify.bounds.bracket import Region
 from certify.bounds.joints import JointKind, joint
 from certify.bounds.known_map import KnownMap
@@ -180,14 +180,17 @@ def affine_image(node: Affine, source: Interval) -> Interval:
         middle = 0.5 * finite_low + 0.5 * finite_high
         spread = np.maximum(finite_high - middle, middle - finite_low) * (1 + EPSILON)
         growth = (weight.shape[1] + 9) * EPSILON
-        absolute = abs(weight).T
+        absolute = entrywise(weight, np.abs).T
         centre = middle @ weight.T + node.bias
         magnitude = growth * np.abs(middle) + SMALLEST_NORMAL * (middle != 0)
         radius = (spread + magnitude) @ absolute + growth * np.abs(node.bias) + EPSILON * np.abs(centre)
         radius = (radius + 8 * (weight.shape[1] + 1) * SMALLEST_NORMAL) * (1 + 4 * growth)
         image_low, image_high = np.nextafter(centre - radius, -np.inf), np.nextafter(centre + radius, np.inf)
-    positive, negative = (weight > 0).T.astype(np.float64), (weight < 0).T.astype(np.float64)
     lost = ~np.isfinite(centre) | ~np.isfinite(radius)
+    if not (open_low.any() or open_high.any()):
+        return np.where(lost, -np.inf, image_low), np.where(lost, np.inf, image_high)
+    positive = entrywise(weight, lambda entries: np.asarray(entries > 0, dtype=np.float64)).T
+    negative = entrywise(weight, lambda entries: np.asarray(entries < 0, dtype=np.float64)).T
     falls = (open_low @ positive + open_high @ negative > 0) | lost
     rises = (open_high @ positive + open_low @ negative > 0) | lost
     return np.where(falls, -np.inf, image_low), np.where(rises, np.inf, image_high)

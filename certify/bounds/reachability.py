@@ -19,6 +19,7 @@ from certify.bounds.effort import Work, cubic_units
 from certify.bounds.layers import Ellipsoid, ellipsoid, layer_weights
 from certify.bounds.ranges import Interval, NodeRanges, box_ranges, node_ranges
 from certify.bounds.structure import IncrementForm, increment_form
+from certify.clock import OutOfTimeError, skip
 from certify.generators.graph import Activation, Graph, Product
 
 MOST_OPERATIONS = 6e9
@@ -65,6 +66,15 @@ def reach(graph: Graph, region: Region, work: Work) -> Reach:
     ranges = node_ranges(graph, region)
     if not is_affordable(graph):
         return Reach(ranges, None)
+    try:
+        return _sharpened(graph, region, ranges, work)
+    except OutOfTimeError:
+        skip("the ellipsoid of increments")
+        return Reach(ranges, None)
+
+
+def _sharpened(graph: Graph, region: Region, ranges: NodeRanges, work: Work) -> Reach:
+    """The ranges that the ellipsoid of increments leaves, with the passage."""
     centre = _at_centre(graph, region)
     known: dict[int, Interval] = {}
     form = increment_form(graph, ranges, centred=True)

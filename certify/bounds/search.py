@@ -5,7 +5,6 @@ The points and directions found are handed to `certify.bounds.recomputation`, wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
+from certify.clock import now
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Graph
 
@@ -25,6 +25,9 @@ SCALES = (0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1e4)
 
 BATCH_ENTRIES = 2**23
 """Floats that a batch of points may hold in the nodes of the graph."""
+
+SHORT_BATCH_ENTRIES = 2**18
+"""The same where a deadline has to be kept."""
 
 STENCIL_STEP = 0.005
 """Step of the differences in units of the steepest input of an activation: errors of 1e-5 and less."""
@@ -72,10 +75,26 @@ def project(graph: Graph, region: Region, points: FloatArray) -> FloatArray:
     return inside
 
 
-def in_batches(graph: Graph, function: Callable[[FloatArray], FloatArray], rows: FloatArray, tables: int) -> FloatArray:
-    """The function of all rows, in batches: each row holds `tables` floats per entry of every node. Exact."""
-    batch = max(1, BATCH_ENTRIES // (tables * sum(node.width for node in graph.nodes)))
-    return np.concatenate([function(rows[start : start + batch]) for start in range(0, len(rows), batch)])
+def in_batches(
+    graph: Graph,
+    function: Callable[[FloatArray], FloatArray],
+    rows: FloatArray,
+    tables: int,
+    deadline: float = np.inf,
+) -> FloatArray:
+    """The function of all rows, in batches: each row holds `tables` floats per entry of every node.
+
+    With a deadline the batches are smaller, and NaN stands for what was not reached. Estimate.
+    """
+    entries = BATCH_ENTRIES if deadline == np.inf else SHORT_BATCH_ENTRIES
+    batch = max(1, entries // (tables * sum(node.width for node in graph.nodes)))
+    found = [function(rows[:batch])]
+    for start in range(batch, len(rows), batch):
+        if deadline < np.inf and now() > deadline:
+            found.append(np.full((len(rows) - start, *found[0].shape[1:]), np.nan))
+            break
+        found.append(function(rows[start : start + batch]))
+    return np.concatenate(found)
 
 
 def extreme_stretch(
@@ -88,7 +107,7 @@ def extreme_stretch(
     sign = -1.0 if largest else 1.0
     pool = starting_points(graph, region, 256, rng)
     with np.errstate(all="ignore"):
-        values = in_batches(graph, lambda rows: _singular_values(graph, rows), pool, graph.latent_dim)
+        values = in_batches(graph, lambda rows: _singular_values(graph, rows), pool, graph.latent_dim, deadline)
     scores = values[:, 0] if largest else _smallest(values, graph)
     order = np.argsort(sign * scores, kind="stable")
 
@@ -117,7 +136,7 @@ def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.G
     )
     # Antipodal points at the same scale see both saturated ends of a bounded map.
     pool[::4, d:] = project(graph, region, 2 * _centre(graph, region) - pool[::4, :d])
-    order = np.argsort([_quotient(graph, row) for row in pool], kind="stable")
+    order = np.argsort(in_batches(graph, lambda rows: pair_quotients(graph, rows), pool, 2, deadline), kind="stable")
 
     def objective(flat: FloatArray) -> tuple[float, FloatArray]:
         pair = project(graph, region, flat.reshape(2, d))
@@ -151,7 +170,7 @@ def extreme_curvature(
     points = starting_points(graph, region, 512, rng)
     directions = rng.normal(size=(512, d))
     pool = np.concatenate([points, directions], axis=1)
-    scores = in_batches(graph, lambda rows: curvature_sizes(graph, region, order, rows), pool, 2**order)
+    scores = in_batches(graph, lambda rows: curvature_sizes(graph, region, order, rows), pool, 2**order, deadline)
 
     def objective(flat: FloatArray) -> tuple[float, FloatArray]:
         length = float(np.linalg.norm(flat[d:])) + 1e-300
@@ -202,13 +221,17 @@ def _best_of(refine: Callable[[int], Candidate], starts: list[int], sign: float,
     """The refined start of smallest `sign` times objective; at least one start is refined."""
     best, idle = refine(starts[0]), 0
     for start in starts[1:]:
-        if time.monotonic() > deadline or idle >= PATIENCE:
+        if now() > deadline or idle >= PATIENCE:
             break
         found = refine(start)
         gain = sign * (best.objective - found.objective)
         idle = 0 if gain > 1e-6 * abs(best.objective) else idle + 1
         best = found if gain > 0 else best
     return best
+
+
+class _LateError(Exception):
+    """The deadline of a descent has passed."""
 
 
 def _descend(
@@ -218,16 +241,28 @@ def _descend(
     # Imported here: scipy.optimize takes longer to load than a generator with known constants takes to bound.
     from scipy.optimize import minimize
 
-    def stop_late(_: FloatArray) -> None:
-        if time.monotonic() > deadline:
-            raise StopIteration
+    if now() > deadline:
+        return start
+    best = [(np.inf, start)]
+
+    def watched(place: FloatArray) -> tuple[float, FloatArray]:
+        # Asked of every evaluation: one line search alone has twenty.
+        if now() > deadline:
+            raise _LateError
+        value, gradient = objective(place)
+        if np.isfinite(value) and np.isfinite(place).all() and value < best[0][0]:
+            best[0] = value, place.copy()
+        return value, gradient
 
     with np.errstate(all="ignore"):
         value, gradient = objective(start)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             return start
         options = {"maxiter": 80, "maxcor": 12}
-        found = minimize(objective, start, jac=True, method="L-BFGS-B", callback=stop_late, options=options)
+        try:
+            found = minimize(watched, start, jac=True, method="L-BFGS-B", options=options)
+        except _LateError:
+            return best[0][1]
     result: FloatArray = np.asarray(found.x, dtype=np.float64)
     return result if np.isfinite(result).all() and np.isfinite(found.fun) and found.fun <= value else start
 

@@ -29,7 +29,7 @@ from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
 from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
-from certify.bounds.barrier import LinearMatrixInequality, solve
+from certify.bounds.barrier import CLOSED_FORM_WEIGHT, LinearMatrixInequality, newton_units, solve
 from certify.bounds.bracket import Multipliers
 from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, End, Problem, Proposal
@@ -43,6 +43,9 @@ LARGEST_SIZE = 1200
 
 SHARE = 0.6
 """Part of the effort left that the whole graph has when it can also be bounded in parts."""
+
+POLISHING_STEPS = 8
+"""Newton steps from weights in closed form that are worth their time at once: most of the way to the optimum."""
 
 _IDLE_MULTIPLIER = 1e10
 
@@ -74,12 +77,18 @@ def stretch_lower(form: IncrementForm, matrix: MatrixBall, work: Work) -> float:
 
 
 def proved_end(
-    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, start: Multipliers | None = None
+    form: IncrementForm,
+    matrix: MatrixBall,
+    sign: float,
+    work: Work,
+    start: Multipliers | None = None,
+    closed_form: Multipliers | None = None,
 ) -> Proved:
     """The end with its multipliers, of |C x|/|delta|, C = `matrix` (rows, size): upper for `sign` 1, lower for -1.
 
     `start`: multipliers that an earlier run found. They are verified here like any; the search that starts near them
-    would get stuck at their boundary, so it starts from the beginning, unless they end it. Bounds, rounded outward.
+    would get stuck at their boundary, so it starts from the beginning, unless they end it; or from those of
+    `closed_form`, which are far from it. Bounds, rounded outward.
     """
     scaled, exponent = normalised(matrix)
     near = None if start is None else _start(form, start, exponent)
@@ -88,11 +97,39 @@ def proved_end(
         best = _relaxed(form, scaled, exponent, sign, near, start.is_optimal, work)
         if best.multipliers is not None and start.is_optimal:
             return best
-    found = _optimum(form, scaled, sign, work)
+    from_closed_form = None if closed_form is None else _start(form, closed_form, exponent)
+    found = _optimum(form, scaled, sign, work, from_closed_form)
     if found is None:
         return best
     end = _relaxed(form, scaled, exponent, sign, found, not work.is_spent, work)
     return end if sign * end.value < sign * best.value else best
+
+
+def polished(form: IncrementForm, bound: float, weights: tuple[FloatArray, ...], work: Work) -> Proved:
+    """A sharper end of M after a few Newton steps from weights T in closed form that prove the bound.
+
+    `weights` are those of `certify.bounds.layers`: bound^2 F >= C^T C for F = E_0 - sum_i T_i Q_i.
+    Bounds, rounded outward.
+    """
+    near = closed_form_start(bound, weights)
+    steps = work.share(1.0)
+    steps.units = min(steps.units, POLISHING_STEPS * newton_units(form.size, form.size - form.latent_dim))
+    if near is None or not work.affords(steps.units + 3 * proof_units(form)):
+        return Proved(math.inf, None)
+    scaled, exponent = normalised(form.output)
+    start = _start(form, near, exponent)
+    found = None if start is None else _optimum(form, scaled, 1.0, steps, start)
+    return Proved(math.inf, None) if found is None else _relaxed(form, scaled, exponent, 1.0, found, False, work)
+
+
+def closed_form_start(bound: float, weights: tuple[FloatArray, ...]) -> Multipliers | None:
+    """Weights in closed form and what they prove as a place to start from; None for no bound. Estimate."""
+    if not 0.0 < bound < math.inf or not weights:
+        return None
+    with np.errstate(all="ignore"):
+        values = bound**2 * np.concatenate(weights)
+    finite = bool(np.isfinite(values).all()) and math.isfinite(bound**2)
+    return Multipliers(bound**2, tuple(values.tolist())) if finite else None
 
 
 def _start(form: IncrementForm, start: Multipliers, exponent: int) -> tuple[float, FloatArray] | None:
@@ -147,18 +184,22 @@ def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
     return form if form.output.is_finite else None
 
 
-def _optimum(form: IncrementForm, matrix: MatrixBall, sign: float, work: Work) -> tuple[float, FloatArray] | None:
+def _optimum(
+    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, near: tuple[float, FloatArray] | None = None
+) -> tuple[float, FloatArray] | None:
     """Float proposal (s, T) in the form's own units; None where the floats of the search overflow."""
     # Overflow in the float search only spoils a proposal, which the verification then rejects.
     with np.errstate(all="ignore"):
         try:
-            found = _proposal(form, matrix, sign, work)
+            found = _proposal(form, matrix, sign, work, near)
         except np.linalg.LinAlgError:
             return None
     return found if found is not None and math.isfinite(found[0]) and np.isfinite(found[1]).all() else None
 
 
-def _proposal(form: IncrementForm, matrix: MatrixBall, sign: float, work: Work) -> tuple[float, FloatArray] | None:
+def _proposal(
+    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, near: tuple[float, FloatArray] | None
+) -> tuple[float, FloatArray] | None:
     """As `_optimum`; the solver works with balanced coordinates."""
     d = form.latent_dim
     spans = np.concatenate([*form.spans, np.zeros(0)])
@@ -187,7 +228,11 @@ def _proposal(form: IncrementForm, matrix: MatrixBall, sign: float, work: Work) 
         slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
         for k in range(len(form.inputs))
     ]
-    found = solve(LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign), groups, work)
+    start = None
+    if near is not None:
+        start = near[0] / size**2, (near[1] * (units[first:] / size) ** 2)[~idle]
+    inequality = LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign)
+    found = solve(inequality, groups, work, start=start, weight=CLOSED_FORM_WEIGHT)
     if found is None or not math.isfinite(found[0]):
         return None
     multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
@@ -262,7 +307,9 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     seeks_m = graph.observed_dim >= graph.latent_dim and not problem.is_settled("m")
     starts = problem.starts
     if not problem.is_settled("M"):
-        found = proved_end(form, form.output, 1.0, work.share(0.5 if seeks_m else 1.0), starts.get("M"))
+        passage = problem.reach.passage
+        closed = None if passage is None else closed_form_start(passage.output.total, passage.weights)
+        found = proved_end(form, form.output, 1.0, work.share(0.5 if seeks_m else 1.0), starts.get("M"), closed)
         yield Proposal("M", "upper", found.value, METHOD.name, multipliers=found.multipliers)
     if seeks_m:
         found = proved_end(form, form.output, -1.0, work, starts.get("m"))

@@ -119,7 +119,7 @@ def _climbed(
     d, units = graph.latent_dim, max(units, 1e-6)
 
     def batched(rows: FloatArray) -> FloatArray:
-        return in_batches(graph, objective, rows, copies)
+        return in_batches(graph, objective, rows, copies, work.deadline)
 
     def inside(rows: FloatArray) -> FloatArray:
         first, second = project(graph, region, rows[:, :d]), rows[:, d:]

@@ -8,7 +8,6 @@ A proposal here has no value of its own: what its witness proves is found in bal
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -27,6 +26,7 @@ from certify.bounds.witness_climbing import (
     entries,
     jacobian_units,
 )
+from certify.clock import now
 from certify.generators.derivatives import hessian_contraction
 from certify.generators.graph import Graph
 
@@ -78,9 +78,9 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
 
 def _turn(problem: Problem, constant: ConstantName) -> float:
     """When this constant's search ends: its part of the time left to it and those after; inf without a deadline."""
-    now, names = time.monotonic(), list(SHARES)
+    time, names = now(), list(SHARES)
     waiting = [SHARES[name] for name in names[names.index(constant) :] if not problem.is_settled(name)]
-    return now + max(0.0, problem.deadline - now) * SHARES[constant] / sum(waiting)
+    return time + max(0.0, problem.deadline - time) * SHARES[constant] / sum(waiting)
 
 
 def _is_piecewise_affine(graph: Graph, rng: np.random.Generator) -> bool:

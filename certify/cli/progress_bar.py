@@ -23,7 +23,7 @@ class BarProgress:
 
     def start(self, description: str, total: float) -> None:
         """Open a bar of `total` units below those already open."""
-        self._open.append(self._bars.add_task(description, total=total))
+        self._open.append(self._bars.add_task(description, total=total, standing=""))
 
     def advance(self, amount: float = 1.0) -> None:
         """Move the innermost bar."""
@@ -34,6 +34,11 @@ class BarProgress:
         """Close the innermost bar."""
         if self._open:
             self._bars.remove_task(self._open.pop())
+
+    def standing(self, text: str) -> None:
+        """Write the line beside the innermost bar."""
+        if self._open:
+            self._bars.update(self._open[-1], standing=text)
 
     def found(self, record: object) -> None:
         """Results are printed by the command that asked for them."""
@@ -57,6 +62,10 @@ class Announcing:
         """Pass the end on."""
         self._inner.finish()
 
+    def standing(self, text: str) -> None:
+        """Pass the line on."""
+        self._inner.standing(text)
+
     def found(self, record: object) -> None:
         """Announce the result."""
         self._announce(record)
@@ -78,6 +87,7 @@ def progress_on_terminal(quiet: bool) -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[standing]}", markup=False),
         console=Console(stderr=True),
         transient=True,
     ) as bars:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
+from certify.clock import ask
 from certify.errors import InputError
 from certify.generators import activations
 from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Product, Sum
@@ -134,6 +135,8 @@ def _mixed_derivative(graph: Graph, z: npt.ArrayLike, directions: tuple[npt.Arra
 
 def apply_weight(weight: Matrix, rows: FloatArray) -> FloatArray:
     """W v for every v along the last axis of `rows`, for a dense or CSR weight of shape (width, source width)."""
+    entries = weight.size if isinstance(weight, np.ndarray) else 4 * weight.nnz
+    ask(2e-6 * entries * (rows.size // max(rows.shape[-1], 1)))
     if isinstance(weight, np.ndarray):
         return np.asarray(rows @ weight.T)
     flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]).T)

@@ -18,6 +18,7 @@ from flint import arb, arb_mat, arb_series
 
 from certify.arithmetic.balls import WORKING_PRECISION, Real, ball, precision, upper
 from certify.arithmetic.large_matrices import image_of_balls
+from certify.clock import ask
 from certify.errors import InputError
 from certify.generators.activations import activation
 from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
@@ -188,6 +189,7 @@ def _jet_tables(graph: Graph, start: arb_mat) -> list[arb_mat]:
                 products = [arb_series(a) * arb_series(b) for a, b in zip(left, right, strict=True)]
                 tables.append(_from_series(products, columns))
             case Activation():
+                ask(0.1 * node.width)
                 jets = [_activate(node, row) for row in tables[node.source].tolist()]
                 tables.append(_from_series(jets, columns))
     return tables
@@ -231,6 +233,8 @@ def _entries(graph: Graph, vector: Sequence[Real], name: str) -> list[arb]:
 
 def _apply(weight: Matrix, table: arb_mat) -> arb_mat:
     """W X for an exact float matrix W and a matrix of balls X."""
+    size = 1e-3 * weight.size if isinstance(weight, np.ndarray) else 1e-4 * weight.nnz + 0.05 * weight.shape[1]
+    ask(size * table.ncols())
     if isinstance(weight, np.ndarray):
         return arb_mat(weight.shape[0], weight.shape[1], weight.ravel().tolist()) * table
     if weight.nnz > MOST_ENTRIES:

@@ -130,7 +130,7 @@ def test_a_false_solver_value_never_becomes_a_bound(monkeypatch: pytest.MonkeyPa
     assert 0 < honest_low < honest_high < math.inf
     solve = semidefinite.solve
 
-    def lying(problem, groups, work, start=None):  # type: ignore[no-untyped-def]
+    def lying(problem, groups, work, **options):  # type: ignore[no-untyped-def]
         s, multipliers = solve(problem, groups, work)  # type: ignore[misc]
         return (s * factor if problem.sign > 0 else s / factor), multipliers
 

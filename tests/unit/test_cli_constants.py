@@ -15,7 +15,8 @@ SPEC = "residual:d=2,width=4,depth=1,seed=0"
 
 def run(tmp_path: Path, *extra: str) -> tuple[int, dict[str, object]]:
     target = tmp_path / "out.json"
-    code = main(["constants", "--generator", SPEC, "--budget", "2", "--quiet", "--json", str(target), *extra])
+    effort = () if "--effort" in extra else ("--effort", "2000")
+    code = main(["constants", "--generator", SPEC, *effort, "--quiet", "--json", str(target), *extra])
     return code, json.loads(target.read_text()) if target.exists() else {}
 
 
