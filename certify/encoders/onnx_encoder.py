@@ -157,7 +157,8 @@ class _Writer:
             case AffineMap():
                 return self._affine(scope, operation, sources[0])
             case Combination():
-                return _combination(scope, operation, sources)
+                pairs = zip(sources, operation.sources, strict=True)
+                return _combination(scope, operation, [self._leading(scope, *pair, operation.shape) for pair in pairs])
             case Product():
                 pairs = zip(sources, operation.sources, strict=True)
                 return scope.operator("Mul", [self._leading(scope, *pair, operation.shape) for pair in pairs])
@@ -221,8 +222,7 @@ class _Writer:
 
     def _leading(self, scope: Scope, name: str, source: str, shape: Shape) -> str:
         """A vector beside a matrix of rows gets an axis for the rows."""
-        own = self.program.shapes[source]
-        if len(own) == len(shape) or own == (1,):
+        if len(self.program.shapes[source]) == len(shape):
             return name
         return scope.operator("Unsqueeze", [name, scope.integers([1])])
 
