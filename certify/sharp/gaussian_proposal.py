@@ -109,7 +109,7 @@ def best_proposal(problem: SharpProblem, epsilon: float) -> ProposalChoice | Non
             radius, outer = float(estimates.radii[index]), float(estimates.radii[estimates.outer[index]])
             best = float(counts[index])
             # R is computed from l and sigma again: R2 is above it beyond doubt.
-            found = ProposalChoice(float(scale), 0.5 * (radius / scale) ** 2, max(outer, radius * (1 + 1e-12)))
+            found = ProposalChoice(float(scale), 0.5 * (radius / float(scale)) ** 2, max(outer, radius * (1 + 1e-12)))
     return found
 
 

@@ -278,7 +278,7 @@ def _reason(problem: SharpProblem, epsilon: Fraction) -> str:
         )
     rate, tail = max(0.0, lower(bound.acceptance)), upper(bound.tail)
     return (
-        f"{float(epsilon):g} is not reached by {MOST_PROPOSALS} proposals: at the radius that is best for a looser "
-        f"accuracy the acceptance is at least {rate:.3g} and the mass outside at most {tail:.3g}; take a smaller noise, "
-        "or `--observations` and `--index` for one observation"
+        f"{float(epsilon):g} is not reached by {MOST_PROPOSALS} proposals: at the radius for a looser accuracy "
+        f"the acceptance is at least {rate:.3g}, the mass outside at most {tail:.3g}; take a smaller noise, or "
+        "`--observations` and `--index` for one observation"
     )
