@@ -65,6 +65,10 @@ def choose_encoder(
         try:
             if not known[name].conclusion.takes_logits:
                 require_gaussian(generator, f"the encoder of `{name}`")
+            if single is None and generator.likelihood == BERNOULLI:
+                raise InputError(
+                    f"the encoder of `{name}` for logits is written for one observation: give `observations`, `index`"
+                )
             one, many = kinds[name].at_observation is not None, kinds[name].build is not None
             if one and (single is not None or not many):
                 built.append(

@@ -2,7 +2,7 @@
 
 Psi = beta^2 f = (|r|^2 + beta^2 |z|^2)/2. Let r_0 >= |G(0) - x| with M2 r_0 < m^2 + beta^2, and
     kappa = m^2 + beta^2 - M2 r_0,   Lambda = M^2 + beta^2 + M2 r_0.
-Layers z <- z - (J^T r + beta^2 z)/Lambda from 0 keep |r| <= r_0 and reach (docs/rejection.md, section 6)
+Layers z <- z - (J^T r + beta^2 z)/Lambda from 0 keep |r| <= r_0 and reach (docs/rejection.md, section 10)
     |z_k - z*|^2 <= (1 - kappa/Lambda)^k r_0^2/kappa,   |grad Psi(z_k)|^2 <= Lambda (1 - kappa/Lambda)^k r_0^2.
 No preimage is looked for, and n = d is not needed.
 """

@@ -106,8 +106,8 @@ def typical_network(
     notes = (
         f"the point c: {plan.descent_layers} descent layers, {plan.corrections} preconditioned steps, "
         f"|B^T grad f(c)| <= {plan.gradient:.2g}",
-        f"{layout} layout, {design.proposals} proposals N(c, {design.choice.scale:.4g}^2 B B^T), each accepted with "
-        f"probability at least {max(0.0, lower(design.bound.acceptance)):.3g} at typical x",
+        f"{layout} layout, K = {design.proposals}, proposals from N(c, {design.choice.scale:.4g}^2 B B^T), each "
+        f"accepted with probability at least {max(0.0, lower(design.bound.acceptance)):.3g} at typical x",
     )
     return tape.finish(
         "rejection", draw, (plan.descent_layers + plan.corrections, design.proposals), notes, design.distance,
@@ -118,7 +118,7 @@ def typical_network(
 
 
 def parameter_bound(generator: Generator, design: TypicalDesign) -> int:
-    """Upper bound of the unrolled parameters (docs/rejection.md, section 6).
+    """Upper bound of the unrolled parameters (docs/rejection.md, section 10).
 
     K (N + 2 n + 4 d + 4) + K_gd (2 N + n + 2 d) + K_c (2 N + n + 4 d) + 2 (N + d N + d^2) + N + 2 n + d, and with
     Newton-Schulz steps 2 d^2 (s + 2) more.
