@@ -178,9 +178,13 @@ class _Writer:
             case TableRow():
                 table = scope.initialisers.tensor(operation.table, self.program.constants[operation.table])
                 # An axis for the batch, along which the row is repeated.
-                return scope.operator(
+                row = scope.operator(
                     "Unsqueeze", [scope.operator("Gather", [table, index], axis=0), scope.integers([0])]
                 )
+                if len(operation.shape) == 1:
+                    return row
+                # Einsum takes its batch from its first factor: a matrix has to have it.
+                return scope.operator("Expand", [row, _batched(scope, list(operation.shape))])
             case Noise():
                 return self._noise(scope, operation, index, iteration)
             case Columns() | Comparison() | Choice() | LogSumExp() | FirstAccepted():
