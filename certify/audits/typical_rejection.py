@@ -61,7 +61,9 @@ class DeclaredProposals:
                 pulled = vector_jacobian_product(graph, point, value(graph, point) - x)
                 point = (1.0 - self.descent_step * self.descent_decay) * point - self.descent_step * pulled
             factor = self._factor(posterior, point[0])
-            for _ in range(self.corrections if factor is not None else 0):
+            if factor is None:
+                return None
+            for _ in range(self.corrections):
                 point = point - posterior.gradient(point) @ factor @ factor.T
             factor = self._factor(posterior, point[0])
         return None if factor is None else PlacedProposals(self, posterior, point[0], factor)
@@ -111,7 +113,7 @@ class PlacedProposals:
         exponential = 0.5 * (flat[:, d] ** 2 + flat[:, d + 1] ** 2)
         passed = (-self.log_weights(flat[:, :d]) <= exponential).reshape(batch, proposals)
         chosen = np.where(passed.any(axis=1), passed.argmax(axis=1), proposals - 1)
-        return self.points(flat[:, :d]).reshape(batch, proposals, d)[np.arange(batch), chosen]
+        return np.asarray(self.points(flat[:, :d]).reshape(batch, proposals, d)[np.arange(batch), chosen])
 
 
 def declared_proposals(encoder: EncoderSource, posterior: Posterior) -> PlacedProposals | None:
@@ -120,12 +122,19 @@ def declared_proposals(encoder: EncoderSource, posterior: Posterior) -> PlacedPr
     if metadata.get("certify.encoder") != "rejection" or "certify.observation" in metadata:
         return None
     try:
+        reals = {
+            name: float(metadata[f"certify.{name}"])
+            for name in ("descent_step", "descent_decay", "scale", "limit", "height")
+        }
         found = DeclaredProposals(
             int(metadata["certify.K_gd"]),
-            *(float(metadata[f"certify.descent_{name}"]) for name in ("step", "decay")),
+            reals["descent_step"],
+            reals["descent_decay"],
             int(metadata["certify.corrections"]),
             metadata["certify.factor"] == "newton-schulz",
-            *(float(metadata[f"certify.{name}"]) for name in ("scale", "limit", "height")),
+            reals["scale"],
+            reals["limit"],
+            reals["height"],
             int(metadata["certify.K"]),
         )
         is_here = (
