@@ -47,6 +47,10 @@ class UnknownAttributeError(UnknownNameError, AttributeError):
     """An attribute that a record does not have, where the attributes are names from a known set."""
 
 
+class NotCertifiedError(InputError):
+    """Nothing is certified by what was asked for: inconclusive where a verdict is given, bad input where none is."""
+
+
 class MissingExtraError(InputError, ImportError):
     """A feature whose optional dependency is not installed; the message has the install line."""
 

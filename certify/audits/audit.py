@@ -26,6 +26,7 @@ from certify.audits.records import AuditResult, Calibration, EncoderBracket, Obs
 from certify.audits.reference import PosteriorDraws, posterior_draws
 from certify.audits.rejection_encoder import declared_sampler, rejection_bracket
 from certify.audits.source import EncoderSource
+from certify.audits.typical_rejection import declared_proposals, proposals_bracket
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.generators.derivatives import value
@@ -212,6 +213,8 @@ def _observation(
     chain = None if declared is None else declared.at(posterior)
     sampler = declared_sampler(encoder, posterior)
     exact = None if sampler is None else rejection_bracket(sampler, encoder, posterior, seeds[0], share)
+    if exact is None and (proposed := declared_proposals(encoder, posterior)) is not None:
+        exact = proposals_bracket(proposed, encoder, reference, seeds[2], share / 2)
     if exact is not None:
         description, bracket = exact
     elif chain is not None and follows(chain, encoder, rows[index], seeds[0]):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, midpoint, precision, upper
 from certify.audits.chain import AGREEMENT
 from certify.audits.records import DistanceEnd, EncoderBracket
@@ -101,24 +102,52 @@ def rejection_bracket(
         ratio = np.concatenate([log_ratio(graph, likelihood, mixture, points) for points in batches])
         weights = np.exp(np.minimum(ratio - sampler.log_constant, math.log(largest)))
     heights = np.minimum(weights, 1.0)
-    rate = mean_interval(heights, 0.0, 1.0, share)
-    ends = [
-        mean_interval(np.maximum(0.0, 1.0 - heights / max(end, 1e-300)), 0.0, 1.0, share)
-        for end in (rate.lower, rate.upper)
-    ]
+    ends = accepted_ends(heights, sampler.proposals, share)
+    rate = ends.rate
     excess = 0.0 if largest == 1.0 else mean_interval(weights - heights, 0.0, largest - 1.0, share).upper
     slack = others.upper + (excess / rate.lower if rate.lower > 0 else 1.0)
-    before = sampler.proposals - 1
-    lower = max(0.0, (1 - rate.upper) ** before * ends[0].lower - slack)
-    upper = min(1.0, (1 - rate.lower) ** before * ends[1].upper + slack)
-    middle = (1 - rate.estimate) ** before * 0.5 * (ends[0].estimate + ends[1].estimate)
+    lower, upper = max(0.0, ends.lower - slack), min(1.0, ends.upper + slack)
     method = (
         f"the law that {sampler.proposals} proposals put out, by {PROPOSALS} of them accepted at a rate in "
         f"[{rate.lower:.4g}, {rate.upper:.4g}]; widened by {slack:.2g} for the file and for (R1)"
     )
     low_end, high_end = (DistanceEnd(value, method, error_probability) for value in (lower, upper))
     description = f"the first accepted of {sampler.proposals} proposals, as its file declares, at {others.cases} noises"
-    return description, EncoderBracket(min(max(middle, lower), upper), low_end, high_end)
+    return description, EncoderBracket(min(max(ends.middle, lower), upper), low_end, high_end)
+
+
+@dataclass(frozen=True)
+class AcceptedEnds:
+    """(1-p)^{K-1} TV(rho, a) lies in [lower, upper], p in `rate`."""
+
+    rate: IntervalEstimate
+    middle: float
+    lower: float
+    upper: float
+
+
+def accepted_ends(heights: FloatArray, proposals: int, share: float) -> AcceptedEnds:
+    """The ends of (1-p)^{K-1} TV(rho, a) by the probabilities h in [0, 1] at which draws of rho are accepted.
+
+    TV(rho, a) = E (1 - h/p)_+ increases in p. All fails with probability at most 3 times `share`.
+    """
+    rate = mean_interval(heights, 0.0, 1.0, share)
+    low, high = (
+        mean_interval(np.maximum(0.0, 1.0 - heights / max(end, 1e-300)), 0.0, 1.0, share)
+        for end in (rate.lower, rate.upper)
+    )
+    before = proposals - 1
+    return AcceptedEnds(
+        rate,
+        (1 - rate.estimate) ** before * 0.5 * (low.estimate + high.estimate),
+        (1 - rate.upper) ** before * low.lower,
+        (1 - rate.lower) ** before * high.upper,
+    )
+
+
+def checked_noises(proposals: int) -> tuple[int, int]:
+    """At how many noises a file is held to its sampler, and how many at once."""
+    return int(np.clip(EFFORT // proposals, 200, CHECKED)), max(1, 20 * BATCH // proposals)
 
 
 def _is_sampler(sampler: DeclaredSampler, d: int) -> bool:
@@ -179,8 +208,7 @@ def _disagreement(
 ) -> IntervalEstimate | None:
     """How often the file puts out another draw than the sampler at the same noise; None where it often does."""
     d, generator = posterior.latent_dim, posterior.generator
-    count = int(np.clip(EFFORT // sampler.proposals, 200, CHECKED))
-    rows = max(1, 20 * BATCH // sampler.proposals)
+    count, rows = checked_noises(sampler.proposals)
     different = 0
     for first in range(0, count, rows):
         noise = random.standard_normal((min(rows, count - first), sampler.proposals, d + 3))

@@ -14,7 +14,7 @@ from certify.bounds.bracket import ConstantBrackets
 from certify.construction.built import BuiltEncoder, SingleObservation
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
-from certify.errors import InputError
+from certify.errors import InputError, NotCertifiedError
 from certify.generators.graph import BERNOULLI, Generator
 from certify.proof.conclusion import Setting, conclude, settle
 from certify.proof.theorem import Theorem
@@ -87,7 +87,7 @@ def build_encoder(
 ) -> BuiltEncoder:
     """Settle `theorem` and build its encoder."""
     assert kind.build is not None and kind.bound is not None, "the kind serves certificates of constants"
-    if options.layout != EncoderOptions().layout:
+    if options.layout not in kind.layouts:
         raise InputError(f"the {kind.name} encoder has one layout: leave out `layout`")
     assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
@@ -102,7 +102,10 @@ def build_encoder(
     if setting.certificate is None:
         return found
     numbers = Numbers(setting.certificate.values, observations is not None)
-    program = kind.build(generator, numbers, options)
+    try:
+        program = kind.build(generator, numbers, options)
+    except NotCertifiedError as error:
+        return replace(found, verdict=weakest_verdict([Verdict.INCONCLUSIVE, found.verdict]), reason=str(error))
     with precision():
         bound = upper(kind.bound(numbers, options)) if program.distance is None else program.distance
         holds = bool(ball(bound) <= ball(epsilon))

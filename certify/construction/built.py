@@ -46,7 +46,16 @@ class BuiltEncoder:
         """The theorem's bound on the unrolled parameters, where it states one for this network."""
         if self.observed is not None:
             return self.observed.parameter_bound
+        if self.program is not None and self.program.parameter_bound is not None:
+            return self.program.parameter_bound
         return None if self.program is None or not self.program.size_bounded else self.value("size_bound")
+
+    @property
+    def certificate(self) -> Mapping[str, Any] | None:
+        """What the distance rests on beside the theorem's own certificate; None where nothing does."""
+        if self.observed is not None:
+            return self.observed.certificate
+        return None if self.program is None else self.program.certificate
 
     def value(self, name: str) -> float | None:
         """A number of the conclusion by its public name."""
@@ -73,7 +82,7 @@ class BuiltEncoder:
             "notes": [] if self.program is None else list(self.program.notes),
             "assumptions": [item.to_dict() for item in self.assumptions],
             "conclusion": None if self.conclusion is None else self.conclusion.to_dict(),
-            "certificate": None if self.observed is None else self.observed.certificate,
+            "certificate": self.certificate,
         }  # fmt: skip
 
 

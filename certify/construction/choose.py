@@ -54,8 +54,9 @@ def choose_encoder(
     if single is not None:
         observations = single.values[None]
     wanted = names if theorem is None else [theorem]
-    # Certificates of single observations rest on no constant.
-    unneeded = not any(kinds[name].needs_constants for name in wanted) or generator.likelihood == BERNOULLI
+    # Certificates of single observations may rest on no constant.
+    freely = single is not None and not any(kinds[name].needs_constants for name in wanted)
+    unneeded = freely or generator.likelihood == BERNOULLI
     brackets = unknown_brackets() if unneeded else bracket_constants(
         generator, region=Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
     )  # fmt: skip
@@ -64,6 +65,10 @@ def choose_encoder(
         try:
             if not known[name].conclusion.takes_logits:
                 require_gaussian(generator, f"the encoder of `{name}`")
+            if single is None and generator.likelihood == BERNOULLI:
+                raise InputError(
+                    f"the encoder of `{name}` for logits is written for one observation: give `observations`, `index`"
+                )
             one, many = kinds[name].at_observation is not None, kinds[name].build is not None
             if one and (single is not None or not many):
                 built.append(

@@ -212,13 +212,13 @@ def _depth(program: EncoderProgram) -> int:
         if not stage.carried:
             depths = _deepened(stage, depths)
             continue
-        start = max(depths[item.initial] for item in stage.carried)
-        carried = {item.name: 0 for item in stage.carried}
-        inside, through = _deepened(stage, carried), _deepened(stage, carried, NOWHERE)
+        # An iteration may read what earlier stages made, which is as deep as it is there.
+        inside = _deepened(stage, depths | {item.name: depths[item.initial] for item in stage.carried})
+        through = _deepened(stage, {item.name: 0 for item in stage.carried}, NOWHERE)
         # What does not depend on what is carried is there before: only the path through it adds up.
         first = max(inside[result] for result in stage.results)
         again = max(0, max(through[result] for result in stage.results))
-        depths |= dict.fromkeys(stage.outputs, start + first + (stage.repeats - 1) * again)
+        depths |= dict.fromkeys(stage.outputs, first + (stage.repeats - 1) * again)
     return depths[program.output]
 
 

@@ -19,11 +19,13 @@ def write_start(tape: Tape, start: Generator | None) -> str:
     return origin
 
 
-def write_descent(tape: Tape, start: str, step: float, layers: int) -> str:
-    """`layers` steps z <- z - step J^T (G(z) - x): S6 with step = 1/L_Phi."""
+def write_descent(tape: Tape, start: str, step: float, layers: int, decay: float = 0.0) -> str:
+    """`layers` steps z <- z - step (J^T (G(z) - x) + decay z): S6 with step = 1/L_Phi, without decay."""
     if layers == 0:
         return start
     z = tape.carry("z", start)
-    moved = tape.combine([(1.0, z), (-step, misfit_gradient(tape, z))], identities=2 * tape.generator.latent_dim)
+    moved = tape.combine(
+        [(1.0 - step * decay, z), (-step, misfit_gradient(tape, z))], identities=2 * tape.generator.latent_dim
+    )
     tape.close("descent", [moved], ["centre"], layers, (1, 1, 0))
     return "centre"

@@ -58,7 +58,8 @@ def write_newton_schulz(tape: Tape, matrix: str, scale: float, steps: int, label
     identity = tape.constant("identity", np.eye(size))
     first, second = tape.combine([(1.0 / scale, matrix)], identities=size**2), tape.repeated(identity)
     tape.close(f"{label}scaling")
-    y, z = tape.carry(f"{label}y", first), tape.carry(f"{label}z", second)
+    # Shapes are kept by name: another stage carries vectors y and z.
+    y, z = tape.carry(f"{label}schulz_y", first), tape.carry(f"{label}schulz_z", second)
     half = tape.combine([(1.5, tape.repeated(identity)), (-0.5, tape.matrix_product(z, y))], identities=size**2)
     moved = tape.matrix_product(y, half), tape.matrix_product(half, z)
     roots = [f"{label}square_root", f"{label}inverse_root"]

@@ -93,7 +93,8 @@ class EncoderKind:
     build            writes the network of a generator from a certificate of the theorem
     bound            the certificate's bound of the distance of what `build` makes with these options
     at_observation   (generator, x, beta, epsilon, options, brackets): certifies one observation, writes its network
-    needs_constants  whether it rests on certified m, M, M2
+    needs_constants  whether `at_observation` rests on certified m, M, M2
+    layouts          the layouts that it is written in
     declaration      what a file of `build` says so that its chain can be run again without it: name and text, from the
                      network and the conclusion's numbers by name
     """
@@ -106,4 +107,5 @@ class EncoderKind:
         Callable[[Generator, FloatArray, Fraction, Fraction, EncoderOptions, ConstantBrackets], AtObservation] | None
     ) = None
     needs_constants: bool = True
+    layouts: tuple[str, ...] = LAYOUTS[:1]
     declaration: Callable[[EncoderProgram, Callable[[str], float | None]], dict[str, str]] | None = None

@@ -157,7 +157,8 @@ class _Writer:
             case AffineMap():
                 return self._affine(scope, operation, sources[0])
             case Combination():
-                return _combination(scope, operation, sources)
+                pairs = zip(sources, operation.sources, strict=True)
+                return _combination(scope, operation, [self._leading(scope, *pair, operation.shape) for pair in pairs])
             case Product():
                 pairs = zip(sources, operation.sources, strict=True)
                 return scope.operator("Mul", [self._leading(scope, *pair, operation.shape) for pair in pairs])
@@ -177,9 +178,13 @@ class _Writer:
             case TableRow():
                 table = scope.initialisers.tensor(operation.table, self.program.constants[operation.table])
                 # An axis for the batch, along which the row is repeated.
-                return scope.operator(
+                row = scope.operator(
                     "Unsqueeze", [scope.operator("Gather", [table, index], axis=0), scope.integers([0])]
                 )
+                if len(operation.shape) == 1:
+                    return row
+                # Einsum takes its batch from its first factor: a matrix has to have it.
+                return scope.operator("Expand", [row, _batched(scope, list(operation.shape))])
             case Noise():
                 return self._noise(scope, operation, index, iteration)
             case Columns() | Comparison() | Choice() | LogSumExp() | FirstAccepted():
@@ -221,8 +226,7 @@ class _Writer:
 
     def _leading(self, scope: Scope, name: str, source: str, shape: Shape) -> str:
         """A vector beside a matrix of rows gets an axis for the rows."""
-        own = self.program.shapes[source]
-        if len(own) == len(shape) or own == (1,):
+        if len(self.program.shapes[source]) == len(shape):
             return name
         return scope.operator("Unsqueeze", [name, scope.integers([1])])
 

@@ -75,9 +75,9 @@ def _pull_back(
             waiting[node.source].append((1.0, tape.product(adjoint, slope)))
 
 
-def residual(tape: Tape, values: Sequence[str]) -> str:
-    """The residual G(z) - x."""
-    return tape.combine([(1.0, values[-1]), (-1.0, "x")], identities=tape.generator.observed_dim)
+def residual(tape: Tape, values: Sequence[str], rows: int = 1) -> str:
+    """The residual G(z) - x, or `rows` of them."""
+    return tape.combine([(1.0, values[-1]), (-1.0, "x")], identities=rows * tape.generator.observed_dim)
 
 
 def misfit_gradient(tape: Tape, source: str) -> str:

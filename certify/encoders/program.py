@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from certify.arithmetic.arrays import FloatArray
 from certify.generators.graph import Generator, Matrix
@@ -293,6 +293,10 @@ class EncoderProgram:
     size_bounded: bool = True
     """Whether the theorem's bound on the parameters is one of this very network."""
     noise_columns: int | None = None
+    certificate: Mapping[str, Any] | None = None
+    """What `distance` rests on, where that is not the theorem's certificate."""
+    parameter_bound: int | None = None
+    """The bound of the unrolled parameters of this very network, where its theorem's size is not one."""
 
     @property
     def latent_dim(self) -> int:

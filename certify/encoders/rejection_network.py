@@ -63,6 +63,16 @@ def parameter_bound(generator: Generator, components: int, proposals: int) -> in
     return proposals * one + 3 * n + d + 1
 
 
+def require_room(proposals: int, generator: Generator, width: int) -> None:
+    """Raise InputError unless so many proposals of the given width fit side by side."""
+    held = proposals * max(width, *(node.width for node in generator.graph.nodes))
+    if held > LARGEST_PARALLEL:
+        raise InputError(
+            f"{proposals} proposals side by side hold {held} numbers a draw, at most {LARGEST_PARALLEL} are "
+            "written: use the layout `sequence`"
+        )
+
+
 def _sequence(tape: Tape, design: RejectionDesign) -> str:
     """A loop that carries whether a proposal was accepted, and the first that was or else the last."""
     d = tape.generator.latent_dim
@@ -78,13 +88,7 @@ def _sequence(tape: Tape, design: RejectionDesign) -> str:
 
 def _parallel(tape: Tape, design: RejectionDesign) -> str:
     """All proposals at once, and a tree of pairs."""
-    widest = max(node.width for node in tape.generator.graph.nodes)
-    held = design.proposals * max(widest, design.proposal.size * tape.generator.latent_dim)
-    if held > LARGEST_PARALLEL:
-        raise InputError(
-            f"{design.proposals} proposals side by side hold {held} numbers a draw, at most {LARGEST_PARALLEL} are "
-            "written: use the layout `sequence`"
-        )
+    require_room(design.proposals, tape.generator, design.proposal.size * tape.generator.latent_dim)
     point, accepted = _Proposal(tape, design, design.proposals).write(tape.noise(design.proposals, together=True))
     chosen = tape.first_accepted(accepted, point)
     tape.close("proposals", passes=(design.proposals, 0, 0))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
@@ -87,16 +89,17 @@ class Tape:
         notes: tuple[str, ...] = (),
         distance: float | None = None,
         size_bounded: bool = True,
+        certificate: Mapping[str, Any] | None = None,
+        parameter_bound: int | None = None,
     ) -> EncoderProgram:
         """The encoder, whose draw is the tensor `output`."""
         assert not self._operations, "the last stage is still open"
         return EncoderProgram(
             kind, self.generator, self.constants, tuple(self.stages), self.shapes, output, self.noise_rows, layers,
-            notes, distance, size_bounded,
-            self.noise_columns,
+            notes, distance, size_bounded, self.noise_columns, certificate, parameter_bound,
         )  # fmt: skip
 
-    def constant(self, name: str, value: Matrix | FloatArray) -> str:
+    def constant(self, name: str, value: Matrix | npt.ArrayLike) -> str:
         """A constant shared under its name, a weight, a bias, a table or a start."""
         self.constants.setdefault(name, value if sp.issparse(value) else np.asarray(value, dtype=np.float64))
         return name

@@ -37,6 +37,7 @@ class RadialEstimates:
     shift          (E[(g + int q)^2 | chi <= r])^{1/2}
     gaussian_tail  P(chi_d > r)
     far            far numerator over the inner mass for R2 = r
+    log_factor     logarithm of the factor by which mass and inner are too small
     """
 
     dimension: int
@@ -51,6 +52,7 @@ class RadialEstimates:
     shift: FloatArray
     gaussian_tail: FloatArray
     far: FloatArray
+    log_factor: float
 
     @cached_property
     def tail(self) -> FloatArray:
@@ -108,6 +110,7 @@ def radial_estimates(problem: SharpProblem, points: int = GRID_POINTS) -> Radial
         shift=np.sqrt(drift),
         gaussian_tail=np.asarray(gammaincc(dimension / 2, radii**2 / 2)),
         far=far,
+        log_factor=log_scale,
     )
 
 

@@ -169,7 +169,7 @@ def test_the_encoder_of_one_observation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--observations", "x.npy"], "is written for one observation: give `observations`, `index`"),
+        (["--observations", "x.npy"], "is built for typical x, or for one observation: give `index`"),
         (["--observations", "x.npy", "--index", "2"], "`index` must be a row of the observations, 0 to 1; got 2"),
         (["--observations", "x.npy", "--index", "-1"], "`index` must be a row of the observations, 0 to 1; got -1"),
         (["--index", "0"], "`index` names a row of the observations"),

@@ -74,3 +74,13 @@ def test_ten_thousand_layers_in_a_loop_stay_a_small_file(tmp_path: Path) -> None
     start = descent(generator, x[0], STEP, 100)
     expected = langevin(Posterior(generator, x[0], BETA), start, 1e-4, noise[0])
     assert relative(encoder.push(x, noise)[0], expected) < 1e-9
+
+
+def test_one_latent_and_several_observations(tmp_path: Path) -> None:
+    """The elimination of a 1 x 1 matrix, for more than one row at a time."""
+    generator = load_generator("residual:d=1,width=3,depth=1")
+    program = sharp_encoder(generator, BETA, CentrePlan(STEP, 20, 2, 0.0, 0.0), np.array([0.3, 0.2]), 2.0, True)
+    encoder, x = written(program, tmp_path), np.array([[0.3], [-0.2], [0.9]])
+    noise = np.random.default_rng(0).standard_normal((3, 3, 1))
+    alone = np.concatenate([encoder.push(x[[k]], noise[[k]]) for k in range(3)])
+    assert relative(encoder.push(x, noise), alone) < 1e-12

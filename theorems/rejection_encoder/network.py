@@ -1,4 +1,4 @@
-"""The encoder of Theorem R at one observation: K proposals under an envelope certified there, the first accepted.
+"""The encoders of Theorem R: for typical x (`typical`), and at one observation under an envelope certified there.
 
 TV <= (1 - p)^K, no derivative of G and no assumption on it. The proposal's weights are those that the network's
 thresholds realise (`certify.envelopes.thresholds`).
@@ -6,15 +6,18 @@ thresholds realise (`certify.envelopes.thresholds`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
+from flint import arb
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
 from certify.bounds.bracket import ConstantBrackets
-from certify.encoders.kind import AtObservation, EncoderKind, EncoderOptions
+from certify.encoders.kind import LAYOUTS, AtObservation, EncoderKind, EncoderOptions, Numbers
+from certify.encoders.program import EncoderProgram
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
@@ -22,6 +25,7 @@ from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
 from certify.generators.graph import Generator
+from theorems.rejection_encoder.typical import build
 
 
 def at_observation(
@@ -73,9 +77,23 @@ def realised_envelope(envelope: Envelope) -> tuple[ThresholdMixture, Envelope]:
     return proposal, replace(envelope, proposal=proposal.mixture, log_constant=log_constant)
 
 
+def _bound(numbers: Numbers, options: EncoderOptions) -> arb:
+    return numbers.enclosure("tv_bound")
+
+
+def _declaration(program: EncoderProgram, value: Callable[[str], float | None]) -> dict[str, str]:
+    """How c is found, what is drawn around it, and K."""
+    assert program.certificate is not None, "the encoder for typical x has its own certificate"
+    return {name: item if isinstance(item, str) else repr(item) for name, item in program.certificate.items()}
+
+
 ENCODER = EncoderKind(
     name="rejection",
-    summary="proposals from a mixture of Gaussians under a certified envelope; the first accepted is put out",
+    summary="proposals from a Gaussian or a mixture of them under a certified envelope; the first accepted is put out",
+    build=build,
+    bound=_bound,
     at_observation=at_observation,
     needs_constants=False,
+    declaration=_declaration,
+    layouts=LAYOUTS,
 )

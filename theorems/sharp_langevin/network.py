@@ -18,11 +18,11 @@ from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, midpoint, precision, upper
+from certify.encoders.centre import Factorisation, write_centre
 from certify.encoders.centre_plan import CentrePlan, Model, plan_centre
-from certify.encoders.descent import write_descent, write_start
-from certify.encoders.factors import newton_schulz_steps, write_cholesky, write_newton_schulz
+from certify.encoders.factors import newton_schulz_steps
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
-from certify.encoders.passes import gauss_newton, misfit_gradient, posterior_gradient
+from certify.encoders.passes import misfit_gradient, posterior_gradient
 from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
 from certify.errors import InputError
@@ -74,15 +74,15 @@ def sharp_encoder(
 ) -> EncoderProgram:
     """The encoder of one schedule eta_k = `times`; `products` = (scale, steps) of Newton-Schulz, not Cholesky."""
     tape, width = Tape(generator), generator.latent_dim
-    point = write_descent(tape, write_start(tape, start), plan.descent_step, plan.descent_layers)
-    point = _write_corrections(tape, point, beta, plan.corrections, products)
-    factor = _factored(tape, point, beta, products, "")
+    factorisation = Factorisation(products)
+    point = write_centre(tape, beta, plan, factorisation, start)
+    factor = factorisation.write(tape, point, beta)
     first = tape.noise(1) if gaussian_start else tape.repeated(tape.constant(f"zero{width}", np.zeros(width)))
     tape.close("opening")
     shrinks = -np.expm1(-times)
     state = tape.carry("y", first)
     inside = tape.clip(state, radius)
-    latent = _latent(tape, point, factor, inside, products is None)
+    latent = _latent(tape, point, factor, inside, factorisation.transposed)
     gradient = posterior_gradient(tape, latent, misfit_gradient(tape, latent), beta)
     drift = tape.matrix_product(factor, gradient, (False, False))
     step = tape.table_row(tape.constant("shrinks", shrinks))
@@ -92,7 +92,7 @@ def sharp_encoder(
         identities=3 * width,
     )
     tape.close("chain", [moved], ["whitened"], times.size, (1, 1, 0))
-    draw = _latent(tape, point, factor, "whitened", products is None)
+    draw = _latent(tape, point, factor, "whitened", factorisation.transposed)
     tape.close("draw")
     notes = (f"the point c: {plan.descent_layers} descent layers, {plan.corrections} preconditioned steps, "
              f"|B^T grad f(c)| <= {plan.gradient:.2g}",)  # fmt: skip
@@ -139,26 +139,6 @@ def _check(generator: Generator, numbers: Numbers) -> None:
             "the sharp encoder is built for typical x, or for one observation: give `--index`, or leave out "
             "`--observations`"
         )
-
-
-def _write_corrections(tape: Tape, point: str, beta: float, count: int, products: tuple[float, int] | None) -> str:
-    """The steps c <- c - A_0^{-1} grad f(c), with one factor for all."""
-    factor = _factored(tape, point, beta, products, "centre_")
-    state = tape.carry("c", point)
-    gradient = posterior_gradient(tape, state, misfit_gradient(tape, state), beta)
-    solved = tape.matrix_product(factor, tape.matrix_product(factor, gradient), (products is None, False))
-    moved = tape.combine([(1.0, state), (-1.0, solved)], identities=2 * tape.generator.latent_dim)
-    tape.close("correction", [moved], ["mode"], count, (1, 1, 0))
-    return "mode"
-
-
-def _factored(tape: Tape, point: str, beta: float, products: tuple[float, int] | None, label: str) -> str:
-    """The factor of A at a point: L^{-1} = B^T by Cholesky, or the symmetric B."""
-    matrix = gauss_newton(tape, point, beta)
-    tape.close(f"{label}preconditioner", passes=(1, 0, tape.generator.latent_dim))
-    if products is None:
-        return write_cholesky(tape, matrix, label)
-    return write_newton_schulz(tape, matrix, *products, label)
 
 
 def _latent(tape: Tape, centre: str, factor: str, whitened: str, transposed: bool) -> str:
