@@ -24,9 +24,32 @@ from certify.envelopes.lifted_form import LiftedNetwork, neuron_form
 from certify.envelopes.neuron_barrier import IntArray, bend_constraints, minimise
 from certify.envelopes.neuron_forms import bends_upper
 from certify.envelopes.neuron_moments import NeuronMoments, neuron_moments
+from certify.envelopes.posterior_moments import Moments
+
+NARROWER = (1.0, 0.75, 0.6, 0.45, 0.35)
+"""Multiples of the posterior's deviations at which a Gaussian is tried, in this order."""
 
 RELAXATIONS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 FIRST_WEIGHT, LAST_WEIGHT = 1.0, 1e-6
+
+
+def best_evidence_lower(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> float:
+    """The largest `log_evidence_lower` by Gaussians around the posterior's mean, narrower and narrower.
+
+    The rests of the second layer's inputs fall with the square of the width a, and what they cost with a^4. A Gaussian
+    posterior itself loses d (log(1/a) - (1 - a^2)/2), so the next a is tried while the loss is larger than that and
+    the last one helped. Guarantee: certified, whatever `moments` say.
+    """
+    best = -math.inf
+    for width in NARROWER:
+        least = len(moments.mean) * (math.log(1.0 / width) - 0.5 * (1.0 - width**2))
+        if width < 1.0 and moments.log_integral - best <= least:
+            break
+        found = log_evidence_lower(network, form, moments.mean, width * moments.factor)
+        if found <= best:
+            break
+        best = found
+    return best
 
 
 def log_evidence_lower(network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray) -> float:

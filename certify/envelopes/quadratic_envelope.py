@@ -28,7 +28,7 @@ from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, subtract
 from certify.bounds.ranges import Interval
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.gaussian_evidence import log_evidence_lower
+from certify.envelopes.gaussian_evidence import best_evidence_lower
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
@@ -149,7 +149,7 @@ def quadratic_envelope(
     if not proofs:
         return None
     best = min(proofs, key=lambda bound: bound.log_constant)
-    integral = log_evidence_lower(network, form, moments.mean, moments.factor)
+    integral = best_evidence_lower(network, form, moments)
     return Envelope(best.proposal, best.log_constant, integral, 0, METHOD, best)
 
 
