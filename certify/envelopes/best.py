@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
-from certify.envelopes.likelihood import GaussianLikelihood, Likelihood
+from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from certify.envelopes.quadratic_envelope import Preparation, prepare, quadratic_envelope
 from certify.errors import CertifyError
 from certify.generators.graph import Generator
@@ -24,15 +24,16 @@ def best_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | st
             return box_envelope(generator.graph, likelihood) or (
                 "no envelope was certified: the search for boxes gave up"
             )
-        if not isinstance(likelihood, GaussianLikelihood):
-            return f"d = {generator.latent_dim}: beyond d = {LARGEST_DIMENSION} only Gaussian likelihoods are enveloped"
-        prepared = _prepared(_Question(generator.sha256, likelihood.beta, generator))
+        if not isinstance(likelihood, GaussianLikelihood | BernoulliLikelihood):
+            return f"beyond d = {LARGEST_DIMENSION} only Gaussian and Bernoulli likelihoods are enveloped"
+        beta = likelihood.beta if isinstance(likelihood, GaussianLikelihood) else None
+        prepared = _prepared(_Question(generator.sha256, beta, generator))
         if prepared is None:
             return (
                 f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}, "
                 "and quadratic forms need a network without products and with Lipschitz activations"
             )
-        return quadratic_envelope(prepared, generator, likelihood.observation, likelihood.beta) or (
+        return quadratic_envelope(prepared, generator, likelihood) or (
             "no envelope was certified: the search for a quadratic form did not end inside"
         )
     except (CertifyError, np.linalg.LinAlgError) as error:
@@ -49,14 +50,17 @@ def certified_envelope(generator: Generator, likelihood: Likelihood) -> Envelope
 
 @dataclass(frozen=True)
 class _Question:
-    """What the preparation depends on; equal for equal networks, also in another process."""
+    """What the preparation depends on; equal for equal networks, also in another process. No beta: bits."""
 
     sha256: str
-    beta: float
+    beta: float | None
     generator: Generator = field(compare=False)
 
 
 @lru_cache(maxsize=4)
 def _prepared(question: _Question) -> Preparation | None:
     generator = question.generator
-    return prepare(generator.graph, generator.value(np.zeros(generator.latent_dim)), question.beta)
+    middle = generator.value(np.zeros(generator.latent_dim))
+    if question.beta is None:
+        return prepare(generator.graph, BernoulliLikelihood(np.full(middle.shape, 0.5)))
+    return prepare(generator.graph, GaussianLikelihood(middle, question.beta))

@@ -25,6 +25,7 @@ from certify.arithmetic.intervals import (
     multiply,
     scale,
     scale_columns,
+    subtract,
 )
 from certify.bounds.ranges import dense
 from certify.bounds.structure import live_graph
@@ -125,6 +126,28 @@ def potential_form(network: LiftedNetwork, observation: FloatArray, beta: float)
     prior = np.zeros(network.size)
     prior[1 : 1 + network.latent_dim] = 1.0
     return add(exact_matrix(np.diag(prior)), multiply(scaled.transpose, scaled))
+
+
+def with_softplus(graph: Graph) -> Graph:
+    """The network that puts out log(1 + e^l) for each of its logits l: what `logits_form` takes."""
+    return Graph((*graph.nodes, Activation(len(graph.nodes) - 1, "softplus", graph.observed_dim, ())))
+
+
+def logits_form(network: LiftedNetwork, observation: FloatArray) -> MatrixBall:
+    """A with |z|^2/2 + sum_i log(1 + e^{l_i}) - y_i l_i = x'Ax/2 for bits y, linear in the last layer's neurons.
+
+    `network` is the lifted one of `with_softplus`: its last neurons have the logits l for inputs. Rounded outward.
+    """
+    last = network.layers[-1]
+    logits = MatrixBall(network.inputs.midpoint[last], network.inputs.radius[last])
+    ones = np.ones((1, network.output.shape[0]))
+    line = subtract(multiply(exact_matrix(ones), network.output), multiply(exact_matrix(observation[None]), logits))
+    corner = np.zeros((network.size, 1))
+    corner[0] = 1.0
+    mixed = multiply(exact_matrix(corner), line)
+    prior = np.zeros(network.size)
+    prior[1 : 1 + network.latent_dim] = 1.0
+    return add(exact_matrix(np.diag(prior)), add(mixed, mixed.transpose))
 
 
 def neuron_form(network: LiftedNetwork, coefficients: FloatArray) -> MatrixBall:

@@ -19,6 +19,7 @@ not trusted.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb
@@ -28,9 +29,16 @@ from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, subtract
 from certify.bounds.ranges import Interval
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.gaussian_evidence import log_evidence_lower
-from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.gaussian_evidence import best_evidence_lower
+from certify.envelopes.lifted_form import (
+    LiftedNetwork,
+    lifted_network,
+    logits_form,
+    neuron_form,
+    potential_form,
+    with_softplus,
+)
+from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, NeuronConstraints, minimise, neuron_constraints
 from certify.envelopes.neuron_forms import suprema_upper
@@ -48,6 +56,9 @@ LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
 
 METHOD = "quadratic form"
+
+EnvelopedLikelihood: TypeAlias = GaussianLikelihood | BernoulliLikelihood
+"""Whose potential is a quadratic form in (1, z, s)."""
 
 RELAXATIONS = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 """Shares of the form given up, in this order, until the inequality is verified."""
@@ -84,15 +95,16 @@ class Preparation:
     start: BarrierPoint
 
 
-def prepare(graph: Graph, observation: FloatArray, beta: float) -> Preparation | None:
-    """The search at a first `observation`, to start the others from; None where the form or the search does not apply.
+def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None:
+    """The search at a first observation, to start the others from; None where the form or the search does not apply.
 
     The constraints and the definiteness of A + Psi do not depend on the observation, so any point is feasible for all.
     """
-    network = lifted_network(graph)
+    bits = isinstance(likelihood, BernoulliLikelihood)
+    network = lifted_network(with_softplus(graph) if bits else graph)
     if network is None:
         return None
-    form = potential_form(network, observation, beta).midpoint
+    form = form_of(network, likelihood).midpoint
     scales = np.maximum(1.0, np.diag(form)[1 + network.latent_dim :])
     constraints = neuron_constraints(network, scales)
     objective = lower_objective(network, form)
@@ -101,6 +113,13 @@ def prepare(graph: Graph, observation: FloatArray, beta: float) -> Preparation |
         return None
     path = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
     return Preparation(network, constraints, path.middle)
+
+
+def form_of(network: LiftedNetwork, likelihood: EnvelopedLikelihood) -> MatrixBall:
+    """A with f(z) = x'Ax/2, rounded outward; for bits `network` ends in the softplus of the logits."""
+    if isinstance(likelihood, BernoulliLikelihood):
+        return logits_form(network, likelihood.observation)
+    return potential_form(network, likelihood.observation, likelihood.beta)
 
 
 def quadratic_bound(prepared: Preparation, observation: FloatArray, beta: float) -> QuadraticBound | None:
@@ -126,15 +145,15 @@ def _whole_search(prepared: Preparation, objective: LowerObjective) -> BarrierPa
 
 
 def quadratic_envelope(
-    prepared: Preparation, generator: Generator, observation: FloatArray, beta: float, seed: int = 0
+    prepared: Preparation, generator: Generator, likelihood: EnvelopedLikelihood, seed: int = 0
 ) -> Envelope | None:
     """The envelope of exp(-f) over all of R^d by a mixture, with its integral from below where that is certified.
 
     Ellipsoids are put around the posterior's mean, estimated like its covariance; what lies beyond the last belongs to
     the form on all of R^d. The integral is bounded through the Gaussian with that mean and covariance.
     """
-    network, likelihood = prepared.network, GaussianLikelihood(observation, beta)
-    form = potential_form(network, observation, beta)
+    network = prepared.network
+    form = form_of(network, likelihood)
     objective = lower_objective(network, form.midpoint)
     outer = _whole_search(prepared, objective)
     whole = verified_bound(network, form, outer.last.coefficients)
@@ -149,7 +168,7 @@ def quadratic_envelope(
     if not proofs:
         return None
     best = min(proofs, key=lambda bound: bound.log_constant)
-    integral = log_evidence_lower(network, form, moments.mean, moments.factor)
+    integral = best_evidence_lower(network, form, moments)
     return Envelope(best.proposal, best.log_constant, integral, 0, METHOD, best)
 
 

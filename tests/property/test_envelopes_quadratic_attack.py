@@ -125,7 +125,7 @@ def test_no_network_is_below_its_bound(kind: str) -> None:
         beta = 10.0 ** random.uniform(-3, 1.5)
         image = generator.value(random.standard_normal(d))
         row = image + beta * float(random.choice([0.0, 1.0, 30.0, 1000.0])) * random.standard_normal(image.shape)
-        prepared = prepare(generator.graph, generator.value(np.zeros(d)), beta)
+        prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(d)), beta))
         bound = None if prepared is None else quadratic_bound(prepared, row, beta)
         if bound is not None:
             certified += 1
@@ -224,7 +224,7 @@ def test_poles_domains_and_growth_are_refused_whatever_the_forms(sigma: Sigma) -
     weight = np.array([[1.0, 0.5], [0.2, -1.0]])
     activated = Activation(1, name, 2, activation(name).resolve(parameters))
     graph = Graph((Input(2), Affine(0, weight, np.full(2, 3.0)), activated))
-    assert prepare(graph, np.ones(2), 0.5) is None
+    assert prepare(graph, GaussianLikelihood(np.ones(2), 0.5)) is None
     lift = lifted(Generator(name, graph, 0))
     for scale in (1.0, 1e-200, 0.0):
         coefficients = scale * np.tile([1.0, 1.0, -1.0, 0.0, -1.0], (2, 1))
@@ -233,4 +233,4 @@ def test_poles_domains_and_growth_are_refused_whatever_the_forms(sigma: Sigma) -
 
 def test_a_jump_has_no_start_of_the_search() -> None:
     graph = Graph((Input(2), Affine(0, np.eye(2), np.zeros(2)), Activation(1, "sign", 2)))
-    assert prepare(graph, np.ones(2), 0.5) is None
+    assert prepare(graph, GaussianLikelihood(np.ones(2), 0.5)) is None

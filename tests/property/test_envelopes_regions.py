@@ -158,8 +158,8 @@ def test_an_envelope_by_regions_is_above_the_posterior_everywhere(d: int) -> Non
         generator, random = network(100 + seed, LIPSCHITZ, d, 1 + seed % 2), np.random.default_rng([seed, 7])
         beta = float(10.0 ** random.uniform(-1, 0.5))
         row = generator.value(random.standard_normal(d)) + beta * random.standard_normal(generator.observed_dim)
-        prepared = prepare(generator.graph, generator.value(np.zeros(d)), beta)
-        envelope = None if prepared is None else quadratic_envelope(prepared, generator, row, beta)
+        prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(d)), beta))
+        envelope = None if prepared is None else quadratic_envelope(prepared, generator, GaussianLikelihood(row, beta))
         if envelope is None:
             continue
         certified, mixtures = certified + 1, mixtures + (envelope.proposal.size > 1)
@@ -171,9 +171,9 @@ def test_an_envelope_by_regions_is_above_the_posterior_everywhere(d: int) -> Non
 def test_no_climb_over_a_trained_decoder_gets_above_its_envelope() -> None:
     generator = load_generator("examples/digits/pixels64_conditioned.onnx")
     row, beta = np.load("examples/digits/observations_pixels64.npy")[150], float(generator.metadata["trained_beta"])
-    prepared = prepare(generator.graph, generator.value(np.zeros(8)), beta)
+    prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(8)), beta))
     assert prepared is not None
-    envelope = quadratic_envelope(prepared, generator, row, beta)
+    envelope = quadratic_envelope(prepared, generator, GaussianLikelihood(row, beta))
     assert envelope is not None and envelope.proof is not None and len(envelope.proof.regions) > 10
     assert envelope.acceptance > 0.2
     random, likelihood = np.random.default_rng(0), GaussianLikelihood(row, beta)

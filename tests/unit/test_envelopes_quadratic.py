@@ -49,7 +49,7 @@ def observation(generator: Generator, seed: int) -> FloatArray:
 
 
 def bound_of(generator: Generator, row: FloatArray) -> QuadraticBound:
-    prepared = prepare(generator.graph, generator.value(np.zeros(generator.latent_dim)), BETA)
+    prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(generator.latent_dim)), BETA))
     assert prepared is not None
     found = quadratic_bound(prepared, row, BETA)
     assert found is not None
@@ -178,9 +178,9 @@ def test_an_affine_decoder_is_accepted_always() -> None:
     random = np.random.default_rng(0)
     generator = Generator("affine", Graph((Input(5), Affine(0, random.standard_normal((9, 5)), np.zeros(9)))), 0)
     row = observation(generator, 0)
-    prepared = prepare(generator.graph, np.zeros(9), BETA)
+    prepared = prepare(generator.graph, GaussianLikelihood(np.zeros(9), BETA))
     assert prepared is not None
-    envelope = quadratic_envelope(prepared, generator, row, BETA)
+    envelope = quadratic_envelope(prepared, generator, GaussianLikelihood(row, BETA))
     assert envelope is not None and envelope.acceptance > 0.97
     assert measured_acceptance(generator, GaussianLikelihood(row, BETA), envelope, 20_000, 0).estimate == 1.0
 
@@ -198,7 +198,7 @@ def test_extreme_scales_are_certified_or_refused_in_silence(capfd: pytest.Captur
             for node in generator.graph.nodes
         )
         generator = Generator("scaled", Graph(nodes), 0)
-        prepared = prepare(generator.graph, generator.value(np.zeros(2)), beta)
+        prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(2)), beta))
         row = generator.value(np.ones(2)) + far * beta
         found = None if prepared is None else quadratic_bound(prepared, row, beta)
         points = np.random.default_rng(0).standard_normal((2000, 2)) * 3
@@ -213,9 +213,9 @@ def test_extreme_scales_are_certified_or_refused_in_silence(capfd: pytest.Captur
 def test_certified_acceptance_is_below_the_measured(name: str) -> None:
     generator = network(name, 4, 8, 3)
     row = observation(generator, 3)
-    prepared = prepare(generator.graph, generator.value(np.zeros(4)), BETA)
+    prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(4)), BETA))
     assert prepared is not None
-    envelope = quadratic_envelope(prepared, generator, row, BETA)
+    envelope = quadratic_envelope(prepared, generator, GaussianLikelihood(row, BETA))
     assert envelope is not None and envelope.method == "quadratic form"
     measured = measured_acceptance(generator, GaussianLikelihood(row, BETA), envelope, 20_000, 0)
     assert 0.0 < envelope.acceptance <= measured.upper
@@ -285,7 +285,7 @@ def test_the_integral_from_below_is_below_and_near(name: str, layers: int) -> No
 
 def test_what_forms_do_not_cover_is_a_reason() -> None:
     wide = Graph((Input(4), Affine(0, np.eye(4), np.zeros(4)), Product((0, 1), 4)))
-    assert prepare(wide, np.zeros(4), BETA) is None
+    assert prepare(wide, GaussianLikelihood(np.zeros(4), BETA)) is None
     found = certify_row(Generator("product", wide, 0), BETA, Fraction(1, 10), np.ones(4))
     assert found.proposals is None and "products" in found.reason
     steep = Graph((Input(4), Activation(0, "exp", 4)))

@@ -12,6 +12,7 @@ from certify.certificates.portable.exact_text import hexadecimal, rounded_up
 from certify.certificates.portable.factor import semidefinite_factor
 from certify.certificates.portable.question import PortableKind, Question
 from certify.envelopes.lifted_form import LiftedNetwork, neuron_form, potential_form
+from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.neuron_forms import suprema_upper
 from certify.envelopes.quadratic_envelope import QuadraticBound, prepare, searched_bound
 from certify.envelopes.regions import distance_form
@@ -29,7 +30,7 @@ ROOM = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 
 def _make(question: Question) -> dict[str, Any] | str:
     generator, observation, beta = _asked(question)
-    prepared = prepare(generator.graph, generator.value(np.zeros(generator.latent_dim)), beta)
+    prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(generator.latent_dim)), beta))
     if prepared is None:
         return "quadratic forms need a network without products, or the search did not start"
     network = prepared.network
