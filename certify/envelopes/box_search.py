@@ -29,6 +29,15 @@ class BoxLimits:
     tolerance: float = 0.1
     boxes: int = 200_000
 
+    @classmethod
+    def for_dimension(cls, d: int) -> BoxLimits:
+        """What is within seconds for one and two latents, within a minute for three, within two for four."""
+        return LIMITS[min(d, 4)]
+
+
+LIMITS = {1: BoxLimits(), 2: BoxLimits(), 3: BoxLimits(0.2, 60_000), 4: BoxLimits(0.4, 120_000)}
+"""By dimension: a tolerance t costs a factor e^-t of the acceptance at most, and boxes grow like t^(-d/2)."""
+
 
 @dataclass(frozen=True, eq=False)
 class SupremumBound:
