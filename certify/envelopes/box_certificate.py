@@ -72,7 +72,7 @@ def box_envelope(
     components: int = 12,
     limits: BoxLimits | None = None,
     rounds: int = 3,
-    share: float = 0.95,
+    share: float | None = None,
     seed: int = 0,
 ) -> Envelope | None:
     """An envelope of exp(-f) over all of R^d by a mixture; None if no proposal was found or the search gave up.
@@ -129,7 +129,7 @@ def box_envelope(
     support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]
     margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
     integral = log_integral_lower(
-        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share, limits
+        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share or limits.share, limits
     )
     return Envelope(best[1], best[0], integral, boxes)
 

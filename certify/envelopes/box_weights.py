@@ -58,7 +58,7 @@ def weights_of(node: Affine) -> Weights:
     """The weights of a node, made once."""
     rows, columns = node.weight.shape
     matrix: Matrix = node.weight
-    entries = np.count_nonzero(matrix.data if sp.issparse(matrix) else matrix)  # type: ignore[union-attr]
+    entries = np.count_nonzero(matrix.data if sp.issparse(matrix) else matrix)
     if entries > SPARSE_SHARE * rows * columns:
         matrix = dense(matrix)
         return Weights(matrix, np.ascontiguousarray(matrix.T), np.abs(matrix), np.abs(matrix.T))
