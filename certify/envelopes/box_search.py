@@ -24,7 +24,7 @@ LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
 
 @dataclass(frozen=True)
 class BoxLimits:
-    """When to stop: `tolerance` in log C, the largest number of boxes, and the `share` of the integral that is enough."""
+    """When to stop: `tolerance` in log C, the largest number of boxes, the `share` of the integral that is enough."""
 
     tolerance: float = 0.1
     boxes: int = 200_000
