@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.cuts import solved_by_cuts
@@ -30,6 +31,9 @@ CLIMBS, STARTS, STEPS, CLOSE = 6, 64, 16, 0.02
 
 REACHES = (6.0, 12.0, 24.0, 48.0)
 """Half-widths of the lattice, from the prior's bulk on."""
+
+HEAVIEST = 64
+"""Cells whose neighbours are divided until they are no wider than twice as wide."""
 
 CUTS, CUT_ROUNDS = 120, 12
 """Rows that the programme is given at a time, and how often."""
@@ -92,7 +96,7 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
         masses = d * np.log(widths) - potentials
         shares = np.exp(masses - masses.max())
         shares = shares / shares.sum()
-        heavy = shares > 1.0 / 2000
+        heavy = (shares > 1.0 / 2000) | _coarse_neighbours(points, widths, masses)
         if not heavy.any() or len(points) > 30_000:
             break
         children = (points[heavy][:, None, :] + widths[heavy][:, None, None] * offsets).reshape(-1, d)
@@ -102,6 +106,17 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
     masses = d * np.log(widths) - potentials
     kept = masses > masses.max() - 40.0
     return Cells(points[kept], potentials[kept], masses[kept])
+
+
+def _coarse_neighbours(points: FloatArray, widths: FloatArray, masses: FloatArray) -> npt.NDArray[np.bool_]:
+    """Cells that touch one of the heaviest and are wider: what is narrower than a cell may reach beyond its border."""
+    top = np.argsort(-masses)[:HEAVIEST]
+    wide = np.flatnonzero(widths > 1.5 * widths[top].min())
+    gaps = np.abs(points[wide, None, :] - points[top]).max(axis=2)
+    touching = gaps <= 0.501 * (widths[wide, None] + widths[top])
+    found = np.zeros(len(points), dtype=bool)
+    found[wide] = (touching & (widths[wide, None] > 1.5 * widths[top])).any(axis=1)
+    return found
 
 
 def dictionary_of(cells: Cells, components: int, seed: int) -> Mixture:
