@@ -120,8 +120,11 @@ def make_case(index: int, seed: int) -> Case:
 
 def grid(case: Case, side: int) -> tuple[FloatArray, float, FloatArray]:
     """Midpoints (k, d) of cells that hold all but e^-40 of the posterior, the cells' volume, and f there."""
-    d = case.graph.latent_dim
-    low, high = np.full(d, -9.0), np.full(d, 9.0)
+    d, reach = case.graph.latent_dim, 9.0
+    while reach < 72.0 and np.abs(_lowest(case, reach)).max() > 0.8 * reach:
+        # The posterior of a far observation may lie beyond.
+        reach *= 2
+    low, high = np.full(d, -reach), np.full(d, reach)
     for step in range(4):
         # A first look with few points would miss a narrow mode: it has all of them as well.
         axes = [low[j] + (np.arange(side) + 0.5) / side * (high[j] - low[j]) for j in range(d)]
@@ -131,8 +134,16 @@ def grid(case: Case, side: int) -> tuple[FloatArray, float, FloatArray]:
         if step == 3:
             break
         kept = points[found <= found.min() + 40.0]
-        low, high = np.maximum(kept.min(axis=0) - cell, -9.0), np.minimum(kept.max(axis=0) + cell, 9.0)
+        low, high = np.maximum(kept.min(axis=0) - cell, -reach), np.minimum(kept.max(axis=0) + cell, reach)
     return points, float(np.prod(cell)), found
+
+
+def _lowest(case: Case, reach: float) -> FloatArray:
+    """The point (d,) with the least f of a lattice on [-reach, reach]^d."""
+    axis = np.linspace(-reach, reach, 241)
+    points = np.stack(np.meshgrid(*[axis] * case.graph.latent_dim, indexing="ij"), axis=-1)
+    points = points.reshape(-1, case.graph.latent_dim)
+    return np.asarray(points[int(np.argmin(potential(case.graph, case.likelihood, points)))])
 
 
 def largest_ratio(case: Case, envelope: Envelope, points: FloatArray, seed: int) -> float:
