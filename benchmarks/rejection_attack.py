@@ -1,8 +1,8 @@
 """Attack on the envelopes of Theorem R: random and adversarial decoders of one and two latents, exact laws on grids.
 
-python -m benchmarks.rejection_attack [--instances 320] [--seed 0] [--work FILE.json]
+python -m benchmarks.rejection_attack [--instances 520] [--seed 0] [--processes N] [--work FILE.jsonl] [--partial]
     [--out benchmarks/results/rejection_attack.md]
-(9 minutes on two busy cores; with --work what is finished is kept, and a run that is cut off goes on where it was)
+(half an hour of one core; with --work what is finished is kept, and a run that is cut off goes on where it was)
 
 Three statements at every certified posterior, each as left side over bound, so that more than 1 is a violation:
 
@@ -14,19 +14,17 @@ Three statements at every certified posterior, each as left side over bound, so 
 from __future__ import annotations
 
 import argparse
-import json
-import multiprocessing
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
 
+from benchmarks.resumable import code_digest, finished, run
 from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.envelopes.box_certificate import Envelope, box_envelope
@@ -122,8 +120,11 @@ def make_case(index: int, seed: int) -> Case:
 
 def grid(case: Case, side: int) -> tuple[FloatArray, float, FloatArray]:
     """Midpoints (k, d) of cells that hold all but e^-40 of the posterior, the cells' volume, and f there."""
-    d = case.graph.latent_dim
-    low, high = np.full(d, -9.0), np.full(d, 9.0)
+    d, reach = case.graph.latent_dim, 9.0
+    while reach < 72.0 and np.abs(_lowest(case, reach)).max() > 0.8 * reach:
+        # The posterior of a far observation may lie beyond.
+        reach *= 2
+    low, high = np.full(d, -reach), np.full(d, reach)
     for step in range(4):
         # A first look with few points would miss a narrow mode: it has all of them as well.
         axes = [low[j] + (np.arange(side) + 0.5) / side * (high[j] - low[j]) for j in range(d)]
@@ -133,8 +134,16 @@ def grid(case: Case, side: int) -> tuple[FloatArray, float, FloatArray]:
         if step == 3:
             break
         kept = points[found <= found.min() + 40.0]
-        low, high = np.maximum(kept.min(axis=0) - cell, -9.0), np.minimum(kept.max(axis=0) + cell, 9.0)
+        low, high = np.maximum(kept.min(axis=0) - cell, -reach), np.minimum(kept.max(axis=0) + cell, reach)
     return points, float(np.prod(cell)), found
+
+
+def _lowest(case: Case, reach: float) -> FloatArray:
+    """The point (d,) with the least f of a lattice on [-reach, reach]^d."""
+    axis = np.linspace(-reach, reach, 241)
+    points = np.stack(np.meshgrid(*[axis] * case.graph.latent_dim, indexing="ij"), axis=-1)
+    points = points.reshape(-1, case.graph.latent_dim)
+    return np.asarray(points[int(np.argmin(potential(case.graph, case.likelihood, points)))])
 
 
 def largest_ratio(case: Case, envelope: Envelope, points: FloatArray, seed: int) -> float:
@@ -218,34 +227,39 @@ def table(ratios: list[Ratio], count: int, seed: int, certified: int) -> Table:
     return Table("rejection_attack", caption, columns(headings), tuple(rows))
 
 
+def solve(task: tuple[int, int]) -> list[Any]:
+    """The ratios and the description of instance (index, seed), as JSON holds them."""
+    with threadpool_limits(1):
+        several, line = attack(*task)
+    return [[asdict(item) for item in several], line]
+
+
 def main() -> None:
     """Attack and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--instances", type=int, default=320)
+    parser.add_argument("--instances", type=int, default=520)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--work", type=Path, help="file of finished instances, read again at the next start")
+    parser.add_argument("--work", type=Path, help="file of finished instances, a line each, read at the next start")
+    parser.add_argument("--partial", action="store_true", help="the table of what --work has; attack nothing")
     arguments = parser.parse_args()
     start = time.perf_counter()
-    kept: dict[str, list[Any]] = {}
-    if arguments.work and arguments.work.exists():
-        kept = json.loads(arguments.work.read_text())
-    keys = [f"{__version__} {arguments.seed} {index}" for index in range(arguments.instances)]
-    missing = [index for index, key in enumerate(keys) if key not in kept]
-    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-        found_now = pool.map(partial(attack, seed=arguments.seed), missing)
-        for index, (several, line) in zip(missing, found_now, strict=True):
-            kept[keys[index]] = [[asdict(item) for item in several], line]
-            if arguments.work:
-                write_text_atomically(arguments.work, json.dumps(kept))
-    done = [([Ratio(**item) for item in kept[key][0]], kept[key][1]) for key in keys]
+    code, seed = code_digest(), arguments.seed
+    tasks = {f"{code} {seed} {index}": (index, seed) for index in range(arguments.instances)}
+    if arguments.partial:
+        kept = finished(arguments.work)
+        kept = {key: kept[key] for key in tasks if key in kept}
+    else:
+        kept = run(solve, tasks, arguments.processes, arguments.work)
+    done = [([Ratio(**item) for item in several], line) for several, line in kept.values()]
     ratios = [item for several, _ in done for item in several]
     missed = [line for _, line in done if line]
-    certified = arguments.instances - len(missed)
-    found = table(ratios, arguments.instances, arguments.seed, certified)
-    print(f"{certified} of {arguments.instances} certified, {sum(item.violated for item in ratios)} violations, "
+    certified = len(done) - len(missed)
+    found = table(ratios, len(done), seed, certified)
+    print(f"{certified} of {len(done)} certified, {sum(item.violated for item in ratios)} violations, "
           f"{time.perf_counter() - start:.0f} s")  # fmt: skip
-    comments = (f"version {__version__}", "made by python -m benchmarks.rejection_attack")
+    comments = (f"version {__version__}, code {code}", "made by python -m benchmarks.rejection_attack")
     write_text_atomically(arguments.out, table_formats()["markdown"].render(Document((found,), comments)))
     for line in missed:
         print(f"not certified: {line}")

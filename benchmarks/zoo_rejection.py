@@ -1,24 +1,27 @@
 """Theorem R on every decoder of `examples/zoo` with few latents: proposals at held-out observations, at its own noise.
 
-    python -m benchmarks.zoo_rejection [NAME ...] [--latents 2] [--count 50] [--work FILE.json] [--out FILE.md]
+    python -m benchmarks.zoo_rejection [NAME ...] [--latents 2 3] [--count 50] [--processes N] [--work FILE.jsonl]
+        [--partial] [--out FILE.md]
 
 The noise is what a decoder's own reconstructions leave, as the root mean square. For each observation: certified or
-not, K at epsilon = 0.1 and 0.001 by the certified acceptance, seconds of the processor. With --work each is kept
-when it is done, and a run that is cut off goes on where it was. Of a file with several outputs the first is taken.
+not, K at epsilon = 0.1 and 0.001 by the certified acceptance, seconds of the processor, on one core. With --work each
+is kept when it is done, and a run that is cut off goes on where it was. Of several outputs the first is taken.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 
+from benchmarks.resumable import code_digest, finished, run
 from certify.atomic import write_text_atomically
 from certify.cli.progress_bar import progress_on_terminal
 from certify.envelopes.rejection import proposals_needed
@@ -126,43 +129,71 @@ def _median(values: list[float]) -> float:
     return float(np.median(values)) if values else float("nan")
 
 
+@dataclass(frozen=True)
+class Task:
+    """One observation, by its row in the file beside the decoder."""
+
+    path: str
+    index: int
+    beta: float
+
+
+def solve(task: Task) -> dict[str, Any]:
+    """What `measure` finds, as a dictionary."""
+    row = np.load(Path(task.path).with_suffix(".npy"))[task.index].astype(np.float64)
+    return asdict(measure(_loaded(task.path), row, task.beta))
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: str) -> Generator:
+    return load(Path(path))
+
+
+def tasks_of(path: Path, generator: Generator, count: int, beta: float) -> dict[str, Task]:
+    """Tasks by key: the code, the decoder, the noise and the row."""
+    rows = min(count, len(np.load(path.with_suffix(".npy"))))
+    code = code_digest()
+    return {f"{code} {path.stem} {generator.sha256[:12]} {beta} {i}": Task(str(path), i, beta) for i in range(rows)}
+
+
 def main() -> None:
-    """Measure decoder by decoder; write the table after each."""
+    """Measure all that is asked for and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--latents", type=int, default=2)
+    parser.add_argument("--latents", type=int, nargs="+", default=[2])
     parser.add_argument("--count", type=int, default=50)
-    parser.add_argument("--work", type=Path, help="file of finished observations, read again at the next start")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--work", type=Path, help="file of finished observations, a line each, read at the next start")
+    parser.add_argument("--partial", action="store_true", help="the table of what --work has; measure nothing")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    kept = json.loads(options.work.read_text()) if options.work and options.work.exists() else {}
-    every: dict[str, tuple[int, float, list[Found]]] = {}
+    chosen: dict[str, tuple[int, float, dict[str, Task]]] = {}
     for path in sorted(ZOO.glob("*.onnx")):
+        if options.names and path.stem not in options.names:
+            continue
         try:
             generator = load(path)
         except InputError as error:
-            if options.names and path.stem in options.names:
-                print(error)
+            print(error)
             continue
-        if path.stem not in options.names if options.names else generator.latent_dim != options.latents:
-            continue
-        rows = np.load(path.with_suffix(".npy"))[: options.count].astype(np.float64)
-        beta = own_noise(generator, np.load(path.with_suffix(".npy")).astype(np.float64))
-        found: list[Found] = []
+        if options.names or generator.latent_dim in options.latents:
+            beta = own_noise(generator, np.load(path.with_suffix(".npy")).astype(np.float64))
+            chosen[path.stem] = generator.latent_dim, beta, tasks_of(path, generator, options.count, beta)
+    tasks = {key: task for _, _, own in chosen.values() for key, task in own.items()}
+    if options.partial:
+        found = finished(options.work)
+    else:
         with progress_on_terminal(quiet=False) as progress:
-            progress.start(path.stem, len(rows))
-            for index, row in enumerate(rows):
-                key = f"{__version__} {generator.sha256} {beta} {index}"
-                if key not in kept:
-                    kept[key] = asdict(measure(generator, row, beta))
-                    if options.work:
-                        write_text_atomically(options.work, json.dumps(kept))
-                found.append(Found(**kept[key]))
-                progress.advance()
+            progress.start("observations", len(tasks))
+            found = run(solve, tasks, options.processes, options.work, progress.advance)
             progress.finish()
-        every[path.stem] = generator.latent_dim, beta, found
-        document = Document((table(every),), (f"version {__version__}", "made by python -m benchmarks.zoo_rejection"))
-        write_text_atomically(options.out, table_formats()["markdown"].render(document))
+    every = {
+        name: (latents, beta, [Found(**found[key]) for key in own if key in found])
+        for name, (latents, beta, own) in chosen.items()
+    }
+    comments = (f"version {__version__}, code {code_digest()}", "made by python -m benchmarks.zoo_rejection")
+    document = Document((table({name: item for name, item in every.items() if item[2]}),), comments)
+    write_text_atomically(options.out, table_formats()["markdown"].render(document))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from certify.envelopes.box_forms import BoxForms, box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.weighted import weighted_lower
+from certify.envelopes.weighted import weighted_quadratic_lower
 from certify.generators.graph import Graph
 
 
@@ -87,7 +87,8 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
     with np.errstate(invalid="ignore", over="ignore"):
         base, _ = likelihood.enclosure(final.value)
         weights, off = likelihood.slope(final.value)
-        slope, rest = weighted_lower(forms, weights)
+        first = weighted_quadratic_lower(forms, weights)
+        slope, rest = first.slope, first.rest
         least, _ = likelihood.curvature(final.low, final.high)
         plane = np.einsum("bkd,bd->bk", np.abs(final.slope), halves)
         # |A u + shift| at its largest, against the remainder E: the squares are dropped where E is most of it.
@@ -99,7 +100,7 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
         planes = np.where(used[:, :, None], final.slope, 0.0)
         shifts = np.where(used, final.shift, 0.0)
         weighted = kept[:, :, None] * planes
-        curvature = np.eye(d) + np.einsum("bki,bkj->bij", weighted, planes)
+        curvature = np.eye(d) + np.einsum("bki,bkj->bij", weighted, planes) + first.curvature
         linear = centres + slope + np.einsum("bki,bk->bi", weighted, shifts)
         middle = 0.5 * (centres * centres).sum(axis=1)
         constant = base + middle + rest + 0.5 * (kept * shifts**2).sum(axis=1) - 0.5 * lost.sum(axis=1)
@@ -107,6 +108,7 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
         spread = 0.5 * (least * (reach + final.radius) ** 2).sum(axis=1)
         size = middle + spread + np.abs(base) + np.abs(rest) + (np.abs(slope) * halves).sum(axis=1)
         size = size + lost.sum(axis=1) + (halves * (np.abs(centres) + halves)).sum(axis=1)
+        size = size + np.einsum("bi,bij,bj->b", halves, np.abs(first.curvature), halves)
         error = 16 * (n + 32) * EPSILON * size + (off * final.reach).sum(axis=1) * (1 + n * EPSILON)
         bent = (weighted * planes).sum(axis=1)
     return Quadratic(constant, linear, curvature, error), bent
@@ -122,14 +124,17 @@ def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArr
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         _, base = likelihood.enclosure(final.value)
         weights, off = likelihood.slope(final.value)
-        _, rest = weighted_lower(forms, -weights)
+        first = weighted_quadratic_lower(forms, -weights)
+        # The mean of u'Hu/2 over the box.
+        second = np.einsum("bii,bi->b", first.curvature, halves * halves) / 6.0
         _, largest = likelihood.curvature(final.low, final.high)
         square = final.shift**2 + np.einsum("bkd,bd->bk", final.slope**2, halves**2) / 3.0
         # (sqrt(square) + E)^2 is the best of all t.
         bent = 0.5 * (largest * (np.sqrt(square) + final.radius) ** 2).sum(axis=1)
         prior = 0.5 * ((centres * centres).sum(axis=1) + (halves * halves).sum(axis=1) / 3.0)
-        mean = base + prior + bent - rest
+        mean = base + prior + bent - first.rest - second
         n = final.value.shape[1]
-        size = np.abs(base) + prior + bent + np.abs(rest)
+        size = np.abs(base) + prior + bent + np.abs(first.rest)
+        size = size + np.einsum("bii,bi->b", np.abs(first.curvature), halves * halves)
         mean = mean + 16 * (n + 64) * EPSILON * size + (off * final.reach).sum(axis=1) * (1 + n * EPSILON)
     return np.where(np.isnan(mean), np.inf, mean)

@@ -8,7 +8,7 @@ the ball |z| <= D lies in a box over which C is certified by branch and bound: R
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from flint import arb
@@ -72,7 +72,7 @@ def box_envelope(
     components: int = 12,
     limits: BoxLimits | None = None,
     rounds: int = 3,
-    share: float = 0.95,
+    share: float | None = None,
     seed: int = 0,
 ) -> Envelope | None:
     """An envelope of exp(-f) over all of R^d by a mixture; None if no proposal was found or the search gave up.
@@ -84,7 +84,7 @@ def box_envelope(
     if undefined:
         # Where G is undefined so is the posterior: a bound for the rest of it would say nothing.
         raise CertifyError(f"the decoder may be undefined somewhere on R^d: {undefined[0]}")
-    limits = limits or BoxLimits()
+    limits = limits or BoxLimits.for_dimension(graph.latent_dim)
     cells = fit.find_cells(graph, likelihood)
     best: tuple[float, Mixture, int] | None = None
     extra = np.zeros((0, graph.latent_dim))
@@ -103,13 +103,20 @@ def box_envelope(
         corner = np.full(graph.latent_dim, reach)
         heavy = cells.points[np.argsort(-cells.log_masses)[:2000]]
         found = supremum_of_ratio(
-            graph, likelihood, proposal, -corner, corner, np.concatenate([heavy, rows, extra]), limits
+            graph,
+            likelihood,
+            proposal,
+            -corner,
+            corner,
+            np.concatenate([heavy, rows, extra]),
+            replace(limits, boxes=max(1, limits.boxes - boxes)),
         )
         boxes += found.boxes
         certified = max(found.upper, tail_constant(proposal, reach, likelihood.infimum))
         if math.isfinite(certified) and (best is None or certified < best[0]):
             best = (certified, proposal, boxes)
-        if found.finished and found.lower <= log_constant + 0.02:
+        if boxes >= limits.boxes or (found.finished and found.lower <= log_constant + limits.tolerance):
+            # No boxes are left, or another programme could gain no more than the tolerance.
             break
         extra = np.concatenate([extra, found.worst[None]])
         if found.lower > min(log_constant, cells.log_integral) + 1.0:
@@ -122,7 +129,7 @@ def box_envelope(
     support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]
     margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
     integral = log_integral_lower(
-        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share, limits
+        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share or limits.share, limits
     )
     return Envelope(best[1], best[0], integral, boxes)
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
-from certify.bounds.ranges import dense
 from certify.envelopes.box_parts import BoxForm, Lines
+from certify.envelopes.box_rows import RowPlane, nodes_with_rows, row_plane
 from certify.envelopes.box_sums import Chosen, choice_of, chosen, shared_radius
+from certify.envelopes.box_weights import weights_of
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
@@ -44,6 +45,7 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
     nodes: list[BoxForm] = []
     lines: dict[int, Lines] = {}
     choices: dict[int, Chosen] = {}
+    with_rows = nodes_with_rows(graph)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         for position, node in enumerate(graph.nodes):
             match node:
@@ -56,26 +58,64 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
                     if choice is not None:
                         item, choices[position] = chosen(choice, nodes, halves)
                         nodes.append(_met(item.value, item.slope, item.shift, item.radius, item.low, item.high, halves))
-                        continue
-                    shared = shared_radius(graph, node, nodes, lines, halves)
-                    nodes.append(_sum([nodes[source] for source in node.sources], node.coefficients, halves, shared))
+                    else:
+                        shared = shared_radius(graph, node, nodes, lines, halves)
+                        terms = [nodes[source] for source in node.sources]
+                        nodes.append(_sum(terms, node.coefficients, halves, shared))
                 case Product():
                     nodes.append(_product(nodes[node.sources[0]], nodes[node.sources[1]], halves))
                 case Activation():
                     source = nodes[node.source]
-                    lines[position] = tangent(node, source)
-                    nodes.append(_activated(node, source, lines[position], halves))
+                    image = _image(node, source)
+                    lines[position] = tangent(node, source, image)
+                    nodes.append(_activated(source, image, lines[position], halves))
+            if position in with_rows:
+                found = row_plane(graph, position, nodes, lines, choices, halves)
+                nodes[-1] = _closer(nodes[-1], found, halves)
     return BoxForms(graph, centres, halves, tuple(nodes), lines, choices)
 
 
-def tangent(node: Activation, source: BoxForm) -> Lines:
+def _closer(item: BoxForm, found: RowPlane, halves: FloatArray) -> BoxForm:
+    """The form with the plane that has the smaller remainder; the ranges of both."""
+    better = found.radius < item.radius
+    met = _met(item.value, found.slope, found.shift, found.radius, item.low, item.high, halves)
+    return BoxForm(
+        item.value,
+        np.where(better[..., None], found.slope, item.slope),
+        np.where(better, found.shift, item.shift),
+        np.where(better, found.radius, item.radius),
+        met.low,
+        met.high,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """An activation's float `value` at the centre, within `spread` of the exact one, and its range [low, high]."""
+
+    value: FloatArray
+    spread: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def _image(node: Activation, source: BoxForm) -> _Image:
+    name, parameters = node.name, node.parameters
+    if name in CONVEX_KINKS:
+        value = ends_at(name, parameters, source.value)
+        return _Image(value, np.zeros_like(value), *kink_range(name, parameters, source.low, source.high))
+    ends = range_enclosure(name, parameters, 0, source.value, source.value)
+    value = 0.5 * ends[0] + 0.5 * ends[1]
+    return _Image(value, ends[1] - ends[0], *range_enclosure(name, parameters, 0, source.low, source.high))
+
+
+def tangent(node: Activation, source: BoxForm, image: _Image) -> Lines:
     """The plane that stands for an activation over the ranges of its inputs, with its remainder. Rounded outward."""
     name, parameters = node.name, node.parameters
     if name in CONVEX_KINKS:
         return _kink_tangent(name, parameters, source)
     low, high, centre = source.low, source.high, source.value
-    ends = range_enclosure(name, parameters, 0, centre, centre)
-    value = 0.5 * ends[0] + 0.5 * ends[1]
+    value = image.value
     below, above = np.minimum(low - centre, 0.0), np.maximum(high - centre, 0.0)
     reach = np.maximum(-below, above) * (1 + 4 * EPSILON)
     steep_low, steep_high = range_enclosure(name, parameters, 1, low, high)
@@ -87,18 +127,27 @@ def tangent(node: Activation, source: BoxForm) -> Lines:
     off = np.maximum(np.abs(tilt[1] - slope), np.abs(tilt[0] - slope)) * reach
     curved_low = np.minimum(bend_low, 0.0) * square * (1 + 8 * EPSILON) - off
     curved_high = np.maximum(bend_high, 0.0) * square * (1 + 8 * EPSILON) + off
+    # One order more: by the third derivative over the range, or by how much the second varies over it.
+    middle = range_enclosure(name, parameters, 2, centre, centre)
+    bend = np.clip(_middle(*middle), bend_low, bend_high)
+    third = range_enclosure(name, parameters, 3, low, high)
+    varied = np.maximum(middle[1] - bend, bend - middle[0]) + np.maximum(np.abs(third[0]), np.abs(third[1])) * reach / 3
+    varied = np.fmin(varied, np.maximum(bend_high - bend, bend - bend_low))
+    bent_rest = varied * square * (1 + 16 * EPSILON) + off
+    curved_low = np.fmax(curved_low, np.minimum(bend, 0.0) * square * (1 + 8 * EPSILON) - bent_rest)
+    curved_high = np.fmin(curved_high, np.maximum(bend, 0.0) * square * (1 + 8 * EPSILON) + bent_rest)
     smooth = np.isfinite(curved_low) & np.isfinite(curved_high)
     slope = np.where(smooth, slope, _middle(steep_low, steep_high))
     straight = np.maximum(steep_high - slope, slope - steep_low) * reach * (1 + 8 * EPSILON)
     rest_low = np.fmax(np.where(smooth, curved_low, -np.inf), -straight)
     rest_high = np.fmin(np.where(smooth, curved_high, np.inf), straight)
+    bend, bent_rest = np.where(smooth, bend, 0.0), np.where(smooth, bent_rest, np.inf)
     # Where slopes are unbounded the range is all that is known.
-    full = range_enclosure(name, parameters, 0, low, high)
     unbounded = ~(np.isfinite(slope) & np.isfinite(rest_low) & np.isfinite(rest_high))
     slope = np.where(unbounded, 0.0, slope)
-    rest_low = np.where(unbounded, full[0] - value, rest_low)
-    rest_high = np.where(unbounded, full[1] - value, rest_high)
-    return _rounded_lines(slope, rest_low, rest_high, source, value, ends[1] - ends[0])
+    rest_low = np.where(unbounded, image.low - value, rest_low)
+    rest_high = np.where(unbounded, image.high - value, rest_high)
+    return _rounded_lines(slope, rest_low, rest_high, source, value, image.spread, bend, bent_rest)
 
 
 def _kink_tangent(name: str, parameters: tuple[float, ...], source: BoxForm) -> Lines:
@@ -121,7 +170,8 @@ def _kink_tangent(name: str, parameters: tuple[float, ...], source: BoxForm) -> 
     slope = np.where(crossing & finite, chord, branch)
     rest_low = np.where(crossing, np.where(finite, lowest, bottom - value), 0.0)
     rest_high = np.where(crossing, np.where(finite, highest, top - value), 0.0)
-    return _rounded_lines(slope, rest_low, rest_high, source, value, np.zeros_like(value))
+    none, unknown = np.zeros_like(value), np.full_like(value, np.inf)
+    return _rounded_lines(slope, rest_low, rest_high, source, value, none, none, unknown)
 
 
 def kink_range(
@@ -144,6 +194,8 @@ def _rounded_lines(
     source: BoxForm,
     value: FloatArray,
     spread: FloatArray,
+    bend: FloatArray,
+    bent_rest: FloatArray,
 ) -> Lines:
     """Lines whose rests hold the rounding of `value`, within `spread` of sigma at the centre, and of the sums."""
     low, high, centre = source.low, source.high, source.value
@@ -152,7 +204,9 @@ def _rounded_lines(
     rounding = spread + 32 * EPSILON * (np.abs(value) + along) + SMALLEST_NORMAL
     rest_low = rest_low - rounding - 8 * EPSILON * np.abs(rest_low)
     rest_high = rest_high + rounding + 8 * EPSILON * np.abs(rest_high)
-    return Lines(slope, np.minimum(rest_low, 0.0), np.maximum(rest_high, 0.0))
+    bent_rest = bent_rest + rounding + 8 * EPSILON * (bent_rest + np.abs(bend) * source.reach * source.reach)
+    bent_rest = np.where(np.isnan(bent_rest), np.inf, bent_rest)
+    return Lines(slope, np.minimum(rest_low, 0.0), np.maximum(rest_high, 0.0), bend, bent_rest)
 
 
 def ends_at(name: str, parameters: tuple[float, ...], at: FloatArray) -> FloatArray:
@@ -179,21 +233,20 @@ def _coordinates(centres: FloatArray, halves: FloatArray) -> BoxForm:
 
 
 def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
-    weight = dense(node.weight)
-    magnitude = np.abs(weight).T
-    growth = (weight.shape[1] + 16) * EPSILON
+    weights, inner = weights_of(node), node.weight.shape[1]
+    growth = (inner + 16) * EPSILON
     plane = np.einsum("bkd,bd->bk", np.abs(source.slope), halves)
     size = np.abs(source.value) + plane + np.abs(source.shift) + source.radius
-    value = source.value @ weight.T + node.bias
-    slope = np.matmul(weight, source.slope)
-    shift = source.shift @ weight.T
-    rounding = growth * (size @ magnitude + np.abs(node.bias)) + _underflow(halves, weight.shape[1] + 1)
-    radius = (source.radius @ magnitude + 2 * rounding) * (1 + 4 * growth)
+    value = weights.forward(source.value) + node.bias
+    slope = weights.planes(source.slope)
+    shift = weights.forward(source.shift)
+    rounding = growth * (weights.spread(size) + np.abs(node.bias)) + _underflow(halves, inner + 1)
+    radius = (weights.spread(source.radius) + 2 * rounding) * (1 + 4 * growth)
     middle = 0.5 * source.low + 0.5 * source.high
     half = np.maximum(source.high - middle, middle - source.low) * (1 + 4 * EPSILON)
-    image = middle @ weight.T + node.bias
-    wide = (half + growth * np.abs(middle)) @ magnitude * (1 + 4 * growth) + growth * np.abs(node.bias)
-    wide = wide + (weight.shape[1] + 1) * SMALLEST_NORMAL
+    image = weights.forward(middle) + node.bias
+    wide = weights.spread(half + growth * np.abs(middle)) * (1 + 4 * growth) + growth * np.abs(node.bias)
+    wide = wide + (inner + 1) * SMALLEST_NORMAL
     return _met(value, slope, shift, radius, image - wide, image + wide, halves)
 
 
@@ -233,14 +286,7 @@ def _product(first: BoxForm, second: BoxForm, halves: FloatArray) -> BoxForm:
     return _met(value, slope, shift, radius + _underflow(halves, 4), low - rounding, high + rounding, halves)
 
 
-def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArray) -> BoxForm:
-    if node.name in CONVEX_KINKS:
-        value = ends_at(node.name, node.parameters, source.value)
-        low, high = kink_range(node.name, node.parameters, source.low, source.high)
-    else:
-        ends = range_enclosure(node.name, node.parameters, 0, source.value, source.value)
-        value = 0.5 * ends[0] + 0.5 * ends[1]
-        low, high = range_enclosure(node.name, node.parameters, 0, source.low, source.high)
+def _activated(source: BoxForm, image: _Image, lines: Lines, halves: FloatArray) -> BoxForm:
     slope = lines.slope[..., None] * source.slope
     middle = 0.5 * lines.rest_low + 0.5 * lines.rest_high
     shift = lines.slope * source.shift + middle
@@ -248,7 +294,7 @@ def _activated(node: Activation, source: BoxForm, lines: Lines, halves: FloatArr
     size = np.abs(lines.slope) * (plane + np.abs(source.shift) + source.radius) + np.abs(middle)
     radius = np.abs(lines.slope) * source.radius + np.maximum(lines.rest_high - middle, middle - lines.rest_low)
     radius = (radius + 16 * EPSILON * size) * (1 + 8 * EPSILON) + _underflow(halves, 2)
-    return _met(value, slope, shift, radius, low, high, halves)
+    return _met(image.value, slope, shift, radius, image.low, image.high, halves)
 
 
 def _underflow(halves: FloatArray, terms: int) -> FloatArray:

@@ -28,8 +28,13 @@ class BoxForm:
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """sigma(t) - sigma_c in slope (t - t_c) + [rest_low, rest_high] over a range of t, sigma_c the float at t_c."""
+    """sigma(t) - sigma_c in slope (t - t_c) + [rest_low, rest_high] over a range of t, sigma_c the float at t_c.
+
+    Also in slope (t - t_c) + bend (t - t_c)^2/2 + [-bent_rest, bent_rest]; `bent_rest` is infinite where unknown.
+    """
 
     slope: FloatArray
     rest_low: FloatArray
     rest_high: FloatArray
+    bend: FloatArray
+    bent_rest: FloatArray

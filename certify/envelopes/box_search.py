@@ -24,10 +24,20 @@ LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
 
 @dataclass(frozen=True)
 class BoxLimits:
-    """When to stop: `tolerance` in the logarithm, and the largest number of boxes that are bounded."""
+    """When to stop: `tolerance` in log C, the largest number of boxes, the `share` of the integral that is enough."""
 
     tolerance: float = 0.1
     boxes: int = 200_000
+    share: float = 0.95
+
+    @classmethod
+    def for_dimension(cls, d: int) -> BoxLimits:
+        """What is within seconds for one and two latents, within a minute for three, within two for four."""
+        return LIMITS[min(d, 4)]
+
+
+LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}
+"""By dimension: a tolerance t costs a factor e^-t of the acceptance at most, and boxes grow like t^(-d/2)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.cuts import solved_by_cuts
@@ -27,6 +28,12 @@ SCALES = (1.0, 1.25, 1.6, 2.2)
 MOMENT_SCALES = (1.0, 1.5, 2.5)
 CLIMBS, STARTS, STEPS, CLOSE = 6, 64, 16, 0.02
 """Programmes at most, points that climb, their steps, and the excess of log C over the programme's that ends them."""
+
+REACHES = (6.0, 12.0, 24.0, 48.0)
+"""Half-widths of the lattice, from the prior's bulk on."""
+
+HEAVIEST = 64
+"""Cells whose neighbours are divided until they are no wider than twice as wide."""
 
 CUTS, CUT_ROUNDS = 120, 12
 """Rows that the programme is given at a time, and how often."""
@@ -57,23 +64,39 @@ class Cells:
 
 
 def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = None) -> Cells:
-    """Cells of a lattice on [-6, 6]^d, divided where the mass of exp(-f) lies; `extra` (k, d) get their own."""
+    """Cells of a lattice on [-6, 6]^d, divided where the mass of exp(-f) lies; `extra` (k, d) get their own.
+
+    Where mass lies at the lattice's border, as for observations far from what a decoder makes, the lattice is doubled.
+    """
+    for reach in REACHES:
+        cells = _divided_cells(graph, likelihood, extra, reach)
+        heavy = cells.points[cells.log_masses > cells.log_masses.max() - 12.0]
+        if np.abs(heavy).max() < reach * (1 - 2 / _side(graph.latent_dim)):
+            break
+    return cells
+
+
+def _side(d: int) -> int:
+    return {1: 512, 2: 96, 3: 20}.get(d, 6)
+
+
+def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None, reach: float) -> Cells:
     d = graph.latent_dim
-    side = {1: 512, 2: 96, 3: 20}.get(d, 6)
-    axis = (np.arange(side) + 0.5) / side * 12.0 - 6.0
+    side = _side(d)
+    axis = (np.arange(side) + 0.5) / side * 2 * reach - reach
     points = np.array(list(product(axis, repeat=d)))
-    widths = np.full(len(points), 12.0 / side)
+    widths = np.full(len(points), 2 * reach / side)
     if extra is not None and len(extra):
         points, widths = np.concatenate([points, extra]), np.concatenate([widths, np.full(len(extra), 0.05)])
     potentials = potential(graph, likelihood, points)
     offsets = np.array(list(product((-0.25, 0.25), repeat=d)))
     if not np.isfinite(potentials).any():
-        raise CertifyError("the potential is finite at no point of a lattice on [-6, 6]^d")
+        raise CertifyError(f"the potential is finite at no point of a lattice on [-{reach:g}, {reach:g}]^d")
     for _ in range(40):
         masses = d * np.log(widths) - potentials
         shares = np.exp(masses - masses.max())
         shares = shares / shares.sum()
-        heavy = shares > 1.0 / 2000
+        heavy = (shares > 1.0 / 2000) | _coarse_neighbours(points, widths, masses)
         if not heavy.any() or len(points) > 30_000:
             break
         children = (points[heavy][:, None, :] + widths[heavy][:, None, None] * offsets).reshape(-1, d)
@@ -83,6 +106,17 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
     masses = d * np.log(widths) - potentials
     kept = masses > masses.max() - 40.0
     return Cells(points[kept], potentials[kept], masses[kept])
+
+
+def _coarse_neighbours(points: FloatArray, widths: FloatArray, masses: FloatArray) -> npt.NDArray[np.bool_]:
+    """Cells that touch one of the heaviest and are wider: what is narrower than a cell may reach beyond its border."""
+    top = np.argsort(-masses)[:HEAVIEST]
+    wide = np.flatnonzero(widths > 1.5 * widths[top].min())
+    gaps = np.abs(points[wide, None, :] - points[top]).max(axis=2)
+    touching = gaps <= 0.501 * (widths[wide, None] + widths[top])
+    found = np.zeros(len(points), dtype=bool)
+    found[wide] = (touching & (widths[wide, None] > 1.5 * widths[top])).any(axis=1)
+    return found
 
 
 def dictionary_of(cells: Cells, components: int, seed: int) -> Mixture:
@@ -114,30 +148,38 @@ def choose_weights(
     """
     best: tuple[Mixture, float] | None = None
     random = np.random.default_rng([seed, 0xC1])
+    potentials = potential(graph, likelihood, rows)
     for _ in range(CLIMBS):
-        chosen = _least_constant(graph, likelihood, dictionary, rows)
+        chosen = _least_constant(potentials, dictionary, rows)
         if chosen is None:
             return best
-        peaks, heights = _climbed(graph, likelihood, chosen[0], rows, random)
+        peaks, heights = _climbed(graph, likelihood, chosen[0], rows, potentials, random)
         seen = max(chosen[1], float(heights.max()))
         if best is None or seen < best[1]:
             best = chosen[0], seen
         if seen <= chosen[1] + CLOSE:
             break
-        rows = np.concatenate([rows, peaks[heights > chosen[1]]])
+        peaks = peaks[heights > chosen[1]]
+        rows = np.concatenate([rows, peaks])
+        potentials = np.concatenate([potentials, potential(graph, likelihood, peaks)])
     return best
 
 
 def _climbed(
-    graph: Graph, likelihood: Likelihood, proposal: Mixture, rows: FloatArray, random: np.random.Generator
+    graph: Graph,
+    likelihood: Likelihood,
+    proposal: Mixture,
+    rows: FloatArray,
+    potentials: FloatArray,
+    random: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
     """Points with large exp(-f)/rho and its logarithms there: random steps around the rows where it is largest."""
 
-    def ratio(points: FloatArray) -> FloatArray:
-        found = -potential(graph, likelihood, points) - proposal.log_density(points)
+    def ratio(points: FloatArray, known: FloatArray | None = None) -> FloatArray:
+        found = -(potential(graph, likelihood, points) if known is None else known) - proposal.log_density(points)
         return np.where(np.isnan(found), -np.inf, found)
 
-    heights = ratio(rows)
+    heights = ratio(rows, potentials)
     order = np.argsort(-heights)[: STARTS // 2]
     order = np.union1d(order, random.choice(len(rows), min(len(rows), STARTS // 2), replace=False))
     points, heights, radius = rows[order], heights[order], np.full(len(order), 0.2)
@@ -153,11 +195,8 @@ def _climbed(
     return points, heights
 
 
-def _least_constant(
-    graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray
-) -> tuple[Mixture, float] | None:
+def _least_constant(potentials: FloatArray, dictionary: Mixture, rows: FloatArray) -> tuple[Mixture, float] | None:
     """The mixture with the least C on the rows, pruned, and log C there; None if the programme fails. Estimate."""
-    potentials = potential(graph, likelihood, rows)
     floor = potentials.min()
     # log N_j without weights, less -f: how far component j alone is above exp(-f).
     parts = dictionary.log_parts(rows) - np.log(dictionary.weights) + math.log(dictionary.weights.sum())

@@ -7,23 +7,48 @@ outputs cancel before they are bounded. Rounded outward.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
-from certify.bounds.ranges import dense
 from certify.envelopes.box_forms import CONVEX_KINKS, BoxForms, ends_at, flat_slope
 from certify.envelopes.box_parts import BoxForm, Lines
 from certify.envelopes.box_sums import Chosen
+from certify.envelopes.box_weights import weights_of
 from certify.generators.graph import Activation, Affine, Input, Product, Sum
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedForm:
+    """<w, G(c+u) - value> >= slope (b, d) . u + u' curvature (b, d, d) u / 2 + rest (b,) over the box."""
+
+    slope: FloatArray
+    curvature: FloatArray
+    rest: FloatArray
 
 
 def weighted_lower(forms: BoxForms, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Slopes a (b, d) and rests (b,) with <w, G(c+u) - value> >= a.u + rest for `weights` w (b, n); -inf: unknown."""
+    found = _walked(forms, weights, None)
+    return found.slope, found.rest
+
+
+def weighted_quadratic_lower(forms: BoxForms, weights: FloatArray) -> WeightedForm:
+    """A quadratic below <w, G(c+u) - value> for `weights` w (b, n): second orders are kept, not bounded; -inf: unknown.
+
+    The square of a neuron's input increment is the square of its plane up to the plane's remainder, so over all neurons
+    second orders add up with their signs, and what is paid for is of third order.
+    """
+    return _walked(forms, weights, _Squares(forms))
+
+
+def _walked(forms: BoxForms, weights: FloatArray, squares: _Squares | None) -> WeightedForm:
     nodes = forms.graph.nodes
     rows = Rows(len(nodes))
     rows.add(len(nodes) - 1, weights)
     rest = np.zeros(len(weights))
-    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         for index in range(len(nodes) - 1, -1, -1):
             node, row = nodes[index], rows.terms[index]
             if row is None:
@@ -38,9 +63,10 @@ def weighted_lower(forms: BoxForms, weights: FloatArray) -> tuple[FloatArray, Fl
                 case Sum():
                     lost = _through_sum(rows, node, row, forms)
                 case Product():
-                    lost = _through_product(rows, node, row, forms)
+                    lost = _through_product(rows, node, row, forms, squares)
                 case Activation():
-                    moved, lost = _through_activation(node, row, forms.nodes[node.source], forms.lines[index])
+                    source, lines = forms.nodes[node.source], forms.lines[index]
+                    moved, lost = _through_activation(node, row, source, lines, squares)
                     rows.add(node.source, moved)
                 case Input():
                     lost = np.zeros(len(weights))
@@ -48,9 +74,54 @@ def weighted_lower(forms: BoxForms, weights: FloatArray) -> tuple[FloatArray, Fl
     slope = rows.terms[0]
     if slope is None:
         slope = np.zeros_like(forms.centres)
+    d = forms.centres.shape[1]
+    curvature = np.zeros((len(weights), d, d))
+    if squares is not None:
+        rest = rest - 4 * EPSILON * ((np.abs(slope) + np.abs(squares.linear)) * forms.halves).sum(axis=1)
+        slope, curvature = slope + squares.linear, squares.curvature
     # Every addition to `rest` is of a number that is not positive: it is off by its own size times the count.
-    rest = np.where(np.isfinite(rest), rest * (1 + 8 * (len(nodes) + 2) * EPSILON) - SMALLEST_NORMAL, -np.inf)
-    return np.where(np.isfinite(slope), slope, 0.0), np.where(np.isfinite(slope).all(axis=1), rest, -np.inf)
+    rest = rest * (1 + 8 * (len(nodes) + 2) * EPSILON) - SMALLEST_NORMAL
+    if squares is not None:
+        rest = rest + squares.constant - 4 * EPSILON * (np.abs(rest) + np.abs(squares.constant))
+    known = np.isfinite(rest) & np.isfinite(slope).all(axis=1) & np.isfinite(curvature).all(axis=(1, 2))
+    return WeightedForm(
+        np.where(np.isfinite(slope), slope, 0.0),
+        np.where(known[:, None, None], curvature, 0.0),
+        np.where(known, rest, -np.inf),
+    )
+
+
+class _Squares:
+    """Sum of coefficients times products of increments: curvature (b, d, d), linear (b, d) and constant (b,) parts."""
+
+    def __init__(self, forms: BoxForms) -> None:
+        count, d = forms.centres.shape
+        self._halves, self._terms = forms.halves, d + len(forms.nodes) + 32
+        self.curvature = np.zeros((count, d, d))
+        self.linear = np.zeros((count, d))
+        self.constant = np.zeros(count)
+
+    def cost(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> FloatArray:
+        """Upper bound of what `add` leaves of factor * increment * increment, entry by entry (b, k)."""
+        one, other = self._spread(first), self._spread(second)
+        left = one * second.radius + other * first.radius + first.radius * second.radius
+        # Sums over the k entries, the box's ends and the nodes are rounded: at most that many eps of the sizes.
+        growth = 8 * (factor.shape[1] + self._terms) * EPSILON
+        rounding = growth * (one + first.radius) * (other + second.radius)
+        underflow = 64 * SMALLEST_NORMAL * (1 + one + other) * (1 + self._halves.sum(axis=1, keepdims=True)) ** 2
+        return np.asarray(np.abs(factor) * (left + rounding) * (1 + 16 * EPSILON) + underflow)
+
+    def add(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> None:
+        """Add factor (b, k) * (A u + shift) * (A' u + shift')."""
+        left = factor[..., None] * first.slope
+        product = np.einsum("bki,bkj->bij", left, second.slope)
+        self.curvature = self.curvature + product + np.swapaxes(product, 1, 2)
+        self.linear = self.linear + np.einsum("bki,bk->bi", left, second.shift)
+        self.linear = self.linear + np.einsum("bki,bk->bi", second.slope, factor * first.shift)
+        self.constant = self.constant + (factor * first.shift * second.shift).sum(axis=1)
+
+    def _spread(self, item: BoxForm) -> FloatArray:
+        return np.asarray(np.einsum("bkd,bd->bk", np.abs(item.slope), self._halves) + np.abs(item.shift))
 
 
 class Rows:
@@ -77,11 +148,11 @@ class Rows:
 
 
 def _through_affine(node: Affine, row: FloatArray, source: BoxForm) -> tuple[FloatArray, FloatArray]:
-    weight = dense(node.weight)
-    size = np.abs(row) @ np.abs(weight)
-    growth = (sum(weight.shape) + 16) * EPSILON
+    weights = weights_of(node)
+    size = weights.spread_backward(np.abs(row))
+    growth = (sum(node.weight.shape) + 16) * EPSILON
     lost = growth * ((size * (source.reach + np.abs(source.value))).sum(axis=1) + np.abs(row) @ np.abs(node.bias))
-    return row @ weight, lost
+    return weights.backward(row), lost
 
 
 def _through_sum(rows: Rows, node: Sum, row: FloatArray, forms: BoxForms) -> FloatArray:
@@ -100,8 +171,10 @@ def _through_choice(rows: Rows, chosen: Chosen, row: FloatArray) -> FloatArray:
     return np.asarray(np.where(row == 0, 0.0, worst * (1 + 4 * EPSILON)).sum(axis=1) * (1 + row.shape[1] * EPSILON))
 
 
-def _through_product(rows: Rows, node: Product, row: FloatArray, forms: BoxForms) -> FloatArray:
-    """Ab - a_c b_c = a_c (b - b_c) + b_c (a - a_c) + (a - a_c)(b - b_c), the last one bounded."""
+def _through_product(
+    rows: Rows, node: Product, row: FloatArray, forms: BoxForms, squares: _Squares | None
+) -> FloatArray:
+    """Ab - a_c b_c = a_c (b - b_c) + b_c (a - a_c) + (a - a_c)(b - b_c), the last one bounded or kept as a square."""
     first, second = (forms.nodes[source] for source in node.sources)
     rows.add(node.sources[0], row * second.value)
     rows.add(node.sources[1], row * first.value)
@@ -111,11 +184,28 @@ def _through_product(rows: Rows, node: Product, row: FloatArray, forms: BoxForms
     low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
     size = (np.abs(first.value) + first.reach) * (np.abs(second.value) + second.reach)
     worst = -np.where(row >= 0, row * low, row * high)
+    if squares is not None:
+        worst = _kept(squares, row, worst, squares.cost(row, first, second), first, second)
     return np.asarray((np.where(row == 0, 0.0, worst + 64 * EPSILON * np.abs(row) * size)).sum(axis=1))
 
 
+def _kept(
+    squares: _Squares, factor: FloatArray, worst: FloatArray, cost: FloatArray, first: BoxForm, second: BoxForm
+) -> FloatArray:
+    """What is paid entry by entry, with factor * increment * increment kept where that leaves less than `worst`."""
+    chosen = cost < worst
+    if chosen.any():
+        mask = chosen[..., None]
+        squares.add(
+            np.where(chosen, factor, 0.0),
+            replace(first, slope=np.where(mask, first.slope, 0.0), shift=np.where(chosen, first.shift, 0.0)),
+            replace(second, slope=np.where(mask, second.slope, 0.0), shift=np.where(chosen, second.shift, 0.0)),
+        )
+    return np.where(chosen, cost, worst)
+
+
 def _through_activation(
-    node: Activation, row: FloatArray, source: BoxForm, lines: Lines
+    node: Activation, row: FloatArray, source: BoxForm, lines: Lines, squares: _Squares | None
 ) -> tuple[FloatArray, FloatArray]:
     slope_low, rest_low = lines.slope, lines.rest_low
     if node.name in CONVEX_KINKS:
@@ -132,5 +222,10 @@ def _through_activation(
     slope = np.where(positive, slope_low, lines.slope)
     rest = np.where(row == 0, 0.0, np.where(positive, row * rest_low, row * lines.rest_high))
     moved = row * slope
-    lost = (-rest + 4 * EPSILON * (np.abs(rest) + np.abs(moved) * source.reach)).sum(axis=1)
+    paid = -rest
+    if squares is not None and node.name not in CONVEX_KINKS:
+        half = 0.5 * row * lines.bend
+        cost = squares.cost(half, source, source) + np.abs(row) * lines.bent_rest * (1 + 4 * EPSILON)
+        paid = np.where(row == 0, 0.0, _kept(squares, half, paid, cost, source, source))
+    lost = (paid + 4 * EPSILON * (np.abs(paid) + np.abs(moved) * source.reach)).sum(axis=1)
     return moved, np.asarray(lost * (1 + row.shape[1] * EPSILON))

@@ -66,7 +66,8 @@ class KnotProfile:
 
     def enclose(self, low: FloatArray, high: FloatArray) -> FloatEnclosure:
         """Hull of the values at both ends and at the knots between them. Rounded outward."""
-        first, second = self._at_ends(low), self._at_ends(high)
+        first = self._at_ends(low)
+        second = first if high is low else self._at_ends(high)
         bottom, top = np.minimum(first[0], second[0]), np.maximum(first[1], second[1])
         for (knot_low, knot_high), knot in zip(self._float_values[2:], self.knots, strict=True):
             inside = (low <= knot.right) & (high >= knot.left)

@@ -50,6 +50,9 @@ def range_enclosure(
     if bool(np.any((low > high) & ~unknown)):
         raise InputError("`lower` must not exceed `upper`: the interval is empty")
     low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+    if lower is upper and not bool(unknown.any()):
+        # A single point: one evaluation instead of two.
+        high = low
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         bottom, top = profile(name, parameters, order).enclose(low, high)
     # A formula that overflows to inf - inf knows nothing.

@@ -1,0 +1,73 @@
+"""Tasks of a benchmark over processes: a line of JSON for each that is finished, only the missing ones at a restart.
+
+A line is {"key": ..., "result": ...}. Keys hold a digest of the code that is measured, so what an older version found
+is not taken for what this one finds. A last line that was cut off is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, TypeVar
+
+from certify import envelopes, generators
+from certify.arithmetic import intervals
+
+Task = TypeVar("Task")
+
+
+def code_digest() -> str:
+    """Twelve digits that change with the sources of envelopes, generators and interval arithmetic."""
+    digest = hashlib.sha256()
+    for folder in (Path(module.__file__).parent for module in (envelopes, generators, intervals) if module.__file__):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def finished(work: Path | None) -> dict[str, Any]:
+    """What a file of finished tasks holds, by key; lines that are not whole are left out."""
+    found: dict[str, Any] = {}
+    if work is None or not work.exists():
+        return found
+    for line in work.read_text().splitlines():
+        try:
+            item = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        found[item["key"]] = item["result"]
+    return found
+
+
+def run(
+    worker: Callable[[Task], Any],
+    tasks: Mapping[str, Task],
+    processes: int,
+    work: Path | None,
+    report: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """The result of every task by key; `worker`, a module's function, returns what JSON holds."""
+    kept = finished(work)
+    missing = {key: task for key, task in tasks.items() if key not in kept}
+    if missing:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, mp_context=context) as pool:
+            futures = {pool.submit(worker, task): key for key, task in missing.items()}
+            for future in as_completed(futures):
+                key = futures[future]
+                kept[key] = future.result()
+                if work is not None:
+                    _append(work, {"key": key, "result": kept[key]})
+                report()
+    return {key: kept[key] for key in tasks}
+
+
+def _append(work: Path, item: Any) -> None:
+    """One line, on a line of its own even behind one that was cut off."""
+    cut = work.exists() and work.stat().st_size > 0 and not work.read_bytes().endswith(b"\n")
+    with work.open("a") as file:
+        file.write(("\n" if cut else "") + json.dumps(item) + "\n")
