@@ -12,65 +12,31 @@ from __future__ import annotations
 import argparse
 import hashlib
 import lzma
-import multiprocessing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from certify.atomic import write_bytes_atomically, write_text_atomically
 from certify.circuits.complexity import function_counts
-from certify.circuits.drat import check_refutation
-from certify.circuits.exact_synthesis import Chain, Refutation, chain_of_size, least_conceivable
+from certify.circuits.exact_synthesis import Refutation
+from certify.circuits.least_sizes import Size, least_sizes
 from certify.circuits.permutation_classes import inverse, permutation_classes, truth_tables
+from certify.execution.door import Execution
 
 LARGEST_KEPT_PROOF = 100_000
 """Bytes, compressed, up to which a refutation is kept."""
-MOST_GATES = 16
 
 
-@dataclass(frozen=True)
-class Size:
-    """Bracket of a least size: `upper` is None if no chain was found; `proofs` were accepted, one for each size."""
+def least_size_of(
+    problems: dict[str, tuple[int, Sequence[int]]], execution: Execution, proofs: Path
+) -> dict[str, Size]:
+    """Brackets of the least sizes by name; small refutations are kept."""
+    names = list(problems)
 
-    lower: int
-    upper: int | None
-    steps: int
+    def refuted(place: int, size: int, found: Refutation) -> None:
+        keep(proofs, f"{names[place]}_not_{size}", found)
 
-    def __str__(self) -> str:
-        if self.upper == self.lower:
-            return str(self.lower)
-        return f">= {self.lower}" if self.upper is None else f"{self.lower} to {self.upper}"
-
-
-def solve(inputs: int, targets: Sequence[int], size: int, seconds: float) -> Chain | Refutation | None:
-    """`chain_of_size` in a process of its own that is ended after `seconds` (None)."""
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: sender.send(chain_of_size(inputs, targets, size)))
-    process.start()
-    answered = receiver.poll(seconds)
-    found = receiver.recv() if answered else None
-    process.kill()
-    process.join()
-    return found
-
-
-def least_size(name: str, inputs: int, targets: Sequence[int], seconds: float, proofs: Path) -> Size:
-    """Bracket of the least size of one set of targets."""
-    size, steps = least_conceivable(inputs, targets), 0
-    while size <= MOST_GATES:
-        found = solve(inputs, targets, size, seconds)
-        if isinstance(found, Chain):
-            return Size(size, size, steps)
-        if found is None or not check_refutation(found.clauses, found.proof).accepted:
-            break
-        keep(proofs, f"{name}_not_{size}", found)
-        steps += len(found.proof)
-        size += 1
-    for upper in range(size + 1, MOST_GATES + 1):
-        if isinstance(solve(inputs, targets, upper, seconds), Chain):
-            return Size(size, upper, steps)
-    return Size(size, None, steps)
+    found = least_sizes(list(problems.values()), execution, refuted=refuted)
+    return dict(zip(names, found, strict=True))
 
 
 def keep(folder: Path, name: str, found: Refutation) -> None:
@@ -125,56 +91,57 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--counts", type=int, default=7)
+    parser.add_argument("--scheduler", default="processes", help="as for `certify check`")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     arguments = parser.parse_args()
-    proofs, seconds = arguments.out / "exact_circuits", arguments.seconds
-    lines = ["# Least circuits over all two-input gates", "", *known_sizes(seconds, proofs), ""]
+    proofs = arguments.out / "exact_circuits"
+    with Execution(arguments.scheduler, limit=arguments.seconds, attempts=1) as execution:
+        known, found = known_sizes(execution, proofs), gaps(execution, proofs)
+    lines = ["# Least circuits over all two-input gates", "", *known, ""]
     lines += ["## Functions of 4 inputs by size (all chains listed)", ""]
     counts = function_counts(4, arguments.counts)
     lines += ["| gates | " + " | ".join(map(str, range(len(counts)))) + " |", "| --- " * (len(counts) + 1) + "|"]
-    lines += ["| functions | " + " | ".join(map(str, counts)) + " |", "", *gaps(seconds, proofs)]
+    lines += ["| functions | " + " | ".join(map(str, counts)) + " |", "", *found]
     text = "\n".join(lines) + "\n"
     write_text_atomically(arguments.out / "exact_circuits.md", text)
     print(text, end="")
 
 
-def known_sizes(seconds: float, proofs: Path) -> list[str]:
+def known_sizes(execution: Execution, proofs: Path) -> list[str]:
     """Sums and parities, whose sizes are known."""
     rows = ["## Known sizes", "", "| function | known | found | checked proof steps |", "| --- | --- | --- | --- |"]
-    for inputs, known in ((2, 2), (3, 5), (4, 9)):
-        found = least_size(f"sum{inputs}", inputs, sums(inputs), seconds, proofs)
-        rows.append(f"| sum of {inputs} bits | {known} | {found} | {found.steps} |")
+    problems: dict[str, tuple[int, Sequence[int]]] = {f"sum{inputs}": (inputs, sums(inputs)) for inputs in (2, 3, 4)}
     for inputs in range(2, 7):
-        target = sum((t.bit_count() & 1) << t for t in range(1 << inputs))
-        found = least_size(f"parity{inputs}", inputs, [target], seconds, proofs)
-        rows.append(f"| parity of {inputs} bits | {inputs - 1} | {found} | {found.steps} |")
+        problems[f"parity{inputs}"] = inputs, [sum((t.bit_count() & 1) << t for t in range(1 << inputs))]
+    known = {"sum2": 2, "sum3": 5, "sum4": 9} | {f"parity{inputs}": inputs - 1 for inputs in range(2, 7)}
+    for name, found in least_size_of(problems, execution, proofs).items():
+        rows.append(f"| {name[:-1]} of {name[-1]} bits | {known[name]} | {found} | {found.steps} |")
     return rows
 
 
-def gaps(seconds: float, proofs: Path) -> list[str]:
+def gaps(execution: Execution, proofs: Path) -> list[str]:
     """Forward and inverse sizes of all classes of 3 bits and of the chosen permutations."""
     rows = ["## All permutations of 3 bits, up to permuting and negating inputs and outputs", ""]
     rows += ["| least member | members | forward | inverse | gap | checked proof steps |", "| --- " * 6 + "|"]
     classes = permutation_classes(3)
-    found = {
-        item.representative: least_size(
-            "p" + "".join(map(str, item.representative)), 3, truth_tables(item.representative), seconds, proofs
-        )
-        for item in classes
-    }
+    named = {item.representative: "p" + "".join(map(str, item.representative)) for item in classes}
+    found = least_size_of({name: (3, truth_tables(images)) for images, name in named.items()}, execution, proofs)
     for item in classes:
-        forward, backward = found[item.representative], found[item.inverse_representative]
+        forward, backward = found[named[item.representative]], found[named[item.inverse_representative]]
         rows.append(
             f"| {' '.join(map(str, item.representative))} | {item.members} | {forward} | {backward} | "
             f"{gap(forward, backward)} | {forward.steps} |"
         )
     rows += ["", "## Chosen permutations", "", "| permutation | forward | inverse | gap |", "| --- " * 4 + "|"]
-    for number, (name, images) in enumerate(chosen().items()):
+    problems = {}
+    for number, images in enumerate(chosen().values()):
         bits = len(images).bit_length() - 1
-        forward = least_size(f"chosen{number}", bits, truth_tables(images), seconds, proofs)
-        backward = least_size(f"chosen{number}inverse", bits, truth_tables(inverse(images)), seconds, proofs)
+        problems[f"chosen{number}"] = bits, truth_tables(images)
+        problems[f"chosen{number}inverse"] = bits, truth_tables(inverse(images))
+    found = least_size_of(problems, execution, proofs)
+    for number, name in enumerate(chosen()):
+        forward, backward = found[f"chosen{number}"], found[f"chosen{number}inverse"]
         rows.append(f"| {name} | {forward} | {backward} | {gap(forward, backward)} |")
-        print(rows[-1], flush=True)
     return rows
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import random
 import resource
 import tempfile
@@ -21,6 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import plain_work
 from certify.generators.onnx_import import load_onnx
 from tests.onnx_mutations import damaged, seed_models
 
@@ -82,6 +83,11 @@ def _complaint(path: Path, tally: Tally) -> str:
     return ""
 
 
+def part(task: tuple[int, int, str]) -> dict[str, object]:
+    """One worker's files."""
+    return vars(campaign(*task))
+
+
 def main() -> None:
     """Run the campaign and write its tally as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -93,11 +99,12 @@ def main() -> None:
     options = parser.parse_args()
     share = -(-options.files // options.workers)
     start = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-        jobs = [(options.seed * 1000 + rank, share, options.keep) for rank in range(options.workers)]
-        tallies = pool.starmap(campaign, jobs)
+    jobs = [[options.seed * 1000 + rank, share, options.keep] for rank in range(options.workers)]
+    # A part sets limits of its process: one process for each, and none of them this one.
+    with Execution(f"processes:{options.workers}") as execution:
+        tallies = execution.collect("fuzz", plain_work(part, {"work": "fuzz"}), jobs)
     total = Tally()
-    for tally in tallies:
+    for tally in (Tally(**{**item, "refusals": Counter(item["refusals"])}) for item in tallies):
         total.files += tally.files
         total.loaded += tally.loaded
         total.refused += tally.refused

@@ -13,15 +13,18 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import sympy as sp
+
+from certify.execution.door import Execution, Failed
+from certify.execution.work import plain_work
 
 HERE = Path(__file__).parent
 Answer = str
@@ -93,11 +96,8 @@ def main() -> None:
             continue
         counts: Counter[str] = Counter()
         times, missed = [], []
-        for row in rows:
-            assumptions = [part.strip() for part in row["assumptions"].split(";") if part.strip()]
-            start = time.perf_counter()
-            answer = in_time(method, row["relation"], assumptions, given.seconds)
-            times.append(time.perf_counter() - start)
+        for row, (answer, seconds) in zip(rows, answers(method, rows, given.seconds), strict=True):
+            times.append(seconds)
             wanted = {"true": "proved", "false": "refuted"}[row["truth"]]
             outcome = "solved" if answer == wanted else "wrong" if answer in ("proved", "refuted") else "unsolved"
             counts[outcome] += 1
@@ -119,27 +119,29 @@ def main() -> None:
     (HERE / "results" / "inequalities.md").write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
 
 
-def in_time(
-    method: Callable[[str, list[str]], Answer], relation: str, assumptions: list[str], seconds: float
-) -> Answer:
-    """The method's answer, or "timeout" or "error"."""
-    context = multiprocessing.get_context("fork")
-    queue: Any = context.Queue()
-    process = context.Process(target=_answer, args=(queue, method, relation, assumptions))
-    process.start()
-    process.join(seconds)
-    if process.is_alive():
-        process.kill()
-        process.join()
-        return "timeout"
-    return "error" if queue.empty() else str(queue.get())
+def answers(
+    method: Callable[[str, list[str]], Answer], rows: list[dict[str, str]], seconds: float
+) -> list[tuple[Answer, float]]:
+    """The method's answer to every row with its time; "timeout" after `seconds`."""
+    tasks = [
+        [row["relation"], [part.strip() for part in row["assumptions"].split(";") if part.strip()]] for row in rows
+    ]
+    found: list[tuple[Answer, float]] = [("timeout", seconds)] * len(rows)
+    # One process: what is timed has the machine to itself.
+    with Execution("processes:1", limit=seconds, attempts=1) as execution:
+        for place, item in execution.map(plain_work(partial(_answer, method), {"work": "inequalities"}), tasks):
+            if not isinstance(item, Failed):
+                found[place] = item[0], item[1]
+    return found
 
 
-def _answer(queue: Any, method: Callable[[str, list[str]], Answer], relation: str, assumptions: list[str]) -> None:
+def _answer(method: Callable[[str, list[str]], Answer], task: tuple[str, list[str]]) -> tuple[Answer, float]:
+    start = time.perf_counter()
     try:
-        queue.put(method(relation, assumptions))
+        found = method(*task)
     except Exception as error:  # a peer may fail in any way: that is its answer
-        queue.put(f"error {type(error).__name__}")
+        found = f"error {type(error).__name__}"
+    return found, time.perf_counter() - start
 
 
 def _conjunction(relation: str, assumptions: list[str], solve: Callable[[str, list[str]], Answer]) -> Answer:

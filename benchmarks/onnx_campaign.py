@@ -11,17 +11,20 @@ float32 and float64. Both sides are evaluated at three points; the tolerance is 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
+from certify.execution.door import Execution
+from certify.execution.work import plain_work
 from certify.generators.onnx_operators import lowerings
 from certify.generators.onnx_operators.folding import FOLDED, SHAPES
 from certify.generators.onnx_operators.schema import schema
@@ -29,6 +32,8 @@ from tests.onnx_comparison import Outcome, compared, newest_opset, random_model
 from tests.onnx_recipes import Draw
 
 OLDEST = 13
+PART = 100
+"""Models of one task."""
 RESULTS = Path("benchmarks/results/onnx_campaign.md")
 
 
@@ -77,6 +82,18 @@ def campaign(seed: int, numbers: range, newest: int, keep: Path | None) -> Tally
                 keep.mkdir(parents=True, exist_ok=True)
                 onnx.save(proto, str(keep / f"{seed}_{number}.onnx"))
     return tally
+
+
+def part(seed: int, newest: int, keep: Path | None, numbers: tuple[int, int]) -> dict[str, object]:
+    """The tally of some numbers, as JSON."""
+    tally = campaign(seed, range(*numbers), newest, keep)
+    return {**vars(tally), "operators": [[*pair, count] for pair, count in tally.operators.items()]}
+
+
+def read(item: dict[str, Any]) -> Tally:
+    """What `part` wrote."""
+    operators = Counter({(kind, verdict): count for kind, verdict, count in item["operators"]})
+    return Tally(Counter(item["verdicts"]), Counter(item["reasons"]), operators, item["failures"])
 
 
 def reason(message: str) -> str:
@@ -130,17 +147,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     newest, start = newest_opset(OLDEST), time.perf_counter()
-    jobs = [
-        (options.seed, range(rank, options.models, options.workers), newest, options.keep)
-        for rank in range(options.workers)
-    ]
+    numbers = [[first, min(first + PART, options.models)] for first in range(0, options.models, PART)]
     total = Tally()
-    if options.workers == 1:
-        total = campaign(*jobs[0])
-    else:
-        with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
-            for tally in pool.starmap(campaign, jobs):
-                total += tally
+    with Execution("serial" if options.workers == 1 else f"processes:{options.workers}") as execution:
+        work = plain_work(partial(part, options.seed, newest, options.keep), {"work": "onnx campaign"})
+        for item in execution.collect("campaign", work, numbers):
+            total += read(item)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(report(total, options, newest, time.perf_counter() - start))
     print(dict(total.verdicts))

@@ -17,9 +17,10 @@ def write_text_atomically(path: str | Path, text: str) -> None:
     write_bytes_atomically(path, text.encode("utf-8"))
 
 
-def write_bytes_atomically(path: str | Path, content: bytes) -> None:
+def write_bytes_atomically(path: str | Path, content: bytes, *, durable: bool = True) -> None:
     """Write bytes to a temporary file beside `path`, flush it to the disk and move it into place.
 
+    Not `durable`: without waiting for the disk, for content whose reader can tell whether it is whole.
     A device or pipe (`/dev/stdout`) is written directly: there is nothing to replace.
     Raises InputError if the place cannot be written, naming it and the reason.
     """
@@ -28,7 +29,7 @@ def write_bytes_atomically(path: str | Path, content: bytes) -> None:
         if target.exists() and not target.is_file():
             target.write_bytes(content)
             return
-        _replace(target.resolve(), content)
+        _replace(target.resolve(), content, durable)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"cannot write `{path}`: {reason}; give a path in an existing, writable folder") from error
@@ -63,13 +64,14 @@ def check_folder_writable(path: str | Path) -> None:
         raise InputError(f"cannot write into `{path}`: folder `{folder}` is not writable")
 
 
-def _replace(target: Path, content: bytes) -> None:
+def _replace(target: Path, content: bytes, durable: bool) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.chmod(temporary, _permissions(target))
         os.replace(temporary, target)
     finally:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 
 from certify.version import __version__
@@ -41,6 +44,16 @@ def provenance(
         "seconds": round(time.perf_counter() - clock, 3),
         "generators": [generator.origin() for generator in generators],
     }
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of every source of `certify` and `theorems`: a result that is not proved again is as good as its code."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parent.parent
+    for path in sorted(path for name in ("certify", "theorems") for path in (root / name).rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _installed_version(name: str) -> str | None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.errors import InputError
+from certify.execution.door import Execution
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, check_bits
 from certify.progress import Progress, SilentProgress
 from certify.validation import (
     Number,
     check_observations,
+    file_path,
     noise_level,
     observations_from_file,
+    real_array,
     region_centre,
     region_radius,
 )
@@ -119,3 +123,15 @@ def progress_of(progress: Progress | None) -> Progress:
             f"{type(progress).__name__}"
         )
     return progress
+
+
+def execution_of(scheduler: Any, resume: str | Path | None, task_limit: object, usual: str | None = None) -> Execution:
+    """Where tasks run, `usual` where no scheduler is given, and where their results are kept.
+
+    Raises InputError for a scheduler or a path that is none, or a limit that is no positive number of seconds.
+    """
+    seconds = None if task_limit is None else float(real_array("`task_limit`", task_limit))
+    if seconds is not None and not 0 < seconds < inf:
+        raise InputError(f"`task_limit` must be a positive number of seconds; got {task_limit!r}")
+    place = None if resume is None else file_path("resume", resume)
+    return Execution(usual if scheduler is None else scheduler, place, seconds)

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from certify.api.arguments import GeneratorLike, Observations, loaded, noise_or_own, observations_of, progress_of
+from certify.api.arguments import (
+    GeneratorLike,
+    Observations,
+    execution_of,
+    loaded,
+    noise_or_own,
+    observations_of,
+    progress_of,
+)
 from certify.api.shown import Shown, values_of
 from certify.audits.records import AuditResult
 from certify.errors import InputError
@@ -65,6 +73,9 @@ def audit(
     seed: int = 0,
     progress: Progress | None = None,
     command: str = "",
+    resume: str | Path | None = None,
+    scheduler: Any = None,
+    task_limit: float | None = None,
 ) -> Audit:
     """Hold an encoder against the true posteriors of a generator.
 
@@ -80,6 +91,11 @@ def audit(
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.
         command: what the user typed, for the provenance.
+        resume: a folder that keeps the observations' audits as they come; an encoder of functions of one's own has no
+            digest, and its audits cannot be kept.
+        scheduler: where the observations are audited; None: in this process. Text as for `--scheduler`, or a
+            `dask.distributed.Client`.
+        task_limit: seconds after which a worker is taken to hang.
 
     Raises:
         InputError: for a file that is no encoder, other dimensions, beta <= 0, too few draws.
@@ -113,6 +129,9 @@ def audit(
     noise = float(noise_or_own(beta, map_))
     check_dimensions(source, map_)
     rows = observations_of(observations, [map_])
-    found = audit_encoder(behind_noise(source, map_), map_, noise, rows, plan, bars)
+    if resume is not None and "sha256" not in source.details:
+        raise InputError("`resume` keeps audits of encoders in files: one of functions has no digest")
+    with execution_of(scheduler, resume, task_limit, "serial") as execution:
+        found = audit_encoder(behind_noise(source, map_), map_, noise, rows, plan, bars, execution)
     record = provenance(typed, seed, start, [map_])
     return Audit(**values_of(replace(found, provenance=record)))

@@ -13,6 +13,7 @@ from certify.api.arguments import (
     GeneratorLike,
     Observations,
     all_loaded,
+    execution_of,
     observations_of,
     progress_of,
     region_of,
@@ -26,7 +27,7 @@ from certify.report.quantities import conclusion_direction
 from certify.report.table import Table, number_cell
 from certify.report.tables import record_tables
 from certify.report.terminal import check_report, verdict_text
-from certify.validation import Number, accuracy, file_path, names_of, noise_level, random_seed, text_of
+from certify.validation import Number, accuracy, names_of, noise_level, random_seed, text_of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,6 +129,8 @@ def check(
     progress: Progress | None = None,
     command: str = "",
     resume: str | Path | None = None,
+    scheduler: Any = None,
+    task_limit: float | None = None,
 ) -> Result:
     """Hold theorems against generators, from the assumptions to the conclusion.
 
@@ -141,7 +144,9 @@ def check(
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.
         command: what the user typed, for the provenance.
-        resume: a file that keeps the certificates of single observations as they come.
+        resume: a folder or `.json` file that keeps the certificates of single observations as they come.
+        scheduler: where single observations are worked on: text as for `--scheduler`, or a `dask.distributed.Client`.
+        task_limit: seconds after which a worker is taken to hang.
 
     Raises:
         InputError: for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name.
@@ -156,16 +161,17 @@ def check(
 
     names = names_of("theorems", theorems)
     maps = all_loaded(generators)
-    found = run(
-        names,
-        maps,
-        beta=None if beta is None else noise_level(beta),
-        epsilon=accuracy(epsilon),
-        observations=observations_of(observations, maps),
-        region=region_of(region, maps),
-        seed=random_seed(seed),
-        progress=progress_of(progress),
-        command=text_of("command", command),
-        resume=None if resume is None else file_path("resume", resume),
-    )
+    with execution_of(scheduler, resume, task_limit) as execution:
+        found = run(
+            names,
+            maps,
+            beta=None if beta is None else noise_level(beta),
+            epsilon=accuracy(epsilon),
+            observations=observations_of(observations, maps),
+            region=region_of(region, maps),
+            seed=random_seed(seed),
+            progress=progress_of(progress),
+            command=text_of("command", command),
+            execution=execution,
+        )
     return Result(found.theorems, found.provenance)

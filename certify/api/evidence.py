@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from certify.api.arguments import GeneratorLike, Observations, loaded, noise_or_own, observations_of, progress_of
+from certify.api.arguments import (
+    GeneratorLike,
+    Observations,
+    execution_of,
+    loaded,
+    noise_or_own,
+    observations_of,
+    progress_of,
+)
 from certify.api.shown import Shown, values_of
 from certify.errors import InputError
 from certify.marginal.data import EvidenceResult
@@ -62,6 +70,8 @@ def evidence(
     progress: Progress | None = None,
     command: str = "",
     resume: str | Path | None = None,
+    scheduler: Any = None,
+    task_limit: float | None = None,
 ) -> EvidenceOfData:
     """log p(x) of every observation, in nats: a rigorous interval, and one by exact sampling at error 1e-6.
 
@@ -77,7 +87,9 @@ def evidence(
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.
         command: what the user typed, for the provenance.
-        resume: a file that keeps the intervals as they come; a run that was cut off goes on from it.
+        resume: a folder or `.json` file that keeps the intervals as they come; a run that was cut off goes on from it.
+        scheduler: where the observations are worked on: text as for `--scheduler`, or a `dask.distributed.Client`.
+        task_limit: seconds after which a worker is taken to hang.
 
     Raises:
         InputError: for beta <= 0, observations of another width, an encoder that is none or not Gaussian.
@@ -96,14 +108,15 @@ def evidence(
     rows = observations_of(observations, [map_])
     if rows is None:
         raise InputError("`observations` is missing: log p(x) is of given x")
-    found = evidence_of_rows(
-        map_,
-        rows,
-        noise,
-        None if encoder is None else file_path("encoder", encoder),
-        PROPOSALS if proposals is None else integer("proposals", proposals, least=1000),
-        random_seed(seed),
-        progress_of(progress),
-        None if resume is None else file_path("resume", resume),
-    )
+    with execution_of(scheduler, resume, task_limit) as execution:
+        found = evidence_of_rows(
+            map_,
+            rows,
+            noise,
+            None if encoder is None else file_path("encoder", encoder),
+            PROPOSALS if proposals is None else integer("proposals", proposals, least=1000),
+            random_seed(seed),
+            progress_of(progress),
+            execution,
+        )
     return EvidenceOfData(**values_of(replace(found, provenance=provenance(typed, seed, began, [map_]))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from certify.api.arguments import progress_of
+from certify.api.arguments import execution_of, progress_of
 from certify.api.shown import Shown, values_of
 from certify.progress import Progress
 from certify.report.stress import claims_table, scaling_table, stress_report
@@ -63,6 +63,9 @@ def stress(
     seed: int = 0,
     out: str | Path | None = None,
     processes: int | None = 1,
+    resume: str | Path | None = None,
+    scheduler: Any = None,
+    task_limit: float | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> Stress:
@@ -75,7 +78,11 @@ def stress(
         out: folder for failing cases, made when there is one; None keeps them in the result only.
         processes: that share the work; None: one per processor. More than one needs a main module that can be
             imported (`if __name__ == "__main__":` in a script).
-        progress: receives one unit per example.
+        resume: a folder that keeps the parts as they come; a run that was cut off goes on from it.
+        scheduler: where the parts run, in place of `processes`: text as for `--scheduler`, or a
+            `dask.distributed.Client`.
+        task_limit: seconds after which a worker is taken to hang.
+        progress: receives one unit per part of at most 50 examples.
         command: what the user typed, for the provenance.
 
     Raises:
@@ -87,13 +94,16 @@ def stress(
     """
     from certify.stress_tests.campaign import stress as run
 
-    found = run(
-        names_of("theorems", theorems),
-        examples=integer("examples", examples),
-        seed=random_seed(seed),
-        out=None if out is None else file_path("out", out),
-        processes=None if processes is None else integer("processes", processes, least=1),
-        progress=progress_of(progress),
-        command=text_of("command", command),
-    )
+    count = None if processes is None else integer("processes", processes, least=1)
+    usual = "processes" if count is None else "serial" if count == 1 else f"processes:{count}"
+    with execution_of(scheduler, resume, task_limit, usual) as execution:
+        found = run(
+            names_of("theorems", theorems),
+            examples=integer("examples", examples),
+            seed=random_seed(seed),
+            out=None if out is None else file_path("out", out),
+            execution=execution,
+            progress=progress_of(progress),
+            command=text_of("command", command),
+        )
     return Stress(**values_of(found))

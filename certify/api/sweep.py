@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from certify.api.arguments import progress_of
+from certify.api.arguments import execution_of, progress_of
 from certify.api.shown import Shown
 from certify.bounds.bracket import json_number
 from certify.codec import Readable, decode
@@ -108,6 +109,9 @@ def sweep(
     *,
     solve_for: Literal["length", "beta"] = "length",
     progress: Progress | None = None,
+    resume: str | Path | None = None,
+    scheduler: Any = None,
+    task_limit: float | None = None,
     **inputs: npt.ArrayLike,
 ) -> Sweep:
     """Every quantity of a theorem over the broadcast of its inputs.
@@ -116,6 +120,10 @@ def sweep(
         theorem: name or Python file.
         solve_for: "length": fewest layers at the given `beta`; "beta": largest noise level, with the choices there.
         progress: receives how far the sweep has come.
+        resume: a folder that keeps the cells as they come; a sweep that was cut off goes on from it.
+        scheduler: where the cells are solved; None: in this process. Text as for `--scheduler`, or a
+            `dask.distributed.Client`.
+        task_limit: seconds after which a worker is taken to hang.
         inputs: numbers or arrays of the constants and settings by public name (d, m, M, M2, epsilon, beta, ...).
 
     Raises:
@@ -134,7 +142,14 @@ def sweep(
     name = text_of("theorem", theorem)
     goal = one_of("solve_for", solve_for, ("length", "beta"))
     arrays = input_arrays(inputs)
-    found = run(name, solve_for=goal, progress=progress_of(progress), **arrays)  # type: ignore[arg-type]
+    with execution_of(scheduler, resume, task_limit, "serial") as execution:
+        found = run(
+            name,
+            solve_for=goal,  # type: ignore[arg-type]
+            progress=progress_of(progress),
+            execution=execution,
+            **arrays,
+        )
     return Sweep(name, goal, arrays, found)
 
 

@@ -7,9 +7,11 @@ nothing is claimed, and the audit is `supported` where every distance has two en
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,8 @@ from certify.audits.source import EncoderSource
 from certify.audits.typical_rejection import declared_proposals, proposals_bracket
 from certify.bounds.constants import constants
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import Codec, Work
 from certify.generators.derivatives import value
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import OUTSIDE_A0
@@ -38,6 +42,7 @@ from certify.posteriors.gaussian import affine_form, is_affine
 from certify.posteriors.model import draw_observations, posterior_of
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress, SilentProgress
+from certify.provenance import code_digest
 from certify.verdict import Verdict, weakest_verdict
 
 MINIMAL_DRAWS = 1000
@@ -98,6 +103,7 @@ def audit_encoder(
     observations: FloatArray | None,
     plan: AuditPlan,
     progress: Progress | None = None,
+    execution: Execution | None = None,
 ) -> AuditResult:
     """Hold `encoder` against the posteriors of `generator` at noise level `beta`.
 
@@ -108,6 +114,7 @@ def audit_encoder(
         observations: x, shape (k, n); None: drawn from the model, or the one that the encoder is for.
         plan: what is spent.
         progress: told how far the audit has come.
+        execution: where the observations are audited and kept; None: here, and nowhere.
 
     Raises:
         InputError: if the dimensions differ, the encoder returns something that is not finite, or it is for one
@@ -121,14 +128,14 @@ def audit_encoder(
         rows = model_observations(generator, beta, plan.count or OBSERVATIONS, plan.seed)
     else:
         rows = observations[: plan.count]
-    # Certified once, and only where an observation asks for exact draws.
-    m_lower = cache(lambda: _certified_m(generator, plan.seed, bars))
-    bars.start("observations", float(rows.shape[0]))
-    audited = []
-    for index in range(rows.shape[0]):
-        audited.append(_observation(encoder, generator, beta, rows, index, m_lower, plan, bars))
-        bars.advance()
-    bars.finish()
+    work = Work(
+        partial(_observation, encoder, generator, beta, rows, plan),
+        Codec(ObservationAudit.to_dict, ObservationAudit.from_dict, _doubt),
+        _question(encoder, generator, beta, rows, plan),
+        "{:032x}".format,
+    )
+    with Execution("serial") if execution is None else nullcontext(execution) as place:
+        audited = place.collect("observations", work, range(rows.shape[0]), bars)
     verdict, reason = _overall(audited, plan)
     return AuditResult(
         encoder.to_dict(),
@@ -180,11 +187,35 @@ def derived_seed(seed: int, index: int, purpose: int) -> int:
     return int(np.random.SeedSequence((seed, index, purpose)).generate_state(1, np.uint64)[0] >> np.uint64(2))
 
 
-def _certified_m(generator: Generator, seed: int, progress: Progress) -> float | None:
-    """The certified lower constant, which makes exact posterior draws possible; None where there is none or no need."""
+def _question(
+    encoder: EncoderSource, generator: Generator, beta: float, rows: FloatArray, plan: AuditPlan
+) -> dict[str, Any]:
+    return {
+        "work": "audit",
+        "code": code_digest(),
+        "encoder": hashlib.sha256(repr(encoder.to_dict()).encode()).hexdigest(),
+        "generator": generator.sha256,
+        "beta": beta,
+        "observations": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
+        "plan": asdict(plan),
+    }
+
+
+def _doubt(index: int, found: ObservationAudit) -> str:
+    """Why a stored audit is not believed; that its samples were drawn rightly is as sure as the code that drew them."""
+    ordered = found.distance.lower.value <= found.distance.upper.value
+    return "" if found.index == index and ordered else "it is of another observation, or its ends are crossed"
+
+
+@lru_cache(maxsize=1)
+def _certified_m(generator: Generator, seed: int) -> float | None:
+    """Found once in a process, and only where an observation asks for exact draws.
+
+    The certified lower constant, which makes exact posterior draws possible; None where there is none or no need.
+    """
     if affine_form(generator.graph) is not None or generator.latent_dim != generator.observed_dim:
         return None
-    return constants(generator, budget=CONSTANTS_BUDGET, seed=seed, progress=progress).m.lower
+    return constants(generator, budget=CONSTANTS_BUDGET, seed=seed).m.lower
 
 
 def _observation(
@@ -192,10 +223,8 @@ def _observation(
     generator: Generator,
     beta: float,
     rows: FloatArray,
-    index: int,
-    m_lower: Callable[[], float | None],
     plan: AuditPlan,
-    progress: Progress,
+    index: int,
 ) -> ObservationAudit:
     posterior = posterior_of(generator, rows[index], beta)
     draws, share = plan.draws_for(encoder), plan.error_probability / rows.shape[0]
@@ -203,8 +232,8 @@ def _observation(
 
     def reference() -> PosteriorDraws:
         return posterior_draws(
-            posterior, max(draws, REFERENCE_DRAWS), m_lower,
-            lambda count, seed: encoder.draw(rows[index], count, seed), seeds[1], share / 4, progress,
+            posterior, max(draws, REFERENCE_DRAWS), lambda: _certified_m(generator, plan.seed),
+            lambda count, seed: encoder.draw(rows[index], count, seed), seeds[1], share / 4, SilentProgress(),
         )  # fmt: skip
 
     # Where T(0) and T(e_i) are to be had and pi_x is Gaussian, the file itself says all, whatever it declares.
@@ -219,7 +248,7 @@ def _observation(
         description, bracket = exact
     elif chain is not None and follows(chain, encoder, rows[index], seeds[0]):
         description = chain.description
-        bracket = chain_bracket(chain, posterior, reference, seeds[2], share / 2, progress)
+        bracket = chain_bracket(chain, posterior, reference, seeds[2], share / 2, SilentProgress())
     else:
         law = _law(encoder, rows[index], draws, seeds[0], share / 4)
         description = law.description

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,15 @@ def behind_noise(source: EncoderSource, generator: Generator) -> EncoderSource:
     pairs, sampler = source.pairs, source.sampler
     return replace(
         source,
-        pairs=None if pairs is None else lambda rows, noise: pairs(generator.raw(rows), noise),
-        sampler=None if sampler is None else lambda row, count, random: sampler(generator.raw(row), count, random),
+        pairs=None if pairs is None else partial(_of_raw, pairs, generator),
+        sampler=None if sampler is None else partial(_of_raw, sampler, generator),
     )
+
+
+def _of_raw(
+    function: Callable[..., FloatArray], generator: Generator, observed: FloatArray, *others: Any
+) -> FloatArray:
+    return function(generator.raw(observed), *others)
 
 
 def source_from_file(path: str | Path) -> EncoderSource:

@@ -144,6 +144,11 @@ def encode(inputs: int, needed: Sequence[int], size: int) -> tuple[_Variables, l
     return names, clauses
 
 
+def formula(inputs: int, targets: Sequence[int], size: int) -> tuple[Clause, ...]:
+    """The clauses that `chain_of_size` asks the solver about."""
+    return tuple(encode(inputs, _needed(inputs, targets), size)[1])
+
+
 class _Variables:
     """Numbers of the variables s_ijk, x_it, f_ipq, g_hi; gates are numbered from `inputs` on, rows from 1 on."""
 

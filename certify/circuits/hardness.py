@@ -6,8 +6,12 @@ lower bound, and no run here is used as one.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import numpy as np
@@ -15,9 +19,12 @@ import numpy as np
 from certify.circuits.growth import Growth, fit_growth, fit_power_law
 from certify.circuits.inverter import Inverter, inverters
 from certify.circuits.permutation import FAMILIES, Permutation, permutation
-from certify.codec import Readable, decode
+from certify.codec import Readable, decode, encode
 from certify.errors import InputError, UnknownNameError
+from certify.execution.door import Execution
+from certify.execution.work import Codec, Work
 from certify.progress import Progress, SilentProgress
+from certify.provenance import code_digest
 
 CONTROLS = frozenset({"feistel", "linear"})
 FLAT = 0.5
@@ -160,6 +167,7 @@ def measure_hardness(
     effort: float = 1.0,
     seed: int = 0,
     progress: Progress | None = None,
+    execution: Execution | None = None,
 ) -> Hardness:
     """Invert images of uniform inputs by every method that applies.
 
@@ -170,6 +178,7 @@ def measure_hardness(
         effort: scales every method's limit; one that was cut off in all runs of a size is not tried at larger sizes.
         seed: of the images and of the controls.
         progress: receives how far the work has come.
+        execution: where the methods run; None: here, one after the other, so that none disturbs another's seconds.
 
     Raises:
         UnknownNameError: for a family that is not known. InputError: for bits, runs or effort out of range.
@@ -182,27 +191,46 @@ def measure_hardness(
         raise InputError(f"`bits` must be numbers in [2, 40]; got {list(bits)}")
     if runs < 1 or not effort > 0:
         raise InputError(f"`runs` must be at least 1 and `effort` positive; got {runs} and {effort}")
-    methods = inverters()
+    sizes, methods = tuple(sorted(set(bits))), inverters()
     progress = SilentProgress() if progress is None else progress
-    progress.start("inversion", float(len(chosen) * len(methods) * len(bits)))
-    curves, gates = [], {}
+    gates, tasks = {}, []
     for family in chosen:
-        instances = [permutation(family, size, seed) for size in sorted(set(bits))]
+        instances = _instances(family, sizes, seed)
         gates[family] = {instance.bits: instance.circuit.gates for instance in instances}
-        for method in methods.values():
-            found = _runs(method, [item for item in instances if method.applies(item)], runs, effort, seed, progress)
-            progress.advance(float(len(instances) - len({run.bits for run in found})))
-            if found:
-                curves.append(_curve(family, method, found))
-    progress.finish()
+        tasks += [(family, name) for name, item in methods.items() if any(map(item.applies, instances))]
+    question = {
+        "work": "hardness", "bits": list(sizes), "runs": runs, "effort": effort, "seed": seed, "code": code_digest(),
+    }  # fmt: skip
+    work = Work(partial(_runs, sizes, runs, effort, seed), Codec(encode, _decode, _doubt), question, _key)
+    with Execution("serial") if execution is None else nullcontext(execution) as place:
+        found = place.collect("inversion", work, tasks, progress)
+    curves = [_curve(family, methods[name], these) for (family, name), these in zip(tasks, found, strict=True)]
     return Hardness(tuple(curves), gates)
 
 
-def _runs(
-    method: Inverter, instances: Sequence[Permutation], runs: int, effort: float, seed: int, progress: Progress
-) -> list[Run]:
+def _key(task: tuple[str, str]) -> str:
+    return hashlib.sha256(json.dumps(task).encode()).hexdigest()[:32]
+
+
+def _decode(document: Any) -> tuple[Run, ...]:
+    return decode(tuple[Run, ...], document, "the runs")
+
+
+def _doubt(task: tuple[str, str], found: tuple[Run, ...]) -> str:
+    """Why stored runs are not believed; a measurement is as sure as the code that made it."""
+    return "" if all((run.family, run.method) == task for run in found) else "they are of another method"
+
+
+@lru_cache(maxsize=2)
+def _instances(family: str, sizes: tuple[int, ...], seed: int) -> tuple[Permutation, ...]:
+    return tuple(permutation(family, size, seed) for size in sizes)
+
+
+def _runs(sizes: tuple[int, ...], runs: int, effort: float, seed: int, task: tuple[str, str]) -> tuple[Run, ...]:
+    """All runs of one method on one family, up to the size of which none finished."""
+    method = inverters()[task[1]]
     found: list[Run] = []
-    for instance in instances:
+    for instance in filter(method.applies, _instances(task[0], sizes, seed)):
         random = np.random.default_rng([seed, instance.bits])
         images = [instance.forward(int(x)) for x in random.integers(0, 1 << instance.bits, size=runs)]
         these = []
@@ -219,10 +247,9 @@ def _runs(
                 )
             )
         found += these
-        progress.advance()
         if not any(run.finished for run in these):
             break
-    return found
+    return tuple(found)
 
 
 def _curve(family: str, method: Inverter, runs: Sequence[Run]) -> Curve:

@@ -90,8 +90,27 @@ ResumeOption = Annotated[
     Path | None,
     typer.Option(
         "--resume",
-        metavar="FILE",
-        help="Keep the certificates of single observations here as they come; a cut-off run goes on from it.",
+        metavar="FOLDER|FILE.json",
+        help="Keep results here as they come, a file for each or all in one; a cut-off run goes on from them.",
+        show_default=False,
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="WHERE",
+        help="Where tasks run: serial, processes:N, local:N (a Dask cluster here), tcp://host:port or Dask's scheduler "
+        "file; none: here.",
+        show_default=False,
+    ),
+]
+LimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--task-limit",
+        metavar="SECONDS",
+        help="A worker that takes longer for one task hangs: it is ended and the task tried again.",
         show_default=False,
     ),
 ]

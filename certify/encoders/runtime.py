@@ -35,6 +35,10 @@ class RuntimeEncoder:
     only: FloatArray | None = None
     """The one observation (n,) that the file is an encoder for; None: every x."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A session cannot be sent to another process; it is made anew there.
+        return {name: entry for name, entry in self.__dict__.items() if name != "_session"}
+
     @property
     def observed_dim(self) -> int:
         """The width n of x."""

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from certify.arithmetic.arrays import FloatArray
-from certify.audits.source import behind_noise, source_from_file
+from certify.audits.source import EncoderSource, behind_noise, source_from_file
 from certify.codec import Readable, read_fields
 from certify.envelopes.log_evidence import PROPOSALS, Interval, LogEvidence, log_evidence
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.logits import OUTSIDE_A0
 from certify.marginal.elbo import Elbo, encoder_elbo
 from certify.progress import Progress, SilentProgress
-from certify.proof.observations import Codec, certify_each, row_key
+from certify.proof.observations import certify_each, row_key
+from certify.provenance import code_digest
 from certify.verdict import Verdict
-from certify.version import __version__
 
 SCHEMA = 1
 
@@ -154,36 +156,37 @@ def evidence_of_rows(
     proposals: int = PROPOSALS,
     seed: int = 0,
     progress: Progress | None = None,
-    resume: Path | None = None,
+    execution: Execution | None = None,
 ) -> EvidenceResult:
     """log p(x) of every row (k, n) as the generator has it; see `log_evidence` and `encoder_elbo`.
 
     Raises:
         InputError: for an encoder that is no file of one, of other dimensions, or not Gaussian; fewer than 1000
-            proposals; or a file of another question in `resume`.
+            proposals; or a file that keeps the results of another question.
     """
     if proposals < 1000:
         raise InputError(f"`proposals` must be at least 1000: fewer bound nothing; got {proposals}")
+    source = None if encoder is None else _checked(encoder, generator)
     question = {
         "schema": SCHEMA,
-        "version": __version__,
+        "code": code_digest(),
         "generator": generator.sha256,
         "noise": None if generator.noise is None else list(generator.noise),
         "likelihood": generator.likelihood,
         "beta": None if generator.likelihood == BERNOULLI else beta,
-        "encoder": None if encoder is None else _checked(encoder, generator),
+        "encoder": None if source is None else str(source.details["sha256"]),
         "proposals": proposals,
         "seed": seed,
     }
     found = certify_each(
         f"log p(x) at {generator.name}",
         question,
-        [row_key(row) for row in rows],
+        row_key,
         list(rows),
-        partial(_one, generator, beta, encoder, proposals, seed),
+        partial(_one, generator, beta, source, proposals, seed),
         Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt),
         progress or SilentProgress(),
-        resume,
+        execution,
     )
     noise = None if generator.likelihood == BERNOULLI else beta
     name = None if encoder is None else Path(encoder).stem
@@ -203,17 +206,16 @@ def mean_of(intervals: Sequence[Interval | None]) -> Interval | None:
 
 
 def _one(
-    generator: Generator, beta: float, encoder: str | Path | None, proposals: int, seed: int, row: FloatArray
+    generator: Generator, beta: float, source: EncoderSource | None, proposals: int, seed: int, row: FloatArray
 ) -> ObservationEvidence:
     found = log_evidence(generator, row, beta, proposals, seed)
-    if encoder is None:
+    if source is None:
         return ObservationEvidence(found, None)
-    source = behind_noise(source_from_file(encoder), generator)
     return ObservationEvidence(found, encoder_elbo(source, generator, row, beta, seed))
 
 
-def _checked(encoder: str | Path, generator: Generator) -> str:
-    """The digest of an encoder's file, after its dimensions."""
+def _checked(encoder: str | Path, generator: Generator) -> EncoderSource:
+    """The encoder of a file, as a function of the generator's observations, if its dimensions are theirs."""
     source = source_from_file(encoder)
     if source.only is not None:
         raise InputError(
@@ -224,7 +226,7 @@ def _checked(encoder: str | Path, generator: Generator) -> str:
             f"encoder `{source.name}` maps x of width {source.observed_dim} to z of width {source.latent_dim}; "
             f"generator `{generator.name}` has {generator.observed_dim} and {generator.latent_dim}"
         )
-    return str(source.details["sha256"])
+    return behind_noise(source, generator)
 
 
 def _doubt(row: FloatArray, found: ObservationEvidence) -> str:

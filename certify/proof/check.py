@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -19,6 +18,7 @@ from certify.bounds.bracket import ConstantBrackets, Region, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.method import graph_methods
 from certify.errors import CertifyError, InputError
+from certify.execution.door import Execution
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
@@ -62,7 +62,7 @@ def check(
     effort: float = 1.0,
     progress: Progress | None = None,
     command: str = "",
-    resume: Path | None = None,
+    execution: Execution | None = None,
 ) -> CheckResult:
     """Check theorems (all discovered ones if none is named) at generators.
 
@@ -77,8 +77,7 @@ def check(
         effort: scales the sample sizes.
         progress: receives how far the work has come.
         command: what the user typed, for the provenance.
-        resume: a file that keeps the certificates of single observations as they come, and from which a run that
-            was cut off goes on.
+        execution: where certificates of single observations are found, and kept as they come.
 
     Raises:
         InputError: for an unknown theorem, or observations whose width is not n.
@@ -96,7 +95,8 @@ def check(
                 f"{generator.observed_dim} outputs: give observations of shape (k, {generator.observed_dim})"
             )
         if generator.likelihood != GAUSSIAN:
-            records += [_of_logits(item, generator, beta, epsilon, observations, progress, resume) for item in applied]
+            given = generator, beta, epsilon, observations, progress, execution
+            records += [_of_logits(item, *given) for item in applied]
             continue
         known = bracket_constants(generator, region or Region(), seed=seed, methods=graph_methods())
         has_observations = observations is not None
@@ -112,7 +112,7 @@ def check(
                     )
                     brackets = searched
                 record = check_theorem(
-                    theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, resume
+                    theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, execution
                 )
             record = replace(record, seconds=time.perf_counter() - clock)
             progress.found(record)
@@ -165,7 +165,7 @@ def check_theorem(
     seed: int,
     effort: float = 1.0,
     progress: Progress | None = None,
-    resume: Path | None = None,
+    execution: Execution | None = None,
 ) -> TheoremRecord:
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
@@ -173,7 +173,9 @@ def check_theorem(
     record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=printing(theorem))
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     singly = theorem.conclusion.certify_observations if observations is not None else None
-    asked = partial(ObservationsAsked, theorem, generator, brackets, epsilon=epsilon, progress=progress, resume=resume)
+    asked = partial(
+        ObservationsAsked, theorem, generator, brackets, epsilon=epsilon, progress=progress, execution=execution
+    )
     if singly is not None and beta is None and "trained_beta" in generator.metadata:
         # What is asked of single observations is the decoder's own noise, and the conclusion is about the same.
         beta = Fraction(float(generator.metadata["trained_beta"]))
@@ -217,7 +219,7 @@ def _of_logits(
     epsilon: Fraction,
     observations: FloatArray | None,
     progress: Progress,
-    resume: Path | None,
+    execution: Execution | None,
 ) -> TheoremRecord:
     """A theorem at a decoder of Bernoulli logits, outside A0: certificates of single observations, and nothing else.
 
@@ -233,8 +235,9 @@ def _of_logits(
         )
     if observations is None:
         raise InputError(f"`{theorem.id}` certifies a decoder of logits at given observations: give `observations`")
-    asked = ObservationsAsked(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, resume)
-    each = singly(asked)
+    each = singly(
+        ObservationsAsked(theorem, generator, unknown_brackets(), observations, NO_NOISE, epsilon, progress, execution)
+    )
     setting = Setting({"epsilon": epsilon}, math.nan, None, observations, None, OUTSIDE_A0)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, (), (), None, observations=each)
     conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, (), ()))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from typing import Literal
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.balls import Real, midpoint
 from certify.errors import InputError, UnknownNameError
+from certify.execution.door import Execution
+from certify.execution.work import Codec, Work
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
+from certify.provenance import code_digest
 from certify.validation import accuracy, constants_from_text, noise_level, real_array, shown
 
 
@@ -23,6 +31,7 @@ def sweep(
     *,
     solve_for: Literal["length", "beta"] = "length",
     progress: Progress | None = None,
+    execution: Execution | None = None,
     **inputs: npt.ArrayLike,
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Every quantity of a theorem over the broadcast of its inputs.
@@ -31,6 +40,7 @@ def sweep(
         theorem_name: id or Python file of the theorem.
         solve_for: "length": fewest layers at the given `beta`; "beta": largest noise level, with the choices there.
         progress: receives how far the sweep has come.
+        execution: where the cells are solved and kept; None: here, and nowhere.
         inputs: arrays of the constants and settings by public name (d, m, M, M2, epsilon, beta, rho, N, ...).
 
     Returns:
@@ -60,17 +70,41 @@ def sweep(
     }
     for cell in cells.values():
         _check_cell(theorem, cell, solve_for)
-    progress.start("sweep", float(len(cells)))
-    for index, cell in cells.items():
-        certificate = _solve(theorem, cell, solve_for)
-        if certificate is not None:
-            for name in results.keys() & certificate.values.keys():
-                results[name][index] = midpoint(certificate.values[name])
-            if theorem.conclusion.distance is not None:
-                results["tv_bound"][index] = certificate.distance_upper
-        progress.advance()
-    progress.finish()
+    file = hashlib.sha256(Path(theorem_name).read_bytes()).hexdigest() if theorem_name.endswith(".py") else None
+    question = {"work": "sweep", "theorem": theorem.id, "solve_for": solve_for, "code": code_digest(), "file": file}
+    work = Work(partial(_solved, theorem_name, solve_for), Codec(_plain, _plain, _doubt), question, _key)
+    with Execution("serial") if execution is None else nullcontext(execution) as place:
+        solved = place.collect("sweep", work, list(cells.values()), progress)
+    for index, values in zip(cells, solved, strict=True):
+        for name in results.keys() & (values or {}).keys():
+            results[name][index] = (values or {})[name]
     return results
+
+
+def _solved(theorem_name: str, solve_for: str, cell: Mapping[str, Real]) -> dict[str, float] | None:
+    """Every quantity at one cell's choices; None where no choice was found to work."""
+    theorem = load_theorem(theorem_name)
+    certificate = _solve(theorem, cell, solve_for)
+    if certificate is None:
+        return None
+    values = {name: float(midpoint(value)) for name, value in certificate.values.items()}
+    return values if theorem.conclusion.distance is None else {**values, "tv_bound": certificate.distance_upper}
+
+
+def _key(cell: Mapping[str, Real]) -> str:
+    text = json.dumps({name: float(value).hex() for name, value in sorted(cell.items())})
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _plain(values: Any) -> Any:
+    return values
+
+
+def _doubt(cell: Mapping[str, Real], values: Any) -> str:
+    """Why a stored cell is not believed; that its numbers hold is as sure as the code that found them."""
+    if values is None or (isinstance(values, dict) and all(isinstance(item, float) for item in values.values())):
+        return ""
+    return "it is no table of numbers"
 
 
 def input_arrays(inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.float64]]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import sympy as sp
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from certify.arithmetic.balls import Real
     from certify.bounds.bracket import ConstantBrackets, Witness
     from certify.encoders.kind import EncoderKind
+    from certify.execution.door import Execution
     from certify.generators.graph import FloatArray, Generator
     from certify.progress import Progress
     from certify.proof.curves import MixingCurves
@@ -258,8 +258,8 @@ class Conclusion:
     inputs               exact inputs of a generator in place of the certified ends of its constants, d, n and N
     default_beta         noise level taken when none is given, from the largest admitted one and the inputs
     certify_observations certificates of single observations, where the theorem has a form for them: of the theorem,
-                         generator, brackets, observations (k, n), noise level, epsilon, progress, and a file that keeps
-                         results as they come
+                         generator, brackets, observations (k, n), noise level, epsilon, progress, and where tasks run
+                         and results are kept
     observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
     takes_logits         whether `certify_observations` holds for decoders of Bernoulli logits too, outside A0
     sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level
@@ -293,7 +293,7 @@ class Conclusion:
 class ObservationsAsked:
     """What certificates of single observations are asked for: the rows (k, n), each at noise `beta` within `epsilon`.
 
-    `resume` is a JSON file: what it holds for the same question is verified and not computed again.
+    `execution` says where they are worked on; what it keeps for the same question is verified, not computed again.
     """
 
     theorem: Theorem
@@ -303,7 +303,7 @@ class ObservationsAsked:
     beta: float
     epsilon: Fraction
     progress: Progress
-    resume: Path | None = None
+    execution: Execution | None = None
 
 
 @dataclass(frozen=True)

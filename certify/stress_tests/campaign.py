@@ -7,16 +7,18 @@ number of processes changes nothing but the time.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import os
+import json
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from certify import provenance
 from certify.atomic import write_text_atomically
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import Codec, Work
 from certify.progress import Progress, SilentProgress
 from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
@@ -53,7 +55,7 @@ def stress(
     examples: int = PROFILES["quick"],
     seed: int = 0,
     out: Path | None = None,
-    processes: int | None = None,
+    execution: Execution | None = None,
     progress: Progress | None = None,
     command: str = "",
 ) -> StressResult:
@@ -64,8 +66,8 @@ def stress(
         examples: cases in all; they are divided over the theorems and, by the properties' shares, over these.
         seed: decides every case; the same seed gives the same result.
         out: folder for failing cases, made when there is one; None keeps them in the result only.
-        processes: that share the work (None: one per processor).
-        progress: receives one unit per example.
+        execution: where the parts run and their results are kept; None: one process per processor.
+        progress: receives one unit per part of at most 50 examples.
         command: what the user typed, for the provenance.
 
     Raises:
@@ -85,9 +87,8 @@ def stress(
         progress.advance()
     progress.finish()
     plan = list(parts(kinds, examples, seed))
-    progress.start("stress", sum(part.examples for part in plan))
-    found = _run(plan, processes or len(os.sched_getaffinity(0)), progress)
-    progress.finish()
+    with Execution() if execution is None else nullcontext(execution) as place:
+        found = place.collect("stress", _work(named), plan, progress)
     record = provenance.provenance(command, seed, start)
     results = []
     for name, theorem in named.items():
@@ -128,28 +129,28 @@ def run_part(part: Part) -> tuple[ClaimSummary, ...]:
     return run_property(load_theorem(part.theorem), item, part.kinds, part.examples, part.seed)
 
 
-def _run(plan: Sequence[Part], processes: int, progress: Progress) -> list[tuple[ClaimSummary, ...]]:
-    if processes == 1 or len(plan) == 1:
-        found = []
-        for part in plan:
-            found.append(run_part(part))
-            progress.advance(part.examples)
-        return found
-    # Threads and kernels of this process do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(processes, len(plan)), mp_context=context) as pool:
-        futures = [pool.submit(run_part, part) for part in plan]
-        try:
-            return [_finished(future, part, progress) for future, part in zip(futures, plan, strict=True)]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _work(named: dict[str, Theorem]) -> Work[Part, tuple[ClaimSummary, ...]]:
+    files = {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in named if name.endswith(".py")}
+    question = {"work": "stress", "code": provenance.code_digest(), "files": files}
+    return Work(run_part, Codec(_encode, _decode, _doubt), question, _key)
 
 
-def _finished(future: Future[tuple[ClaimSummary, ...]], part: Part, progress: Progress) -> tuple[ClaimSummary, ...]:
-    claims = future.result()
-    progress.advance(part.examples)
-    return claims
+def _key(part: Part) -> str:
+    return hashlib.sha256(json.dumps(asdict(part), sort_keys=True, default=sorted).encode()).hexdigest()[:32]
+
+
+def _encode(claims: tuple[ClaimSummary, ...]) -> list[dict[str, Any]]:
+    return [claim.to_dict() for claim in claims]
+
+
+def _decode(entries: Any) -> tuple[ClaimSummary, ...]:
+    return tuple(ClaimSummary.from_dict(entry) for entry in entries)
+
+
+def _doubt(part: Part, claims: tuple[ClaimSummary, ...]) -> str:
+    """Why a stored part is not believed; that its cases were judged rightly is as sure as the code that judged them."""
+    fitting = all(item.property_name == part.property_name and item.drawn >= item.undecided for item in claims)
+    return "" if fitting else "its claims are not of this part"
 
 
 def _collected(theorem: Theorem, found: Sequence[tuple[ClaimSummary, ...]], seed: int) -> TheoremStress:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+from certify.execution.door import Execution
 from certify.proof.registry import theorems
 from certify.strategies.admissible import Kinds
 from certify.stress_tests.campaign import derived_seed, parts, stress
@@ -17,7 +18,7 @@ NOBODY = Kinds((), {}, {})
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(theorems()))
 def test_no_property_of_a_theorem_fails(name: str) -> None:
-    (record,) = stress([name], examples=settings().max_examples // 5, seed=2, processes=1).theorems
+    (record,) = stress([name], examples=settings().max_examples // 5, seed=2, execution=Execution("serial")).theorems
     assert [item.to_dict() for item in record.failures] == []
     assert {item.property_name for item in record.claims} >= {"applicability", "steps"}
     assert all(item.drawn >= 1 for item in record.claims)

@@ -20,7 +20,10 @@ TYPES_ALONE = {
     ("certify.proof.theorem", "certify.proof.instance"),
 }
 """Imports under TYPE_CHECKING that close a circle, each because two types are defined through each other."""
-HEAVY = {"arviz", "clarabel", "cvxpy", "matplotlib", "onnxruntime", "onnxscript", "scs", "sklearn", "torch"}
+HEAVY = {
+    "arviz", "clarabel", "cvxpy", "dask", "distributed", "matplotlib", "onnxruntime", "onnxscript",
+    "scs", "sklearn", "torch",
+}  # fmt: skip
 LONGEST_FILE = 400
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from certify.cli.main import main
+from certify.execution.door import Execution
 from certify.generators.graph import Affine
 from certify.proof.registry import load_theorem
 from certify.stress_tests.campaign import stress
@@ -96,11 +97,14 @@ def test_a_theorem_file_is_run_only_when_it_is_named(folder: Path, capsys: pytes
 
 def test_the_same_seed_gives_the_same_run(folder: Path) -> None:
     first, second = (
-        stress([str(folder / "honest.py")], examples=24, seed=5, processes=1).theorems[0].to_dict() for _ in range(2)
+        stress([str(folder / "honest.py")], examples=24, seed=5, execution=Execution("serial")).theorems[0].to_dict()
+        for _ in range(2)
     )
     assert first == second
     assert first["verdict"] in {"supported", "inconclusive"}
-    other = stress([str(folder / "honest.py")], examples=24, seed=6, processes=1).theorems[0].to_dict()
+    other = (
+        stress([str(folder / "honest.py")], examples=24, seed=6, execution=Execution("serial")).theorems[0].to_dict()
+    )
     assert other != first
 
 

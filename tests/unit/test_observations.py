@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import certify.proof.observations as engine
 import theorems.sharp_langevin.observations as observations_module
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants
 from certify.cli.main import main
 from certify.codec import Exact
 from certify.errors import InputError
+from certify.execution.door import Execution
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.profiles.certificate import ObservationCertificate, certify_observation
@@ -46,20 +46,20 @@ def _without_reach(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(
     setting: tuple[Generator, ConstantBrackets, FloatArray], rows: FloatArray, resume: Path | None = None,
-    beta: float = BETA,
+    beta: float = BETA, scheduler: str | None = None,
 ) -> tuple[ObservationRecord, ...]:  # fmt: skip
-    return certify_all(setting[0], setting[1], rows, beta, EPSILON, SilentProgress(), resume)
+    with Execution(scheduler, resume) as execution:
+        return certify_all(setting[0], setting[1], rows, beta, EPSILON, SilentProgress(), execution)
 
 
 def test_records_come_in_order_and_do_not_depend_on_processes(
-    setting: tuple[Generator, ConstantBrackets, FloatArray], monkeypatch: pytest.MonkeyPatch
+    setting: tuple[Generator, ConstantBrackets, FloatArray],
 ) -> None:
     rows = setting[2]
     alone = run(setting, rows)
     assert [item.index for item in alone] == [0, 1, 2]
     assert all(item.verdict is Verdict.PROVED and item.tv_bound is not None and item.tv_bound <= 0.1 for item in alone)
-    monkeypatch.setattr(engine, "PROCESSES_FROM", 1)
-    assert run(setting, rows) == alone
+    assert run(setting, rows, scheduler="processes:2") == alone
     assert [item.tv_bound for item in run(setting, rows[::-1])] == [item.tv_bound for item in alone[::-1]]
 
 

@@ -20,6 +20,7 @@ from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import exact_draws, measured_acceptance, proposals_needed
 from certify.errors import CertifyError, InputError, InternalError
+from certify.execution.door import Execution
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
 from certify.progress import SilentProgress
@@ -42,7 +43,9 @@ LIMITS = BoxLimits(0.1, 20_000)
 
 
 def asked(generator: Generator, rows: np.ndarray, epsilon: Fraction, resume: Path | None) -> ObservationsAsked:
-    return ObservationsAsked(THEOREM, generator, unknown_brackets(), rows, 0.4, epsilon, SilentProgress(), resume)
+    return ObservationsAsked(
+        THEOREM, generator, unknown_brackets(), rows, 0.4, epsilon, SilentProgress(), Execution(resume=resume)
+    )
 
 
 def observation(generator: Generator, beta: float, seed: int) -> np.ndarray:
@@ -182,14 +185,14 @@ def test_a_relu_decoder_is_certified_observation_by_observation(tmp_path: Path) 
     generator = one_hidden_layer("relu", 2, 6, 21)
     rows = np.stack([observation(generator, 0.4, seed) for seed in range(2)])
     resume = tmp_path / "rows.json"
-    result = check(["rejection-encoder"], [generator], observations=rows, resume=resume)
+    result = check(["rejection-encoder"], [generator], observations=rows, execution=Execution(resume=resume))
     record = result.theorems[0]
     assert record.verdict is Verdict.SUPPORTED and result.exit_code == 0
     assert [item.label for item in record.assumptions] == ["A0"]
     for item in record.to_dict()["observations"]:
         assert item["verdict"] == "proved" and item["theorem"] == "Theorem R" and item["layers"] <= 20
         assert item["p_measured"]["upper"] >= item["p_certified"] and item["envelope"] == "boxes"
-    again = check(["rejection-encoder"], [generator], observations=rows, resume=resume)
+    again = check(["rejection-encoder"], [generator], observations=rows, execution=Execution(resume=resume))
     assert again.theorems[0].observations == record.observations
 
 

@@ -15,14 +15,15 @@ from certify.bounds.bracket import ConstantBrackets
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.sample import posterior_sample
 from certify.errors import InputError
+from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.gaussian import nearby_gaussian
 from certify.profiles.records import GlobalConstants
-from certify.proof.observations import Codec, certify_each, row_key
+from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
+from certify.provenance import code_digest
 from certify.verdict import Verdict
-from certify.version import __version__
 from theorems.factorised_encoder.price import price_of
 from theorems.factorised_encoder.splits import (
     correlation_ball,
@@ -94,18 +95,18 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     constants = global_constants(asked.brackets)
     generator, beta = asked.generator, asked.beta
     question = {
-        "theorem": asked.theorem.id, "version": __version__, "generator": generator.sha256,
+        "theorem": asked.theorem.id, "code": code_digest(), "generator": generator.sha256,
         "constants": [constants.m, constants.M, constants.M2], "beta": beta,
     }  # fmt: skip
     found = certify_each(
         f"observations at {generator.name}",
         question,
-        [row_key(row) for row in asked.rows],
+        row_key,
         list(asked.rows),
         partial(row_price, generator, constants, beta),
         Codec(asdict, _decode, _doubt),
         asked.progress,
-        asked.resume,
+        asked.execution,
     )
     return tuple(_record(index, item, beta) for index, item in enumerate(found))
 

@@ -15,16 +15,15 @@ from theorems.sharp_langevin.observations import certify_rows as by_layers
 
 
 def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
-    """One record per row (k, n): by the theorem with the fewest layers. Theorem R's results are kept in a second file.
+    """One record per row (k, n): by the theorem with the fewest layers. Theorem R's results are kept apart.
 
-    `resume` FILE.json keeps those of Theorem 1* and G1*, FILE.rejection.json those of Theorem R.
+    Where one file keeps results, FILE.json has those of Theorem 1* and G1*, FILE.rejection.json those of Theorem R.
 
     Raises:
         InputError: if a file cannot be written or belongs to another question; or m, M, M2 are not certified.
     """
-    resume = asked.resume
-    beside = None if resume is None else resume.with_suffix(f".rejection{resume.suffix}")
-    layers, proposals = by_layers(asked), by_rejection(replace(asked, resume=beside))
+    beside = None if asked.execution is None else asked.execution.beside("rejection")
+    layers, proposals = by_layers(asked), by_rejection(replace(asked, execution=beside))
     return tuple(better(first, second) for first, second in zip(layers, proposals, strict=True))
 
 

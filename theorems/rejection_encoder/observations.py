@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
@@ -16,12 +17,13 @@ from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import acceptance_lower
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
+from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
-from certify.proof.observations import Codec, certify_each, row_key
+from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord, RejectionNumbers
 from certify.proof.theorem import ObservationsAsked
+from certify.provenance import code_digest
 from certify.verdict import Verdict
-from certify.version import __version__
 
 NAME = "Theorem R"
 PROPOSALS = 20_000
@@ -61,7 +63,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     question = {
         "schema": SCHEMA,
         "theorem": asked.theorem.id,
-        "version": __version__,
+        "code": code_digest(),
         "generator": generator.sha256,
         "likelihood": generator.likelihood,
         "beta": beta,
@@ -70,14 +72,18 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     found = certify_each(
         f"observations at {generator.name}",
         question,
-        [row_key(row) for row in asked.rows],
+        _key,
         [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(asked.rows)],
         partial(_certify, generator, beta, epsilon),
         Codec(_encode, _decode, partial(_doubt, epsilon)),
         asked.progress,
-        asked.resume,
+        asked.execution,
     )
     return tuple(_record(generator, index, item, beta) for index, item in enumerate(found))
+
+
+def _key(task: Task) -> str:
+    return row_key(task.row, np.array(float(task.with_reach)))
 
 
 def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> Rejection:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from certify.certificates.kinds.observation import verify
 from certify.codec import Exact, decode, encode
 from certify.encoders.amortised import amortised_starts
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.posterior import Posterior
 from certify.profiles.certificate import (
@@ -31,7 +32,7 @@ from certify.profiles.certificate import (
 )
 from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, StretchProof, exact
 from certify.progress import Progress
-from certify.proof.observations import Codec, certify_each, row_key
+from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
@@ -61,7 +62,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """Every observation by its own profile, from the amortised encoder where there is one: see `certify_all`."""
     starts = amortised_starts(asked.generator, asked.rows)
     return certify_all(
-        asked.generator, asked.brackets, asked.rows, asked.beta, asked.epsilon, asked.progress, asked.resume, starts
+        asked.generator, asked.brackets, asked.rows, asked.beta, asked.epsilon, asked.progress, asked.execution, starts
     )
 
 
@@ -72,16 +73,16 @@ def certify_all(
     beta: float,
     epsilon: Fraction,
     progress: Progress,
-    resume: Path | None = None,
+    execution: Execution | None = None,
     starts: FloatArray | None = None,
 ) -> tuple[ObservationRecord, ...]:
     """One record per row of `rows` (k, n): certified or not, by which theorem, with how many layers, and why not.
 
-    `resume` is a JSON file: what it holds for the same question is verified and not computed again, and it is rewritten
-    atomically as results come in. `starts` (k, d) says where to look for each mode first.
+    What `execution` keeps for the same question is verified and not computed again. `starts` (k, d) says where to look
+    for each mode first.
 
     Raises:
-        InputError: if `resume` cannot be written or belongs to another question; or m, M, M2 are not certified.
+        InputError: if results cannot be kept, or a file keeps those of another question; or m, M, M2 are not certified.
     """
     constants = global_constants(brackets)
     tasks = [
@@ -91,12 +92,12 @@ def certify_all(
     certificates = certify_each(
         f"observations at {generator.name}",
         _question(generator, constants, beta, epsilon),
-        [row_key(task.row, task.start) for task in tasks],
+        _key,
         tasks,
         partial(_certify_one, generator, constants, beta, epsilon),
         Codec(encode_certificate, decode_certificate, partial(_doubt, generator, constants, beta, epsilon)),
         progress,
-        resume,
+        execution,
     )
     return tuple(_record(index, certificate, beta) for index, certificate in enumerate(certificates))
 
@@ -161,6 +162,10 @@ def largest_noise(
             if low < REACH_LOWEST:
                 return None
     return proofs[largest(certified, low, high, REACH_STEPS)]
+
+
+def _key(task: Task) -> str:
+    return row_key(task.row, task.start, np.array(float(task.with_reach)))
 
 
 def _certify_one(

@@ -13,9 +13,12 @@ from certify.cli.options import (
     GeneratorOption,
     JsonOption,
     LikelihoodOption,
+    LimitOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
+    ResumeOption,
+    SchedulerOption,
     SeedOption,
 )
 from certify.cli.output import Output
@@ -66,6 +69,9 @@ def run(
     draws: DrawsOption = None,
     pairs: PairsOption = None,
     figures: FiguresOption = None,
+    resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    task_limit: LimitOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -105,6 +111,9 @@ def run(
             seed=seed,
             progress=progress,
             command=context.obj,
+            resume=resume,
+            scheduler=scheduler,
+            task_limit=task_limit,
         )
     output.write_json(result.to_dict())
     if quiet:

@@ -18,11 +18,13 @@ from certify.cli.options import (
     GeneratorsOption,
     JsonOption,
     LikelihoodOption,
+    LimitOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
     RegionOption,
     ResumeOption,
+    SchedulerOption,
     SeedOption,
     TheoremsArgument,
 )
@@ -73,6 +75,8 @@ def run(
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
     resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    task_limit: LimitOption = None,
     region: RegionOption = None,
     figures: FiguresOption = None,
     details: DetailsOption = False,
@@ -133,6 +137,8 @@ def run(
             progress=progress,
             command=context.obj,
             resume=resume,
+            scheduler=scheduler,
+            task_limit=task_limit,
         )
     code = _finish_rows(output, result, context.obj) if rows else _finish(output, result)
     if figures is not None:

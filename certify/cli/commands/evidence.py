@@ -13,9 +13,11 @@ from certify.cli.options import (
     GeneratorOption,
     JsonOption,
     LikelihoodOption,
+    LimitOption,
     OutputOption,
     QuietOption,
     ResumeOption,
+    SchedulerOption,
     SeedOption,
 )
 from certify.cli.output import Output
@@ -53,6 +55,8 @@ def run(
     encoder: EncoderOption = None,
     proposals: ProposalsOption = None,
     resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    task_limit: LimitOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -85,6 +89,8 @@ def run(
             progress=progress,
             command=context.obj,
             resume=resume,
+            scheduler=scheduler,
+            task_limit=task_limit,
         )
     output.write_json(result.to_dict())
     if quiet:

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption
+from certify.cli.options import (
+    DEFAULT_SEED,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    ResumeOption,
+    SchedulerOption,
+    SeedOption,
+)
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -33,6 +41,9 @@ def run(
     runs: RunsOption = 5,
     effort: EffortOption = 1.0,
     figures: FiguresOption = None,
+    resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    task_limit: LimitOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -54,12 +65,18 @@ def run(
 
         prepare_folder(figures)
     output.first_line(f"cost of inversion at {bits} bits", start_seed)
+    from certify.api.arguments import execution_of
     from certify.circuits.hardness import NOT_A_PROOF, measure_hardness
     from certify.provenance import provenance, started
 
     start = started()
-    with progress_on_terminal(quiet) as progress:
-        found = measure_hardness(family or (), sizes, runs=runs, effort=effort, seed=start_seed, progress=progress)
+    with (
+        execution_of(scheduler, resume, task_limit, "serial") as execution,
+        progress_on_terminal(quiet) as progress,
+    ):
+        found = measure_hardness(
+            family or (), sizes, runs=runs, effort=effort, seed=start_seed, progress=progress, execution=execution
+        )
     output.write_json({**found.to_dict(), "provenance": provenance(context.obj, start_seed, start)})
     easy = found.easy_controls
     if output.prints and not output.quiet:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption, TheoremsArgument
+from certify.cli.options import (
+    DEFAULT_SEED,
+    JsonOption,
+    LimitOption,
+    QuietOption,
+    ResumeOption,
+    SchedulerOption,
+    SeedOption,
+    TheoremsArgument,
+)
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 from certify.errors import UnknownNameError
@@ -52,6 +61,9 @@ def run(
     out: OutOption = CASES_FOLDER,
     power: PowerOption = False,
     processes: ProcessesOption = None,
+    resume: ResumeOption = None,
+    scheduler: SchedulerOption = None,
+    task_limit: LimitOption = None,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -85,6 +97,9 @@ def run(
             seed=seed,
             out=out,
             processes=processes,
+            resume=resume,
+            scheduler=scheduler,
+            task_limit=task_limit,
             progress=progress,
             command=context.obj,
         )

@@ -1,0 +1,255 @@
+"""A real Dask cluster of worker processes on this machine: the same bytes, through killed workers and schedulers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import dask
+import distributed
+import pytest
+
+from certify.errors import InputError
+from certify.execution import cluster as cluster_module
+from certify.execution.cluster import Cluster
+from certify.execution.door import Execution, Failed
+from certify.execution.records import stored_documents
+from certify.execution.work import FailedTasksError, Job, environment
+from tests.conftest import ROOT
+from tests.execution_tasks import counting, fragile, refusing, sleeping_once, slow_square, square, work_of
+
+# A library that is told to stop in the middle of everything warns of what it leaves behind.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+TASKS = range(24)
+RIGHT = [square(task) for task in TASKS]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    # A nanny that takes longer than 15 s to start a worker again would be given up.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def client(cluster: Any) -> Iterator[Any]:
+    with distributed.Client(cluster) as found:
+        yield found
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def worker_processes(client: Any) -> list[int]:
+    return list(client.run(os.getpid).values())
+
+
+def kill_one(client: Any, choice: random.Random) -> int:
+    """Kill a random worker process that a nanny of this process holds."""
+    pids = [nanny.process.pid for nanny in client.cluster.workers.values() if nanny.process and nanny.process.pid]
+    pid = choice.choice(pids)
+    os.kill(pid, signal.SIGKILL)
+    return int(pid)
+
+
+def test_the_same_bytes_as_here(client: Any, tmp_path: Path) -> None:
+    with Execution("serial", tmp_path / "here") as here, Execution(client, tmp_path / "there") as there:
+        assert (
+            here.collect("squares", work_of(square), TASKS) == there.collect("squares", work_of(square), TASKS) == RIGHT
+        )
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+    assert client.status == "running", "a client that was given is not ours to close"
+    assert client.run(lambda: len(sys.modules["certify.execution.remote"]._RECEIVED)) == dict.fromkeys(
+        client.scheduler_info()["workers"], 0
+    )
+
+
+def test_the_work_is_sent_once_per_worker(client: Any) -> None:
+    """Ten times the tasks, the same bytes of decoder: what a task carries does not hold it."""
+    decoder = os.urandom(1_000_000)
+    work = work_of(_with_decoder, decoder)
+    assert len(work.payload) > 1_000_000
+    sent: list[int] = []
+    original = client.submit
+
+    def counted(function: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(len(str(arguments)))
+        return original(function, *arguments, **options)
+
+    client.submit = counted
+    with Execution(client) as execution:
+        assert execution.collect("squares", work, TASKS) == RIGHT
+    assert len(sent) == len(TASKS) and max(sent) < 1000
+
+
+def _with_decoder(decoder: bytes, task: int) -> float:
+    assert len(decoder) == 1_000_000
+    return square(task)
+
+
+def test_killed_workers_lose_and_repeat_nothing(client: Any, tmp_path: Path) -> None:
+    """A worker dies after every 15 results: by count, so that it happens on every machine."""
+    tasks, killed, choice, found = range(60), [], random.Random(0), {}
+    with Execution("serial", tmp_path / "here") as here, Execution(client, tmp_path / "there") as there:
+        for place, item in there.map(work_of(slow_square, 0.02), tasks):
+            found[place] = item
+            if len(found) % 15 == 0:
+                with suppress(ProcessLookupError, IndexError):
+                    killed.append(kill_one(client, choice))
+        assert here.collect("squares", work_of(square), tasks) == [found[task] for task in tasks]
+    assert killed and files(tmp_path / "here") == files(tmp_path / "there")
+
+
+def test_a_task_that_kills_every_worker_is_named_and_the_others_finish(client: Any, tmp_path: Path) -> None:
+    with Execution(client, tmp_path) as execution, pytest.raises(FailedTasksError) as caught:
+        execution.collect("squares", work_of(fragile), [1, 3, 5, *range(8, 16)])
+    reasons = caught.value.failures
+    assert len(reasons) == 2 and "workers died" in " ".join(reasons.values())
+    assert "ZeroDivisionError: five" in " ".join(reasons.values())
+    assert len(list(stored_documents(tmp_path))) == 9
+
+
+def test_bad_input_stops_with_its_one_line_and_leaves_the_cluster_usable(client: Any) -> None:
+    with Execution(client) as execution:
+        with pytest.raises(InputError, match="^row 4 is no observation$"):
+            execution.collect("squares", work_of(refusing), TASKS)
+        assert execution.collect("squares", work_of(square), TASKS) == RIGHT
+
+
+def test_a_worker_that_hangs_is_ended_and_its_task_tried_again(client: Any, tmp_path: Path) -> None:
+    with Execution(client, limit=2.0) as execution:
+        assert execution.collect("squares", work_of(sleeping_once, tmp_path / "mark"), TASKS) == RIGHT
+
+
+def test_what_is_kept_is_confirmed_by_the_workers(client: Any, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    with Execution(client, tmp_path / "store") as execution:
+        execution.collect("squares", work_of(square), TASKS[:20])
+        assert execution.collect("squares", work_of(counting, marks), TASKS) == RIGHT
+    assert {int(path.name.partition("-")[0]) for path in marks.iterdir()} == set(TASKS[20:])
+
+
+def test_tasks_are_streamed(client: Any) -> None:
+    taken = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            yield taken
+            taken += 1
+
+    with Execution(client) as execution:
+        found = execution.map(work_of(square), endless())
+        some = [next(found) for _ in range(300)]
+        found.close()
+    assert all(not isinstance(item, Failed) and item == square(place) for place, item in some)
+    assert taken < 300 + 2 * 100 + 1
+
+
+def other_version() -> tuple[tuple[str, str], ...]:
+    return tuple((name, "9.9" if name == "numpy" else value) for name, value in environment())
+
+
+def test_a_worker_of_another_version_is_refused_in_one_line(client: Any) -> None:
+    backend = Cluster(client)
+    backend._ours = other_version()
+    with pytest.raises(InputError, match=r"has numpy [\d.]+ \(here 9\.9\)") as caught:
+        list(backend.answers(work_of(square), iter(())))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_worker_of_another_version_that_joins_later_is_refused_too(client: Any) -> None:
+    backend = Cluster(client)
+    backend._introduce(work_of(square))
+    backend._ours = other_version()
+    backend._introduce = lambda work: None  # type: ignore[method-assign]
+    with pytest.raises(InputError, match=r"every worker of tcp://\S+ is refused, the last for numpy"):
+        list(backend.answers(work_of(square), iter([Job(0, 1, None), Job(1, 2, None)])))
+
+
+def test_no_worker_is_one_line() -> None:
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as empty,
+        distributed.Client(empty) as client,
+        pytest.raises(InputError, match=r"no worker at tcp://127\.0\.0\.1:\d+ for 1 s"),
+    ):
+        list(Cluster(client, patience=1.0).answers(work_of(square), iter(())))
+
+
+def test_no_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "CONNECTING", 1.0)
+    with Execution("tcp://127.0.0.1:1") as execution, pytest.raises(InputError, match="no Dask scheduler answers"):
+        execution.collect("squares", work_of(square), TASKS)
+
+
+def test_a_cluster_of_ones_own_listens_on_loopback_and_ends() -> None:
+    with Execution("local:1") as execution:
+        assert execution.collect("squares", work_of(square), TASKS) == RIGHT
+        backend: Any = execution._host._opened
+        assert backend._client.scheduler.address.startswith("tcp://127.0.0.1:")
+        (pid,) = worker_processes(backend._client)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.slow
+def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
+    """Scheduler and worker are killed in the middle and started again at the same address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address, started = f"tcp://127.0.0.1:{port}", []
+
+    def start() -> None:
+        command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
+        for line in ([*command, "--no-dashboard"], [*worker, "--nworkers", "1", "--death-timeout", "60"]):
+            started.append(
+                subprocess.Popen(
+                    line,
+                    cwd=ROOT,
+                    env={**os.environ, "PYTHONPATH": str(ROOT)},
+                    start_new_session=True,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )  # fmt: skip
+            )
+
+    def end() -> None:
+        for process in started:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        started.clear()
+
+    start()
+    time.sleep(3.0)
+    try:
+        with Execution(address, tmp_path) as execution:
+            found: dict[int, Any] = {}
+            for place, item in execution.map(work_of(slow_square, 0.05), range(150)):
+                found[place] = item
+                if len(found) == 20:
+                    end()
+                    start()
+            assert found == {task: square(task) for task in range(150)}
+        assert len(list(stored_documents(tmp_path))) == 150
+    finally:
+        end()
