@@ -47,7 +47,7 @@ def verify(
     """Check every certificate of a file again, in balls, without the engine that found it.
 
     Args:
-        path: a certificate, a file that `resume` keeps, or the JSON of `certify check`.
+        path: a certificate, a file or folder that `resume` keeps, or the JSON of `certify check`.
         generator: the decoder; None: the file or family that the certificate names.
         observations: of shape (k, n) or (n,), or a file of them; every certificate must be about one of them.
         constants: whether m, M and M2 are derived again; otherwise they are a premise, which the result states.

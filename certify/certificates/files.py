@@ -1,4 +1,4 @@
-"""Files that hold certificates: one alone, what `--resume` keeps, or what `certify check --json` wrote."""
+"""Places that hold certificates: a file of one, what `--resume` keeps, or what `certify check --json` wrote."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Any
 
 from certify.certificates.discovery import NAME, record_of
 from certify.errors import InputError
+from certify.execution.records import stored_documents
 
 LARGEST_FILE = 1 << 27
 """Bytes; a certificate has some 40 kB, and JSON takes up to 30 times its size in memory."""
-FORMS = "a certificate, a file that `--resume` keeps, or the JSON of `certify check`"
+FORMS = "a certificate, a file or folder that `--resume` keeps, or the JSON of `certify check`"
+ENTRY = frozenset({"certificate", "reason", "start", "noise"})
+"""The keys of a kept record that holds a certificate."""
 
 
 def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
@@ -22,8 +25,10 @@ def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
         InputError: if the file is missing, no JSON, of another form, without a certificate, or one cannot be read.
     """
     source = Path(path)
+    if source.is_dir():
+        return _of_folder(source)
     if not source.is_file():
-        raise InputError(f"`{path}`: {'a folder, not a file' if source.is_dir() else 'no such file'}")
+        raise InputError(f"`{path}`: no such file")
     if source.stat().st_size > LARGEST_FILE:
         raise InputError(f"`{path}`: larger than {LARGEST_FILE >> 20} MiB; split it")
     try:
@@ -36,6 +41,19 @@ def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
     if not found:
         raise InputError(f"`{path}`: holds no certificate; expected {FORMS}")
     return tuple((place, record_of(document, f"`{path}`, {place}")) for place, document in found)
+
+
+def _of_folder(folder: Path) -> tuple[tuple[str, Any], ...]:
+    """The certificates among the records of a folder; records of other kinds of results hold none."""
+    found = [
+        item
+        for place, entry in stored_documents(folder)
+        if isinstance(entry, Mapping) and entry.keys() >= ENTRY
+        for item in _of_entry(place, entry)
+    ]
+    if not found:
+        raise InputError(f"`{folder}`: holds no certificate; expected {FORMS}")
+    return tuple((place, record_of(document, f"`{folder}`, {place}")) for place, document in found)
 
 
 class _TwiceError(Exception):

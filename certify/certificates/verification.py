@@ -89,7 +89,7 @@ def verify_file(
     """Check every certificate of a file again, in balls, without the engine that found it.
 
     Args:
-        path: a certificate, a file that `--resume` keeps, or the JSON of `certify check`.
+        path: a certificate, a file or folder that `--resume` keeps, or the JSON of `certify check`.
         generator: the decoder; None: the file or family that the certificate names.
         rows: observations (k, n); every certificate must be about one of them.
         constants: whether m, M and M2 are bounded anew, by a search; otherwise the evidence that the record holds of

@@ -13,7 +13,7 @@ from certify.cli.output import Output
 FileArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE.json", help="A certificate, a file that `--resume` keeps, or the JSON of `certify check`."
+        metavar="FILE.json|FOLDER", help="A certificate, what `--resume` keeps, or the JSON of `certify check`."
     ),
 ]
 OptionalGeneratorOption = Annotated[

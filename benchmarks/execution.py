@@ -1,0 +1,122 @@
+"""What the door for independent tasks costs: overhead per task, memory of the client, efficiency by workers.
+
+python -m benchmarks.execution [--cheap 100000] [--workers 1,2,4,8] [--seconds 0.05] [--backends processes,local]
+    [--no-keep] [--out benchmarks/results/execution.md]
+
+Cheap tasks square a number; their time over their number is the overhead, and the client's memory is looked at after a
+tenth and at the end. Efficiency is that of tasks that keep a processor busy for `--seconds`: (tasks x seconds of one
+task here, alone) / (workers x seconds of the run), the start of the workers left out. More workers than processors
+share them, so the figures mean something up to the number of processors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+from certify.atomic import write_text_atomically
+from certify.execution.door import Execution, processors
+from certify.execution.work import plain_work
+
+RESULTS = Path("benchmarks/results/execution.md")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def square(number: int) -> int:
+    """A cheap task."""
+    return number * number
+
+
+def busy(rounds: int, number: int) -> int:
+    """A task that holds one processor: `rounds` steps of a linear congruential generator, the same everywhere."""
+    for _ in range(rounds):
+        number = (6364136223846793005 * number + 1442695040888963407) % 2**64
+    return number
+
+
+def resident() -> float:
+    """Megabytes that this process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
+
+
+def rounds_for(seconds: float) -> int:
+    """Rounds of `busy` that take about so many seconds here."""
+    start = time.perf_counter()
+    busy(200_000, 1)
+    return max(1, round(200_000 * seconds / (time.perf_counter() - start)))
+
+
+def cheap(backend: str, count: int, folder: Path | None) -> str:
+    """A row of the table of cheap tasks."""
+    with Execution(f"{backend}:2" if backend != "serial" else backend, folder) as execution:
+        list(execution.map(plain_work(square, {"work": "warm"}), range(20)))
+        start, early = time.perf_counter(), 0.0
+        work = plain_work(square, {"work": "cheap"})
+        for done, (place, found) in enumerate(execution.map(work, iter(range(count)))):
+            assert found == square(place), "every result is the task's own"
+            if done == count // 10:
+                early = resident()
+        seconds = time.perf_counter() - start
+    kept = "yes" if folder else "no"
+    return f"| {backend} | {count} | {kept} | {1e6 * seconds / count:.0f} | {early:.0f} | {resident():.0f} |"
+
+
+def efficiency(backend: str, workers: int, seconds: float) -> str:
+    """A row of the table of efficiency."""
+    rounds, tasks = rounds_for(seconds), 40 * workers
+    with Execution(f"{backend}:{workers}") as execution:
+        work = plain_work(partial(busy, rounds), {"work": "busy"})
+        list(execution.map(work, range(10 * workers)))
+        start = time.perf_counter()
+        for number in range(5):
+            busy(rounds, number)
+        alone = (time.perf_counter() - start) / 5
+        start = time.perf_counter()
+        list(execution.map(work, range(tasks)))
+        taken = time.perf_counter() - start
+    share = tasks * alone / workers / taken
+    return f"| {backend} | {workers} | {tasks} | {1e3 * alone:.0f} | {taken:.2f} | {share:.0%} |"
+
+
+def main() -> None:
+    """Measure and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cheap", type=int, default=100_000)
+    parser.add_argument("--workers", default="1,2,4,8")
+    parser.add_argument("--seconds", type=float, default=0.05)
+    parser.add_argument("--backends", default="processes,local")
+    parser.add_argument(
+        "--no-keep", dest="keep", action="store_false", help="leave out the runs that keep their results"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    backends = given.backends.split(",")
+    load = os.getloadavg()[0]
+    lines = [
+        "# The door for independent tasks", "",
+        f"Written by `python -m benchmarks.execution` on {processors()} processors, load {load:.1f} when it began.", "",
+        "| back end | cheap tasks | kept | us per task | client MB after 1/10 | at the end |", "| --- " * 6 + "|",
+    ]  # fmt: skip
+    print(*lines, sep="\n", flush=True)
+    for backend in ("serial", *backends):
+        for keep in (False, True)[: 1 + given.keep]:
+            with tempfile.TemporaryDirectory() as folder:
+                lines.append(cheap(backend, given.cheap, Path(folder) / "kept" if keep else None))
+                print(lines[-1], flush=True)
+    lines += ["", "| back end | workers | tasks | ms of one | s | efficiency |", "| --- " * 6 + "|"]
+    for backend in backends:
+        for workers in map(int, given.workers.split(",")):
+            lines.append(efficiency(backend, workers, given.seconds))
+            print(lines[-1], flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines += ["", f"Peak memory of the client over all of it: {peak:.0f} MB.", ""]
+    write_text_atomically(given.out, "\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
