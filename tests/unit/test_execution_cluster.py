@@ -210,6 +210,40 @@ def test_a_cluster_of_ones_own_listens_on_loopback_and_ends() -> None:
         os.kill(pid, 0)
 
 
+def test_an_interrupt_ends_the_cluster_that_was_started(tmp_path: Path) -> None:
+    """To the whole group, as a terminal does it."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from certify.execution.door import Execution\nfrom tests.execution_tasks import slow_square, work_of\n"
+        "if __name__ == '__main__':\n"
+        "    with Execution('local:2') as execution:\n"
+        "        for place, _ in execution.map(work_of(slow_square, 0.05), range(100000)):\n"
+        "            print(place, flush=True)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert child.stdout is not None
+    for _ in range(5):
+        child.stdout.readline()
+    assert len(session(child.pid)) >= 3
+    os.killpg(child.pid, signal.SIGINT)
+    child.communicate()
+    assert child.returncode != 0 and session(child.pid) == []
+
+
+def session(leader: int) -> list[int]:
+    """Processes of a session that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, _, number = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(number) == leader and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
 @pytest.mark.slow
 def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
     """Scheduler and worker are killed in the middle and started again at the same address."""
