@@ -271,7 +271,10 @@ def connected(where: str | Any, limit: float | None) -> Cluster:
 
 
 def _started(count: int, limit: float | None) -> Cluster:
-    """A cluster of our own: on loopback, without a dashboard, one thread a worker; nobody outside sees it."""
+    """A cluster of our own: on loopback, without a dashboard, one thread a worker; nobody outside sees it.
+
+    Without an address Dask serves HTTP on port 8787 all the same, and warns where another cluster has that.
+    """
     import dask
     from distributed import Client, LocalCluster
 
@@ -280,8 +283,8 @@ def _started(count: int, limit: float | None) -> Cluster:
     opened.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}))
     cluster = opened.enter_context(
         LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None,
-            silence_logs=logging.CRITICAL,
+            n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1",
+            dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False}, silence_logs=logging.CRITICAL,
         )
     )  # fmt: skip
     return Cluster(opened.enter_context(Client(cluster)), None, opened.close, limit)
