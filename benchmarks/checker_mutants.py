@@ -16,7 +16,6 @@ import contextlib
 import copy
 import io
 import json
-import multiprocessing
 import signal
 import sys
 import tempfile
@@ -43,6 +42,8 @@ from benchmarks.corrupted_certificates import (
 from benchmarks.forged_networks import NETWORKS, changed_network, forged, two_layers
 from certify.api.certificate import certificate
 from certify.atomic import write_text_atomically
+from certify.execution.door import Execution
+from certify.execution.work import plain_work
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, text_cell
 
@@ -227,9 +228,9 @@ class _Judge:
     bad: list[tuple[str, bytes]]
     expected: list[Any]
 
-    def __call__(self, mutated: ast.Module) -> bool:
+    def __call__(self, mutated: str) -> bool:
         signal.signal(signal.SIGALRM, _late)
-        return is_seen(mutated, self.good, self.bad, self.expected)
+        return is_seen(ast.parse(mutated), self.good, self.bad, self.expected)
 
 
 def _refuses(module: ModuleType, text: str, network: bytes) -> bool:
@@ -255,12 +256,13 @@ def main() -> None:
         good, bad = samples(checker(), Path(folder))
     chosen = list(mutants(ast.parse(source)))[:: arguments.every]
     survivors = []
-    with multiprocessing.get_context("fork").Pool(arguments.processes) as pool:
-        answers = pool.imap(_Judge(good, bad, probes(checker())), [mutated for _, _, mutated in chosen])
-        for number, ((line, what, _), seen) in enumerate(zip(chosen, answers, strict=True)):
-            if not seen:
-                survivors.append((line, what))
-                print(f"{number} of {len(chosen)}: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
+    work = plain_work(_Judge(good, bad, probes(checker())), {"work": "checker mutants"})
+    with Execution(f"processes:{arguments.processes}") as execution:
+        answers = execution.collect("mutants", work, [ast.unparse(mutated) for _, _, mutated in chosen])
+    for number, ((line, what, _), seen) in enumerate(zip(chosen, answers, strict=True)):
+        if not seen:
+            survivors.append((line, what))
+            print(f"{number} of {len(chosen)}: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
     title = f"{len(survivors)} of {len(chosen)} mutants survive {len(good)} certificates and {len(bad)} corrupted ones"
     rows = tuple(
         tuple[Cell, ...](text_cell(entry) for entry in (str(line), what, lines[line - 1].strip()[:100]))

@@ -34,6 +34,7 @@ from certify.execution.door import Execution
 from certify.generators.specification import load_generator
 from certify.progress import SilentProgress
 from certify.proof.registry import load_theorem
+from certify.proof.theorem import ObservationsAsked
 
 DECODER, ROWS = "examples/digits/residual_d8.onnx", "examples/digits/observations_d8.npy"
 THEOREM = "rejection-encoder"
@@ -66,7 +67,8 @@ def certified(rows: Any, scheduler: str, folder: Path, every: int = 0, seed: int
     beta, epsilon = float(generator.metadata["trained_beta"]), Fraction(1, 10)
     with Execution(scheduler, folder) as execution:
         progress = Killing(execution, every, seed) if every else SilentProgress()
-        singly(theorem, generator, unknown_brackets(), rows, beta, epsilon, progress, execution)
+        asked = ObservationsAsked(theorem, generator, unknown_brackets(), rows, beta, epsilon, progress, execution)
+        singly(asked)
         lost = progress.killed if isinstance(progress, Killing) else 0
     return (*digest(folder), lost)
 

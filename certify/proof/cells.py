@@ -9,6 +9,7 @@ and nothing of the theorem.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import signal
@@ -23,9 +24,11 @@ from typing import Any
 from certify.arithmetic.balls import Real
 from certify.codec import decode, encode
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import Codec
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import DEFAULT_DEVIATION, default_beta, public_number
-from certify.proof.observations import Codec, certify_each
+from certify.proof.observations import certify_each
 from certify.proof.optimiser import admits_every_noise, certify_within, largest_beta, shortest
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
@@ -90,18 +93,22 @@ def cells_of(
 
 
 def solve_cells(
-    cells: Sequence[Cell], progress: Progress | None = None, resume: Path | None = None
+    cells: Sequence[Cell], progress: Progress | None = None, execution: Execution | None = None
 ) -> tuple[Solution, ...]:
-    """The solution of every cell, in order; those that `resume` holds are confirmed and not searched again.
+    """The solution of every cell, in order; those that `execution` keeps are confirmed and not searched again.
 
     Raises:
-        InputError: if `resume` cannot be written or is no such file.
+        InputError: if results cannot be kept, or are in no such file.
     """
     question = {"method": METHOD, "theorem": Path(cells[0].theorem).name}
-    keys = [",".join(f"{name}={value}" for name, value in cell.inputs) for cell in cells]
     codec = Codec(encode=encode, decode=_decoded, doubt=doubt)
     receiver = SilentProgress() if progress is None else progress
-    return tuple(certify_each("sweep", question, keys, cells, solve, codec, receiver, resume))
+    return tuple(certify_each("sweep", question, _key, cells, solve, codec, receiver, execution))
+
+
+def _key(cell: Cell) -> str:
+    text = ",".join(f"{name}={value}" for name, value in cell.inputs)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def solve(cell: Cell) -> Solution:
