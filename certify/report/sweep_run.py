@@ -12,6 +12,7 @@ from typing import Any
 from certify.atomic import write_text_atomically
 from certify.bounds.bracket import json_number
 from certify.errors import InputError, MissingExtraError
+from certify.execution.door import Execution
 from certify.progress import Progress
 from certify.proof.cells import OVER_BUDGET, Solution, cells_of, numbers, solve_cells
 from certify.proof.registry import load_theorem
@@ -45,6 +46,7 @@ def run_sweep(
     seconds: float | None,
     progress: Progress,
     command: str,
+    scheduler: str | None = None,
 ) -> SweepRun:
     """Solve every cell, certify it again and write the files.
 
@@ -58,7 +60,8 @@ def run_sweep(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make folder `{folder}`: {error.strerror or error}") from error
-    solutions = solve_cells(cells, progress, folder / "cells.json")
+    with Execution(scheduler, folder / "cells.json") as execution:
+        solutions = solve_cells(cells, progress, execution)
     points = _points(axes)
     rows = [
         {**numbers(cell, solution), **_unfound(solution), **point}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from certify.cli.completion import theorem_names
-from certify.cli.options import JsonOption, QuietOption
+from certify.cli.options import JsonOption, QuietOption, SchedulerOption
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -43,6 +43,7 @@ def run(
     out: OutOption = Path("sweep"),
     columns: ColumnsOption = None,
     seconds: SecondsOption = None,
+    scheduler: SchedulerOption = None,
     json: JsonOption = None,
     quiet: QuietOption = False,
 ) -> int:
@@ -67,7 +68,7 @@ def run(
     from certify.report.sweep_run import run_sweep
 
     with progress_on_terminal(quiet) as progress:
-        found = run_sweep(theorem, shared, axes, out, columns, limit, progress, context.obj)
+        found = run_sweep(theorem, shared, axes, out, columns, limit, progress, context.obj, scheduler)
     output.write_json(found.document)
     if output.prints and not quiet:
         from certify.report.terminal import draw
