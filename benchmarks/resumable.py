@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from certify import envelopes, generators
 from certify.arithmetic import intervals
+from certify.execution.door import Execution, Failed
+from certify.execution.work import plain_work
 
 Task = TypeVar("Task")
 
@@ -50,19 +51,26 @@ def run(
     work: Path | None,
     report: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """The result of every task by key; `worker`, a module's function, returns what JSON holds."""
+    """The result of every task by key; `worker`, a module's function, returns what JSON holds.
+
+    Raises RuntimeError, after everything else was done and kept, if a task has no result.
+    """
     kept = finished(work)
-    missing = {key: task for key, task in tasks.items() if key not in kept}
+    missing = [key for key in tasks if key not in kept]
+    failed: dict[str, str] = {}
     if missing:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, mp_context=context) as pool:
-            futures = {pool.submit(worker, task): key for key, task in missing.items()}
-            for future in as_completed(futures):
-                key = futures[future]
-                kept[key] = future.result()
+        with Execution(f"processes:{processes}") as execution:
+            todo = replace(plain_work(worker, {}), key=repr)
+            for place, found in execution.map(todo, [tasks[key] for key in missing]):
+                if isinstance(found, Failed):
+                    failed[missing[place]] = found.reason
+                    continue
+                kept[missing[place]] = found
                 if work is not None:
-                    _append(work, {"key": key, "result": kept[key]})
+                    _append(work, {"key": missing[place], "result": found})
                 report()
+    if failed:
+        raise RuntimeError(f"no result for {failed}")
     return {key: kept[key] for key in tasks}
 
 

@@ -276,7 +276,6 @@ def test_a_difference_of_environments_is_one_clause() -> None:
 
 PARALLEL = {"multiprocessing", "concurrent", "joblib", "pathos", "billiard", "dask", "distributed"}
 ALONE = {
-    "benchmarks/resumable.py": "a pool of its own, still to go through the door",
     "benchmarks/same_bits.py": "a pool of its own, still to go through the door",
     "benchmarks/soundness.py": "a pool of its own, still to go through the door",
     "benchmarks/constants_speed.py": "a pool of its own, still to go through the door",

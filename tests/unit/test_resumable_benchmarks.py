@@ -32,9 +32,9 @@ def test_only_missing_tasks_are_done(tmp_path: Path) -> None:
 
 def test_what_is_done_survives_a_failure(tmp_path: Path) -> None:
     work = tmp_path / "work.jsonl"
-    with pytest.raises(ValueError, match="negative"):
-        run(double, {"a": 1, "b": -1}, 1, work)
-    assert finished(work) == {"a": 2}
+    with pytest.raises(RuntimeError, match="'b': 'ValueError: negative"):
+        run(double, {"a": 1, "b": -1, "c": 3}, 1, work)
+    assert finished(work) == {"a": 2, "c": 6}
 
 
 def test_keys_change_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
