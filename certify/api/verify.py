@@ -50,7 +50,8 @@ def verify(
         path: a certificate, a file or folder that `resume` keeps, or the JSON of `certify check`.
         generator: the decoder; None: the file or family that the certificate names.
         observations: of shape (k, n) or (n,), or a file of them; every certificate must be about one of them.
-        constants: whether m, M and M2 are derived again; otherwise they are a premise, which the result states.
+        constants: whether those of m, M and M2 that the certificate does not prove itself are derived again; otherwise
+            they are a premise, which the result states.
 
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
@@ -62,7 +63,7 @@ def verify(
     ...     file = pathlib.Path(folder, "checked.json")
     ...     _ = file.write_text(json_text(checked.to_dict()))
     ...     certify.verify(file).verdict.value, certify.verify(file, constants=True).verdict.value
-    ('conditional', 'proved')
+    ('proved', 'proved')
     """
     source = file_path("path", path)
     derived = flag("constants", constants)
