@@ -20,7 +20,6 @@ that anybody can check again (`is_proved`), and an l that is better in its last 
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,8 +56,8 @@ DIGITS = 6
 MULTIPLIER_BITS = 28
 """Bits of a multiplier's mantissa: any multipliers are valid, and short ones print short."""
 
-SECONDS = 5.0
-"""A safety net for the search for multipliers: it ends by itself long before."""
+EFFORT = 75_000.0
+"""Units of the multipliers' search, some five seconds of a quiet core; counted, so that no load changes a bit."""
 
 Side = Literal["lower", "upper"]
 
@@ -144,7 +143,7 @@ def eigenvalue_bound(form: HessianForm, side: Side, near: EigenvalueBound | None
     if start is not None and start[1].size != form.spans.size:
         start = None
     with np.errstate(all="ignore"):
-        found = solve(problem, list(form.groups), Work(deadline=time.monotonic() + SECONDS), RELATIVE_GAP, start)
+        found = solve(problem, list(form.groups), Work(EFFORT), RELATIVE_GAP, start)
     if found is None or not (np.isfinite(found[1]).all() and (found[1] >= 0).all() and math.isfinite(found[0])):
         return nothing
     multipliers = _shortened(found[1])

@@ -63,6 +63,19 @@ def test_records_come_in_order_and_do_not_depend_on_processes(
     assert [item.tv_bound for item in run(setting, rows[::-1])] == [item.tv_bound for item in alone[::-1]]
 
 
+def test_no_certificate_depends_on_the_clock(
+    setting: tuple[Generator, ConstantBrackets, FloatArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a loaded machine a search that looks at the clock ends early, and its certificate is another one.
+    calm = run(setting, setting[2][:1])
+
+    def late() -> float:
+        raise AssertionError("a search reads the clock")
+
+    monkeypatch.setattr("certify.bounds.effort.now", late)
+    assert run(setting, setting[2][:1]) == calm
+
+
 def test_a_run_that_was_cut_off_goes_on(
     setting: tuple[Generator, ConstantBrackets, FloatArray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
