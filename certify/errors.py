@@ -35,10 +35,11 @@ class UnknownNameError(InputError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
-        # `dim` means `d` and `wid` means `width`, whatever shares more letters.
+        # What is cut short means the longer name (`wid`, `width`); what is far from all, the one it begins with (`dim`, `d`).
         longer = [choice for choice in choices if name and choice.startswith(name)]
         shorter = [choice for choice in choices if choice and name.startswith(choice)]
-        close = longer[:1] or shorter[-1:] or difflib.get_close_matches(name, choices, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+        close = longer[:1] or near or shorter[-1:] or difflib.get_close_matches(name, choices, n=1, cutoff=0.4)
         hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(choices)}"
         super().__init__(f"unknown {kind} `{name}`; {hint}")
 

@@ -78,6 +78,7 @@ def test_the_offered_name_begins_as_the_given_one() -> None:
     assert "did you mean `d`?" in str(UnknownNameError("parameter", "dim", ("m", "d", "kappa")))
     assert "did you mean `width`?" in str(UnknownNameError("parameter", "wid", ("mid", "d", "width")))
     assert "did you mean `kappa`?" in str(UnknownNameError("parameter", "kapa", ("m", "d", "kappa")))
+    assert "did you mean `beta_max`?" in str(UnknownNameError("field", "beta_mx", ("beta", "beta_max")))
     assert "known: d, m" in str(UnknownNameError("parameter", "", ("m", "d")))
 
 
