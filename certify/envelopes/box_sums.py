@@ -129,9 +129,7 @@ def shared_plane(
         4 + 2 * halves.sum(axis=1, keepdims=True)
     )
     known = np.isfinite(found) & np.isfinite(shift) & np.isfinite(slope).all(axis=2)
-    return Plane(
-        np.where(known[..., None], slope, 0.0), np.where(known, shift, 0.0), np.where(known, found, np.inf)
-    )
+    return Plane(np.where(known[..., None], slope, 0.0), np.where(known, shift, 0.0), np.where(known, found, np.inf))
 
 
 def _difference(first: BoxForm, second: BoxForm, halves: FloatArray) -> tuple[FloatArray, FloatArray]:
