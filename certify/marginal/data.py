@@ -187,7 +187,7 @@ def evidence_of_rows(
         row_key,
         list(rows),
         partial(_one, generator, beta, source, proposals, seed),
-        Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt),
+        Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt, is_trusted=True),
         progress or SilentProgress(),
         execution,
     )
