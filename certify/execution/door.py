@@ -113,7 +113,7 @@ class Execution:
                 yield job.place, work.read(reply.text) if reply.kind in ("new", "kept") else Failed(key, reply.text)
             if taken:
                 _LOG.warning(
-                    "certify: results taken from `%s` without proving them again: %d; they are as sure as what wrote them",
+                    "certify: results taken from `%s` without proving them again: %d; as sure as what wrote them",
                     self.resume,
                     taken,
                 )

@@ -36,7 +36,7 @@ _ONE_AT_A_TIME = threading.RLock()
 class Codec(Generic[Task, Found]):
     """A result as JSON and back; `doubt` says why a stored one is not believed, "" if it is.
 
-    `is_trusted` where a result claims to be proved and `doubt` does not prove it again: then a run says that it was read.
+    `is_trusted` where a result claims to be proved and `doubt` does not prove it again: a run says that it was read.
     `decode` raises InputError, ValueError, KeyError or TypeError for what `encode` did not write; all three are
     importable by name.
     """
