@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
-from certify.envelopes.box_parts import BoxForm, Lines
-from certify.envelopes.box_rows import RowPlane, nodes_with_rows, row_plane
-from certify.envelopes.box_sums import Chosen, choice_of, chosen, shared_radius
+from certify.envelopes.box_parts import BoxForm, Lines, Plane
+from certify.envelopes.box_rows import nodes_with_rows, row_plane
+from certify.envelopes.box_sums import Chosen, choice_of, chosen, shared_plane
 from certify.envelopes.box_weights import weights_of
 from certify.generators.activations import activation, range_enclosure
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
@@ -59,9 +59,9 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
                         item, choices[position] = chosen(choice, nodes, halves)
                         nodes.append(_met(item.value, item.slope, item.shift, item.radius, item.low, item.high, halves))
                     else:
-                        shared = shared_radius(graph, node, nodes, lines, halves)
-                        terms = [nodes[source] for source in node.sources]
-                        nodes.append(_sum(terms, node.coefficients, halves, shared))
+                        item = _sum([nodes[source] for source in node.sources], node.coefficients, halves)
+                        shared = shared_plane(graph, node, nodes, lines, halves)
+                        nodes.append(item if shared is None else _closer(item, shared, halves))
                 case Product():
                     nodes.append(_product(nodes[node.sources[0]], nodes[node.sources[1]], halves))
                 case Activation():
@@ -75,7 +75,7 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
     return BoxForms(graph, centres, halves, tuple(nodes), lines, choices)
 
 
-def _closer(item: BoxForm, found: RowPlane, halves: FloatArray) -> BoxForm:
+def _closer(item: BoxForm, found: Plane, halves: FloatArray) -> BoxForm:
     """The form with the plane that has the smaller remainder; the ranges of both."""
     better = found.radius < item.radius
     met = _met(item.value, found.slope, found.shift, found.radius, item.low, item.high, halves)
@@ -250,9 +250,7 @@ def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
     return _met(value, slope, shift, radius, image - wide, image + wide, halves)
 
 
-def _sum(
-    sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatArray, shared: FloatArray | None
-) -> BoxForm:
+def _sum(sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatArray) -> BoxForm:
     growth = 4 * (len(sources) + 4) * EPSILON
     value, slope, shift = (np.zeros_like(part) for part in (sources[0].value, sources[0].slope, sources[0].shift))
     radius, low, high, size = (np.zeros_like(value) for _ in range(4))
@@ -267,7 +265,6 @@ def _sum(
         size = size + abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
     rounding = growth * size + _underflow(halves, 2 * len(sources))
     radius = (radius + rounding) * (1 + growth)
-    radius = radius if shared is None else np.fmin(radius, shared)
     return _met(value, slope, shift, radius, low - rounding, high + rounding, halves)
 
 

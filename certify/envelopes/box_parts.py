@@ -27,6 +27,15 @@ class BoxForm:
 
 
 @dataclass(frozen=True, eq=False)
+class Plane:
+    """v(c + u) in value + slope . u + shift + [-radius, radius]: slope (b, k, d), shift and radius (b, k)."""
+
+    slope: FloatArray
+    shift: FloatArray
+    radius: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Lines:
     """sigma(t) - sigma_c in slope (t - t_c) + [rest_low, rest_high] over a range of t, sigma_c the float at t_c.
 

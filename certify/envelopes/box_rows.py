@@ -12,13 +12,12 @@ Rounded outward; the float rows are exact numbers in the telescoping sum, and ea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
-from certify.envelopes.box_parts import BoxForm, Lines
+from certify.envelopes.box_parts import BoxForm, Lines, Plane
 from certify.envelopes.box_sums import Chosen
 from certify.envelopes.box_weights import weights_of
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
@@ -28,15 +27,6 @@ LARGEST_COST = 6e6
 
 ENTRIES = 400_000
 """Entries of one block of rows: what stays in a cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class RowPlane:
-    """v(c + u) in value + slope . u + shift + [-radius, radius]: slope (b, k, d), shift and radius (b, k)."""
-
-    slope: FloatArray
-    shift: FloatArray
-    radius: FloatArray
 
 
 @lru_cache(maxsize=16)
@@ -69,7 +59,7 @@ def row_plane(
     lines: dict[int, Lines],
     choices: dict[int, Chosen],
     halves: FloatArray,
-) -> RowPlane:
+) -> Plane:
     """The plane of node `index`, whose own form and all before it are in `forms`. NaN or infinite where unknown."""
     rests = _rests(graph, index, forms, lines, choices)
     width = graph.nodes[index].width
@@ -80,7 +70,7 @@ def row_plane(
         for start in range(0, len(halves), step)
     ]
     slope, shift, radius = (np.concatenate(several) for several in zip(*parts, strict=True))
-    return RowPlane(slope, shift, radius)
+    return Plane(slope, shift, radius)
 
 
 def _rests(

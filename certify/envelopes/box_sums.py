@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import dense
-from certify.envelopes.box_parts import BoxForm, Lines
+from certify.envelopes.box_parts import BoxForm, Lines, Plane
 from certify.generators.graph import Activation, Affine, Graph, Product, Sum
 
 
@@ -82,16 +82,17 @@ def chosen(choice: Choice, forms: Sequence[BoxForm], halves: FloatArray) -> tupl
     return BoxForm(value, slope, shift, radius, bottom, top), Chosen(choice, at_first, rest_low, rest_high)
 
 
-def shared_radius(
+def shared_plane(
     graph: Graph, node: Sum, forms: Sequence[BoxForm], lines: dict[int, Lines], halves: FloatArray
-) -> FloatArray | None:
-    """The remainder's size of a sum, with activations of sums replaced by their planes; None where there is none.
+) -> Plane | None:
+    """The plane of a sum with activations of sums replaced by their planes; None where there is none.
 
-    Rounded outward; holds for the value, slope and shift that are summed term by term.
+    Its slope and shift are those of the terms that are left, not the ones summed node by node: an inner sum may have a
+    plane of its own by now, closer than what its terms add up to. Rounded outward.
     """
     pieces: dict[int, FloatArray] = {}
     shape = forms[node.sources[0]].value.shape
-    rest, size = np.zeros(shape), np.zeros(shape)
+    shift, rest, size = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     expanded, terms = False, 0
 
     def add(index: int, factor: FloatArray) -> None:
@@ -110,6 +111,7 @@ def shared_radius(
             continue
         expanded, line = True, lines[source]
         middle = 0.5 * line.rest_low + 0.5 * line.rest_high
+        shift = shift + factor * middle
         rest = rest + abs(factor) * np.maximum(line.rest_high - middle, middle - line.rest_low)
         size = size + abs(factor) * (np.abs(forms[source].value) + np.abs(middle))
         for deeper, weight in zip(below.sources, below.coefficients, strict=True):
@@ -117,11 +119,17 @@ def shared_radius(
     if not expanded:
         return None
     growth = 16 * (terms + 4) * EPSILON
+    shift = shift + sum((factor * forms[index].shift for index, factor in pieces.items()), np.zeros(shape))
+    slope = sum(
+        (factor[..., None] * forms[index].slope for index, factor in pieces.items()),
+        np.zeros((*shape, halves.shape[1])),
+    )
     radius = rest + sum((np.abs(factor) * forms[index].radius for index, factor in pieces.items()), np.zeros(shape))
     found = (radius + growth * size) * (1 + growth) + (terms + 4) * SMALLEST_NORMAL * (
         4 + 2 * halves.sum(axis=1, keepdims=True)
     )
-    return np.where(np.isfinite(found), found, np.inf)
+    known = np.isfinite(found) & np.isfinite(shift) & np.isfinite(slope).all(axis=2)
+    return Plane(np.where(known[..., None], slope, 0.0), np.where(known, shift, 0.0), np.where(known, found, np.inf))
 
 
 def _difference(first: BoxForm, second: BoxForm, halves: FloatArray) -> tuple[FloatArray, FloatArray]:

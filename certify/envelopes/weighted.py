@@ -46,7 +46,7 @@ def weighted_quadratic_lower(forms: BoxForms, weights: FloatArray) -> WeightedFo
 def _walked(forms: BoxForms, weights: FloatArray, squares: _Squares | None) -> WeightedForm:
     nodes = forms.graph.nodes
     rows = Rows(len(nodes))
-    rows.add(len(nodes) - 1, weights)
+    rows.add(len(nodes) - 1, weights, products=0)
     rest = np.zeros(len(weights))
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         for index in range(len(nodes) - 1, -1, -1):
@@ -57,7 +57,7 @@ def _walked(forms: BoxForms, weights: FloatArray, squares: _Squares | None) -> W
             match node:
                 case Affine():
                     moved, lost = _through_affine(node, row, forms.nodes[node.source])
-                    rows.add(node.source, moved)
+                    rows.add(node.source, moved, products=node.width)
                 case Sum() if index in forms.choices:
                     lost = _through_choice(rows, forms.choices[index], row)
                 case Sum():
@@ -109,6 +109,8 @@ class _Squares:
         growth = 8 * (factor.shape[1] + self._terms) * EPSILON
         rounding = growth * (one + first.radius) * (other + second.radius)
         underflow = 64 * SMALLEST_NORMAL * (1 + one + other) * (1 + self._halves.sum(axis=1, keepdims=True)) ** 2
+        # The factor itself may be a product below the normal range.
+        underflow = underflow + 4 * SMALLEST_NORMAL * (one + first.radius) * (other + second.radius)
         return np.asarray(np.abs(factor) * (left + rounding) * (1 + 16 * EPSILON) + underflow)
 
     def add(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> None:
@@ -131,20 +133,26 @@ class Rows:
         self.terms: list[FloatArray | None] = [None] * count
         self._sizes: list[FloatArray | None] = [None] * count
         self._counts = [0] * count
+        self._products = [0] * count
 
-    def add(self, index: int, term: FloatArray) -> None:
-        """Add `term` (b, k) to the coefficients of a node."""
+    def add(self, index: int, term: FloatArray, products: int = 1) -> None:
+        """Add `term` (b, k), each a sum of so many `products`, to the coefficients of a node."""
         present, size = self.terms[index], self._sizes[index]
         self.terms[index] = term if present is None else present + term
         self._sizes[index] = np.abs(term) if size is None else size + np.abs(term)
         self._counts[index] += 1
+        self._products[index] += products
 
     def rounding(self, index: int, reach: FloatArray) -> FloatArray:
         """What the rounding of a node's coefficients, as sums and as products, can change the bound by, (b,)."""
         size = self._sizes[index]
         assert size is not None, "the node has coefficients"
         entries = np.where(size == 0, 0.0, size * reach)
-        return np.asarray(4 * (self._counts[index] + 2) * EPSILON * entries.sum(axis=1))
+        rounded = 4 * (self._counts[index] + 2) * EPSILON * entries.sum(axis=1)
+        if not self._products[index]:
+            return np.asarray(rounded)
+        # A product below the normal range is off by as much as the least normal number, whatever it multiplies.
+        return np.asarray(rounded + 2 * self._products[index] * (SMALLEST_NORMAL * reach).sum(axis=1))
 
 
 def _through_affine(node: Affine, row: FloatArray, source: BoxForm) -> tuple[FloatArray, FloatArray]:
@@ -165,8 +173,8 @@ def _through_sum(rows: Rows, node: Sum, row: FloatArray, forms: BoxForms) -> Flo
 
 def _through_choice(rows: Rows, chosen: Chosen, row: FloatArray) -> FloatArray:
     """The branch at the centre takes the coefficient; what the other one adds is bounded."""
-    rows.add(chosen.choice.first, np.where(chosen.at_first, row, 0.0))
-    rows.add(chosen.choice.second, np.where(chosen.at_first, 0.0, row))
+    rows.add(chosen.choice.first, np.where(chosen.at_first, row, 0.0), products=0)
+    rows.add(chosen.choice.second, np.where(chosen.at_first, 0.0, row), products=0)
     worst = -np.where(row >= 0, row * chosen.rest_low, row * chosen.rest_high)
     return np.asarray(np.where(row == 0, 0.0, worst * (1 + 4 * EPSILON)).sum(axis=1) * (1 + row.shape[1] * EPSILON))
 

@@ -93,6 +93,7 @@ class Execution:
         with _closing(open_records(self.resume, work.question)) as records:
             first = list(islice(source := iter(tasks), PROCESSES_FROM))
             keys: dict[int, str] = {}
+            taken = 0
             jobs = _jobs(work, chain(first, source), records, keys)
             for job, reply in self._host.backend(len(first)).answers(work, jobs):
                 key = keys.pop(job.place)
@@ -107,8 +108,15 @@ class Execution:
                     )
                 if reply.kind == "new":
                     records.put(key, reply.text)
+                taken += reply.kind == "kept" and work.codec.is_trusted
                 bars.advance()
                 yield job.place, work.read(reply.text) if reply.kind in ("new", "kept") else Failed(key, reply.text)
+            if taken:
+                _LOG.warning(
+                    "certify: results taken from `%s` without proving them again: %d; as sure as what wrote them",
+                    self.resume,
+                    taken,
+                )
 
     def collect(
         self, label: str, work: Work[Task, Found], tasks: Iterable[Task], progress: Progress | None = None

@@ -36,6 +36,7 @@ _ONE_AT_A_TIME = threading.RLock()
 class Codec(Generic[Task, Found]):
     """A result as JSON and back; `doubt` says why a stored one is not believed, "" if it is.
 
+    `is_trusted` where a result claims to be proved and `doubt` does not prove it again: a run says that it was read.
     `decode` raises InputError, ValueError, KeyError or TypeError for what `encode` did not write; all three are
     importable by name.
     """
@@ -43,6 +44,7 @@ class Codec(Generic[Task, Found]):
     encode: Callable[[Found], Any]
     decode: Callable[[Any], Found]
     doubt: Callable[[Task, Found], str]
+    is_trusted: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from flint import arb
+
 from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.audits.source import EncoderSource, behind_noise, source_from_file
 from certify.codec import Readable, read_fields
 from certify.envelopes.log_evidence import PROPOSALS, Interval, LogEvidence, log_evidence
@@ -184,7 +187,7 @@ def evidence_of_rows(
         row_key,
         list(rows),
         partial(_one, generator, beta, source, proposals, seed),
-        Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt),
+        Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt, is_trusted=True),
         progress or SilentProgress(),
         execution,
     )
@@ -194,15 +197,19 @@ def evidence_of_rows(
 
 
 def mean_of(intervals: Sequence[Interval | None]) -> Interval | None:
-    """The mean of intervals that hold together; None where one has an end that is not known, or there is none."""
+    """The mean of intervals that hold together; None where one has an end that is not known, or there is none.
+
+    Rounded outward.
+    """
     known = [item for item in intervals if item is not None and _is_bounded(item)]
     if not known or len(known) < len(intervals):
         return None
     error = sum(1 - item.confidence for item in known)
     kind = "rigorous" if all(item.kind == "rigorous" for item in known) else "statistical"
-    low, high = (sum(ends) / len(known) for ends in ([i.lower for i in known], [i.upper for i in known]))
-    room = 1e-12 * (1 + abs(low) + abs(high))
-    return Interval(low - room, high + room, kind, max(0.0, 1 - error))
+    with precision():
+        ends = [item.lower for item in known], [item.upper for item in known]
+        low, high = (sum(map(ball, side), arb(0)) / len(known) for side in ends)
+        return Interval(lower(low), upper(high), kind, max(0.0, 1 - error))
 
 
 def _one(

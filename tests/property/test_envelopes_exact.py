@@ -15,7 +15,7 @@ from certify.envelopes.box_bounds import potential_minorant
 from certify.envelopes.box_forms import box_forms
 from certify.envelopes.box_parts import BoxForm
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
-from certify.envelopes.weighted import weighted_lower
+from certify.envelopes.weighted import weighted_lower, weighted_quadratic_lower
 from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
 
 Vector = list[Fraction]
@@ -162,3 +162,24 @@ def test_likelihoods_are_enclosed_in_balls(scale: float, kind: str) -> None:
             for k in range(4):
                 derivative = 1 / (1 + (-logits[k]).exp()) - targets[k]
                 assert abs(derivative - arb(float(slope[row, k]))) <= arb(float(off[row, k]))
+
+
+@pytest.mark.parametrize("weight", [0.3, -0.3, 1e-10])
+def test_rows_below_the_normal_range_are_paid_for(weight: float) -> None:
+    # weight times 5e-324 is no float but 0 or 5e-324, and what it multiplies is 1e307.
+    width = 60
+    out = Affine(2, np.full((1, width), -5e-324), np.zeros(1))
+    graph = Graph((Input(1), Affine(0, np.full((width, 1), 1e307), np.zeros(width)), Activation(1, "relu", width), out))
+    centres, halves = np.array([[0.5], [0.1]]), np.array([[0.4], [0.9]])
+    forms = box_forms(graph, centres, halves)
+    slopes, rests = weighted_lower(forms, np.full((2, 1), weight))
+    found = weighted_quadratic_lower(forms, np.full((2, 1), weight))
+    assert np.isfinite(rests).all() and np.isfinite(found.rest).all()
+    for box in range(2):
+        for share in (-1, 0, 1):
+            step = Fraction(float(halves[box, 0])) * share
+            reached = evaluate(graph, [Fraction(float(centres[box, 0])) + step])[-1][0]
+            gain = Fraction(weight) * (reached - Fraction(float(forms.nodes[-1].value[box, 0])))
+            assert Fraction(float(slopes[box, 0])) * step + Fraction(float(rests[box])) <= gain
+            bent = Fraction(float(found.curvature[box, 0, 0])) * step * step / 2
+            assert Fraction(float(found.slope[box, 0])) * step + Fraction(float(found.rest[box])) + bent <= gain

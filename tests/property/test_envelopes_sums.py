@@ -157,3 +157,38 @@ def test_a_chain_of_log_sum_exp_keeps_its_remainder() -> None:
     forms = box_forms(graph, 0.3 * random.standard_normal((16, 2)), np.full((16, 2), 0.05))
     first, last = forms.nodes[2].radius.max(), forms.nodes[-1].radius.max()
     assert last < 8 * first
+
+
+def gated(end: str, random: np.random.Generator) -> tuple[Graph, int]:
+    """Squares of neurons behind two layers, their log-sum-exp with other neurons and its place, one more activation."""
+    nodes: list[Node] = [Input(1)]
+    for name in random.choice(["tanh", "relu"], 2):
+        weight = 2 * random.standard_normal((2, nodes[-1].width)) / nodes[-1].width ** 0.5
+        nodes += [Affine(len(nodes) - 1, weight, random.standard_normal(2) * random.integers(2))]
+        nodes += [Activation(len(nodes) - 1, str(name), 2)]
+    nodes += [Product((4, 4), 2), Affine(4, random.standard_normal((2, 2)), random.standard_normal(2))]
+    nodes += [Sum((6, 5), (1.0, -1.0), 2), Activation(7, "softplus", 2), Sum((5, 8), (1.0, 1.0), 2)]
+    return Graph((*nodes, Activation(9, end, 2), Affine(10, random.standard_normal((1, 2)), np.zeros(1)))), 9
+
+
+@pytest.mark.parametrize("end", ["exp", "sin", "square", "tanh"])
+def test_a_log_sum_exp_keeps_its_terms_planes_where_the_inner_sum_has_one_of_its_own(end: str) -> None:
+    # Behind two activations the difference b - a has the plane of its rows; a product's remainder has its middle in
+    # that plane's shift and not in a's: what is shared must not be put around the sum of the two.
+    shares = np.linspace(-1, 1, 101)[:, None, None]
+    for seed in range(20):
+        random = np.random.default_rng([seed, *end.encode()])
+        graph, place = gated(end, random)
+        centres, halves = random.standard_normal((40, 1)), np.exp(random.uniform(-3.5, 0.7, (40, 1)))
+        points = centres + shares * halves
+        form = box_forms(graph, centres, halves).nodes[place]
+        seen = value(Graph(graph.nodes[: place + 1]), points.reshape(-1, 1)).reshape(101, 40, 2)
+        plane = form.value + form.shift + np.einsum("bkd,sbd->sbk", form.slope, points - centres)
+        assert (np.abs(seen - plane) <= form.radius + 1e-9).all()
+        assert ((form.low - 1e-9 <= seen) & (seen <= form.high + 1e-9)).all()
+        proposal = Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1)) / 1.3)
+        likelihood = GaussianLikelihood(value(graph, centres[:1])[0] + 0.5, 0.3)
+        found = potential_plus_log_density(graph, likelihood, proposal, centres, halves)
+        flat = points.reshape(-1, 1)
+        least = (potential(graph, likelihood, flat) + proposal.log_density(flat)).reshape(101, 40).min(axis=0)
+        assert (found.lower <= least + 1e-9 * (1 + np.abs(least))).all()

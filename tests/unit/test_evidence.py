@@ -125,6 +125,11 @@ def test_the_first_digit_and_its_encoder(tmp_path: Path) -> None:
     assert certify.evidence(decoder, row, encoder=encoder, proposals=20_000, resume=kept) == found
 
 
+def test_a_mean_is_rounded_outward_where_its_terms_cancel() -> None:
+    found = mean_of([Interval(value, value, "rigorous", 1.0) for value in (1e16, 1.0, -1e16)])
+    assert found is not None and found.lower <= 1 / 3 <= found.upper and found.width < 1e-15
+
+
 def test_a_mean_adds_the_probabilities_of_failing() -> None:
     first, second = Interval(-2.0, -1.0, "rigorous", 1.0), Interval(-4.0, -3.0, "statistical", 1 - 1e-6)
     found = mean_of([first, second, second])

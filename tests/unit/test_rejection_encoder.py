@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import replace
@@ -14,7 +15,7 @@ import sympy as sp
 
 import certify
 from certify.bounds.bracket import unknown_brackets
-from certify.envelopes.box_certificate import Envelope, box_envelope, tail_constant
+from certify.envelopes.box_certificate import Envelope, acceptance_lower, box_envelope, tail_constant
 from certify.envelopes.box_search import BoxLimits, log_integral_lower, log_ratio, supremum_of_ratio
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, potential
 from certify.envelopes.mixture import Mixture
@@ -233,6 +234,29 @@ def test_stored_numbers_follow_from_one_another(
     resume.write_text(json.dumps(stored))
     assert certify_rows(asked(generator, rows, epsilon, resume)) == right
     assert "not believed and computed again" in caplog.text
+
+
+def test_what_is_taken_and_not_proved_again_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    generator = one_hidden_layer("relu", 1, 4, 2)
+    rows = observation(generator, 0.4, 8)[None]
+    resume = tmp_path / "kept"
+    certify_rows(asked(generator, rows, Fraction(1, 10), resume))
+    assert "without proving them again" not in caplog.text
+    # Forged in full: p, K, the bound and the digest follow from a log C that nobody certified.
+    (path,) = resume.glob("*/??/*.json")
+    entry = json.loads(path.read_text().partition("\n")[0])
+    base = entry["numbers"]["log_integral"]
+    forged = acceptance_lower(base, base)
+    entry["numbers"]["p_measured"] |= {"lower": 0.95, "upper": 1.0}
+    entry["numbers"] |= {"log_constant": base, "p_certified": forged}
+    needed, measured = proposals_needed(forged, Fraction(1, 10)), proposals_needed(0.95, Fraction(1, 10))
+    assert needed is not None and measured is not None
+    entry |= {"proposals": needed.proposals, "tv_bound": needed.tv_bound}
+    entry["numbers"]["layers_measured"] = measured.proposals
+    text = json.dumps(entry)
+    path.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}\n")
+    (found,) = certify_rows(asked(generator, rows, Fraction(1, 10), resume))
+    assert found.layers == 1 and "without proving them again: 1" in caplog.text
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("log", ()), ("power", (0.5,)), ("reciprocal", ())])

@@ -104,7 +104,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
         row_key,
         list(asked.rows),
         partial(row_price, generator, constants, beta),
-        Codec(asdict, _decode, _doubt),
+        Codec(asdict, _decode, _doubt, is_trusted=True),
         asked.progress,
         asked.execution,
     )

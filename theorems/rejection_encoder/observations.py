@@ -75,7 +75,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
         _key,
         [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(asked.rows)],
         partial(_certify, generator, beta, epsilon),
-        Codec(_encode, _decode, partial(_doubt, epsilon)),
+        Codec(_encode, _decode, partial(_doubt, epsilon), is_trusted=True),
         asked.progress,
         asked.execution,
     )
