@@ -1,53 +1,55 @@
-"""Mutants of `checker/check.py`: each must refuse a certificate that holds or accept one that is corrupted.
+"""Mutants of the files of `checker/`: each must answer some certificate otherwise than the file itself.
 
-python -m benchmarks.checker_mutants [--every N] [--out benchmarks/results/checker_mutants]
+python -m benchmarks.checker_mutants [--checkers NAME ...] [--every N] [--keep FILE]
 
 Every comparison is weakened, sharpened and turned round, every + and - exchanged, every integer changed by one, every
 min and max exchanged, every and and or, and every `need` and `expect` dropped; one at a time, on every N-th mutant. The
-certificates are those of the small networks of `benchmarks.corrupted_certificates`, the corrupted ones a sample of
-each way of corrupting. A mutant that none of them tells apart survives and is listed with its line.
+certificates are those of the small networks of `benchmarks.corrupted_certificates` and of `benchmarks.corrupted_kinds`,
+the corrupted ones a sample of each way of corrupting; parts that no certificate brings to their limits are probed
+alone. A mutant that none of them tells apart survives and is listed with its line. `--keep` holds the answers, so
+that a run goes on where it was ended.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
 import copy
-import io
+import hashlib
 import json
+import multiprocessing
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-import mpmath
-import numpy as np
-
+from benchmarks.checker_probes import probes
 from benchmarks.corrupted_certificates import (
     CHECKER,
+    FILES,
     checker,
     corruptions,
     documents,
     negative_multiplier,
     refusal,
     small_files,
-    supremum,
 )
+from benchmarks.corrupted_kinds import KINDS, made
+from benchmarks.corrupted_kinds import corruptions as kind_corruptions
 from benchmarks.forged_networks import NETWORKS, changed_network, forged, two_layers
 from certify.api.certificate import certificate
 from certify.atomic import write_text_atomically
-from certify.execution.door import Execution
-from certify.execution.work import plain_work
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, text_cell
 
 RESULTS = Path("benchmarks/results/checker_mutants")
+NAMES = ("check", "check_rejection", "check_boxes", "check_totals", "check_circuits")
+MOST = 60
+"""Leaves of a certificate that are corrupted, for the kinds with files of their own."""
+
 SECONDS = 20
 """A mutant that takes longer for one certificate refuses it."""
 
@@ -112,8 +114,35 @@ def _attribute(name: str, value: Any) -> Any:
     return change
 
 
-def samples(check: ModuleType, folder: Path) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
-    """Certificates that hold, and corrupted ones: of each network and kind three of each way of corrupting."""
+@dataclass(frozen=True)
+class Case:
+    """A certificate, the file that it is about, and whether the checker says yes."""
+
+    text: str
+    file: bytes | None
+    holds: bool
+
+
+def samples(name: str, check: ModuleType, folder: Path) -> list[Case]:
+    """Certificates that hold first, and corrupted ones: of each certificate three of each way of corrupting."""
+    if name == "check":
+        return _network_samples(check, folder)
+    found = []
+    for document, file in made(folder, [kind for kind in KINDS if FILES[kind] == name]):
+        found.append(Case(json.dumps(document), file, True))
+        seen: dict[str, int] = {}
+        for what, text in kind_corruptions(document, MOST):
+            seen[what] = seen.get(what, 0) + 1
+            if seen[what] in (1, 4, 9):
+                found.append(Case(text, file, not refusal(check, text, file)))
+    if name == "check_rejection":
+        for changed_one in NETWORKS:
+            content = changed_network(changed_one)
+            found.append(Case(forged(document, content), content, False))
+    return sorted(found, key=lambda case: not case.holds)
+
+
+def _network_samples(check: ModuleType, folder: Path) -> list[Case]:
     good, bad = [], [negative_multiplier()]
     plain = folder / "plain.onnx"
     plain.write_bytes(two_layers().SerializeToString())
@@ -134,85 +163,18 @@ def samples(check: ModuleType, folder: Path) -> tuple[list[tuple[str, bytes]], l
                 seen[what] = seen.get(what, 0) + 1
                 if seen[what] in (1, 4, 9):
                     bad.append((text, other))
-    return good, bad
+    return [Case(*item, True) for item in good] + [Case(*item, False) for item in bad]
 
 
-FORMS = np.random.default_rng(7).normal(size=(24, 5))
-"""Coefficients (b_v, b_s, q_vv, q_vs, q_ss) whose suprema the mutants must find."""
-
-
-def probes(check: ModuleType) -> list[Any]:
-    """Answers of parts of the checker that a whole certificate does not bring to their limits.
-
-    Suprema of forms from just below and just above what they attain; tanh at points; texts and numbers at the ends of
-    what is read; the exit codes.
-    """
-    found: list[Any] = []
-    for kind in ("Tanh", "Relu"):
-        for number, row in enumerate(FORMS):
-            form = [float(entry) for entry in row]
-            form[2] = -abs(form[2]) - (2.0 + abs(form[3]) + abs(form[4]) if kind == "Relu" else 0.0)
-            if number % 4 == 1 and kind == "Tanh":
-                form[0] = form[2] = form[3] = 0.0
-            if number % 4 == 2 and kind == "Tanh":
-                form[0], form[2] = 0.01 * form[0], 0.01 * form[2]
-            exact, attained = [Fraction(entry) for entry in form], Fraction(supremum(kind, form))
-            for share in (-1e-5, 1e-5):
-                found.append(_answer(check, check.supremum, kind, exact, attained + Fraction(share)))
-    for form in (
-        [1, 0, 0, 0, 0],
-        [-1, 0, 0, 0, 0],
-        [0, 1, 0, 0, 0],
-        [0, -1, 0, 0, 0],
-        [0, 0, 0, 0, 1],
-        [0, 0, 0, 1, -1],
-    ):
-        for kind in ("Tanh", "Relu", "Sigmoid"):
-            for payment in (Fraction(-1, 10), Fraction(1, 1 << 40), Fraction(1 + 2**-40), Fraction(9)):
-                found.append(_answer(check, check.supremum, kind, [Fraction(entry) for entry in form], payment))
-    for v in (0.0, 1e-9, 0.3, 1.0, 4.0, 31.9, -0.7, -20.0):
-        low, high = check.tanh(int(v * 2**60) << 68)
-        with mpmath.workprec(400):
-            truth = mpmath.tanh(mpmath.mpf(int(v * 2**60)) / 2**60) * 2**128
-            found.append(bool(low <= truth <= high) and high - low < 1 << 40)
-    for value in (1 << 53, (1 << 53) - 1, -(1 << 53), True, 1.0, "1"):
-        found.append(_answer(check, check.integer, value, "a number"))
-    for text in ("0x1p1023", "0x1p1024", "0x1p-1022", "0x1p-1023", "1.0", "0x1p0", 1.0):
-        found.append(_answer(check, check.real, text, "a number"))
-    for content in (b"", b"\x0b", b"\x0c", b"\x80" * 12, b"\x0a\x02a", b"\x0a\x01a", b"\x08\x80\x01", b"\x08\x80"):
-        found.append(_answer(check, check.message, content, shown=True))
-    for content in (
-        b"\x0d1234",
-        b"\x0d123",
-        b"\x0912345678",
-        b"\x091234567",
-        b"\x0d1234\x08\x05",
-        b"\x0912345678\x08\x05",
-    ):
-        found.append(_answer(check, check.message, content, shown=True))
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        found.append([check.main(given) for given in (["/nowhere", "/nowhere"], ["/nowhere"], [])])
-    return found
-
-
-def _answer(check: ModuleType, function: Any, *arguments: Any, shown: bool = False) -> str:
-    try:
-        value = function(*arguments)
-    except Exception as error:
-        return type(error).__name__
-    return repr(value) if shown else "yes"
-
-
-def is_seen(
-    mutated: ast.Module, good: list[tuple[str, bytes]], bad: list[tuple[str, bytes]], expected: list[Any]
-) -> bool:
-    """Whether a certificate tells the mutant from the checker."""
+def is_seen(mutated: ast.Module, cases: list[Case], expected: list[Any]) -> bool:
+    """Whether a certificate or a probe tells the mutant from the checker."""
     module = ModuleType("mutant")
     try:
         signal.alarm(SECONDS)
         exec(compile(ast.fix_missing_locations(mutated), "mutant", "exec"), module.__dict__)
-        found = any(_refuses(module, *item) for item in good) or probes(module) != expected
-        found = found or not all(_refuses(module, *item) for item in bad)
+        first, others = cases[:1], cases[1:]
+        found = any(_differs(module, case) for case in first) or probes(module) != expected
+        found = found or any(_differs(module, case) for case in others)
     except (Exception, SystemExit):
         found = True
     finally:
@@ -220,58 +182,80 @@ def is_seen(
     return found
 
 
+def _differs(module: ModuleType, case: Case) -> bool:
+    signal.alarm(SECONDS)
+    return (not refusal(module, case.text, case.file)) != case.holds
+
+
 @dataclass(frozen=True)
 class _Judge:
     """`is_seen` with its certificates, for another process."""
 
-    good: list[tuple[str, bytes]]
-    bad: list[tuple[str, bytes]]
+    cases: list[Case]
     expected: list[Any]
 
-    def __call__(self, mutated: str) -> bool:
+    def __call__(self, mutated: ast.Module) -> bool:
         signal.signal(signal.SIGALRM, _late)
-        return is_seen(ast.parse(mutated), self.good, self.bad, self.expected)
-
-
-def _refuses(module: ModuleType, text: str, network: bytes) -> bool:
-    signal.alarm(SECONDS)
-    return bool(refusal(module, text, network))
+        return is_seen(mutated, self.cases, self.expected)
 
 
 def _late(_: int, __: FrameType | None) -> None:
     raise Late
 
 
+def run(name: str, every: int, processes: int, kept: dict[str, bool], keep: Path | None) -> tuple[list[str], list[Any]]:
+    """A row of the summary for one file, and its survivors; answers are read from and added to `kept`."""
+    source = CHECKER.with_stem(name).read_text(encoding="utf-8")
+    lines, digest = source.splitlines(), hashlib.sha256(source.encode()).hexdigest()[:16]
+    check = checker(next((kind for kind, file in FILES.items() if file == name), "lipschitz"))
+    with tempfile.TemporaryDirectory() as folder:
+        cases = samples(name, check, Path(folder))
+    every_one = list(mutants(ast.parse(source)))
+    chosen = [(f"{name} {digest} {place}", *every_one[place]) for place in range(0, len(every_one), every)]
+    open_ones = [item for item in chosen if item[0] not in kept]
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        answers = pool.imap(_Judge(cases, probes(check)), [mutated for *_, mutated in open_ones])
+        for (key, line, what, _), seen in zip(open_ones, answers, strict=True):
+            kept[key] = seen
+            if keep is not None:
+                write_text_atomically(keep, json.dumps(kept))
+            if not seen:
+                print(f"{name}.py: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
+    survivors = [(line, what) for key, line, what, _ in chosen if not kept[key]]
+    counts = len(every_one), len(chosen), len(chosen) - len(survivors), len(survivors)
+    held = sum(case.holds for case in cases)
+    row = [f"{name}.py", *map(str, counts), str(held), str(len(cases) - held)]
+    return row, [(f"{name}.py", str(line), what, lines[line - 1].strip()[:100]) for line, what in survivors]
+
+
 def main() -> None:
-    """Run every N-th mutant and write which survive."""
+    """Run every N-th mutant of every file and write which survive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkers", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     signal.signal(signal.SIGALRM, _late)
-    source = CHECKER.read_text(encoding="utf-8")
-    lines = source.splitlines()
-    with tempfile.TemporaryDirectory() as folder:
-        good, bad = samples(checker(), Path(folder))
-    chosen = list(mutants(ast.parse(source)))[:: arguments.every]
-    survivors = []
-    work = plain_work(_Judge(good, bad, probes(checker())), {"work": "checker mutants"})
-    with Execution(f"processes:{arguments.processes}") as execution:
-        answers = execution.collect("mutants", work, [ast.unparse(mutated) for _, _, mutated in chosen])
-    for number, ((line, what, _), seen) in enumerate(zip(chosen, answers, strict=True)):
-        if not seen:
-            survivors.append((line, what))
-            print(f"{number} of {len(chosen)}: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
-    title = f"{len(survivors)} of {len(chosen)} mutants survive {len(good)} certificates and {len(bad)} corrupted ones"
-    rows = tuple(
-        tuple[Cell, ...](text_cell(entry) for entry in (str(line), what, lines[line - 1].strip()[:100]))
-        for line, what in survivors
-    )
-    table = Table("checker_mutants", title, columns(("line", "changed", "source")), rows, ())
+    kept: dict[str, bool] = {}
+    if arguments.keep is not None and arguments.keep.exists():
+        kept = json.loads(arguments.keep.read_text(encoding="utf-8"))
+    rows, survivors = [], []
+    for name in arguments.checkers:
+        row, found = run(name, arguments.every, arguments.processes, kept, arguments.keep)
+        print(" ".join(row), flush=True)
+        rows.append(row)
+        survivors += found
+    names = ("file", "mutants", "run", "told apart", "survive", "certificates that hold", "corrupted")
+    tables = (
+        Table("checker_mutants", f"Every {arguments.every}. mutant of the files of the checker",
+              columns(names, names[1:]), tuple(tuple[Cell, ...](map(text_cell, row)) for row in rows), ()),
+        Table("survivors", "Mutants that no certificate tells apart", columns(("file", "line", "changed", "source")),
+              tuple(tuple[Cell, ...](map(text_cell, row)) for row in survivors), ()),
+    )  # fmt: skip
     for name, suffix in (("markdown", ".md"), ("csv", ".csv")):
-        write_text_atomically(arguments.out.with_suffix(suffix), table_formats()[name].render(Document((table,))))
-    print(title, file=sys.stderr)
+        write_text_atomically(arguments.out.with_suffix(suffix), table_formats()[name].render(Document(tables)))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ from certify.version import __version__
 RESULTS = Path("benchmarks/results/corrupted_certificates")
 CHECKER = Path("checker/check.py")
 FILES = {
-    "boxes": "check_boxes", "circuit-size": "check_circuits", "refutation": "check_circuits",
+    "boxes": "check_boxes", "rejection": "check_rejection",
+    "circuit-size": "check_circuits", "refutation": "check_circuits",
     "gaussian-layer": "check_totals", "langevin": "check_totals", "integral": "check_totals",
 }  # fmt: skip
 """Which file of `checker/` reads which kind; the others are read by check.py."""

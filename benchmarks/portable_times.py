@@ -31,8 +31,8 @@ def questions(folder: Path) -> Iterator[tuple[str, str, dict[str, Any], Path | N
     small.write_bytes(small_network(("Tanh", "Relu"), 5, double=True))
     circuit.write_text(ADDER, encoding="ascii")
     formula.write_text(FORMULA, encoding="ascii")
-    for kind in ("lipschitz", "inverse-lipschitz", "derivatives", "envelope"):
-        given = {"observations": DIGITS[1]} if kind == "envelope" else {}
+    for kind in ("lipschitz", "inverse-lipschitz", "derivatives", "envelope", "rejection"):
+        given = {"observations": DIGITS[1]} if kind in ("envelope", "rejection") else {}
         yield kind, "residual_d8, 48 neurons", {"generator": DIGITS[0], **given}, DIGITS[0]
     boxes = {"generator": small, "observations": [0.4, -0.2, 0.3], "beta": 0.5}
     yield "boxes", "two latents, 6 neurons", boxes, small

@@ -14,7 +14,6 @@ import sys
 from fractions import Fraction
 from operator import mul
 from pathlib import Path
-
 class No(Exception): """The claim is not confirmed."""
 class Unreadable(Exception): """Not a certificate, not a network, or one outside what is known here."""
 def expect(condition, reason, otherwise=Unreadable):
@@ -22,7 +21,6 @@ def expect(condition, reason, otherwise=Unreadable):
         raise otherwise(reason)
 def need(condition, reason):
     expect(condition, reason, No)
-
 # The certificate's text: no key twice, none missing, none further; numbers of exactly one form each.
 def unique(pairs):
     expect(len({key for key, _ in pairs}) == len(pairs), "a key occurs twice")
@@ -47,7 +45,6 @@ def real(value, what):
     return Fraction(float.fromhex(value))
 def reals(value, length, what):
     return [real(entry, what) for entry in items(value, length, what)]
-
 class Matrix:
     """An exact matrix: rows of integers over one denominator. A product or sum of unequal shapes is an error."""
     def __init__(self, rows, den):
@@ -79,7 +76,6 @@ def selector(places, size):
     return Matrix([[int(column == place) for column in range(size)] for place in places], 1)
 def diagonal(entries):
     return selector(range(len(entries)), len(entries)).times(entries)
-
 def semidefinite(matrix, factor, what):
     """Confirm matrix >= 0 by D matrix D = B B^T + R with R diagonally dominant."""
     size = len(matrix.rows)
@@ -96,7 +92,6 @@ def semidefinite(matrix, factor, what):
             excess[i] += rest if i == j else -abs(rest)
             excess[j] -= 0 if i == j else abs(rest)
     need(min(excess) >= 0, f"{what}: the factor does not prove that the matrix is positive semidefinite")
-
 # The network's file: protocol buffers on the wire. A field that occurs twice where one is meant is refused.
 def varint(data, at):
     value = shift = 0
@@ -139,7 +134,6 @@ def tensor(data):
     values = list(map(Fraction, struct.unpack(f"<{count}{code}", raw)))   # an infinite weight or NaN has no fraction
     rows = [values[at : at + shape[-1]] for at in range(0, count, shape[-1])]
     return name_of(fields, 8), tuple(rows) if len(shape) == 1 else rows
-
 class Network:
     """Nodes ("input",), ("affine", source, W or None, b), ("sum", i, j), (activation, source); widths of all."""
     def __init__(self, data):
@@ -213,7 +207,6 @@ class Network:
         den = math.lcm(*(part.den for part in inputs))
         stacked = Matrix([[den // part.den * x for x in row] for part in inputs for row in part.rows], den)
         return stacked, selector(range(constant + self.d, size), size), maps[self.output]
-
 # sigma' has its values in [0, b], b its supremum; then the suprema of |sigma''| and |sigma'''|. With t = tanh:
 # t'' = -2t(1-t^2), largest at t^2 = 1/3: 4/(3 sqrt 3); t''' = -2(1-t^2)(1-3t^2), largest at t = 0: 2. With p = sigmoid:
 # p'' = p(1-p)(1-2p): sqrt(3)/18; p''' = p(1-p)(1-6p(1-p)), largest at p = 1/2: 1/8. softplus' = p.
@@ -221,7 +214,6 @@ ROOT_3_BY_18 = Fraction(96225044864937628, 10**18)
 SLOPES = {"Tanh": Fraction(1), "Sigmoid": Fraction(1, 4), "Relu": Fraction(1), "Softplus": Fraction(1)}
 CURVED = {"Tanh": (Fraction(769800358919501020, 10**18), Fraction(2)), "Sigmoid": (ROOT_3_BY_18, Fraction(1, 8)),
           "Softplus": (Fraction(1, 4), ROOT_3_BY_18), "Relu": (Fraction(0), Fraction(0))}
-
 def stretch(network, record, name, sign):
     """sign (claim^2 E - W^T W) - sum T_k Q_k >= 0 in increments, Q_k the form (s - a v)(b v - s) with a = 0."""
     claim = rational(*keys(record["claims"], (name,), "claims"), name)
@@ -281,7 +273,6 @@ def activated(name, rows, totals):
     third = [times(a, p) + 3 * times(b, q) + times(s1, r) for a, b, p, q, r in zip(twists, bends, p1, p2, p3)]
     bent, twisted = times(max(bends), t1), times(max(twists), t1) + 3 * times(max(bends), t2)
     return [[times(s1, p) for p in p1], second, third], [times(s1, t1), bent + times(s1, t2), twisted + times(s1, t3)]
-
 # Suprema of forms: intervals of integers over 2^P, rounded outward; half-lines beyond |v| = EDGE in fractions.
 P, EDGE, CELLS, ONE, KNOWN_VALUES = 128, 32, 20000, 1 << 128, {}
 def multiply(a, b):
@@ -343,30 +334,40 @@ def supremum(name, c, payment):
     start, far = (EDGE, Fraction(tanh(EDGE * ONE)[0], ONE)) if name == "Tanh" else (0, 0)
     outside(c, payment, 1, start, 0 if far else 1, [far, 1] if far else [0])
     outside(c, payment, -1, start, 0, [-far, -1] if far else [0])
-def envelope(network, record):
-    """P + Psi - T + 2 (offset - sum payments) e e^T >= 0 in (1, z, s)."""
-    offset = rational(*keys(record["claims"], ("offset",), "claims"), "offset")
-    inputs, outputs, image = network.lifted(1)
-    d, count, size = network.d, len(network.neurons), len(image.rows[0])
-    beta, y = real(record["beta"], "beta"), reals(record["observation"], len(image.rows), "the observation")
-    mean, rows = reals(record["mean"], d, "the mean"), items(record["root"], d, "the root")
-    root = [reals(row, i + 1, "a row of the root") + [Fraction(0)] * (d - i - 1) for i, row in enumerate(rows)]
-    need(beta > 0 and all(root[i][i] for i in range(d)), "beta is not positive, or the root is singular")
+def potential(network, record):
+    """P with x^T P x = |z|^2 + |W x - y|^2/beta^2, x = (1, z, s)."""
+    image, beta = network.lifted(1)[2], real(record["beta"], "beta")
+    need(beta > 0, "beta is not positive")
+    y = reals(record["observation"], len(image.rows), "the observation")
+    residual = image - Matrix.of([[entry] for entry in y]) @ selector([0], len(image.rows[0]))
+    square = diagonal([Fraction(0)] + [Fraction(1)] * network.d + [Fraction(0)] * len(network.neurons))
+    return square + residual.T @ residual.times([1 / beta**2] * len(y))
+def neuron_forms(network, record):
+    """Psi with x^T Psi x/2 = sum psi_k, and what is still to be confirmed: name, form and payment of each neuron."""
+    inputs, outputs, _ = network.lifted(1)
+    count, size = len(network.neurons), len(inputs.rows[0])
     forms = [reals(row, 5, "a form") for row in items(record["forms"], count, "forms")]
     payments = [rational(entry, "a payment") for entry in items(record["payments"], count, "payments")]
-    for name, form, payment in zip(network.neurons, forms, payments, strict=True):
-        supremum(name, form, payment)
-    corner = selector([0], size)
-    residual = image - Matrix.of([[entry] for entry in y]) @ corner
-    potential = diagonal([Fraction(0)] + [Fraction(1)] * d + [Fraction(0)] * count)
-    potential += residual.T @ residual.times([1 / beta**2] * len(y))
-    gap = Matrix.of(root).T @ (selector(range(1, 1 + d), size) - Matrix.of([[entry] for entry in mean]) @ corner)
     b_v, b_s, q_vv, q_vs, q_ss = zip(*forms, strict=True)
-    ones = Matrix([[1]] * count, 1) @ corner
+    ones = Matrix([[1]] * count, 1) @ selector([0], size)
     half = inputs.T @ (ones.times(b_v) + inputs.times(q_vv) + outputs.times(q_vs))
     half += outputs.T @ (ones.times(b_s) + outputs.times(q_ss))
-    rest = corner.T @ corner.times([2 * (offset - sum(payments))])
-    semidefinite(potential + half + half.T - gap.T @ gap + rest, record["factor"], "the envelope")
+    return half + half.T, list(zip(network.neurons, forms, payments, strict=True))
+def triangle(value, size, what):   # a lower triangular matrix
+    rows = items(value, size, what)
+    return [reals(row, i + 1, f"a row of {what}") + [Fraction(0)] * (size - i - 1) for i, row in enumerate(rows)]
+def envelope(network, record):
+    """P + Psi - T + 2 (offset - sum payments) e e^T >= 0 in x."""
+    offset, d = rational(*keys(record["claims"], ("offset",), "claims"), "offset"), network.d
+    mean, root = reals(record["mean"], d, "the mean"), triangle(record["root"], d, "the root")
+    need(all(root[i][i] for i in range(d)), "the root is singular")
+    form, neurons = neuron_forms(network, record)
+    for neuron in neurons: supremum(*neuron)
+    corner = selector([0], len(form.rows))
+    gap = selector(range(1, 1 + d), len(form.rows)) - Matrix.of([[entry] for entry in mean]) @ corner
+    gap, paid = Matrix.of(root).T @ gap, sum(payment for _, _, payment in neurons)
+    rest = corner.T @ corner.times([2 * (offset - paid)])
+    semidefinite(potential(network, record) + form - gap.T @ gap + rest, record["factor"], "the envelope")
     return f"exp(-f) <= C N(mu, (L L^T)^-1) everywhere, log C = {offset} + (d/2) log 2 pi - log |det L|"
 KINDS = {
     "lipschitz": (lambda network, record: stretch(network, record, "M", 1), ("multipliers", "factor")),
@@ -395,6 +396,5 @@ def main(arguments):
     except Exception as reason:   # whatever happens while reading is no yes
         print("cannot be read:", str(reason)[:200] or type(reason).__name__, file=sys.stderr)
         return 2
-
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -111,6 +111,20 @@ def first_point(
     network: LiftedNetwork, objective: LowerObjective, constraints: NeuronConstraints
 ) -> BarrierPoint | None:
     """psi_k = c_k (s^2 - 4 L^2 v^2), c_k chosen from the last layer to the first, then all scaled until M > 0."""
+    k, weights = network.neurons, sector_weights(network)
+    if weights is None:
+        return None
+    factor = 1.0
+    for _ in range(200):
+        found = sector_forms(network, factor * weights)
+        if np.isfinite(found).all() and np.isfinite(objective.value(found, 1.0)):
+            return inside(constraints, found, np.full(k, -np.inf), 1.0)
+        factor *= 0.5
+    return None
+
+
+def sector_weights(network: LiftedNetwork) -> FloatArray | None:
+    """Weights c_k, from the last layer to the first, for which sum c_k (s^2 - 4 L^2 v^2) is definite in s."""
     d, k = network.latent_dim, network.neurons
     if not np.isfinite(sector_forms(network, np.ones(k))).all():
         return None
@@ -127,13 +141,7 @@ def first_point(
             value *= 2.0
         else:
             return None
-    factor = 1.0
-    for _ in range(200):
-        found = sector_forms(network, factor * weights)
-        if np.isfinite(found).all() and np.isfinite(objective.value(found, 1.0)):
-            return inside(constraints, found, np.full(k, -np.inf), 1.0)
-        factor *= 0.5
-    return None
+    return weights
 
 
 def minimised(total: FloatArray, d: int) -> tuple[FloatArray, FloatArray, float] | None:

@@ -17,7 +17,7 @@ CHECKERS = {
     NETWORK: "check.py", CONSTANTS: "check_totals.py", CIRCUIT: "check_circuits.py", FORMULA: "check_circuits.py",
 }  # fmt: skip
 NAMED = {NETWORK: "a network", CONSTANTS: "bare constants", CIRCUIT: "a circuit", FORMULA: "a formula"}
-"""What a certificate is about, and the file of `checker/` that reads it; boxes have `check_boxes.py`."""
+"""What a certificate is about, and the file of `checker/` that reads it; some kinds have one of their own."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,183 @@
+"""Parts of the files of `checker/` that a whole certificate does not bring to their limits, each asked alone.
+
+What encloses a number is held against mpmath and to a width, so that another enclosure as good gives the same answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from fractions import Fraction
+from types import ModuleType
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from benchmarks.corrupted_certificates import supremum
+
+FORMS = np.random.default_rng(7).normal(size=(24, 5))
+"""Coefficients (b_v, b_s, q_vv, q_vs, q_ss) whose suprema and means the mutants must find."""
+
+
+def probes(check: ModuleType) -> list[Any]:
+    """The answers of every part that the file has."""
+    found: list[Any] = []
+    for name, ask in PROBES.items():
+        if hasattr(check, name):
+            found += ask(check)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        found.append([check.main(given) for given in (["/nowhere", "/nowhere"], ["/nowhere"], [])])
+    return found
+
+
+def _suprema(check: ModuleType) -> list[Any]:
+    """From just below and just above what forms attain."""
+    found: list[Any] = []
+    for kind in ("Tanh", "Relu"):
+        for number, row in enumerate(FORMS):
+            form = [float(entry) for entry in row]
+            form[2] = -abs(form[2]) - (2.0 + abs(form[3]) + abs(form[4]) if kind == "Relu" else 0.0)
+            if number % 4 == 1 and kind == "Tanh":
+                form[0] = form[2] = form[3] = 0.0
+            if number % 4 == 2 and kind == "Tanh":
+                form[0], form[2] = 0.01 * form[0], 0.01 * form[2]
+            exact, attained = [Fraction(entry) for entry in form], Fraction(supremum(kind, form))
+            for share in (-1e-5, 1e-5):
+                found.append(_answer(check, check.supremum, kind, exact, attained + Fraction(share)))
+    for form in (
+        [1, 0, 0, 0, 0],
+        [-1, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0],
+        [0, -1, 0, 0, 0],
+        [0, 0, 0, 0, 1],
+        [0, 0, 0, 1, -1],
+    ):
+        for kind in ("Tanh", "Relu", "Sigmoid"):
+            for payment in (Fraction(-1, 10), Fraction(1, 1 << 40), Fraction(1 + 2**-40), Fraction(9)):
+                found.append(_answer(check, check.supremum, kind, [Fraction(entry) for entry in form], payment))
+    return found
+
+
+def _tanh(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for v in (0.0, 1e-9, 0.3, 1.0, 4.0, 31.9, -0.7, -20.0):
+        low, high = check.tanh(int(v * 2**60) << 68)
+        with mpmath.workprec(400):
+            truth = mpmath.tanh(mpmath.mpf(int(v * 2**60)) / 2**60) * 2**128
+            found.append(bool(low <= truth <= high) and high - low < 1 << 40)
+    return found
+
+
+def _exp(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for x in (0.0, 1e-9, 0.3, 1.0, -4.0, 31.5, -90.0, -700.0):
+        exact, bits = Fraction(x), check.P
+        value = int(exact * 2**60) << bits - 60
+        enclosed = check.exp(check.interval(Fraction(value, 1 << bits)) if hasattr(check, "interval") else value)
+        low, high = (enclosed.low, enclosed.high) if hasattr(enclosed, "low") else enclosed
+        with mpmath.workprec(1800):
+            truth = mpmath.exp(mpmath.mpf(value) / mpmath.mpf(2) ** bits) * mpmath.mpf(2) ** bits
+            found.append(bool(low <= truth <= high) and high - low <= 2 + (int(high) >> 80) + (1 << bits - 80))
+    for value in (1 << 12, -(1 << 12), (1 << 12) + 1, -(1 << 12) - 1, 1 << 14):
+        given = check.interval(Fraction(value)) if hasattr(check, "interval") else value << check.P
+        found.append(_answer(check, check.exp, given))
+    return found
+
+
+def _log(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for value in (Fraction(1), Fraction(3), Fraction(1, 10**9), Fraction(10**30, 7), Fraction(999, 1000)):
+        low, high = check.log(value)
+        with mpmath.workprec(600):
+            truth = mpmath.log(mpmath.mpf(value.numerator) / value.denominator)
+            inside = (
+                mpmath.mpf(low.numerator) / low.denominator <= truth <= mpmath.mpf(high.numerator) / high.denominator
+            )
+            found.append(bool(inside) and high - low < Fraction(1, 1 << 80))
+    return found
+
+
+def _lines(check: ModuleType) -> list[Any]:
+    """Whether the lines enclose the activation at many inputs, and how wide they are to a digit."""
+    found: list[Any] = []
+    ends = np.sort(np.random.default_rng(3).normal(size=(30, 2)) * np.geomspace(0.01, 60, 30)[:, None], axis=1)
+    for kind in ("Tanh", "Relu"):
+        for low, high in [*ends.tolist(), (0.0, 0.0), (-1.0, 0.0), (0.0, 2.0), (33.0, 40.0), (-90.0, -33.0)]:
+            slope, bottom, top, (least, most) = check.line(kind, int(low * 2**60) << 68, int(high * 2**60) << 68)
+            t = np.linspace(low, high, 60)
+            s = np.tanh(t) if kind == "Tanh" else np.maximum(t, 0.0)
+            rest, room = s - slope / check.ONE * t, 1e-12 * (1 + abs(low) + abs(high))
+            holds = (rest >= bottom / check.ONE - room).all() and (rest <= top / check.ONE + room).all()
+            holds = holds and (s >= least / check.ONE - room).all() and (s <= most / check.ONE + room).all()
+            found.append((bool(holds), f"{(top - bottom) / check.ONE:.1e}", f"{(most - least) / check.ONE:.1e}"))
+    return found
+
+
+def _means(check: ModuleType) -> list[Any]:
+    """From just below and just above the mean of a form under a Gaussian."""
+    found: list[Any] = []
+    nodes = np.arange(-1536, 1537) / 128
+    weights = np.exp(-0.5 * nodes**2) / (128 * math.sqrt(2 * math.pi))
+    for number, row in enumerate(FORMS[:16]):
+        middle, variance = Fraction(number - 8, 4), Fraction(number * number, 32)
+        v = float(middle) + math.sqrt(variance) * nodes
+        s, (b_v, b_s, q_vv, q_vs, q_ss) = np.tanh(v), row
+        value = Fraction(float(weights @ (v * (b_v + q_vv * v + q_vs * s) + s * (b_s + q_ss * s))))
+        for share in (Fraction(-1, 10**9), Fraction(1, 10**9)):
+            found.append(
+                _answer(check, check.expectation, [Fraction(float(x)) for x in row], middle, variance, value + share)
+            )
+    one = [Fraction(int(place == 2)) for place in range(5)]
+    for middle, variance in ((0, 30), (50, 1), (-50, 1), (40, 20)):
+        size = Fraction(middle * middle + variance)
+        for payment in (size * (1 - Fraction(1, 10**9)), size * (1 + Fraction(1, 10**9))):
+            found.append(_answer(check, check.expectation, one, Fraction(middle), Fraction(variance), payment))
+    return found
+
+
+def _integers(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for value in (1 << 53, (1 << 53) - 1, -(1 << 53), 0, 1, 2, True, 1.0, "1"):
+        found.append(_answer(check, check.integer, value, "a number"))
+        found.append(_answer(check, check.integer, value, 0, 2, "a number"))
+    return found
+
+
+def _texts(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for text in ("0x1p1023", "0x1p1024", "0x1p-1022", "0x1p-1023", "1.0", "0x1p0", 1.0):
+        found.append(_answer(check, check.real, text, "a number"))
+    return found
+
+
+def _messages(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for content in (b"", b"\x0b", b"\x0c", b"\x80" * 12, b"\x0a\x02a", b"\x0a\x01a", b"\x08\x80\x01", b"\x08\x80"):
+        found.append(_answer(check, check.message, content, shown=True))
+    for content in (
+        b"\x0d1234",
+        b"\x0d123",
+        b"\x0912345678",
+        b"\x091234567",
+        b"\x0d1234\x08\x05",
+        b"\x0912345678\x08\x05",
+    ):
+        found.append(_answer(check, check.message, content, shown=True))
+    return found
+
+
+PROBES = {
+    "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
+    "integer": _integers, "real": _texts, "message": _messages,
+}  # fmt: skip
+"""What is asked of a file that has a function of the name."""
+
+
+def _answer(check: ModuleType, function: Any, *arguments: Any, shown: bool = False) -> str:
+    try:
+        value = function(*arguments)
+    except Exception as error:
+        return type(error).__name__
+    return repr(value) if shown else "yes"

@@ -1,0 +1,113 @@
+"""A quadratic form above a potential in (1, z) alone, and the mean of f under a Gaussian that it bounds: any depth.
+
+With forms psi_k, f(z) = x'Ax/2 (`lifted_form`) and Q + Psi - A >= 0, Q a form in u = (1, z), f(z) <= u'Qu/2 +
+sum_k psi_k(v_k, s_k) for every z. For z = m + B y, y ~ N(0, I),
+
+    E f <= tr(Q E[uu'])/2 + sum_k eta_k,    eta_k >= E psi_k(v_k, s_k) where v_k is Gaussian, else sup psi_k,
+
+and log int exp(-f) >= -E f + entropy. `gaussian_evidence` keeps the first layer's joint moments and is sharper; here
+every number is one of a single neuron, which a second program can confirm in exact arithmetic. Estimate: a candidate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.evidence_search import MeanObjective
+from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.neuron_barrier import (
+    BarrierPoint,
+    IntArray,
+    NeuronConstraints,
+    inside,
+    minimise,
+    neuron_constraints,
+)
+from certify.envelopes.neuron_forms import graph_points, suprema_upper
+from certify.envelopes.quadratic_search import lower_objective, sector_forms, sector_weights
+
+FIRST_WEIGHT, LAST_WEIGHT = 1.0, 1e-6
+SMOOTH = frozenset({"tanh"})
+"""Activations whose means the trapezoidal rule gives to machine precision: analytic in a strip."""
+
+WIDEST = 35.9
+"""The greatest variance of an input for which a mean is taken: `checker/check_rejection.py` stops at 36."""
+
+HALF_STEPS = 12 * 64
+MOST_DOUBLINGS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class UpperForm:
+    """f(z) <= u'Qu/2 + sum psi_k up to rounding: `form` Q (1 + d, 1 + d), `coefficients` (k, 5), `payments` eta (k,).
+
+    `sizes` (k,): the sums of the absolute terms of the means, for what their rounding is.
+    """
+
+    form: FloatArray
+    coefficients: FloatArray
+    payments: FloatArray
+    sizes: FloatArray
+
+
+def averaged_neurons(network: LiftedNetwork, factor: FloatArray) -> IntArray:
+    """The neurons that pay a mean under a Gaussian with B = `factor`: smooth ones, linear in z, not too wide."""
+    deep = ((np.abs(network.inputs.midpoint) + network.inputs.radius)[:, 1 + network.latent_dim :] > 0).any(axis=1)
+    smooth = np.array([name in SMOOTH for name, _ in network.sigmas], dtype=bool)
+    slopes = network.inputs.midpoint[:, 1 : 1 + network.latent_dim] @ factor
+    return np.flatnonzero(~deep & smooth & ((slopes**2).sum(axis=1) < WIDEST))
+
+
+def upper_form(network: LiftedNetwork, form: FloatArray, mean: FloatArray, factor: FloatArray) -> UpperForm | None:
+    """The best form for N(m, BB') that the search finds; `form` the midpoint of A. None where it does not start."""
+    d, k = network.latent_dim, network.neurons
+    averaged = averaged_neurons(network, factor)
+    paying = np.setdiff1d(np.arange(k), averaged)
+    costs = np.zeros((k, 5))
+    costs[averaged] = _means(network, averaged, mean, factor)
+    root = np.zeros((1 + d, 1 + d))
+    root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
+    head, tail = np.arange(1 + d), np.arange(1 + d, network.size)
+    objective = MeanObjective(lower_objective(network, form), head, tail, root, costs)
+    constraints = neuron_constraints(network, np.maximum(1.0, np.diag(form)[1 + d :]), paying)
+    start = _start(network, objective, constraints)
+    if start is None:
+        return None
+    coefficients = minimise(objective, constraints, start, FIRST_WEIGHT, LAST_WEIGHT).last.coefficients
+    payments = (costs * coefficients).sum(axis=1)
+    payments[paying] = suprema_upper(tuple(network.sigmas[index] for index in paying), coefficients[paying])
+    gap = objective.lifted.matrix(coefficients) - 2.0 * form
+    mixed = gap[np.ix_(head, tail)]
+    proposed = mixed @ np.linalg.solve(gap[np.ix_(tail, tail)], mixed.T) - gap[np.ix_(head, head)]
+    known = np.isfinite(proposed).all() and np.isfinite(payments).all()
+    sizes = np.abs(costs * coefficients).sum(axis=1)
+    return UpperForm(0.5 * (proposed + proposed.T), coefficients, payments, sizes) if known else None
+
+
+def _start(network: LiftedNetwork, objective: MeanObjective, constraints: NeuronConstraints) -> BarrierPoint | None:
+    """psi_k = c_k (s^2 - 4 L^2 v^2), doubled until Psi - A is definite in s."""
+    weights = sector_weights(network)
+    if weights is None:
+        return None
+    for doubling in range(MOST_DOUBLINGS):
+        found = sector_forms(network, weights * 2.0**doubling)
+        if np.isfinite(objective.value(found, 1.0)):
+            return inside(constraints, found, np.full(len(constraints.neurons), -np.inf), 1.0)
+    return None
+
+
+def _means(network: LiftedNetwork, neurons: IntArray, mean: FloatArray, factor: FloatArray) -> FloatArray:
+    """E(v, s, v^2, vs, s^2), (k, 5), by the trapezoidal rule."""
+    rows = network.inputs.midpoint[neurons][:, : 1 + mean.size]
+    middles, deviations = rows @ np.concatenate([[1.0], mean]), np.linalg.norm(rows[:, 1:] @ factor, axis=1)
+    nodes = np.arange(-HALF_STEPS, HALF_STEPS + 1) / 64
+    weights = np.exp(-0.5 * nodes**2) / (64 * math.sqrt(2 * math.pi))
+    found = np.zeros((len(neurons), 5))
+    for place, index in enumerate(neurons):
+        points = graph_points(network.sigmas[index], middles[place] + deviations[place] * nodes)
+        found[place] = weights @ points
+    return found
