@@ -66,14 +66,20 @@ class Late(Exception):
     """A mutant has run for too long."""
 
 
-def mutants(tree: ast.Module) -> Iterator[tuple[int, str, ast.Module]]:
-    """Every mutant with its line and what was changed."""
-    nodes = list(ast.walk(tree))
-    for index, node in enumerate(nodes):
-        for what, change in changes(node):
-            mutated = copy.deepcopy(tree)
-            change(list(ast.walk(mutated))[index])
-            yield getattr(node, "lineno", 0), what, mutated
+def mutants(tree: ast.Module) -> list[tuple[int, str, int, Any]]:
+    """Every mutant: its line, what is changed, which node of the tree, and the function that changes it."""
+    return [
+        (getattr(node, "lineno", 0), what, index, change)
+        for index, node in enumerate(ast.walk(tree))
+        for what, change in changes(node)
+    ]
+
+
+def mutated(tree: ast.Module, index: int, change: Any) -> ast.Module:
+    """The tree with one node changed."""
+    found = copy.deepcopy(tree)
+    change(list(ast.walk(found))[index])
+    return found
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, Any]]:
@@ -166,12 +172,12 @@ def _network_samples(check: ModuleType, folder: Path) -> list[Case]:
     return [Case(*item, True) for item in good] + [Case(*item, False) for item in bad]
 
 
-def is_seen(mutated: ast.Module, cases: list[Case], expected: list[Any]) -> bool:
+def is_seen(mutant: ast.Module, cases: list[Case], expected: list[Any]) -> bool:
     """Whether a certificate or a probe tells the mutant from the checker."""
     module = ModuleType("mutant")
     try:
         signal.alarm(SECONDS)
-        exec(compile(ast.fix_missing_locations(mutated), "mutant", "exec"), module.__dict__)
+        exec(compile(ast.fix_missing_locations(mutant), "mutant", "exec"), module.__dict__)
         first, others = cases[:1], cases[1:]
         found = any(_differs(module, case) for case in first) or probes(module) != expected
         found = found or any(_differs(module, case) for case in others)
@@ -194,9 +200,9 @@ class _Judge:
     cases: list[Case]
     expected: list[Any]
 
-    def __call__(self, mutated: ast.Module) -> bool:
+    def __call__(self, mutant: ast.Module) -> bool:
         signal.signal(signal.SIGALRM, _late)
-        return is_seen(mutated, self.cases, self.expected)
+        return is_seen(mutant, self.cases, self.expected)
 
 
 def _late(_: int, __: FrameType | None) -> None:
@@ -210,18 +216,20 @@ def run(name: str, every: int, processes: int, kept: dict[str, bool], keep: Path
     check = checker(next((kind for kind, file in FILES.items() if file == name), "lipschitz"))
     with tempfile.TemporaryDirectory() as folder:
         cases = samples(name, check, Path(folder))
-    every_one = list(mutants(ast.parse(source)))
+    tree = ast.parse(source)
+    every_one = mutants(tree)
     chosen = [(f"{name} {digest} {place}", *every_one[place]) for place in range(0, len(every_one), every)]
     open_ones = [item for item in chosen if item[0] not in kept]
     with multiprocessing.get_context("fork").Pool(processes) as pool:
-        answers = pool.imap(_Judge(cases, probes(check)), [mutated for *_, mutated in open_ones])
-        for (key, line, what, _), seen in zip(open_ones, answers, strict=True):
+        trees = (mutated(tree, index, change) for *_, index, change in open_ones)
+        answers = pool.imap(_Judge(cases, probes(check)), trees)
+        for (key, line, what, *_), seen in zip(open_ones, answers, strict=True):
             kept[key] = seen
             if keep is not None:
                 write_text_atomically(keep, json.dumps(kept))
             if not seen:
                 print(f"{name}.py: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
-    survivors = [(line, what) for key, line, what, _ in chosen if not kept[key]]
+    survivors = [(line, what) for key, line, what, *_ in chosen if not kept[key]]
     counts = len(every_one), len(chosen), len(chosen) - len(survivors), len(survivors)
     held = sum(case.holds for case in cases)
     row = [f"{name}.py", *map(str, counts), str(held), str(len(cases) - held)]

@@ -7,6 +7,7 @@ bound is the weaker one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -23,7 +24,7 @@ from certify.envelopes.fit import find_cells
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.rejection import proposals_needed
 from certify.errors import InputError
-from certify.generators.graph import Activation
+from certify.generators.graph import Activation, Graph
 
 KNOWN = ("tanh", "relu")
 ROOM = 0.01
@@ -31,6 +32,9 @@ ROOM = 0.01
 
 SHARE = 0.98
 """Of the integral, before the same is given up: its boxes are cut until they hold so much of the midpoint rule's."""
+
+COARSE = 16
+"""Cuts of each axis before a box counts as empty."""
 
 EPSILON = Fraction(1, 10)
 MOST_BOXES = 60_000
@@ -123,9 +127,12 @@ def _mass(
         centres, halves = 0.5 * lows + 0.5 * highs, 0.5 * (highs - lows)
         means = mean_potential_upper(graph, likelihood, centres, halves)
         here = np.exp(np.minimum(-means - unit, 700.0)) * (2 * halves).prod(axis=1)
-        # A box is left alone where Jensen's inequality loses little, or there is little to lose: its half-widths say.
+        # A box is left alone where Jensen's inequality loses little, or there is little to lose: of a box that is no
+        # longer large the corners say so.
         loss = np.maximum(means - potential(graph, likelihood, centres), 0.0)
-        done = (loss < 1 - SHARE) | ((here * np.exp(np.minimum(loss, 50.0))) < (1 - SHARE) / 2000)
+        fine = ((2 * halves) <= (high - low) / COARSE).all(axis=1)
+        most = np.exp(np.minimum(-_least(graph, likelihood, centres, halves) - unit, 700.0)) * (2 * halves).prod(axis=1)
+        done = (loss < 1 - SHARE) | (fine & (most < (1 - SHARE) / 2000))
         done |= len(letters) + 2 * len(places) > MOST_BOXES
         held += float(here[done].sum())
         letters |= {place: "." for place, leaf in zip(places, done, strict=True) if leaf}
@@ -135,6 +142,14 @@ def _mass(
         lows, highs = _halved(lows[open_], highs[open_], axes)
         places = [places[index] + side for side in "01" for index in open_]
     return None if held <= 0.0 else (low, high, unit + math.log(held), _in_order(letters))
+
+
+def _least(graph: Graph, likelihood: GaussianLikelihood, centres: FloatArray, halves: FloatArray) -> FloatArray:
+    """The least of f at the middle and the corners of each box. Estimate."""
+    found = potential(graph, likelihood, centres)
+    for signs in itertools.product((-1.0, 1.0), repeat=centres.shape[1]):
+        found = np.minimum(found, potential(graph, likelihood, centres + halves * signs))
+    return np.asarray(found)
 
 
 def _halved(lows: FloatArray, highs: FloatArray, axes: FloatArray) -> tuple[FloatArray, FloatArray]:
