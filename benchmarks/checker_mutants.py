@@ -17,7 +17,6 @@ import ast
 import copy
 import hashlib
 import json
-import multiprocessing
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +41,8 @@ from benchmarks.corrupted_kinds import corruptions as kind_corruptions
 from benchmarks.forged_networks import NETWORKS, changed_network, forged, two_layers
 from certify.api.certificate import certificate
 from certify.atomic import write_text_atomically
+from certify.execution.door import Execution
+from certify.execution.work import plain_work
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, text_cell
 
@@ -49,6 +50,9 @@ RESULTS = Path("benchmarks/results/checker_mutants")
 NAMES = ("check", "check_rejection", "check_boxes", "check_totals", "check_circuits")
 MOST = 60
 """Leaves of a certificate that are corrupted, for the kinds with files of their own."""
+
+BATCH = 8
+"""Mutants between two writes of what is kept."""
 
 SECONDS = 20
 """A mutant that takes longer for one certificate refuses it."""
@@ -200,9 +204,9 @@ class _Judge:
     cases: list[Case]
     expected: list[Any]
 
-    def __call__(self, mutant: ast.Module) -> bool:
+    def __call__(self, mutant: str) -> bool:
         signal.signal(signal.SIGALRM, _late)
-        return is_seen(mutant, self.cases, self.expected)
+        return is_seen(ast.parse(mutant), self.cases, self.expected)
 
 
 def _late(_: int, __: FrameType | None) -> None:
@@ -220,15 +224,17 @@ def run(name: str, every: int, processes: int, kept: dict[str, bool], keep: Path
     every_one = mutants(tree)
     chosen = [(f"{name} {digest} {place}", *every_one[place]) for place in range(0, len(every_one), every)]
     open_ones = [item for item in chosen if item[0] not in kept]
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        trees = (mutated(tree, index, change) for *_, index, change in open_ones)
-        answers = pool.imap(_Judge(cases, probes(check)), trees)
-        for (key, line, what, *_), seen in zip(open_ones, answers, strict=True):
-            kept[key] = seen
+    work = plain_work(_Judge(cases, probes(check)), {"work": "checker mutants"})
+    with Execution(f"processes:{processes}") as execution:
+        for start in range(0, len(open_ones), BATCH):
+            part = open_ones[start : start + BATCH]
+            texts = [ast.unparse(mutated(tree, index, change)) for *_, index, change in part]
+            for (key, line, what, *_), seen in zip(part, execution.collect("mutants", work, texts), strict=True):
+                kept[key] = seen
+                if not seen:
+                    print(f"{name}.py: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
             if keep is not None:
                 write_text_atomically(keep, json.dumps(kept))
-            if not seen:
-                print(f"{name}.py: line {line}, {what}: {lines[line - 1].strip()[:90]}", flush=True)
     survivors = [(line, what) for key, line, what, *_ in chosen if not kept[key]]
     counts = len(every_one), len(chosen), len(chosen) - len(survivors), len(survivors)
     held = sum(case.holds for case in cases)
