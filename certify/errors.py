@@ -35,7 +35,7 @@ class UnknownNameError(InputError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
-        # What is cut short means the longer name (`wid`, `width`), what is far from all the one it begins with (`dim`, `d`).
+        # `wid`, cut short, means `width`; `dim`, far from all, means the `d` that it begins with.
         longer = [choice for choice in choices if name and choice.startswith(name)]
         shorter = [choice for choice in choices if choice and name.startswith(choice)]
         near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
