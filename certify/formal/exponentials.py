@@ -39,6 +39,10 @@ class ScriptAbstraction(Abstraction):
                 self._about_exponential(unit * rest, base)
         return base ** int(power)
 
+    def _power_of_any_base(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """b^(k + 1) = b b^k for every b: Coq's exponents are natural numbers, and 0^0 is 1 there too."""
+        return self._power_in_parts(base, exponent)
+
 
 def _terms(argument: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
     found = []
