@@ -87,6 +87,23 @@ def powers_above_one(
         )
 
 
+def monomial_bounds(known: Sequence[Fact], roots: Sequence[Root], names: Names) -> Iterator[tuple[str, Fact]]:
+    """Where a fact is a - b w^2 >= 0 with a product w of roots: w is at most a rational."""
+    variables = {root.variable for root in roots}
+    for i, fact in enumerate(known):
+        constant, rest = fact.expression.as_coeff_Add()
+        factor, square = rest.as_coeff_Mul()
+        if not (constant > 0 and factor.is_Rational and factor < 0 and square.free_symbols <= variables):
+            continue
+        monomial = sp.Mul(*(base ** (power / 2) for base, power in square.as_powers_dict().items()))
+        if not monomial.is_polynomial() or not monomial.free_symbols:
+            continue
+        _, high = rational_root(constant / -factor)
+        says = f"{term(monomial, names)} <= {term(high, names)}"
+        shown = f"apply (le_of_squares _ _ (({term(high, names)}) ^ 2)); [lra | reflexivity | lra]"
+        yield f"all: try (assert (B{i}' : {says}) by ({shown})).", Fact(high - monomial)
+
+
 def squared(name: str, item: Comparison, sides: tuple[sp.Expr, sp.Expr], names: Names) -> tuple[str, sp.Expr]:
     """The sentence that squares a hypothesis 0 <= left <= right, and the gap right^2 - left^2."""
     left, right = sides
@@ -114,16 +131,14 @@ def goal_in_squares(right: sp.Expr, roots: Sequence[Root], names: Names) -> tupl
 
     Only for a right side that is a product of roots and something without them.
     """
-    used = roots_in(right, roots)
-    rest = sp.cancel(right / sp.Mul(*(root.variable for root in used)))
-    if any(root.variable in rest.free_symbols and root.equation is not None for root in used):
+    powers = right.as_powers_dict()
+    stated = [(root, powers[root.variable]) for root in roots_in(right, roots) if root.equation is not None]
+    if not stated or any(power not in (1, -1) for _, power in stated):
         return None
-    stated = [root for root in used if root.equation is not None]
-    if not stated:
-        return None
-    plain = right**2 / sp.Mul(*(root.variable**2 for root in stated))
-    b = plain * sp.Mul(*(root.radicand for root in stated))
-    middle = " * ".join([f"({term(plain, names)})", *(f"({names.reals[r.variable.name]} ^ 2)" for r in stated)])
-    rewritten = f"rewrite {', '.join(str(root.equation) for root in stated)}; "
+    plain = right**2 / sp.Mul(*(root.variable ** (2 * power) for root, power in stated))
+    b = plain * sp.Mul(*(root.radicand**power for root, power in stated))
+    squares = [f"{'/ ' if power < 0 else ''}({names.reals[root.variable.name]} ^ 2)" for root, power in stated]
+    middle = " * ".join([f"({term(plain, names)})", *(f"({square})" for square in squares)])
+    rewritten = f"rewrite {', '.join(str(root.equation) for root, _ in stated)}; "
     proof = f"transitivity ({middle}); [field; nonzero | {rewritten}field; nonzero]"
     return f"apply (le_of_squares _ _ ({term(b, names)})); [first [nonnegative | positive] | {proof} | ]", b

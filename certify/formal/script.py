@@ -25,6 +25,7 @@ from certify.formal.roots import (
     constant_bounds,
     goal_in_squares,
     lower_bounds,
+    monomial_bounds,
     powers_above_one,
     rational_root,
     reduced,
@@ -179,7 +180,9 @@ class _Script:
                 spelled = f"({term_text(exponent, names, ATOM).strip('()')} * ({term(base, names)} - 1))"
                 arguments.setdefault(spelled, exponent * (base - 1))
             elif "exp(" in lemma.name:
-                arguments |= {term_text(item, names, ATOM): item for item in lemma.arguments}
+                # Of "log(w) - u <= ..." the first argument alone is an exponent.
+                exponents = lemma.arguments[:1] if lemma.name.startswith("log(w)") else lemma.arguments
+                arguments |= {term_text(item, names, ATOM): item for item in exponents}
         written = {variable.name: f"({term(item, names)})" for variable, item in self.abstraction.definitions.items()}
         everything = Names(dict(names.reals) | written, names.naturals)
         for i, (spelled, argument) in enumerate(arguments.items()):
@@ -306,6 +309,9 @@ class _Script:
         for sentence, fact in lower_bounds(self.roots, known, self.names):
             yield sentence
             self.offered.append(fact)
+        for sentence, fact in monomial_bounds(known, self.roots, self.names):
+            yield sentence
+            self.offered.append(fact)
         numerators = [self._fraction(item.as_relation.expression)[1] for item in self.statement.conclusions]
         for sentence, fact in powers_above_one(list(self.offered), numerators, self.names):
             yield sentence
@@ -398,7 +404,7 @@ class _Script:
         found = (
             products(plain, 2)
             or products(with_squares, 2)
-            or (products([*offered, *monomials_of(offered)], 2) if self.offered else None)
+            or (products([*offered, *monomials_of(offered)], 3) if self.offered else None)
             or products(more)
             or products(plain)
             or products(with_squares)
