@@ -100,4 +100,8 @@ def _instance(
         output.line(f"  assumed with the value that the ball has: {leaf}")
     if verify:
         output.line(f"verified in {result.seconds:.1f} s" if result.seconds is not None else result.reason)
+    if result.axioms is not None:
+        output.line(f"axioms: {', '.join(result.axioms) or 'none'}")
+    for item in result.unknown_axioms:
+        output.line(f"  not allowed: {item}")
     return exit_code([result.verdict]) if verify else 0
