@@ -1,9 +1,9 @@
-"""Mutated statements in Coq: each that the prover refutes at a point, Coq refutes at that point as it was exported.
+r"""Mutated statements in Coq: each that the prover refutes at a point, Coq refutes at that point as it was exported.
 
     python -m benchmarks.coq_mutants [--count 120]
 
 The first `count` refuted mutants of results/proof_mutants.jsonl in the order of their digests (`benchmarks.
-proof_mutants` says why that is a draw). The exported text S of a mutant becomes `Lemma ... : ~ S \\/ True`: Coq shows
+proof_mutants` says why that is a draw). The exported text S of a mutant becomes `Lemma ... : ~ S \/ True`: Coq shows
 `~ S` at the witness by lra and interval, or takes the other side and says so. Where it shows `~ S` no script can prove
 S. Where it does not (a premise that interval does not decide at a tie), the script of the original claim must fail.
 """
@@ -43,7 +43,8 @@ Ltac contradicted := repeat match goal with H : _ /\\ _ |- _ => destruct H end;
   | H : ?l = ?r |- False => apply (Rlt_not_eq r l); [number | symmetry; exact H]
   | H : _ <> _ |- False => apply H; number
   end.
-Ltac premises C := repeat match type of C with ?P -> ?Q => let A := fresh in assert (A : P) by number; specialize (C A) end.
+Ltac premises C :=
+  repeat match type of C with ?P -> ?Q => let A := fresh in assert (A : P) by number; specialize (C A) end.
 """
 
 
@@ -62,8 +63,8 @@ def main() -> None:
         accepted = [item[0] for item in others if _is_accepted(*item[:2], folder)]
     lines = [
         "# Mutated statements in Coq", "",
-        f"Written by `python -m benchmarks.coq_mutants`, Coq {coqc.coq_version()}: the first {len(drawn)} mutants that the",
-        "prover refutes and that have a Coq statement, in the order of their digests.", "",
+        f"Written by `python -m benchmarks.coq_mutants`, Coq {coqc.coq_version()}: the first {len(drawn)} mutants that",
+        "the prover refutes and that have a Coq statement, in the order of their digests.", "",
         "| mutants | refuted by Coq at the witness | else: the original's script refused | accepted |",
         "| --- | --- | --- | --- |",
         f"| {len(drawn)} | {len(shown)} | {len(others) - len(accepted)} | {len(accepted)} |", "",

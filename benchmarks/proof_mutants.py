@@ -109,10 +109,10 @@ def _table(wanted: list[Case], known: dict[str, dict[str, object]]) -> Iterator[
     answered = [case for case in wanted if case.digest in known]
     yield from (
         "# Mutants of the algebraic claims", "",
-        "Written by `python -m benchmarks.proof_mutants`: every number larger and smaller by a tenth, every exponent by",
-        "one, every sign and relation turned. Claims that theorems share are changed once. A mutant that is proved is",
-        f"true: slack of the theorem, or a change that weakens the claim. Answered: {len(answered)} of {len(wanted)}",
-        "mutants, the first in the order of their digests.", "",
+        "Written by `python -m benchmarks.proof_mutants`: every number larger and smaller by a tenth, every exponent",
+        "by one, every sign and relation turned. Claims that theorems share are changed once. A mutant that is proved",
+        f"is true: slack of the theorem, or a change that weakens the claim. Answered: {len(answered)} of",
+        f"{len(wanted)} mutants, which are taken in the order of their digests.", "",
         "| theorem | mutants | answered | refuted with a witness | proved (slack) | not decided | not defined |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     )  # fmt: skip
@@ -127,7 +127,8 @@ def _table(wanted: list[Case], known: dict[str, dict[str, object]]) -> Iterator[
         known[case.digest]["verdict"] == "refuted" and not known[case.digest]["witness"] for case in answered
     )
     yield from ("", f"{seconds:.0f} s in all; refuted without a point: {without} (claims without parameters).", "")
-    yield from ("## Not refuted", "", "| theorem | step | claim | change | verdict |", "| --- | --- | --- | --- | --- |")
+    yield from ("## Not refuted", "", "| theorem | step | claim | change | verdict |")
+    yield "| --- | --- | --- | --- | --- |"
     for case in sorted(answered, key=lambda case: (case.theorem, case.label, case.claim.name, case.change)):
         verdict = known[case.digest]["verdict"]
         if verdict != "refuted":

@@ -52,9 +52,8 @@ def closed_disagreement(made: ClosedFile, expression: sp.Expr, text: str) -> str
     read, draw, compared = read_term(text), random.Random(0), 0
     for _ in range(POINTS):
         values = {}
-        for symbol in sorted(expression.free_symbols, key=str):
-            moved = 1 + Fraction(draw.randint(-10, 10), 1000)
-            values[symbol.name] = made.values[symbol.name].mid() * ball(moved)
+        for name, value in made.values.items():
+            values[name] = value.mid() * ball(1 + Fraction(draw.randint(-10, 10), 1000))
         spelled = {identifier(name): value for name, value in values.items()}
         with precision():
             meant, said = evaluate_ball(expression, values), read(spelled)

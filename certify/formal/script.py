@@ -16,8 +16,8 @@ import sympy as sp
 
 from certify.formal.exponentials import ScriptAbstraction
 from certify.formal.expressions import ATOM, Names, term, term_text
-from certify.formal.lemmas import instance, is_enclosure
 from certify.formal.grading import graded_products
+from certify.formal.lemmas import instance, is_enclosure
 from certify.formal.names import distinct
 from certify.formal.products import Fact, Product, combination, monomials_of, products, squares_of
 from certify.formal.roots import (
@@ -142,18 +142,19 @@ class _Script:
     def _domain(self, lemma: Lemma, count: int) -> tuple[Literal, ...]:
         """The alternatives that Coq's lemma has before the prover's: an argument of ln or sqrt out of range."""
         sign = Sign.POSITIVE if lemma.name.startswith("sqrt(w)") else Sign.NON_NEGATIVE
-        return tuple((-self.abstraction.rational(item), sign) for item in lemma.arguments[len(lemma.arguments) - count :])
+        outside = lemma.arguments[len(lemma.arguments) - count :]
+        return tuple((-self.abstraction.rational(item), sign) for item in outside)
 
     def _constants(self) -> Iterator[str]:
         """Roots of numbers between rationals, where the proof needs their size."""
         for variable, expression in self.abstraction.definitions.items():
             is_root = isinstance(expression, sp.Pow) and expression.exp == sp.Rational(1, 2)
-            if is_root and expression.base.is_Rational:
-                if any(name.startswith(f"{expression} ") for name in self.lemma_names):
-                    text = term(expression, self.statement.names)
-                    yield from constant_bounds(expression, text, f"C{len(self.offered)}'")
-                    low, high = rational_root(expression.base)
-                    self.offered += [Fact(variable - low), Fact(high - variable)]
+            is_bounded = any(name.startswith(f"{expression} ") for name in self.lemma_names)
+            if is_root and expression.base.is_Rational and is_bounded:
+                text = term(expression, self.statement.names)
+                yield from constant_bounds(expression, text, f"C{len(self.offered)}'")
+                low, high = rational_root(expression.base)
+                self.offered += [Fact(variable - low), Fact(high - variable)]
 
     def _is_wanted(self, lemma: Lemma) -> bool:
         """Whether the proof names the lemma; of exp any, since the prover's variables may be the inverses of these."""
@@ -283,7 +284,9 @@ class _Script:
         if not kept or len(tactics) != count:
             return
         made = f"{name[:-1]}c'"
-        opened = f"destruct {name} as {_alternatives(count, name)}; [{' | '.join(tactics)}]" if count > 1 else tactics[0]
+        opened = tactics[0]
+        if count > 1:
+            opened = f"destruct {name} as {_alternatives(count, name)}; [{' | '.join(tactics)}]"
         says = " \\/ ".join(item[0] for item in kept)
         stated = f"assert ({made} : {says}) by ({opened})"
         if len(kept) > 1:
