@@ -22,6 +22,7 @@ from pathlib import Path
 import mpmath
 
 from certify.atomic import write_text_atomically
+from certify.errors import InputError
 from certify.prover.prove import prove
 
 TABLE = Path(__file__).parent / "results" / "fuzz_prover.md"
@@ -140,7 +141,11 @@ def main() -> None:
         if time.monotonic() - start > 60 * given.minutes:
             break
         relation, assumptions = claim(random.Random(f"{given.seed} {i}"))
-        found = prove(relation, assumptions)
+        try:
+            found = prove(relation, assumptions)
+        except InputError:
+            counts["refused"] += 1
+            continue
         counts[str(found.verdict)] += 1
         fault = wrong(relation, assumptions, str(found.verdict), found.witness, i)
         if fault:
@@ -150,8 +155,9 @@ def main() -> None:
     lines = [
         "# Random claims for the prover", "",
         f"Written by `python -m benchmarks.fuzz_prover --seed {given.seed}`: the first {total} claims of the seed.", "",
-        "| proved | refuted | inconclusive | not applicable | wrong |", "| --- | --- | --- | --- | --- |",
-        "| " + " | ".join(str(counts[k]) for k in ("proved", "refuted", "inconclusive", "not-applicable"))
+        "| proved | refuted | inconclusive | not applicable | refused: nowhere defined | wrong |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| " + " | ".join(str(counts[k]) for k in ("proved", "refuted", "inconclusive", "not-applicable", "refused"))
         + f" | {len(faults)} |", "", *faults,
     ]  # fmt: skip
     write_text_atomically(TABLE, "\n".join(lines).rstrip() + "\n")

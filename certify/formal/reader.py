@@ -155,7 +155,7 @@ class _Reader:
             self.at += 1
             base, exponent = self._atom(), self._atom()
             self._expect("%Z")
-            return lambda values: base(values) ** exponent(values).unique_fmpz()
+            return lambda values: _raised_to_integer(base(values), exponent(values))
         if name not in FUNCTIONS:
             return self._atom()
         self.at += 1
@@ -208,6 +208,13 @@ def _times(left: Term, right: Term) -> Term:
 
 def _over(left: Term, right: Term) -> Term:
     return lambda values: left(values) / right(values)
+
+
+def _raised_to_integer(base: arb, exponent: arb) -> arb:
+    count = exponent.unique_fmpz()
+    if count is None:
+        raise InternalError("Coq text: an exponent that is no integer")
+    return base ** int(count)
 
 
 def _raised(base: arb, exponent: arb) -> arb:

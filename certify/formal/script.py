@@ -261,7 +261,8 @@ class _Script:
     def _cleared_clause(self, name: str, count: int, literals: tuple[Literal, ...]) -> Iterator[str]:
         """A clause as polynomial relations, without the alternatives that the facts exclude."""
         self.clauses = [item for item in self.clauses if item[0] != name]
-        tactics, kept = [], []
+        tactics: list[str] = []
+        kept: list[tuple[str, sp.Expr, Sign, int, str]] = []
         for expression, sign in (*self.domains[name], *literals):
             denominator, numerator = self._fraction(expression)
             fact = Fact(numerator, sign is Sign.POSITIVE, sign is Sign.ZERO)
