@@ -61,7 +61,7 @@ with positive :=
 
 Ltac nonzero :=
   repeat match goal with |- _ /\ _ => split end;
-  first [assumption | apply Rgt_not_eq; solve [positive] | apply Rlt_not_eq; solve [lra] | apply pow_nonzero; assumption
+  first [assumption | apply Rgt_not_eq; unfold Rgt; solve [positive] | apply Rlt_not_eq; solve [lra] | apply pow_nonzero; assumption
         | apply Rlt_not_eq; nra | intro; nra].
 
 (* exp of a sum is the product of the parts' exponentials. *)
@@ -232,6 +232,17 @@ Proof.
   intro w. destruct (Rlt_or_le w 0) as [H | H]; [left; exact H | right].
   simpl. rewrite Rmult_1_r. apply sqrt_sqrt, H.
 Qed.
+
+Lemma sqrt_between : forall w c, 0 <= c -> (c ^ 2 <= w -> c <= sqrt w) /\ (w <= c ^ 2 -> sqrt w <= c).
+Proof.
+  intros w c C. split; intro H; rewrite <- (sqrt_pow2 c C); apply sqrt_le_1_alt, H.
+Qed.
+
+Lemma le_of_squares : forall l r b, 0 <= r -> r ^ 2 = b -> l ^ 2 <= b -> l <= r.
+Proof. intros l r b R <- H. apply Rnot_lt_le. intro. nra. Qed.
+
+Lemma squares_of_le : forall l r, 0 <= l -> l <= r -> l ^ 2 <= r ^ 2.
+Proof. intros l r L H. apply pow_incr. split; assumption. Qed.
 
 (* --- powers b^k, k = 0, 1, 2, ... ----------------------------------------------------------------------------- *)
 

@@ -6,11 +6,14 @@ import random
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
+import sympy as sp
 from flint import arb
 
 from certify.arithmetic.balls import ball, precision
 from certify.errors import InternalError
-from certify.formal.reader import Proposition, ReadStatement, read_statement
+from certify.formal.closed import ClosedFile
+from certify.formal.names import identifier
+from certify.formal.reader import Proposition, ReadStatement, read_statement, read_term
 from certify.formal.statement import Comparison, Statement
 from certify.symbolic.evaluation import evaluate_ball
 
@@ -30,6 +33,35 @@ def require_agreement(statement: Statement, name: str, text: str | None = None) 
     different = disagreement(statement, statement.text if text is None else text)
     if different:
         raise InternalError(DIFFERENT.format(name=name, what=different))
+
+
+def require_closed_agreement(made: ClosedFile) -> None:
+    """Read every closed form of an instance back and compare it with its expression, near the instance's numbers.
+
+    Raises:
+        InternalError: where two values differ, or none could be compared.
+    """
+    for expression, text in made.terms:
+        different = closed_disagreement(made, expression, text)
+        if different:
+            raise InternalError(DIFFERENT.format(name=made.title, what=different))
+
+
+def closed_disagreement(made: ClosedFile, expression: sp.Expr, text: str) -> str:
+    """What differs between an expression and a text at points within a hundredth of the instance's numbers."""
+    read, draw, compared = read_term(text), random.Random(0), 0
+    for _ in range(POINTS):
+        values = {}
+        for name, value in made.values.items():
+            values[name] = value.mid() * ball(1 + Fraction(draw.randint(-10, 10), 1000))
+        spelled = {identifier(name): value for name, value in values.items()}
+        with precision():
+            meant, said = evaluate_ball(expression, values), read(spelled)
+        if meant.is_finite() and said.is_finite():
+            compared += 1
+            if not meant.overlaps(said):
+                return f"`{text}` is {said} where `{expression}` is {meant}"
+    return "" if compared else f"no point was found at which `{expression}` is defined"
 
 
 def disagreement(statement: Statement, text: str) -> str:

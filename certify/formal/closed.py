@@ -43,7 +43,7 @@ class Leaf:
 
 @dataclass
 class ClosedFile:
-    """The file in the making: definitions with brackets, leaves, theorems."""
+    """The file in the making: definitions with brackets, leaves, theorems; every closed form with its text."""
 
     title: str
     values: dict[str, arb]
@@ -52,6 +52,7 @@ class ClosedFile:
     leaves: list[Leaf] = field(default_factory=list)
     theorems: list[str] = field(default_factory=list)
     known: dict[sp.Expr, sp.Symbol] = field(default_factory=dict)
+    terms: list[tuple[sp.Expr, str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -79,6 +80,7 @@ class ClosedFile:
         """The theorem left <= right (left < right) at these numbers."""
         sides = [self._flat(self._with_integers(side)) for side in (left, right)]
         spelled = [_text(side, self._names(side)) for side in sides]
+        self.terms += zip(sides, spelled, strict=True)
         relation, lemma = ("<", "Rminus_lt") if is_strict else ("<=", "Rminus_le")
         self.theorems.append(name)
         self.lines += [
@@ -132,8 +134,10 @@ class ClosedFile:
     def _bracketed(self, name: str, expression: sp.Expr) -> None:
         made = identifier(name)
         low, high = self._bracket(name, expression)
+        text = _text(expression, self._names(expression))
+        self.terms.append((expression, text))
         self.lines += [
-            f"Definition {made} : R := {_text(expression, self._names(expression))}.",
+            f"Definition {made} : R := {text}.",
             f"Lemma {made}_bracket : {_number(low)} <= {made} <= {_number(high)}.",
             f"Proof. unfold {made}. {self._opened([expression])} split; interval with (i_prec 100). Qed.",
             "",

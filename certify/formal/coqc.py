@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,9 @@ AXIOMS = frozenset(
     }
 )
 """What Coq's reals, and the interval library's numbers of arbitrary precision, rest on; nothing else is allowed."""
+
+PRIMITIVES = ("PrimInt63.", "Uint63.")
+"""Modules of Coq's own integers of the machine, and of their specification, on which `interval` computes."""
 
 INSTALLATION = "Debian and Ubuntu: apt-get install --no-install-recommends coq libcoq-interval"
 
@@ -98,11 +101,15 @@ def compile_file(path: Path) -> None:
 
 def axioms(developments: Sequence[Development], folder: Path) -> tuple[str, ...]:
     """The axioms under all theorems of the compiled files, by one `Print Assumptions` for all."""
-    modules = [item.module for item in developments]
-    names = [f"{item.module}.{claim.theorem}" for item in developments for claim in item.proved]
+    return axioms_of({item.module: [claim.theorem for claim in item.proved] for item in developments}, folder)
+
+
+def axioms_of(theorems: Mapping[str, Sequence[str]], folder: Path) -> tuple[str, ...]:
+    """The same for theorems by the module of their file."""
+    names = [f"{module}.{theorem}" for module, found in theorems.items() for theorem in found]
     if not names:
         return ()
-    lines = [HEADER, *(f"From Certify Require {module}." for module in modules)]
+    lines = [HEADER, *(f"From Certify Require {module}." for module in theorems)]
     lines += [
         f"Definition everything := ({', '.join(names)})." if len(names) > 1 else f"Definition everything := {names[0]}."
     ]

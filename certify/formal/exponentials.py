@@ -39,6 +39,22 @@ class ScriptAbstraction(Abstraction):
                 self._about_exponential(unit * rest, base)
         return base ** int(power)
 
+    def compare_pairs(self) -> None:
+        """The pairs, and those with exp(-u) where exp(u) is the inverse of a variable: the prover has the variable."""
+        super().compare_pairs()
+        for u, product in list(self._products.items()):
+            if not product.is_Symbol or u.as_coeff_Mul()[0] > 0:
+                continue
+            for x, (w, made, some) in self._logarithms.items():
+                gap = made + self.rational(u)
+                above, below = w - 1 / product - gap / product, w * gap - w + 1 / product
+                self._say("log(w) - u <= (w - exp(u))/exp(u)", *some, (above, Sign.NON_NEGATIVE), of=(-u, x))
+                self._say("log(w) - u >= (w - exp(u))/w", *some, (below, Sign.NON_NEGATIVE), of=(-u, x))
+
+    def _power_of_any_base(self, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+        """b^(k + 1) = b b^k for every b: Coq's exponents are natural numbers, and 0^0 is 1 there too."""
+        return self._power_in_parts(base, exponent)
+
 
 def _terms(argument: sp.Expr) -> list[tuple[sp.Rational, sp.Expr]]:
     found = []

@@ -58,7 +58,7 @@ def products(facts: Sequence[Fact], most: int = MOST_FACTORS) -> tuple[Product, 
         count = math.comb(len(inequalities) + factors, factors)
         if count > MOST_PRODUCTS:
             return None
-        found = _solve(list(_candidates(inequalities, equations, symbols, factors)), symbols)
+        found = solve(list(_candidates(inequalities, equations, symbols, factors)), symbols)
         if found is not None:
             return found
     return None
@@ -73,7 +73,7 @@ def combination(goal: sp.Expr, facts: Sequence[Fact]) -> tuple[Product, ...] | N
     strict = Fact(goal, is_strict=True)
     for factors in range(1, 4):
         candidates = [Product((strict,)), *_multiples(equations, symbols, factors)]
-        found = _solve(candidates, symbols)
+        found = solve(candidates, symbols)
         if found is not None:
             return tuple(item for item in found if item.factor is not None)
     return None
@@ -139,7 +139,8 @@ def _multiples(
             yield Product((equation,), factor)
 
 
-def _solve(candidates: Sequence[Product], symbols: Sequence[sp.Symbol]) -> tuple[Product, ...] | None:
+def solve(candidates: Sequence[Product], symbols: Sequence[sp.Symbol]) -> tuple[Product, ...] | None:
+    """The candidates with a coefficient in a sum that is 0 and has a strict product in it; None if there is none."""
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
 

@@ -15,7 +15,7 @@ from flint import arb
 
 from certify.errors import InternalError
 
-TOKENS = re.compile(r"\s*(/\\|->|<=|<>|[<=>(),:+*/^-]|[A-Za-z_][\w']*|\d+)")
+TOKENS = re.compile(r"\s*(/\\|->|<=|<>|%Z|[<=>(),:+*/^-]|[A-Za-z_][\w']*|\d+)")
 FUNCTIONS: Mapping[str, tuple[int, Callable[..., arb]]] = {
     "exp": (1, lambda x: x.exp()),
     "ln": (1, lambda x: x.log()),
@@ -57,6 +57,15 @@ def read_statement(text: str) -> ReadStatement:
     return _Reader(text).statement()
 
 
+def read_term(text: str) -> Term:
+    """What a term of type R says, as a function of its variables' values.
+
+    Raises:
+        InternalError: for text outside the grammar.
+    """
+    return _Reader(text).term()
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.tokens: list[str] = []
@@ -69,6 +78,12 @@ class _Reader:
             self.tokens.append(found[1])
             position = found.end()
         self.at = 0
+
+    def term(self) -> Term:
+        found = self._sum()
+        if self.at != len(self.tokens):
+            raise InternalError(f"Coq text not understood at `{' '.join(self.tokens[self.at : self.at + 5])}`")
+        return found
 
     def statement(self) -> ReadStatement:
         variables: dict[str, str] = {}
@@ -136,6 +151,11 @@ class _Reader:
 
     def _application(self) -> Term:
         name = self._peek()
+        if name == "powerRZ":
+            self.at += 1
+            base, exponent = self._atom(), self._atom()
+            self._expect("%Z")
+            return lambda values: _raised_to_integer(base(values), exponent(values))
         if name not in FUNCTIONS:
             return self._atom()
         self.at += 1
@@ -188,6 +208,13 @@ def _times(left: Term, right: Term) -> Term:
 
 def _over(left: Term, right: Term) -> Term:
     return lambda values: left(values) / right(values)
+
+
+def _raised_to_integer(base: arb, exponent: arb) -> arb:
+    count = exponent.unique_fmpz()
+    if count is None:
+        raise InternalError("Coq text: an exponent that is no integer")
+    return base ** int(count)
 
 
 def _raised(base: arb, exponent: arb) -> arb:

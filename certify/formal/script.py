@@ -16,9 +16,22 @@ import sympy as sp
 
 from certify.formal.exponentials import ScriptAbstraction
 from certify.formal.expressions import ATOM, Names, term, term_text
+from certify.formal.grading import graded_products
 from certify.formal.lemmas import instance, is_enclosure
 from certify.formal.names import distinct
 from certify.formal.products import Fact, Product, combination, monomials_of, products, squares_of
+from certify.formal.roots import (
+    Root,
+    constant_bounds,
+    goal_in_squares,
+    lower_bounds,
+    monomial_bounds,
+    powers_above_one,
+    rational_root,
+    reduced,
+    roots_in,
+    squared,
+)
 from certify.formal.statement import Comparison, Statement
 from certify.prover.abstraction import Lemma, Literal
 from certify.prover.claim import Sign
@@ -53,7 +66,11 @@ class _Script:
         self.abstraction.compare_pairs()
         self.squares: dict[sp.Symbol, sp.Expr] = {}
         self.known: list[tuple[str, Fact]] = []
+        self.offered: list[Fact] = []
+        self.roots: list[Root] = []
         self.clauses: list[tuple[str, int, tuple[Literal, ...]]] = []
+        self.equations: dict[sp.Expr, str] = {}
+        self.domains: dict[str, tuple[Literal, ...]] = {}
         self.variables = self._variables()
         self.names = Names(self.variables, {})
 
@@ -69,9 +86,11 @@ class _Script:
             symbols = {found for side in self.sides for found in side.free_symbols if found.name == name}
             self.known += [(f"N_{natural}'", Fact(symbol)) for symbol in symbols]
         yield from self._lemmas()
+        yield from self._constants()
         yield from self._products_of_exponentials()
         yield from self._generalised()
-        for name, count, _ in self.clauses:
+        whole = [item for item in self.clauses if not self._has_denominator(item)]
+        for name, count, _ in whole:
             if count > 1:
                 yield f"all: destruct {name} as {_alternatives(count, name)}; try (exfalso; lra)."
         yield from self._rooted()
@@ -80,6 +99,9 @@ class _Script:
             self._remember(hypothesis, item)
         for hypothesis, item in named:
             yield from self._cleared(hypothesis, item)
+        for clause in [item for item in self.clauses if item not in whole]:
+            yield from self._cleared_clause(*clause)
+        yield from self._offers(named)
         yield "all: repeat match goal with |- _ /\\ _ => split end."
         yield f"all: first [{' | '.join(dict.fromkeys(f'solve [{item}]' for item in self._closings()))}]."
 
@@ -106,13 +128,33 @@ class _Script:
             if text not in stated:
                 stated.add(text)
                 self.clauses.append((name, count, lemma.literals))
+                self.domains[name] = self._domain(lemma, count - len(lemma.literals))
                 yield sentence
+                if text.startswith("sqrt_squared"):
+                    self.equations[self.abstraction.rational(sp.sqrt(lemma.arguments[0]))] = name
                 if text.startswith("sqrt_nonnegative") and self._is_positive(lemma.arguments[0]):
                     # A root of what is positive is positive: denominators need it.
                     strict = f"0 < {term(sp.sqrt(lemma.arguments[0]), self.statement.names)}"
                     yield f"assert (S{name} : {strict}) by (apply sqrt_lt_R0; positive)."
                     ((root, _),) = lemma.literals
                     self.known.append((f"S{name}", Fact(root, is_strict=True)))
+
+    def _domain(self, lemma: Lemma, count: int) -> tuple[Literal, ...]:
+        """The alternatives that Coq's lemma has before the prover's: an argument of ln or sqrt out of range."""
+        sign = Sign.POSITIVE if lemma.name.startswith("sqrt(w)") else Sign.NON_NEGATIVE
+        outside = lemma.arguments[len(lemma.arguments) - count :]
+        return tuple((-self.abstraction.rational(item), sign) for item in outside)
+
+    def _constants(self) -> Iterator[str]:
+        """Roots of numbers between rationals, where the proof needs their size."""
+        for variable, expression in self.abstraction.definitions.items():
+            is_root = isinstance(expression, sp.Pow) and expression.exp == sp.Rational(1, 2)
+            is_bounded = any(name.startswith(f"{expression} ") for name in self.lemma_names)
+            if is_root and expression.base.is_Rational and is_bounded:
+                text = term(expression, self.statement.names)
+                yield from constant_bounds(expression, text, f"C{len(self.offered)}'")
+                low, high = rational_root(expression.base)
+                self.offered += [Fact(variable - low), Fact(high - variable)]
 
     def _is_wanted(self, lemma: Lemma) -> bool:
         """Whether the proof names the lemma; of exp any, since the prover's variables may be the inverses of these."""
@@ -139,7 +181,9 @@ class _Script:
                 spelled = f"({term_text(exponent, names, ATOM).strip('()')} * ({term(base, names)} - 1))"
                 arguments.setdefault(spelled, exponent * (base - 1))
             elif "exp(" in lemma.name:
-                arguments |= {term_text(item, names, ATOM): item for item in lemma.arguments}
+                # Of "log(w) - u <= ..." the first argument alone is an exponent.
+                exponents = lemma.arguments[:1] if lemma.name.startswith("log(w)") else lemma.arguments
+                arguments |= {term_text(item, names, ATOM): item for item in exponents}
         written = {variable.name: f"({term(item, names)})" for variable, item in self.abstraction.definitions.items()}
         everything = Names(dict(names.reals) | written, names.naturals)
         for i, (spelled, argument) in enumerate(arguments.items()):
@@ -164,13 +208,28 @@ class _Script:
     def _rooted(self) -> Iterator[str]:
         """A parameter of which the square root occurs is the square of it."""
         for variable, expression in self.abstraction.definitions.items():
-            if isinstance(expression, sp.Pow) and expression.exp == sp.Rational(1, 2) and expression.base.is_Symbol:
+            if not isinstance(expression, sp.Pow) or expression.exp != sp.Rational(1, 2):
+                continue
+            if expression.base.is_Symbol:
                 self.squares[expression.base] = variable**2
         for name, _, literals in self.clauses:
             for expression, sign in literals:
                 for base, square in self.squares.items():
                     if sign is Sign.ZERO and expression == square - base:
                         yield f"all: try rewrite <- {name} in *."
+        yield from self._shifted()
+
+    def _shifted(self) -> Iterator[str]:
+        """A parameter x of which only sqrt(x + c) occurs is the square of it less c."""
+        for variable, expression in self.abstraction.definitions.items():
+            if not isinstance(expression, sp.Pow) or expression.exp != sp.Rational(1, 2):
+                continue
+            shift, symbol = expression.base.as_coeff_Add()
+            is_free = symbol.is_Symbol and symbol not in self.squares and symbol.name in self.statement.names.reals
+            if shift != 0 and shift.is_Rational and is_free:
+                self.squares[symbol] = variable**2 - shift
+                made, x = term(self.squares[symbol], self.names), self.names.reals[symbol.name]
+                yield f"all: try (assert (X{x}' : {x} = {made}) by lra; subst {x})."
 
     def _remember(self, name: str, item: Comparison) -> None:
         """A hypothesis that needs no clearing is a fact as it stands."""
@@ -188,10 +247,103 @@ class _Script:
             self.known.append((name, fact))
         over = term_text(denominator, self.names, ATOM)
         says = _proposition(fact, self.names) if item.relation != "<>" else f"{term(numerator, self.names)} <> 0"
-        side = "; [positive | field; nonzero]" if item.relation in ("<=", "<") else "; field; nonzero"
+        sides = {"=": "; field; nonzero", "<>": "; [nonzero | field; nonzero]"}
+        side = sides.get(item.relation, "; [positive | field; nonzero]")
         lemma = f"cleared_{CLEARED[item.relation]} _ _ {over} _ {name}"
         forget = "" if item.relation == "<>" else f"; clear {name}"
         yield f"all: assert ({name[:-1]}c' : {says}) by (apply ({lemma}){side}){forget}."
+
+    def _has_denominator(self, clause: tuple[str, int, tuple[Literal, ...]]) -> bool:
+        name, _, literals = clause
+        parts = [expression for expression, _ in (*self.domains[name], *literals)]
+        return any(not sp.fraction(_over_one_denominator(item))[1].is_Rational for item in parts)
+
+    def _cleared_clause(self, name: str, count: int, literals: tuple[Literal, ...]) -> Iterator[str]:
+        """A clause as polynomial relations, without the alternatives that the facts exclude."""
+        self.clauses = [item for item in self.clauses if item[0] != name]
+        tactics: list[str] = []
+        kept: list[tuple[str, sp.Expr, Sign, int, str]] = []
+        for expression, sign in (*self.domains[name], *literals):
+            denominator, numerator = self._fraction(expression)
+            fact = Fact(numerator, sign is Sign.POSITIVE, sign is Sign.ZERO)
+            part = f"{term(numerator, self.names)} <> 0" if sign is Sign.NON_ZERO else _proposition(fact, self.names)
+            shown = "lra"
+            if denominator is not None:
+                over = term_text(denominator, self.names, ATOM)
+                side = "[field; nonzero]" if sign is Sign.ZERO else "[solve [positive | nonzero] | field; nonzero]"
+                shown = f"apply (cleared_{CLEARED[RELATIONS[sign]]} _ _ {over} _ {name}); {side}"
+            facts = [fact, *(known for _, known in self.known)]
+            is_inequality = sign not in (Sign.NON_ZERO, Sign.ZERO)
+            found = (products(facts, 2) or products([*facts, *monomials_of(facts)], 3)) if is_inequality else None
+            if found is None:
+                kept.append((part, numerator, sign, len(tactics), shown))
+                tactics.append("")
+            else:
+                tactics.append(f"exfalso; assert (Z' : {part}) by ({shown}); {self._stated(found)}")
+        for i, (_, _, _, at, shown) in enumerate(kept):
+            tactics[at] = "right; " * i + ("left; " if i < len(kept) - 1 else "") + shown
+        if not kept or len(tactics) != count:
+            return
+        made = f"{name[:-1]}c'"
+        opened = tactics[0]
+        if count > 1:
+            opened = f"destruct {name} as {_alternatives(count, name)}; [{' | '.join(tactics)}]"
+        says = " \\/ ".join(item[0] for item in kept)
+        stated = f"assert ({made} : {says}) by ({opened})"
+        if len(kept) > 1:
+            yield f"all: try ({stated}; destruct {made} as {_alternatives(len(kept), made)})."
+            self.clauses.append((made, len(kept), tuple((numerator, sign) for _, numerator, sign, _, _ in kept)))
+            return
+        yield f"all: try ({stated})."
+        ((_, numerator, sign, _, _),) = kept
+        if sign is not Sign.NON_ZERO:
+            self.known.append((made, Fact(numerator, sign is Sign.POSITIVE, sign is Sign.ZERO)))
+        if name in self.equations.values():
+            # The equation of a root keeps its first form beside the cleared one.
+            yield f"all: try (destruct {name} as [{name} | {name}]; [{tactics[0]} | ])."
+
+    def _offers(self, named: list[tuple[str, Comparison]]) -> Iterator[str]:
+        """Facts about roots beyond the lemmas: bounds by numbers, and hypotheses with both sides squared."""
+        for variable, expression in self.abstraction.definitions.items():
+            if isinstance(expression, sp.Pow) and expression.exp == sp.Rational(1, 2):
+                radicand = self.abstraction.rational(expression.base).xreplace(self.squares)
+                is_rooted = sp.expand(radicand - variable**2) == 0
+                self.roots.append(Root(variable, radicand, None if is_rooted else self.equations.get(variable)))
+        known = [fact for _, fact in self.known]
+        for sentence, fact in lower_bounds(self.roots, known, self.names):
+            yield sentence
+            self.offered.append(fact)
+        for sentence, fact in monomial_bounds(known, self.roots, self.names):
+            yield sentence
+            self.offered.append(fact)
+        numerators = [self._fraction(item.as_relation.expression)[1] for item in self.statement.conclusions]
+        for sentence, fact in powers_above_one(list(self.offered), numerators, self.names):
+            yield sentence
+            self.offered.append(fact)
+        for name, item in named:
+            yield from self._squared(f"Q{name[1:]}", item)
+
+    def _squared(self, name: str, item: Comparison) -> Iterator[str]:
+        left, right = (self.abstraction.rational(side).xreplace(self.squares) for side in (item.left, item.right))
+        is_wanted = item.relation in ("<=", "<") and roots_in(right, self.roots) and not roots_in(left, self.roots)
+        if not is_wanted or not item.left.is_nonnegative or item.left == 0:
+            return
+        sentence, gap = squared(name, item, (left, right), self.names)
+        denominator, numerator = self._over_positive(gap)
+        rest, multiples = reduced(numerator, self.roots)
+        yield sentence
+        if denominator is not None:
+            over = term_text(denominator, self.names, ATOM)
+            shown = f"apply (cleared_le _ _ {over} {term_text(numerator, self.names, ATOM)} {name}); "
+            shown += "[positive | field; nonzero]"
+            yield f"all: try (assert ({name}c : 0 <= {term(numerator, self.names)}) by ({shown}))."
+        steps = [
+            f"assert (M{i}' : ({term(root.variable**2 - root.radicand, self.names)}) * "
+            f"{term_text(factor, self.names, ATOM)} = 0) by (rewrite {root.equation}; ring)"
+            for i, (root, factor) in enumerate(multiples)
+        ]
+        yield f"all: try (assert ({name}r : 0 <= {term(rest, self.names)}) by ({'; '.join([*steps, 'lra'])}))."
+        self.offered.append(Fact(rest))
 
     def _closings(self) -> Iterator[str]:
         """Tactics of which each closes some of the goals."""
@@ -213,7 +365,24 @@ class _Script:
                 continue
             for closing in dict.fromkeys(self._branches(numerator, item.relation)):
                 yield f"{opening}; {closing}"
+            yield from self._in_squares(item)
             yield f"{opening}; nra"
+
+    def _in_squares(self, item: Comparison) -> Iterator[str]:
+        """A goal with roots on its right side, by the squares of both sides."""
+        left, right = (self.abstraction.rational(side).xreplace(self.squares) for side in (item.left, item.right))
+        if item.relation != "<=" or roots_in(left, self.roots):
+            return
+        found = goal_in_squares(right, self.roots, self.names)
+        if found is None:
+            return
+        opening, b = found
+        denominator, numerator = self._over_positive(b - left**2)
+        if denominator is not None:
+            made, over = term_text(numerator, self.names, ATOM), term_text(denominator, self.names, ATOM)
+            opening += f"; apply (le_of_cleared _ _ {over} {made}); [positive | field; nonzero | ]"
+        for closing in dict.fromkeys(self._branches(numerator, "<=")):
+            yield f"{opening}; {closing}"
 
     def _branches(self, goal: sp.Expr, relation: str) -> Iterator[str]:
         """One way to close the goal for every choice of the alternatives that the lemmas leave."""
@@ -234,8 +403,19 @@ class _Script:
         negated = Fact(sp.expand(-goal), is_strict=relation == "<=")
         plain = [negated, *(fact for _, fact in facts)]
         more = [*plain, *monomials_of(plain)]
-        squared = [*plain, *squares_of(plain)]
-        found = products(plain, 2) or products(squared, 2) or products(more) or products(plain) or products(squared)
+        with_squares = [*plain, *squares_of(plain)]
+        offered = [*plain, *self.offered]
+        found = (
+            products(plain, 2)
+            or products(with_squares, 2)
+            or (products([*offered, *monomials_of(offered)], 3) if self.offered else None)
+            or products(more)
+            or products(plain)
+            or products(with_squares)
+            or graded_products([fact for fact in plain if fact.expression.as_coeff_Add()[0] == 0])
+            or graded_products(plain)
+            or (graded_products(offered) if self.offered else None)
+        )
         if found is None:
             return None
         lemma = "Rnot_lt_le" if relation == "<=" else "Rnot_le_lt"
@@ -287,7 +467,9 @@ class _Script:
 
     def _fraction(self, expression: sp.Expr) -> tuple[sp.Expr | None, sp.Expr]:
         """(d, n) with expression = n/d over the variables; d is None where nothing needs clearing."""
-        gap = self.abstraction.rational(expression).xreplace(self.squares)
+        return self._over_positive(self.abstraction.rational(expression).xreplace(self.squares))
+
+    def _over_positive(self, gap: sp.Expr) -> tuple[sp.Expr | None, sp.Expr]:
         numerator, denominator = sp.fraction(_over_one_denominator(gap))
         if denominator.is_Rational:
             return None, sp.expand(numerator / denominator)

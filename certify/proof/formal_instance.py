@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ from certify.atomic import write_text_atomically
 from certify.codec import Readable
 from certify.errors import InputError
 from certify.formal import coqc
+from certify.formal.agreement import require_closed_agreement
 from certify.formal.closed import ClosedFile, closed_file
 from certify.formal.lemmas import LIBRARY, library_text
 from certify.formal.names import identifier
@@ -36,11 +37,19 @@ class InstanceResult(Readable):
     leaves: tuple[str, ...]
     seconds: float | None = field(compare=False)
     reason: str
+    axioms: tuple[str, ...] | None = None
+
+    @property
+    def unknown_axioms(self) -> tuple[str, ...]:
+        """Axioms beyond those of the reals and of the integers on which `interval` computes."""
+        return tuple(
+            item for item in self.axioms or () if item not in coqc.AXIOMS and not item.startswith(coqc.PRIMITIVES)
+        )
 
     @property
     def verdict(self) -> Verdict:
-        """Conditional where Coq accepted the file under its leaves, proved where it has none."""
-        if self.seconds is None:
+        """Conditional where Coq accepted the file under its leaves, proved where it has none, on allowed axioms."""
+        if self.seconds is None or self.unknown_axioms:
             return Verdict.INCONCLUSIVE
         return Verdict.CONDITIONAL if self.leaves else Verdict.PROVED
 
@@ -55,6 +64,7 @@ class InstanceResult(Readable):
             "leaves": list(self.leaves),
             "seconds": None if self.seconds is None else round(self.seconds, 2),
             "reason": self.reason,
+            "axioms": None if self.axioms is None else list(self.axioms),
         }
 
 
@@ -92,25 +102,27 @@ def formalize_instance(
         InputError, NotFormalisedError: see `instance_file`.
     """
     made = instance_file(theorem, constants, beta, epsilon)
+    require_closed_agreement(made)
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{identifier(theorem.id)}_instance.v"
     write_text_atomically(place / f"{LIBRARY}.v", library_text())
     write_text_atomically(path, made.text)
     leaves = tuple(f"{leaf.name} = {leaf.meaning}" for leaf in made.leaves)
-    seconds, reason = None, "not asked for"
+    seconds, reason, axioms = None, "not asked for", None
     if verify:
-        seconds, reason = _verified(path)
-    return InstanceResult(theorem.id, path, tuple(made.theorems), leaves, seconds, reason)
+        seconds, reason, axioms = _verified(path, made.theorems)
+    return InstanceResult(theorem.id, path, tuple(made.theorems), leaves, seconds, reason, axioms)
 
 
-def _verified(path: Path) -> tuple[float | None, str]:
+def _verified(path: Path, theorems: Sequence[str]) -> tuple[float | None, str, tuple[str, ...] | None]:
     if coqc.coq_version() is None:
-        return None, f"not run: coqc is not installed; {coqc.INSTALLATION}"
+        return None, f"not run: coqc is not installed; {coqc.INSTALLATION}", None
     try:
         coqc.compile_library(path.parent)
         start = time.perf_counter()
         coqc.compile_file(path)
+        seconds = time.perf_counter() - start
+        return seconds, "", coqc.axioms_of({path.stem: theorems}, path.parent)
     except coqc.NotRunError as error:
-        return None, f"not run: {error}"
-    return time.perf_counter() - start, ""
+        return None, f"not run: {error}", None

@@ -14,7 +14,7 @@ from certify.formal.development import Request, formalised
 from certify.formal.lemmas import LEMMAS, library_text
 from certify.proof.formal_proofs import formalize
 from certify.proof.registry import load_theorem
-from certify.prover.algebra import at_most
+from certify.prover.algebra import at_most, equal
 from certify.verdict import Verdict
 
 needs_coq = pytest.mark.skipif(coqc.coq_version() is None, reason="coqc is not installed")
@@ -59,6 +59,24 @@ def test_false_claims_are_refused_and_true_ones_stay(folder: Path) -> None:
     ]
     checked = coqc.check(formalised("five claims", requests), folder)
     assert {claim.request.label for claim in checked.development.proved} == {"a", "d"}
+
+
+@needs_coq
+def test_roots_logarithms_and_shifted_exponents_are_checked(folder: Path) -> None:
+    x, y, t = sp.symbols("x y t", positive=True)
+    k = sp.Symbol("k", integer=True, nonnegative=True)
+    root, log = ("sqrt(w)^2 = w, sqrt(w) >= 0",), ("log(w) - log(v) <= (w - v)/v",)
+    squares = (at_most(t, sp.sqrt(x) / 2), at_most(x, y / t**2))
+    logs = (at_most(x, y),)
+    requests = [
+        Request("a", "squares", at_most(t, sp.sqrt(y / (4 * t**2))), squares, root),
+        Request("c", "logarithms", at_most(sp.log(1 + x / t), sp.log(1 + y / t)), logs, log),
+        Request("e", "exponent", equal((1 - x) ** (k + 1), (1 - x) ** k - x * (1 - x) ** k), (), ()),
+        Request("f", "exponent off by one", equal((1 - x) ** (k + 1), (1 - x) ** k - x * (1 - x) ** (k + 1)), (), ()),
+        Request("g", "size of a root", at_most(sp.sqrt(2) * x, sp.Rational(3, 2) * x), (), (*root, "sqrt(2) <= 1.42")),
+    ]
+    checked = coqc.check(formalised("roots and logarithms", requests), folder)
+    assert {claim.request.label for claim in checked.development.proved} == {"a", "c", "e", "g"}
 
 
 @needs_coq

@@ -6,7 +6,12 @@ import pytest
 import sympy as sp
 
 from certify.errors import InternalError
-from certify.formal.agreement import disagreement, require_agreement
+from certify.formal.agreement import (
+    closed_disagreement,
+    disagreement,
+    require_agreement,
+    require_closed_agreement,
+)
 from certify.formal.expressions import Names, NotFormalisedError, term
 from certify.formal.names import distinct, identifier
 from certify.formal.reader import read_statement
@@ -155,3 +160,30 @@ def test_a_closed_file_brackets_every_form_and_names_its_leaves() -> None:
     (leaf,) = made.leaves
     assert leaf.meaning == "ChiTail(8, 6*m)" and 0 < leaf.low < leaf.high < Fraction(1, 10**8)
     assert made.theorems == ["bound"]
+
+
+def test_every_closed_form_of_an_instance_reads_back_and_a_changed_one_does_not() -> None:
+    from fractions import Fraction
+
+    from certify.formal.closed import closed_file
+
+    m, w, epsilon = sp.symbols("m w epsilon", real=True)
+    made = closed_file(
+        "example",
+        {"m": Fraction(3, 4), "epsilon": Fraction(1)},
+        [("w", m**90 * sp.exp(-m) + sp.sqrt(m))],
+        [("bound", w / 2, epsilon, False)],
+    )
+    assert any("powerRZ" in text for _, text in made.terms)
+    require_closed_agreement(made)
+    changes = [
+        (expression, text.replace(old, new))
+        for expression, text in made.terms
+        for old, new in ((" m", " (m + m)"), ("2", "3"), ("90", "91"), (" + ", " - "))
+        if old in text
+    ]
+    assert len(changes) >= 4
+    assert all(closed_disagreement(made, expression, text) for expression, text in changes)
+    made.terms[0] = (made.terms[0][0], made.terms[1][1])
+    with pytest.raises(InternalError):
+        require_closed_agreement(made)

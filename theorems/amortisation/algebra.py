@@ -1,4 +1,6 @@
-"""The algebra of the slope: gap = v.(c - c'), one and two = v.(mu - c) and v.(mu' - c'), u = v.(mu - mu')."""
+"""The algebra of the slope: gap = v.(c - c'), one and two = v.(mu - c) and v.(mu' - c'), u = v.(mu - mu');
+mean and centre are v.mu and v.c, and so are mean_2 and centre_2 at the other observation.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import sympy as sp
 
 from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, equal
 
-gap, one, two, u = sp.symbols("gap one two u", real=True)
+gap, one, two, u, mean, mean_2, centre, centre_2 = sp.symbols("gap one two u mean mean_2 centre centre_2", real=True)
 moved, lip, dx, first, second, delta, mass, tau = sp.symbols(
     "moved lip dx first second delta mass tau", nonnegative=True
 )
@@ -19,7 +21,12 @@ ALGEBRA: Algebra = {
         ),
     ),
     "S": (
-        AlgebraicClaim("along v", equal(gap + one - two, (gap + one) - two)),
+        AlgebraicClaim(
+            "along v",
+            equal(u, gap + one - two),
+            (equal(gap, centre - centre_2), equal(one, mean - centre), equal(two, mean_2 - centre_2),
+             equal(u, mean - mean_2)),
+        ),
         AlgebraicClaim(
             "slope",
             at_least(lip * dx, gap - first - second),

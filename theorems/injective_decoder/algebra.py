@@ -11,8 +11,8 @@ from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, b
 from theorems.model import M2, M, beta, d, m, n
 from theorems.sharp_langevin.algebra import ALGEBRA as SHARP
 
-F, F_next, slope, r0, dist, jj, bend, z_norm, xi_norm, res = sp.symbols(
-    "F F_next slope r0 dist jj bend z_norm xi_norm res", nonnegative=True
+F, F_next, slope, r0, dist, jj, bend, z_norm, xi_norm, res, noise = sp.symbols(
+    "F F_next slope r0 dist jj bend z_norm xi_norm res noise", nonnegative=True
 )
 
 ALGEBRA: Algebra = {
@@ -44,7 +44,7 @@ ALGEBRA: Algebra = {
             (at_most(res**2 / (2 * beta**2), z_norm**2 / 2 + xi_norm**2 / 2),),
             ("Gaussian concentration", "mean of chi"),
         ),
-        AlgebraicClaim("dimensions", equal(beta * sp.sqrt(n + d) * beta * sp.sqrt(n + d), beta**2 * (n + d))),
+        AlgebraicClaim("dimensions", equal(noise**2, beta**2 * (n + d)), (equal(noise, beta * sp.sqrt(n + d)),)),
     ),
     **SHARP,
 }  # fmt: skip

@@ -9,15 +9,21 @@ from theorems.langevin_mixing.bounds import L, mu
 from theorems.langevin_mixing.statement import h
 from theorems.model import d
 
-lam, w, w_next, kick, bias, kl, kl_next, added, total = sp.symbols(
-    "lam w w_next kick bias kl kl_next added total", nonnegative=True
+lam, w, w_next, kick, bias, kl, kl_next, added, total, information = sp.symbols(
+    "lam w w_next kick bias kl kl_next added total information", nonnegative=True
 )
+falls = sp.Symbol("falls", positive=True)
 rate = 2 * mu * L / (mu + L)
 
 ALGEBRA: Algebra = {
     "BE": (
         # A mu-strongly log-concave law has gap and log-Sobolev constant at least mu: nothing but the leaf.
-        AlgebraicClaim("log-Sobolev in both forms", equal(kl * 2 * mu / (2 * mu), kl), (), ("log-Sobolev",)),
+        AlgebraicClaim(
+            "log-Sobolev in both forms",
+            at_most(2 * mu * kl, information),
+            (at_most(kl, information / (2 * mu)),),
+            ("log-Sobolev",),
+        ),
     ),
     "D17": (
         AlgebraicClaim(
@@ -73,7 +79,11 @@ ALGEBRA: Algebra = {
         # sum_j exp(-mu h j) <= 1/(1 - exp(-mu h)) <= 4/(3 mu h) for mu h <= 1/4.
         AlgebraicClaim("geometric sum", at_most(sp.Rational(3, 4) * mu * h, 1 - sp.exp(-mu * h)),
                        (at_most(mu * h, sp.Rational(1, 4)),)),
-        AlgebraicClaim("bias", at_most(6 * h**2 * d * L**2 / (sp.Rational(3, 4) * mu * h), 8 * h * d * L**2 / mu)),
+        AlgebraicClaim(
+            "bias",
+            at_most(6 * h**2 * d * L**2 / falls, 8 * h * d * L**2 / mu),
+            (at_least(falls, sp.Rational(3, 4) * mu * h),),
+        ),
     ),
     "H": (
         AlgebraicClaim("step size", below(h * L, 1), (at_most(h, 1 / (2 * L)),)),

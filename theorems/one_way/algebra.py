@@ -10,11 +10,12 @@ import sympy as sp
 from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
 from theorems.one_way.statement import LOSS, b, delta, eps0, gamma, loss, success_floor, tau_0, v, zeta
 
-u, x = sp.symbols("u x", real=True)
+u, x, rate = sp.symbols("u x rate", real=True)
 up, pi_s, q_s, tv, success, fraction, size, n_bits = sp.symbols(
     "up pi_s q_s tv success fraction size n_bits", nonnegative=True
 )
 bits = sp.Symbol("bits", integer=True, positive=True)
+root = sp.Symbol("root", positive=True)
 
 ALGEBRA: Algebra = {
     "T1": (
@@ -33,8 +34,8 @@ ALGEBRA: Algebra = {
         AlgebraicClaim("at most 1/4", at_most(1 / (sp.exp(u) + sp.exp(-u)) ** 2, sp.Rational(1, 4))),
         AlgebraicClaim("closed form", at_least((1 - 2 * v) ** bits, 1 - loss),
                        (at_most(v, loss / (2 * bits)), at_most(v, sp.Rational(1, 4)))),
-        AlgebraicClaim("noise of the closed form", at_most(sp.exp(-sp.log(bits / (2 * loss))) / 4, loss / (2 * bits)),
-                       (below(0, loss),)),
+        AlgebraicClaim("noise of the closed form", at_most(sp.exp(-rate) / 4, loss / (2 * bits)),
+                       (below(0, loss), at_least(rate, sp.log(bits / (2 * loss))))),
     ),
     "T2": (
         # Orthant by orthant: pi q >= pi^2 - pi (pi - q)_+ >= pi^2 - (pi - q)_+.
@@ -59,8 +60,8 @@ ALGEBRA: Algebra = {
     ),
     "T4": (
         AlgebraicClaim("clip", at_most(1 - (1 - up) ** bits, bits * up), (at_most(up, 1),), ("union bound",)),
-        AlgebraicClaim("half normal", at_most(2 * tau_0 / sp.sqrt(2 * sp.pi), tau_0 * sp.sqrt(2 / sp.pi)),
-                       (below(0, tau_0),)),
+        AlgebraicClaim("half normal", at_most(2 * tau_0 / root, tau_0 * sp.sqrt(2 / sp.pi)),
+                       (below(0, tau_0), equal(root**2, 2 * sp.pi))),
         AlgebraicClaim("parameters", at_most(size, 12 * n_bits + 5 * bits),
                        (at_most(size, 12 * n_bits + 4 * bits), at_least(bits, 1))),
     ),

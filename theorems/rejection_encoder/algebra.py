@@ -30,7 +30,7 @@ ALGEBRA: Algebra = {
     ),
     "R2": (
         # sum_{j<k} (1-a)^j a = 1 - (1-a)^k, by induction over k.
-        AlgebraicClaim("geometric sum at 0", equal(1 - (1 - acc) ** 0, 0)),
+        AlgebraicClaim("geometric sum at 0", equal(1 - (1 - acc) ** k, 0), (equal(k, 0),)),
         AlgebraicClaim(
             "geometric sum, one more",
             equal(1 - (1 - acc) ** k + (1 - acc) ** k * acc, 1 - (1 - acc) ** (k + 1)),

@@ -37,7 +37,7 @@ from theorems.sharp_langevin.statement import (
 )
 
 D, jd, dist, gap, low, high = sp.symbols("D jd dist gap low high", nonnegative=True)
-rise, cross, lam = sp.symbols("rise cross lam", real=True)
+rise, cross, lam, shrunk = sp.symbols("rise cross lam shrunk", real=True)
 total, part_1, part_2, part_3, kl, kick, shell = sp.symbols(
     "total part_1 part_2 part_3 kl kick shell", nonnegative=True
 )
@@ -138,7 +138,7 @@ ALGEBRA: Algebra = {
             (at_least(lam, mu), at_most(lam, 1 + q), at_most(s * (1 + q + mu), 2), at_least(s, 0)),
             ("projection",),
         ),
-        AlgebraicClaim("shrinkage", equal(1 - (1 - sp.exp(-eta)), sp.exp(-eta))),
+        AlgebraicClaim("shrinkage", equal(1 - shrunk, sp.exp(-eta)), (equal(shrunk, 1 - sp.exp(-eta)),)),
         AlgebraicClaim("shrinkage is positive", below(0, 1 - sp.exp(-eta)), (below(0, eta),)),
         AlgebraicClaim("shrinkage is at most the time", at_most(1 - sp.exp(-eta), eta)),
     ),

@@ -41,7 +41,7 @@ phi, phi_next, slope, kl, kl_step, mean, square = sp.symbols(
     "phi phi_next slope kl kl_step mean square", nonnegative=True
 )
 lam, s2, w, xi, total, part_1, part_2, part_3 = sp.symbols("lam s2 w xi total part_1 part_2 part_3", real=True)
-pull, flux = sp.symbols("pull flux", real=True)
+pull, flux, rate, integral, one = sp.symbols("pull flux rate integral one", real=True)
 
 _CONTRACTED = at_least(rh, -M2 * r)
 _CONTRACTED_ABOVE = at_most(rh, M2 * r)
@@ -185,11 +185,12 @@ ALGEBRA: Algebra = {
             "sum", at_most(kl, k * path_divergence(sp.Integer(1))),
             (at_most(kl, k * kl_step), at_most(kl_step, path_divergence(sp.Integer(1)))),
         ),
-        AlgebraicClaim("k steps", equal(k * path_divergence(sp.Integer(1)), path_divergence(k))),
+        AlgebraicClaim("k steps", equal(k * one, path_divergence(k)), (equal(one, path_divergence(sp.Integer(1))),)),
     ),
     "S7e+": (
         AlgebraicClaim(
-            "one step's integral", equal(L**2 / 4 * (2 * d * eta**2 / 2), stationary_divergence(sp.Integer(1))), (),
+            "one step's integral", equal(L**2 / 4 * integral, stationary_divergence(sp.Integer(1))),
+            (equal(integral, d * eta**2),),
             ("Girsanov",),
         ),
         AlgebraicClaim("never worse", at_most(stationary_divergence(k), path_divergence(k))),
@@ -248,14 +249,27 @@ ALGEBRA: Algebra = {
         ),
         AlgebraicClaim(
             "exit of the explicit form",
-            at_most(4 * K * sp.exp(-sp.log(16 * K / epsilon)), epsilon / 4),
+            at_most(4 * K * sp.exp(-rate), epsilon / 4),
+            (at_least(rate, sp.log(16 * K / epsilon)),),
         ),
         # K = ceil(Lam/(eta mu)) <= Lam/(eta mu) + 1, and Lam >= log 4 as the logarithm holds 4 sqrt(d)/eps.
         AlgebraicClaim(
+            "bracket of the explicit form",
+            at_most(path_divergence(sp.Integer(1)), sp.Rational(13, 9) * stationary_divergence(sp.Integer(1))),
+            (at_most(eta, 1 / (8 * L)),),
+        ),
+        AlgebraicClaim(
+            "layers of the explicit form",
+            at_most(K * eta * mu, sp.Rational(10, 9) * Lam),
+            (at_most(eta, 1 / (8 * L)), at_most(K * eta * mu, Lam + eta * mu), at_most(mu, L),
+             at_least(Lam, sp.log(4))),
+        ),
+        AlgebraicClaim(
             "discretisation of the explicit form",
             at_most(path_divergence(K) / 2, (epsilon / 4) ** 2),
-            (at_most(eta, 1 / (8 * L)), at_most(eta * sp.Rational(325, 100) * L**2 * d * Lam, epsilon**2 * mu),
-             at_most(K * eta * mu, Lam + eta * mu), at_most(mu, L), at_least(Lam, sp.log(4))),
+            (at_most(path_divergence(sp.Integer(1)), sp.Rational(13, 9) * stationary_divergence(sp.Integer(1))),
+             at_most(eta * sp.Rational(325, 100) * L**2 * d * Lam, epsilon**2 * mu),
+             at_most(K * eta * mu, sp.Rational(10, 9) * Lam)),
         ),
         AlgebraicClaim(
             "burn-in of the explicit form",

@@ -86,6 +86,7 @@ def _instance(
     if len(names) != 1 or beta is None:
         raise InputError("`--constants` needs exactly one THEOREM, and `--beta`")
     output.first_line(f"{names[0]} at {constants} in Coq")
+    from certify.formal.coqc import PRIMITIVES
     from certify.proof.formal_instance import formalize_instance
     from certify.proof.registry import load_theorem
     from certify.validation import accuracy, constants_from_text, noise_level
@@ -100,4 +101,9 @@ def _instance(
         output.line(f"  assumed with the value that the ball has: {leaf}")
     if verify:
         output.line(f"verified in {result.seconds:.1f} s" if result.seconds is not None else result.reason)
+    if result.axioms is not None:
+        plain = [item for item in result.axioms if not item.startswith(PRIMITIVES)]
+        output.line(f"axioms: {', '.join(plain) or 'none'}; {len(result.axioms) - len(plain)} of Coq's integers")
+    for item in result.unknown_axioms:
+        output.line(f"  not allowed: {item}")
     return exit_code([result.verdict]) if verify else 0
