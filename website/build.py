@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> int:
     if code := build_main(["-W", "--keep-going", "-q", "-E", "-b", "html", "-c", str(HERE), str(pages), str(site)]):
         return code
     found = links.broken(site)
-    print("\n".join(found) or f"{len(list(site.rglob('*.html')))} pages in {site}: every link and anchor leads somewhere")
+    print(
+        "\n".join(found) or f"{len(list(site.rglob('*.html')))} pages in {site}: every link and anchor leads somewhere"
+    )
     return 1 if found else 0
 
 

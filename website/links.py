@@ -1,8 +1,7 @@
-"""The links of a built site: each leads to a file of it and, where it names one, to an anchor there; nothing is fetched."""
+"""The links of a built site: each leads to a file of it and to an anchor there; nothing is fetched from elsewhere."""
 
 from __future__ import annotations
 
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,12 +30,13 @@ def broken(site: Path) -> list[str]:
     """One line per link that leads nowhere, or that a browser would fetch from elsewhere; empty for a sound site."""
     site = site.resolve()
     pages = sorted(path for path in site.rglob("*.html") if path.name != "404.html")
-    return [line for page in pages for line in _broken_on(page, site)]
+    read = {page: _read(page) for page in pages}
+    return [line for page in pages for line in _broken_on(page, site, read)]
 
 
-def _broken_on(page: Path, site: Path) -> list[str]:
+def _broken_on(page: Path, site: Path, read: dict[Path, _Links]) -> list[str]:
     found = []
-    for tag, link in _read(page).links:
+    for tag, link in read[page].links:
         parts = urlsplit(link)
         where = f"{page.relative_to(site)}: {link}"
         if parts.scheme or parts.netloc:
@@ -48,12 +48,11 @@ def _broken_on(page: Path, site: Path) -> list[str]:
             target /= "index.html"
         if not target.is_relative_to(site) or not target.is_file():
             found.append(f"{where}: leads nowhere")
-        elif parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in _read(target).anchors:
+        elif parts.fragment and target in read and unquote(parts.fragment) not in read[target].anchors:
             found.append(f"{where}: no such anchor")
     return found
 
 
-@cache
 def _read(page: Path) -> _Links:
     reader = _Links()
     reader.feed(page.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The order of the site: every page of docs/ in one section. Theorems, reference and repository are found, not listed."""
+"""The order of the site: every page of docs/ in one section; the other sections are found, not listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference, made from signatures and docstrings: the public face, and the packages below it that a reader needs."""
+"""The reference, made from signatures and docstrings: the public face, and the packages that a reader needs."""
 
 from __future__ import annotations
 

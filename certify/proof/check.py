@@ -23,7 +23,7 @@ from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
+from certify.proof.conclusion import Setting, conclude, conclude_constants, exact_inputs, settle
 from certify.proof.each_observation import assumptions_of_each, concluded_by_each, why_not_each
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
@@ -133,7 +133,7 @@ def refuted_from_the_graph(
     `brackets` are by `graph_methods` alone; an assumption that would need a search is left open, and says so. Where
     certificates of single observations rest on fewer assumptions, only those count if observations are given.
     """
-    assumptions = [item.decide(item, generator, brackets) for item in theorem.assumptions]
+    assumptions = decided(theorem, generator, brackets)
     refuted = [item for item in assumptions if item.verdict is Verdict.REFUTED]
     need = theorem.conclusion.observations_need if has_observations else None
     if not refuted or (need is not None and not any(item.label in need for item in refuted)):
@@ -145,6 +145,11 @@ def refuted_from_the_graph(
     return TheoremRecord(
         theorem.id, theorem.title, generator.name, shown, (), None, reason=reason, symbols=printing(theorem)
     )
+
+
+def decided(theorem: Theorem, generator: Generator, brackets: ConstantBrackets) -> tuple[AssumptionRecord, ...]:
+    """Every assumption of the theorem at a generator: its verdict, with the formula that it is."""
+    return tuple(replace(item.decide(item, generator, brackets), latex=item.latex) for item in theorem.assumptions)
 
 
 def _graph_is_enough(theorem: Theorem, generator: Generator, known: ConstantBrackets, has_observations: bool) -> bool:
@@ -169,7 +174,7 @@ def check_theorem(
 ) -> TheoremRecord:
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
-    assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
+    assumptions = decided(theorem, generator, brackets)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=printing(theorem))
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     singly = theorem.conclusion.certify_observations if observations is not None else None
@@ -193,6 +198,7 @@ def check_theorem(
         conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, alone, ()))
         return replace(record, conclusion=conclusion, reason=why_not_each(conclusion, each))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    record = replace(record, inputs=exact_inputs(setting.inputs))
     if singly is not None and observations is not None and math.isfinite(setting.beta):
         each = singly(asked(observations, setting.beta))
         record = replace(record, observations=each)
@@ -267,12 +273,22 @@ def check_constants(
             item.constant,
             None,
             "assumed with the constants given",
+            latex=item.latex,
         )
         for item in theorem.assumptions
     )
-    conclusion, definitions, reason = conclude_constants(theorem, constants, beta, epsilon)
+    conclusion, definitions, inputs, reason = conclude_constants(theorem, constants, beta, epsilon)
     record = TheoremRecord(
-        theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason, printing(theorem)
+        theorem.id,
+        theorem.title,
+        None,
+        assumptions,
+        (),
+        conclusion,
+        definitions,
+        reason,
+        printing(theorem),
+        inputs=inputs,
     )
     return CheckResult((record,), provenance.provenance(command, 0, start))
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from certify.arithmetic.balls import Real, ball, exact_integer, lower, midpoint, precision, upper
-from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.rounding import Direction, decimal_text, exact_text
 from certify.arithmetic.searches import largest
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.derivatives import value
@@ -155,10 +155,19 @@ def conclude(
     return ConclusionRecord(weakest_verdict(parts), {**record.values, **extra}, measured, record.size, tuple(notes))
 
 
+def exact_inputs(inputs: Mapping[str, Real]) -> dict[str, str]:
+    """What was given, and not bounded, as it is written: whole numbers, fractions, and the noise level."""
+    return {
+        name: exact_text(value)
+        for name, value in inputs.items()
+        if isinstance(value, int | Fraction) or (name == "beta" and isinstance(value, float))
+    }
+
+
 def conclude_constants(
     theorem: Theorem, constants: Mapping[str, Fraction], beta: Fraction | None, epsilon: Fraction
-) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], str]:
-    """Conclusion, all closed forms enclosed, and a reason if there is none, at bare constants."""
+) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], dict[str, str], str]:
+    """Conclusion, all closed forms enclosed, the exact inputs, and a reason if there is none, at bare constants."""
     inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
     if "d" in constants:
         inputs.setdefault("n", constants["d"])
@@ -169,7 +178,7 @@ def conclude_constants(
         noise = Fraction(repr(_default_beta(theorem, beta_max, inputs, None)))
     if noise is None:
         nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
-        return _evaluate(theorem, nowhere, None), {}, NO_NOISE_LEVEL
+        return _evaluate(theorem, nowhere, None), {}, exact_inputs(inputs), NO_NOISE_LEVEL
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     typical = any(quantity.name == "rho" for quantity in theorem.quantities) and "rho" not in constants
@@ -184,7 +193,8 @@ def conclude_constants(
     )
     verdict = weakest_verdict([record.verdict, Verdict.CONDITIONAL])
     reason = "; ".join(record.notes[-1:]) if record.verdict is Verdict.INCONCLUSIVE else ""
-    return ConclusionRecord(verdict, record.values, None, record.size, record.notes), definitions, reason
+    conclusion = ConclusionRecord(verdict, record.values, None, record.size, record.notes)
+    return conclusion, definitions, exact_inputs(inputs), reason
 
 
 def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:

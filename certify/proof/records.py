@@ -30,12 +30,14 @@ class AssumptionRecord(Readable):
     bracket: Bracket | None
     reason: str = ""
     witness: Witness | None = None
+    latex: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
         return {
             "id": self.label,
             "statement": self.statement,
+            "latex": self.latex,
             "verdict": str(self.verdict),
             "evidence": str(self.evidence),
             "constant": self.constant,
@@ -329,6 +331,8 @@ class TheoremRecord(Readable):
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
     losses: tuple[StepLoss, ...] = ()
     """Bits of the final bound that each step loses at this generator, by measurement (`certify.proof.slack`)."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """What was given exactly (the noise level, epsilon, constants without a bracket), as it is written."""
 
     @property
     def verdict(self) -> Verdict:
@@ -353,6 +357,7 @@ class TheoremRecord(Readable):
             "definitions": {
                 key: [json_number(low), json_number(high)] for key, (low, high) in self.definitions.items()
             },
+            **({"inputs": self.inputs} if self.inputs else {}),
             "observations": [item.to_dict() for item in self.observations],
             "reason": self.reason,
             **({"losses": [item.to_dict() for item in self.losses]} if self.losses else {}),

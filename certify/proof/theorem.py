@@ -139,9 +139,14 @@ class Claim:
     domain: str
 
     @property
+    def relation_text(self) -> str:
+        """The claim in plain characters, without its domain."""
+        return f"{self.quantity} {self.relation} {self.bound}"
+
+    @property
     def text(self) -> str:
         """The claim in plain characters."""
-        return f"{self.quantity} {self.relation} {self.bound} for {self.domain}"
+        return f"{self.relation_text} for {self.domain}"
 
     def latex(self, tex: Mapping[str, str]) -> str:
         """The claim in LaTeX."""

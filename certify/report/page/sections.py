@@ -120,7 +120,7 @@ def record_html(index: int, record: TheoremRecord) -> str:
     if record.reason:
         parts.append(f'<p class="reason">{escape(record.reason)}</p>')
     if record.conclusion is not None:
-        parts.append(html_table(conclusion_table(record.conclusion, record.symbols)))
+        parts.append(html_table(conclusion_table(record.conclusion, record.symbols, record.inputs)))
     if record.assumptions and record.steps:
         parts.append(graph_html(index, record))
     if brackets := assumption_brackets(record):
