@@ -27,6 +27,7 @@ from certify.proof.conclusion import Setting, conclude, conclude_constants, exac
 from certify.proof.each_observation import assumptions_of_each, concluded_by_each, why_not_each
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
+from certify.proof.noise import GIVEN, OWN, trained_noise
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
@@ -181,9 +182,11 @@ def check_theorem(
     asked = partial(
         ObservationsAsked, theorem, generator, brackets, epsilon=epsilon, progress=progress, execution=execution
     )
-    if singly is not None and beta is None and "trained_beta" in generator.metadata:
+    own = trained_noise(generator) if singly is not None and beta is None else None
+    if own is not None:
         # What is asked of single observations is the decoder's own noise, and the conclusion is about the same.
-        beta = Fraction(float(generator.metadata["trained_beta"]))
+        beta = Fraction(own)
+    origin = GIVEN if own is None else OWN
     if failing:
         reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
         alone = assumptions_of_each(theorem, assumptions)
@@ -193,11 +196,12 @@ def check_theorem(
             return replace(record, reason=reason)
         each = singly(asked(observations, float(beta)))
         nothing = f"no choice for all observations: {reason}"
-        setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing)
+        setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing, "", origin)
         record = replace(record, assumptions=alone, observations=each)
         conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, alone, ()))
         return replace(record, conclusion=conclusion, reason=why_not_each(conclusion, each))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    setting = setting if own is None else replace(setting, noise_from=OWN)
     record = replace(record, inputs=exact_inputs(setting.inputs))
     if singly is not None and observations is not None and math.isfinite(setting.beta):
         each = singly(asked(observations, setting.beta))

@@ -167,6 +167,8 @@ class ConclusionRecord(Readable):
     tv_measured: MeasuredDistance | None
     size: EncoderSize | None
     notes: tuple[str, ...] = ()
+    noise_from: str = ""
+    """Why the noise level is the one it is: given, the decoder's own, or taken by the rule (docs/verdicts.md)."""
 
     def __getattr__(self, name: str) -> Any:
         # Python asks this for what is no field; while a copy is made there are no values yet.
@@ -184,11 +186,12 @@ class ConclusionRecord(Readable):
             "tv_measured": None if self.tv_measured is None else self.tv_measured.to_dict(),
             "size": None if self.size is None else self.size.to_dict(),
             "notes": list(self.notes),
+            "noise_from": self.noise_from,
         }
 
     @classmethod
     def _read(cls, document: Mapping[str, Any]) -> Self:
-        own = "verdict", "tv_measured", "size", "notes"
+        own = "verdict", "tv_measured", "size", "notes", "noise_from"
         distance, size = document["tv_measured"], document["size"]
         return cls(
             decode(Verdict, document["verdict"], "the verdict"),
@@ -196,6 +199,7 @@ class ConclusionRecord(Readable):
             None if distance is None else MeasuredDistance.from_dict(distance),
             None if size is None else EncoderSize.from_dict(size),
             decode(tuple[str, ...], document["notes"], "the notes"),
+            decode(str, document.get("noise_from", ""), "the origin of the noise"),
         )
 
 

@@ -249,7 +249,9 @@ def conclusion_table(
         ]
     rows.append((label_cell("verdict"), verdict_cell(conclusion.verdict), text_cell("of the conclusion")))
     headings = ("quantity", "value", "meaning")
-    return Table("conclusion", "Conclusion", columns(headings, numeric=("value",)), tuple(rows), conclusion.notes)
+    origin = (f"noise: {conclusion.noise_from}",) if conclusion.noise_from else ()
+    notes = (*conclusion.notes, *origin)
+    return Table("conclusion", "Conclusion", columns(headings, numeric=("value",)), tuple(rows), notes)
 
 
 def record_tables(record: TheoremRecord) -> tuple[Table, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _GREEK = frozenset(
-    {"alpha", "beta", "gamma", "delta", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma",
-     "tau", "phi", "chi", "psi", "omega"}
+    {"alpha", "beta", "gamma", "delta", "zeta", "eta", "theta", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho",
+     "sigma", "tau", "phi", "chi", "psi", "omega"}
 )  # fmt: skip
 _SHORT = {"eps": r"\varepsilon", "epsilon": r"\varepsilon", "lam": r"\lambda"}
 _PART = re.compile(r"([A-Za-z]+|\d+)")
