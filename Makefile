@@ -11,7 +11,7 @@ LOAD ?= 0
 BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
-.PHONY: formal proofs check setup test repeat lint quickstart bench mutants lock clean
+.PHONY: docs formal proofs check setup test repeat lint quickstart bench mutants lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators
 	$(BIN)/certify check
@@ -39,6 +39,9 @@ lint: setup  ## style and types
 quickstart: setup  ## runs the commands of the quickstart and of the README
 	$(BIN)/python tests/quickstart.py docs/quickstart.md README.md
 
+docs: setup  ## the site in build/site: warnings are errors, every link is checked
+	$(BIN)/python -m website.build build/site
+
 proofs: setup  ## proves the algebra of every theorem anew and writes theorems/proofs.json and docs/ledger.md
 	$(BIN)/python -m benchmarks.proof_ledger
 
@@ -60,7 +63,7 @@ $(MUTANTS)/.installed: requirements.lock
 lock: setup  ## writes requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" --no-annotate \
-	    --extra test --extra dev --extra plots --extra sat --extra prove --upgrade --output-file requirements.lock pyproject.toml
+	    --extra test --extra dev --extra docs --extra plots --extra sat --extra prove --upgrade --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) $(MUTANTS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from certify.arithmetic.balls import Real, ball, midpoint, precision
+from certify.arithmetic.balls import Real
 from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate, certify_choices
 from certify.proof.theorem import Conclusion, Theorem
@@ -47,16 +47,5 @@ def evaluated(statement: str, latex: str, notes: Notes, **more: Any) -> Conclusi
         measure=None,
         observation_bounds=lambda generator, brackets, observation, noise: {},
         notes=notes,
-        default_beta=half_of_the_slope,
         **more,
     )
-
-
-def half_of_the_slope(beta_max: float, inputs: Mapping[str, Real]) -> float:
-    """Noise level taken when none is given and the decoder names none: M/2, rounded down to two digits, or 1."""
-    with precision():
-        number = midpoint(ball(inputs.get("M", 2))) / 2
-    if number == 0.0 or not math.isfinite(number):
-        return 1.0
-    exponent = math.floor(math.log10(number)) - 1
-    return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")

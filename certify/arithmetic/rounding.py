@@ -61,6 +61,21 @@ def decimal_text(value: Printable | None, digits: int = 5, direction: Direction 
     return _plain_or_scientific(rounded)
 
 
+def exact_text(value: Printable) -> str:
+    """A number as it is written: the decimal that it is, the fraction, or the shortest decimal that reads as the float.
+
+    Exact.
+
+    >>> exact_text(Fraction("0.0927")), exact_text(Fraction(1, 3)), exact_text(0.1), exact_text(8)
+    ('0.0927', '1/3', '0.1', '8')
+    """
+    exact = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    # As many digits as a decimal of this denominator can have: it divides a power of ten, or it is a fraction.
+    digits = len(str(exact.numerator)) + exact.denominator.bit_length()
+    decimals = _rounded(exact, digits, Direction.NEAREST)
+    return _plain_or_scientific(decimals) if Fraction(decimals) == exact else str(exact)
+
+
 def interval_text(low: Printable | None, high: Printable | None, digits: int = 5) -> str:
     """`[low, high]`: the printed interval contains the given one. Enclosure, rounded outward.
 

@@ -27,7 +27,8 @@ from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.execution.work import Codec
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import DEFAULT_DEVIATION, default_beta, public_number
+from certify.proof.conclusion import DEFAULT_DEVIATION, public_number
+from certify.proof.noise import default_noise
 from certify.proof.observations import certify_each
 from certify.proof.optimiser import admits_every_noise, certify_within, largest_beta, shortest
 from certify.proof.registry import load_theorem
@@ -125,8 +126,7 @@ def solve(cell: Cell) -> Solution:
             if largest is None:
                 return Solution(reason=NO_CERTIFICATE)
             edge, at_edge = largest
-            rule = theorem.conclusion.default_beta or default_beta
-            noise = Fraction(repr(rule(edge, inputs)))
+            noise = Fraction(repr(default_noise(edge, inputs)[0]))
             found = shortest(theorem, {**inputs, "beta": noise})
             if found is None:
                 return Solution(reason=NO_CERTIFICATE)

@@ -23,10 +23,11 @@ from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import Setting, conclude, conclude_constants, settle
+from certify.proof.conclusion import Setting, conclude, conclude_constants, exact_inputs, settle
 from certify.proof.each_observation import assumptions_of_each, concluded_by_each, why_not_each
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
+from certify.proof.noise import GIVEN, OWN, trained_noise
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
@@ -133,7 +134,7 @@ def refuted_from_the_graph(
     `brackets` are by `graph_methods` alone; an assumption that would need a search is left open, and says so. Where
     certificates of single observations rest on fewer assumptions, only those count if observations are given.
     """
-    assumptions = [item.decide(item, generator, brackets) for item in theorem.assumptions]
+    assumptions = decided(theorem, generator, brackets)
     refuted = [item for item in assumptions if item.verdict is Verdict.REFUTED]
     need = theorem.conclusion.observations_need if has_observations else None
     if not refuted or (need is not None and not any(item.label in need for item in refuted)):
@@ -145,6 +146,11 @@ def refuted_from_the_graph(
     return TheoremRecord(
         theorem.id, theorem.title, generator.name, shown, (), None, reason=reason, symbols=printing(theorem)
     )
+
+
+def decided(theorem: Theorem, generator: Generator, brackets: ConstantBrackets) -> tuple[AssumptionRecord, ...]:
+    """Every assumption of the theorem at a generator: its verdict, with the formula that it is."""
+    return tuple(replace(item.decide(item, generator, brackets), latex=item.latex) for item in theorem.assumptions)
 
 
 def _graph_is_enough(theorem: Theorem, generator: Generator, known: ConstantBrackets, has_observations: bool) -> bool:
@@ -169,16 +175,18 @@ def check_theorem(
 ) -> TheoremRecord:
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
-    assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
+    assumptions = decided(theorem, generator, brackets)
     record = TheoremRecord(theorem.id, theorem.title, generator.name, assumptions, (), None, symbols=printing(theorem))
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     singly = theorem.conclusion.certify_observations if observations is not None else None
     asked = partial(
         ObservationsAsked, theorem, generator, brackets, epsilon=epsilon, progress=progress, execution=execution
     )
-    if singly is not None and beta is None and "trained_beta" in generator.metadata:
+    own = trained_noise(generator) if singly is not None and beta is None else None
+    if own is not None:
         # What is asked of single observations is the decoder's own noise, and the conclusion is about the same.
-        beta = Fraction(float(generator.metadata["trained_beta"]))
+        beta = Fraction(own)
+    origin = GIVEN if own is None else OWN
     if failing:
         reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
         alone = assumptions_of_each(theorem, assumptions)
@@ -188,11 +196,13 @@ def check_theorem(
             return replace(record, reason=reason)
         each = singly(asked(observations, float(beta)))
         nothing = f"no choice for all observations: {reason}"
-        setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing)
+        setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing, "", origin)
         record = replace(record, assumptions=alone, observations=each)
         conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, alone, ()))
         return replace(record, conclusion=conclusion, reason=why_not_each(conclusion, each))
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    setting = setting if own is None else replace(setting, noise_from=OWN)
+    record = replace(record, inputs=exact_inputs(setting.inputs))
     if singly is not None and observations is not None and math.isfinite(setting.beta):
         each = singly(asked(observations, setting.beta))
         record = replace(record, observations=each)
@@ -267,12 +277,22 @@ def check_constants(
             item.constant,
             None,
             "assumed with the constants given",
+            latex=item.latex,
         )
         for item in theorem.assumptions
     )
-    conclusion, definitions, reason = conclude_constants(theorem, constants, beta, epsilon)
+    conclusion, definitions, inputs, reason = conclude_constants(theorem, constants, beta, epsilon)
     record = TheoremRecord(
-        theorem.id, theorem.title, None, assumptions, (), conclusion, definitions, reason, printing(theorem)
+        theorem.id,
+        theorem.title,
+        None,
+        assumptions,
+        (),
+        conclusion,
+        definitions,
+        reason,
+        printing(theorem),
+        inputs=inputs,
     )
     return CheckResult((record,), provenance.provenance(command, 0, start))
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
 
 from certify.arithmetic.balls import Real, ball, exact_integer, lower, midpoint, precision, upper
-from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.rounding import Direction, decimal_text, exact_text
 from certify.arithmetic.searches import largest
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
 from certify.proof.closed_forms import estimate
 from certify.proof.instance import Instance
+from certify.proof.noise import GIVEN, default_noise, trained_noise
 from certify.proof.optimiser import Certificate, certify_choices, closest, largest_beta, shortest
 from certify.proof.records import AssumptionRecord, ConclusionRecord, StepRecord
 from certify.proof.theorem import Quantity, Theorem
@@ -49,6 +50,7 @@ class Setting:
     certificate: Certificate | None
     reason: str = ""
     scope: str = ""
+    noise_from: str = GIVEN
 
 
 def settle(
@@ -63,7 +65,7 @@ def settle(
     """Noise level, observations and certified choices for one generator.
 
     The settings hold for all observations given; the checks then look at the worst of them and a few others.
-    Without `beta` a noise level that the theorem admits is taken (`default_beta`). Without
+    Without `beta` the noise level is that of `certify.proof.noise`. Without
     `observations` a few are drawn from the model, redrawn until the setting's bounds hold for them.
     """
     inputs: dict[str, Real] = dict((theorem.conclusion.inputs or certified_ends)(generator, brackets))
@@ -78,7 +80,7 @@ def settle(
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise = float(beta) if beta is not None else _default_beta(theorem, beta_max, inputs, generator)
+    noise, why = (float(beta), GIVEN) if beta is not None else default_noise(_known(beta_max), inputs, generator)
     inputs["beta"] = noise
     if theorem.conclusion.sample_inputs is not None:
         if observations is None:
@@ -91,17 +93,17 @@ def settle(
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     if certificate is None:
         return Setting(
-            inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, _no_choice(noise, beta_max)
+            inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, _no_choice(noise, beta_max), "", why
         )
     if observations is None:
         observations = _draw(theorem, generator, brackets, certificate, noise, seed)
         if observations.shape[0] == 0:
             reason = f"none of {MOST_DRAWS} observations drawn from the model meets the setting; give --observations"
-            return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason)
+            return Setting(inputs, noise, beta_max, np.empty((0, generator.observed_dim)), None, reason, "", why)
         if any(quantity.name == "t_x" for quantity in theorem.quantities):
             probability = decimal_text(1 - math.exp(-(DEFAULT_DEVIATION**2) / 2), 4, Direction.DOWN)
             scope = f"holds for x of the model with probability at least {probability} (t_x = {DEFAULT_DEVIATION})"
-    return Setting(inputs, noise, beta_max, observations, certificate, scope=scope)
+    return Setting(inputs, noise, beta_max, observations, certificate, scope=scope, noise_from=why)
 
 
 def instance_at(
@@ -136,13 +138,13 @@ def conclude(
     steps: Sequence[StepRecord],
 ) -> ConclusionRecord:
     """The conclusion's record at a generator: its verdict is the weakest of its own and of what it rests on."""
-    trained = generator.metadata.get("trained_beta")
-    extra: PublicValues = {"beta_trained": float(trained) if trained else None}
+    trained = trained_noise(generator)
+    extra: PublicValues = {"beta_trained": trained}
     record = _evaluate(theorem, setting, generator)
     notes = list(record.notes)
-    if trained and setting.beta_max is not None and float(trained) > setting.beta_max:
+    if trained and setting.beta_max is not None and trained > setting.beta_max:
         notes.append(
-            f"the decoder was trained with noise {float(trained):.4g}; the largest this theorem admits is "
+            f"the decoder was trained with noise {trained:.4g}; the largest this theorem admits is "
             f"{_below(setting.beta_max)}"
         )
     measure = theorem.conclusion.measure
@@ -152,30 +154,46 @@ def conclude(
     if measured is not None and isinstance(bound, float) and measured.lower > bound:
         own = Verdict.REFUTED
     parts = [own, *(item.verdict for item in assumptions), *(step.verdict for step in steps)]
-    return ConclusionRecord(weakest_verdict(parts), {**record.values, **extra}, measured, record.size, tuple(notes))
+    return replace(
+        record,
+        verdict=weakest_verdict(parts),
+        values={**record.values, **extra},
+        tv_measured=measured,
+        notes=tuple(notes),
+    )
+
+
+def exact_inputs(inputs: Mapping[str, Real]) -> dict[str, str]:
+    """What was given, and not bounded, as it is written: whole numbers, fractions, and the noise level."""
+    return {
+        name: exact_text(value)
+        for name, value in inputs.items()
+        if isinstance(value, int | Fraction) or (name == "beta" and isinstance(value, float))
+    }
 
 
 def conclude_constants(
     theorem: Theorem, constants: Mapping[str, Fraction], beta: Fraction | None, epsilon: Fraction
-) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], str]:
-    """Conclusion, all closed forms enclosed, and a reason if there is none, at bare constants."""
+) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], dict[str, str], str]:
+    """Conclusion, all closed forms enclosed, the exact inputs, and a reason if there is none, at bare constants."""
     inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
     if "d" in constants:
         inputs.setdefault("n", constants["d"])
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
-    noise: Fraction | float | None = beta
+    noise, why = beta, GIVEN
     if noise is None and beta_max is not None:
-        noise = Fraction(repr(_default_beta(theorem, beta_max, inputs, None)))
+        number, why = default_noise(beta_max, inputs)
+        noise = Fraction(repr(number))
     if noise is None:
         nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
-        return _evaluate(theorem, nowhere, None), {}, NO_NOISE_LEVEL
+        return _evaluate(theorem, nowhere, None), {}, exact_inputs(inputs), NO_NOISE_LEVEL
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     typical = any(quantity.name == "rho" for quantity in theorem.quantities) and "rho" not in constants
     scope = f"rho is what a typical x keeps to, at t_x = {DEFAULT_DEVIATION}" if typical else ""
     reason = "" if certificate is not None else _no_choice(float(noise), beta_max)
-    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, reason, scope)
+    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, reason, scope, why)
     record = _evaluate(theorem, setting, None)
     definitions = (
         {}
@@ -184,7 +202,8 @@ def conclude_constants(
     )
     verdict = weakest_verdict([record.verdict, Verdict.CONDITIONAL])
     reason = "; ".join(record.notes[-1:]) if record.verdict is Verdict.INCONCLUSIVE else ""
-    return ConclusionRecord(verdict, record.values, None, record.size, record.notes), definitions, reason
+    conclusion = replace(record, verdict=verdict)
+    return conclusion, definitions, exact_inputs(inputs), reason
 
 
 def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
@@ -214,6 +233,13 @@ def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float | None:
 
 
 def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
+    """What the closed forms give at a setting, with where its noise level comes from."""
+    return replace(
+        _evaluated(theorem, setting, generator), noise_from="" if math.isnan(setting.beta) else setting.noise_from
+    )
+
+
+def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
     conclusion, certificate = theorem.conclusion, setting.certificate
     constants = _floats(setting.inputs)
     values: PublicValues = {
@@ -333,19 +359,6 @@ def _worst(bounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: max(bound[name] for bound in bounds) for name in bounds[0]}
 
 
-def _default_beta(
-    theorem: Theorem, beta_max: float | None, inputs: Mapping[str, Real], generator: Generator | None
-) -> float:
+def _known(beta_max: float | None) -> float:
     assert beta_max is not None
-    trained = None if generator is None else generator.metadata.get("trained_beta")
-    if theorem.conclusion.distance is None and trained:
-        # What is asked for no accuracy is asked about the decoder as it was trained.
-        return float(trained)
-    return (theorem.conclusion.default_beta or default_beta)(beta_max, inputs)
-
-
-def default_beta(beta_max: float, inputs: Mapping[str, Real]) -> float:
-    """Noise level taken when none is given: half the largest one, at most m/4, rounded down to two digits."""
-    number = min(beta_max / 2, _floats(inputs)["m"] / 4)
-    exponent = math.floor(math.log10(number)) - 1
-    return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")
+    return beta_max

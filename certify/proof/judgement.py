@@ -9,7 +9,7 @@ from dataclasses import replace
 from flint import arb
 
 from certify.arithmetic.balls import lower, midpoint, precision, upper
-from certify.arithmetic.rounding import interval_text
+from certify.arithmetic.rounding import decimal_text, interval_text
 from certify.proof.instance import Instance
 from certify.proof.records import ClaimRecord, StepRecord
 from certify.proof.theorem import Claim, Finding, Relation
@@ -32,7 +32,11 @@ def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, 
     with precision():
         claimed = instance.enclosure(claim.bound, finding.at)
         verdict, reason = _verdict(claim.relation, claimed, finding)
-    number = _outward(claim.relation, claimed)
+        number = _outward(claim.relation, claimed)
+        ratio = slack(claim.relation, number, finding.measured)
+        if verdict.holds and ratio < 1.0:
+            ratio, finer = _resolved(claim.relation, claimed, number, finding)
+            reason = "; ".join(part for part in (reason, finer) if part)
     return ClaimRecord(
         name=claim.name,
         text=claim.text,
@@ -42,7 +46,7 @@ def judge(claim: Claim, finding: Finding, instance: Instance, tex: Mapping[str, 
         evidence=finding.evidence,
         claimed=number,
         measured=finding.measured,
-        slack=slack(claim.relation, number, finding.measured),
+        slack=ratio,
         cases=finding.cases,
         seed=instance.seed,
         confidence=None if finding.assumption else finding.confidence,
@@ -156,6 +160,24 @@ def _measured_verdict(relation: Relation, claimed: arb, finding: Finding) -> tup
     enclosed = finding.evidence is Evidence.RIGOROUS and relation != "="
     held = Verdict.SUPPORTED if held is Verdict.PROVED and enclosed else held
     return held, _reason(finding) or "attained: equal to the claim to working precision"
+
+
+def _resolved(relation: Relation, claimed: arb, number: float, finding: Finding) -> tuple[float, str]:
+    """The slack of a claim that holds though its float says otherwise: by the ball or interval that decided it.
+
+    With what the float is off by: the resolution of the comparison, within which nothing is told apart.
+    """
+    if finding.interval is not None:
+        end = finding.interval[0] if relation == "<=" else finding.interval[1]
+        ratio = 1.0 if relation == "=" else slack(relation, number, end)
+        return max(ratio, 1.0), "the slack is that of the end of the interval: the estimate lies beyond the claim"
+    off = abs(arb(finding.measured) - claimed)
+    said = f"the float is {decimal_text(upper(off), 2)} beyond the claim, below the resolution of the comparison"
+    if finding.recheck is None or relation == "=":
+        return 1.0, said
+    again = finding.recheck()
+    measured = upper(again) if relation == "<=" else lower(again)
+    return max(slack(relation, number, measured), 1.0), said
 
 
 def _reason(finding: Finding) -> str:

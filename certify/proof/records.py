@@ -30,12 +30,14 @@ class AssumptionRecord(Readable):
     bracket: Bracket | None
     reason: str = ""
     witness: Witness | None = None
+    latex: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
         return {
             "id": self.label,
             "statement": self.statement,
+            "latex": self.latex,
             "verdict": str(self.verdict),
             "evidence": str(self.evidence),
             "constant": self.constant,
@@ -165,6 +167,8 @@ class ConclusionRecord(Readable):
     tv_measured: MeasuredDistance | None
     size: EncoderSize | None
     notes: tuple[str, ...] = ()
+    noise_from: str = ""
+    """Why the noise level is the one it is: given, the decoder's own, or taken by the rule (docs/verdicts.md)."""
 
     def __getattr__(self, name: str) -> Any:
         # Python asks this for what is no field; while a copy is made there are no values yet.
@@ -182,11 +186,12 @@ class ConclusionRecord(Readable):
             "tv_measured": None if self.tv_measured is None else self.tv_measured.to_dict(),
             "size": None if self.size is None else self.size.to_dict(),
             "notes": list(self.notes),
+            "noise_from": self.noise_from,
         }
 
     @classmethod
     def _read(cls, document: Mapping[str, Any]) -> Self:
-        own = "verdict", "tv_measured", "size", "notes"
+        own = "verdict", "tv_measured", "size", "notes", "noise_from"
         distance, size = document["tv_measured"], document["size"]
         return cls(
             decode(Verdict, document["verdict"], "the verdict"),
@@ -194,6 +199,7 @@ class ConclusionRecord(Readable):
             None if distance is None else MeasuredDistance.from_dict(distance),
             None if size is None else EncoderSize.from_dict(size),
             decode(tuple[str, ...], document["notes"], "the notes"),
+            decode(str, document.get("noise_from", ""), "the origin of the noise"),
         )
 
 
@@ -329,6 +335,8 @@ class TheoremRecord(Readable):
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
     losses: tuple[StepLoss, ...] = ()
     """Bits of the final bound that each step loses at this generator, by measurement (`certify.proof.slack`)."""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """What was given exactly (the noise level, epsilon, constants without a bracket), as it is written."""
 
     @property
     def verdict(self) -> Verdict:
@@ -353,6 +361,7 @@ class TheoremRecord(Readable):
             "definitions": {
                 key: [json_number(low), json_number(high)] for key, (low, high) in self.definitions.items()
             },
+            **({"inputs": self.inputs} if self.inputs else {}),
             "observations": [item.to_dict() for item in self.observations],
             "reason": self.reason,
             **({"losses": [item.to_dict() for item in self.losses]} if self.losses else {}),

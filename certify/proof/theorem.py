@@ -139,9 +139,14 @@ class Claim:
     domain: str
 
     @property
+    def relation_text(self) -> str:
+        """The claim in plain characters, without its domain."""
+        return f"{self.quantity} {self.relation} {self.bound}"
+
+    @property
     def text(self) -> str:
         """The claim in plain characters."""
-        return f"{self.quantity} {self.relation} {self.bound} for {self.domain}"
+        return f"{self.relation_text} for {self.domain}"
 
     def latex(self, tex: Mapping[str, str]) -> str:
         """The claim in LaTeX."""
@@ -256,7 +261,6 @@ class Conclusion:
     notes                sentences that a reader must not miss
     every_noise          a condition on the constants under which every noise level is admitted (None: there is none)
     inputs               exact inputs of a generator in place of the certified ends of its constants, d, n and N
-    default_beta         noise level taken when none is given, from the largest admitted one and the inputs
     certify_observations certificates of single observations, where the theorem has a form for them: of the theorem,
                          generator, brackets, observations (k, n), noise level, epsilon, progress, and where tasks run
                          and results are kept
@@ -282,7 +286,6 @@ class Conclusion:
     explicit_form_choices: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
     every_noise: Condition | None = None
     inputs: Callable[[Generator, ConstantBrackets], Mapping[str, Real]] | None = None
-    default_beta: Callable[[float, Mapping[str, Real]], float] | None = None
     certify_observations: Callable[[ObservationsAsked], tuple[ObservationRecord, ...]] | None = None
     observations_need: tuple[str, ...] | None = None
     takes_logits: bool = False

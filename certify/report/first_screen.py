@@ -118,7 +118,8 @@ def _noise_sentence(record: TheoremRecord) -> str:
     beta, largest, trained = (values.get(name) for name in ("beta", "beta_max", "beta_trained"))
     if not isinstance(beta, float) or not math.isfinite(beta):
         return "holds"
-    said = f"holds at noise {_number(beta, 'beta')}"
+    why = record.conclusion.noise_from
+    said = f"holds at noise {record.inputs.get('beta') or _number(beta, 'beta')}" + (f" ({why})" if why else "")
     if "tv_bound" not in values and record.conclusion.notes:
         # Nothing is to be within epsilon: what the theorem gives is a sentence of its own.
         return f"{said}: {record.conclusion.notes[0]}"

@@ -67,13 +67,14 @@ def _claims(theorem: Theorem) -> Table:
         (
             label_cell(step.label),
             text_cell(claim.name),
-            text_cell(claim.text, claim.latex(theorem.tex)),
+            text_cell(claim.relation_text, claim.latex(theorem.tex)),
+            text_cell(claim.domain),
             text_cell(", ".join(step.uses)),
         )
         for step in theorem.steps
         for claim in step.claims
     )
-    return Table("formulas", "Claims", columns(("step", "name", "claim", "uses")), rows)
+    return Table("formulas", "Claims", columns(("step", "name", "claim", "for", "uses")), rows)
 
 
 def _algebra(theorem: Theorem, proofs: dict[str, StepProof]) -> Table:

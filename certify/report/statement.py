@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from certify.proof.theorem import Theorem
-from certify.report.table import Table, columns, label_cell, text_cell
+from certify.report.table import Document, Table, columns, label_cell, text_cell
 from certify.report.terminal import draw
 
 
@@ -63,6 +63,11 @@ def statement_report(theorem: Theorem) -> RenderableType:
         Text(),
         draw(_outline(theorem)),
     )
+
+
+def statement_document(theorem: Theorem) -> Document:
+    """The same as tables, for every format: assumptions, constants, and the steps of the proof."""
+    return Document((_assumptions(theorem), _constants(theorem), _outline(theorem)))
 
 
 def _assumptions(theorem: Theorem) -> Table:

@@ -108,7 +108,7 @@ def assumptions_table(record: TheoremRecord) -> Table:
     rows = tuple(
         (
             label_cell(item.label),
-            text_cell(item.statement),
+            text_cell(item.statement, item.latex or None),
             verdict_cell(item.verdict),
             text_cell(item.evidence),
             _assumption_constant(item),
@@ -184,10 +184,13 @@ def claims_table(record: TheoremRecord) -> Table:
 
 
 def definitions_table(record: TheoremRecord) -> Table:
-    """Every closed form of the theorem, enclosed; the printed interval contains the computed one."""
+    """Every closed form of the theorem, enclosed; the printed interval contains the computed one.
+
+    What was given exactly stands at both ends as it is written.
+    """
     rows = tuple(
-        (_name_cell(name, record.symbols), lower_cell(low, 9), upper_cell(high, 9), _meaning_cell(name, record.symbols))
-        for name, (low, high) in record.definitions.items()
+        (_name_cell(name, record.symbols), *_ends(record, name), _meaning_cell(name, record.symbols))
+        for name in record.definitions
     )
     headings = ("quantity", "lower", "upper", "meaning")
     return without_empty_columns(
@@ -195,8 +198,24 @@ def definitions_table(record: TheoremRecord) -> Table:
     )
 
 
-def conclusion_table(conclusion: ConclusionRecord, symbols: Mapping[str, SymbolRecord] = MappingProxyType({})) -> Table:
-    """What the theorem gives: thresholds rounded down, distances and sizes up, choices to nearest.
+def _ends(record: TheoremRecord, name: str) -> tuple[Cell, Cell]:
+    """Both ends of a closed form, rounded outward; of an exact input twice itself."""
+    if name in record.inputs:
+        return _exact_cell(record.inputs[name]), _exact_cell(record.inputs[name])
+    low, high = record.definitions[name]
+    return lower_cell(low, 9), upper_cell(high, 9)
+
+
+def _exact_cell(text: str) -> Cell:
+    return Cell(text, "number")
+
+
+def conclusion_table(
+    conclusion: ConclusionRecord,
+    symbols: Mapping[str, SymbolRecord] = MappingProxyType({}),
+    inputs: Mapping[str, str] = MappingProxyType({}),
+) -> Table:
+    """What the theorem gives: thresholds rounded down, distances and sizes up, choices to nearest, `inputs` exactly.
 
     `symbols` says how the theorem's own quantities are printed, and which stand here. The other closed forms are
     the rows of `definitions_table`.
@@ -208,7 +227,7 @@ def conclusion_table(conclusion: ConclusionRecord, symbols: Mapping[str, SymbolR
     names = sorted([*QUANTITIES, *own], key=lambda name: (name in own) + 2 * (name in _LAST))
     known = {name: conclusion.values[name] for name in names if name in conclusion.values.keys() - elsewhere}
     rows: list[tuple[Cell, ...]] = [
-        (_name_cell(name, symbols), _conclusion_cell(name, value, symbols), _meaning_cell(name, symbols))
+        (_name_cell(name, symbols), _conclusion_cell(name, value, symbols, inputs), _meaning_cell(name, symbols))
         for name, value in known.items()
         if value is not None or name in _ALWAYS_SHOWN
     ]
@@ -230,7 +249,9 @@ def conclusion_table(conclusion: ConclusionRecord, symbols: Mapping[str, SymbolR
         ]
     rows.append((label_cell("verdict"), verdict_cell(conclusion.verdict), text_cell("of the conclusion")))
     headings = ("quantity", "value", "meaning")
-    return Table("conclusion", "Conclusion", columns(headings, numeric=("value",)), tuple(rows), conclusion.notes)
+    origin = (f"noise: {conclusion.noise_from}",) if conclusion.noise_from else ()
+    notes = (*conclusion.notes, *origin)
+    return Table("conclusion", "Conclusion", columns(headings, numeric=("value",)), tuple(rows), notes)
 
 
 def record_tables(record: TheoremRecord) -> tuple[Table, ...]:
@@ -238,7 +259,7 @@ def record_tables(record: TheoremRecord) -> tuple[Table, ...]:
     tables = [constants_table(assumption_brackets(record)), assumptions_table(record), steps_table(record)]
     tables += [claims_table(record), definitions_table(record), slack_table(record)]
     if record.conclusion is not None:
-        tables.append(conclusion_table(record.conclusion, record.symbols))
+        tables.append(conclusion_table(record.conclusion, record.symbols, record.inputs))
     return tuple(table for table in tables if table.rows)
 
 
@@ -305,8 +326,13 @@ def _assumption_constant(item: AssumptionRecord) -> Cell:
 
 
 def _conclusion_cell(
-    name: str, value: float | int | str | None, symbols: Mapping[str, SymbolRecord] = MappingProxyType({})
+    name: str,
+    value: float | int | str | None,
+    symbols: Mapping[str, SymbolRecord] = MappingProxyType({}),
+    inputs: Mapping[str, str] = MappingProxyType({}),
 ) -> Cell:
+    if value is not None and name in inputs:
+        return _exact_cell(inputs[name])
     if isinstance(value, str):
         return text_cell(value)
     own = symbols[name].end if name in symbols and name not in QUANTITIES else None
@@ -320,7 +346,7 @@ def _count_cell(count: float) -> Cell:
 
 def _summary_value(record: TheoremRecord, name: str) -> Cell:
     value = None if record.conclusion is None else record.conclusion.values.get(name)
-    return text_cell("") if value is None else _conclusion_cell(name, value)
+    return text_cell("") if value is None else _conclusion_cell(name, value, inputs=record.inputs)
 
 
 def _evidence(evidence: BoundEvidence | None) -> str:

@@ -71,7 +71,7 @@ def theorem_report(record: TheoremRecord) -> RenderableType:
     if record.generator is None:
         tables.append(definitions_table(record))
     if record.conclusion is not None:
-        tables.append(conclusion_table(record.conclusion, record.symbols))
+        tables.append(conclusion_table(record.conclusion, record.symbols, record.inputs))
     tables += observation_tables(record)
     parts += [draw(table) for table in tables if table.rows]
     parts += _reasons(record)

@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 
 from certify.symbolic.domain import Domain
+from certify.symbolic.names import name_tex
 
 
 class DeclaredSymbol(sp.Symbol):  # type: ignore[misc]  # sympy is untyped
@@ -39,5 +40,5 @@ def declare(name: str, domain: str, tex: str, meaning: str, *over: sp.Symbol) ->
 
 
 def variables(names: str, domain: str) -> tuple[DeclaredSymbol, ...]:
-    """Bound variables of claims and coordinates of a search, all with one domain; each is its own TeX."""
-    return tuple(declare(name, domain, name, "") for name in names.split())
+    """Bound variables of claims and coordinates of a search, all with one domain and the TeX of its name."""
+    return tuple(declare(name, domain, name_tex(name), "") for name in names.split())

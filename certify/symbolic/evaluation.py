@@ -13,6 +13,7 @@ from flint import arb, fmpq
 
 from certify.arithmetic.balls import exact_integer
 from certify.symbolic.functions import EnclosedFunction
+from certify.symbolic.names import name_tex
 
 
 def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
@@ -64,8 +65,8 @@ def _compile(
 
 
 def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:
-    """LaTeX of an expression, with symbols printed by the TeX in `tex` (keyed by symbol name)."""
-    names = {symbol: tex.get(symbol.name, symbol.name) for symbol in expression.free_symbols}
+    """LaTeX of an expression, with symbols printed by the TeX in `tex` (by symbol name), others by their names."""
+    names = {symbol: tex.get(symbol.name) or name_tex(symbol.name) for symbol in expression.free_symbols}
     return str(sp.latex(expression, symbol_names=names))
 
 

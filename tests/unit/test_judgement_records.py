@@ -106,10 +106,11 @@ def test_a_tie_keeps_what_a_hypothesis_or_a_reason_says() -> None:
         return arb(1, 1e-14)
 
     above = 1.0 + 1e-15
-    attained = "attained: equal to the claim to working precision"
+    resolution = "the float is 1.1e-15 beyond the claim, below the resolution of the comparison"
+    attained = f"attained: equal to the claim to working precision; {resolution}"
     proof = {"evidence": Evidence.RIGOROUS, "exhaustive": True, "recheck": tie}
     assert (record("<=", above, **proof).verdict, record("<=", above, **proof).reason) == (Verdict.SUPPORTED, attained)
-    assert record("<=", above, **proof, reason="by symmetry").reason == "by symmetry"
+    assert record("<=", above, **proof, reason="by symmetry").reason == f"by symmetry; {resolution}"
     assert record("<=", above, **proof, hypothesis="P is one-way").verdict is Verdict.CONDITIONAL
     assert record("<=", above, **{**proof, "evidence": Evidence.SYMBOLIC}).verdict is Verdict.PROVED
     assert record("<=", above, recheck=tie).verdict is Verdict.SUPPORTED
@@ -148,3 +149,12 @@ def test_the_gravest_identity_is_the_one_farthest_off_relative_to_its_claim() ->
     unknown = replace(record("<=", 0.5), slack=math.nan)
     assert gravest([unknown, record("<=", 0.9)]).measured == 0.9
     assert gravest([record("<=", 0.9), replace(near, cases=2)]).cases == 7
+
+
+def test_a_claim_that_holds_has_a_slack_of_at_least_one() -> None:
+    """The float lies beyond the claim, the ball does not: the slack is the ball's, and the reason says by how much."""
+    found = record("<=", 1.0 + 1e-15, evidence=Evidence.STATISTICAL, exhaustive=False, recheck=lambda: arb(0.5))
+    assert (found.verdict, found.slack) == (Verdict.SUPPORTED, 2.0)
+    assert "below the resolution of the comparison" in found.reason
+    beyond = record("<=", 1.0 + 1e-15, evidence=Evidence.STATISTICAL, exhaustive=False, recheck=lambda: arb(2))
+    assert beyond.verdict is Verdict.REFUTED and beyond.slack < 1.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
+import certify
 from certify.arithmetic.rounding import Direction
 from certify.proof.records import EncoderSize, StepRecord, SymbolRecord
 from certify.report.discovery import formats_from_text
@@ -183,3 +185,23 @@ def test_every_verdict_has_a_style_and_an_assumption_is_printed() -> None:
         steps = (StepRecord("S4", "tail", (), (item,)),)
         text = render_text(check_report(result(replace(record(), steps=steps))), 100)
         assert ("40 draws" in text) is shown
+
+
+def test_what_was_given_exactly_is_printed_as_it_is_written() -> None:
+    given = replace(record(), inputs={"mu": "0.0927", "L": "1/3", "beta": "0.0123456789"})
+    rows = {row[0]: row[1:3] for row in _texts(definitions_table(given))}
+    assert rows["mu"] == ["0.0927", "0.0927"] and rows["L"] == ["1/3", "1/3"]
+    assert given.conclusion is not None
+    shown = {row[0]: row[1] for row in _texts(conclusion_table(given.conclusion, given.symbols, given.inputs))}
+    assert shown["beta"] == "0.0123456789" and shown["epsilon"] == "0.1"
+
+
+def test_a_check_on_constants_keeps_its_inputs_exact() -> None:
+    values = {"d": "8", "m": "1", "M": "1.5", "M2": "0.15"}
+    found = certify.check_constants("sharp-langevin", values, beta="0.0927")["sharp-langevin"]
+    rows = {row[0]: row[1:3] for row in _texts(definitions_table(found))}
+    for name, text in {**values, "beta": "0.0927", "epsilon": "0.1"}.items():
+        assert found.inputs[name] == text and rows[name] == [text, text]
+    assert "tv_bound" not in found.inputs and rows["tv_bound"][0] < rows["tv_bound"][1]
+    third = certify.check_constants("sharp-langevin", {**values, "M2": Fraction(1, 7)}, beta="0.0927")
+    assert third["sharp-langevin"].inputs["M2"] == "1/7"

@@ -97,7 +97,7 @@ tail_star = declare("tail_star", "[0, 1]", "t(R^*)", "posterior mass outside the
 outside_star = declare("outside_star", "[0, 1]", r"\mathrm{out}^*", "Gaussian mass outside the ball (G1*)")
 tv_jacobian = declare("tv_jacobian", "[0, inf)", r"\mathrm{TV}_J", "G1*, covariance from the Jacobian")
 tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "the smaller one, the encoder")
-size_bound = declare("size_bound", "[0, inf)", r"N'", "bound on the unrolled encoder's parameters")
+size_bound = declare("size_bound", "[0, inf)", r"N'_{\mathrm{bound}}", "bound on the unrolled encoder's parameters")
 (information,) = variables("I", "[0, inf)")
 e0, h0 = variables("e0 h0", "[0, inf)")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,10 +39,3 @@ class NoChoice:
         certificate = at(admitted)
         assert certificate is not None, "it was certified a moment ago"
         return admitted, certificate
-
-
-def half_of_the_largest(beta_max: float, inputs: Mapping[str, Real]) -> float:
-    """Noise level taken when none is given: half the largest one, rounded down to two digits."""
-    number = beta_max / 2
-    exponent = math.floor(math.log10(number)) - 1
-    return float(f"{math.floor(number / 10.0**exponent)}e{exponent}")

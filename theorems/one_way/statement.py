@@ -31,7 +31,7 @@ from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Assumption, Claim, Conclusion, Step, Theorem, constant, definition, setting
 from certify.symbolic.bit_variance import BitVariance
 from certify.symbolic.declaration import declare, variables
-from theorems.one_way.choices import NoChoice, half_of_the_largest
+from theorems.one_way.choices import NoChoice
 from theorems.one_way.circuits import bijective_circuit, boolean_network, circuit_inputs
 from theorems.one_way.reduction import (
     HYPOTHESIS,
@@ -162,7 +162,6 @@ THEOREM = Theorem(
         observation_bounds=lambda generator, brackets, observation, noise: {},
         notes=notes,
         inputs=circuit_inputs,
-        default_beta=half_of_the_largest,
     ),
     examples=("permutation:family=gf2exp,bits=8",),
 )

@@ -116,7 +116,9 @@ tv_bound_sharp = declare(
     "S8 for the projected chain: the smaller of the plain terms and of S7d+, S7e+, S7f+",
 )
 C_grad = declare("C_grad", "[1, 2]", r"C_{\nabla}", "size of the G-and-vector-Jacobian graph over N")
-size_bound = declare("size_bound", "[0, inf)", r"N'", "bound on the unrolled encoder's parameters (S9)")
+size_bound = declare(
+    "size_bound", "[0, inf)", r"N'_{\mathrm{bound}}", "bound on the unrolled encoder's parameters (S9)"
+)
 R0, t0, tau0 = variables("R0 t0 tau0", "[0, inf)")
 (w0,) = variables("w0", "(0, inf)")
 (k,) = variables("k", "integer >= 0")

@@ -120,7 +120,7 @@ def record_html(index: int, record: TheoremRecord) -> str:
     if record.reason:
         parts.append(f'<p class="reason">{escape(record.reason)}</p>')
     if record.conclusion is not None:
-        parts.append(html_table(conclusion_table(record.conclusion, record.symbols)))
+        parts.append(html_table(conclusion_table(record.conclusion, record.symbols, record.inputs)))
     if record.assumptions and record.steps:
         parts.append(graph_html(index, record))
     if brackets := assumption_brackets(record):
@@ -220,19 +220,23 @@ def script_json(document: Any) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", "\\u2028")
 
 
-def _statement(theorem: Theorem) -> str:
+def statement_html(theorem: Theorem) -> str:
+    """What a referee reads first: summary, assumptions, conclusion, source."""
     conclusion = theorem.conclusion
     items = "".join(
         f"<li><b>{escape(item.label)}</b> {escape(item.statement)}<br>{mathml(item.latex)}</li>"
         for item in theorem.assumptions
     )
-    tables = "".join(html_table(table, "formulas") for table in formulas_document(theorem).tables)
     return (
         f'<p>{escape(theorem.summary)}</p><div class="statement"><h3>Statement</h3><p>Assume</p><ul>{items}</ul>'
         f"<p>Then {escape(conclusion.statement)}:</p>{mathml(conclusion.latex, True)}"
         f'<p class="source">{escape(theorem.source)}</p></div>'
-        f"<details><summary><h3>Formulas</h3></summary>{tables}</details>"
     )
+
+
+def _statement(theorem: Theorem) -> str:
+    tables = "".join(html_table(table, "formulas") for table in formulas_document(theorem).tables)
+    return f"{statement_html(theorem)}<details><summary><h3>Formulas</h3></summary>{tables}</details>"
 
 
 def _observation(item: ObservationRecord, names: Sequence[str]) -> str:

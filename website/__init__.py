@@ -1,0 +1,1 @@
+"""The documentation's site: what mkdocs does not know of this project, and nothing else."""
