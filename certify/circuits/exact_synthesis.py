@@ -23,7 +23,7 @@ from typing import TypeAlias
 from certify.errors import InputError, MissingExtraError
 
 Clause: TypeAlias = tuple[int, ...]
-LARGEST_INPUTS = 6
+LARGEST_INPUTS = 8
 SOLVER = "cadical195"
 
 
@@ -98,7 +98,7 @@ def minimal_chain(inputs: int, targets: Sequence[int], largest: int = 12) -> Min
     """The least number of two-input gates that computes all `targets` at once.
 
     Args:
-        inputs: number n of inputs, 1 to 6.
+        inputs: number n of inputs, 1 to 8.
         targets: truth tables, each an integer of 2^n bits (see `Chain.truth_tables`).
         largest: sizes above it are not tried.
 
@@ -107,7 +107,7 @@ def minimal_chain(inputs: int, targets: Sequence[int], largest: int = 12) -> Min
         `certify.circuits.drat`: a solver's word is not a proof.
 
     Raises:
-        InputError: for inputs outside [1, 6] or a target that is no truth table of that many inputs.
+        InputError: for inputs outside [1, 8] or a target that is no truth table of that many inputs.
         MissingExtraError: if PySAT is not installed.
     """
     refutations: list[Refutation] = []
