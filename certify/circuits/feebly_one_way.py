@@ -14,8 +14,8 @@ to the end, c - 1 for the sum of all, n to add it: 2 n - 1.
 Lower bound (E. Lamagna, J. Savage 1973; `distinct_outputs_bound`), over all two-input gates, linear or not: outputs
 that are m different functions up to negation, each depending on at least k >= 2 inputs, take k + m - 2 gates. Proof. No
 output is an input, so each is a gate of its own. Take the one that comes first in topological order, and its cone of g
-gates. Its g - 1 other gates and at least k inputs are each read in the cone, and g gates read 2 g times: 2 g >= g - 1 + k.
-No other output is in the cone, as none comes earlier: g + m - 1 >= k + m - 2 gates.
+gates. Its g - 1 other gates and at least k inputs are each read in the cone, whose gates read 2 g times in all, hence
+2 g >= g - 1 + k. No other output is in the cone, as none comes earlier: g + m - 1 >= k + m - 2 gates.
 
 A row of A^{-1} has a zero only where P has a one, so at least n - b ones, and no two rows are equal. So for n - b >= 2
 
