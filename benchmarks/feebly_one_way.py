@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.exact_circuits import Size, least_size
+from benchmarks.exact_circuits import least_size_of
 from benchmarks.output import print_and_write
 from certify.circuits.feebly_one_way import FeeblyOneWay
+from certify.execution.door import Execution
 
 
 def truth_tables(rows: Sequence[int]) -> tuple[int, ...]:
@@ -23,16 +24,16 @@ def truth_tables(rows: Sequence[int]) -> tuple[int, ...]:
     return tuple(sum(((row & t).bit_count() & 1) << t for t in range(1 << len(rows))) for row in rows)
 
 
-def report(shapes: Sequence[tuple[int, int]], seconds: float, proofs: Path) -> Iterator[str]:
+def report(shapes: Sequence[tuple[int, int]], execution: Execution, proofs: Path) -> Iterator[str]:
     """A row for each shape, as it is decided."""
     headings = ("n", "b, c", "A by SAT", "at most", "inverse by SAT", "at least", "checked steps", "s")
     yield "| " + " | ".join(headings) + " |"
     yield "| --- " * len(headings) + "|"
     for length, blocks in shapes:
         found, start = FeeblyOneWay(length, blocks), time.perf_counter()
-        sizes: list[Size] = []
-        for side, rows in (("forward", found.map().rows), ("inverse", found.inverse_map().rows)):
-            sizes.append(least_size(f"feebly{length}x{blocks}{side}", found.bits, truth_tables(rows), seconds, proofs))
+        sides = (("forward", found.map().rows), ("inverse", found.inverse_map().rows))
+        problems = {f"feebly{length}x{blocks}{side}": (found.bits, truth_tables(rows)) for side, rows in sides}
+        sizes = list(least_size_of(dict(problems), execution, proofs).values())
         cells = (
             found.bits, f"{length}, {blocks}", sizes[0], found.forward_upper, sizes[1], found.inverse_lower,
             sum(size.steps for size in sizes), round(time.perf_counter() - start),
@@ -50,10 +51,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=200.0)
     parser.add_argument("--shapes", type=_shape, nargs="+", default=[(2, 2), (1, 4), (3, 2), (4, 2)], metavar="BxC")
+    parser.add_argument("--scheduler", default="processes:2", help="as for `certify check`")
     parser.add_argument("--proofs", type=Path, default=Path("benchmarks/results/exact_circuits"))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    print_and_write(report(arguments.shapes, arguments.seconds, arguments.proofs), arguments.out)
+    with Execution(arguments.scheduler, limit=arguments.seconds, attempts=1) as execution:
+        print_and_write(report(arguments.shapes, execution, arguments.proofs), arguments.out)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmarks.feebly_one_way import report
 from certify.circuits.controls import LinearMap
 from certify.circuits.exact_synthesis import minimal_chain
 from certify.circuits.feebly_one_way import FeeblyOneWay, distinct_outputs_bound
 from certify.errors import InputError
+from certify.execution.door import Execution
 
 SHAPES = [(1, 4), (2, 2), (3, 2), (4, 2), (2, 4), (4, 4), (5, 6), (8, 8)]
 
@@ -61,3 +65,11 @@ def test_an_odd_number_of_blocks_would_have_another_inverse() -> None:
     full = 0b111111
     claimed = LinearMap(tuple(full ^ sum(1 << j for j in range(i, i - i % 2 + 2)) for i in range(6)))
     assert rows.inverse() != claimed
+
+
+def test_sat_decides_the_smallest_shape_between_the_proved_ends(tmp_path: Path) -> None:
+    pytest.importorskip("pysat.solvers")
+    with Execution("serial") as execution:
+        *_, row = report([(1, 4)], execution, tmp_path)
+    assert [cell.strip() for cell in row.split("|")][1:7] == ["4", "1, 4", "6", "7", "6", "5"]
+    assert len(list(tmp_path.glob("*.drat.xz"))) == 4
