@@ -3,6 +3,8 @@
 exhaustive   n <= 24: every output is looked at, 64 inputs per machine word.
 elimination  a circuit of XOR and NOT gates is affine: it is a bijection if and only if its matrix is invertible.
 inverse      a circuit Q is known with Q(P(x)) = x, which holds gate by gate: the composition folds to the inputs.
+blocks       outputs that share no input make blocks; the circuit is a permutation if and only if each block is one.
+layers       the circuit is, gate by gate, the composition of layers, each of which is decided on its own.
 order        exponentials: the circuit is the composition of n steps b, r -> X^b r^2, each of which is proved equal to
              that map (affine for b = 0 and for b = 1), and the order of X is proved by the factorisation of 2^n - 1.
 sat          CaDiCaL looks for two inputs that collide. A collision is evaluated again; a refutation counts as proved
@@ -11,11 +13,12 @@ sat          CaDiCaL looks for two inputs that collide. A collision is evaluated
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from certify.circuits.blocks import Block, independent_blocks
 from certify.circuits.builder import FALSE, TRUE, CircuitBuilder, inlined
 from certify.circuits.circuit import Circuit, Operation, every_input
 from certify.circuits.cnf import SOLVER, Formula, collision_circuit, difference_circuit, tseitin
@@ -46,7 +49,7 @@ def decide_bijection(circuit: Circuit, conflicts: int = 50_000, known: Permutati
     """Whether the circuit is a permutation.
 
     Args:
-        circuit: with as many outputs as inputs, at most 64.
+        circuit: with as many outputs as inputs.
         conflicts: budget of the search by SAT, the last resort; some seconds.
         known: what the circuit was built from, if it was: a field or an inverse may prove it. Nothing is taken on
             trust: the circuit is compared with it gate by gate.
@@ -67,6 +70,10 @@ def decide_bijection(circuit: Circuit, conflicts: int = 50_000, known: Permutati
     if known is not None and known.field is not None and _is_exponential(circuit, known.field):
         reason = "each step is proved to be b, r -> X^b r^2, and the factorisation of 2^n - 1 proves the order of X"
         return Bijection(Verdict.PROVED, Evidence.SYMBOLIC, reason)
+    if known is not None and known.layers and (decided := _by_layers(circuit, known.layers, conflicts)):
+        return decided
+    if len(blocks := independent_blocks(circuit)) > 1 and (decided := _by_blocks(circuit, blocks, conflicts)):
+        return decided
     return _by_solver(circuit, conflicts)
 
 
@@ -119,6 +126,58 @@ def _elimination(circuit: Circuit) -> Bijection:
         basis.append((column, combination))
         basis.sort(reverse=True)
     return Bijection(Verdict.PROVED, Evidence.RIGOROUS, "an affine map over GF(2) with an invertible matrix")
+
+
+def _by_blocks(circuit: Circuit, blocks: tuple[Block, ...], conflicts: int) -> Bijection | None:
+    """The blocks' decisions together; None where one of them has another number of inputs than of outputs."""
+    if any(block.circuit is None or len(block.inputs) != len(block.outputs) for block in blocks):
+        return None
+    decisions = _decided_once([block.circuit for block in blocks if block.circuit is not None], conflicts)
+    for block, found in zip(blocks, decisions, strict=True):
+        if found.collision is not None:
+            x, y = (block.embedded(word) for word in found.collision)
+            assert x != y and circuit(x) == circuit(y), "a collision is evaluated again before it is believed"
+            return Bijection(Verdict.REFUTED, Evidence.RIGOROUS, "two inputs have one output", (x, y))
+    widest = max(len(block.inputs) for block in blocks)
+    return _all_together(decisions, f"{len(blocks)} blocks of at most {widest} bits that share no input")
+
+
+def _by_layers(circuit: Circuit, layers: tuple[Circuit, ...], conflicts: int) -> Bijection | None:
+    """The layers' decisions together; None if the circuit is not their composition or a layer is no permutation."""
+    builder = CircuitBuilder(circuit.inputs)
+    signals = list(range(circuit.inputs))
+    for layer in layers:
+        if layer.inputs != circuit.inputs or len(layer.outputs) != circuit.inputs:
+            return None
+        signals = inlined(builder, layer, signals)
+    if not is_folded_to_false(difference_circuit(builder.finish(signals), circuit)):
+        return None
+    decisions = _decided_once(layers, conflicts)
+    if any(found.verdict is Verdict.REFUTED for found in decisions):
+        return None
+    return _all_together(decisions, f"gate by gate the composition of {len(layers)} layers")
+
+
+def _decided_once(circuits: Sequence[Circuit], conflicts: int) -> list[Bijection]:
+    """The decision on every circuit; equal ones, gate by gate, are decided once. They share the conflicts."""
+    keys = [_gate_by_gate(circuit) for circuit in circuits]
+    distinct = dict(zip(keys, circuits, strict=True))
+    decisions = {key: decide_bijection(circuit, conflicts // len(distinct)) for key, circuit in distinct.items()}
+    return [decisions[key] for key in keys]
+
+
+def _gate_by_gate(circuit: Circuit) -> bytes:
+    parts = (circuit.operations, circuit.first, circuit.second, circuit.outputs)
+    return b"|".join([str(circuit.inputs).encode(), *(part.tobytes() for part in parts)])
+
+
+def _all_together(decisions: Sequence[Bijection], how: str) -> Bijection:
+    """Proved where all are, else the first that is not; the evidence is the weakest."""
+    for found in decisions:
+        if found.verdict is not Verdict.PROVED:
+            return Bijection(found.verdict, found.evidence, f"{how}; of one of them: {found.method}")
+    methods = "; ".join(dict.fromkeys(found.method for found in decisions))
+    return Bijection(Verdict.PROVED, Evidence.RIGOROUS, f"{how}, each proved ({methods})")
 
 
 def _undoes(inverse: Circuit, circuit: Circuit) -> bool:

@@ -98,9 +98,24 @@ class Circuit:
             raise InputError(f"`values` must be below 2^{self.inputs}")
         return np.asarray(_to_integers(self.evaluate(_to_words(numbers, self.inputs)), len(numbers)), dtype=np.uint64)
 
+    def evaluate_bits(self, bits: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Outputs at inputs given as rows of bits, shape (k, inputs) to (k, outputs), of any width. Exact."""
+        if bits.ndim != 2 or bits.shape[1] != self.inputs:
+            raise InputError(f"`bits` must have shape (count, {self.inputs}); got {bits.shape}")
+        padded = np.zeros((self.inputs, -(-len(bits) // WORD) * WORD), dtype=bool)
+        padded[:, : len(bits)] = bits.T
+        packed = np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+        found = self.evaluate(packed).astype("<u8").view(np.uint8)
+        return np.unpackbits(found, axis=1, bitorder="little")[:, : len(bits)].T.astype(bool)
+
     def __call__(self, value: int) -> int:
         """The output at one input, both as integers."""
-        return int(self.evaluate_integers(np.array([value], dtype=np.uint64))[0])
+        if max(self.inputs, len(self.outputs)) <= WORD:
+            return int(self.evaluate_integers(np.array([value], dtype=np.uint64))[0])
+        if not 0 <= value < 1 << self.inputs:
+            raise InputError(f"`value` must be in [0, 2^{self.inputs})")
+        (row,) = self.evaluate_bits(np.array([[value >> i & 1 for i in range(self.inputs)]], dtype=bool)).tolist()
+        return sum(1 << i for i, bit in enumerate(row) if bit)
 
 
 def every_input(inputs: int, start: int = 0, stop: int | None = None) -> Words:

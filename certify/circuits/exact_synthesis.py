@@ -23,7 +23,7 @@ from typing import TypeAlias
 from certify.errors import InputError, MissingExtraError
 
 Clause: TypeAlias = tuple[int, ...]
-LARGEST_INPUTS = 6
+LARGEST_INPUTS = 8
 SOLVER = "cadical195"
 
 
@@ -38,12 +38,20 @@ class Gate:
 
 @dataclass(frozen=True)
 class Chain:
-    """Values 0..inputs-1 are the inputs, inputs + i is gate i; output h is value `outputs[h]`, negated where told."""
+    """Values 0..inputs-1 are the inputs, inputs + i is gate i; output h is value `outputs[h]`, negated where told.
+
+    Raises InputError if a gate or output reads a value that is not there before it.
+    """
 
     inputs: int
     gates: tuple[Gate, ...]
     outputs: tuple[int, ...]
     negated: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        read = [(gate.first, gate.second) for gate in self.gates] + [self.outputs]
+        if not all(0 <= value < self.inputs + i for i, values in enumerate(read) for value in values):
+            raise InputError("a chain's gate or output reads a value that does not stand before it")
 
     def truth_tables(self) -> tuple[int, ...]:
         """Truth table of every output: bit t is its value at the input whose bit i is (t >> i) & 1. Exact."""
@@ -90,7 +98,7 @@ def minimal_chain(inputs: int, targets: Sequence[int], largest: int = 12) -> Min
     """The least number of two-input gates that computes all `targets` at once.
 
     Args:
-        inputs: number n of inputs, 1 to 6.
+        inputs: number n of inputs, 1 to 8.
         targets: truth tables, each an integer of 2^n bits (see `Chain.truth_tables`).
         largest: sizes above it are not tried.
 
@@ -99,7 +107,7 @@ def minimal_chain(inputs: int, targets: Sequence[int], largest: int = 12) -> Min
         `certify.circuits.drat`: a solver's word is not a proof.
 
     Raises:
-        InputError: for inputs outside [1, 6] or a target that is no truth table of that many inputs.
+        InputError: for inputs outside [1, 8] or a target that is no truth table of that many inputs.
         MissingExtraError: if PySAT is not installed.
     """
     refutations: list[Refutation] = []
@@ -133,6 +141,13 @@ def chain_of_size(inputs: int, targets: Sequence[int], size: int) -> Chain | Ref
     chain = _named(inputs, targets, *found)
     assert chain.truth_tables() == tuple(targets), "a chain is evaluated again before it is believed"
     return chain
+
+
+def formula_of_size(inputs: int, targets: Sequence[int], size: int) -> tuple[int, tuple[Clause, ...]]:
+    """Number of variables and clauses of the formula that `chain_of_size` solves; arguments and errors as there."""
+    _validate(inputs, targets)
+    names, clauses = encode(inputs, _needed(inputs, targets), size)
+    return names.count, tuple(clauses)
 
 
 def encode(inputs: int, needed: Sequence[int], size: int) -> tuple[_Variables, list[Clause]]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Self
 
@@ -54,6 +54,7 @@ class Curve(Readable):
     """All runs of one method on one family.
 
     `growth` (cost = 2^(rate n)) and `power` (cost = n^rate) are None where too few runs finished; `reason` says so.
+    `left_out`: the sizes asked for that were not tried, as every run of a smaller one was cut off.
     """
 
     family: str
@@ -63,6 +64,7 @@ class Curve(Readable):
     growth: Growth | None
     power: Growth | None
     reason: str = ""
+    left_out: tuple[int, ...] = ()
 
     @property
     def law(self) -> str:
@@ -89,6 +91,7 @@ class Curve(Readable):
             "unit": self.unit,
             "control": self.family in CONTROLS,
             "largest_bits": self.largest_finished,
+            "left_out": list(self.left_out),
             "growth": _law_document(self.growth, "bits_per_bit"),
             "power": _law_document(self.power, "degree"),
             "degree": None if self.power is None else self.power.rate,
@@ -102,7 +105,7 @@ class Curve(Readable):
 
     @classmethod
     def _read(cls, document: Mapping[str, Any]) -> Self:
-        plain = {key: document[key] for key in ("family", "method", "unit", "reason")}
+        plain = {key: document[key] for key in ("family", "method", "unit", "reason", "left_out")}
         rates = {"growth": "bits_per_bit", "power": "degree"}
         laws = {name: _law_read(document[name], rate) for name, rate in rates.items()}
         runs = [{"family": plain["family"], "method": plain["method"], **run} for run in document["runs"]]
@@ -111,10 +114,31 @@ class Curve(Readable):
 
 @dataclass(frozen=True)
 class Hardness(Readable):
-    """Curves of every family and method, and the gate counts of the circuits by family and bits."""
+    """Curves of every family and method, and the gate counts of the circuits by family and bits.
+
+    `idle`: methods that were made for none of the permutations asked for, or whose library is not installed.
+    """
 
     curves: tuple[Curve, ...]
     gates: dict[str, dict[int, int]]
+    idle: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> dict[str, Curve]:
+        """For each family the method whose fitted cost at the largest number of bits asked for is least.
+
+        Of those that know nothing of a control's key. Units differ between methods; what is compared is the count.
+        """
+        found = {}
+        for family, row in self.gates.items():
+            fitted = [
+                (curve.growth.intercept + curve.growth.rate * max(row), curve.method, curve)
+                for curve in self.curves
+                if curve.family == family and curve.method != "structure" and curve.growth is not None
+            ]
+            if fitted:
+                found[family] = min(fitted, key=lambda item: item[:2])[2]
+        return found
 
     @property
     def easy_controls(self) -> dict[str, bool]:
@@ -135,6 +159,8 @@ class Hardness(Readable):
             "curves": [curve.to_dict() for curve in self.curves],
             "gates": {family: {str(bits): count for bits, count in row.items()} for family, row in self.gates.items()},
             "easy_controls": self.easy_controls,
+            "best": {family: curve.method for family, curve in self.best.items()},
+            "idle": list(self.idle),
             "note": NOT_A_PROOF,
         }
 
@@ -142,7 +168,8 @@ class Hardness(Readable):
     def _read(cls, document: Mapping[str, Any]) -> Self:
         written = decode(dict[str, dict[str, int]], document["gates"], "the gate counts")
         gates = {family: {int(bits): count for bits, count in row.items()} for family, row in written.items()}
-        return cls(decode(tuple[Curve, ...], document["curves"], "the curves"), gates)
+        idle = decode(tuple[str, ...], document["idle"], "the idle methods")
+        return cls(decode(tuple[Curve, ...], document["curves"], "the curves"), gates, idle)
 
 
 _RATES = {"rate_lower": "lower", "rate_upper": "upper"}
@@ -204,8 +231,12 @@ def measure_hardness(
     work = Work(partial(_runs, sizes, runs, effort, seed), Codec(encode, _decode, _doubt), question, _key)
     with Execution("serial") if execution is None else nullcontext(execution) as place:
         found = place.collect("inversion", work, tasks, progress)
-    curves = [_curve(family, methods[name], these) for (family, name), these in zip(tasks, found, strict=True)]
-    return Hardness(tuple(curves), gates)
+    curves = []
+    for (family, name), these in zip(tasks, found, strict=True):
+        left_out = {item.bits for item in _instances(family, sizes, seed)} - {run.bits for run in these}
+        curves.append(replace(_curve(family, methods[name], these), left_out=tuple(sorted(left_out))))
+    idle = sorted(methods.keys() - {name for _, name in tasks})
+    return Hardness(tuple(curves), gates, tuple(idle))
 
 
 def _key(task: tuple[str, str]) -> str:

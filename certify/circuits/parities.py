@@ -22,13 +22,13 @@ def parity_consequences(circuit: Circuit, outputs: Mapping[int, bool]) -> tuple[
 
     Adding them to the circuit's normal form with these outputs leaves its solutions as they are.
     """
-    forms = _linear_forms(circuit)
+    forms = linear_forms(circuit)
     rows = _eliminated(forms[int(circuit.outputs[h])] ^ int(bit) for h, bit in outputs.items())
     short = [row for row in rows if (row & ~1).bit_count() <= MOST_VARIABLES]
     return tuple(clause for row in short for clause in _clauses(row))
 
 
-def _linear_forms(circuit: Circuit) -> list[int]:
+def linear_forms(circuit: Circuit) -> list[int]:
     """Every node as a sum over GF(2): bit v of the mask is variable v, bit 0 the constant 1. Exact."""
     masks = [1 << (i + 1) for i in range(circuit.inputs)]
     for gate, (operation, first, second) in enumerate(

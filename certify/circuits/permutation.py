@@ -26,6 +26,7 @@ class Permutation:
     forward   the same map by integer arithmetic that shares nothing with the circuit
     field     of an exponential: the group in which its inverse is a discrete logarithm
     inverse   of a control: a circuit of the inverse
+    layers    of a network: circuits whose composition, first to last, it is
     """
 
     family: str
@@ -34,6 +35,7 @@ class Permutation:
     forward: Callable[[int], int]
     field: Field | None = None
     inverse: Circuit | None = None
+    layers: tuple[Circuit, ...] = ()
 
 
 def _binary_exponential(bits: int, seed: int, rounds: int) -> Permutation:

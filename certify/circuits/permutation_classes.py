@@ -40,7 +40,7 @@ def permutation_classes(bits: int) -> tuple[PermutationClass, ...]:
     """
     if not 1 <= bits <= LARGEST_BITS:
         raise InputError(f"`bits` must be in [1, {LARGEST_BITS}]; got {bits}")
-    moves = _bit_moves(bits)
+    moves = bit_moves(bits)
     home: dict[tuple[int, ...], tuple[int, ...]] = {}
     sizes: dict[tuple[int, ...], int] = {}
     for images in permutations(range(1 << bits)):
@@ -73,7 +73,7 @@ def truth_tables(images: Sequence[int]) -> tuple[int, ...]:
     return tuple(sum((image >> bit & 1) << place for place, image in enumerate(images)) for bit in range(bits))
 
 
-def _bit_moves(bits: int) -> npt.NDArray[np.int64]:
+def bit_moves(bits: int) -> npt.NDArray[np.int64]:
     """Every relabelling of the points that permutes and negates the bits, shape (n! 2^n, 2^n)."""
     points = np.arange(1 << bits)
     rows = []

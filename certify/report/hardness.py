@@ -13,6 +13,8 @@ from certify.report.table import Cell, Table, columns, interval_cell, label_cell
 COLOURS = {
     "baby-step-giant-step": "#0072B2",
     "brute-force": "#000000",
+    "cryptominisat": "#F0E442",
+    "guess-and-determine": "#E69F00",
     "pohlig-hellman": "#56B4E9",
     "sat": "#D55E00",
     "sat-parity": "#CC79A7",
@@ -69,10 +71,34 @@ def _growth_table(found: Hardness) -> Table:
         f"cost is counted in {', '.join(units)}",
         "rate: log2(cost) per bit; degree: of the power law; law: which of the two fits better, if one clearly does; "
         "bits: largest size at which every run finished",
+        *_best_lines(found),
+        *_left_out_lines(found),
         NOT_A_PROOF,
     )
     numeric = ("bits", "rate", "95 %", "degree", "cut off")
     return Table("hardness", "Cost of inversion", columns(headings, numeric), tuple(rows), notes)
+
+
+def _best_lines(found: Hardness) -> list[str]:
+    """The method that sets the pace, for each family: the growth to quote is its own."""
+    lines = []
+    for family, curve in found.best.items():
+        growth = curve.growth
+        assert growth is not None
+        interval = f"{growth.rate:.2f} [{growth.rate_lower:.2f}, {growth.rate_upper:.2f}]"
+        lines.append(f"{family}: the cheapest at {max(found.gates[family])} bits is {curve.method}, rate {interval}")
+    return lines
+
+
+def _left_out_lines(found: Hardness) -> list[str]:
+    """Sizes and methods that were asked for and did not run."""
+    parts = [
+        f"{curve.family} by {curve.method} at {', '.join(map(str, curve.left_out))} bits"
+        for curve in found.curves
+        if curve.left_out
+    ]
+    lines = [f"left out, as every run of a smaller size was cut off: {'; '.join(parts)}"] if parts else []
+    return [*lines, f"made for none of these, or not installed: {', '.join(found.idle)}"] if found.idle else lines
 
 
 def _size_table(found: Hardness) -> Table:

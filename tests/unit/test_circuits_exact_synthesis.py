@@ -72,7 +72,7 @@ def test_a_chain_evaluates_its_gates() -> None:
     assert chain.truth_tables() == (0b0010, 0b0111)
 
 
-@pytest.mark.parametrize(("inputs", "targets"), [(0, [1]), (7, [2]), (2, [0]), (2, [15]), (2, [16])])
+@pytest.mark.parametrize(("inputs", "targets"), [(0, [1]), (9, [2]), (2, [0]), (2, [15]), (2, [16])])
 def test_targets_that_are_no_functions_are_refused(inputs: int, targets: list[int]) -> None:
     with pytest.raises(InputError):
         minimal_chain(inputs, targets)

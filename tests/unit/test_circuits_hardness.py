@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,5 +90,26 @@ def test_units_do_not_depend_on_the_machine_and_every_result_carries_the_sentenc
     pytest.importorskip("pysat.solvers")
     found = measure_hardness(["feistel"], [4, 5], runs=2)
     assert found.to_dict()["note"] == NOT_A_PROOF
-    assert {curve.unit for curve in found.curves} <= {"evaluations", "conflicts", "multiplications", "gates"}
+    assert {curve.unit for curve in found.curves} <= {"evaluations", "conflicts", "multiplications", "gates", "systems"}
     assert all(curve.growth is not None for curve in found.curves if curve.method != "structure")
+
+
+def test_the_best_method_sets_the_pace_and_sizes_left_out_are_named() -> None:
+    slow, fast = curve_of(lambda n: 2.0**n), curve_of(lambda n: 2.0 ** (n / 2), method="brute-force")
+    cut = replace(slow, left_out=(19, 20))
+    found = Hardness((cut, fast), {"gf2exp": {6: 10, 20: 10}}, ("cryptominisat",))
+    assert found.best == {"gf2exp": fast} and found.to_dict()["best"] == {"gf2exp": "brute-force"}
+    text = " ".join(render_text(draw(hardness_tables(found)[0]), 400).split())
+    assert "the cheapest at 20 bits is brute-force, rate 0.50" in text
+    assert "gf2exp by sat at 19, 20 bits" in text and "not installed: cryptominisat" in text
+    # A method that knows a control's key is not in the race.
+    keyed = Hardness((slow, curve_of(lambda n: 1.0, method="structure")), {"gf2exp": {20: 10}})
+    assert keyed.best == {"gf2exp": slow}
+
+
+def test_a_method_is_not_tried_at_sizes_beyond_one_where_all_its_runs_were_cut_off() -> None:
+    pytest.importorskip("pysat.solvers")
+    found = measure_hardness(["gf2exp"], [8, 10, 12], runs=1, effort=1e-6)
+    (curve,) = (curve for curve in found.curves if curve.method == "guess-and-determine")
+    assert curve.left_out == (10, 12) and {run.bits for run in curve.runs} == {8}
+    assert curve.to_dict()["left_out"] == [10, 12]

@@ -89,14 +89,14 @@ def test_the_bit_variance_is_that_of_its_definition() -> None:
         assert float(bit_variance_ball(arb(beta)).mid()) == pytest.approx(expected, rel=1e-8)
 
 
-def test_words_have_at_most_64_bits(tmp_path: Path) -> None:
-    for bits in (64, 65):
+def test_words_have_at_most_1024_bits(tmp_path: Path) -> None:
+    for bits in (65, 1025):
         save_circuit(CircuitBuilder(bits).finish(range(bits)[::-1]), tmp_path / f"p{bits}.aig")
     widest, wider = (check(["one-way"], [load_generator(str(tmp_path / f"p{bits}.aig"))], beta=Fraction(1, 5))
-                     for bits in (64, 65))  # fmt: skip
+                     for bits in (65, 1025))  # fmt: skip
     assert widest.verdict is Verdict.CONDITIONAL
     assert wider.verdict is Verdict.INCONCLUSIVE and wider.theorems[0].conclusion is None
-    assert "65 inputs: words of at most 64 bits" in wider.theorems[0].reason
+    assert "1025 inputs: words of at most 1024 bits" in wider.theorems[0].reason
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])

@@ -10,9 +10,10 @@ from functools import lru_cache
 from certify.arithmetic.balls import Real
 from certify.bounds.bracket import ConstantBrackets
 from certify.circuits.bijection import Bijection, decide_bijection
-from certify.circuits.circuit import WORD, Circuit
+from certify.circuits.circuit import Circuit
 from certify.circuits.extraction import ExtractionError, NotBooleanError, extract_circuit
 from certify.circuits.permutation import Permutation, permutation
+from certify.circuits.substitution_network import MOST_BITS, substitution_network
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.proof.records import AssumptionRecord
@@ -33,10 +34,10 @@ class Reading:
 def read(generator: Generator) -> Reading:
     """The circuit of a generator and the decision on it, found once.
 
-    Raises as `extract_circuit`, and ExtractionError for more than 64 inputs, before any work.
+    Raises as `extract_circuit`, and ExtractionError for more than 1024 inputs, before any work.
     """
-    if generator.latent_dim > WORD:
-        raise ExtractionError(f"{generator.latent_dim} inputs: words of at most {WORD} bits are read as circuits")
+    if generator.latent_dim > MOST_BITS:
+        raise ExtractionError(f"{generator.latent_dim} inputs: words of at most {MOST_BITS} bits are read as circuits")
     circuit, tau = extract_circuit(generator.graph)
     if circuit.inputs != len(circuit.outputs):
         unequal = f"{circuit.inputs} inputs and {len(circuit.outputs)} outputs make no permutation"
@@ -48,11 +49,13 @@ def declared_permutation(generator: Generator) -> Permutation | None:
     """The permutation that the generator's specification names, None without one: a hint, never a proof."""
     head, _, tail = generator.metadata.get("specification", "").partition(":")
     settings = dict(item.split("=", 1) for item in tail.split(",") if "=" in item)
-    if head != "permutation":
+    if head not in {"permutation", "spn"}:
         return None
     try:
-        numbers = (int(settings["bits"]), int(settings["seed"]), int(settings["rounds"]))
-        return permutation(settings["family"], *numbers)
+        bits, seed, rounds = (int(settings[name]) for name in ("bits", "seed", "rounds"))
+        if head == "spn":
+            return substitution_network(settings["sbox"], bits, rounds, seed)
+        return permutation(settings["family"], bits, seed, rounds)
     except (InputError, KeyError, ValueError):
         # The text of a file may say anything; without a sensible hint the proof has to do without.
         return None

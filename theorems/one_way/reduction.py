@@ -9,13 +9,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import sympy as sp
 from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, midpoint, precision
 from certify.circuits.bijection import is_folded_to_false
-from certify.circuits.circuit import Circuit
+from certify.circuits.circuit import WORD, Circuit
 from certify.circuits.cnf import difference_circuit
 from certify.circuits.network import FORMS, parameter_count
 from certify.circuits.posterior import TABLE_BITS, PermutationPosterior, PermutationTable, sample_posterior, to_signs
@@ -129,8 +130,7 @@ def one_wayness(instance: Instance) -> tuple[Finding, ...]:
     """
     circuit, random, beta = read(instance.generator).circuit, instance.random("half table"), instance.beta
     count, d = instance.count(OBSERVATIONS, least=200), circuit.inputs
-    words = random.integers(0, 1 << d, size=count, dtype=np.uint64)
-    y = to_signs(circuit.evaluate_integers(words).astype(np.int64), d)
+    y = np.where(circuit.evaluate_bits(random_words(random, count, d)), 1.0, -1.0)
     x = y + beta * random.standard_normal(y.shape)
     # Where the word of sgn x is in its half the encoder finds the mode; elsewhere it answers with another orthant.
     nearest = np.where(x > 0, 1.0, -1.0)
@@ -197,18 +197,25 @@ def disagreements(instance: Instance, circuit: Circuit) -> tuple[int, int, str]:
     """Sign patterns at which the network and its circuit differ, patterns looked at, and how it is known for all."""
     d, random = circuit.inputs, instance.random("patterns")
     every = d <= BAYES_BITS
-    drawn = np.arange(1 << d) if every else random.integers(0, 1 << d, size=1 << BAYES_BITS, dtype=np.uint64)
-    words = drawn.astype(np.int64)
-    sizes = float(read(instance.generator).tau) + np.abs(random.standard_normal((words.size, d)))
-    found = value(instance.generator.graph, to_signs(words, d) * sizes)
-    wanted = to_signs(circuit.evaluate_integers(words.astype(np.uint64)).astype(np.int64), d)
+    words = to_signs(np.arange(1 << d), d) > 0 if every else random_words(random, 1 << BAYES_BITS, d)
+    sizes = float(read(instance.generator).tau) + np.abs(random.standard_normal(words.shape))
+    found = value(instance.generator.graph, np.where(words, 1.0, -1.0) * sizes)
+    wanted = np.where(circuit.evaluate_bits(words), 1.0, -1.0)
     differing = int(np.count_nonzero((found != wanted).any(axis=1)))
     declared = declared_permutation(instance.generator)
     how = "the network is read back gate by gate"
     if declared is not None:
         same = is_folded_to_false(difference_circuit(circuit, declared.circuit))
         how += f": it is the circuit of {declared.family}, gate for gate" if same else ""
-    return differing, words.size, how + ("; all patterns run" if every else "")
+    return differing, len(words), how + ("; all patterns run" if every else "")
+
+
+def random_words(random: np.random.Generator, count: int, width: int) -> npt.NDArray[np.bool_]:
+    """Uniform words as rows of bits, shape (count, width)."""
+    if width > WORD:
+        return np.asarray(random.integers(0, 2, size=(count, width)) > 0)
+    words = random.integers(0, 1 << width, size=count, dtype=np.uint64)
+    return to_signs(words.astype(np.int64), width) > 0
 
 
 def encoder_laws(posterior: list[arb], random: np.random.Generator) -> list[list[Fraction | arb]]:

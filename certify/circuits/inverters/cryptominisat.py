@@ -1,0 +1,71 @@
+"""CryptoMiniSat, which takes sums over GF(2) as they are, on the circuit with the image fixed.
+
+Its Python binding does not say how many conflicts it had. It is asked with limits 1, 2, 4, ... from the start each
+time; the cost is the first limit that was enough, and so at most twice the conflicts needed.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from certify.circuits.circuit import Operation
+from certify.circuits.inverter import Inverter
+from certify.circuits.inverters.satisfiability import LIMIT
+from certify.circuits.parities import linear_forms
+from certify.circuits.permutation import Permutation
+from certify.errors import MissingExtraError
+
+
+def run(permutation: Permutation, image: int, limit: float) -> tuple[int | None, float]:
+    """Preimage and the least power of two of conflicts that is enough. Raises MissingExtraError without pycryptosat."""
+    allowed = 1
+    while allowed <= limit:
+        satisfiable, model = _solver(permutation, image, allowed).solve()
+        if satisfiable is not None:
+            assert satisfiable, "a permutation takes every value"
+            return sum(1 << i for i in range(permutation.bits) if model[i + 1]), float(allowed)
+        allowed *= 2
+    return None, float(allowed)
+
+
+def _solver(permutation: Permutation, image: int, conflicts: int) -> Any:
+    """The circuit with the image fixed: a variable for every input, AND and OR gate, and sums of these.
+
+    One for every XOR gate would hide a linear map from the solver: its elimination does not add up short sums.
+    """
+    try:
+        import pycryptosat
+    except ImportError as error:
+        raise MissingExtraError("pycryptosat", "xor", "inversion by CryptoMiniSat") from error
+    solver, circuit = pycryptosat.Solver(threads=1, confl_limit=conflicts), permutation.circuit
+    forms, named = linear_forms(circuit), {1 << v: v for v in range(1, circuit.inputs + circuit.gates + 1)}
+
+    def literal(form: int) -> int:
+        body = form & ~1
+        if body not in named:
+            named[body] = circuit.inputs + circuit.gates + 1 + len(named)
+            solver.add_xor_clause([*_variables(body), named[body]], False)
+        return -named[body] if form & 1 else named[body]
+
+    for gate, (operation, first, second) in enumerate(
+        zip(circuit.operations.tolist(), circuit.first.tolist(), circuit.second.tolist(), strict=True)
+    ):
+        if operation in (Operation.AND, Operation.OR):
+            a, b, c = (literal(forms[node]) for node in (first, second, circuit.inputs + gate))
+            sign = 1 if operation == Operation.AND else -1
+            solver.add_clauses([(-sign * c, sign * a), (-sign * c, sign * b), (sign * c, -sign * a, -sign * b)])
+    for h, output in enumerate(circuit.outputs.tolist()):
+        form = forms[output] ^ (image >> h & 1)
+        solver.add_xor_clause(_variables(form), bool(form & 1))
+    return solver
+
+
+def _variables(form: int) -> list[int]:
+    return [v for v in range(1, form.bit_length()) if form >> v & 1]
+
+
+INVERTER = Inverter(
+    "cryptominisat", "CryptoMiniSat with sums over GF(2) as they are (extra `xor`)", "conflicts", LIMIT,
+    lambda permutation: find_spec("pycryptosat") is not None, run,
+)  # fmt: skip
