@@ -52,7 +52,7 @@ CORE = 4.0
 TOLERANCES = {"m": 2e-3, "M": 2e-3, "M2": 2e-2, "M3": 1e-1}
 """Relative gap between the bound and the largest value at a centre at which a search ends."""
 
-MOST_PIECES = {"m": 6000, "M": 6000, "M2": 4000, "M3": 3000}
+MOST_PIECES = {"m": 6000, "M": 6000, "M2": 12000, "M3": 12000}
 """Pieces per constant: with them the certified ends do not depend on the machine's speed on small networks."""
 
 STALL_START = 2000.0
