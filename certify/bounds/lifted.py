@@ -114,8 +114,8 @@ def driven_form(graph: Graph, ranges: NodeRanges, nodes: Sequence[int], drives: 
                     found = add(found, scale_columns(maps[source], weight))
                 maps.append(found)
             case Activation() if index in starts:
-                rows = slice(starts[index], starts[index] + node.width)
-                image = MatrixBall(total.midpoint[rows], total.radius[rows])
+                own_rows = slice(starts[index], starts[index] + node.width)
+                image = MatrixBall(total.midpoint[own_rows], total.radius[own_rows])
                 if index in passing:
                     low, high = (end[0] for end in ranges.slopes(index))
                     centre = 0.5 * low + 0.5 * high
@@ -339,5 +339,5 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
 
 
 METHOD = BoundMethod(
-    NAME, "LipSDP's inequality for the network linearised and driven by the squares of its slopes", 3.5, _propose
+    NAME, "LipSDP's inequality for the network linearised and driven by the squares of its slopes", 2.6, _propose
 )
