@@ -55,7 +55,7 @@ TOLERANCES = {"m": 2e-3, "M": 2e-3, "M2": 2e-2, "M3": 1e-1}
 MOST_PIECES = {"m": 6000, "M": 6000, "M2": 12000, "M3": 12000}
 """Pieces per constant: with them the certified ends do not depend on the machine's speed on small networks."""
 
-STALL_START = 2000.0
+STALL_START = 4000.0
 """Pieces before the first look at the gap: it hardly moves while the unbounded rest is still coarse."""
 
 STALL_CHECK = 1.5

@@ -8,14 +8,15 @@ are the output of the network itself, linearised, driven at every neuron i by
 By the ellipsoid of increments (`certify.bounds.layers`) p'_i = k_i y with |y| <= c |u|, so q_i = (p'_i)^k is linear in
 Y = y^{(x)k}, and with the contraction of two indices as in `certify.bounds.curvature`,
 
-    q^T R^+ q <= c^{2k} (1 + theta/(1 - theta c_k)),      R = (K K^T)^{o k} - theta H:
+    q^T R^+ q <= c^{2k} (1 + theta/(1 - theta c_k)),      R = (K K^T)^{o k} - theta H,
 
-q = B psi for every B with B B^T > R (verified), |psi| at most that root. Likewise p'_i p''_i = <k_i (x) l_i, y (x) x>
-with p''_i = l_i x in the ellipsoid of the second derivative, B B^T > (K K^T) o (L L^T). What is left is an increment
-form in psi: neuron i receives an unknown multiple, in the range of sigma''_i, of row i of B psi, and passes on an
-unknown multiple, in the range of sigma'_i, of what it is given. All layers compete for one psi, and the signs that the
-ranges of sigma'' have are used. Symmetric forms attain their norm at equal directions (Banach). Upper bounds, rounded
-outward.
+where for k = 2 the functional |u|^2 = <V V^T, Y> = 1 of Y, u = V^T y, stands for the trace: H = h h^T,
+h_i = |k_i V|^2, c_2 = |V^T V|^2. So q = B psi for every B with B B^T > R (verified), |psi| at most that root.
+Likewise p'_i p''_i = <k_i (x) l_i, y (x) x> with p''_i = l_i x in the ellipsoid of the second derivative,
+B B^T > (K K^T) o (L L^T). What is left is an increment form in psi: neuron i receives an unknown multiple, in the range
+of sigma''_i, of row i of B psi, and passes on an unknown multiple, in the range of sigma'_i, of what it is given. All
+layers compete for one psi, and the signs that the ranges of sigma'' have are used. Symmetric forms attain their norm at
+equal directions (Banach). Upper bounds, rounded outward.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from certify.arithmetic.intervals import (
     add,
     exact_matrix,
     hadamard,
+    magnitude_upper,
     multiply,
     round_up,
     scale,
@@ -41,7 +43,7 @@ from certify.arithmetic.intervals import (
     subtract,
 )
 from certify.bounds.barrier import newton_units
-from certify.bounds.curvature import power_gram
+from certify.bounds.curvature import PowerGram, power_gram
 from certify.bounds.effort import Work
 from certify.bounds.layers import Ellipsoid, ellipsoid
 from certify.bounds.lifted_search import better_ellipsoid, demand
@@ -55,13 +57,13 @@ from certify.generators.graph import Activation, Affine, Graph, Product, Sum
 
 NAME = "lifted semidefinite"
 
-ROUNDS = 3
+ROUNDS = 4
 """Turns of multipliers and ellipsoid; later ones bring less than a per cent."""
 
 SEARCH_STEPS = 60.0
 """Newton steps that one search for multipliers takes, about."""
 
-SHRINKS = 0.999
+SHRINKS = 0.99
 """A turn that brings less ends the search."""
 
 SPLITS = (0.25, 0.5, 0.75)
@@ -218,11 +220,26 @@ class Lifted:
 
     def powers(self, ellipse: Ellipsoid, share: float, order: int) -> Driver:
         """What (p')^order, (k,), can be. Enclosure, rounded outward."""
-        grams = power_gram(ellipse.image(self.rows), order)
+        image = ellipse.image(self.rows)
+        grams = power_gram(image, order) if order != 2 else self._squares(ellipse, image)
         theta = share / grams.contraction_estimate
         with precision():
             size = upper(grams.growth(theta).sqrt() * ball(ellipse.growth) ** order)
         return Driver(grams.reduced(theta), size)
+
+    def _squares(self, ellipse: Ellipsoid, image: MatrixBall) -> PowerGram:
+        """For squares the functional |u|^2 of Y, which is known to be 1, in the place of the trace |y|^2."""
+        near = exact_matrix(ellipse.factor[:, : self.passage.form.latent_dim])
+        gram, own = multiply(image, image.transpose), multiply(image, near)
+        lengths = multiply(own, own.transpose)
+        column = MatrixBall(np.diag(lengths.midpoint)[:, None], np.diag(lengths.radius)[:, None])
+        inner = magnitude_upper(multiply(near.transpose, near))
+        with precision():
+            contraction = ball(0)
+            for entry in inner.ravel().tolist():
+                contraction = contraction + ball(entry) ** 2
+            size = ball(upper(contraction))
+        return PowerGram(hadamard(gram, gram), multiply(column, column.transpose), size, upper(size))
 
 
 @dataclass(frozen=True, eq=False)
