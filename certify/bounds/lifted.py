@@ -57,6 +57,9 @@ from certify.generators.graph import Activation, Affine, Graph, Product, Sum
 
 NAME = "lifted semidefinite"
 
+SHARE = 0.5
+"""Part of the effort left that is used; the rest is for branch and bound and the chain rule."""
+
 ROUNDS = 4
 """Turns of multipliers and ellipsoid; later ones bring less than a per cent."""
 
@@ -347,12 +350,13 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     neurons = sum(part.size for part in passage.weights)
     if 3 * neurons > LARGEST_SIZE or not all(np.isfinite(end).all() for end in lifted.bends(2)):
         return
-    found = second(lifted, problem.work)
+    work = problem.work.share(SHARE)
+    found = second(lifted, work)
     if found is None:
         return
     yield Proposal("M2", "upper", found.value, NAME)
     if all(np.isfinite(end).all() for end in lifted.bends(3)):
-        yield Proposal("M3", "upper", third(lifted, found, problem.work), NAME)
+        yield Proposal("M3", "upper", third(lifted, found, work), NAME)
 
 
 METHOD = BoundMethod(
