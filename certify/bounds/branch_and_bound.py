@@ -69,6 +69,9 @@ SHARE = 0.8
 SHARES = {"m": 0.3, "M": 0.3, "M2": 0.6, "M3": 1.0}
 """Part of what is then left that each constant may use, in this order."""
 
+EIGEN_UNITS, SHIFTS = 1e-5, 16
+"""Units of an eigenvalue problem per cube of its size, and how many there are per piece besides the vertices."""
+
 _MODERATE_EXPONENT = 40
 
 _BATCH_ENTRIES = 2**20
@@ -290,10 +293,14 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         known = -known if name == "m" and known < math.inf else known
         batch = int(np.clip(_BATCH_ENTRIES // (width * graph.latent_dim ** min(order + 1, 3)), 1, 512))
         units = 3e-3 * len(graph.nodes) * width * graph.latent_dim ** min(order + 1, 3)
+        # Eigenvectors of forms on d^k coordinates, at the vertices and along the bisection of their shift.
+        units += EIGEN_UNITS * float(graph.latent_dim) ** (3 * order) * (SHIFTS + 2**MOST_DIRECTIONS)
         # Overflow makes a piece's bound infinite, which is what it then is; no decomposition, no bound.
         try:
             with np.errstate(all="ignore"):
                 share, most = work.share(SHARES[name]), MOST_PIECES[name]
+                if not share.affords(units * start.count):
+                    return math.inf
                 return maximise(objective, start, weight, TOLERANCES[name], known, most, batch, share, units)
         except np.linalg.LinAlgError:
             return math.inf

@@ -236,3 +236,19 @@ def test_too_many_directions_and_kinks_are_left_alone() -> None:
     )
     found = ends(idle)
     assert 1.5 <= found["M"] <= 1.51 and 0.99 <= found["m"] <= 1.0
+
+
+def test_eigenproblems_of_many_latents_are_charged_and_not_begun_without_the_effort() -> None:
+    """One neuron that sees one of 24 latents: forms of the second derivative have 576 coordinates, those of the third 13,824."""
+    row = np.eye(1, 24)
+    nodes = (
+        Input(24),
+        Affine(0, row, np.zeros(1)),
+        Activation(1, "tanh", 1),
+        Affine(2, np.ones((24, 1)), np.zeros(24)),
+    )
+    work = Work(1000.0)
+    problem = Problem(Generator("wide", Graph(nodes), 1), Region(), work)
+    found = {proposal.constant: proposal.value for proposal in branch_and_bound.METHOD.propose(problem)}
+    assert found.get("M2") == found.get("M3") == np.inf
+    assert work.spent <= 1000.0
