@@ -16,7 +16,15 @@ from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 SLOPE = {"tanh": (0.0, 1.0), "softplus": (0.0, 1.0), "atan": (0.0, 1.0), "sin": (-1.0, 1.0)}
 BEND = {"tanh": 4 / (3 * math.sqrt(3)), "softplus": 0.25, "atan": 3 * math.sqrt(3) / 8, "sin": 1.0}
 
-METHODS = ("branch and bound", "chain rule", "composition", "lifted semidefinite", "neuron by neuron", "residual rule", "semidefinite")
+METHODS = (
+    "branch and bound",
+    "chain rule",
+    "composition",
+    "lifted semidefinite",
+    "neuron by neuron",
+    "residual rule",
+    "semidefinite",
+)
 
 seeds = st.integers(0, 2**32 - 1)
 methods = st.sampled_from(METHODS)

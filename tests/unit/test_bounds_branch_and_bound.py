@@ -239,7 +239,7 @@ def test_too_many_directions_and_kinks_are_left_alone() -> None:
 
 
 def test_eigenproblems_of_many_latents_are_charged_and_not_begun_without_the_effort() -> None:
-    """One neuron that sees one of 24 latents: forms of the second derivative have 576 coordinates, those of the third 13,824."""
+    """One of 24 latents is seen: forms of the second derivative have 576 coordinates, of the third 13,824."""
     row = np.eye(1, 24)
     nodes = (
         Input(24),

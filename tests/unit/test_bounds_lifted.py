@@ -9,8 +9,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.networks import network
 from certify.arithmetic.intervals import MatrixBall, exact_matrix
 from certify.bounds.bracket import Region
+from certify.bounds.driven import Drive, driven_form
 from certify.bounds.effort import Work
-from certify.bounds.lifted import METHOD, Drive, Lifted, driven_form, root
+from certify.bounds.lifted import METHOD, Lifted, root
 from certify.bounds.lifted_search import _log_bound, demand
 from certify.bounds.method import Problem
 from certify.bounds.ranges import box_ranges
