@@ -4,7 +4,7 @@
         [--processes 16] [--minutes 8] [--far] [--full]
 
 `--far` takes the networks on a ball of their own far from 0 (what is known on R^d then holds from one side, and a few
-derivatives in balls give the other), `--full` gives branch and bound and the semidefinite method the default effort,
+derivatives in balls give the other), `--full` gives branch and bound and the semidefinite methods the default effort,
 without the search for witnesses. `--minutes` ends the run in time; with `--records` the next one goes on. Random and
 adversarial networks (`benchmarks.known_networks`) are bracketed and held against the truth in balls. A violation is
 printed with the command that reproduces it, and the exit code is 1.
@@ -48,7 +48,7 @@ BITS = 512
 
 EFFORT, POINTS = 20_000.0, 6
 
-FULL = ("composition", "neuron by neuron", "semidefinite", "branch and bound")
+FULL = ("composition", "neuron by neuron", "semidefinite", "lifted semidefinite", "branch and bound")
 
 SEARCH_EVERY = 10
 """Every tenth network is also searched for witnesses, whose ends must not exclude the truth either."""

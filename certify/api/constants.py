@@ -15,6 +15,7 @@ from certify.arithmetic.rounding import interval_text
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.effort import DEFAULT_EFFORT
 from certify.bounds.store import default_store
+from certify.clock import now
 from certify.codec import decode
 from certify.errors import InputError
 from certify.generators.graph import Generator
@@ -159,10 +160,15 @@ def bounded(
     progress: Progress | None,
     *,
     is_interruptible: bool,
+    began: float | None = None,
 ) -> Constants:
-    """As `constants`; an interrupt from the keyboard may end the work and give what was found until then."""
+    """As `constants`; an interrupt from the keyboard may end the work and give what was found until then.
+
+    `began`: when the budget's time began (`certify.clock.now`), if before this call: reading a large file counts.
+    """
     from certify.bounds.constants import constants_on_regions
 
+    first = now() if began is None else began
     map_ = loaded(generator)
     main = region_of(region, [map_])
     balls = balls_of(radii, main.centre, map_)
@@ -170,7 +176,7 @@ def bounded(
     seconds = None if budget is None else time_budget(budget)
     units, shown, start = work_effort(effort), progress_of(progress), random_seed(seed)
     found = constants_on_regions(
-        map_, [main, *balls], seconds, start, shown, None, units, store, is_interruptible=is_interruptible
+        map_, [main, *balls], seconds, start, shown, None, units, store, is_interruptible, first
     )
     return Constants(**values_of(found[0]), generator=map_, by_radius=found[1:])
 

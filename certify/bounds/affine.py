@@ -32,6 +32,9 @@ NAME = "affine map"
 MOST_ENTRIES = 400_000
 """Weights beyond which A is not composed exactly (about a second)."""
 
+EXACT_UNITS = 2e-4
+"""Units of work of one product of two integers."""
+
 AGREEMENT = 1e-9
 """A witness replaces an enclosure's end that it reaches to this relative accuracy: it can be recomputed by anybody."""
 
@@ -55,8 +58,7 @@ def is_identity(node: Activation) -> bool:
 def exact_linear_map(graph: Graph) -> ExactMatrix | None:
     """The matrix A of an affine graph; None where it has too many weights. Exact."""
     live, _ = live_graph(graph)
-    weights = [node.weight for node in live.nodes if isinstance(node, Affine)]
-    if sum(weight.shape[0] * weight.shape[1] for weight in weights) > MOST_ENTRIES:
+    if _entries(live) > MOST_ENTRIES:
         return None
     found: list[ExactMatrix] = []
     for node in live.nodes:
@@ -73,6 +75,10 @@ def exact_linear_map(graph: Graph) -> ExactMatrix | None:
             case Product():
                 raise AssertionError("an affine graph has no products")
     return found[-1]
+
+
+def _entries(graph: Graph) -> int:
+    return sum(node.weight.shape[0] * node.weight.shape[1] for node in graph.nodes if isinstance(node, Affine))
 
 
 def singular_value_ends(graph: Graph) -> tuple[tuple[float, float], tuple[float, float], int]:
@@ -96,6 +102,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     for constant in curvatures:
         yield Proposal(constant, "lower", 0.0, NAME, reason=AFFINE)
         yield Proposal(constant, "upper", 0.0, NAME, reason=AFFINE)
+    problem.work.charge(EXACT_UNITS * graph.latent_dim * min(MOST_ENTRIES, _entries(graph)))
     (smallest, least), (largest, most), rank = singular_value_ends(graph)
     first, last = _singular_vectors(problem)
     yield Proposal("M", "upper", most, NAME, reason=AFFINE)

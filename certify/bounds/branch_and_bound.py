@@ -52,10 +52,10 @@ CORE = 4.0
 TOLERANCES = {"m": 2e-3, "M": 2e-3, "M2": 2e-2, "M3": 1e-1}
 """Relative gap between the bound and the largest value at a centre at which a search ends."""
 
-MOST_PIECES = {"m": 6000, "M": 6000, "M2": 4000, "M3": 3000}
+MOST_PIECES = {"m": 6000, "M": 6000, "M2": 12000, "M3": 12000}
 """Pieces per constant: with them the certified ends do not depend on the machine's speed on small networks."""
 
-STALL_START = 2000.0
+STALL_START = 4000.0
 """Pieces before the first look at the gap: it hardly moves while the unbounded rest is still coarse."""
 
 STALL_CHECK = 1.5
@@ -68,6 +68,9 @@ SHARE = 0.8
 
 SHARES = {"m": 0.3, "M": 0.3, "M2": 0.6, "M3": 1.0}
 """Part of what is then left that each constant may use, in this order."""
+
+EIGEN_UNITS, SHIFTS = 1e-5, 16
+"""Units of an eigenvalue problem per cube of its size, and how many there are per piece besides the vertices."""
 
 _MODERATE_EXPONENT = 40
 
@@ -290,10 +293,14 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         known = -known if name == "m" and known < math.inf else known
         batch = int(np.clip(_BATCH_ENTRIES // (width * graph.latent_dim ** min(order + 1, 3)), 1, 512))
         units = 3e-3 * len(graph.nodes) * width * graph.latent_dim ** min(order + 1, 3)
+        # Eigenvectors of forms on d^k coordinates, at the vertices and along the bisection of their shift.
+        units += EIGEN_UNITS * float(graph.latent_dim) ** (3 * order) * (SHIFTS + 2**MOST_DIRECTIONS)
         # Overflow makes a piece's bound infinite, which is what it then is; no decomposition, no bound.
         try:
             with np.errstate(all="ignore"):
                 share, most = work.share(SHARES[name]), MOST_PIECES[name]
+                if not share.affords(units * start.count):
+                    return math.inf
                 return maximise(objective, start, weight, TOLERANCES[name], known, most, batch, share, units)
         except np.linalg.LinAlgError:
             return math.inf

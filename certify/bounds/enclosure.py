@@ -13,6 +13,7 @@ whose norm is convex in the signs and thus largest at a vertex: second-order sha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +26,17 @@ from certify.arithmetic.interval_tensors import (
     tensor_plus,
     tensor_times,
 )
-from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale
+from certify.arithmetic.intervals import (
+    EPSILON,
+    SMALLEST_NORMAL,
+    MatrixBall,
+    add,
+    exact_matrix,
+    multiply,
+    round_down,
+    round_up,
+    scale,
+)
 from certify.bounds.charts import Pieces
 from certify.bounds.known_map import KnownMap
 from certify.bounds.known_maps import known_maps
@@ -33,7 +44,10 @@ from certify.bounds.ranges import Interval, NodeRanges, affine_image, dense, pro
 from certify.bounds.ranges import add as add_intervals
 from certify.bounds.ranges import scaled as scale_interval
 from certify.generators.activations import range_enclosure
-from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
+from certify.generators.graph import Activation, Affine, Graph, Input, Node, Product, Sum
+
+_TINY = 8 * SMALLEST_NORMAL
+"""More than what underflow can cost in a sum of products."""
 
 _PERMUTED = ((0, 1, 2), (1, 0, 2), (2, 0, 1))
 """Which of three directions stands alone in Dp[u] D^2p[v, w]."""
@@ -46,6 +60,18 @@ class LinearParts:
     graph: Graph
     matrices: tuple[MatrixBall | None, ...]
     known: dict[int, KnownMap]
+
+    @cached_property
+    def is_shallow(self) -> bool:
+        """Whether every activation and product reads what is affine in z: nothing is lost on the way to it. Exact."""
+        bent: list[bool] = []
+        for node in self.graph.nodes:
+            has_bent_source = any(bent[source] for source in node.sources)
+            bends = isinstance(node, Activation | Product)
+            if bends and has_bent_source:
+                return False
+            bent.append(bends or has_bent_source)
+        return True
 
     def scales(self, largest: float) -> FloatArray:
         """Per coordinate of z, `largest` over the steepest slope of an activation's input; 0 if none sees it.
@@ -91,6 +117,7 @@ def piece_ranges(parts: LinearParts, pieces: Pieces) -> NodeRanges:
     """Enclosures of every node's values over every piece, arrays of shape (pieces, width), rounded outward."""
     values: list[Interval] = []
     rests: list[Interval] = []
+    moves = None if parts.is_shallow or (pieces.lower == pieces.upper).all() else _Moves(parts, pieces)
     for index, node in enumerate(parts.graph.nodes):
         zero = np.zeros((pieces.count, node.width))
         match node:
@@ -107,13 +134,65 @@ def piece_ranges(parts: LinearParts, pieces: Pieces) -> NodeRanges:
         matrix = parts.matrices[index]
         if matrix is not None and index > 0:
             linear = add_intervals(_linear_image(matrix, pieces), rest)
-            natural = np.maximum(natural[0], linear[0]), np.minimum(natural[1], linear[1])
+            natural = _intersection(natural, linear)
         values.append(natural)
         if index in parts.known or isinstance(node, Sum):
             values[index] = recognised_range(parts.graph, index, parts.known, values)
-            rest = values[index] if parts.matrices[index] is None else rest
+            rest = values[index] if matrix is None else rest
+        if moves is not None:
+            values[index] = _intersection(values[index], moves.image(node, values))
+            rest = values[index] if matrix is None else rest
         rests.append(rest)
     return NodeRanges(parts.graph, tuple(values))
+
+
+class _Moves:
+    """The mean-value form of every node in turn: its value at the corner or middle of a piece, and how it moves.
+
+    v(a) lies in v(a_0) + sum_j [dv/da_j](a_j - a_0j), the derivatives along the chart enclosed over the piece. Where a
+    coordinate is unbounded and its derivative has a sign, the value goes to infinity with it, layer after layer;
+    intervals alone lose that at the first activation.
+    """
+
+    def __init__(self, parts: LinearParts, pieces: Pieces) -> None:
+        self.pieces, self.graph = pieces, parts.graph
+        base = pieces.middle()
+        reach = pieces.reach(base)
+        self.is_open = ~np.isfinite(reach)
+        self.steps = np.where(self.is_open, 0.0, reach)
+        self.origin = piece_ranges(parts, Pieces(pieces.basis, base, base))
+        self.derivatives: list[TensorBall] = []
+
+    def image(self, node: Node, values: list[Interval]) -> Interval:
+        """The mean-value form of the next node, whose sources' enclosures are among `values`, rounded outward."""
+        found = self._derivative(node, values)
+        low, high = self.origin.values[len(self.derivatives)]
+        self.derivatives.append(found)
+        slopes = found.bounds()
+        with np.errstate(all="ignore"):
+            # A coordinate that does not move counts for nothing, however steep it is.
+            sizes = np.where(self.steps[:, None] == 0, 0.0, np.maximum(np.abs(slopes[0]), np.abs(slopes[1])))
+            moved = ((sizes * self.steps[:, None]).sum(axis=2) + _TINY) * (1 + (self.steps.shape[1] + 4) * EPSILON)
+            falls = (self.is_open[:, None] & ~(slopes[0] >= 0)).any(axis=2)
+            rises = (self.is_open[:, None] & ~(slopes[1] <= 0)).any(axis=2)
+            low, high = round_down(low - moved), round_up(high + moved)
+        return np.where(falls | np.isnan(low), -np.inf, low), np.where(rises | np.isnan(high), np.inf, high)
+
+    def _derivative(self, node: Node, values: list[Interval]) -> TensorBall:
+        match node:
+            case Input():
+                return exact_tensor(self.pieces.basis)
+            case Affine():
+                return tensor_apply(exact_matrix(dense(node.weight)), self.derivatives[node.source])
+            case Sum():
+                return _sum_tensors(node, [(tensor,) for tensor in self.derivatives], 1)[0]
+            case Product():
+                factors = [tensor_from_bounds(*values[source]).view(..., None) for source in node.sources]
+                first, second = (self.derivatives[source] for source in node.sources)
+                return tensor_plus(tensor_times(factors[1], first), tensor_times(factors[0], second))
+            case Activation():
+                slopes = range_enclosure(node.name, node.parameters, 1, *values[node.source])
+                return tensor_times(tensor_from_bounds(*slopes).view(..., None), self.derivatives[node.source])
 
 
 def derivative_tensors(graph: Graph, ranges: NodeRanges, order: int) -> tuple[TensorBall, ...]:
@@ -217,6 +296,10 @@ def _sum_tensors(node: Sum, found: list[tuple[TensorBall, ...]], order: int) -> 
         assert total is not None
         results.append(total)
     return tuple(results)
+
+
+def _intersection(first: Interval, second: Interval) -> Interval:
+    return np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
 
 
 def _sum(node: Sum, terms: list[Interval]) -> Interval:

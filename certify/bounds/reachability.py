@@ -101,7 +101,11 @@ def passage_from(graph: Graph, ranges: NodeRanges, entry: int, metric: FloatArra
 
     Enclosure, rounded outward.
     """
-    form = increment_form(graph, ranges, centred=True, entry=entry)
+    return passage_of(increment_form(graph, ranges, centred=True, entry=entry), metric)
+
+
+def passage_of(form: IncrementForm, metric: FloatArray | None = None) -> Passage | None:
+    """The passage of a centred increment form; None where none is verified. Enclosure, rounded outward."""
     ellipse = ellipsoid(form, [], metric)
     weights: list[FloatArray] = []
     gains: list[Gain] = []

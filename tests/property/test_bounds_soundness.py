@@ -16,7 +16,15 @@ from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 SLOPE = {"tanh": (0.0, 1.0), "softplus": (0.0, 1.0), "atan": (0.0, 1.0), "sin": (-1.0, 1.0)}
 BEND = {"tanh": 4 / (3 * math.sqrt(3)), "softplus": 0.25, "atan": 3 * math.sqrt(3) / 8, "sin": 1.0}
 
-METHODS = ("branch and bound", "chain rule", "composition", "neuron by neuron", "residual rule", "semidefinite")
+METHODS = (
+    "branch and bound",
+    "chain rule",
+    "composition",
+    "lifted semidefinite",
+    "neuron by neuron",
+    "residual rule",
+    "semidefinite",
+)
 
 seeds = st.integers(0, 2**32 - 1)
 methods = st.sampled_from(METHODS)
@@ -31,10 +39,12 @@ def dense(source: int, weight: np.ndarray, rng: np.random.Generator | None = Non
     return Affine(source, weight, bias)
 
 
-def brackets(nodes: list[object], method: str, region: Region | None = None, budget: float = 0.2) -> ConstantBrackets:
+def brackets(
+    nodes: list[object], method: str, region: Region | None = None, effort: float = 2_000.0
+) -> ConstantBrackets:
     """Ends by composition and one method, so that no method hides behind a sharper one; none needs long to be wrong."""
     chosen = dict.fromkeys(("composition", method))
-    return constants(Generator("test", Graph(tuple(nodes)), 1), region, budget, methods=tuple(chosen))
+    return constants(Generator("test", Graph(tuple(nodes)), 1), region, methods=tuple(chosen), effort=effort)
 
 
 def test_every_certifying_method_takes_part() -> None:
@@ -81,7 +91,7 @@ def test_orthogonal_sandwich_of_one_dimensional_maps(seed: int, d: int, name: st
         Sum((4, 5), (1.0, 1.0), d),
         dense(6, orthogonal(d, rng)),
     ]
-    found = brackets(nodes, "semidefinite", budget=20.0)
+    found = brackets(nodes, "semidefinite", effort=150_000.0)
     low, high = SLOPE[name]
     truth = {
         "m": float((slope + gain * rate * low).min()),
@@ -105,7 +115,7 @@ def test_additive_coupling_rule(slope: float) -> None:
         dense(2, np.array([[0.0], [slope]])),
         Sum((0, 3), (1.0, 1.0), 2),
     ]
-    found = brackets(nodes, "semidefinite", budget=20.0)
+    found = brackets(nodes, "semidefinite", effort=150_000.0)
     largest = (slope + math.sqrt(slope**2 + 4)) / 2
     assert found.M.upper is not None and found.m.lower is not None
     assert largest * (1 - 1e-12) <= found.M.upper <= largest * (1 + 1e-4)

@@ -88,6 +88,35 @@ def test_enclosures_contain_sampled_derivatives(d: int, with_product: bool) -> N
                 assert np.all(np.abs(value - middle) <= spread * (1 + 1e-9) + 1e-12)
 
 
+@pytest.mark.parametrize("activation", ["gelu", "tanh", "relu"])
+def test_values_far_out_lie_in_the_mean_value_form(activation: str) -> None:
+    rng = np.random.default_rng(1)
+    graph = network(2, 3, activation, False)
+    pieces = cover(np.full(2, 0.25))
+    for depth in range(5):
+        pieces = split(pieces, rng.random((pieces.count, 2)), np.full(pieces.count, depth))
+    ranges = piece_ranges(linear_parts(graph), pieces)
+    open_ends = np.where(np.isfinite(pieces.upper), pieces.upper - pieces.lower, 10.0 ** rng.uniform(-1, 4, (40, 1, 1)))
+    chart = pieces.lower + rng.random((40, pieces.count, 2)) * open_ends
+    points = np.einsum("bij,kbj->kbi", pieces.basis, chart)
+    for values, (low, high) in zip(derivatives.node_values(graph, points.reshape(-1, 2)), ranges.values, strict=True):
+        seen = values.reshape(40, pieces.count, -1)
+        slack = 1e-9 * (1 + np.abs(seen))
+        assert np.all((seen >= low - slack) & (seen <= high + slack))
+
+
+def test_a_residual_network_goes_to_infinity_with_its_input() -> None:
+    """Intervals lose the skip at the first activation that is unbounded; the second layer then saturates nowhere."""
+    graph = network(2, 0, "softplus")
+    pieces = cover(np.full(2, 8.0))
+    for depth in (0, 1, 3, 4, 6, 7):
+        pieces = split(pieces, np.ones((pieces.count, 2)), np.full(pieces.count, depth))
+    ranges, last = piece_ranges(linear_parts(graph), pieces), len(graph.nodes) - 1
+    is_open = ~pieces.is_bounded
+    bounded_on_one_side = np.isfinite(ranges.values[last][0][is_open]) | np.isfinite(ranges.values[last][1][is_open])
+    assert bounded_on_one_side.mean() > 0.5
+
+
 def members(pieces: Pieces, points: np.ndarray) -> np.ndarray:
     chart = np.linalg.solve(pieces.basis[:, None], np.broadcast_to(points, (pieces.count, *points.shape))[..., None])
     inside = (chart[..., 0] >= pieces.lower[:, None] - 1e-9) & (chart[..., 0] <= pieces.upper[:, None] + 1e-9)
@@ -207,3 +236,19 @@ def test_too_many_directions_and_kinks_are_left_alone() -> None:
     )
     found = ends(idle)
     assert 1.5 <= found["M"] <= 1.51 and 0.99 <= found["m"] <= 1.0
+
+
+def test_eigenproblems_of_many_latents_are_charged_and_not_begun_without_the_effort() -> None:
+    """One of 24 latents is seen: forms of the second derivative have 576 coordinates, of the third 13,824."""
+    row = np.eye(1, 24)
+    nodes = (
+        Input(24),
+        Affine(0, row, np.zeros(1)),
+        Activation(1, "tanh", 1),
+        Affine(2, np.ones((24, 1)), np.zeros(24)),
+    )
+    work = Work(1000.0)
+    problem = Problem(Generator("wide", Graph(nodes), 1), Region(), work)
+    found = {proposal.constant: proposal.value for proposal in branch_and_bound.METHOD.propose(problem)}
+    assert found.get("M2") == found.get("M3") == np.inf
+    assert work.spent <= 1000.0

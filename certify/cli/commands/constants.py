@@ -85,17 +85,18 @@ def run(
     from certify.api.constants import bounded
     from certify.bounds.bracket import Region
     from certify.bounds.effort import DEFAULT_EFFORT
+    from certify.clock import now
     from certify.provenance import provenance, started
     from certify.validation import point_from_file
 
-    start = started()
+    start, began = started(), now()
     with progress_on_terminal(quiet) as progress:
         loaded = api.load_generator(generator, output_name, deviations)
         point = None if centre is None else point_from_file(centre, loaded.latent_dim)
         main = Region(radius, None if radius is None else point)
         balls = None if sizes is None else [Region(size, point) for size in sizes]
         units = DEFAULT_EFFORT if effort is None else work_effort(effort)
-        found = bounded(loaded, main, balls, units, seconds, cache, seed, progress, is_interruptible=True)
+        found = bounded(loaded, main, balls, units, seconds, cache, seed, progress, is_interruptible=True, began=began)
     drawn = () if figure is None else found.figure(figure)
     output.write_json({**found.to_dict(), "provenance": provenance(context.obj, seed, start, [loaded])})
     if quiet:
