@@ -13,9 +13,11 @@ from flint import arb
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, midpoint, precision
 from certify.bounds.bracket import ConstantBrackets
+from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress, SilentProgress
+from certify.proof.author import checked
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Finding, Step, Theorem
 from certify.symbolic.evaluation import evaluate_ball
@@ -32,12 +34,13 @@ class Instance:
     """Everything a step's check may use.
 
     `values` are balls of every quantity by public name; `observations` has shape (k, n), and the checks that
-    look at one observation take the first. `effort` scales sample sizes (1 is the command line's default).
+    look at one observation take the first. `effort` scales sample sizes (1 is the command line's default). `subject` is
+    the generator; None for a theorem about constants alone.
     """
 
     theorem: Theorem
     certificate: Certificate
-    generator: Generator
+    subject: Generator | None
     brackets: ConstantBrackets
     observations: FloatArray
     beta: float
@@ -45,6 +48,18 @@ class Instance:
     effort: float = 1.0
     progress: Progress = field(default_factory=SilentProgress)
     _shared: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def generator(self) -> Generator:
+        """The generator; InputError in a theorem about constants alone."""
+        if self.subject is None:
+            raise InputError(f"theorem `{self.theorem.id}` is about constants alone: its checks have no generator")
+        return self.subject
+
+    @property
+    def where(self) -> str:
+        """The generator's name, for a message."""
+        return "its constants" if self.subject is None else self.subject.name
 
     @property
     def values(self) -> Mapping[str, arb]:
@@ -57,7 +72,7 @@ class Instance:
 
         The width is at least beta/(beta^2 + M^2)^(1/2) in every direction, the mode about sqrt(d) from 0.
         """
-        if "M" not in self.values:
+        if self.subject is None or "M" not in self.values:
             return 0.0
         width = self.beta / float(np.hypot(self.beta, self.number("M")))
         spacing = float(np.finfo(np.float64).eps) * float(np.sqrt(self.generator.latent_dim))
@@ -94,8 +109,11 @@ class Instance:
         return np.random.default_rng([self.seed, *purpose.encode()])
 
     def findings(self, step: Step) -> tuple[Finding, ...]:
-        """What the step's check finds here; it runs once. CertifyError where it cannot measure."""
-        return self.once(f"findings of {step.label}", lambda: step.check(self))
+        """What the step's check finds here; it runs once.
+
+        Raises CertifyError where it cannot measure, AuthorError where the check in an author's file fails.
+        """
+        return self.once(f"findings of {step.label}", lambda: checked(self.theorem, step, self))
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """The result of `compute`, remembered under `key` for the other checks of this instance."""

@@ -40,6 +40,14 @@ def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
     return expression.func.enclose(*arguments) if rule is None else rule(arguments)
 
 
+def without_enclosure(expression: sp.Basic) -> tuple[str, ...]:
+    """Names of the functions in `expression` that `evaluate_ball` has no rule for, sorted. Exact."""
+    nodes = {
+        item.func for item in sp.preorder_traversal(expression) if item.args and not isinstance(item, EnclosedFunction)
+    }
+    return tuple(sorted(item.__name__ for item in nodes if item not in _BALL_RULES))
+
+
 def compile_estimate(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
