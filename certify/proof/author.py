@@ -11,13 +11,8 @@ import functools
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from certify.errors import CertifyError, InputError
-
-if TYPE_CHECKING:
-    from certify.proof.instance import Instance
-    from certify.proof.theorem import Finding, Step, Theorem
 
 
 class AuthorError(InputError):
@@ -32,34 +27,6 @@ def failed(path: Path, error: BaseException, what: str = "") -> AuthorError:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     kind = "" if isinstance(error, CertifyError) else f"{type(error).__name__}: "
     return AuthorError(f"{path}:{line or 1}: {what}{kind}{text or 'no message'}")
-
-
-def checked(theorem: Theorem, step: Step, instance: Instance) -> tuple[Finding, ...]:
-    """What the step's check returns.
-
-    Raises AuthorError where the theorem is an author's file and its check ends with an exception, or returns something
-    else than findings on the step's own claims; CertifyError of the check, which could not measure, passes.
-    """
-    from certify.proof.theorem import Finding
-
-    if theorem.file is None:
-        return step.check(instance)
-    try:
-        found: Any = step.check(instance)
-    except CertifyError:
-        raise
-    except Exception as error:
-        raise failed(theorem.file, error, f"the check of {step.label} ends with ") from error
-    place = f"{theorem.file}:{line_of_check(step.check)}: the check of {step.label}"
-    if not isinstance(found, tuple) or not found or not all(isinstance(item, Finding) for item in found):
-        raise AuthorError(f"{place} must return a tuple of findings, at least one; got {_kind(found)}")
-    names = {claim.name for claim in step.claims}
-    for item in found:
-        if item.claim not in names:
-            raise AuthorError(f"{place} has a finding on `{item.claim}`; its claims are {', '.join(sorted(names))}")
-        if missing := _missing(step, item, instance):
-            raise AuthorError(f"{place}: the finding on `{item.claim}` must say at which {', '.join(missing)} (`at=`)")
-    return tuple(found)
 
 
 def line_of_check(check: Callable[..., object]) -> int:
@@ -89,16 +56,3 @@ def _first(node: ast.Call) -> str:
     if isinstance(value, ast.Constant):
         return str(value.value)
     return value.id if isinstance(value, ast.Name) else ""
-
-
-def _missing(step: Step, finding: Finding, instance: Instance) -> list[str]:
-    """Variables of the claim's bound that neither the finding nor the instance has a value for."""
-    bound = next(claim.bound for claim in step.claims if claim.name == finding.claim)
-    known = instance.values.keys() | finding.at.keys()
-    return sorted({str(symbol.name) for symbol in bound.free_symbols} - known)
-
-
-def _kind(found: object) -> str:
-    if isinstance(found, tuple):
-        return f"a tuple of {', '.join(sorted({type(item).__name__ for item in found})) or 'nothing'}"
-    return f"a {type(found).__name__}" if found is not None else "None"

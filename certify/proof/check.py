@@ -83,6 +83,9 @@ def check(
     start = provenance.started()
     progress = SilentProgress() if progress is None else progress
     chosen = _chosen(theorem_names)
+    for theorem in chosen if theorem_names and beta is not None else ():
+        if not theorem.noisy:
+            raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
     records = _at_points(chosen, bool(theorem_names), generators, observations, beta, epsilon, seed, effort, progress)
     used = []
     for generator, applied in _pairs([item for item in chosen if not item.points], generators):
@@ -268,6 +271,8 @@ def check_constants(
     """
     start = provenance.started()
     theorem = load_theorem(theorem_name)
+    if beta is not None and not theorem.noisy:
+        raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
     if theorem.points:
         return CheckResult((check_point(theorem, constants, beta, epsilon),), provenance.provenance(command, 0, start))
     assumptions = assumed(theorem)
@@ -311,7 +316,7 @@ def _at_points(
                 f"constants of your own (`--constants {theorem.points[0]}`)"
             )
         for point in theorem.points if generators is None else ():
-            noise = beta if named or theorem.noisy else None
+            noise = beta if theorem.noisy else None
             record = check_point(theorem, point_of(theorem, point), noise, epsilon, seed, effort, progress)
             progress.found(record)
             records.append(record)

@@ -74,13 +74,17 @@ def settle(
     if observations is not None:
         scope = f"holds for each of the {observations.shape[0]} observations given"
         inputs |= _worst(_bounds(theorem, generator, brackets, observations, None))
-    found = largest_beta(theorem, inputs)
+    found = largest_beta(theorem, inputs) if theorem.noisy else None
     beta_max = None if found is None else found[0]
-    if beta is None and beta_max is None:
+    if beta is None and beta_max is None and theorem.noisy:
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise, why = (float(beta), GIVEN) if beta is not None else default_noise(_known(beta_max), inputs, generator)
+    # Where the theorem speaks of none, the observations of the model still need one.
+    if beta is not None or not theorem.noisy:
+        noise, why = float(beta or 1), GIVEN
+    else:
+        noise, why = default_noise(_known(beta_max), inputs, generator)
     inputs["beta"] = noise
     if theorem.conclusion.sample_inputs is not None:
         if observations is None:
@@ -139,7 +143,7 @@ def conclude(
 ) -> ConclusionRecord:
     """The conclusion's record at a generator: its verdict is the weakest of its own and of what it rests on."""
     trained = trained_noise(generator)
-    extra: PublicValues = {"beta_trained": trained}
+    extra: PublicValues = {"beta_trained": trained} if theorem.noisy else {}
     record = _evaluate(theorem, setting, generator)
     notes = list(record.notes)
     if trained and setting.beta_max is not None and trained > setting.beta_max:

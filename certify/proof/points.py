@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import unknown_brackets
-from certify.errors import InputError
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import conclude_constants, settle_constants
 from certify.proof.instance import Instance
@@ -62,13 +61,9 @@ def check_point(
 ) -> TheoremRecord:
     """The record at a point: the closed forms in balls, every step held against its check there.
 
-    The assumptions are made with the constants: the verdict is `conditional` at best.
-
-    Raises:
-        InputError: for a noise level where the theorem has none.
+    The assumptions are made with the constants: the verdict is `conditional` at best. Without assumptions too, since a
+    point is no domain.
     """
-    if beta is not None and not theorem.noisy:
-        raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
     clock = time.perf_counter()
     where = ",".join(f"{name}={value}" for name, value in constants.items())
     record = TheoremRecord(theorem.id, theorem.title, where, assumed(theorem), (), None, symbols=printing(theorem))

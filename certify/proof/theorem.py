@@ -366,8 +366,8 @@ class Theorem:
 
     @property
     def noisy(self) -> bool:
-        """Whether it speaks of a noise level: every theorem about a decoder does."""
-        return not self.points or any(item.name == "beta" for item in self.quantities)
+        """Whether it speaks of a noise level; about a decoder's map alone it need not."""
+        return any(item.name == "beta" for item in self.quantities)
 
     @property
     def definitions(self) -> tuple[Quantity, ...]:
