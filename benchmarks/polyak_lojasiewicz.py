@@ -2,7 +2,7 @@
 
     python -m benchmarks.polyak_lojasiewicz --peer PYTHON      PYTHON has pepit==0.5.1 (and cvxpy)
 
-Writes benchmarks/results/polyak_lojasiewicz.md. The theorem's proof uses only inequalities that PEPit's class keeps (the
+Writes benchmarks/results/polyak_lojasiewicz.md. The theorem rests only on inequalities that PEPit's class keeps (the
 descent lemma between two iterates, the inequality at each), so its rate may not lie below PEPit's worst case by more
 than the solver's tolerance.
 """

@@ -63,7 +63,7 @@ def defects(theorem: Theorem) -> tuple[Defect, ...]:
 
 
 def lines_of(theorem: Theorem, path: Path) -> list[str]:
-    """Every defect as `file:line: text`, in the order of the lines."""
+    """Every defect as `file:line: text`, in the order of its parts."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return [item.at(path, tree) for item in defects(theorem)]
 
