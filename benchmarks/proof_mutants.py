@@ -123,9 +123,7 @@ def _table(wanted: list[Case], known: dict[str, dict[str, object]]) -> Iterator[
         yield _row(name, sum(case.theorem == name for case in wanted), counts)
     yield _row("all", len(wanted), total)
     seconds = sum(float(str(known[case.digest]["seconds"])) for case in answered)
-    without = sum(
-        known[case.digest]["verdict"] == "refuted" and not known[case.digest]["witness"] for case in answered
-    )
+    without = sum(known[case.digest]["verdict"] == "refuted" and not known[case.digest]["witness"] for case in answered)
     yield from ("", f"{seconds:.0f} s in all; refuted without a point: {without} (claims without parameters).", "")
     yield from ("## Not refuted", "", "| theorem | step | claim | change | verdict |")
     yield "| --- | --- | --- | --- | --- |"

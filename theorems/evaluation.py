@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from certify.arithmetic.balls import Real
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Conclusion

@@ -32,7 +32,6 @@ from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
-    StepRecord,
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
