@@ -146,7 +146,8 @@ def agrees(enclosed: arb, value: str) -> bool:
     """Whether an enclosure is narrow and what the text says: a decimal to its last place, a rational exactly."""
     stated = Fraction(value)
     if "/" in value or "." not in value:
-        return bool(enclosed.contains(ball(stated)) and enclosed.rad() <= ball(NARROWEST) * (1 + abs(enclosed.mid())))
+        # Two balls of the same number overlap; FLINT's `contains` rounds the rational first and may deny it.
+        return bool(enclosed.overlaps(ball(stated)) and enclosed.rad() <= ball(NARROWEST) * (1 + abs(enclosed.mid())))
     digits = Decimal(value)
     if len(digits.as_tuple().digits) < FEWEST_DIGITS:
         raise InputError(f"a worked number has at least {FEWEST_DIGITS} digits, or is a rational p/q; got {value}")
