@@ -30,6 +30,7 @@ from certify.proof.noise import GIVEN, OWN, trained_noise
 from certify.proof.points import assumed, check_point, point_of
 from certify.proof.printing import printing
 from certify.proof.records import (
+    AssumptionRecord,
     CheckResult,
     TheoremRecord,
 )
