@@ -47,7 +47,7 @@ def build_at_observation(
     need = theorem.conclusion.observations_need
     # A0 is what logits are outside of: nothing is left to assume.
     own = [] if generator.likelihood == BERNOULLI else theorem.assumptions
-    decided = [item.decide(item, generator, brackets) for item in own if need is None or item.label in need]
+    decided = [item.at(generator, brackets) for item in own if need is None or item.label in need]
     if failing := [item for item in decided if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]:
         verdict = weakest_verdict(item.verdict for item in failing)
         reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
@@ -89,7 +89,7 @@ def build_encoder(
     assert kind.build is not None and kind.bound is not None, "the kind serves certificates of constants"
     if options.layout not in kind.layouts:
         raise InputError(f"the {kind.name} encoder has one layout: leave out `layout`")
-    assumptions = tuple(item.decide(item, generator, brackets) for item in theorem.assumptions)
+    assumptions = tuple(item.at(generator, brackets) for item in theorem.assumptions)
     failing = [item for item in assumptions if item.verdict in {Verdict.REFUTED, Verdict.INCONCLUSIVE}]
     if failing:
         refuted = any(item.verdict is Verdict.REFUTED for item in failing)

@@ -30,7 +30,14 @@ from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import DEFAULT_DEVIATION, public_number
 from certify.proof.noise import default_noise
 from certify.proof.observations import certify_each
-from certify.proof.optimiser import admits_every_noise, certify_within, largest_beta, shortest
+from certify.proof.optimiser import (
+    Certificate,
+    admits_every_noise,
+    certify_choices,
+    certify_within,
+    largest_beta,
+    shortest,
+)
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.validation import accuracy, constants_from_text, noise_level
@@ -83,7 +90,7 @@ def cells_of(
     for values in itertools.product(*axes.values()):
         entries = {"epsilon": "0.1", **constants, **dict(zip(axes, values, strict=True))}
         settings: dict[str, Fraction] = {"epsilon": accuracy(entries.pop("epsilon"))}
-        if "beta" in entries:
+        if "beta" in entries and theorem.noisy:
             settings["beta"] = noise_level(entries.pop("beta"))
         if "kappa" in entries and "m" in entries and "M" not in entries:
             entries["M"] = str(Fraction(entries.pop("kappa")) * Fraction(entries["m"]))
@@ -117,6 +124,9 @@ def solve(cell: Cell) -> Solution:
     theorem, inputs = load_theorem(cell.theorem), _inputs(cell)
     try:
         with time_limit(cell.seconds):
+            if not theorem.noisy:
+                found = shortest(theorem, inputs)
+                return Solution(reason=NO_CERTIFICATE) if found is None else Solution(None, dict(found.choices))
             if "beta" in inputs:
                 found = shortest(theorem, inputs)
                 if found is None:
@@ -143,9 +153,11 @@ def doubt(cell: Cell, solution: Solution) -> str:
     if solution.choices is None:
         return "" if solution.reason == NO_CERTIFICATE else "there was no time for it"
     theorem, inputs = load_theorem(cell.theorem), _inputs(cell)
+    if not theorem.noisy:
+        return "" if _certified(theorem, inputs, solution) is not None else "it is not confirmed at its choices"
     if solution.beta is None or solution.beta != inputs.get("beta", solution.beta):
         return "its noise level is another"
-    if certify_within(theorem, {**inputs, "beta": solution.beta}, solution.choices) is None:
+    if _certified(theorem, inputs, solution) is None:
         return "the bound is not confirmed at its choices"
     if ("beta" in inputs) != (solution.beta_max is None):
         return "it has no largest noise level of its own"
@@ -159,19 +171,29 @@ def numbers(cell: Cell, solution: Solution) -> dict[str, float | int]:
 
     Bounds, rounded outward: evaluated in balls at the solution's choices.
     """
-    if solution.choices is None or solution.beta is None:
+    theorem = load_theorem(cell.theorem)
+    if solution.choices is None or (solution.beta is None and theorem.noisy):
         return {}
-    theorem, inputs = load_theorem(cell.theorem), {**_inputs(cell), "beta": solution.beta}
-    certificate = certify_within(theorem, inputs, solution.choices)
+    certificate = _certified(theorem, _inputs(cell), solution)
     if certificate is None:
         return {}
     named = [item for item in theorem.quantities if item.role != "variable" and item.name in certificate.values]
     found: dict[str, float | int] = {item.name: public_number(certificate, item) for item in named}
     found |= {name: int(value) if value.denominator == 1 else float(value) for name, value in cell.inputs}
-    found |= {"beta": float(solution.beta), "tv_bound": certificate.distance_upper}
+    if solution.beta is not None:
+        found["beta"] = float(solution.beta)
+    if theorem.conclusion.distance is not None:
+        found["tv_bound"] = certificate.distance_upper
     if solution.beta_max is not None:
         found["beta_max"] = solution.beta_max
     return found
+
+
+def _certified(theorem: Theorem, inputs: Mapping[str, Real], solution: Solution) -> Certificate | None:
+    """The solution evaluated again in balls: within epsilon, where something is to be."""
+    noise: dict[str, Real] = {} if solution.beta is None else {"beta": solution.beta}
+    certify = certify_choices if theorem.conclusion.distance is None else certify_within
+    return certify(theorem, {**inputs, **noise}, solution.choices or {})
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import ConstantBrackets, Region, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.method import graph_methods
-from certify.errors import CertifyError, InputError
+from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
@@ -26,29 +26,25 @@ from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import Setting, conclude, conclude_constants, exact_inputs, settle
 from certify.proof.each_observation import assumptions_of_each, concluded_by_each, why_not_each
 from certify.proof.instance import Instance
-from certify.proof.judgement import compose, gravest, judge, unmeasured
 from certify.proof.noise import GIVEN, OWN, trained_noise
+from certify.proof.points import assumed, check_point, point_of
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
-    StepRecord,
     TheoremRecord,
 )
 from certify.proof.registry import load_theorem, theorems
+from certify.proof.running import below_resolution, run_steps
 from certify.proof.slack import slack_along
-from certify.proof.step_proofs import step_proofs
-from certify.proof.theorem import ObservationsAsked, Step, Theorem
-from certify.verdict import Evidence, Verdict
+from certify.proof.theorem import ObservationsAsked, Theorem
+from certify.verdict import Verdict
 
 NOT_LOOKED_AT = "not looked at: another assumption is refuted from the graph (`certify constants` brackets it)"
 
 CONSTANTS_BUDGET = 600.0
 """Seconds for the brackets of one generator within `check`: a safety net, since a cut-off search would make the
 result depend on the machine's load; the methods end by themselves long before."""
-
-COARSEST_RESOLUTION = 2.0**-10
-"""Where floats are off by more of the posterior's width than this, nothing is measured."""
 
 
 def check(
@@ -86,9 +82,12 @@ def check(
     start = provenance.started()
     progress = SilentProgress() if progress is None else progress
     chosen = _chosen(theorem_names)
-    records = []
+    for theorem in chosen if theorem_names and beta is not None else ():
+        if not theorem.noisy:
+            raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
+    records = _at_points(chosen, bool(theorem_names), generators, observations, beta, epsilon, seed, effort, progress)
     used = []
-    for generator, applied in _pairs(chosen, generators):
+    for generator, applied in _pairs([item for item in chosen if not item.points], generators):
         used.append(generator)
         if observations is not None and observations.shape[1] != generator.observed_dim:
             raise InputError(
@@ -123,7 +122,9 @@ def check(
 
 def example_specifications(theorem_names: Sequence[str]) -> list[str]:
     """Specifications of the generators that these theorems (all if none is named) are checked at by default."""
-    return list(dict.fromkeys(item for theorem in _chosen(theorem_names) for item in theorem.examples))
+    return list(
+        dict.fromkeys(item for theorem in _chosen(theorem_names) if not theorem.points for item in theorem.examples)
+    )
 
 
 def refuted_from_the_graph(
@@ -150,7 +151,7 @@ def refuted_from_the_graph(
 
 def decided(theorem: Theorem, generator: Generator, brackets: ConstantBrackets) -> tuple[AssumptionRecord, ...]:
     """Every assumption of the theorem at a generator: its verdict, with the formula that it is."""
-    return tuple(replace(item.decide(item, generator, brackets), latex=item.latex) for item in theorem.assumptions)
+    return tuple(replace(item.at(generator, brackets), latex=item.latex) for item in theorem.assumptions)
 
 
 def _graph_is_enough(theorem: Theorem, generator: Generator, known: ConstantBrackets, has_observations: bool) -> bool:
@@ -158,7 +159,7 @@ def _graph_is_enough(theorem: Theorem, generator: Generator, known: ConstantBrac
     need = theorem.conclusion.observations_need
     if need is None or not has_observations:
         return False
-    return any(item.decide(item, generator, known).verdict is Verdict.REFUTED for item in theorem.assumptions)
+    return any(item.at(generator, known).verdict is Verdict.REFUTED for item in theorem.assumptions)
 
 
 def check_theorem(
@@ -213,7 +214,7 @@ def check_theorem(
     instance = Instance(
         theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, seed, effort, progress
     )
-    seen = None if _below_resolution(instance) else instance
+    seen = None if below_resolution(instance) else instance
     # Batches of small matrices: a second BLAS thread costs more than it brings.
     with threadpool_limits(1):
         steps = run_steps(instance)
@@ -264,23 +265,16 @@ def check_constants(
 ) -> CheckResult:
     """A theorem at bare constants d, m, M, M2 (and N, rho if given): every closed form, thresholds, sizes.
 
-    The verdict is `conditional`: it holds for every generator that has these constants.
+    The verdict is `conditional`: it holds for every generator that has these constants. A theorem about constants
+    alone has its steps checked there too.
     """
     start = provenance.started()
     theorem = load_theorem(theorem_name)
-    assumptions = tuple(
-        AssumptionRecord(
-            item.label,
-            item.statement,
-            Verdict.CONDITIONAL,
-            Evidence.ASSUMED,
-            item.constant,
-            None,
-            "assumed with the constants given",
-            latex=item.latex,
-        )
-        for item in theorem.assumptions
-    )
+    if beta is not None and not theorem.noisy:
+        raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
+    if theorem.points:
+        return CheckResult((check_point(theorem, constants, beta, epsilon),), provenance.provenance(command, 0, start))
+    assumptions = assumed(theorem)
     conclusion, definitions, inputs, reason = conclude_constants(theorem, constants, beta, epsilon)
     record = TheoremRecord(
         theorem.id,
@@ -297,62 +291,35 @@ def check_constants(
     return CheckResult((record,), provenance.provenance(command, 0, start))
 
 
-def run_steps(instance: Instance) -> tuple[StepRecord, ...]:
-    """The records of all steps of the instance's theorem, in order."""
-    steps = instance.theorem.steps
-    hidden = _below_resolution(instance)
-    if hidden:
-        return tuple(_opened(step, instance, hidden) for step in steps)
-    instance.progress.start(f"{instance.theorem.id} at {instance.generator.name}", len(steps))
-    records: list[StepRecord] = []
-    for step in steps:
-        verdicts = {record.label: record.verdict for record in records}
-        records.append(compose(run_step(step, instance), verdicts))
-        instance.progress.advance()
-    instance.progress.finish()
-    proofs = step_proofs(instance.theorem)
-    return tuple(replace(record, proof=proofs.get(record.label)) for record in records)
-
-
-def run_step(step: Step, instance: Instance) -> StepRecord:
-    """The record of one step: each claim at its tightest finding; a claim without a finding is inconclusive."""
-    clock = time.perf_counter()
-    try:
-        findings = instance.findings(step)
-    except CertifyError as error:
-        # What cannot be measured here (a second basin, a region without mass) leaves the step open.
-        return _opened(step, instance, str(error), time.perf_counter() - clock)
-    if unknown := {finding.claim for finding in findings} - {claim.name for claim in step.claims}:
-        raise ValueError(f"step {step.label}: findings for unknown claims {sorted(unknown)}")
-    records = []
-    for claim in step.claims:
-        tex = instance.theorem.tex
-        mine = [judge(claim, finding, instance, tex) for finding in findings if finding.claim == claim.name]
-        if mine:
-            records.append(gravest(mine))
-    if not records:
-        raise ValueError(f"step {step.label}: its check returned no finding")
-    return StepRecord(step.label, step.title, step.uses, tuple(records), time.perf_counter() - clock)
-
-
-def _opened(step: Step, instance: Instance, reason: str, seconds: float = 0.0) -> StepRecord:
-    """The record of a step of which nothing could be measured."""
-    claims = tuple(unmeasured(claim, instance.seed, instance.theorem.tex, reason) for claim in step.claims)
-    return StepRecord(step.label, step.title, step.uses, claims, seconds)
-
-
-def _below_resolution(instance: Instance) -> str:
-    """Why floats around the posterior's mode tell nothing of it; empty where they do."""
-    if instance.resolution < COARSEST_RESOLUTION:
-        return ""
-    return (
-        f"the posterior's width is {4 / instance.resolution:.1g} spacings of the floats around it: nothing can be "
-        "measured at this noise; take a larger --beta, or --constants for the closed forms alone"
-    )
-
-
 def _chosen(theorem_names: Sequence[str]) -> list[Theorem]:
     return [load_theorem(name) for name in theorem_names] or list(theorems().values())
+
+
+def _at_points(
+    chosen: Sequence[Theorem],
+    named: bool,
+    generators: Sequence[Generator] | None,
+    observations: FloatArray | None,
+    beta: Fraction | None,
+    epsilon: Fraction,
+    seed: int,
+    effort: float,
+    progress: Progress,
+) -> list[TheoremRecord]:
+    """The theorems about constants alone, at their own points; with a generator they are left out, or refused."""
+    records = []
+    for theorem in (item for item in chosen if item.points):
+        if named and (generators is not None or observations is not None):
+            raise InputError(
+                f"theorem `{theorem.id}` is about constants alone: leave out generators and observations, or give "
+                f"constants of your own (`--constants {theorem.points[0]}`)"
+            )
+        for point in theorem.points if generators is None else ():
+            noise = beta if theorem.noisy else None
+            record = check_point(theorem, point_of(theorem, point), noise, epsilon, seed, effort, progress)
+            progress.found(record)
+            records.append(record)
+    return records
 
 
 def _pairs(

@@ -74,13 +74,17 @@ def settle(
     if observations is not None:
         scope = f"holds for each of the {observations.shape[0]} observations given"
         inputs |= _worst(_bounds(theorem, generator, brackets, observations, None))
-    found = largest_beta(theorem, inputs)
+    found = largest_beta(theorem, inputs) if theorem.noisy else None
     beta_max = None if found is None else found[0]
-    if beta is None and beta_max is None:
+    if beta is None and beta_max is None and theorem.noisy:
         none = np.empty((0, generator.observed_dim))
         return Setting(inputs, math.nan, None, none, None, NO_NOISE_LEVEL)
     # The kernels and the closed forms use one and the same binary number.
-    noise, why = (float(beta), GIVEN) if beta is not None else default_noise(_known(beta_max), inputs, generator)
+    # Where the theorem speaks of none, the observations of the model still need one.
+    if beta is not None or not theorem.noisy:
+        noise, why = float(beta or 1), GIVEN
+    else:
+        noise, why = default_noise(_known(beta_max), inputs, generator)
     inputs["beta"] = noise
     if theorem.conclusion.sample_inputs is not None:
         if observations is None:
@@ -139,7 +143,7 @@ def conclude(
 ) -> ConclusionRecord:
     """The conclusion's record at a generator: its verdict is the weakest of its own and of what it rests on."""
     trained = trained_noise(generator)
-    extra: PublicValues = {"beta_trained": trained}
+    extra: PublicValues = {"beta_trained": trained} if theorem.noisy else {}
     record = _evaluate(theorem, setting, generator)
     notes = list(record.notes)
     if trained and setting.beta_max is not None and trained > setting.beta_max:
@@ -172,13 +176,18 @@ def exact_inputs(inputs: Mapping[str, Real]) -> dict[str, str]:
     }
 
 
-def conclude_constants(
+def settle_constants(
     theorem: Theorem, constants: Mapping[str, Fraction], beta: Fraction | None, epsilon: Fraction
-) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], dict[str, str], str]:
-    """Conclusion, all closed forms enclosed, the exact inputs, and a reason if there is none, at bare constants."""
+) -> Setting:
+    """Noise level, where the theorem speaks of one, and certified choices at bare constants."""
     inputs: dict[str, Real] = {**constants, "epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
     if "d" in constants:
         inputs.setdefault("n", constants["d"])
+    nowhere = np.empty((0, 0))
+    if not theorem.noisy:
+        certificate = shortest(theorem, inputs) or closest(theorem, inputs)
+        reason = "" if certificate is not None else "no choice meets the side conditions at these constants"
+        return Setting(inputs, math.nan, None, nowhere, certificate, reason)
     found = largest_beta(theorem, inputs)
     beta_max = None if found is None else found[0]
     noise, why = beta, GIVEN
@@ -186,15 +195,23 @@ def conclude_constants(
         number, why = default_noise(beta_max, inputs)
         noise = Fraction(repr(number))
     if noise is None:
-        nowhere = Setting(inputs, math.nan, None, np.empty((0, 0)), None, NO_NOISE_LEVEL)
-        return _evaluate(theorem, nowhere, None), {}, exact_inputs(inputs), NO_NOISE_LEVEL
+        return Setting(inputs, math.nan, None, nowhere, None, NO_NOISE_LEVEL)
     inputs["beta"] = noise
     certificate = shortest(theorem, inputs) or closest(theorem, inputs)
     typical = any(quantity.name == "rho" for quantity in theorem.quantities) and "rho" not in constants
     scope = f"rho is what a typical x keeps to, at t_x = {DEFAULT_DEVIATION}" if typical else ""
     reason = "" if certificate is not None else _no_choice(float(noise), beta_max)
-    setting = Setting(inputs, float(noise), beta_max, np.empty((0, 0)), certificate, reason, scope, why)
-    record = _evaluate(theorem, setting, None)
+    return Setting(inputs, float(noise), beta_max, nowhere, certificate, reason, scope, why)
+
+
+def conclude_constants(
+    theorem: Theorem, constants: Mapping[str, Fraction], beta: Fraction | None, epsilon: Fraction
+) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], dict[str, str], str]:
+    """Conclusion, all closed forms enclosed, the exact inputs, and a reason if there is none, at bare constants."""
+    setting = settle_constants(theorem, constants, beta, epsilon)
+    record, certificate, inputs = _evaluate(theorem, setting, None), setting.certificate, setting.inputs
+    if certificate is None and setting.reason == NO_NOISE_LEVEL:
+        return record, {}, exact_inputs(inputs), NO_NOISE_LEVEL
     definitions = (
         {}
         if certificate is None
@@ -229,7 +246,7 @@ def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float | None:
         values = estimate(theorem, {**constants, "beta": noise}, theorem.conclusion.explicit_form_choices)
         return noise <= _number(form, values)
 
-    return largest(admitted, 0.0, constants["m"], 60, geometric=False)
+    return largest(admitted, 0.0, constants.get("m", 1.0), 60, geometric=False)
 
 
 def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
@@ -242,15 +259,16 @@ def _evaluate(theorem: Theorem, setting: Setting, generator: Generator | None) -
 def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) -> ConclusionRecord:
     conclusion, certificate = theorem.conclusion, setting.certificate
     constants = _floats(setting.inputs)
-    values: PublicValues = {
-        "epsilon": constants["epsilon"],
-        "beta": None if math.isnan(setting.beta) else setting.beta,
-        "beta_max": setting.beta_max,
-        "beta_paper_form": None
-        if conclusion.paper_form_beta is None
-        else _number(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()}),
-        "beta_explicit_form": explicit_beta(theorem, setting.inputs),
-    }
+    values: PublicValues = {"epsilon": constants["epsilon"]}
+    if theorem.noisy:
+        values |= {
+            "beta": None if math.isnan(setting.beta) else setting.beta,
+            "beta_max": setting.beta_max,
+            "beta_paper_form": None
+            if conclusion.paper_form_beta is None
+            else _number(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()}),
+            "beta_explicit_form": explicit_beta(theorem, setting.inputs),
+        }
     names = [quantity.name for quantity in theorem.quantities if quantity.role in {"choice", "definition"}]
     if certificate is None:
         values |= dict.fromkeys(names)
@@ -260,7 +278,7 @@ def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) 
             values[name] = public_number(certificate, theorem.quantity(name))
     notes = conclusion.notes(certificate, generator)
     if conclusion.distance is None:
-        del values["epsilon"]
+        values.pop("epsilon")
         return ConclusionRecord(Verdict.PROVED, values, None, None, notes)
     values["tv_bound"] = certificate.distance_upper
     with precision():
@@ -269,10 +287,11 @@ def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) 
         notes = (setting.scope, *notes)
     if not holds:
         largest = "none was found" if setting.beta_max is None else f"it is {_below(setting.beta_max)}"
+        at = f"at beta = {setting.beta:g} " if theorem.noisy else ""
+        works = f"; the largest noise level that works: {largest}" if theorem.noisy else ""
         notes += (
-            f"at beta = {setting.beta:g} the smallest bound found is "
-            f"{decimal_text(certificate.distance_upper, 4, Direction.UP)}, above epsilon = "
-            f"{constants['epsilon']:g}; the largest noise level that works: {largest}",
+            f"{at}the smallest bound found is {decimal_text(certificate.distance_upper, 4, Direction.UP)}, above "
+            f"epsilon = {constants['epsilon']:g}{works}",
         )
     verdict = Verdict.PROVED if holds else Verdict.INCONCLUSIVE
     size = None if conclusion.size is None else conclusion.size(certificate, generator)

@@ -61,8 +61,12 @@ def shortest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None
 
     `inputs` holds the constants and settings (with `beta` and `epsilon`). None if no choice was found.
     """
-    if not isinstance(theorem.conclusion.search, Search):
-        return theorem.conclusion.search.shortest(theorem, inputs)
+    search = theorem.conclusion.search
+    if search is None:
+        # Without free choices there is one evaluation; it is within epsilon, or nothing is asked to be.
+        return (certify_choices if theorem.conclusion.distance is None else certify_within)(theorem, inputs, {})
+    if not isinstance(search, Search):
+        return search.shortest(theorem, inputs)
     epsilon = float(ball(inputs["epsilon"]).mid())
     return confirmed(
         lambda share: _zoom(theorem, inputs, epsilon * share), lambda found: certify_within(theorem, inputs, found)
@@ -71,8 +75,11 @@ def shortest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None
 
 def closest(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
     """Certified choices with the smallest distance found, whether or not it is below epsilon."""
-    if not isinstance(theorem.conclusion.search, Search):
-        return theorem.conclusion.search.closest(theorem, inputs)
+    search = theorem.conclusion.search
+    if search is None:
+        return certify_choices(theorem, inputs, {})
+    if not isinstance(search, Search):
+        return search.closest(theorem, inputs)
     found = _zoom(theorem, inputs, 0.0)
     return None if found is None else certify_choices(theorem, inputs, found)
 
@@ -83,15 +90,21 @@ def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, C
     Guarantee: the returned beta is certified; that no larger one works is not claimed. It is infinite, with a
     certificate at m, where the theorem's `every_noise` holds.
     """
-    if not isinstance(theorem.conclusion.search, Search):
-        return theorem.conclusion.search.largest_beta(theorem, inputs)
-    scale = midpoint(ball(inputs["m"]))
+    search = theorem.conclusion.search
+    if search is None and theorem.conclusion.distance is None:
+        certificate = certify_choices(theorem, {**inputs, "beta": 1}, {})
+        return None if certificate is None else (math.inf, certificate)
+    if search is not None and not isinstance(search, Search):
+        return search.largest_beta(theorem, inputs)
+    scale = midpoint(ball(inputs.get("m", 1)))
     epsilon = float(ball(inputs["epsilon"]).mid())
     if admits_every_noise(theorem, inputs):
         certificate = shortest(theorem, {**inputs, "beta": scale})
         return None if certificate is None else (math.inf, certificate)
 
     def feasible(beta: float) -> bool:
+        if search is None:
+            return certify_within(theorem, {**inputs, "beta": beta}, {}) is not None
         return _zoom(theorem, {**inputs, "beta": beta}, epsilon, require_epsilon=True) is not None
 
     low = first_feasible(feasible, scale, range(LARGEST_EXPONENT - 1, SMALLEST_EXPONENT, -1))

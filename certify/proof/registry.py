@@ -12,14 +12,18 @@ import importlib.resources
 import importlib.util
 import json
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from certify.encoders.kind import EncoderKind
-from certify.errors import CertifyError, InputError, UnknownNameError
+from certify.errors import InputError, UnknownNameError
+from certify.proof.author import AuthorError, failed
+from certify.proof.lint import lines_of
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import Algebra, Leaf
 
@@ -86,7 +90,7 @@ def load_theorem(name: str) -> Theorem:
 
     Raises:
         UnknownNameError: for an id that is not installed.
-        InputError: for a file that is missing or has no `THEOREM`.
+        AuthorError: for a file that cannot be run or whose theorem has defects, with file and line.
     """
     if name.endswith(".py"):
         return _from_file(Path(name))
@@ -117,20 +121,37 @@ def _in_package(package: ModuleType) -> Iterator[Theorem]:
             yield theorem
 
 
+def lint(path: Path) -> list[str]:
+    """Every defect of the theorem in a file, as `file:line: text`, in the order of its parts; empty where none is.
+
+    Raises InputError for a file that cannot be read as a theorem at all, with the line at which that ends.
+    """
+    return lines_of(_read(path), path)
+
+
 def _from_file(path: Path) -> Theorem:
+    theorem = _read(path)
+    found = lines_of(theorem, path)
+    if found:
+        more = f" (and {len(found) - 1} more: `certify check --lint {path}`)" if found[1:] else ""
+        raise AuthorError(found[0] + more)
+    return theorem
+
+
+def _read(path: Path) -> Theorem:
     if not path.is_file():
         raise InputError(f"theorem file `{path}`: no such file")
     spec = importlib.util.spec_from_file_location(f"certify_user_theorem_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError(f"theorem file `{path}`: not importable as a Python module")
     module = importlib.util.module_from_spec(spec)
+    # A dataclass of the file looks its module up; nothing else finds it under this name.
+    sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except CertifyError:
-        raise
     except Exception as error:
-        raise InputError(f"theorem file `{path}`: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise failed(path, error) from error
     theorem = getattr(module, "THEOREM", None)
     if not isinstance(theorem, Theorem):
-        raise InputError(f"theorem file `{path}`: it must define THEOREM, a certify.proof.theorem.Theorem")
-    return theorem
+        raise AuthorError(f"{path}:1: a theorem's file must define THEOREM, a certify.proof.theorem.Theorem")
+    return replace(theorem, file=path)

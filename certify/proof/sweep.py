@@ -64,6 +64,8 @@ def sweep(
     results: dict[str, npt.NDArray[np.float64]] = {
         item.name: np.full(shape, np.nan) for item in theorem.quantities if item.role != "variable"
     }
+    if theorem.conclusion.distance is not None:
+        results.setdefault("tv_bound", np.full(shape, np.nan))
     cells = {
         index: _cell({name: float(array[index]) for name, array in zip(inputs, arrays, strict=True)})
         for index in np.ndindex(shape)
@@ -128,7 +130,7 @@ def input_arrays(inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[n
 
 def _cell(values: Mapping[str, Real]) -> dict[str, Real]:
     """One cell's inputs, with what may be left out: n = d, one parameter, the usual deviation."""
-    return {"t_x": DEFAULT_DEVIATION, "N": 1, **({"n": values["d"]} if "d" in values else {}), **values}
+    return {"t_x": DEFAULT_DEVIATION, "N": 1, "epsilon": 0.1, **({"n": values["d"]} if "d" in values else {}), **values}
 
 
 def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certificate | None:
@@ -140,7 +142,7 @@ def _solve(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> Certif
 
 def _check_cell(theorem: Theorem, cell: Mapping[str, Real], solve_for: str) -> None:
     accuracy(cell["epsilon"])  # type: ignore[arg-type]
-    if solve_for == "length":
+    if solve_for == "length" and theorem.noisy:
         noise_level(cell["beta"])  # type: ignore[arg-type]
     named = {name: cell[name] for name in theorem.constant_domains if name in cell}
     text = ",".join(f"{name}={_literal(value)}" for name, value in named.items())

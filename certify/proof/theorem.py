@@ -10,12 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import sympy as sp
 
+from certify.errors import InputError
 from certify.generators.embedded import embedded_specifications
 from certify.proof.certified_choices import Certificate
+from certify.proof.search import Search as Search
+from certify.proof.search import SearchCoordinate as SearchCoordinate
 from certify.symbolic import model
 from certify.symbolic.declaration import DeclaredSymbol
 from certify.symbolic.domain import Domain
@@ -104,13 +108,22 @@ def _declared(symbol: DeclaredSymbol, role: Role, expression: sp.Expr | None = N
 
 @dataclass(frozen=True)
 class Assumption:
-    """A hypothesis of the theorem, decided on a generator from the brackets of its constants."""
+    """A hypothesis of the theorem, decided on a generator from the brackets of its constants.
+
+    `decide` is None in a theorem about constants alone: it is assumed with them.
+    """
 
     label: str
     statement: str
     latex: str
-    constant: str | None
-    decide: Callable[[Assumption, Generator, ConstantBrackets], AssumptionRecord]
+    constant: str | None = None
+    decide: Callable[[Assumption, Generator, ConstantBrackets], AssumptionRecord] | None = None
+
+    def at(self, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+        """Its record at a generator; InputError for one that nothing decides."""
+        if self.decide is None:
+            raise InputError(f"assumption `{self.label}` has no `decide`: at a generator something must decide it")
+        return self.decide(self, generator, brackets)
 
 
 @dataclass(frozen=True)
@@ -203,31 +216,6 @@ class Step:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class SearchCoordinate:
-    """One coordinate of the optimiser's search box; `scale` is the spacing of its grid."""
-
-    symbol: sp.Symbol
-    lower: float
-    upper: float
-    points: int
-    scale: Literal["linear", "log"] = "linear"
-
-
-@dataclass(frozen=True)
-class Search:
-    """How the optimiser parametrises the free choices.
-
-    Each choice is an expression in the constants, the settings, the search coordinates and earlier
-    choices; `length` is the integer choice to be minimised (the number of stochastic layers).
-    """
-
-    coordinates: tuple[SearchCoordinate, ...]
-    choices: Mapping[sp.Symbol, sp.Expr]
-    length: sp.Symbol
-    length_limit: float = 1e18
-
-
 class Strategy(Protocol):
     """A theorem's own way to pick its free choices, in place of the grid search.
 
@@ -249,8 +237,10 @@ class Strategy(Protocol):
 class Conclusion:
     """What the theorem gives: `distance` <= epsilon, with the paper's form and a closed explicit form beside it.
 
+    Every part may be left out; a theorem without any concludes what its steps say.
+
     distance             None where nothing is to be within epsilon: the theorem says what its closed forms are
-    search               the grid of the optimiser, or a `Strategy` of the theorem's own
+    search               the grid of the optimiser, or a `Strategy` of the theorem's own; None: there is no free choice
     layers               the quantities that count deterministic and stochastic layers
     paper_form_beta      the paper's noise level with constant 1; None where the paper has none
     explicit_form_beta   the noise level that a closed explicit form admits; None where there is none
@@ -269,17 +259,19 @@ class Conclusion:
     sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level
     """
 
-    statement: str
-    latex: str
-    distance: sp.Expr | None
-    conditions: tuple[Condition, ...]
-    search: Search | Strategy
-    layers: tuple[sp.Symbol, ...]
-    paper_form: str
-    size: Callable[[Certificate, Generator | None], EncoderSize | None] | None
-    measure: Callable[[Instance], MeasuredDistance | None] | None
-    observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray, float | None], Mapping[str, float]]
-    notes: Callable[[Certificate, Generator | None], tuple[str, ...]]
+    statement: str = ""
+    latex: str = ""
+    distance: sp.Expr | None = None
+    conditions: tuple[Condition, ...] = ()
+    search: Search | Strategy | None = None
+    layers: tuple[sp.Symbol, ...] = ()
+    paper_form: str = "none"
+    size: Callable[[Certificate, Generator | None], EncoderSize | None] | None = None
+    measure: Callable[[Instance], MeasuredDistance | None] | None = None
+    observation_bounds: Callable[[Generator, ConstantBrackets, FloatArray, float | None], Mapping[str, float]] = (
+        lambda generator, brackets, observation, noise: {}
+    )
+    notes: Callable[[Certificate, Generator | None], tuple[str, ...]] = lambda certificate, generator: ()
     paper_form_beta: sp.Expr | None = None
     explicit_form: str = "none"
     explicit_form_beta: sp.Expr | None = None
@@ -328,7 +320,10 @@ class Theorem:
     quantities: tuple[Quantity, ...]
     assumptions: tuple[Assumption, ...]
     steps: tuple[Step, ...]
-    conclusion: Conclusion
+    conclusion: Conclusion = field(default_factory=Conclusion)
+    points: tuple[str, ...] = ()
+    """Constants such as "mu=1,L=4" at which its steps are checked when none are given. A theorem that has points is
+    about constants alone: no generator, and a noise level only if `beta` is among its quantities."""
     examples: tuple[str, ...] = field(default_factory=lambda: tuple(embedded_specifications()))
     """Specifications of the generators that it is checked on when none is named."""
     growth: tuple[Growth, ...] = ()
@@ -343,6 +338,8 @@ class Theorem:
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
     algebra: Algebra = field(default_factory=dict)
     """The algebra of its steps, where it is one file; a folder has it in `algebra.py`."""
+    file: Path | None = None
+    """Where an author's own theorem was read from; its errors name the line there."""
 
     @cached_property
     def tex(self) -> dict[str, str]:
@@ -358,12 +355,20 @@ class Theorem:
     def constant_domains(self) -> dict[str, Domain]:
         """Domains of what a string of bare constants may give: the model's constants, and this theorem's own."""
         own = {item.name: item.values for item in self.quantities if item.role == "constant"}
+        if self.points:
+            return own
         return {symbol.name: symbol.domain for symbol in model.CONSTANTS} | own
 
     @property
     def required_constants(self) -> tuple[str, ...]:
-        """Names that it must give: all constants but the sizes N and n (which is d where it is not given)."""
-        return tuple(item.name for item in self.quantities if item.role == "constant" and item.name not in {"N", "n"})
+        """Names that it must give: all constants but the model's sizes N and n (which is d where it is not given)."""
+        optional = set() if self.points else {"N", "n"}
+        return tuple(item.name for item in self.quantities if item.role == "constant" and item.name not in optional)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether it speaks of a noise level; about a decoder's map alone it need not."""
+        return any(item.name == "beta" for item in self.quantities)
 
     @property
     def definitions(self) -> tuple[Quantity, ...]:

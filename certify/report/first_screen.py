@@ -7,7 +7,7 @@ which noise was used, whether the decoder's own is covered, and the next command
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
@@ -26,24 +26,32 @@ COLUMNS = (
     ("weakest", 7),
 )
 """Headings and widths; the last column is the seconds. Together at most 110 characters."""
+WITHOUT_NOISE = (("theorem", 28), ("constants", 48), ("verdict", 14), ("weakest", 7))
+"""The same where every theorem is about constants alone and none speaks of a noise level."""
+_CELLS = {"noise": "beta", "largest": "beta_max", "K": "K", "TV bound": "tv_bound"}
 
 
 LONGEST_LIST = 8
 """Lines of what does not hold that are shown for one theorem and generator."""
 
 
-def heading() -> str:
+def heading(columns: Sequence[tuple[str, int]] = COLUMNS) -> str:
     """The line above the rows."""
-    return " ".join(f"{name:<{width}}" for name, width in COLUMNS) + "   sec"
+    return " ".join(f"{name:<{width}}" for name, width in columns) + "   sec"
 
 
-def row(record: TheoremRecord) -> str:
+def row(record: TheoremRecord, columns: Sequence[tuple[str, int]] = COLUMNS) -> str:
     """One theorem at one generator on one line of at most 110 characters."""
     values = {} if record.conclusion is None else record.conclusion.values
-    numbers = [_number(values.get(name), name) for name in ("beta", "beta_max", "K", "tv_bound")]
-    cells = [record.id, record.generator or "constants alone", str(record.verdict), *numbers, weakest_step(record)]
-    fitted = [_fit(cell, width) for cell, (_, width) in zip(cells, COLUMNS, strict=True)]
-    return " ".join(fitted) + f" {record.seconds:5.1f}"
+    cells = {
+        "theorem": record.id,
+        "generator": record.generator or "constants alone",
+        "constants": record.generator or "",
+        "verdict": str(record.verdict),
+        "weakest": weakest_step(record),
+        **{name: _number(values.get(key), key) for name, key in _CELLS.items()},
+    }
+    return " ".join(_fit(cells[name], width) for name, width in columns) + f" {record.seconds:5.1f}"
 
 
 def weakest_step(record: TheoremRecord) -> str:
@@ -116,6 +124,11 @@ def _noise_sentence(record: TheoremRecord) -> str:
     assert record.conclusion is not None
     values = record.conclusion.values
     beta, largest, trained = (values.get(name) for name in ("beta", "beta_max", "beta_trained"))
+    if "beta" not in values:
+        bound = values.get("tv_bound")
+        within = f" within {_number(bound, 'tv_bound')}" if isinstance(bound, float) else ""
+        said = f"holds{within}, if what it assumes does" if record.assumptions else f"holds{within}"
+        return f"{said}: {record.conclusion.notes[0]}" if record.conclusion.notes else said
     if not isinstance(beta, float) or not math.isfinite(beta):
         return "holds"
     why = record.conclusion.noise_from

@@ -91,7 +91,7 @@ def _curves(
     seed: int,
 ) -> MixingCurves | None:
     """What the theorem draws at the noise level of its record; None where it draws nothing."""
-    noise = None if record.conclusion is None else record.conclusion.values["beta"]
+    noise = None if record.conclusion is None else record.conclusion.values.get("beta")
     if theorem.curves is None or not isinstance(noise, float):
         return None
     brackets = constants(generator, region=region, budget=CONSTANTS_BUDGET, seed=seed)

@@ -48,7 +48,6 @@ def statement_dict(theorem: Theorem) -> dict[str, Any]:
 
 def statement_report(theorem: Theorem) -> RenderableType:
     """The statement for a terminal, in the order of a paper: assumptions, constants, conclusion, outline."""
-    conclusion = theorem.conclusion
     return Group(
         Text(f"{theorem.title} ({theorem.id})", style="bold underline"),
         Text(theorem.summary),
@@ -56,11 +55,7 @@ def statement_report(theorem: Theorem) -> RenderableType:
         Text(),
         draw(_assumptions(theorem)),
         draw(_constants(theorem)),
-        Text("Conclusion", style="bold"),
-        Text(conclusion.statement),
-        Text(f"explicit form: {conclusion.explicit_form}"),
-        Text(f"paper form: {conclusion.paper_form}"),
-        Text(),
+        *_conclusion(theorem),
         draw(_outline(theorem)),
     )
 
@@ -68,6 +63,16 @@ def statement_report(theorem: Theorem) -> RenderableType:
 def statement_document(theorem: Theorem) -> Document:
     """The same as tables, for every format: assumptions, constants, and the steps of the proof."""
     return Document((_assumptions(theorem), _constants(theorem), _outline(theorem)))
+
+
+def _conclusion(theorem: Theorem) -> list[Text]:
+    """What it concludes; nothing where it says no more than its steps, no other forms where it has none."""
+    conclusion = theorem.conclusion
+    if not conclusion.statement:
+        return []
+    forms = {"explicit form": conclusion.explicit_form, "paper form": conclusion.paper_form}
+    lines = [Text(f"{name}: {form}") for name, form in forms.items() if theorem.noisy or form != "none"]
+    return [Text("Conclusion", style="bold"), Text(conclusion.statement), *lines, Text()]
 
 
 def _assumptions(theorem: Theorem) -> Table:

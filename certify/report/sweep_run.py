@@ -67,7 +67,8 @@ def run_sweep(
         {**numbers(cell, solution), **_unfound(solution), **point}
         for cell, solution, point in zip(cells, solutions, points, strict=True)
     ]
-    fixed = ", ".join(f"{key} = {value}" for key, value in {"epsilon": "0.1", **constants}.items() if key not in axes)
+    asked = {} if theorem.conclusion.distance is None else {"epsilon": "0.1"}
+    fixed = ", ".join(f"{key} = {value}" for key, value in {**asked, **constants}.items() if key not in axes)
     title = f"{theorem.title}: {fixed}"
     table = sweep_table(theorem, list(axes), rows, columns, title)
     written = [folder / "sweep.csv", folder / "sweep.tex"]
@@ -75,13 +76,14 @@ def run_sweep(
     write_text_atomically(written[0], table_format("csv").render(Document((table,), comments)))
     write_text_atomically(written[1], float_latex(Document((table,), comments), f"sweep-{theorem.id}"))
     notes = []
-    quantity = next((item for item in ("K", "beta_max", "tv_bound") if any(item in row for row in rows)), None)
+    usual = ("K", "beta_max", "tv_bound", *reversed(columns))
+    quantity = next((item for item in usual if any(isinstance(row.get(item), (int, float)) for row in rows)), None)
     if quantity is not None and any(len(values) > 1 for values in axes.values()):
         head = f"{theorem.id}, proof-companion {__version__}\n{fixed}"
         numeric = {key: [point[key] for point in points] for key in axes}
         distinct = {key: list(dict.fromkeys(values)) for key, values in numeric.items()}
         try:
-            written += sweep_figure(folder / "sweep", distinct, rows, quantity, LABELS[quantity], head)
+            written += sweep_figure(folder / "sweep", distinct, rows, quantity, _label(theorem, quantity), head)
         except MissingExtraError as error:
             notes.append(f"no figure: {error}")
     missing = sum(solution.choices is None for solution in solutions)
@@ -98,6 +100,12 @@ def run_sweep(
     return SweepRun(table, tuple(written), tuple(notes), document, 3 if missing else 0)
 
 
+def _label(theorem: Theorem, name: str) -> str:
+    """What the axis of a figure says: the usual words, or the quantity's own meaning."""
+    own = next((item.meaning for item in theorem.quantities if item.name == name), "")
+    return LABELS.get(name) or (f"{name}: {own}" if own else name)
+
+
 def _unfound(solution: Solution) -> dict[str, str]:
     return {} if solution.choices is not None else {"reason": solution.reason}
 
@@ -112,5 +120,9 @@ def _columns(theorem: Theorem, wanted: str | None, has_beta: bool, axes: Mapping
     if wanted is not None:
         return [name.strip() for name in wanted.split(",") if name.strip() and name.strip() not in axes]
     layers = [symbol.name for symbol in theorem.conclusion.layers]
+    if not theorem.noisy:
+        closed = [item.name for item in theorem.quantities if item.role in {"choice", "definition"}]
+        bound = ["tv_bound"] if theorem.conclusion.distance is not None else []
+        return [name for name in dict.fromkeys((*closed, *bound)) if name not in axes]
     usual = [*(() if has_beta else ("beta_max", "beta")), *reversed(layers), "tv_bound"]
     return [name for name in usual if name in printable(theorem) and name not in axes]

@@ -264,17 +264,19 @@ def record_tables(record: TheoremRecord) -> tuple[Table, ...]:
 
 
 def summary_table(result: CheckResult) -> Table:
-    """One row per theorem and generator: the verdict, the noise levels, the layers and the distance."""
+    """One row per theorem and generator: the verdict, and of noise levels, layers and distance what any of them has."""
+    kept = {name for item in result.theorems if item.conclusion is not None for name in item.conclusion.values}
+    noisy = "beta" in kept or all(item.conclusion is None for item in result.theorems)
+    numeric = tuple(name for name in ("beta", "beta_max", "K", "tv_bound") if noisy or name in kept)
     rows = tuple(
         (
             label_cell(record.id),
             text_cell(record.generator or "constants alone"),
             verdict_cell(record.verdict),
-            *(_summary_value(record, name) for name in ("beta", "beta_max", "K", "tv_bound")),
+            *(_summary_value(record, name) for name in numeric),
         )
         for record in result.theorems
     )
-    numeric = ("beta", "beta_max", "K", "tv_bound")
     return Table("summary", "Summary", columns(("theorem", "generator", "verdict", *numeric), numeric), rows)
 
 

@@ -54,7 +54,12 @@ class Kinds:
 
 
 def kinds_of(theorem: Theorem) -> Kinds:
-    """The kinds of generators that a theorem admits, and those that violate one of its assumptions."""
+    """The kinds of generators that a theorem admits, and those that violate one of its assumptions.
+
+    There are none of either for a theorem about constants alone.
+    """
+    if theorem.points:
+        return Kinds((), {}, {})
     admissible: list[str] = []
     failures: dict[str, list[frozenset[str]]] = {}
     for name in (*NETWORKS, *(FAMILY + family for family in families()), EXAMPLES, *VIOLATIONS):

@@ -55,7 +55,7 @@ def decided(theorem: Theorem, generator: Generator) -> tuple[AssumptionRecord, .
     """The theorem's own decision of each of its assumptions."""
     found = brackets(generator)
     with threadpool_limits(1):
-        return tuple(item.decide(item, generator, found) for item in theorem.assumptions)
+        return tuple(item.at(generator, found) for item in theorem.assumptions)
 
 
 def failing(records: Sequence[AssumptionRecord]) -> frozenset[str]:

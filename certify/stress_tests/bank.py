@@ -12,6 +12,7 @@ from certify.errors import CertifyError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.proof.instance import Instance
+from certify.proof.points import instance_at, point_of
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of, strategy
 from certify.strategies.networks import wave
@@ -26,7 +27,13 @@ NOISE = (Fraction(1, 5), Fraction(1, 50))
 
 
 def instances(theorem: Theorem, seed: int, effort: float = EFFORT) -> list[Instance]:
-    """Isotropic maps (in one the observation lies far out), waves, small examples, and some drawn at random."""
+    """Isotropic maps (in one the observation lies far out), waves, small examples, and some drawn at random.
+
+    For a theorem about constants alone its own points.
+    """
+    if theorem.points:
+        at = (instance_at(theorem, point_of(theorem, point), seed=seed, effort=effort) for point in theorem.points)
+        return [instance for instance in at if instance is not None]
     kinds = kinds_of(theorem)
     found = []
     for case in (*_tight(theorem), *_drawn(theorem, kinds, seed)):
@@ -37,6 +44,14 @@ def instances(theorem: Theorem, seed: int, effort: float = EFFORT) -> list[Insta
         if prepared is not None:
             found.append(prepared.instance)
     return found
+
+
+def placed(theorem: Theorem, generator: Generator, effort: float = EFFORT) -> Instance | None:
+    """The theorem at a generator and one observation of it, at noise below its m; None where it says nothing."""
+    scale = Fraction(brackets(generator).m.lower or 1.0).limit_denominator(1000)
+    rows = generator.value(np.full((1, generator.latent_dim), 0.5))
+    prepared = prepare(theorem, replace(_at(theorem, generator, NOISE[0] * scale, rows), effort=effort))
+    return None if prepared is None else prepared.instance
 
 
 def _tight(theorem: Theorem) -> Iterator[Case]:

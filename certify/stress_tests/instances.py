@@ -21,11 +21,14 @@ from certify.proof.closed_forms import estimate
 from certify.proof.conclusion import DEFAULT_DEVIATION, certified_ends
 from certify.proof.instance import Instance
 from certify.proof.optimiser import Certificate, certify_choices, closest, shortest
+from certify.proof.points import instance_at
 from certify.proof.theorem import Search, Theorem
 from certify.strategies.admissible import Kinds, admissible_generators
+from certify.strategies.domains import values_of
 from certify.strategies.probing import brackets, decided, failing
 from certify.strategies.settings import accuracies, noise_levels, observations
 from certify.stress_tests.case import Case
+from certify.validation import domain_value
 
 EFFORT = 0.02
 """Sample sizes of a case, relative to the command line's."""
@@ -44,7 +47,13 @@ class Prepared:
 
 
 def instance_cases(theorem: Theorem, kinds: Kinds, seed: int, name: str) -> st.SearchStrategy[Case]:
-    """Cases with a generator that the theorem admits, a noise level near its m, epsilon, one or two observations."""
+    """Cases with a generator that the theorem admits, a noise level near its m, epsilon, one or two observations.
+
+    For a theorem about constants alone they are points of its domains.
+    """
+    if theorem.points:
+        symbols = [item.symbol for item in theorem.quantities if item.role == "constant"]
+        return values_of(symbols).map(lambda numbers: Case(theorem.id, name, numbers=numbers, seed=seed, effort=EFFORT))
 
     @st.composite
     def cases(draw: st.DrawFn) -> Case:
@@ -69,6 +78,8 @@ def prepare(theorem: Theorem, case: Case) -> Prepared | None:
     A case that has choices keeps them (a saved one); otherwise those drawn, or the optimiser's, are certified and
     become part of the case. Where no choice exists the noise is halved a few times.
     """
+    if theorem.points:
+        return _at_point(theorem, case)
     generator = case.generator
     assert generator is not None and case.observations is not None, "a case of an instance has both"
     if failing(decided(theorem, generator)):
@@ -100,6 +111,19 @@ def prepare(theorem: Theorem, case: Case) -> Prepared | None:
         case.effort,
     )
     return Prepared(case, instance)
+
+
+def _at_point(theorem: Theorem, case: Case) -> Prepared | None:
+    """A theorem about constants alone at the case's constants; None outside its domains, or without a choice there."""
+    beta, epsilon = case.numbers.get("beta"), case.numbers.get("epsilon", Fraction(1, 10))
+    constants = {name: value for name, value in case.numbers.items() if name in theorem.required_constants}
+    try:
+        for name, value in constants.items():
+            domain_value(name, value, theorem.constant_domains[name], constants)
+        instance = instance_at(theorem, constants, beta, epsilon, case.seed, case.effort)
+    except CertifyError:
+        return None
+    return None if instance is None or _too_long(theorem, instance.certificate) else Prepared(case, instance)
 
 
 def exact_inputs(theorem: Theorem, generator: Generator, case: Case) -> dict[str, Real]:

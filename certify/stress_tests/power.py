@@ -173,6 +173,27 @@ def wrong_constants(theorem: Theorem, bank: Sequence[Instance], seed: int) -> li
     return [row for row in rows if row is not None]
 
 
+def wrong_signs(theorem: Theorem, bank: Sequence[Instance]) -> list[WrongClaim]:
+    """Every additive term of every claim, and the whole, with the other sign, where that claims more."""
+    rows = []
+    for step in theorem.steps:
+        measured = [(instance, finding) for instance in bank for finding in _findings(step, instance)]
+        for claim in step.claims:
+            mine = _tightest(claim, [pair for pair in measured if pair[1].claim == claim.name])
+            spelled = _expanded(theorem, claim, mine)
+            for place in constants_of(spelled.bound):
+                if place.path and not place.text.startswith("term"):
+                    continue
+                wrong = replace(spelled, bound=place.scaled(spelled.bound, sp.Integer(-1)))
+                moving = [pair for pair in mine if _claims_more(spelled, wrong, *pair)][:MOST_FINDINGS]
+                if moving:
+                    outcome = "refuted" if _refuted(wrong, moving) else "hidden by slack"
+                    honest = _slack(claim, *mine[0])
+                    change = f"{place.text} with the other sign"
+                    rows.append(WrongClaim(theorem.id, step.label, claim.name, change, outcome, None, honest))
+    return rows
+
+
 def _findings(step: Step, instance: Instance) -> tuple[Finding, ...]:
     """What a step's check finds, with every re-check in balls made at most once."""
     try:

@@ -60,7 +60,9 @@ def scaling_laws(theorem: Theorem, seed: int = 0) -> tuple[ScalingLaw, ...]:
 
 def ladder_runs(theorem: Theorem, variable: str, seed: int = 0) -> list[tuple[float, Certificate]]:
     """(value of the variable, certificate) for every rung of its ladder that has one."""
-    runs = []
+    runs: list[tuple[float, Certificate]] = []
+    if theorem.points:
+        return runs
     for rung in LADDERS[variable]:
         inputs = _inputs(theorem, variable, rung, seed)
         certificate = shortest(theorem, inputs)

@@ -40,6 +40,14 @@ def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
     return expression.func.enclose(*arguments) if rule is None else rule(arguments)
 
 
+def without_enclosure(expression: sp.Basic) -> tuple[str, ...]:
+    """Names of the functions in `expression` that `evaluate_ball` has no rule for, sorted. Exact."""
+    nodes = {
+        item.func for item in sp.preorder_traversal(expression) if item.args and not isinstance(item, EnclosedFunction)
+    }
+    return tuple(sorted(item.__name__ for item in nodes if item not in _BALL_RULES))
+
+
 def compile_estimate(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
@@ -75,9 +83,15 @@ def _power(arguments: list[arb]) -> arb:
     integer = exact_integer(exponent)
     if integer is not None:
         # Integer powers are defined for a base of any sign.
-        return base**integer
+        return _around_zero(base, integer) if base.mid() == 0 and not base.is_exact() and integer > 0 else base**integer
     halves = exact_integer(2 * exponent)
     return base**exponent if halves is None else base.sqrt() ** halves
+
+
+def _around_zero(base: arb, integer: int) -> arb:
+    """A positive power of a ball whose midpoint is 0, of which FLINT only says NaN."""
+    largest = abs(base).upper() ** integer
+    return (arb(0) if integer % 2 == 0 else -largest).union(largest)
 
 
 def _ceiling(arguments: list[arb]) -> arb:

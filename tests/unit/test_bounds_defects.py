@@ -129,7 +129,7 @@ def test_a_step_that_raises_stays_open() -> None:
     from dataclasses import replace
 
     from certify.errors import CertifyError
-    from certify.proof.check import run_step
+    from certify.proof.running import run_step
     from tests.power_instances import instances
 
     def raises(instance: object) -> tuple[()]:

@@ -14,11 +14,11 @@ from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 from certify.generators.specification import load_generator
 from certify.measure.reference import UNBOUNDED_BIAS, ReferenceDraws, reference_draws
 from certify.posteriors.posterior import Posterior
-from certify.proof.check import run_step, run_steps
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.records import ClaimRecord, StepRecord
 from certify.proof.registry import load_theorem
+from certify.proof.running import run_step, run_steps
 from certify.sharp.centre import find_centre
 from certify.verdict import Evidence, Verdict
 

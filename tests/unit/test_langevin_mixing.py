@@ -19,10 +19,11 @@ from certify.generators.embedded import LINEAR
 from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import langevin_law, posterior_law
 from certify.posteriors.posterior import Posterior
-from certify.proof.check import check_theorem, run_step
+from certify.proof.check import check_theorem
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.registry import theorems
+from certify.proof.running import run_step
 from certify.proof.theorem import Claim
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict

@@ -25,12 +25,13 @@ from certify.execution.door import Execution
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
 from certify.progress import SilentProgress
-from certify.proof.check import check, run_step
+from certify.proof.check import check
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.records import RejectionNumbers
 from certify.proof.registry import load_theorem
+from certify.proof.running import run_step
 from certify.proof.theorem import ObservationsAsked
 from certify.report.observations import observation_table, observation_tables
 from certify.report.terminal import draw, render_text

@@ -23,12 +23,12 @@ from certify.measure.exponential_law import exponential_chain_distance
 from certify.measure.path_divergence import DISCRETISED
 from certify.measure.whitened import WhitenedPosterior
 from certify.posteriors.posterior import Posterior
-from certify.proof.check import run_step, run_steps
 from certify.proof.closed_forms import enclose
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import certify_choices, largest_beta, shortest
 from certify.proof.registry import load_theorem
+from certify.proof.running import run_step, run_steps
 from certify.sharp.centre import certify_centre, find_centre
 from certify.sharp.chain import chain_bound
 from certify.sharp.functions import BurnInDistance, FarMass, GaussianShift, ShellMass

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from certify.generators.graph import Generator
     from certify.proof.records import CheckResult, TheoremRecord
 
-EMBEDDED = "the examples of each theorem"
+EMBEDDED = "its own examples"
+USAGE_ERROR = 2
 
 ConstantsOption = Annotated[
     str | None,
@@ -50,6 +51,10 @@ ConstantsOption = Annotated[
 
 DetailsOption = Annotated[
     bool, typer.Option("--details", help="Every constant, assumption, step and interval of every theorem.")
+]
+
+LintOption = Annotated[
+    bool, typer.Option("--lint", help="Only say what is wrong with a theorem's FILE.py: every defect as file:line.")
 ]
 
 FiguresOption = Annotated[
@@ -80,6 +85,7 @@ def run(
     region: RegionOption = None,
     figures: FiguresOption = None,
     details: DetailsOption = False,
+    lint: LintOption = False,
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
@@ -99,6 +105,8 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     names = list(theorems or ())
+    if lint:
+        return _lint(output, names)
     if resume is not None and observations is None:
         raise InputError("`--resume` keeps certificates of observations; give `--observations` too")
     if constants is not None:
@@ -125,7 +133,7 @@ def run(
     loaded = loaded_generators(generator, output_name, deviations, likelihood)
     rows = output.prints and not quiet and not details
     with progress_on_terminal(quiet) as bars:
-        progress = Announcing(bars, _announced(output)) if rows else bars
+        progress = Announcing(bars, _announced(output, names)) if rows else bars
         result = api.check(
             names,
             loaded,
@@ -144,6 +152,20 @@ def run(
     if figures is not None:
         _draw(output, result, figures, names, loaded, distance, observations, radius, seed)
     return code
+
+
+def _lint(output: Output, names: list[str]) -> int:
+    """Every defect of theorems' files, one a line; 0 if there is none."""
+    from certify.proof.registry import lint
+
+    if not names or any(not name.endswith(".py") for name in names):
+        raise InputError("`--lint` reads theorems' Python files: give FILE.py")
+    found = {name: lint(Path(name)) for name in names}
+    output.write_json({"schema": 1, "files": found})
+    for name, lines in found.items():
+        for line in lines or ([f"{name}: no defect"] if not output.quiet else []):
+            output.line(line)
+    return USAGE_ERROR if any(found.values()) else 0
 
 
 def _draw(
@@ -185,16 +207,19 @@ def _check_constants(
         return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
 
 
-def _announced(output: Output) -> Callable[[object], None]:
+def _announced(output: Output, names: list[str]) -> Callable[[object], None]:
     """What prints a row for every record, with the heading above the first."""
-    from certify.report.first_screen import heading, row
+    from certify.proof.registry import load_theorem
+    from certify.report.first_screen import COLUMNS, WITHOUT_NOISE, heading, row
 
-    pending = [heading()]
+    noiseless = bool(names) and not any(load_theorem(name).noisy for name in names)
+    columns = WITHOUT_NOISE if noiseless else COLUMNS
+    pending = [heading(columns)]
 
     def announce(record: TheoremRecord) -> None:
         while pending:
             output.line(pending.pop())
-        output.line(row(record))
+        output.line(row(record, columns))
 
     return cast("Callable[[object], None]", announce)
 

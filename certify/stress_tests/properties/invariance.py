@@ -79,7 +79,7 @@ def _verdicts(theorem: Theorem, case: Case, first: ConstantBrackets, second: Con
     contradictions = []
     # What is assumed of the graph itself (a circuit's coordinates, its activations) may depend on frame and nodes.
     for item in (item for item in theorem.assumptions if item.constant is not None):
-        pair = {item.decide(item, case.generator, first).verdict, item.decide(item, case.partner, second).verdict}
+        pair = {item.at(case.generator, first).verdict, item.at(case.partner, second).verdict}
         if Verdict.REFUTED in pair and any(verdict.holds for verdict in pair):
             contradictions.append(item.label)
     verdict = Verdict.REFUTED if contradictions else Verdict.SUPPORTED

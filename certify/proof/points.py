@@ -1,0 +1,115 @@
+"""A theorem about constants alone: its closed forms and its steps at points of their domains, without a generator."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.arithmetic.balls import lower, upper
+from certify.bounds.bracket import unknown_brackets
+from certify.progress import Progress, SilentProgress
+from certify.proof.conclusion import conclude_constants, settle_constants
+from certify.proof.instance import Instance
+from certify.proof.printing import printing
+from certify.proof.records import AssumptionRecord, TheoremRecord
+from certify.proof.running import run_steps
+from certify.proof.slack import slack_along
+from certify.proof.theorem import Theorem
+from certify.validation import constants_from_text
+from certify.verdict import Evidence, Verdict, weakest_verdict
+
+
+def point_of(theorem: Theorem, text: str) -> dict[str, Fraction]:
+    """The exact constants that a text such as "mu=1,L=4" gives; InputError where they are not all of the theorem's."""
+    return constants_from_text(text, theorem.required_constants, theorem.constant_domains)
+
+
+def instance_at(
+    theorem: Theorem,
+    constants: Mapping[str, Fraction],
+    beta: Fraction | None = None,
+    epsilon: Fraction = Fraction(1, 10),
+    seed: int = 0,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+) -> Instance | None:
+    """The theorem at a point, for its checks; None where no choice meets the side conditions there."""
+    setting = settle_constants(theorem, constants, beta, epsilon)
+    if setting.certificate is None:
+        return None
+    receiver = SilentProgress() if progress is None else progress
+    nothing = np.empty((0, 0))
+    return Instance(
+        theorem, setting.certificate, None, unknown_brackets(), nothing, setting.beta, seed, effort, receiver
+    )
+
+
+def check_point(
+    theorem: Theorem,
+    constants: Mapping[str, Fraction],
+    beta: Fraction | None = None,
+    epsilon: Fraction = Fraction(1, 10),
+    seed: int = 0,
+    effort: float = 1.0,
+    progress: Progress | None = None,
+) -> TheoremRecord:
+    """The record at a point: the closed forms in balls, every step held against its check there.
+
+    The assumptions are made with the constants: the verdict is `conditional` at best. Without assumptions too, since a
+    point is no domain.
+    """
+    clock = time.perf_counter()
+    where = ",".join(f"{name}={value}" for name, value in constants.items())
+    record = TheoremRecord(theorem.id, theorem.title, where, assumed(theorem), (), None, symbols=printing(theorem))
+    instance = instance_at(theorem, constants, beta, epsilon, seed, effort, progress)
+    conclusion, definitions, inputs, reason = conclude_constants(theorem, constants, beta, epsilon)
+    record = replace(record, inputs=inputs)
+    if instance is None:
+        return replace(record, conclusion=conclusion, reason=reason, seconds=time.perf_counter() - clock)
+    with threadpool_limits(1):
+        steps = run_steps(instance)
+        losses = slack_along(instance)
+    conclusion = replace(conclusion, verdict=weakest_verdict([conclusion.verdict, *(step.verdict for step in steps)]))
+    named = {quantity.name for quantity in theorem.quantities}
+    return replace(
+        record,
+        steps=steps,
+        conclusion=conclusion,
+        definitions={name: ends for name, ends in definitions.items() if name in named},
+        reason=reason,
+        losses=losses,
+        seconds=time.perf_counter() - clock,
+    )
+
+
+def assumed(theorem: Theorem) -> tuple[AssumptionRecord, ...]:
+    """The records of assumptions that are made with the constants given."""
+    return tuple(
+        AssumptionRecord(
+            item.label,
+            item.statement,
+            Verdict.CONDITIONAL,
+            Evidence.ASSUMED,
+            item.constant,
+            None,
+            "assumed with the constants given",
+            latex=item.latex,
+        )
+        for item in theorem.assumptions
+    )
+
+
+def enclosures_at(theorem: Theorem, text: str) -> dict[str, tuple[float, float]]:
+    """Every quantity at a point as an interval. Enclosure, rounded outward; empty where no choice works."""
+    instance = instance_at(theorem, point_of(theorem, text))
+    if instance is None:
+        return {}
+    found = {name: (lower(value), upper(value)) for name, value in instance.values.items()}
+    bound = instance.certificate.distance_upper
+    return found if theorem.conclusion.distance is None else {**found, "tv_bound": (-math.inf, bound), **found}
