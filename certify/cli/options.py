@@ -63,6 +63,15 @@ DeviationsOption = Annotated[
         show_default=False,
     ),
 ]
+MeasurementOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--measurement",
+        metavar="A.npy",
+        help="A matrix (n', n), .npy or .csv: what is observed is x' = A x with noise; --noise is then per row of it.",
+        show_default=False,
+    ),
+]
 LikelihoodOption = Annotated[
     str,
     typer.Option(

@@ -19,6 +19,7 @@ from certify.cli.options import (
     JsonOption,
     LikelihoodOption,
     LimitOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -69,6 +70,7 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     constants: ConstantsOption = None,
     beta: BetaOption = None,
@@ -106,6 +108,7 @@ def run(
             ("generator", generator),
             ("output", output_name),
             ("noise", deviations),
+            ("measurement", measurement),
             ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
             ("region", region),
@@ -122,7 +125,7 @@ def run(
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
 
-    loaded = loaded_generators(generator, output_name, deviations, likelihood)
+    loaded = loaded_generators(generator, output_name, deviations, likelihood, measurement)
     rows = output.prints and not quiet and not details
     with progress_on_terminal(quiet) as bars:
         progress = Announcing(bars, _announced(output)) if rows else bars

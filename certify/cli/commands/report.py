@@ -16,6 +16,7 @@ from certify.cli.options import (
     GeneratorsOption,
     JsonOption,
     LikelihoodOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -45,6 +46,7 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     out: OutOption = Path("report.html"),
     source: FromOption = None,
@@ -75,6 +77,7 @@ def run(
             ("generator", generator),
             ("output", output_name),
             ("noise", deviations),
+            ("measurement", measurement),
             ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
             ("region", region),
@@ -85,7 +88,8 @@ def run(
     output.first_line(f"page of {', '.join(theorems or ()) or source or 'every theorem'}", random_seed(seed))
     import certify.api as api
 
-    loaded = None if source is not None else loaded_generators(generator, output_name, deviations, likelihood)
+    wanted = None if source is not None else generator
+    loaded = loaded_generators(wanted, output_name, deviations, likelihood, measurement)
     with progress_on_terminal(quiet) as progress:
         found = api.write_report(
             list(theorems or ()),
