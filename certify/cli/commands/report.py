@@ -31,7 +31,9 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The
 FromOption = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="FILE.json", help="Show this result of `certify check --json`; nothing is checked again."
+        "--from",
+        metavar="FILE.json",
+        help="Show this JSON of `check` or `diagnose`; nothing is checked again.",
     ),
 ]
 GridOption = Annotated[
@@ -106,8 +108,6 @@ def run(
             command=context.obj,
         )
     output.write_json(found.to_dict())
-    output.line(
-        f"wrote {found.path}: {found.size / 1e6:.2f} MB, {len(found.result.theorems)} checks; open it in a browser"
-    )
+    output.line(f"wrote {found.path}: {found.size / 1e6:.2f} MB, {found.parts}; open it in a browser")
     output.line(f"verdict: {found.result.verdict}")
     return found.exit_code
