@@ -63,6 +63,10 @@ DeviationsOption = Annotated[
         show_default=False,
     ),
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="One number per observation, .npy or .csv: its group, for `modes`."),
+]
 MeasurementOption = Annotated[
     Path | None,
     typer.Option(
