@@ -37,7 +37,7 @@ lint: setup  ## style and types
 	$(BIN)/mypy
 
 quickstart: setup  ## runs the commands of the quickstart and of the README
-	$(BIN)/python tests/quickstart.py docs/quickstart.md docs/tutorial.md README.md
+	$(BIN)/python tests/quickstart.py docs/quickstart.md docs/tutorial.md docs/inverse_problems.md README.md
 
 docs: setup  ## the site in build/site: warnings are errors, every link is checked
 	$(BIN)/python -m website.build build/site

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from certify.api import check as check
     from certify.api import check_constants as check_constants
     from certify.api import constants as constants
+    from certify.api import diagnose as diagnose
     from certify.api import encoder as encoder
     from certify.api import evidence as evidence
     from certify.api import load_generator as load_generator
@@ -70,6 +71,7 @@ __all__ = [
     "check",
     "check_constants",
     "constants",
+    "diagnose",
     "encoder",
     "evidence",
     "load_generator",

@@ -87,11 +87,15 @@ def family_specifications() -> list[str]:
 
 def _specifications(family: Family) -> Iterator[str]:
     sizes = {"d": 3, "width": 6, "bits": 6, "depth": 2, "side": 4, "channels": 2}
+    if family.name == "spn":
+        sizes["bits"] = 8
     small = ",".join(f"{item.name}={sizes[item.name]}" for item in family.parameters if item.name in sizes)
     yield f"{family.name}:{small}"
     for item in family.parameters:
         for choice in item.choices:
-            yield f"{family.name}:{small},{item.name}={choice}"
+            # An S-box takes so many bits as it has, or a multiple.
+            fitting = {"chi3": small.replace("bits=8", "bits=6"), "chi5": small.replace("bits=8", "bits=10")}
+            yield f"{family.name}:{fitting.get(choice, small)},{item.name}={choice}"
 
 
 def points(generator: Generator, directions: int = 4) -> FloatArray:

@@ -10,6 +10,7 @@ docs/theory.md, "Setting" (n = d), docs/sharp.md (n >= d).
 from __future__ import annotations
 
 from certify.proof.checks.assumptions import (
+    any_dimensions,
     differentiable_network,
     equal_dimensions,
     injective,
@@ -23,7 +24,7 @@ from certify.proof.theorem import Assumption, Quantity, constant, setting
 from certify.symbolic.model import M2, M3, M, N, beta, d, epsilon, m, n, t_x
 
 __all__ = [
-    "INJECTIVE", "LIPSCHITZ", "M", "M2", "M3", "MODEL", "N", "NETWORK", "SHARED", "SMOOTH", "SQUARE_MODEL",
+    "ANY_MODEL", "INJECTIVE", "LIPSCHITZ", "M", "M2", "M3", "MODEL", "N", "NETWORK", "SHARED", "SMOOTH", "SQUARE_MODEL",
     "STRONGLY_INVERTIBLE", "THRICE_SMOOTH", "beta", "d", "epsilon", "m", "n", "shared", "t_x",
 ]  # fmt: skip
 
@@ -43,6 +44,10 @@ SQUARE_MODEL = Assumption(
 MODEL = Assumption(
     "A0", "z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n), n >= d",
     r"z\sim\mathcal N(0,I_d),\ x\mid z\sim\mathcal N(G(z),\beta^2 I_n),\ n\geq d", None, outputs_at_least_latents,
+)  # fmt: skip
+ANY_MODEL = Assumption(
+    "A0", "z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n), any n and d",
+    r"z\sim\mathcal N(0,I_d),\ x\mid z\sim\mathcal N(G(z),\beta^2 I_n)", None, any_dimensions,
 )  # fmt: skip
 STRONGLY_INVERTIBLE = Assumption(
     "A1", "G is a bijection of R^d and |G(z)-G(z')| >= m|z-z'| with m > 0",

@@ -16,6 +16,8 @@ from certify.api.check import check as check
 from certify.api.check_constants import check_constants as check_constants
 from certify.api.constants import Constants as Constants
 from certify.api.constants import constants as constants
+from certify.api.diagnose import Diagnosed as Diagnosed
+from certify.api.diagnose import diagnose as diagnose
 from certify.api.encoder import EncoderResult as EncoderResult
 from certify.api.encoder import encoder as encoder
 from certify.api.evidence import EvidenceOfData as EvidenceOfData

@@ -108,6 +108,24 @@ def observations_of(given: Observations | None, generators: Sequence[Generator] 
     return check_observations(generators[0].whitened(rows), None, f"{name} divided by the noise")
 
 
+def labels_of(given: Observations | None, rows: FloatArray | None) -> FloatArray | None:
+    """One label (k,) per observation, numbers whose order means nothing.
+
+    Raises InputError for labels without observations, or of another number.
+    """
+    if given is None:
+        return None
+    if rows is None:
+        raise InputError("`labels` are those of observations: give `observations` too")
+    if isinstance(given, (str, Path)):
+        name, found = f"labels `{given}`", observations_from_file(given, what="labels")
+    else:
+        name, found = "`labels`", check_observations(given, None, "`labels`")
+    if found.size != len(rows) or 1 not in found.shape:
+        raise InputError(f"{name}: expected one label per observation ({len(rows)}), got {found.size}")
+    return found.reshape(-1)
+
+
 def progress_of(progress: Progress | None) -> Progress:
     """The progress given, or the silent one.
 

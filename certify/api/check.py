@@ -14,6 +14,7 @@ from certify.api.arguments import (
     Observations,
     all_loaded,
     execution_of,
+    labels_of,
     observations_of,
     progress_of,
     region_of,
@@ -124,6 +125,7 @@ def check(
     beta: Number | None = None,
     epsilon: Number = "0.1",
     observations: Observations | None = None,
+    labels: Observations | None = None,
     region: Number | Region | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -140,6 +142,7 @@ def check(
         beta: noise level > 0; None: one that the theorem admits.
         epsilon: target total variation distance in (0, 1).
         observations: shape (k, n) or (n,), or a .npy or .csv file; None: drawn from the model.
+        labels: one number per observation, as an array or a file: groups of data, for `modes`.
         region: a radius around 0, or a `Region`; None: all of R^d.
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.
@@ -161,13 +164,15 @@ def check(
 
     names = names_of("theorems", theorems)
     maps = all_loaded(generators)
+    rows = observations_of(observations, maps)
     with execution_of(scheduler, resume, task_limit) as execution:
         found = run(
             names,
             maps,
             beta=None if beta is None else noise_level(beta),
             epsilon=accuracy(epsilon),
-            observations=observations_of(observations, maps),
+            observations=rows,
+            labels=labels_of(labels, rows),
             region=region_of(region, maps),
             seed=random_seed(seed),
             progress=progress_of(progress),

@@ -16,6 +16,7 @@ def load_generator(
     output: str | None = None,
     noise: FloatArray | Sequence[float] | str | Path | None = None,
     likelihood: str = GAUSSIAN,
+    measurement: FloatArray | Sequence[Sequence[float]] | str | Path | None = None,
 ) -> Generator:
     """The generator of a SPEC, of a `torch.nn.Module`, or the generator itself.
 
@@ -31,14 +32,19 @@ def load_generator(
             they are given.
         likelihood: `gaussian`, or `bernoulli` where the outputs are logits of bits x (or their means, behind a
             sigmoid): outside A0 of the paper.
+        measurement: a matrix A (n', n) through which x is observed, x' = A x + noise, as an array or a .npy or .csv
+            file. The generator is then A G, observations are x', and `noise` has one entry per row of A.
 
     Raises:
-        InputError: where the specification names none, the noise is none, or logits are asked of a Gaussian decoder.
+        InputError: where the specification names none, the noise or the matrix is none, or logits are asked of
+            a Gaussian decoder.
 
     >>> generator = load_generator("linear:d=2,kappa=1.5,seed=0")
     >>> generator.latent_dim, generator.observed_dim, generator.parameters
     (2, 2, 4)
+    >>> load_generator("linear:d=2,kappa=1.5,seed=0", measurement=[[1.0, 1.0]]).observed_dim
+    1
     """
     from certify.generators.specification import load_generator as load
 
-    return load(specification, output, noise, one_of("likelihood", likelihood, [GAUSSIAN, BERNOULLI]))
+    return load(specification, output, noise, one_of("likelihood", likelihood, [GAUSSIAN, BERNOULLI]), measurement)

@@ -11,6 +11,7 @@ from typing import Any
 
 from certify.api.arguments import GeneratorLike, Observations, progress_of
 from certify.api.check import Result, check
+from certify.api.diagnose import Diagnosed
 from certify.api.shown import Shown
 from certify.atomic import check_writable, write_text_atomically
 from certify.bounds.bracket import Region
@@ -29,7 +30,7 @@ class Report(Shown):
     path: Path
     size: int
     sha256: str
-    result: Result
+    result: Result | Diagnosed
 
     @property
     def exit_code(self) -> int:
@@ -50,12 +51,20 @@ class Report(Shown):
         return {key: value for key, value in super()._found().items() if key != "file"}
 
     def _summary(self) -> str:
-        return f"<{self.path}: {self.size / 1e6:.2f} MB, {len(self.result.theorems)} checks, {self.result.verdict}>"
+        return f"<{self.path}: {self.size / 1e6:.2f} MB, {self.parts}, {self.result.verdict}>"
+
+    @property
+    def parts(self) -> str:
+        """How much the page shows, in words."""
+        if isinstance(self.result, Diagnosed):
+            return f"{len(self.result.answers)} answers"
+        return f"{len(self.result.theorems)} checks"
 
     def _tables(self) -> tuple[Table, ...]:
         rows = ((label_cell(str(self.path)), text_cell(f"{self.size} bytes"), label_cell(self.sha256)),)
         written = Table("report", "Page", columns(("file", "size", "SHA-256")), rows)
-        return written, summary_table(self.result)
+        shown = self.result._tables() if isinstance(self.result, Diagnosed) else (summary_table(self.result),)
+        return written, *shown
 
     def _rows(self) -> list[dict[str, Any]]:
         return self.result._rows()
@@ -82,7 +91,8 @@ def write_report(
         theorems: names or Python files; none: every theorem.
         generators: maps G or their SPECs; None: each theorem's own examples.
         out: the page, one file that loads nothing else.
-        source: the JSON of `certify check` to show in place of a check; theorems and generators are then left out.
+        source: the JSON of `certify check` or `certify diagnose` to show in place of a check; theorems and generators
+            are then left out.
         grid: how many certified values stand behind the sliders: "none", "small", "medium" or "fine".
         beta: noise level > 0; None: one that the theorem admits.
         epsilon: target total variation distance in (0, 1).
@@ -101,6 +111,7 @@ def write_report(
     >>> page.size < 5e6, page.result.verdict.value
     (True, 'supported')
     """
+    from certify.report.page.diagnosis import diagnosis_page
     from certify.report.page.document import page_html
     from certify.report.page.grid import AXES
 
@@ -113,7 +124,7 @@ def write_report(
     if origin is not None:
         if names or generators is not None:
             raise InputError("`source` (--from) is a finished check: leave out theorems and generators")
-        result = _read(origin)
+        result: Result | Diagnosed = _read(origin)
     else:
         result = check(
             names,
@@ -126,20 +137,22 @@ def write_report(
             progress=receiver,
             command=text_of("command", command),
         )
-    page = page_html(result, names, size, receiver)
+    page = diagnosis_page(result) if isinstance(result, Diagnosed) else page_html(result, names, size, receiver)
     write_text_atomically(target, page)
     content = page.encode("utf-8")
     return Report(target, len(content), sha256(content).hexdigest(), result)
 
 
-def _read(path: Path) -> Result:
-    """The result in the JSON of `certify check`; InputError for another file."""
+def _read(path: Path) -> Result | Diagnosed:
+    """The result in the JSON of `certify check` or `certify diagnose`; InputError for another file."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read `{path}`: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"`{path}` is not JSON: write it with `certify check --json FILE`") from error
+    if isinstance(document, dict) and "answers" in document:
+        return Diagnosed.from_dict(document)
     try:
         found = CheckResult.from_dict(document)
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from certify.errors import InputError
@@ -11,18 +12,27 @@ if TYPE_CHECKING:
 
 
 def loaded_generators(
-    specifications: list[str] | None, output: str | None, noise: str | None, likelihood: str = "gaussian"
+    specifications: list[str] | None,
+    output: str | None,
+    noise: str | None,
+    likelihood: str = "gaussian",
+    measurement: Path | None = None,
 ) -> list[Generator] | None:
-    """Each generator with `--output`, `--noise` and `--likelihood` applied; None where none was named.
+    """Each generator with `--output`, `--noise`, `--likelihood` and `--measurement` applied; None where none was named.
 
     Raises InputError where an option has no generator to apply to.
     """
     if not specifications:
         logits = None if likelihood == "gaussian" else likelihood
-        for option, given in (("output", output), ("noise", noise), ("likelihood", logits)):
+        for option, given in (
+            ("output", output),
+            ("noise", noise),
+            ("likelihood", logits),
+            ("measurement", measurement),
+        ):
             if given is not None:
                 raise InputError(f"`--{option}` is about a generator; give it with `--generator`")
         return None
     from certify.generators.specification import load_generator
 
-    return [load_generator(specification, output, noise, likelihood) for specification in specifications]
+    return [load_generator(specification, output, noise, likelihood, measurement) for specification in specifications]

@@ -63,6 +63,19 @@ DeviationsOption = Annotated[
         show_default=False,
     ),
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="One number per observation, .npy or .csv: its group, for `modes`."),
+]
+MeasurementOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--measurement",
+        metavar="A.npy",
+        help="A matrix (n', n), .npy or .csv: what is observed is x' = A x with noise; --noise is then per row of it.",
+        show_default=False,
+    ),
+]
 LikelihoodOption = Annotated[
     str,
     typer.Option(

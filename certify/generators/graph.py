@@ -26,7 +26,7 @@ from certify.generators.nodes import Sum as Sum
 GAUSSIAN, BERNOULLI = "gaussian", "bernoulli"
 """Laws of x given z: N(G(z), beta^2 I), or independent bits with logits G(z) (outside A0)."""
 
-READING = ("output", "noise", "rounded_constants", "read_as")
+READING = ("output", "measurement", "noise", "rounded_constants", "read_as")
 """Metadata that says how a file was read."""
 
 ROW_BLOCK_ENTRIES = 2**20

@@ -25,8 +25,9 @@ from certify.generators import families as families_package
 from certify.generators.family import Family, Setting
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import with_likelihood
+from certify.generators.measurement import measured, selects
 from certify.generators.noise import KINDS, noise_output, whitened
-from certify.validation import noise_from_file, real_array, shown, text_of
+from certify.validation import check_observations, noise_from_file, observations_from_file, real_array, shown, text_of
 
 if TYPE_CHECKING:
     import torch
@@ -65,12 +66,14 @@ def load_generator(
     output: str | None = None,
     noise: str | Path | npt.ArrayLike | None = None,
     likelihood: str = GAUSSIAN,
+    measurement: str | Path | npt.ArrayLike | None = None,
 ) -> Generator:
     """The generator that `spec` describes, of a torch module, or the generator itself.
 
     `output` names the output of an ONNX file that has several. `noise` are standard deviations s, one per output: an
     array, a .npy or .csv file, or `KIND:NAME` of an output of the same ONNX file (`certify.generators.noise`); the
-    generator is then G / s. `likelihood` is `gaussian`, or `bernoulli` for a decoder of logits.
+    generator is then G / s. `likelihood` is `gaussian`, or `bernoulli` for a decoder of logits. `measurement` is a
+    matrix A (n', n), an array or a file: the generator is then A G, and `noise` has one entry per row of A.
 
     Raises `InputError`, in one line, for a missing or unreadable file, an unknown family or parameter
     (with the closest match), a value outside its domain, and a callable that cannot be had.
@@ -79,9 +82,33 @@ def load_generator(
     chosen = None if output is None else text_of("output", output)
     generator = _specified(text, chosen) if isinstance(spec, (str, Path)) else _object(spec, chosen)
     generator = with_likelihood(generator, likelihood)
+    outputs = generator.observed_dim
+    taken = None if measurement is None else _matrix(measurement)
+    if taken is not None:
+        generator = measured(generator, *taken)
     if noise is None:
         return generator
-    return whitened(generator, *_deviations(text, noise, generator.observed_dim))
+    values, source = _deviations(text, noise, outputs)
+    if taken is not None and isinstance(noise, (str, Path)) and noise_output(str(noise)) is not None:
+        values = _selected(values, taken[0], source)
+    return whitened(generator, values, source)
+
+
+def _matrix(measurement: str | Path | npt.ArrayLike) -> tuple[npt.NDArray[np.float64], str]:
+    """The matrix of a measurement, its width not checked yet, and what to call it."""
+    if isinstance(measurement, (str, Path)):
+        return observations_from_file(measurement, what="measurement"), str(measurement)
+    return check_observations(measurement, None, "measurement `array`"), "array"
+
+
+def _selected(deviations: npt.NDArray[np.float64], matrix: npt.NDArray[np.float64], source: str) -> Any:
+    """The standard deviations of those outputs that a measurement takes; of any other they are not those of A x."""
+    if not selects(matrix):
+        raise InputError(
+            f"noise `{source}` is that of the decoder's outputs, and `measurement` mixes them: give one standard "
+            "deviation per row of it as a file"
+        )
+    return np.abs(matrix) @ deviations
 
 
 def _object(given: Generator | torch.nn.Module, output: str | None) -> Generator:

@@ -60,6 +60,7 @@ def check(
     progress: Progress | None = None,
     command: str = "",
     execution: Execution | None = None,
+    labels: FloatArray | None = None,
 ) -> CheckResult:
     """Check theorems (all discovered ones if none is named) at generators.
 
@@ -75,6 +76,7 @@ def check(
         progress: receives how far the work has come.
         command: what the user typed, for the provenance.
         execution: where certificates of single observations are found, and kept as they come.
+        labels: one number per observation, where it has one: groups of data, for theorems that compare them.
 
     Raises:
         InputError: for an unknown theorem, or observations whose width is not n.
@@ -112,7 +114,7 @@ def check(
                     )
                     brackets = searched
                 record = check_theorem(
-                    theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, execution
+                    theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, execution, labels
                 )
             record = replace(record, seconds=time.perf_counter() - clock)
             progress.found(record)
@@ -173,6 +175,7 @@ def check_theorem(
     effort: float = 1.0,
     progress: Progress | None = None,
     execution: Execution | None = None,
+    labels: FloatArray | None = None,
 ) -> TheoremRecord:
     """One theorem at one generator whose constants are bracketed; arguments as in `check`."""
     progress = SilentProgress() if progress is None else progress
@@ -201,7 +204,7 @@ def check_theorem(
         record = replace(record, assumptions=alone, observations=each)
         conclusion = concluded_by_each(record, conclude(theorem, generator, setting, None, alone, ()))
         return replace(record, conclusion=conclusion, reason=why_not_each(conclusion, each))
-    setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
+    setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed, labels)
     setting = setting if own is None else replace(setting, noise_from=OWN)
     record = replace(record, inputs=exact_inputs(setting.inputs))
     if singly is not None and observations is not None and math.isfinite(setting.beta):

@@ -61,6 +61,7 @@ def settle(
     epsilon: Fraction,
     observations: FloatArray | None,
     seed: int,
+    labels: FloatArray | None = None,
 ) -> Setting:
     """Noise level, observations and certified choices for one generator.
 
@@ -89,7 +90,7 @@ def settle(
     if theorem.conclusion.sample_inputs is not None:
         if observations is None:
             observations = _from_model(generator, noise, np.random.default_rng([seed, 0x0B5]), DRAWN_OBSERVATIONS)
-        inputs |= theorem.conclusion.sample_inputs(generator, brackets, observations, noise)
+        inputs |= theorem.conclusion.sample_inputs(generator, brackets, observations, noise, labels)
     if observations is not None:
         bounds = _bounds(theorem, generator, brackets, observations, noise)
         inputs |= _worst(bounds)

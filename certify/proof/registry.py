@@ -56,13 +56,25 @@ def algebra_of(theorem: Theorem) -> Algebra:
 
 @lru_cache(maxsize=1)
 def _algebras() -> dict[str, tuple[Theorem, Algebra]]:
-    found: dict[str, tuple[Theorem, Algebra]] = {}
+    known = {theorem.id: theorem for theorem in _in_packages()}
+    return {name: (known[name], module.ALGEBRA) for name, module in parts("algebra").items()}
+
+
+@lru_cache
+def parts(name: str) -> Mapping[str, ModuleType]:
+    """The module `name` of every theorem's folder that has one, by the theorem's id."""
+    found: dict[str, ModuleType] = {}
     for package in _packages():
         for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
             theorem = getattr(importlib.import_module(module.name), "THEOREM", None)
-            if isinstance(theorem, Theorem) and module.ispkg and importlib.util.find_spec(f"{module.name}.algebra"):
-                found[theorem.id] = theorem, importlib.import_module(f"{module.name}.algebra").ALGEBRA
+            if isinstance(theorem, Theorem) and module.ispkg and importlib.util.find_spec(f"{module.name}.{name}"):
+                found[theorem.id] = importlib.import_module(f"{module.name}.{name}")
     return found
+
+
+def _in_packages() -> Iterator[Theorem]:
+    for package in _packages():
+        yield from _in_package(package)
 
 
 def _packages() -> Iterator[ModuleType]:

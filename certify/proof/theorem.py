@@ -256,7 +256,8 @@ class Conclusion:
                          and results are kept
     observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
     takes_logits         whether `certify_observations` holds for decoders of Bernoulli logits too, outside A0
-    sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level
+    sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level,
+                         with their labels (k,) where they have some
     """
 
     statement: str = ""
@@ -281,7 +282,9 @@ class Conclusion:
     certify_observations: Callable[[ObservationsAsked], tuple[ObservationRecord, ...]] | None = None
     observations_need: tuple[str, ...] | None = None
     takes_logits: bool = False
-    sample_inputs: Callable[[Generator, ConstantBrackets, FloatArray, float], Mapping[str, Real]] | None = None
+    sample_inputs: (
+        Callable[[Generator, ConstantBrackets, FloatArray, float, FloatArray | None], Mapping[str, Real]] | None
+    ) = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,10 @@ def calls(encoder_file: Path, checked_file: Path) -> dict[str, tuple[Callable[[]
             lambda: certify.check_constants("langevin-mixing", {**CONSTANTS, "M": 1.51}, beta="0.3"),
         ),
         "constants": (lambda: certify.constants(LINEAR), lambda: certify.constants(OTHER)),
+        "diagnose": (
+            lambda: certify.diagnose(LINEAR, X, beta="0.3"),
+            lambda: certify.diagnose(LINEAR, X, beta="0.31"),
+        ),
         "encoder": (
             lambda: certify.encoder("gaussian-encoder", LINEAR, beta="0.1"),
             lambda: certify.encoder("gaussian-encoder", LINEAR, beta="0.1001"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from flint import arb
 from scipy.special import ndtr, ndtri
 
 from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.cli.main import main
 from certify.errors import InputError
 from certify.generators.specification import load_generator
 from certify.proof.check import check, check_constants
@@ -137,10 +140,40 @@ def test_a_flat_decoder_is_far_from_two_clusters() -> None:
     assert "nothing is claimed" in record.conclusion.notes[0]
 
 
-@pytest.mark.parametrize("kinds", [1, 3])
-def test_labels_of_other_than_two_kinds_are_refused(kinds: int) -> None:
+def test_labels_of_one_kind_are_refused() -> None:
     with pytest.raises(InputError, match="two kinds"):
-        two_groups(np.zeros((60, 2)), 1.0, np.repeat(np.arange(kinds), 60 // kinds))
+        two_groups(np.zeros((60, 2)), 1.0, np.zeros(60))
+
+
+def test_each_kind_of_label_is_told_from_the_rest() -> None:
+    """Three clusters, the third far off: its label finds the gap; the counted masses are below the exact ones."""
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        labels = random.integers(0, 3, 600)
+        centres = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 9.0]])
+        rows = centres[labels] + 0.1 * random.standard_normal((600, 2))
+        found = two_groups(rows, 1.0, labels.astype(float))
+        width = 0.1 * float(np.linalg.norm(found.direction))
+        lines = centres @ found.direction
+        assert found.masses[0] <= ndtr((found.low - lines) / width).mean()
+        assert found.masses[1] <= ndtr((lines - found.high) / width).mean()
+        assert found.distance > 2 and min(found.masses) > 0.15
+
+
+def test_labels_reach_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, labels = clusters(np.random.default_rng(0), 600, 4.0)
+    np.save(tmp_path / "x.npy", rows)
+    np.save(tmp_path / "l.npy", labels.astype(float))
+    data = ["--observations", str(tmp_path / "x.npy")]
+    flat = ["check", "modes", "-g", "linear:d=3,kappa=1,m=0.5", "--beta", "0.1", *data]
+    assert main([*flat, "--labels", str(tmp_path / "l.npy"), "--json", str(tmp_path / "r.json")]) == 0
+    found = json.loads((tmp_path / "r.json").read_text())["theorems"][0]["conclusion"]
+    assert found["tv_lower"] > 0.3
+    np.save(tmp_path / "short.npy", np.zeros(5))
+    capsys.readouterr()
+    assert main([*flat, "--labels", str(tmp_path / "short.npy")]) == 2
+    assert "one label per observation (600), got 5" in " ".join(capsys.readouterr().err.split())
+    assert main([*flat[:-2], "--labels", str(tmp_path / "l.npy")]) == 2
 
 
 def test_few_observations_are_refused() -> None:

@@ -46,7 +46,7 @@ class PairNumbers:
 
 
 def steepest_pair(
-    generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float
+    generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float, labels: FloatArray | None = None
 ) -> Mapping[str, Real]:
     """`along`, `spread`, `apart`, `t_g` of the pair among a few of the rows (k, n) whose bound is largest."""
     found = steepest(generator, brackets, rows, beta)

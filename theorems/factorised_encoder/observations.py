@@ -112,7 +112,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
 
 
 def costliest_row(
-    generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float
+    generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float, labels: FloatArray | None = None
 ) -> Mapping[str, Real]:
     """`corr` and `t_g` of that one among a few of the rows at which the certified bound is largest."""
     constants = global_constants(brackets)

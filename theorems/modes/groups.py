@@ -35,11 +35,13 @@ class TwoGroups:
     masses: tuple[float, float]
 
 
-def group_inputs(generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float) -> Mapping[str, Real]:
+def group_inputs(
+    generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float, labels: FloatArray | None = None
+) -> Mapping[str, Real]:
     """`r`, `p1`, `p2` of two groups of the rows (k, n); with few rows two halves at distance L, to show the bound."""
     assert brackets.M.upper is not None, "A2-M holds"
     slope = float(np.hypot(brackets.M.upper, beta))
-    found = two_groups(rows, slope) if len(rows) >= FEWEST else None
+    found = two_groups(rows, slope, labels) if len(rows) >= FEWEST else None
     if found is None:
         return {"r": slope, "p1": 0.5, "p2": 0.5}
     return {"r": found.distance, "p1": found.masses[0], "p2": found.masses[1]}
@@ -51,19 +53,19 @@ def two_groups(rows: FloatArray, slope: float, labels: FloatArray | None = None)
     Args:
         rows: observations (k, n), k >= 20, independent draws of the data.
         slope: L, for which the cuts are chosen.
-        labels: two kinds of label (k,), to be told apart; None: by 2-means.
+        labels: of at least two kinds (k,), each to be told from the rest; None: two groups by 2-means.
 
     Guarantee: with probability >= 1 - ERROR_PROBABILITY the data have at least these masses on S1 and S2.
 
     Raises:
-        InputError: for fewer rows, or labels that are not of two kinds in the even rows.
+        InputError: for fewer rows, or labels of a single kind in the even rows.
     """
     if len(rows) < FEWEST:
         raise InputError(f"two groups need at least {FEWEST} observations; got {len(rows)}")
     first, second = rows[::2], rows[1::2]
-    sides = _two_means(first) if labels is None else _sides(labels[::2])
+    parts = [_two_means(first)] if labels is None else _sides(labels[::2])
     best: tuple[float, FloatArray, float, float] | None = None
-    for direction in _directions(first, sides):
+    for direction in (line for sides in parts for line in _directions(first, sides)):
         score, low, high = _cuts(first @ direction, slope)
         if best is None or score > best[0]:
             best = (score, direction, low, high)
@@ -84,11 +86,12 @@ def _exact_side(row: FloatArray, direction: FloatArray, low: float, high: float)
         return -1 if line <= ball(low) else 1 if line >= ball(high) else 0
 
 
-def _sides(labels: FloatArray) -> FloatArray:
+def _sides(labels: FloatArray) -> list[FloatArray]:
+    """Each kind of label against the rest; two kinds are one split."""
     kinds = np.unique(labels)
-    if len(kinds) != 2:
-        raise InputError(f"`labels` must be of two kinds; got {len(kinds)} in the half that is looked at")
-    return np.asarray(labels == kinds[1])
+    if len(kinds) < 2:
+        raise InputError("`labels` must be of at least two kinds in the half that is looked at (even rows); got one")
+    return [np.asarray(labels == kind) for kind in (kinds[1:] if len(kinds) == 2 else kinds)]
 
 
 def _two_means(rows: FloatArray) -> FloatArray:

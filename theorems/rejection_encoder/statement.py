@@ -22,7 +22,7 @@ from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
 from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, OutsideMass, UpperEnvelope
 from certify.symbolic.declaration import declare, variables
-from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, beta, d, m, shared
+from theorems.model import ANY_MODEL, INJECTIVE, LIPSCHITZ, M2, NETWORK, SMOOTH, beta, d, m, shared
 from theorems.rejection_encoder.network import ENCODER
 from theorems.rejection_encoder.observations import certify_rows
 from theorems.rejection_encoder.proposals import (
@@ -116,7 +116,7 @@ THEOREM = Theorem(
     summary="Under a certified envelope of the posterior log(1/epsilon)/p proposals sample it, for n >= d.",
     source="docs/rejection.md, sections 1 and 2",
     quantities=QUANTITIES,
-    assumptions=(MODEL, INJECTIVE, SMOOTH, LIPSCHITZ, NETWORK),
+    assumptions=(ANY_MODEL, INJECTIVE, SMOOTH, LIPSCHITZ, NETWORK),
     steps=STEPS,
     conclusion=Conclusion(
         statement=(
@@ -135,7 +135,7 @@ THEOREM = Theorem(
         observation_bounds=own_centre_bounds,
         notes=notes,
         certify_observations=certify_rows,
-        observations_need=(MODEL.label,),
+        observations_need=(ANY_MODEL.label,),
         takes_logits=True,
     ),
     shown=("R", "rho"),

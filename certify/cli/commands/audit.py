@@ -14,6 +14,7 @@ from certify.cli.options import (
     JsonOption,
     LikelihoodOption,
     LimitOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -62,6 +63,7 @@ def run(
     beta: NoiseOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     epsilon: AccuracyOption = None,
     observations: ObservationsOption = None,
@@ -101,7 +103,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.audit(
             encoder,
-            api.load_generator(generator, output_name, deviations, likelihood),
+            api.load_generator(generator, output_name, deviations, likelihood, measurement),
             beta=noise,
             epsilon=distance,
             observations=observations,

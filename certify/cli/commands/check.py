@@ -17,8 +17,10 @@ from certify.cli.options import (
     EpsilonOption,
     GeneratorsOption,
     JsonOption,
+    LabelsOption,
     LikelihoodOption,
     LimitOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -74,11 +76,13 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
+    labels: LabelsOption = None,
     resume: ResumeOption = None,
     scheduler: SchedulerOption = None,
     task_limit: LimitOption = None,
@@ -114,8 +118,10 @@ def run(
             ("generator", generator),
             ("output", output_name),
             ("noise", deviations),
+            ("measurement", measurement),
             ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
+            ("labels", labels),
             ("region", region),
             ("figures", figures),
         ):
@@ -130,7 +136,7 @@ def run(
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
 
-    loaded = loaded_generators(generator, output_name, deviations, likelihood)
+    loaded = loaded_generators(generator, output_name, deviations, likelihood, measurement)
     rows = output.prints and not quiet and not details
     with progress_on_terminal(quiet) as bars:
         progress = Announcing(bars, _announced(output, names)) if rows else bars
@@ -140,6 +146,7 @@ def run(
             beta=noise,
             epsilon=distance,
             observations=observations,
+            labels=labels,
             region=radius,
             seed=seed,
             progress=progress,

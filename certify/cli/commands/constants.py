@@ -12,6 +12,7 @@ from certify.cli.options import (
     DeviationsOption,
     GeneratorOption,
     JsonOption,
+    MeasurementOption,
     OutputOption,
     QuietOption,
     RegionOption,
@@ -50,6 +51,7 @@ def run(
     generator: GeneratorOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     region: RegionOption = None,
     centre: CentreOption = None,
     radii: RadiiOption = None,
@@ -91,7 +93,7 @@ def run(
 
     start, began = started(), now()
     with progress_on_terminal(quiet) as progress:
-        loaded = api.load_generator(generator, output_name, deviations)
+        loaded = api.load_generator(generator, output_name, deviations, measurement=measurement)
         point = None if centre is None else point_from_file(centre, loaded.latent_dim)
         main = Region(radius, None if radius is None else point)
         balls = None if sizes is None else [Region(size, point) for size in sizes]

@@ -14,6 +14,7 @@ from certify.cli.options import (
     GeneratorOption,
     JsonOption,
     LikelihoodOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -63,6 +64,7 @@ def run(
     generator: GeneratorOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     theorem: TheoremArgument = None,
     beta: NoiseOption = None,
@@ -104,7 +106,7 @@ def run(
     with progress_on_terminal(quiet) as progress:
         result = api.encoder(
             theorem,
-            api.load_generator(generator, output_name, deviations, likelihood),
+            api.load_generator(generator, output_name, deviations, likelihood, measurement),
             beta=noise,
             epsilon=distance,
             out=out,

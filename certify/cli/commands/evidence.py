@@ -14,6 +14,7 @@ from certify.cli.options import (
     JsonOption,
     LikelihoodOption,
     LimitOption,
+    MeasurementOption,
     OutputOption,
     QuietOption,
     ResumeOption,
@@ -50,6 +51,7 @@ def run(
     observations: ObservationsOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     beta: NoiseOption = None,
     encoder: EncoderOption = None,
@@ -80,7 +82,7 @@ def run(
 
     with progress_on_terminal(quiet) as progress:
         result = api.evidence(
-            api.load_generator(generator, output_name, deviations, likelihood),
+            api.load_generator(generator, output_name, deviations, likelihood, measurement),
             observations,
             beta=noise,
             encoder=encoder,

@@ -16,6 +16,7 @@ from certify.cli.options import (
     GeneratorsOption,
     JsonOption,
     LikelihoodOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -30,7 +31,9 @@ OutOption = Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The
 FromOption = Annotated[
     Path | None,
     typer.Option(
-        "--from", metavar="FILE.json", help="Show this result of `certify check --json`; nothing is checked again."
+        "--from",
+        metavar="FILE.json",
+        help="Show this JSON of `check` or `diagnose`; nothing is checked again.",
     ),
 ]
 GridOption = Annotated[
@@ -45,6 +48,7 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     out: OutOption = Path("report.html"),
     source: FromOption = None,
@@ -75,6 +79,7 @@ def run(
             ("generator", generator),
             ("output", output_name),
             ("noise", deviations),
+            ("measurement", measurement),
             ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
             ("region", region),
@@ -85,7 +90,8 @@ def run(
     output.first_line(f"page of {', '.join(theorems or ()) or source or 'every theorem'}", random_seed(seed))
     import certify.api as api
 
-    loaded = None if source is not None else loaded_generators(generator, output_name, deviations, likelihood)
+    wanted = None if source is not None else generator
+    loaded = loaded_generators(wanted, output_name, deviations, likelihood, measurement)
     with progress_on_terminal(quiet) as progress:
         found = api.write_report(
             list(theorems or ()),
@@ -102,8 +108,6 @@ def run(
             command=context.obj,
         )
     output.write_json(found.to_dict())
-    output.line(
-        f"wrote {found.path}: {found.size / 1e6:.2f} MB, {len(found.result.theorems)} checks; open it in a browser"
-    )
+    output.line(f"wrote {found.path}: {found.size / 1e6:.2f} MB, {found.parts}; open it in a browser")
     output.line(f"verdict: {found.result.verdict}")
     return found.exit_code

@@ -17,6 +17,7 @@ from certify.cli.options import (
     GeneratorOption,
     JsonOption,
     LikelihoodOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -45,6 +46,7 @@ def run(
     generator: GeneratorOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -77,7 +79,7 @@ def run(
         output.first_line(f"slack of {theorem} on {generator}", random_seed(seed))
     import certify.api as api
 
-    loaded = loaded_generators([generator], output_name, deviations, likelihood)
+    loaded = loaded_generators([generator], output_name, deviations, likelihood, measurement)
     assert loaded is not None
     with progress_on_terminal(quiet) as progress:
         found = api.slack(

@@ -17,6 +17,7 @@ from certify.cli.options import (
     EpsilonOption,
     GeneratorsOption,
     JsonOption,
+    MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
@@ -52,6 +53,7 @@ def run(
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     format: FormatOption = "latex,markdown,csv",  # noqa: A002 - the option's public name
     out: OutOption = "tables",
     check: CheckOption = False,
@@ -90,9 +92,12 @@ def run(
     import certify.api as api
     from certify.report.files import differing_files, table_files, write_files
 
-    given = {"output": output_name, "noise": deviations, "beta": beta, "observations": observations, "region": region}
+    given = {
+        "output": output_name, "noise": deviations, "measurement": measurement, "beta": beta,
+        "observations": observations, "region": region,
+    }  # fmt: skip
     if constants is not None:
-        if generator or any(given[name] is not None for name in ("output", "noise", "observations", "region")):
+        if generator or any(value is not None for name, value in given.items() if name != "beta"):
             raise InputError("`--constants` evaluates a theorem without a generator; leave out what belongs to one")
         names = list(theorems or ())
         if len(names) != 1:
@@ -102,7 +107,7 @@ def run(
         with progress_on_terminal(quiet) as progress:
             result = api.check(
                 list(theorems or ()),
-                loaded_generators(generator, output_name, deviations),
+                loaded_generators(generator, output_name, deviations, measurement=measurement),
                 beta=noise,
                 epsilon=distance,
                 observations=observations,

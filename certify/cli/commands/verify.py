@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DeviationsOption, JsonOption, ObservationsOption, OutputOption, QuietOption
+from certify.cli.options import (
+    DeviationsOption,
+    JsonOption,
+    MeasurementOption,
+    ObservationsOption,
+    OutputOption,
+    QuietOption,
+)
 from certify.cli.output import Output
 
 FileArgument = Annotated[
@@ -33,6 +40,7 @@ def run(
     generator: OptionalGeneratorOption = None,
     output: OutputOption = None,
     noise: DeviationsOption = None,
+    measurement: MeasurementOption = None,
     observations: ObservationsOption = None,
     constants: ConstantsOption = False,
     json: JsonOption = None,
@@ -48,7 +56,7 @@ def run(
     from certify.api import verify
     from certify.cli.generators import loaded_generators
 
-    loaded = loaded_generators(None if generator is None else [generator], output, noise)
+    loaded = loaded_generators(None if generator is None else [generator], output, noise, measurement=measurement)
     result = verify(file, None if loaded is None else loaded[0], observations, constants)
     destination.write_json(result.to_dict())
     held = sum(item.holds for item in result.verifications.values())

@@ -35,6 +35,12 @@ def outputs_at_least_latents(
     return _record(assumption, Verdict.PROVED if holds else Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
 
 
+def any_dimensions(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
+    """A0 whatever n and d: the model whose posterior is asked for; nothing of the generator could refute it."""
+    reason = f"n = {generator.observed_dim}, d = {generator.latent_dim}"
+    return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, None, reason)
+
+
 def strongly_invertible(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A1: proved by a certified m > 0, refuted by a proof that m = 0."""
     bracket = brackets.m

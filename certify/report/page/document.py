@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
+from typing import Any
 
 from certify.errors import CertifyError
 from certify.progress import Progress
@@ -47,18 +48,25 @@ def page_html(
         anchor = f"theorem-{slug(identity)}"
         sections.append(f'<div id="{anchor}">{theorem_html(records, theorem, cells)}</div>')
         links.append(f'<li><a href="#{anchor}">{escape(identity)}</a></li>')
-    provenance = result.provenance
+    return fill(
+        result.provenance, "What was certified, and what it rests on", summary_html(result), "".join(links),
+        "".join(sections),
+    )  # fmt: skip
+
+
+def fill(provenance: Mapping[str, Any], title: str, summary: str, links: str = "", theorems: str = "") -> str:
+    """The template with these parts, which are HTML, and the provenance, which is not."""
     version = escape(str(provenance.get("version", "")))
     command = escape(str(provenance.get("command", "")))
     return Template(_part("page.html")).substitute(
-        title="What was certified, and what it rests on",
+        title=title,
         style=_part("page.css") + STYLE,
         script=_part("page.js"),
         meta=f"proof-companion {version}, seed {escape(str(provenance.get('seed', '')))}. Lower bounds are rounded "
         "down, upper bounds up, measured values to nearest.",
-        links="".join(links),
-        summary=summary_html(result),
-        theorems="".join(sections),
+        links=links,
+        summary=summary,
+        theorems=theorems,
         footer=f"<p>{escape(str(provenance.get('started', '')))}. Command: <code>{command}</code></p>"
         "<p>What is certified, assumed and trusted: <code>docs/ledger.md</code>; the words: "
         "<code>docs/verdicts.md</code>.</p>",

@@ -47,6 +47,8 @@ def dimacs_clauses(path: Path) -> list[list[int]]:
             raise InputError(f"`{path}` must begin with `p cnf VARIABLES CLAUSES`")
         numbers = [int(word) for words in lines[1:] for word in words]
         variables, count = map(int, lines[0][2:])
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"`{path}` is no DIMACS file: {error}") from error
     if numbers.count(0) != count or numbers[-1:] not in ([], [0]) or count > MOST_CLAUSES:

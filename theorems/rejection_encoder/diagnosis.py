@@ -1,0 +1,25 @@
+"""Which encoder is certified at the own noise? Theorem R at the first observations."""
+
+from __future__ import annotations
+
+from certify.diagnosis.question import Asked, Question, weakest
+from certify.diagnosis.records import Answer
+from theorems.rejection_encoder.statement import THEOREM
+
+ROWS = 3
+
+
+def samplers(asked: Asked) -> Answer:
+    """How many proposals put out the posterior within epsilon, at each of a few observations."""
+    found = asked.records(THEOREM, ROWS)
+    counts = [item.layers for item in found if item.verdict.holds and item.layers is not None]
+    where = f"{len(counts)} of {len(found)} observations"
+    if not counts:
+        return Answer("encoder of one x", weakest(found), f"none is certified: {found[0].reason}", {}, found[0].reason)
+    span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    text = f"{span} proposals under a certified envelope are within {float(asked.epsilon):g} of the posterior, {where}"
+    numbers = {"proposals_least": float(min(counts)), "proposals_most": float(max(counts)), "rows": float(len(counts))}
+    return Answer("encoder of one x", weakest(found), text, numbers)
+
+
+QUESTION = Question("encoder of one x", 20, samplers)
