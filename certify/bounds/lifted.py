@@ -75,7 +75,7 @@ SLACKS = (1e-9, 1e-6)
 
 
 def root(gram: MatrixBall) -> FloatArray | None:
-    """B with B B^T > R for every R of the ball; None where that is not verified. Verified."""
+    """B (k, k) with B B^T > R for every R of the ball `gram` (k, k); None where that is not verified. Verified."""
     middle = 0.5 * (gram.midpoint + gram.midpoint.T)
     if not gram.is_finite or not np.isfinite(middle).all():
         return None
