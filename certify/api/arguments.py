@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -21,7 +20,7 @@ from certify.validation import (
     file_path,
     noise_level,
     observations_from_file,
-    real_array,
+    positive_number,
     region_centre,
     region_radius,
 )
@@ -143,13 +142,11 @@ def progress_of(progress: Progress | None) -> Progress:
     return progress
 
 
-def execution_of(scheduler: Any, resume: str | Path | None, task_limit: object, usual: str | None = None) -> Execution:
+def execution_of(scheduler: Any, resume: str | Path | None, task_limit: Any, usual: str | None = None) -> Execution:
     """Where tasks run, `usual` where no scheduler is given, and where their results are kept.
 
     Raises InputError for a scheduler or a path that is none, or a limit that is no positive number of seconds.
     """
-    seconds = None if task_limit is None else float(real_array("`task_limit`", task_limit))
-    if seconds is not None and not 0 < seconds < inf:
-        raise InputError(f"`task_limit` must be a positive number of seconds; got {task_limit!r}")
+    seconds = None if task_limit is None else float(positive_number("task_limit", task_limit))
     place = None if resume is None else file_path("resume", resume)
     return Execution(usual if scheduler is None else scheduler, place, seconds)

@@ -104,7 +104,7 @@ def certificate(
             raise InputError(f"`{options[subject]}` {rest}: a `{wanted.name}` certificate is about {about}")
     path: Path | None = None
     if wanted.subject == NETWORK:
-        path = file_path("generator", str(generator))
+        path = file_path("generator", generator)
         question, shown = _of_network(path, observations, index, beta), path.name
     elif wanted.subject == CONSTANTS:
         assert constants is not None

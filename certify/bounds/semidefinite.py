@@ -126,10 +126,11 @@ def closed_form_start(bound: float, weights: tuple[FloatArray, ...]) -> Multipli
     """Weights in closed form and what they prove as a place to start from; None for no bound. Estimate."""
     if not 0.0 < bound < math.inf or not weights:
         return None
+    square = bound * bound
     with np.errstate(all="ignore"):
-        values = bound**2 * np.concatenate(weights)
-    finite = bool(np.isfinite(values).all()) and math.isfinite(bound**2)
-    return Multipliers(bound**2, tuple(values.tolist())) if finite else None
+        values = square * np.concatenate(weights)
+    finite = bool(np.isfinite(values).all()) and math.isfinite(square)
+    return Multipliers(square, tuple(values.tolist())) if finite else None
 
 
 def _start(form: IncrementForm, start: Multipliers, exponent: int) -> tuple[float, FloatArray] | None:

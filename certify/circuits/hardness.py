@@ -131,8 +131,9 @@ class Hardness(Readable):
         """
         found = {}
         for family, row in self.gates.items():
+            largest = max(row, default=0)
             fitted = [
-                (curve.growth.intercept + curve.growth.rate * max(row), curve.method, curve)
+                (curve.growth.intercept + curve.growth.rate * largest, curve.method, curve)
                 for curve in self.curves
                 if curve.family == family and curve.method != "structure" and curve.growth is not None
             ]

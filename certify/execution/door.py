@@ -17,6 +17,7 @@ from certify.execution.records import Records, open_records
 from certify.execution.serial import Serial
 from certify.execution.work import FailedTasksError, Found, Job, Reply, Task, Work
 from certify.progress import Progress, SilentProgress
+from certify.validation import file_path, shown
 
 PROCESSES_FROM = 6
 """Fewer tasks than this are not worth starting processes for."""
@@ -152,15 +153,17 @@ def checked_scheduler(scheduler: Any) -> Any:
     if not isinstance(scheduler, str | Path):
         module = type(scheduler).__module__
         if scheduler is not None and not module.startswith("distributed."):
-            raise InputError(f"`scheduler` must be {FORMS}, or a `dask.distributed.Client`; got {scheduler!r}")
+            raise InputError(f"`scheduler` must be {FORMS}, or a `dask.distributed.Client`; got {shown(scheduler)}")
         return scheduler
     text = str(scheduler)
     kind, _, count = text.partition(":")
-    if text in ("serial", "processes") or "://" in text or Path(text).is_file():
+    if text in ("serial", "processes") or "://" in text:
         return text
-    if kind in ("processes", "local") and count.isdecimal() and 1 <= int(count) <= 4096:
+    if kind in ("processes", "local") and count.isascii() and count.isdecimal() and len(count) < 5 and int(count):
         return text
-    raise InputError(f"`--scheduler` must be {FORMS}; got `{text}`")
+    if text and file_path("scheduler", text).is_file():
+        return text
+    raise InputError(f"`--scheduler` must be {FORMS}; got {shown(text)}")
 
 
 def processors() -> int:

@@ -20,6 +20,7 @@ import certify
 from certify.api.audit import Audit
 from certify.api.check import Result
 from certify.api.constants import Constants
+from certify.api.diagnose import Diagnosed
 from certify.api.evidence import EvidenceOfData
 from certify.api.prove import Proved
 from certify.api.replay import Replayed
@@ -36,6 +37,7 @@ from certify.circuits.growth import Growth
 from certify.circuits.hardness import Curve, Hardness, Run
 from certify.codec import Readable
 from certify.construction.built import SingleObservation
+from certify.diagnosis.records import Answer, Diagnosis
 from certify.encoders.count import EncoderCount
 from certify.encoders.single_precision import Agreement
 from certify.envelopes.log_evidence import Interval, LogEvidence
@@ -178,6 +180,14 @@ evidence_of_one = st.builds(
     st.builds(LogEvidence, st.none() | intervals, st.none() | intervals, words, words),
     st.none() | st.builds(Elbo, st.none() | intervals, words, words),
 )
+answers = st.builds(
+    Answer, words, st.sampled_from(Verdict), words, st.dictionaries(words, finite, max_size=2), words, finite
+)
+diagnoses = st.builds(
+    Diagnosis, st.just({"name": "g", "sha256": "0"}), st.sampled_from(["gaussian", "bernoulli"]), st.none() | finite,
+    shares, st.integers(1, 5), st.none() | words, st.lists(answers, min_size=1, max_size=3).map(tuple),
+    st.just({"seed": 0}),
+)  # fmt: skip
 evidence_of_data = st.builds(
     EvidenceResult, st.just({"name": "g", "comparison": None}), st.sampled_from(["gaussian", "bernoulli"]),
     st.none() | finite, st.lists(evidence_of_one, min_size=1, max_size=2).map(tuple), st.none() | words, counts,
@@ -248,7 +258,7 @@ STRATEGIES: dict[type[Readable], st.SearchStrategy[Any]] = {
     TheoremStress: stressed, StressResult: stress_results, Replay: replays, EncoderCount: encoder_counts,
     RuntimeComparison: second_engines, Proof: all_proofs, StepLoss: losses,
     Interval: intervals, ObservationEvidence: evidence_of_one,
-    EvidenceResult: evidence_of_data, Curve: curves, Hardness: hardness, RowFinding: row_findings,
+    EvidenceResult: evidence_of_data, Answer: answers, Diagnosis: diagnoses, Curve: curves, Hardness: hardness, RowFinding: row_findings,
     ClaimsTable: claim_tables, FormalRecord: formal, FormalResult: formal_results, InstanceResult: formal_instances,
     WrongClaim: wrong_claims, PowerResult: powers, Agreement: agreements, EncoderFile: encoder_files,
     Verification: verifications, VerificationResult: verification_results, SingleObservation: single_observations,
@@ -280,9 +290,13 @@ def test_every_kind_of_record_is_drawn_here() -> None:
 LIVE = {
     "certify.api.certificate.Certificate": "its document is a file of its own, which `certify.certificates` reads",
     "certify.api.encoder.EncoderResult": "a network, read from its ONNX file",
+    "certify.api.slack.Slack": "a view of a check's record, which is read with the check",
     "certify.api.theorems.Catalogue": "the theorems that are installed, which are code",
+    "certify.api.write_report.Report": "a page, and the result that it shows, which is read",
     "certify.audits.source.EncoderSource": "an encoder that runs",
     "certify.construction.built.BuiltEncoder": "a network, read from its ONNX file",
+    "certify.report.blueprint.Node": "a part of a page",
+    "certify.report.page.grid.Grid": "a part of a page",
 }
 """What has a JSON form that describes more than it holds, and what stands in the place of reading it."""
 
@@ -321,7 +335,7 @@ FACES: dict[type[Readable], st.SearchStrategy[Any]] = {
     **{
         face: STRATEGIES[record].map(lambda item, face=face: face(**values_of(item)))
         for face, record in {
-            Audit: AuditResult, EvidenceOfData: EvidenceResult, Proved: Proof, Replayed: Replay, Result: CheckResult,
+            Audit: AuditResult, Diagnosed: Diagnosis, EvidenceOfData: EvidenceResult, Proved: Proof, Replayed: Replay, Result: CheckResult,
             Stress: StressResult, Verified: VerificationResult,
         }.items()
     },

@@ -7,10 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from certify.arithmetic import ball_matrices, definiteness, form_norms, intervals, matrices
 from certify.arithmetic.intervals import MatrixBall
-from certify.arithmetic.rounding import Direction, decimal_text
+from certify.arithmetic.rounding import Direction, decimal_text, exact_text
 
 COUNT = 3000
 
@@ -119,3 +121,9 @@ def test_infinities_keep_their_sign_at_every_scale() -> None:
         assert matrices.unscale_upper(math.inf, exponent) == math.inf == matrices.unscale_lower(math.inf, exponent)
         assert matrices.unscale_upper(-math.inf, exponent) == -math.inf == matrices.unscale_lower(-math.inf, exponent)
         assert matrices.unscale_upper(0.0, exponent) == 0.0 == matrices.unscale_lower(0.0, exponent)
+
+
+@given(st.fractions() | st.floats(allow_nan=False, allow_infinity=False) | st.integers())
+def test_an_exact_number_is_read_back_from_its_text(value: Fraction | float | int) -> None:
+    text = exact_text(value)
+    assert (float(text) if isinstance(value, float) else Fraction(text)) == value
