@@ -108,7 +108,9 @@ def right_arguments(verb: Callable[..., Any]) -> dict[str, Any]:
     found = {
         name: GOOD.get(f"{verb.__name__}.{name}", GOOD.get(name))
         for name, item in wanted.items()
-        if (item.default is item.empty and item.kind is not item.VAR_KEYWORD) or name in {"progress", "beta"}
+        if (item.default is item.empty and item.kind is not item.VAR_KEYWORD)
+        or name in {"progress", "beta"}
+        or f"{verb.__name__}.{name}" in GOOD
     }
     if any(item.kind is item.VAR_KEYWORD for item in wanted.values()):
         found |= INPUTS

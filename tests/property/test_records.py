@@ -258,7 +258,8 @@ STRATEGIES: dict[type[Readable], st.SearchStrategy[Any]] = {
     TheoremStress: stressed, StressResult: stress_results, Replay: replays, EncoderCount: encoder_counts,
     RuntimeComparison: second_engines, Proof: all_proofs, StepLoss: losses,
     Interval: intervals, ObservationEvidence: evidence_of_one,
-    EvidenceResult: evidence_of_data, Answer: answers, Diagnosis: diagnoses, Curve: curves, Hardness: hardness, RowFinding: row_findings,
+    EvidenceResult: evidence_of_data, Answer: answers, Diagnosis: diagnoses,
+    Curve: curves, Hardness: hardness, RowFinding: row_findings,
     ClaimsTable: claim_tables, FormalRecord: formal, FormalResult: formal_results, InstanceResult: formal_instances,
     WrongClaim: wrong_claims, PowerResult: powers, Agreement: agreements, EncoderFile: encoder_files,
     Verification: verifications, VerificationResult: verification_results, SingleObservation: single_observations,
@@ -335,7 +336,8 @@ FACES: dict[type[Readable], st.SearchStrategy[Any]] = {
     **{
         face: STRATEGIES[record].map(lambda item, face=face: face(**values_of(item)))
         for face, record in {
-            Audit: AuditResult, Diagnosed: Diagnosis, EvidenceOfData: EvidenceResult, Proved: Proof, Replayed: Replay, Result: CheckResult,
+            Audit: AuditResult, Diagnosed: Diagnosis, EvidenceOfData: EvidenceResult, Proved: Proof, Replayed: Replay,
+            Result: CheckResult,
             Stress: StressResult, Verified: VerificationResult,
         }.items()
     },
