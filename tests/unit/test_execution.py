@@ -197,6 +197,8 @@ def test_a_kill_of_the_client_at_any_time_loses_nothing_that_is_kept(tmp_path: P
 
 def test_an_interrupt_ends_every_process(tmp_path: Path) -> None:
     code = (
+        # What runs in the background of a shell ignores interrupts, and so do its children.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from pathlib import Path\nfrom certify.execution.door import Execution\n"
         "from tests.execution_tasks import slow_square, work_of\n"
         "if __name__ == '__main__':\n"
@@ -215,7 +217,7 @@ def test_an_interrupt_ends_every_process(tmp_path: Path) -> None:
     workers = {int(pid) for pid in lines[-1].split()}
     assert len(workers) == 2 and all(map(alive, workers))
     os.killpg(child.pid, signal.SIGINT)
-    child.communicate()
+    child.communicate(timeout=120)
     assert child.returncode != 0 and not any(map(alive, workers))
 
 

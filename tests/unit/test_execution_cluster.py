@@ -214,6 +214,8 @@ def test_an_interrupt_ends_the_cluster_that_was_started(tmp_path: Path) -> None:
     """To the whole group, as a terminal does it."""
     script = tmp_path / "script.py"
     script.write_text(
+        # What runs in the background of a shell ignores interrupts, and so do its children.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from certify.execution.door import Execution\nfrom tests.execution_tasks import slow_square, work_of\n"
         "if __name__ == '__main__':\n"
         "    with Execution('local:2') as execution:\n"
@@ -229,7 +231,7 @@ def test_an_interrupt_ends_the_cluster_that_was_started(tmp_path: Path) -> None:
         child.stdout.readline()
     assert len(session(child.pid)) >= 3
     os.killpg(child.pid, signal.SIGINT)
-    child.communicate()
+    child.communicate(timeout=120)
     assert child.returncode != 0 and session(child.pid) == []
 
 
