@@ -30,7 +30,7 @@ def evaluated_constants(generator: Generator, multipliers: Mapping[ConstantName,
     """
     lattice = Lattice.over(generator.graph, (Region(),))
     known, methods = lattice.known[0], bound_methods()
-    problem = Problem(generator, Region(), best=known.best, starts=dict(multipliers))
+    problem = Problem(generator, Region(), best=known.best, starts=dict(multipliers), searches=False)
     with threadpool_limits(1), np.errstate(all="ignore"):
         if not uncertified_domains(problem.ranges):
             closed = (methods[name].propose(problem) for name in CLOSED_RULES)

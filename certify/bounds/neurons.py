@@ -168,7 +168,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
         return
     passage = found.passage
     yield Proposal("M", "upper", passage.output.total, NAME)
-    if not problem.is_settled("M"):
+    if problem.searches and not problem.is_settled("M"):
         sharper = polished(passage.form, passage.output.total, passage.weights, problem.work)
         yield Proposal("M", "upper", sharper.value, NAME, multipliers=sharper.multipliers)
     if problem.is_settled("M2") and problem.is_settled("M3"):

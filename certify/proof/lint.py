@@ -175,11 +175,9 @@ def _labels(theorem: Theorem) -> Iterator[Defect]:
         for name in dict.fromkeys(name for name in names if names.count(name) > 1):
             yield Defect(calls, name, f"the {what} `{name}` is there {names.count(name)} times")
     known = {item.name for item in theorem.quantities}
-    for what, wanted in (("shown", theorem.shown or ()), ("slack_steps", theorem.slack_steps)):
-        there = known if what == "shown" else {step.label for step in theorem.steps}
-        for name in wanted:
-            if name not in there:
-                yield Defect(("Theorem",), theorem.id, f"`{what}` names `{name}`, which is not there")
+    for name in theorem.shown or ():
+        if name not in known:
+            yield Defect(("Theorem",), theorem.id, f"`shown` names `{name}`, which is not there")
     for label in theorem.algebra:
         if label not in {step.label for step in theorem.steps}:
             yield Defect(("Theorem",), theorem.id, f"the algebra has claims for `{label}`, which is no step")
