@@ -27,6 +27,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "exact_circuits",
         "hardness",
         "cluster",
+        "diagnose",
+        "inverse_problems",
     ),
     "Theory": (
         "theory",
@@ -40,5 +42,5 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "formal",
         "ledger",
     ),
-    "Python": ("python", "adding_a_theorem", "architecture"),
+    "Python": ("python", "tutorial", "adding_a_theorem", "architecture"),
 }

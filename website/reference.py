@@ -117,7 +117,7 @@ def _signature(name: str, item: Any) -> str:
     except (TypeError, ValueError):
         return ""
     # Defaults that are objects print addresses: nothing of a page may change from one build to the next.
-    shown = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>|<function ([\w.]+) at 0x[0-9a-f]+>", r"\1...", shown)
+    shown = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>|<function ([\w.<>]+) at 0x[0-9a-f]+>", r"\1...", shown)
     one = f"{name}{shown}"
     if len(one) > 100:
         one = one.replace("(", "(\n    ", 1).replace(", ", ",\n    ") if "[" not in one else _wrapped(one)

@@ -121,6 +121,10 @@ def instance_at(
     seed: int,
 ) -> Instance | str:
     """The instance that a check of the same arguments measures, or why there is none."""
+    known = (theorem.conclusion.inputs or certified_ends)(generator, brackets)
+    unknown = [name for name in theorem.required_constants if name not in known]
+    if unknown:
+        return f"{', '.join(unknown)} is not certified there"
     setting = settle(theorem, generator, brackets, beta, epsilon, observations, seed)
     if setting.certificate is None:
         return setting.reason

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from certify.bounds.bracket import Bracket
 from certify.bounds.constants import constants
 from certify.cli import main as cli
 from certify.errors import InputError, MissingExtraError
@@ -88,7 +89,11 @@ def test_curves_need_a_known_truth_and_a_certificate() -> None:
         curves_at(THEOREM, generator, brackets, Fraction(1, 10), Fraction(1, 10**6))
     line = wave(1)
     with pytest.raises(InputError, match="no curves of"):
-        curves_at(THEOREM, line, constants(line, budget=0.5), Fraction(100))
+        curves_at(THEOREM, line, constants(line, effort=20_000.0), Fraction(100))
+    with pytest.raises(InputError, match="no curves of .* m is not certified there"):
+        curves_at(
+            THEOREM, line, replace(constants(line, effort=20_000.0), m=Bracket(None, None, None, None)), Fraction(100)
+        )
     flat = instance_of(generator)
     curved = load_generator("residual:d=3,width=4,depth=1,lipschitz=0.2,seed=0")
     with pytest.raises(InputError, match="d <= 2 or affine"):
