@@ -68,11 +68,11 @@ class Problem:
         low, high = self.best.get((constant, "lower")), self.best.get((constant, "upper"))
         return low is not None and high is not None and (low == high or high - low <= SETTLED * high)
 
-    searches: bool = True
-    """Whether a rule may improve what it evaluates; False where evidence alone is to count."""
-
     starts: dict[ConstantName, Multipliers] = field(default_factory=dict)
     """Multipliers of an earlier or a similar problem, from which a search may start; verified before they count."""
+
+    searches: bool = True
+    """Whether a rule may improve what it evaluates; False where evidence alone is to count."""
 
     @cached_property
     def reach(self) -> Reach:

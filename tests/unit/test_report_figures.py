@@ -97,7 +97,7 @@ def test_curves_need_a_known_truth_and_a_certificate() -> None:
     flat = instance_of(generator)
     curved = load_generator("residual:d=3,width=4,depth=1,lipschitz=0.2,seed=0")
     with pytest.raises(InputError, match="d <= 2 or affine"):
-        mixing_curves(replace(flat, generator=curved, observations=np.zeros((1, 3)), _shared={}))
+        mixing_curves(replace(flat, subject=curved, observations=np.zeros((1, 3)), _shared={}))
 
 
 def test_both_formats_the_same_bytes_again(curves: MixingCurves, tmp_path: Path) -> None:
