@@ -17,7 +17,6 @@ from certify.execution.records import Records, open_records
 from certify.execution.serial import Serial
 from certify.execution.work import FailedTasksError, Found, Job, Reply, Task, Work
 from certify.progress import Progress, SilentProgress
-from certify.validation import file_path, shown
 
 PROCESSES_FROM = 6
 """Fewer tasks than this are not worth starting processes for."""
@@ -153,7 +152,9 @@ def checked_scheduler(scheduler: Any) -> Any:
     if not isinstance(scheduler, str | Path):
         module = type(scheduler).__module__
         if scheduler is not None and not module.startswith("distributed."):
-            raise InputError(f"`scheduler` must be {FORMS}, or a `dask.distributed.Client`; got {shown(scheduler)}")
+            raise InputError(
+                f"`scheduler` must be {FORMS}, or a `dask.distributed.Client`; got {type(scheduler).__name__}"
+            )
         return scheduler
     text = str(scheduler)
     kind, _, count = text.partition(":")
@@ -161,9 +162,17 @@ def checked_scheduler(scheduler: Any) -> Any:
         return text
     if kind in ("processes", "local") and count.isascii() and count.isdecimal() and len(count) < 5 and int(count):
         return text
-    if text and file_path("scheduler", text).is_file():
+    if _is_file(text):
         return text
-    raise InputError(f"`--scheduler` must be {FORMS}; got {shown(text)}")
+    raise InputError(f"`--scheduler` must be {FORMS}; got {text[:80]!r}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:
+        # A name that is too long for a file is none.
+        return False
 
 
 def processors() -> int:
