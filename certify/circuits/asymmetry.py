@@ -16,6 +16,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from certify.circuits.complexity import gate_word
 from certify.circuits.permutation_classes import bit_moves, inverse
 from certify.errors import InputError
 
@@ -137,17 +138,7 @@ def _walk(values: Any, count: int, left: int, ranks: Any, table: Any, state: Any
                 # A gate that does not read its predecessor must have a higher rank: one order of each set of gates.
                 if depth > 0 and k < count - 1 and rank <= ranks[depth - 1]:
                     continue
-                one, other = values[j], values[k]
-                if operator == 0:
-                    word = one & other
-                elif operator == 1:
-                    word = one & ~other
-                elif operator == 2:
-                    word = ~one & other
-                elif operator == 3:
-                    word = one ^ other
-                else:
-                    word = one | other
+                word = gate_word(operator, values[j], values[k])
                 known = word == 0
                 for i in range(count):
                     known |= values[i] == word

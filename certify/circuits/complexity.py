@@ -50,6 +50,20 @@ def function_sizes(inputs: int, gates: int) -> npt.NDArray[np.int8]:
 
 
 @numba.njit(cache=True)
+def gate_word(operator: int, one: Any, other: Any) -> Any:
+    """Truth table of gate `operator` of the five that read both inputs and are 0 at (0, 0): two words of bits."""
+    if operator == 0:
+        return one & other
+    if operator == 1:
+        return one & ~other
+    if operator == 2:
+        return ~one & other
+    if operator == 3:
+        return one ^ other
+    return one | other
+
+
+@numba.njit(cache=True)
 def _walk(values: Any, inputs: int, count: int, left: int, size: int, ranks: Any, sizes: Any) -> None:
     """Extend the chain `values[:count]` by `left` gates.
 
@@ -64,17 +78,7 @@ def _walk(values: Any, inputs: int, count: int, left: int, size: int, ranks: Any
                 rank = (k * 64 + j) * 8 + operator
                 if depth > 0 and k < count - 1 and rank <= ranks[depth - 1]:
                     continue
-                one, other = values[j], values[k]
-                if operator == 0:
-                    word = one & other
-                elif operator == 1:
-                    word = one & ~other
-                elif operator == 2:
-                    word = ~one & other
-                elif operator == 3:
-                    word = one ^ other
-                else:
-                    word = one | other
+                word = gate_word(operator, values[j], values[k])
                 if left == 1:
                     if sizes[word] < 0:
                         sizes[word] = size
