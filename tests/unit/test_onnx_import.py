@@ -173,6 +173,7 @@ def test_refusals(mutate: Callable[[onnx.ModelProto], None], expected: str, tmp_
         ([node("Exp", "huge", "e"), node("Mul", "z e", "x")], "overflows"),
         ([node("Expand", "z wide", "x")], "1 to 16384 are accepted"),
         ([node("Resize", "z _ s", "x", mode="linear", antialias=1)], "antialias"),
+        ([node("Clip", "z half zero", "x")], "min = 0.5 above max = 0.0"),
     ],
 )
 def test_operators_without_a_lowering(nodes: list[onnx.NodeProto], expected: str, tmp_path: Path) -> None:
