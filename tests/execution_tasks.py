@@ -34,6 +34,13 @@ def slow_square(seconds: float, task: int) -> float:
     return square(task)
 
 
+def uneven(task: int) -> float:
+    """Every fiftieth takes longer than a whole parcel may."""
+    if task % 50 == 49:
+        time.sleep(0.3)
+    return square(task)
+
+
 def fragile(task: int) -> float:
     """Kills its process at 3, fails at 5, has no memory at 7."""
     if task == 3:

@@ -205,7 +205,7 @@ class _Host:
             return Serial()
         if self._scheduler is None or text.startswith("processes"):
             return Processes(int(text.partition(":")[2] or processors()), self._limit, self._attempts)
-        from certify.execution.cluster import connected
+        from certify.execution.connection import connected
 
         return connected(self._scheduler, self._limit)
 
