@@ -278,9 +278,6 @@ def test_a_difference_of_environments_is_one_clause() -> None:
 
 PARALLEL = {"multiprocessing", "concurrent", "joblib", "pathos", "billiard", "dask", "distributed"}
 ALONE = {
-    "benchmarks/same_bits.py": "a pool of its own, still to go through the door",
-    "benchmarks/soundness.py": "a pool of its own, still to go through the door",
-    "benchmarks/constants_speed.py": "a pool of its own, still to go through the door",
     "certify/sampling/workers.py": "threads over blocks of one run of chains, inside numba kernels",
 }
 """Files outside `certify/execution/` that start or hold something parallel, each with what it is for."""
