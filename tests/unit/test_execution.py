@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import certify
 from certify.atomic import write_bytes_atomically
+from certify.cli.main import main
 from certify.errors import InputError
 from certify.execution.door import Execution, Failed, checked_scheduler
 from certify.execution.records import stored_documents
@@ -261,6 +264,49 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
 def test_a_scheduler_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="processes:N"):
         checked_scheduler(text)
+
+
+def test_a_limit_needs_a_worker_that_can_be_ended() -> None:
+    with pytest.raises(InputError, match="task_limit"):
+        Execution("serial", limit=1.0)
+    with Execution(limit=60.0) as execution:
+        assert os.getpid() not in execution.collect("ids", work_of(process), range(2))
+
+
+SWEEP = ("sweep", "sharp-langevin", "--constants", "m=1,M=1.5,M2=0.15", "--over", "d=2:3")
+CHECK = ("check", "rejection-encoder", "--generator", "linear:d=2,kappa=1.5,seed=0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((*CHECK, "--scheduler", "processes:2"), "give `--observations` too"),
+        ((*CHECK, "--task-limit", "9"), "give `--observations` too"),
+        (("check", "rejection-encoder", "--constants", "d=2,m=1,M=1", "--scheduler", "serial"), "`--observations` too"),
+        (("check", "strong-invertibility", *CHECK[2:], "--observations", "ROWS", "--scheduler", "serial"), "has none"),
+        (("stress", "langevin-mixing", "--power", "--scheduler", "serial"), "leave out `--scheduler`"),
+        (("stress", "langevin-mixing", "--processes", "2", "--scheduler", "serial"), "give one of them"),
+        (("hardness", "--family", "linear", "--task-limit", "9"), "as `processes:1`"),
+        ((*SWEEP, "--scheduler", "none"), "processes:N"),
+    ],
+)
+def test_a_scheduler_that_would_do_nothing_is_refused(
+    arguments: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.zeros((2, 2)))
+    assert main([item.replace("ROWS", "rows.npy") for item in arguments]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+
+
+def test_from_python_too() -> None:
+    with pytest.raises(InputError, match="give `observations` too"):
+        certify.check("rejection-encoder", "linear:d=2,kappa=1.5,seed=0", scheduler="serial")
 
 
 def test_only_text_and_clients_are_schedulers() -> None:
