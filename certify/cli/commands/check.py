@@ -109,8 +109,9 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     names = list(theorems or ())
-    for option, given in (("scheduler", scheduler), ("resume", resume), ("task-limit", task_limit)):
-        if given is not None and (observations is None or lint):
+    places = {"scheduler": scheduler, "resume": resume, "task-limit": task_limit}
+    for option, place in places.items():
+        if place is not None and (observations is None or lint):
             raise InputError(f"`--{option}` is for certificates of single observations; give `--observations` too")
     if lint:
         return _lint(output, names)
