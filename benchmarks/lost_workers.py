@@ -1,7 +1,7 @@
 """The same bytes whatever happens: digits in four ways, runs through killed workers, a full disk, a run cut off.
 
 python -m benchmarks.lost_workers [digits] [kills] [disk] [interrupt] [stress] [--rows 200] [--runs 20]
-    [--kill-rows 20] [--examples 100000] [--theorem NAME|FILE.py] [--work FOLDER] [--out benchmarks/results/execution.md]
+    [--kill-rows 20] [--examples 100000] [--theorem NAME|FILE.py] [--work FOLDER] [--out FILE.md]
 
 digits     `certify check rejection-encoder --observations` on the first rows of the held-out digits: serial, two
            processes, a local Dask cluster, and two clusters at once with half of the rows each, whose folders are
@@ -262,8 +262,8 @@ def stress(rows: Any, given: argparse.Namespace) -> Iterator[str]:
     bytes_ = "the same bytes as" if digest(work / "cut")[0] == whole else "OTHER bytes than"
     said = "the same report as" if answer(work / "cut.json") == answer(work / "whole.json") else "ANOTHER report than"
     yield (
-        f"`certify stress {given.theorem or 'contraction.py'} --examples {given.examples}` ({seconds:.0f} s alone), killed when {last} of "
-        f"{count} parts were kept and started again each time: {bytes_} and {said} a run left alone."
+        f"`certify stress {given.theorem or 'contraction.py'} --examples {given.examples}` ({seconds:.0f} s alone), "
+        f"killed when {last} of {count} parts were kept and started again each time: {bytes_} and {said} a run left alone."
     )
 
 
