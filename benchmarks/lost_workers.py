@@ -263,7 +263,8 @@ def stress(rows: Any, given: argparse.Namespace) -> Iterator[str]:
     said = "the same report as" if answer(work / "cut.json") == answer(work / "whole.json") else "ANOTHER report than"
     yield (
         f"`certify stress {given.theorem or 'contraction.py'} --examples {given.examples}` ({seconds:.0f} s alone), "
-        f"killed when {last} of {count} parts were kept and started again each time: {bytes_} and {said} a run left alone."
+        f"killed when {last} of {count} parts were kept and started again each time: {bytes_} and {said} a run left "
+        "alone."
     )
 
 
