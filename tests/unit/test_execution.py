@@ -28,6 +28,7 @@ from tests.execution_tasks import (
     counting,
     fragile,
     hanging_once,
+    hungry_once,
     process,
     refusing,
     slow_square,
@@ -141,6 +142,12 @@ def test_bad_input_stops_at_once_with_its_one_line(two_processes: Execution) -> 
 def test_a_worker_that_hangs_is_ended_and_its_task_tried_again(tmp_path: Path) -> None:
     with Execution("processes:2", limit=1.0) as execution:
         assert execution.collect("squares", work_of(hanging_once, tmp_path / "mark"), TASKS) == RIGHT
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_worker_without_memory_is_replaced_and_its_task_tried_again(tmp_path: Path) -> None:
+    with Execution("processes:1") as execution:
+        assert execution.collect("squares", work_of(hungry_once, tmp_path / "mark"), TASKS) == RIGHT
     assert (tmp_path / "mark").exists()
 
 

@@ -27,7 +27,17 @@ from certify.execution.records import stored_documents
 from certify.execution.remote import SPAN, answer, forget, receive
 from certify.execution.work import FailedTasksError, Job, environment
 from tests.conftest import ROOT
-from tests.execution_tasks import counting, fragile, refusing, sleeping_once, slow_square, square, uneven, work_of
+from tests.execution_tasks import (
+    counting,
+    fragile,
+    growing_once,
+    refusing,
+    sleeping_once,
+    slow_square,
+    square,
+    uneven,
+    work_of,
+)
 
 # A library that is told to stop in the middle of everything warns of what it leaves behind.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -177,6 +187,23 @@ def test_a_long_task_sends_the_rest_of_its_parcel_back() -> None:
     seconds, replies = answer(work.digest, jobs, environment(), None)
     assert seconds > SPAN and [reply[:2] for reply in replies] == [("new", "2304.1"), ("new", "2401.1")]
     forget(work.digest)
+
+
+def test_a_worker_over_its_memory_is_ended_and_its_task_tried_again(tmp_path: Path) -> None:
+    """Dask's nanny ends a worker that holds more than it may; what ran there runs elsewhere."""
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit="800MB",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+        Execution(client, tmp_path / "store") as execution,
+    ):  # fmt: skip
+        (pid,) = worker_processes(client)
+        assert execution.collect("squares", work_of(growing_once, tmp_path / "mark"), range(6)) == RIGHT[:6]
+        assert worker_processes(client) != [pid]
+    assert len(list(stored_documents(tmp_path / "store"))) == 6
 
 
 def test_what_is_kept_is_confirmed_by_the_workers(client: Any, tmp_path: Path) -> None:
