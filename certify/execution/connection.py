@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,6 +12,8 @@ from certify.execution.cluster import Cluster
 
 CONNECTING = 10.0
 """Seconds for one try to reach the scheduler."""
+SHORT_LOGS = {"distributed.admin.low-level-log-length": 10}
+"""Dask keeps the last 1000 messages of every connection, and with them the tasks of so many parcels."""
 
 
 def connected(where: str | Any, limit: float | None) -> Cluster:
@@ -20,7 +23,9 @@ def connected(where: str | Any, limit: float | None) -> Cluster:
         MissingExtraError: without `distributed`. InputError: if nobody answers.
     """
     try:
+        import dask
         from distributed import Client
+        from distributed.versions import VersionMismatchWarning
     except ImportError as error:
         raise MissingExtraError("distributed", "cluster", "a Dask cluster") from error
     if isinstance(where, Client):
@@ -33,7 +38,11 @@ def connected(where: str | Any, limit: float | None) -> Cluster:
         return _started(count, limit)
 
     def connect() -> Any:
-        return Client(where, timeout=CONNECTING) if "://" in where else Client(scheduler_file=where, timeout=CONNECTING)
+        with warnings.catch_warnings(), dask.config.set(SHORT_LOGS):
+            # What differs and matters is refused in one line of ours; Dask's table names what does not matter too.
+            warnings.simplefilter("ignore", VersionMismatchWarning)
+            address = where if "://" in where else None
+            return Client(address, scheduler_file=None if address else where, timeout=CONNECTING)
 
     try:
         client = connect()
@@ -54,7 +63,7 @@ def _started(count: int, limit: float | None) -> Cluster:
 
     opened = ExitStack()
     # Dask gives a worker up for ever that is not back after 15 s, which a busy machine takes to start one.
-    opened.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}))
+    opened.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour", **SHORT_LOGS}))
     cluster = opened.enter_context(
         LocalCluster(
             n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1",

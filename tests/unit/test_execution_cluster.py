@@ -274,6 +274,9 @@ def test_a_cluster_of_ones_own_listens_on_loopback_and_ends() -> None:
         backend: Any = execution._host._opened
         assert backend._client.scheduler.address.startswith("tcp://127.0.0.1:")
         (pid,) = worker_processes(backend._client)
+        # Messages hold tasks: few are remembered, or the client's memory would grow with the tasks.
+        streams = backend._client.cluster.scheduler.stream_comms.values()
+        assert [stream.recent_message_log.maxlen for stream in streams] == [10]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
