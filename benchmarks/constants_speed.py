@@ -13,20 +13,25 @@ interrupted goes on. Needs numpy, scipy, numba, python-flint, threadpoolctl and 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import math
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.networks import LIPSDP, PUBLISHED, SPECIFICATIONS
 from benchmarks.output import print_and_write
+from certify.execution.door import Execution, Failed
+from certify.execution.work import plain_work
 
 HERE = Path(__file__).parents[1]
 
@@ -72,12 +77,40 @@ def networks() -> tuple[str, ...]:
     return (*SPECIFICATIONS, *published)
 
 
-def measured(clone: Path, name: str, budget: float, seconds: float, core: int | None) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Race:
+    """What every network is measured with: both builds, seconds, and where workers say which core is theirs."""
+
+    old: str
+    budget: float
+    seconds: float
+    cores: str
+    processes: int
+
+    def run(self, name: str) -> dict[str, Any]:
+        """The row of one network, both builds on the core of this worker."""
+        core, _ = own_core(self.cores, self.processes)
+        clones = Path(self.old), HERE
+        return compared(name, *(measured(clone, name, self.budget, self.seconds, core) for clone in clones))
+
+
+@cache
+def own_core(folder: str, processes: int) -> tuple[int, IO[str]]:
+    """The core of this process for life, and the lock that says so to the other workers."""
+    available = sorted(os.sched_getaffinity(0))
+    for place in range(processes):
+        lock = (Path(folder) / str(place)).open("w")
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return available[place % len(available)], lock
+        lock.close()
+    raise RuntimeError(f"more than {processes} workers")
+
+
+def measured(clone: Path, name: str, budget: float, seconds: float, core: int) -> dict[str, Any] | None:
     """One build on one network; None where it did not end in time."""
     request = json.dumps({"network": name, "budget": budget})
-    command = [sys.executable, "-c", WORKER]
-    if core is not None:
-        command = ["taskset", "-c", str(core), *command]
+    command = ["taskset", "-c", str(core), sys.executable, "-c", WORKER]
     threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     environment = {**os.environ, **threads, "PYTHONPATH": str(clone.resolve())}
     try:
@@ -150,7 +183,7 @@ def report(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"Ends of the old build that the new one does not reach: {', '.join(missed) or 'none'}."
 
 
-def main() -> None:
+def main() -> int:
     """Measure what is not yet recorded, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--old", type=Path, required=True, help="checkout of the earlier build")
@@ -163,27 +196,24 @@ def main() -> None:
     written = options.records.read_text().splitlines() if options.records.exists() else []
     rows = [json.loads(line) for line in written]
     waiting = [name for name in networks() if name not in {row["network"] for row in rows}]
-    cores: SimpleQueue[int | None] = SimpleQueue()
-    available = sorted(os.sched_getaffinity(0))
-    for place in range(options.processes):
-        cores.put(available[place % len(available)])
-
-    def pair(name: str) -> dict[str, Any]:
-        core = cores.get()
-        try:
-            builds = [measured(clone, name, options.budget, options.seconds, core) for clone in (options.old, HERE)]
-        finally:
-            cores.put(core)
-        return compared(name, builds[0], builds[1])
-
-    with ThreadPoolExecutor(options.processes) as pool:
-        for row in pool.map(pair, waiting):
-            rows.append(row)
+    failed = False
+    with tempfile.TemporaryDirectory() as cores, Execution(f"processes:{options.processes}") as execution:
+        race = Race(str(options.old), options.budget, options.seconds, cores, options.processes)
+        for place, found in execution.map(plain_work(race.run, {}), waiting):
+            name = waiting[place]
+            if isinstance(found, Failed):
+                failed = True
+                print(f"{name}: {found.reason}", file=sys.stderr, flush=True)
+                continue
+            rows.append(found)
             with options.records.open("a") as stream:
-                stream.write(json.dumps(row) + "\n")
-            print(row["network"], file=sys.stderr, flush=True)
+                stream.write(json.dumps(found) + "\n")
+            print(name, file=sys.stderr, flush=True)
+    order = {name: place for place, name in enumerate(networks())}
+    rows.sort(key=lambda row: order.get(row["network"], len(order)))
     print_and_write(report(rows), options.out)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

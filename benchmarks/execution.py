@@ -1,29 +1,30 @@
 """What the door for independent tasks costs: overhead per task, memory of the client, efficiency by workers.
 
-python -m benchmarks.execution [--cheap 100000] [--workers 1,2,4,8] [--seconds 0.05] [--backends processes,local]
-    [--no-keep] [--out benchmarks/results/execution.md]
+python -m benchmarks.execution [cheap] [efficiency] [--cheap 100000] [--workers 1,2,4,8] [--seconds 0.05]
+    [--backends processes,local] [--no-keep] [--out benchmarks/results/execution.md]
 
 Cheap tasks square a number; their time over their number is the overhead, and the client's memory is looked at after a
 tenth and at the end. Efficiency is that of tasks that keep a processor busy for `--seconds`: (tasks x seconds of one
 task here, alone) / (workers x seconds of the run), the start of the workers left out. More workers than processors
-share them, so the figures mean something up to the number of processors.
+share them, so the figures mean something up to the number of processors. Each part writes its section of the file.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from certify.atomic import write_text_atomically
+from benchmarks.output import write_section
 from certify.execution.door import Execution, processors
 from certify.execution.work import plain_work
 
 RESULTS = Path("benchmarks/results/execution.md")
+HEADING = "# The door for independent tasks\n"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -83,9 +84,38 @@ def efficiency(backend: str, workers: int, seconds: float) -> str:
     return f"| {backend} | {workers} | {tasks} | {1e3 * alone:.0f} | {taken:.2f} | {share:.0%} |"
 
 
+def cheap_tasks(given: argparse.Namespace, backends: list[str]) -> Iterator[str]:
+    """The table of overhead and memory, line by line."""
+    yield "| back end | cheap tasks | kept | us per task | client MB after 1/10 | at the end |"
+    yield "| --- " * 6 + "|"
+    for backend in ("serial", *backends):
+        for keep in (False, True)[: 1 + given.keep]:
+            with tempfile.TemporaryDirectory() as folder:
+                yield cheap(backend, given.cheap, Path(folder) / "kept" if keep else None)
+
+
+def efficiencies(given: argparse.Namespace, backends: list[str]) -> Iterator[str]:
+    """The table of efficiency, line by line."""
+    yield "| back end | workers | tasks | ms of one | s | efficiency |"
+    yield "| --- " * 6 + "|"
+    for backend in backends:
+        for workers in map(int, given.workers.split(",")):
+            yield efficiency(backend, workers, given.seconds)
+
+
+def circumstances(command: str) -> str:
+    """Where and when a section was measured."""
+    load = os.getloadavg()[0]
+    return f"By `python -m benchmarks.{command}` on {processors()} processors; load {load:.1f} when it began."
+
+
+PARTS = {"cheap": ("Cost of a task", cheap_tasks), "efficiency": ("Efficiency", efficiencies)}
+
+
 def main() -> None:
-    """Measure and write the tables."""
+    """Measure the parts that are asked for and write their sections."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), metavar="|".join(PARTS))
     parser.add_argument("--cheap", type=int, default=100_000)
     parser.add_argument("--workers", default="1,2,4,8")
     parser.add_argument("--seconds", type=float, default=0.05)
@@ -95,27 +125,14 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    backends = given.backends.split(",")
-    load = os.getloadavg()[0]
-    lines = [
-        "# The door for independent tasks", "",
-        f"Written by `python -m benchmarks.execution` on {processors()} processors, load {load:.1f} when it began.", "",
-        "| back end | cheap tasks | kept | us per task | client MB after 1/10 | at the end |", "| --- " * 6 + "|",
-    ]  # fmt: skip
-    print(*lines, sep="\n", flush=True)
-    for backend in ("serial", *backends):
-        for keep in (False, True)[: 1 + given.keep]:
-            with tempfile.TemporaryDirectory() as folder:
-                lines.append(cheap(backend, given.cheap, Path(folder) / "kept" if keep else None))
-                print(lines[-1], flush=True)
-    lines += ["", "| back end | workers | tasks | ms of one | s | efficiency |", "| --- " * 6 + "|"]
-    for backend in backends:
-        for workers in map(int, given.workers.split(",")):
-            lines.append(efficiency(backend, workers, given.seconds))
-            print(lines[-1], flush=True)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lines += ["", f"Peak memory of the client over all of it: {peak:.0f} MB.", ""]
-    write_text_atomically(given.out, "\n".join(lines))
+    for part in given.parts:
+        title, rows = PARTS[part]
+        lines = [circumstances(f"execution {part}"), ""]
+        print(*lines, sep="\n", flush=True)
+        for line in rows(given, given.backends.split(",")):
+            lines.append(line)
+            print(line, flush=True)
+        write_section(given.out, HEADING, title, lines)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The same bits at the same effort: repeats under artificial load, in one process and in several.
 
     python -m benchmarks.same_bits [--repeats 20] [--processes 4] [--load 4] [--effort 3000] [--network SPEC ...]
+        [--scheduler WHERE]
 
 Every repeat is an interpreter of its own, without a cache and without a budget; half of them run one after the other
-beside `--load` processes that do nothing but work, the rest in `--processes` at a time. Exit code 1 if any end of any
+beside `--load` processes that do nothing but work, the rest in `--processes` at a time (or where `--scheduler` says).
+Exit code 1 if any end of any
 constant on R^d or on a ball differs in one bit. It says how many different answers another effort gives, so that what
 is repeated is seen to depend on the effort.
 """
@@ -12,15 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+
+from certify.execution.door import Execution
+from certify.execution.work import plain_work
 
 NETWORKS = (
     "residual:d=4,width=8,depth=2,activation=tanh,seed=1",
@@ -48,26 +51,21 @@ def bits(name: str, effort: float) -> str:
     return json.dumps(json.loads(run.stdout.splitlines()[-1]))
 
 
-def burn() -> None:
-    """Work that never ends."""
-    value = 1.0
-    while True:
-        value = math.sqrt(value + 1.0)
+def repeated(name: str, effort: float, number: int) -> str:
+    """One repeat as a task."""
+    return bits(name, effort)
 
 
 @contextmanager
 def load(count: int) -> Iterator[None]:
     """So many processes that only work, for as long as the block runs."""
-    context = multiprocessing.get_context("spawn")
-    busy = [context.Process(target=burn, daemon=True) for _ in range(count)]
-    for process in busy:
-        process.start()
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
     finally:
         for process in busy:
-            process.terminate()
-            process.join()
+            process.kill()
+            process.wait()
 
 
 def main() -> int:
@@ -78,18 +76,19 @@ def main() -> int:
     parser.add_argument("--load", type=int, default=4)
     parser.add_argument("--effort", type=float, default=3000.0)
     parser.add_argument("--network", action="append")
+    parser.add_argument("--scheduler", help="in place of --processes, as for `certify check`")
     options = parser.parse_args()
-    failed = False
-    for name in options.network or NETWORKS:
-        alone = options.repeats // 2
-        with load(options.load):
-            found = [bits(name, options.effort) for _ in range(alone)]
-        with ThreadPoolExecutor(options.processes) as pool:
-            found += pool.map(lambda _, n=name: bits(n, options.effort), range(options.repeats - alone))
-        other = bits(name, options.effort / 30.0)
-        differs = "another answer" if other not in found else "the same answer"
-        print(f"{name}: {len(found)} runs, {len(set(found))} different; a thirtieth of the effort gives {differs}")
-        failed = failed or len(set(found)) != 1
+    failed, alone = False, options.repeats // 2
+    with Execution(options.scheduler or f"processes:{options.processes}") as execution:
+        for name in options.network or NETWORKS:
+            with load(options.load):
+                found = [bits(name, options.effort) for _ in range(alone)]
+            work = plain_work(partial(repeated, name, options.effort), {})
+            found += execution.collect(name, work, range(alone, options.repeats))
+            other = bits(name, options.effort / 30.0)
+            differs = "another answer" if other not in found else "the same answer"
+            print(f"{name}: {len(found)} runs, {len(set(found))} different; a thirtieth of the effort gives {differs}")
+            failed = failed or len(set(found)) != 1
     return 1 if failed else 0
 
 

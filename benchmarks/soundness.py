@@ -1,7 +1,7 @@
 """Soundness campaign: no bracket may exclude a constant that is known exactly.
 
     python -m benchmarks.soundness [--networks 2000] [--first 0] [--seed 0] [--effort 20000] [--records FILE]
-        [--processes 16] [--minutes 8] [--far] [--full]
+        [--processes 16 | --scheduler WHERE] [--minutes 8] [--far] [--full]
 
 `--far` takes the networks on a ball of their own far from 0 (what is known on R^d then holds from one side, and a few
 derivatives in balls give the other), `--full` gives branch and bound and the semidefinite methods the default effort,
@@ -19,12 +19,12 @@ import statistics
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
-from multiprocessing import get_context
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -40,6 +40,8 @@ from certify.bounds.effort import DEFAULT_EFFORT
 from certify.bounds.method import bound_methods
 from certify.bounds.recomputation import ORDERS, derivative_size, is_inside
 from certify.errors import CertifyError
+from certify.execution.door import Execution, Failed
+from certify.execution.work import plain_work
 from certify.generators.derivatives import jacobian
 from certify.generators.graph import Generator, Graph
 
@@ -208,24 +210,25 @@ def reload(path: Path | None) -> dict[int, Outcome]:
     return {row["index"]: Outcome(**row) for row in rows}
 
 
-def examined(indices: Iterable[int], request: Request, processes: int, stop: float) -> Iterator[Outcome]:
-    """The outcomes as they come, from so many processes, until the time is over."""
-    if processes == 1:
-        for index in indices:
-            if time.monotonic() > stop:
-                return
-            yield examine(index, request)
-        return
-    waiting, running = iter(indices), set[Future[Outcome]]()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        while True:
-            free = processes - len(running) if time.monotonic() < stop else 0
-            running |= {pool.submit(examine, index, request) for index in islice(waiting, free)}
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+def examined(
+    indices: Iterable[int], request: Request, scheduler: str, stop: float
+) -> Iterator[tuple[int, Outcome | Failed]]:
+    """Every network with its outcome as they come, until the time is over."""
+    begun: list[int] = []
+
+    def in_time(index: int) -> bool:
+        begun.append(index)
+        return time.monotonic() < stop
+
+    with Execution(scheduler) as execution:
+        work = plain_work(partial(examine_as_data, request), {})
+        for place, found in execution.map(work, takewhile(in_time, indices)):
+            yield begun[place], found if isinstance(found, Failed) else Outcome(**found)
+
+
+def examine_as_data(request: Request, index: int) -> dict[str, Any]:
+    """The outcome as it travels and is recorded."""
+    return asdict(examine(index, request))
 
 
 def main() -> int:
@@ -237,6 +240,7 @@ def main() -> int:
     parser.add_argument("--effort", type=float, help="units per network (20,000; with --full the default of constants)")
     parser.add_argument("--records", type=Path, help="JSON lines; a run that was interrupted goes on from here")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--scheduler", help="in place of --processes, as for `certify check`")
     parser.add_argument("--minutes", type=float, default=math.inf, help="no network is begun after so many")
     parser.add_argument("--far", action="store_true", help="on balls far from 0")
     parser.add_argument("--full", action="store_true", help="branch and bound and semidefinite with full effort")
@@ -247,7 +251,13 @@ def main() -> int:
     wanted = range(options.first, options.first + options.networks)
     outcomes = [known[index] for index in wanted if index in known]
     left = [index for index in wanted if index not in known]
-    for outcome in examined(left, request, options.processes, time.monotonic() + 60.0 * options.minutes):
+    scheduler = options.scheduler or ("serial" if options.processes == 1 else f"processes:{options.processes}")
+    lost = 0
+    for index, outcome in examined(left, request, scheduler, time.monotonic() + 60.0 * options.minutes):
+        if isinstance(outcome, Failed):
+            lost += 1
+            print(f"network {index}: {outcome.reason}", flush=True)
+            continue
         outcomes.append(outcome)
         if options.records:
             with options.records.open("a") as stream:
@@ -257,7 +267,7 @@ def main() -> int:
             again = f"python -m benchmarks.soundness --first {outcome.index} --networks 1 {request.options}"
             print(f"  {again}", flush=True)
     print(summary(outcomes))
-    failed = sum(bool(outcome.violations or outcome.error) for outcome in outcomes)
+    failed = lost + sum(bool(outcome.violations or outcome.error) for outcome in outcomes)
     print(
         f"\n{len(outcomes)} of {options.networks} networks of {len(KINDS)} kinds, {request.options}: "
         f"{failed} violated or failed."

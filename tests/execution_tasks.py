@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from functools import partial
@@ -34,6 +35,13 @@ def slow_square(seconds: float, task: int) -> float:
     return square(task)
 
 
+def uneven(task: int) -> float:
+    """Every fiftieth takes longer than a whole parcel may."""
+    if task % 50 == 49:
+        time.sleep(0.3)
+    return square(task)
+
+
 def fragile(task: int) -> float:
     """Kills its process at 3, fails at 5, has no memory at 7."""
     if task == 3:
@@ -50,6 +58,26 @@ def hanging_once(mark: Path, task: int) -> float:
     if task == 2 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGSTOP)
+    return square(task)
+
+
+def hungry_once(mark: Path, task: int) -> float:
+    """The system gives no more memory at 2, once: an address space of 64 MB more than now, and a request for 1 GB."""
+    if task == 2 and not mark.exists():
+        mark.touch()
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**26, resource.RLIM_INFINITY))
+        bytearray(2**30)
+    return square(task)
+
+
+def growing_once(mark: Path, task: int) -> float:
+    """Holds 1 GB more at 2, once, until something ends the process."""
+    if task == 2 and not mark.exists():
+        mark.touch()
+        held = b"1" * 2**30
+        time.sleep(600)
+        assert held
     return square(task)
 
 

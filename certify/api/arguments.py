@@ -142,6 +142,24 @@ def progress_of(progress: Progress | None) -> Progress:
     return progress
 
 
+def check_single_tasks(names: Sequence[str], has_observations: bool, **options: Any) -> None:
+    """Options of where and how single observations are worked on, by name; None where one is not given.
+
+    Raises InputError where one is given and there is nothing that it would change.
+    """
+    from certify.proof.registry import load_theorem
+
+    name = next((name for name, given in options.items() if given is not None), None)
+    if name is None:
+        return
+    if not has_observations:
+        raise InputError(f"`{name}` is for certificates of single observations; give `observations` too")
+    if names and not any(load_theorem(item).conclusion.certify_observations for item in names):
+        raise InputError(
+            f"`{name}` is for certificates of single observations; {', '.join(names)} has none: leave it out"
+        )
+
+
 def execution_of(scheduler: Any, resume: str | Path | None, task_limit: Any, usual: str | None = None) -> Execution:
     """Where tasks run, `usual` where no scheduler is given, and where their results are kept.
 

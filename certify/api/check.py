@@ -13,6 +13,7 @@ from certify.api.arguments import (
     GeneratorLike,
     Observations,
     all_loaded,
+    check_single_tasks,
     execution_of,
     labels_of,
     observations_of,
@@ -152,7 +153,8 @@ def check(
         task_limit: seconds after which a worker is taken to hang.
 
     Raises:
-        InputError: for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name.
+        InputError: for beta <= 0, epsilon outside (0, 1), observations of another width, an unknown name, or a
+            scheduler without anything to do.
 
     >>> result = check("langevin-mixing", "linear:d=2,kappa=1.5,seed=0", beta="0.5")
     >>> result.verdict
@@ -163,6 +165,7 @@ def check(
     from certify.proof.check import check as run
 
     names = names_of("theorems", theorems)
+    check_single_tasks(names, observations is not None, scheduler=scheduler, resume=resume, task_limit=task_limit)
     maps = all_loaded(generators)
     rows = observations_of(observations, maps)
     with execution_of(scheduler, resume, task_limit) as execution:

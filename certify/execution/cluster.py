@@ -1,7 +1,11 @@
 """A Dask cluster: jobs are streamed to it, and what it loses (workers, results, the scheduler) is asked for again.
 
-Dask repeats the jobs of a worker that died; after some deaths it gives up every job that was assigned to one of the
-dead, guilty or not (`KilledWorker`). Such jobs run once more at the end, each alone: then a death has one cause.
+What Dask costs is paid per submission, milliseconds each; so short jobs travel in parcels, as many as a worker does in
+`SPAN` seconds. A worker sends back what it has not begun by then, and that is asked for again: parcels change the time
+that a run takes and nothing else.
+
+Dask repeats the parcels of a worker that died; after some deaths it gives up every one that was assigned to one of the
+dead, guilty or not (`KilledWorker`). Their jobs run once more at the end, each alone: then a death has one cause.
 """
 
 from __future__ import annotations
@@ -11,20 +15,21 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from certify.errors import InputError, MissingExtraError
-from certify.execution.remote import answer, carrier, carrier_name
+from certify.errors import InputError
+from certify.execution.remote import SPAN, answer, carrier, carrier_name
 from certify.execution.work import Job, Reply, Work, difference, environment
 
-WINDOW = 100
-"""Jobs per thread that are with the cluster at a time: enough that no worker waits for the client."""
+WINDOW = 4
+"""Parcels per thread that are with the cluster at a time: enough that no worker waits for the client."""
+LARGEST = 32
+"""Jobs of a parcel at most: so many results are lost with a worker, and so many tasks held by the client."""
 PATIENCE = 120.0
 """Seconds without a worker, or without a scheduler, after which a run is given up."""
-CONNECTING = 10.0
-"""Seconds for one try to reach the scheduler."""
 LOOK = 1.0
 """Seconds between two looks at the cluster."""
 KEPT = "what is done is kept where `--resume` says"
@@ -32,6 +37,8 @@ FETCHING = 30.0
 """Seconds to wait for results that are said to be there."""
 LOSSES = 20
 """How often a job's future may be lost, with the scheduler that held it."""
+
+Parcel = list[Job]
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,7 +58,7 @@ class Cluster:
         self._limit, self._patience = limit, patience
         self._ours = environment()
         self._foreign: dict[str, str] = {}
-        self._runs, self._threads = 0, 1
+        self._runs, self._threads, self._size = 0, 1, 1
 
     def answers(self, work: Work[Any, Any], jobs: Iterator[Job]) -> Iterator[tuple[Job, Reply]]:
         """Every job with its reply, as they come; what killed workers comes last."""
@@ -77,41 +84,43 @@ class Cluster:
         self, work: Work[Any, Any], jobs: Iterator[Job], suspect: Callable[[Job], None]
     ) -> Iterator[tuple[Job, Reply]]:
         finished: SimpleQueue[Any] = SimpleQueue()
-        pending: dict[str, tuple[Job, Any]] = {}
+        pending: dict[str, tuple[Parcel, Any]] = {}
         again: deque[Job] = deque()
         losses: Counter[int] = Counter()
         seen = time.monotonic() - LOOK
+        self._size = 1
         try:
             while True:
                 while len(pending) < WINDOW * self._threads:
-                    job = again.popleft() if again else next(jobs, None)
-                    if job is None:
+                    parcel = [again.popleft() for _ in range(min(self._size, len(again)))]
+                    parcel += islice(jobs, self._size - len(parcel))
+                    if not parcel:
                         break
-                    future = self._submit(work, job)
-                    pending[future.key] = (job, future)
+                    future = self._submit(work, parcel)
+                    pending[future.key] = (parcel, future)
                     future.add_done_callback(finished.put)
                 if not pending:
                     return
                 seen = self._lasting(seen)
                 mine = [future for future in _drained(finished) if future.key in pending]
-                replies = self._gathered(mine)
+                answers = self._gathered(mine)
                 for future in mine:
-                    if future.key not in replies and future.status not in ("error", "cancelled"):
-                        # Its worker died with the result; Dask computes it again, and says so again.
+                    if future.key not in answers and future.status not in ("error", "cancelled"):
+                        # Its worker died with the results; Dask computes them again, and says so again.
                         future.add_done_callback(finished.put)
                         continue
-                    job, _ = pending.pop(future.key)
-                    reply = replies.get(future.key)
-                    if reply is not None and reply.kind != "foreign":
-                        yield job, reply
-                    elif reply is not None:
-                        self._refuse(reply)
-                        again.append(job)
+                    parcel, _ = pending.pop(future.key)
+                    if future.key in answers:
+                        replies = self._opened(*answers[future.key])
+                        yield from zip(parcel, replies, strict=False)
+                        again.extend(parcel[len(replies) :])
                     elif future.status == "error":
-                        self._died(future, job, suspect)
+                        self._died(future)
+                        for job in parcel:
+                            suspect(job)
                     else:
-                        losses[job.place] += 1
-                        again.append(job)
+                        losses.update(job.place for job in parcel)
+                        again.extend(parcel)
                     future.release()
                 if any(future.status == "cancelled" for future in mine):
                     self._recover(work, losses)
@@ -119,14 +128,13 @@ class Cluster:
             if pending and self._client.status == "running":
                 self._client.cancel([future for _, future in pending.values()], force=True)
 
-    def _submit(self, work: Work[Any, Any], job: Job) -> Any:
+    def _submit(self, work: Work[Any, Any], parcel: Parcel) -> Any:
         self._runs += 1
         good = [] if not self._foreign else [item for item in self._addresses() if item not in self._foreign]
         return self._client.submit(
             answer,
             work.digest,
-            job.task,
-            job.kept,
+            [(job.task, job.kept) for job in parcel],
             self._ours,
             self._limit,
             # A key of its own for every attempt: Dask remembers deaths and results by key.
@@ -136,8 +144,16 @@ class Cluster:
             pure=False,
         )
 
-    def _gathered(self, futures: Sequence[Any]) -> dict[str, Reply]:
-        """The replies that can be had of those that finished, fetched together."""
+    def _opened(self, seconds: float, replies: Sequence[Reply]) -> Sequence[Reply]:
+        """What a worker has done of a parcel, nothing if it is refused; the next parcels take about `SPAN` seconds."""
+        if replies[0].kind == "foreign":
+            self._refuse(replies[0])
+            return ()
+        self._size = max(1, min(LARGEST, 2 * self._size, int(SPAN * len(replies) / max(seconds, 1e-9))))
+        return replies
+
+    def _gathered(self, futures: Sequence[Any]) -> dict[str, tuple[float, list[Reply]]]:
+        """The answers that can be had of those that finished, fetched together."""
         done = {future.key: future for future in futures if future.status == "finished"}
         if not done:
             return {}
@@ -145,15 +161,14 @@ class Cluster:
             found = self._client.sync(self._client._gather, done, errors="skip", callback_timeout=FETCHING)
         except TimeoutError:
             return {}
-        return {key: Reply(*said) for key, said in found.items() if said is not None}
+        return {key: (said[0], [Reply(*one) for one in said[1]]) for key, said in found.items() if said is not None}
 
-    def _died(self, future: Any, job: Job, suspect: Callable[[Job], None]) -> None:
+    def _died(self, future: Any) -> None:
+        """InputError unless the failure is that of workers which died."""
         from distributed.scheduler import KilledWorker
 
         error = future.exception()
-        if isinstance(error, KilledWorker):
-            suspect(job)
-        else:
+        if not isinstance(error, KilledWorker):
             raise InputError(f"a worker of {self._address()} is not like this process: {type(error).__name__}: {error}")
 
     def _refuse(self, reply: Reply) -> None:
@@ -237,57 +252,6 @@ class Cluster:
 
     def _address(self) -> str:
         return str(self._client.scheduler.address if self._client.scheduler is not None else "the cluster")
-
-
-def connected(where: str | Any, limit: float | None) -> Cluster:
-    """The cluster behind an address, a scheduler file, `local:N` or a client.
-
-    Raises:
-        MissingExtraError: without `distributed`. InputError: if nobody answers.
-    """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise MissingExtraError("distributed", "cluster", "a Dask cluster") from error
-    if isinstance(where, Client):
-        if where.asynchronous:
-            raise InputError("`scheduler` must be a client that waits: make it without `asynchronous=True`")
-        return Cluster(where, limit=limit)
-    kind, _, rest = where.partition(":")
-    if kind == "local":
-        count = int(rest)
-        return _started(count, limit)
-
-    def connect() -> Any:
-        return Client(where, timeout=CONNECTING) if "://" in where else Client(scheduler_file=where, timeout=CONNECTING)
-
-    try:
-        client = connect()
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at `{where}`: {error}") from error
-    found = Cluster(client, connect, None, limit)
-    found._close = lambda: found._client.close()
-    return found
-
-
-def _started(count: int, limit: float | None) -> Cluster:
-    """A cluster of our own: on loopback, without a dashboard, one thread a worker; nobody outside sees it.
-
-    Without an address Dask serves HTTP on port 8787 all the same, and warns where another cluster has that.
-    """
-    import dask
-    from distributed import Client, LocalCluster
-
-    opened = ExitStack()
-    # Dask gives a worker up for ever that is not back after 15 s, which a busy machine takes to start one.
-    opened.enter_context(dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}))
-    cluster = opened.enter_context(
-        LocalCluster(
-            n_workers=count, threads_per_worker=1, processes=True, host="127.0.0.1",
-            dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False}, silence_logs=logging.CRITICAL,
-        )
-    )  # fmt: skip
-    return Cluster(opened.enter_context(Client(cluster)), None, opened.close, limit)
 
 
 def _drained(queue: SimpleQueue[Any]) -> list[Any]:

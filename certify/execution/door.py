@@ -49,8 +49,11 @@ class Execution:
     Args:
         scheduler: one of FORMS, or a `distributed.Client`; None: processes of this machine where there are many tasks.
         resume: a folder, or a `.json` file, of results: those that verify are not computed again.
-        limit: seconds after which a task's worker is taken to hang and is ended; not with `serial`.
+        limit: seconds after which a task's worker is taken to hang and is ended.
         attempts: workers of this machine that a task may cost.
+
+    Raises:
+        InputError: for a scheduler that is none, or a limit in this process, which cannot end itself.
     """
 
     def __init__(
@@ -61,7 +64,10 @@ class Execution:
         attempts: int = ATTEMPTS,
     ) -> None:
         self.resume = resume
-        self._host = _Host(checked_scheduler(scheduler), limit, attempts)
+        where = checked_scheduler(scheduler)
+        if where == "serial" and limit is not None:
+            raise InputError("`task_limit` ends a worker process, and here is none: give `scheduler`, as `processes:1`")
+        self._host = _Host(where, limit, attempts)
 
     def __enter__(self) -> Execution:
         return self
@@ -189,7 +195,8 @@ class _Host:
 
     def backend(self, known: int) -> Backend:
         if self._opened is None:
-            if self._scheduler is None and (known < PROCESSES_FROM or processors() == 1):
+            few = known < PROCESSES_FROM or processors() == 1
+            if self._scheduler is None and self._limit is None and few:
                 return Serial()
             self._opened = self._open()
         return self._opened
@@ -205,7 +212,7 @@ class _Host:
             return Serial()
         if self._scheduler is None or text.startswith("processes"):
             return Processes(int(text.partition(":")[2] or processors()), self._limit, self._attempts)
-        from certify.execution.cluster import connected
+        from certify.execution.connection import connected
 
         return connected(self._scheduler, self._limit)
 

@@ -29,7 +29,8 @@ Task = TypeVar("Task")
 Found = TypeVar("Found")
 Kind = Literal["new", "kept", "refused", "crashed", "exhausted", "foreign"]
 
-_ONE_AT_A_TIME = threading.RLock()
+ONE_AT_A_TIME = threading.RLock()
+"""Held while a task runs in this process."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def perform(function: Callable[[Any], Any], codec: Codec[Any, Any], task: Any, k
 
     One task at a time in a process, however many threads it has: the number of BLAS threads is the process's.
     """
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         try:
             doubt = "" if kept is None else _doubt(codec, task, kept)
             if kept is not None and not doubt:

@@ -13,9 +13,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import certify
 from certify.atomic import write_bytes_atomically
+from certify.cli.main import main
 from certify.errors import InputError
 from certify.execution.door import Execution, Failed, checked_scheduler
 from certify.execution.records import stored_documents
@@ -25,6 +28,7 @@ from tests.execution_tasks import (
     counting,
     fragile,
     hanging_once,
+    hungry_once,
     process,
     refusing,
     slow_square,
@@ -138,6 +142,12 @@ def test_bad_input_stops_at_once_with_its_one_line(two_processes: Execution) -> 
 def test_a_worker_that_hangs_is_ended_and_its_task_tried_again(tmp_path: Path) -> None:
     with Execution("processes:2", limit=1.0) as execution:
         assert execution.collect("squares", work_of(hanging_once, tmp_path / "mark"), TASKS) == RIGHT
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_worker_without_memory_is_replaced_and_its_task_tried_again(tmp_path: Path) -> None:
+    with Execution("processes:1") as execution:
+        assert execution.collect("squares", work_of(hungry_once, tmp_path / "mark"), TASKS) == RIGHT
     assert (tmp_path / "mark").exists()
 
 
@@ -263,6 +273,49 @@ def test_a_scheduler_that_is_none_is_refused(text: str) -> None:
         checked_scheduler(text)
 
 
+def test_a_limit_needs_a_worker_that_can_be_ended() -> None:
+    with pytest.raises(InputError, match="task_limit"):
+        Execution("serial", limit=1.0)
+    with Execution(limit=60.0) as execution:
+        assert os.getpid() not in execution.collect("ids", work_of(process), range(2))
+
+
+SWEEP = ("sweep", "sharp-langevin", "--constants", "m=1,M=1.5,M2=0.15", "--over", "d=2:3")
+CHECK = ("check", "rejection-encoder", "--generator", "linear:d=2,kappa=1.5,seed=0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((*CHECK, "--scheduler", "processes:2"), "give `--observations` too"),
+        ((*CHECK, "--task-limit", "9"), "give `--observations` too"),
+        (("check", "rejection-encoder", "--constants", "d=2,m=1,M=1", "--scheduler", "serial"), "`--observations` too"),
+        (("check", "strong-invertibility", *CHECK[2:], "--observations", "ROWS", "--scheduler", "serial"), "has none"),
+        (("stress", "langevin-mixing", "--power", "--scheduler", "serial"), "leave out `--scheduler`"),
+        (("stress", "langevin-mixing", "--processes", "2", "--scheduler", "serial"), "give one of them"),
+        (("hardness", "--family", "linear", "--task-limit", "9"), "as `processes:1`"),
+        ((*SWEEP, "--scheduler", "none"), "processes:N"),
+    ],
+)
+def test_a_scheduler_that_would_do_nothing_is_refused(
+    arguments: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.zeros((2, 2)))
+    assert main([item.replace("ROWS", "rows.npy") for item in arguments]) == 2
+    said = capsys.readouterr().err
+    assert says in said and said.count("\n") == 1
+
+
+def test_from_python_too() -> None:
+    with pytest.raises(InputError, match="give `observations` too"):
+        certify.check("rejection-encoder", "linear:d=2,kappa=1.5,seed=0", scheduler="serial")
+
+
 def test_only_text_and_clients_are_schedulers() -> None:
     with pytest.raises(InputError, match=r"dask\.distributed\.Client"):
         Execution(3)
@@ -278,9 +331,6 @@ def test_a_difference_of_environments_is_one_clause() -> None:
 
 PARALLEL = {"multiprocessing", "concurrent", "joblib", "pathos", "billiard", "dask", "distributed"}
 ALONE = {
-    "benchmarks/same_bits.py": "a pool of its own, still to go through the door",
-    "benchmarks/soundness.py": "a pool of its own, still to go through the door",
-    "benchmarks/constants_speed.py": "a pool of its own, still to go through the door",
     "certify/sampling/workers.py": "threads over blocks of one run of chains, inside numba kernels",
 }
 """Files outside `certify/execution/` that start or hold something parallel, each with what it is for."""

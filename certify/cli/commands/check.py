@@ -109,10 +109,12 @@ def run(
     output = Output(json, quiet)
     output.check_destination()
     names = list(theorems or ())
+    places = {"scheduler": scheduler, "resume": resume, "task-limit": task_limit}
+    for option, place in places.items():
+        if place is not None and (observations is None or lint):
+            raise InputError(f"`--{option}` is for certificates of single observations; give `--observations` too")
     if lint:
         return _lint(output, names)
-    if resume is not None and observations is None:
-        raise InputError("`--resume` keeps certificates of observations; give `--observations` too")
     if constants is not None:
         for option, given in (
             ("generator", generator),

@@ -19,7 +19,7 @@ from certify.cli.options import (
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
-from certify.errors import UnknownNameError
+from certify.errors import InputError, UnknownNameError
 
 CASES_FOLDER = Path("stress-cases")
 
@@ -88,7 +88,13 @@ def run(
     random_seed(seed)
     check_folder_writable(out)
     names = list(theorems or ())
+    if processes is not None and scheduler is not None:
+        raise InputError("`--processes` and `--scheduler` both say where the parts run; give one of them")
     if power:
+        places = {"processes": processes, "scheduler": scheduler, "resume": resume, "task-limit": task_limit}
+        for option, given in places.items():
+            if given is not None:
+                raise InputError(f"`--power` runs in this process and keeps nothing; leave out `--{option}`")
         return _power(output, names, seed, quiet)
     with progress_on_terminal(quiet) as progress:
         result = stress(
