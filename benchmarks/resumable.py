@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from certify import envelopes, generators
@@ -21,10 +22,11 @@ from certify.execution.work import plain_work
 Task = TypeVar("Task")
 
 
-def code_digest() -> str:
-    """Twelve digits that change with the sources of envelopes, generators and interval arithmetic."""
+def code_digest(*more: ModuleType) -> str:
+    """Twelve digits that change with the sources of envelopes, generators, interval arithmetic and `more` packages."""
     digest = hashlib.sha256()
-    for folder in (Path(module.__file__).parent for module in (envelopes, generators, intervals) if module.__file__):
+    measured = (envelopes, generators, intervals, *more)
+    for folder in (Path(module.__file__).parent for module in measured if module.__file__):
         for path in sorted(folder.rglob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]

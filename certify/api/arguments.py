@@ -14,6 +14,7 @@ from certify.execution.door import Execution
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, check_bits
 from certify.progress import Progress, SilentProgress
+from certify.proof.clusters import clustered, clusters_asked
 from certify.validation import (
     Number,
     check_observations,
@@ -108,14 +109,17 @@ def observations_of(given: Observations | None, generators: Sequence[Generator] 
 
 
 def labels_of(given: Observations | None, rows: FloatArray | None) -> FloatArray | None:
-    """One label (k,) per observation, numbers whose order means nothing.
+    """One label (k,) per observation, numbers whose order means nothing; `clusters:K` are those of K clusters.
 
-    Raises InputError for labels without observations, or of another number.
+    Raises InputError for labels without observations, or of another number, or clusters that cannot be made.
     """
     if given is None:
         return None
     if rows is None:
         raise InputError("`labels` are those of observations: give `observations` too")
+    clusters = clusters_asked(str(given)) if isinstance(given, (str, Path)) else None
+    if clusters is not None:
+        return clustered(rows, clusters)
     if isinstance(given, (str, Path)):
         name, found = f"labels `{given}`", observations_from_file(given, what="labels")
     else:

@@ -143,7 +143,7 @@ def check(
         beta: noise level > 0; None: one that the theorem admits.
         epsilon: target total variation distance in (0, 1).
         observations: shape (k, n) or (n,), or a .npy or .csv file; None: drawn from the model.
-        labels: one number per observation, as an array or a file: groups of data, for `modes`.
+        labels: one number per observation, as an array or a file, or `clusters:K`: groups of data, for `modes`.
         region: a radius around 0, or a `Region`; None: all of R^d.
         seed: of every random stream, in [0, 2^63).
         progress: receives how far the work has come.

@@ -64,8 +64,13 @@ DeviationsOption = Annotated[
     ),
 ]
 LabelsOption = Annotated[
-    Path | None,
-    typer.Option("--labels", metavar="FILE", help="One number per observation, .npy or .csv: its group, for `modes`."),
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="One number per observation, .npy or .csv: its group, for `modes`; `clusters:K` for K clusters.",
+        show_default=False,
+    ),
 ]
 MeasurementOption = Annotated[
     Path | None,

@@ -90,7 +90,7 @@ def supremum_of_ratio(
             break
         order = np.argsort(-bounds)
         taken, kept = order[:BATCH], order[BATCH:]
-        halves = _bisected(lows[taken], highs[taken], splits[taken])
+        halves = bisected(lows[taken], highs[taken], splits[taken])
         centres = 0.5 * halves[0] + 0.5 * halves[1]
         here = log_ratio(graph, likelihood, proposal, centres)
         if here.max() > best:
@@ -119,7 +119,7 @@ def log_integral_lower(
     """
     d = low.size
     lows, highs = _lattice(low, high, LATTICE[min(d, 4)])
-    masses, middles = _log_masses(graph, likelihood, lows, highs), _midpoint_masses(graph, likelihood, lows, highs)
+    masses, middles = log_masses_lower(graph, likelihood, lows, highs), _midpoint_masses(graph, likelihood, lows, highs)
     count = len(masses)
     while True:
         top = max(float(masses.max()), float(middles.max()))
@@ -134,10 +134,10 @@ def log_integral_lower(
             break
         rest = np.setdiff1d(np.arange(len(lows)), taken)
         axes = np.argmax(highs[taken] - lows[taken], axis=1)
-        halves = _bisected(lows[taken], highs[taken], axes)
+        halves = bisected(lows[taken], highs[taken], axes)
         count += len(halves[0])
         lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
-        masses = np.concatenate([masses[rest], _log_masses(graph, likelihood, *halves)])
+        masses = np.concatenate([masses[rest], log_masses_lower(graph, likelihood, *halves)])
         middles = np.concatenate([middles[rest], _midpoint_masses(graph, likelihood, *halves)])
     top = float(masses.max())
     if not math.isfinite(top):
@@ -158,12 +158,12 @@ def _bounded(
     graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Upper bounds of log exp(-f)/rho over boxes, and the axes to bisect."""
-    centres, halves = _centred(lows, highs)
+    centres, halves = centred_boxes(lows, highs)
     found = potential_plus_log_density(graph, likelihood, proposal, centres, halves)
     return -found.lower, found.split
 
 
-def _log_masses(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
+def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
     """Lower bounds of log int exp(-f) over boxes: their log volume less the mean of f, rounded down.
 
     The centred box must not be larger than the one that is counted, so both are the one of the rounded half-widths
@@ -182,14 +182,15 @@ def _midpoint_masses(graph: Graph, likelihood: Likelihood, lows: FloatArray, hig
     return np.asarray(np.log(highs - lows).sum(axis=1) - np.where(np.isnan(found), np.inf, found))
 
 
-def _centred(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:
+def centred_boxes(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Centres and half-widths, rounded so that the boxes are covered."""
     centres = 0.5 * lows + 0.5 * highs
     halves = np.maximum(highs - centres, centres - lows)
     return centres, np.nextafter(halves * (1 + 2 * EPSILON), np.inf)
 
 
-def _bisected(lows: FloatArray, highs: FloatArray, axes: FloatArray) -> tuple[FloatArray, FloatArray]:
+def bisected(lows: FloatArray, highs: FloatArray, axes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The corners (2 b, d) of both halves of boxes cut in the middle of `axes` (b,): the very floats on both sides."""
     rows = np.arange(len(lows))
     middle = 0.5 * lows[rows, axes] + 0.5 * highs[rows, axes]
     first_high, second_low = highs.copy(), lows.copy()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import cache
 
@@ -20,8 +20,11 @@ from certify.proof.judgement import decide
 from certify.stress_tests.power import wrong_constants
 from certify.verdict import Verdict
 from tests.power_instances import settled
-from theorems.factorised_encoder.observations import _doubt, row_price
+from theorems.factorised_encoder.cells import best_cuts, price_of_cells
+from theorems.factorised_encoder.observations import _decode, _doubt
 from theorems.factorised_encoder.price import four_cells, price_of
+from theorems.factorised_encoder.rotation import cheapest_rotation, rotated_price
+from theorems.factorised_encoder.row import CELLS, GAUSSIAN_DISTANCE, row_price
 from theorems.factorised_encoder.splits import (
     canonical,
     correlation_ball,
@@ -141,14 +144,66 @@ def test_a_closer_encoder_would_be_refuted() -> None:
 
 
 def test_single_observations_of_a_curved_decoder() -> None:
-    generator = load_generator("residual:d=3,width=8")
-    brackets = constants(generator)
-    row = generator.value(np.full((1, 3), 0.5))[0]
-    near = row_price(generator, global_constants(brackets), 0.005, row, draws=0)
-    assert near.tv_lower > 0 and near.tv_lower_sampled is None
-    drawn = row_price(generator, global_constants(brackets), 0.5, row, draws=20_000)
-    assert drawn.tv_lower == 0.0 and drawn.tv_lower_sampled is not None
+    generator = load_generator("residual:d=4,width=8")
+    known = global_constants(constants(generator))
+    row = generator.value(np.full((1, 4), 0.5))[0]
+    near = row_price(generator, known, 0.005, row, draws=0)
+    assert near.tv_lower > 0 and near.method == GAUSSIAN_DISTANCE and near.tv_lower_sampled is None
+    drawn = row_price(generator, known, 0.5, row, draws=20_000)
+    assert drawn.tv_lower == 0.0 and drawn.tv_lower_sampled is not None and drawn.reason
     assert not _doubt(row, near) and _doubt(row, replace(near, tv_lower=near.tv_lower + 0.01))
+    without = row_price(generator, None, 0.5, row, draws=20_000)
+    assert without.correlation is None and without.tv_lower_sampled is not None
+    assert _decode(asdict(near)) == near and _decode(asdict(without)) == without
+
+
+def test_cells_need_no_constant_and_are_below_the_exact_price() -> None:
+    """Affine, d = 2, at a noise where G1* is exact too: both bounds below the Gaussian's price, and close to it."""
+    generator = load_generator("linear:d=2,kappa=6,m=1")
+    row = np.array([0.3, -0.2])
+    found = row_price(generator, None, 1.0, row, draws=0)
+    covariance = np.linalg.inv(np.eye(2) + generator.jacobian(np.zeros(2)).T @ generator.jacobian(np.zeros(2)))
+    exact = price(abs(covariance[0, 1]) / math.sqrt(covariance[0, 0] * covariance[1, 1]))
+    assert found.method == CELLS and found.pair == (0, 1) and exact - 0.02 < found.tv_lower <= exact
+    assert not _doubt(row, found) and _doubt(row, replace(found, cell_mass=found.cell_mass * 0.99))  # type: ignore[operator]
+    assert _doubt(row, replace(found, method="price less G1*"))
+
+
+def test_the_best_cuts_see_both_signs_and_two_modes() -> None:
+    random = np.random.default_rng(0)
+    x = random.standard_normal(4000)
+    falling = np.stack([x, random.standard_normal(4000), -x + 0.3 * random.standard_normal(4000)], axis=1)
+    pair, _, opposite = best_cuts(falling)
+    assert pair == (0, 2) and opposite
+    modes = np.sign(x)[:, None] * np.array([2.0, 2.0]) + 0.3 * random.standard_normal((4000, 2))
+    pair, places, opposite = best_cuts(modes)
+    assert not opposite and all(abs(place) < 2 for place in places)
+    assert price_of_cells(0.25) == 0.0 and price_of_cells(0.1) == 0.0
+    assert price_of_cells(0.5) == pytest.approx(math.sqrt(2) - 1)
+
+
+def test_the_cheapest_rotation() -> None:
+    """Commuting covariances cost nothing in their common eigenvectors; others never more than before."""
+    random = np.random.default_rng(4)
+    vectors = np.linalg.qr(random.standard_normal((4, 4)))[0]
+    common = [vectors @ np.diag(random.uniform(0.1, 2, 4)) @ vectors.T for _ in range(6)]
+    rotation = cheapest_rotation(common)
+    np.testing.assert_allclose(rotation.T @ rotation, np.eye(4), atol=1e-12)
+    assert max(rotated_price(item, rotation) for item in common) < 1e-6
+    assert min(rotated_price(item, np.eye(4)) for item in common) > 0.05
+    factors = random.standard_normal((8, 3, 5))
+    others = [factor @ factor.T for factor in factors]
+    rotation = cheapest_rotation(others)
+    turned, before = (np.mean([rotated_price(item, R) for item in others]) for R in (rotation, np.eye(3)))
+    assert turned <= before
+    angles = np.linspace(0, np.pi / 2, 181)
+    planar = [factor[:2] @ factor[:2].T for factor in factors]
+    spins = [np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]) for t in angles]
+    least = min(np.mean([rotated_price(item, spin) for item in planar]) for spin in spins)
+    found = cheapest_rotation(planar)
+    assert np.mean([rotated_price(item, found) for item in planar]) <= least + 1e-9
+    covariance, factor = planar[0], np.linalg.cholesky(planar[0])
+    assert rotated_price(covariance, np.eye(2)) == pytest.approx(divergence_price(factor), rel=1e-9)
 
 
 def test_a_decoder_of_one_latent_has_nothing_to_lose() -> None:

@@ -1,102 +1,50 @@
-"""What independent coordinates cost at single observations: certified by G1*, or measured by exact draws."""
+"""What independent coordinates cost at every observation, as records; and what a rotation of the latents would save."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from certify.arithmetic.balls import Real, ball, lower, precision
+from certify.arithmetic.balls import Real
 from certify.bounds.bracket import ConstantBrackets
-from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.sample import posterior_sample
 from certify.errors import InputError
 from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
-from certify.profiles.gaussian import nearby_gaussian
 from certify.profiles.records import GlobalConstants
 from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest
 from certify.verdict import Verdict
-from theorems.factorised_encoder.price import price_of
-from theorems.factorised_encoder.splits import (
-    correlation_ball,
-    costliest_pair,
-    costliest_split,
-    divergence_price,
-    sampled_price,
-)
+from theorems.factorised_encoder.rotation import cheapest_rotation, rotated_price
+from theorems.factorised_encoder.row import NUMBERS, RowPrice, certified_price, row_price
 from theorems.sharp_langevin.observations import global_constants
 
-DRAWS = 200_000
-"""Exact draws of a posterior where G1* leaves nothing."""
 LOOKED_AT = 4
-SHOWN = ("tv_lower", "tv_lower_sampled", "correlation", "gaussian_distance", "divergence_price")
+SHOWN = (
+    "tv_lower", "tv_lower_sampled", "correlation", "gaussian_distance", "divergence_price", "divergence_price_rotated",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class RowPrice:
-    """What was found at one observation.
-
-    correlation         between the two groups of the costliest split under N(c, B B^T), rounded down
-    pair_correlation    of the costliest pair of single latents
-    gaussian_distance   TV(pi_x, N(c, B B^T)), rounded up
-    tv_lower            certified: every encoder with independent coordinates is at least so far from pi_x
-    tv_lower_sampled    the same from exact draws (`sampled_price`); None where none was made
-    divergence_price    KL of the best Gaussian with independent coordinates, relative to N(c, B B^T)
-    groups              the two groups of the costliest split
-    """
-
-    correlation: float
-    pair_correlation: float
-    gaussian_distance: float
-    tv_lower: float
-    tv_lower_sampled: float | None
-    divergence_price: float
-    groups: tuple[tuple[int, ...], tuple[int, ...]]
-    reason: str = field(default="")
-
-
-def row_price(
-    generator: Generator, constants: GlobalConstants, beta: float, row: FloatArray, draws: int = DRAWS
-) -> RowPrice:
-    """The price at the observation `row` (n,); exact draws are made where nothing is certified and `draws` > 0."""
-    if generator.latent_dim < 2:
-        raise InputError(f"`{generator.name}` has one latent: nothing is lost by independent coordinates")
-    with threadpool_limits(1), precision():
-        near = nearby_gaussian(generator, constants, row, beta)
-        covariance = near.centre.factor @ near.centre.factor.T
-        split, pair = costliest_split(covariance), costliest_pair(covariance)
-        correlation, pair_correlation = (lower(correlation_ball(near.centre.factor, item)) for item in (split, pair))
-        certified = max(0.0, lower(price_of(ball(correlation)) - ball(near.distance)))
-        sampled, reason = None, ""
-        if certified == 0.0:
-            reason = "the Gaussian's certified distance is not below its price"
-            if draws:
-                try:
-                    likelihood = GaussianLikelihood(row, beta)
-                    sampled = sampled_price(posterior_sample(generator, likelihood, draws, 0).points, split)
-                except InputError as error:
-                    reason = f"{reason}; {error}"
-        return RowPrice(
-            correlation, pair_correlation, near.distance, certified, sampled, divergence_price(near.centre.factor),
-            split.groups, reason,
-        )  # fmt: skip
+def constants_if_any(brackets: ConstantBrackets) -> GlobalConstants | None:
+    """The constants that G1* needs, or None where one of them is not certified on all of R^d."""
+    try:
+        return global_constants(brackets)
+    except InputError:
+        return None
 
 
 def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): proved where the certified bound is positive, supported where that of draws is."""
-    constants = global_constants(asked.brackets)
+    constants = constants_if_any(asked.brackets)
     generator, beta = asked.generator, asked.beta
     question = {
         "theorem": asked.theorem.id, "code": code_digest(), "generator": generator.sha256,
-        "constants": [constants.m, constants.M, constants.M2], "beta": beta,
+        "constants": None if constants is None else [constants.m, constants.M, constants.M2], "beta": beta,
     }  # fmt: skip
     found = certify_each(
         f"observations at {generator.name}",
@@ -108,45 +56,60 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
         asked.progress,
         asked.execution,
     )
-    return tuple(_record(index, item, beta) for index, item in enumerate(found))
+    rotated = rotated_prices(found)
+    return tuple(_record(index, item, beta, rotated.get(index)) for index, item in enumerate(found))
+
+
+def rotated_prices(found: Sequence[RowPrice]) -> dict[int, float]:
+    """By its place, the KL price of every observation with a covariance, in the rotation that costs least."""
+    covariances = {index: np.array(item.covariance) for index, item in enumerate(found) if item.covariance}
+    if not covariances:
+        return {}
+    rotation = cheapest_rotation(list(covariances.values()))
+    return {index: rotated_price(covariance, rotation) for index, covariance in covariances.items()}
 
 
 def costliest_row(
     generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float, labels: FloatArray | None = None
 ) -> Mapping[str, Real]:
-    """`corr` and `t_g` of that one among a few of the rows at which the certified bound is largest."""
+    """`corr` and `t_g` of that one among a few of the rows at which price(corr) - t_g is largest."""
     constants = global_constants(brackets)
     places = np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT).round().astype(int))
-    found = [row_price(generator, constants, beta, rows[index], 0) for index in places]
-    best = max(found, key=lambda item: (item.tv_lower, item.correlation))
-    return {"corr": best.correlation, "t_g": best.gaussian_distance}
+    found = [row_price(generator, constants, beta, rows[index], 0, with_cells=False) for index in places]
+    best = max(found, key=lambda item: (item.tv_lower, item.correlation or 0.0))
+    return {"corr": best.correlation or 0.0, "t_g": 1.0 if best.gaussian_distance is None else best.gaussian_distance}
 
 
-def _record(index: int, found: RowPrice, beta: float) -> ObservationRecord:
+def _record(index: int, found: RowPrice, beta: float, rotated: float | None) -> ObservationRecord:
     seen = bool(found.tv_lower_sampled)
-    verdict = Verdict.PROVED if found.tv_lower > 0 else Verdict.SUPPORTED if seen else Verdict.INCONCLUSIVE
+    verdict = Verdict.PROVED if found.method else Verdict.SUPPORTED if seen else Verdict.INCONCLUSIVE
     numbers = {name: value for name, value in asdict(found).items() if isinstance(value, float)}
-    by = "price less G1*" if found.tv_lower > 0 else "exact draws" if seen else ""
-    groups = " | ".join(",".join(map(str, group)) for group in found.groups)
-    reason = f"latents {groups}" if by else found.reason
+    if rotated is not None:
+        numbers["divergence_price_rotated"] = rotated
+    by = found.method or ("exact draws" if seen else "")
+    reason = found.reason if not by else f"latents {_named(found)}"
     return ObservationRecord(index, verdict, by, None, None, reason, {"beta": beta, **numbers}, shown=SHOWN)
 
 
+def _named(found: RowPrice) -> str:
+    groups = found.groups if found.groups[0] and found.method != "cells" else [(index,) for index in found.pair]
+    return " | ".join(",".join(map(str, group)) for group in groups)
+
+
 def _doubt(row: FloatArray, found: RowPrice) -> str:
-    """Why stored numbers are not believed; the Gaussian's distance is as trusted as the run that wrote it."""
-    with precision():
-        largest = max(0.0, lower(price_of(ball(found.correlation)) - ball(found.gaussian_distance)))
-    if not 0 <= found.correlation <= 1 or found.tv_lower != largest:
-        return f"tv_lower {found.tv_lower:.6g} does not follow from its correlation and distance"
+    """Why stored numbers are not believed; what they follow from is as trusted as the run that wrote it."""
+    known = {name: value for name in NUMBERS if (value := getattr(found, name)) is not None}
+    inside = all(0 <= known.get(name, 0.0) <= largest for name, largest in (("correlation", 1), ("cell_mass", 0.5)))
+    if not inside or (found.tv_lower, found.method) != certified_price(known):
+        return f"tv_lower {found.tv_lower:.6g} does not follow from its correlation and distance, or its cells"
     return ""
 
 
 def _decode(entry: Any) -> RowPrice:
-    numbers = {name: None if entry[name] is None else float(entry[name]) for name in _NUMBERS}
+    names = ("tv_lower", "tv_lower_sampled", *NUMBERS)
+    numbers = {name: None if entry[name] is None else float(entry[name]) for name in names}
     groups = tuple(tuple(int(i) for i in group) for group in entry["groups"])
-    return RowPrice(**numbers, groups=groups, reason=str(entry["reason"]))  # type: ignore[arg-type]
-
-
-_NUMBERS = (
-    "correlation", "pair_correlation", "gaussian_distance", "tv_lower", "tv_lower_sampled", "divergence_price",
-)  # fmt: skip
+    return RowPrice(
+        **numbers, method=str(entry["method"]), groups=groups, pair=tuple(map(int, entry["pair"])),  # type: ignore[arg-type]
+        covariance=tuple(tuple(map(float, line)) for line in entry["covariance"]), reason=str(entry["reason"]),
+    )  # fmt: skip

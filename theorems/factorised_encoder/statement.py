@@ -12,7 +12,8 @@ P   u and w are independent under q; with a = q(u > 0), b = q(w > 0) two of the 
     k^2 - (1-a)(1-b) >= 2k - 1. Otherwise ab + (1-a)(1-b) <= k^2 + (1-k)^2, and the union of both has
     2k^2 - ab - (1-a)(1-b) >= 2k - 1. So TV >= 2k - 1 = price(r), attained over the four cells at a = b = k. Only that
     both quadrants have mass >= k^2 is used: for any law and any two cuts TV >= 2 sqrt(min of the two masses) - 1.
-F   The triangle inequality.
+F   The triangle inequality. A single observation of few latents needs no Gaussian: masses of two opposite cells under
+    pi_x itself are certified over boxes (Theorem R's engine), for any network, and P does the rest.
 
 The KL form: min over Gaussians with independent coordinates of KL(q | N(c, Sigma)) is (1/2)(sum log A_ii - log det A),
 A = Sigma^{-1}. This theorem is the project's. References. docs/factorised_encoder.md.
@@ -29,7 +30,7 @@ from certify.symbolic.declaration import declare, variables
 from theorems.evaluation import evaluated
 from theorems.factorised_encoder.observations import certify_rows, costliest_row
 from theorems.factorised_encoder.price import cell_mass, factorised_laws, price, product_laws, quadrants
-from theorems.model import INJECTIVE, LIPSCHITZ, MODEL, SMOOTH, shared
+from theorems.model import ANY_MODEL, INJECTIVE, LIPSCHITZ, SMOOTH, shared
 from theorems.wording import at_least, at_most
 
 corr = declare("corr", "[0, 1]", r"\varrho", "correlation of the two groups under N(c, Sigma)")
@@ -83,13 +84,14 @@ THEOREM = Theorem(
     summary="No encoder with independent coordinates, of any size, is closer to pi_x than its correlations allow.",
     source="docs/factorised_encoder.md",
     quantities=QUANTITIES,
-    assumptions=(MODEL, INJECTIVE, SMOOTH, LIPSCHITZ),
+    assumptions=(ANY_MODEL, INJECTIVE, SMOOTH, LIPSCHITZ),
     steps=STEPS,
     conclusion=evaluated(
         statement="TV(q_x, pi_x) >= tv_lower for every law q_x with independent coordinates",
         latex=r"\mathrm{TV}(q_x,\pi_x)\geq\sqrt{1+\tfrac2\pi\arcsin\varrho}-1-t_g",
         notes=notes,
         certify_observations=certify_rows,
+        observations_need=(ANY_MODEL.label,),
         sample_inputs=costliest_row,
     ),
     examples=("linear:d=2,kappa=3,m=1", "residual:d=2,width=8"),

@@ -1,0 +1,87 @@
+"""The price without any Gaussian: masses of two opposite cells certified over boxes, for two and three latents.
+
+By step P every factorised law is at least 2 sqrt(k^2) - 1 away where both cells have posterior mass >= k^2, whatever
+the posterior is: any network, kinks included, several modes, no constant of G. The envelope is that of Theorem R.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from flint import arb
+
+from certify.arithmetic.balls import ball, lower, precision
+from certify.envelopes.box_cells import Cut, cell_masses_lower
+from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope
+from certify.envelopes.likelihood import Likelihood
+from certify.generators.graph import FloatArray, Generator
+
+LEVELS = np.linspace(0.3, 0.7, 9)
+"""Of the quantiles at which a coordinate is cut."""
+REACH = 0.25
+"""Of the draws' range, by which the box of the sums is larger."""
+SHARES = {2: 0.005, 3: 0.02}
+"""Of the posterior's mass that the sums may leave open, by dimension."""
+
+
+@dataclass(frozen=True)
+class OppositeCells:
+    """Two opposite cells of a pair of latents, each with posterior mass >= `mass`, rounded down."""
+
+    mass: float
+    pair: tuple[int, int]
+
+    @property
+    def price(self) -> float:
+        """Every factorised law is at least so far from the posterior. Lower bound, rounded outward."""
+        return price_of_cells(self.mass)
+
+
+def price_of_cells(mass: float) -> float:
+    """2 sqrt(k^2) - 1 at k^2 = `mass` in [0, 1/2], at least 0. Lower bound, rounded outward."""
+    with precision():
+        return lower((2 * ball(mass).sqrt() - 1).max(arb(0)))
+
+
+def has_cells(generator: Generator) -> bool:
+    """Whether cells are summed up for so many latents."""
+    return 2 <= generator.latent_dim <= LARGEST_DIMENSION
+
+
+def opposite_cells(
+    generator: Generator, likelihood: Likelihood, envelope: Envelope, points: FloatArray
+) -> OppositeCells:
+    """The cells that cuts placed by draws `points` (k, d) make, their masses certified. Lower bounds."""
+    pair, places, opposite = best_cuts(points)
+    margin = REACH * (points.max(axis=0) - points.min(axis=0)) + 1e-9
+    box = points.min(axis=0) - margin, points.max(axis=0) + margin
+    cuts = tuple(Cut(axis, place) for axis, place in zip(pair, places, strict=True))
+    share = SHARES[generator.latent_dim]
+    masses = cell_masses_lower(generator.graph, likelihood, envelope, box, cuts, share)
+    two = (masses[0, 1], masses[1, 0]) if opposite else (masses[0, 0], masses[1, 1])
+    return OppositeCells(float(min(two)), pair)
+
+
+def best_cuts(points: FloatArray) -> tuple[tuple[int, int], tuple[float, float], bool]:
+    """The pair of coordinates, the two places, and whether the cells are those of a negative correlation. Estimate.
+
+    Those with the largest smaller share among draws `points` (k, d), d >= 2.
+    """
+    best: tuple[float, tuple[int, int], tuple[float, float], bool] | None = None
+    quantiles = np.quantile(points, LEVELS, axis=0)
+    sides = points[None] > quantiles[:, None]
+    for i, j in itertools.combinations(range(points.shape[1]), 2):
+        one, other = sides[:, :, i].astype(float), sides[:, :, j].astype(float)
+        both = one @ other.T / len(points)
+        first, second = one.mean(axis=1)[:, None], other.mean(axis=1)[None]
+        for opposite, shares in (
+            (False, np.minimum(both, 1 - first - second + both)),
+            (True, np.minimum(first - both, second - both)),
+        ):
+            a, b = np.unravel_index(int(np.argmax(shares)), shares.shape)
+            found = float(shares[a, b]), (i, j), (float(quantiles[a, i]), float(quantiles[b, j])), opposite
+            best = found if best is None or found[0] > best[0] else best
+    assert best is not None, "at least two coordinates"
+    return best[1], best[2], best[3]

@@ -1,0 +1,153 @@
+"""What independent coordinates cost at one observation, by whatever is certified and says most there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.arithmetic.balls import ball, lower, precision
+from certify.envelopes.best import certified_envelope
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.rejection import exact_draws
+from certify.envelopes.sample import posterior_sample
+from certify.errors import InputError
+from certify.generators.graph import FloatArray, Generator
+from certify.profiles.gaussian import nearby_gaussian
+from certify.profiles.records import GlobalConstants
+from theorems.factorised_encoder.cells import has_cells, opposite_cells, price_of_cells
+from theorems.factorised_encoder.price import price_of
+from theorems.factorised_encoder.splits import (
+    correlation_ball,
+    costliest_pair,
+    costliest_split,
+    divergence_price,
+    sampled_price,
+)
+
+DRAWS = 200_000
+"""Exact draws of a posterior where nothing is certified."""
+CELL_DRAWS = 4000
+"""Exact draws that place the cuts of the cells."""
+CELLS, GAUSSIAN_DISTANCE = "cells", "price less G1*"
+
+
+@dataclass(frozen=True)
+class RowPrice:
+    """What was found at one observation; None where a number has no meaning there.
+
+    tv_lower            certified: every encoder with independent coordinates is at least so far from pi_x
+    method              what certifies it: `CELLS`, `GAUSSIAN_DISTANCE` or ""
+    tv_lower_sampled    the same from exact draws (`sampled_price`); None where none was made
+    correlation         between the two groups of the costliest split under N(c, B B^T), rounded down
+    pair_correlation    of the costliest pair of single latents
+    gaussian_distance   TV(pi_x, N(c, B B^T)), rounded up
+    divergence_price    KL of the best Gaussian with independent coordinates, relative to N(c, B B^T)
+    cell_mass           posterior mass of either of two opposite cells, rounded down
+    groups              the two groups of the costliest split
+    pair                the costliest pair of latents: of the cells, else under N(c, B B^T), else under the draws
+    covariance          B B^T, or that of exact draws, an estimate; empty where neither was made
+    reason              why nothing is certified
+    """
+
+    tv_lower: float
+    method: str
+    tv_lower_sampled: float | None
+    correlation: float | None
+    pair_correlation: float | None
+    gaussian_distance: float | None
+    divergence_price: float | None
+    cell_mass: float | None
+    groups: tuple[tuple[int, ...], tuple[int, ...]]
+    pair: tuple[int, ...]
+    covariance: tuple[tuple[float, ...], ...]
+    reason: str = ""
+
+    @property
+    def price(self) -> float:
+        """The certified bound, else that of draws, else 0."""
+        return self.tv_lower or self.tv_lower_sampled or 0.0
+
+
+def row_price(
+    generator: Generator,
+    constants: GlobalConstants | None,
+    beta: float,
+    row: FloatArray,
+    draws: int = DRAWS,
+    with_cells: bool = True,
+) -> RowPrice:
+    """The price at the observation `row` (n,); without certified `constants` (None) by cells and draws alone.
+
+    Exact draws are made where nothing is certified and `draws` > 0.
+
+    Raises:
+        InputError: for a decoder of one latent, or an observation with numbers that are not finite.
+    """
+    if generator.latent_dim < 2:
+        raise InputError(f"`{generator.name}` has one latent: nothing is lost by independent coordinates")
+    likelihood = GaussianLikelihood(row, beta)
+    known: dict[str, float] = {}
+    covariance, reasons = None, []
+    groups: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    pair: tuple[int, ...] = ()
+    with threadpool_limits(1), precision():
+        if constants is not None:
+            near = nearby_gaussian(generator, constants, row, beta)
+            factor = near.centre.factor
+            covariance = factor @ factor.T
+            split, two = costliest_split(covariance), costliest_pair(covariance)
+            groups, pair = split.groups, (*two.groups[0], *two.groups[1])
+            known["correlation"], known["pair_correlation"] = (
+                lower(correlation_ball(factor, item)) for item in (split, two)
+            )
+            known["gaussian_distance"], known["divergence_price"] = near.distance, divergence_price(factor)
+            reasons.append("the Gaussian's certified distance is not below its price")
+        if with_cells and has_cells(generator):
+            envelope = certified_envelope(generator, likelihood)
+            points = None if isinstance(envelope, str) else exact_draws(generator, likelihood, envelope, CELL_DRAWS, 0)
+            if isinstance(envelope, str) or points is None or len(points) < CELL_DRAWS:
+                reasons.append(envelope if isinstance(envelope, str) else "too few proposals are accepted")
+            else:
+                cells = opposite_cells(generator, likelihood, envelope, points)
+                known["cell_mass"], pair = cells.mass, cells.pair
+                covariance = np.cov(points.T) if covariance is None else covariance
+                reasons.append("no two opposite cells have a certified mass above 1/4 each")
+        certified, method = certified_price(known)
+        sampled = None
+        if not method and draws:
+            try:
+                points = posterior_sample(generator, likelihood, draws, 0).points
+            except InputError as error:
+                reasons.append(str(error))
+            else:
+                # The split is chosen on the half that counts nothing.
+                own = np.cov(points[: len(points) // 2].T)
+                split = costliest_split(own if covariance is None else covariance)
+                sampled = sampled_price(points, split)
+                if covariance is None:
+                    two = costliest_pair(own)
+                    covariance, groups, pair = own, split.groups, (*two.groups[0], *two.groups[1])
+        table = () if covariance is None else tuple(tuple(float(entry) for entry in line) for line in covariance)
+        given = {name: known.get(name) for name in NUMBERS}
+        return RowPrice(
+            certified, method, sampled, **given, groups=groups, pair=pair, covariance=table,
+            reason="" if method else "; ".join(reasons) or "no exact draws were asked for",
+        )  # fmt: skip
+
+
+NUMBERS = ("correlation", "pair_correlation", "gaussian_distance", "divergence_price", "cell_mass")
+
+
+def certified_price(known: dict[str, float]) -> tuple[float, str]:
+    """The larger of the two certified bounds that these numbers give, and its method; (0, "") where neither is > 0."""
+    found = []
+    with precision():
+        if "cell_mass" in known:
+            found.append((price_of_cells(known["cell_mass"]), CELLS))
+        if "correlation" in known and "gaussian_distance" in known:
+            by_gaussian = price_of(ball(known["correlation"])) - ball(known["gaussian_distance"])
+            found.append((max(0.0, lower(by_gaussian)), GAUSSIAN_DISTANCE))
+    best = max(found, default=(0.0, ""))
+    return best if best[0] > 0.0 else (0.0, "")
