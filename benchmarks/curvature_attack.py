@@ -119,7 +119,9 @@ def independent_size(graph: Graph, point: list[float], direction: list[float], o
                     values.append([SERIES[node.name](entry) for entry in values[node.source]])
         square = sum(((series[order] * math.factorial(order)) ** 2 for series in values[-1]), arb(0))
         length = sum((arb(x) ** 2 for x in direction), arb(0)).sqrt()
-        return square.sqrt() / length**order
+        # Of a sum of squares that may be 0 the root lies between 0 and that of the upper end.
+        root = square.sqrt() if bool(square > 0) else arb(0).union(arb(square.upper()).sqrt())
+        return root / length**order
     finally:
         ctx.prec, ctx.cap = before
 

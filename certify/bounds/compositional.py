@@ -29,7 +29,6 @@ from certify.clock import fits, skip
 from certify.generators.activations import activation_constants
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
-
 RANGE_UNITS, RANGE_UNITS_PER_ENTRY = 2000.0, 1e-2
 """Units of work (`certify.clock`) of an activation's slopes on its ranges: tables at their first use, and per entry."""
 

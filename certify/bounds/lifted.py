@@ -60,13 +60,13 @@ NAME = "lifted semidefinite"
 SHARE = 0.5
 """Part of the effort left that is used; the rest is for branch and bound and the chain rule."""
 
-ROUNDS = 4
+ROUNDS = 5
 """Turns of multipliers and ellipsoid; later ones bring less than a per cent."""
 
 SEARCH_STEPS = 60.0
 """Newton steps that one search for multipliers takes, about."""
 
-SHRINKS = 0.99
+SHRINKS = 0.995
 """A turn that brings less ends the search."""
 
 SPLITS = (0.5, 0.75, 0.25)
