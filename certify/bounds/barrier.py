@@ -43,11 +43,12 @@ class LinearMatrixInequality:
 
     def matrix(self, s: float, multipliers: FloatArray) -> FloatArray:
         """F(s, T) in floats. Estimate."""
-        result: FloatArray = -self.sign * self.gram - (self.reach.T * multipliers) @ self.reach
-        d = self.latent_dim
-        index = np.arange(result.shape[0])
-        result[index[:d], index[:d]] += self.sign * s
-        result[index[d:], index[d:]] += multipliers
+        return self.direction(s, multipliers) - self.sign * self.gram
+
+    def direction(self, s: float, multipliers: FloatArray) -> FloatArray:
+        """How F changes with (s, T): linear in both. Estimate."""
+        result: FloatArray = (self.reach.T * -multipliers) @ self.reach
+        result.flat[:: len(result) + 1] += np.concatenate([np.full(self.latent_dim, self.sign * s), multipliers])
         return result
 
 
@@ -142,7 +143,8 @@ def _centre(
         if work.is_spent or not fits(step_units):
             break
         work.charge(step_units)
-        factor = _cholesky(problem.matrix(s, multipliers))
+        matrix = problem.matrix(s, multipliers)
+        factor = _cholesky(matrix)
         if factor is None:
             break
         gradient, hessian = _newton_system(problem, factor, multipliers, kappa)
@@ -155,7 +157,7 @@ def _centre(
         decrement = float(-gradient @ step)
         if not np.isfinite(decrement):
             break
-        length = _accepted_length(problem, s, multipliers, step, decrement, kappa, factor)
+        length = _accepted_length(problem, matrix, multipliers, step, decrement, kappa, factor)
         if length == 0.0:
             break
         s, multipliers = s + length * float(step[0]), multipliers + length * step[1:]
@@ -169,8 +171,10 @@ def _newton_system(
 ) -> tuple[FloatArray, FloatArray]:
     """Gradient and Hessian of the barrier in (s, T), from G = F^-1."""
     d, sign = problem.latent_dim, problem.sign
+    # Above the diagonal the factor is zero, and the inverse is not written.
     inverse, _ = lapack.dpotri(factor, lower=1)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    inverse = inverse + inverse.T
+    inverse.flat[:: len(inverse) + 1] *= 0.5
     reached = problem.reach @ inverse
     pairs = reached @ problem.reach.T
     mixed, own = reached[:, d:], inverse[d:, d:]
@@ -187,7 +191,7 @@ def _newton_system(
 
 def _accepted_length(
     problem: LinearMatrixInequality,
-    s: float,
+    matrix: FloatArray,
     multipliers: FloatArray,
     step: FloatArray,
     decrement: float,
@@ -199,12 +203,13 @@ def _accepted_length(
     The first acceptable length is not enough: full steps at decrement about 3 overshoot and nearly cycle.
     """
     before = 2.0 * np.log(np.diag(factor)).sum()
+    change_of_matrix = problem.direction(float(step[0]), step[1:])
     best, best_change, length = 0.0, 0.0, 1.0
     for _ in range(50):
         moved = multipliers + length * step[1:]
         trial = None
         if (moved > 0).all():
-            trial = _cholesky(problem.matrix(s + length * float(step[0]), moved))
+            trial = _cholesky(matrix + length * change_of_matrix)
         if trial is not None:
             after = 2.0 * np.log(np.diag(trial)).sum()
             change = kappa * problem.sign * length * float(step[0]) + before - after

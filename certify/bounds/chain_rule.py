@@ -21,7 +21,7 @@ from flint import arb
 
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.compositional import derivative_norms
-from certify.bounds.curvature import layer_curvature_upper, single_layer
+from certify.bounds.curvature import curvature_units, layer_curvature_upper, single_layer
 from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
@@ -73,11 +73,6 @@ def direct_constants(
         bends = branch_curvatures(block.graph, local, work)
         second, third = min(second, bends[0]), min(third, bends[1])
     return StretchConstants(low, min(high, norms.totals[0]), second, third)
-
-
-def curvature_units(size: int) -> float:
-    """Units of work of one hidden layer's curvature, both orders: a descent over decompositions. Estimate."""
-    return 1000.0 * cubic_units(size, size, size)
 
 
 def branch_curvatures(graph: Graph, ranges: NodeRanges, work: Work) -> tuple[float, float]:
@@ -180,7 +175,10 @@ def _times(*factors: arb) -> arb:
 
 
 def _propose(problem: Problem) -> Iterator[Proposal]:
-    found = chain_constants(stretches(problem.generator.graph), problem.ranges, problem.work)
+    chain = stretches(problem.generator.graph)
+    if len(chain) == 1 and sum(isinstance(node, Activation) for node in chain[0].graph.nodes) == 1:
+        return  # One hidden layer: `certify.bounds.curvature` and the methods of the whole graph have said it all.
+    found = chain_constants(chain, problem.ranges, problem.work)
     yield Proposal("m", "lower", found.m, METHOD.name)
     yield Proposal("M", "upper", found.M, METHOD.name)
     yield Proposal("M2", "upper", found.M2, METHOD.name)

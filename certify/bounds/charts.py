@@ -97,12 +97,16 @@ def split(pieces: Pieces, weights: FloatArray, depth: IntArray) -> Pieces:
     >>> halves.lower.ravel().tolist(), halves.upper.ravel().tolist()
     ([0.0, 0.5], [0.5, 1.0])
     """
-    halves: tuple[list[Pieces], list[Pieces]] = ([], [])
-    for row in range(pieces.count):
-        piece = pieces.take(np.array([row]))
-        for side, half in zip(halves, _halves(piece, weights[row], int(depth[row])), strict=True):
-            side.append(half)
-    return join(halves[0] + halves[1])
+    widest, middle, rows = np.argmax(weights, axis=1), pieces.middle(), np.arange(pieces.count)
+    at = middle[rows, widest]
+    basis, lower, upper = (np.concatenate([part, part]) for part in (pieces.basis, pieces.lower, pieces.upper))
+    upper[rows, widest] = lower[pieces.count + rows, widest] = at
+    # Bounded pieces, nearly all of them, are bisected above; each other one has its own turn.
+    for row in np.flatnonzero(~(pieces.is_bounded & np.isfinite(at))).tolist():
+        pair = _halves(pieces.take(np.array([row])), weights[row], int(depth[row]))
+        for place, half in zip((row, pieces.count + row), pair, strict=True):
+            basis[place], lower[place], upper[place] = half.basis[0], half.lower[0], half.upper[0]
+    return Pieces(basis, lower, upper)
 
 
 def join(batches: list[Pieces]) -> Pieces:

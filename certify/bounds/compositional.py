@@ -18,13 +18,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.balls import precision, upper
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, row_norms_upper
 from certify.arithmetic.large_matrices import norm_upper, operand, row_lengths_upper, weighted_sums_upper
 from certify.bounds.known_map import KnownMap
 from certify.bounds.known_maps import known_maps
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
+from certify.clock import fits, skip
+from certify.generators.activations import activation_constants
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
+
+RANGE_UNITS, RANGE_UNITS_PER_ENTRY = 2000.0, 1e-2
+"""Units of work (`certify.clock`) of an activation's slopes on its ranges: tables at their first use, and per entry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +111,7 @@ def _product(node: Product, found: list[DerivativeNorms], ranges: NodeRanges) ->
 
 
 def _activation(index: int, node: Activation, source: DerivativeNorms, ranges: NodeRanges) -> DerivativeNorms:
-    s1, s2, s3 = (ranges.magnitude_upper(index, order)[0] for order in (1, 2, 3))
+    s1, s2, s3 = _sizes(index, node, ranges)
     (r1, r2, r3), (t1, t2, t3) = source.rows, (np.array(total) for total in source.totals)
     rows = [
         _inflate(times(s1, r1), 2),
@@ -119,6 +125,17 @@ def _activation(index: int, node: Activation, source: DerivativeNorms, ranges: N
         times(times(s3, times(r1, r1)).max(), t1) + 3 * times(times(s2, r1).max(), t2) + times(top, t3),
     ]
     return _tightened(rows, [float(_inflate(np.array(total), 9)) for total in totals])
+
+
+def _sizes(index: int, node: Activation, ranges: NodeRanges) -> list[FloatArray]:
+    """Upper bounds of the activation's first three derivatives on its ranges, over R where there is no time for it."""
+    if fits(RANGE_UNITS + RANGE_UNITS_PER_ENTRY * node.width):
+        return [ranges.magnitude_upper(index, order)[0] for order in (1, 2, 3)]
+    skip("slopes on the ranges, for which those over R stand in")
+    constants = activation_constants(node.name, node.parameters)
+    moduli = constants.slope_modulus, constants.curvature_modulus, constants.third_modulus
+    with precision():
+        return [np.full(node.width, upper(modulus)) for modulus in moduli]
 
 
 def _known(outer: KnownMap, source: DerivativeNorms) -> DerivativeNorms:

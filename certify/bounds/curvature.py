@@ -22,6 +22,7 @@ weights and theta found in floats.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,10 @@ from certify.arithmetic.intervals import (
     subtract,
 )
 from certify.arithmetic.matrices import spectral_norm_upper
-from certify.bounds.structure import IncrementForm
+from certify.bounds.effort import cubic_units
+from certify.bounds.method import BoundMethod, Problem, Proposal
+from certify.bounds.ranges import NodeRanges
+from certify.bounds.structure import IncrementForm, has_increment_form, increment_form, live_graph
 from certify.clock import ask
 from certify.generators.graph import Activation, Graph
 
@@ -244,3 +248,33 @@ def power_form_upper(inner: MatrixBall, sizes: FloatArray, order: int) -> float:
             with precision():
                 best = min(best, upper((ball(mu) * grams.growth(theta)).sqrt()))
     return best
+
+
+def curvature_units(size: int) -> float:
+    """Units of work of one hidden layer's curvature, both orders: a descent over decompositions. Estimate."""
+    return 1000.0 * cubic_units(size, size, size)
+
+
+def _propose(problem: Problem) -> Iterator[Proposal]:
+    graph, kept = live_graph(problem.generator.graph)
+    gains = sum(isinstance(node, Activation) for node in graph.nodes)
+    if gains != 1 or not has_increment_form(graph) or (problem.is_settled("M2") and problem.is_settled("M3")):
+        return
+    ranges = NodeRanges(graph, tuple(problem.ranges.values[index] for index in kept))
+    form = increment_form(graph, ranges, centred=False)
+    layer = single_layer(graph, form)
+    if layer is None or not problem.work.affords(curvature_units(form.size)):
+        return
+    problem.work.charge(curvature_units(form.size))
+    low, high = (end[0] for end in ranges.slopes(form.nodes[0], 2))
+    yield Proposal("M2", "upper", layer_curvature_upper(*layer, low, high, 2), METHOD.name)
+    low, high = (end[0] for end in ranges.slopes(form.nodes[0], 3))
+    yield Proposal("M3", "upper", layer_curvature_upper(*layer, low, high, 3), METHOD.name)
+
+
+METHOD = BoundMethod(
+    "one hidden layer",
+    "weights of the neurons' curvatures against the trace of u (x) u, for one hidden layer",
+    2.4,
+    _propose,
+)

@@ -22,8 +22,9 @@ equal directions (Banach). Upper bounds, rounded outward.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -40,6 +41,7 @@ from certify.arithmetic.intervals import (
     subtract,
 )
 from certify.bounds.barrier import newton_units
+from certify.bounds.bracket import Multipliers
 from certify.bounds.curvature import PowerGram, power_gram
 from certify.bounds.driven import Drive, driven_form
 from certify.bounds.effort import Work
@@ -48,7 +50,7 @@ from certify.bounds.lifted_search import better_ellipsoid, demand
 from certify.bounds.method import BoundMethod, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.reachability import Passage, passage_of
-from certify.bounds.semidefinite import LARGEST_SIZE, proved_end
+from certify.bounds.semidefinite import LARGEST_SIZE, Proved, closed_form_start, proved_end
 from certify.bounds.structure import IncrementForm
 from certify.clock import ask
 from certify.generators.graph import Graph, Product
@@ -58,17 +60,20 @@ NAME = "lifted semidefinite"
 SHARE = 0.5
 """Part of the effort left that is used; the rest is for branch and bound and the chain rule."""
 
-ROUNDS = 4
+ROUNDS = 5
 """Turns of multipliers and ellipsoid; later ones bring less than a per cent."""
 
 SEARCH_STEPS = 60.0
 """Newton steps that one search for multipliers takes, about."""
 
-SHRINKS = 0.99
+SHRINKS = 0.995
 """A turn that brings less ends the search."""
 
-SPLITS = (0.25, 0.5, 0.75)
+SPLITS = (0.5, 0.75, 0.25)
 """Tried shares of psi that drive the cubes of p' rather than its products with p''."""
+
+COARSE, FINE = 3e-2, 1e-5
+"""Duality gap, relative to the bound's square, at which a turn ends, and the last search."""
 
 SLACKS = (1e-9, 1e-6)
 """What B B^T exceeds R by, relative to its diagonal, so that the difference is verified."""
@@ -118,6 +123,12 @@ class Lifted:
         """The activations. Exact."""
         return self.passage.form.nodes
 
+    @cached_property
+    def at_rest(self) -> IncrementForm:
+        """The linearised network with what is put into each neuron as its latent. Enclosure, rounded outward."""
+        low, high = self.bends(2)
+        return self.driven([Drive(np.eye(len(low)), low, high)])
+
     @property
     def rows(self) -> MatrixBall:
         """The increments of all pre-activations, (k, N). Enclosure, rounded outward."""
@@ -163,64 +174,133 @@ class Lifted:
 
 @dataclass(frozen=True, eq=False)
 class Second:
-    """M2, the ellipsoid and theta c_2 that gave it, and the linearised network that was bounded, |psi| <= 1."""
+    """M2, the ellipsoid (of these weights) and theta c_2 that gave it, the linearised network and what proves it."""
 
     value: float
+    weights: FloatArray
     ellipse: Ellipsoid
     share: float
     form: IncrementForm
+    proof: Multipliers
 
 
-def second(lifted: Lifted, work: Work) -> Second | None:
-    """M2, by turns: multipliers for an ellipsoid, then an ellipsoid for them. Upper bound, rounded outward."""
+def closed_form(form: IncrementForm) -> Proved:
+    """What the ellipsoid of increments proves of a driven network, |psi| <= 1. Bound, rounded outward."""
+    passage = passage_of(form)
+    total = math.inf if passage is None else passage.output.total
+    return Proved(total, None if passage is None else closed_form_start(total, passage.weights))
+
+
+def turn(
+    lifted: Lifted, weights: FloatArray, share: float, prove: Callable[[IncrementForm], Proved], work: Work
+) -> Second | None:
+    """M2 with the ellipsoid of these weights; None where nothing is proved. Upper bound, rounded outward."""
+    ellipse = lifted.ellipsoid(weights)
+    rows = None if ellipse is None else lifted.powers(ellipse, share, 2).root()
+    if ellipse is None or rows is None or not work.affords(_units(lifted.at_rest)):
+        return None
+    form = lifted.driven([Drive(rows, *lifted.bends(2))])
+    proved = prove(form)
+    if proved.multipliers is None:
+        return None
+    return Second(proved.value, weights, ellipse, share, form, proved.multipliers)
+
+
+def improved(lifted: Lifted, found: Second, work: Work) -> tuple[FloatArray, float] | None:
+    """Weights of an ellipsoid, and theta c_2, for the drives that the proof says matter. Estimate."""
+    wanted = demand(lifted.at_rest, np.asarray(found.proof.values))
+    if wanted is None:
+        return None
+    return better_ellipsoid(lifted.passage.form, found.weights, found.share, wanted, work)
+
+
+def first_second(lifted: Lifted, work: Work) -> Second | None:
+    """M2 in closed form, before and after one turn. Upper bound, rounded outward."""
+    found = turn(lifted, np.concatenate(lifted.passage.weights), 0.5, closed_form, work)
+    choice = None if found is None else improved(lifted, found, work)
+    other = None if choice is None else turn(lifted, *choice, closed_form, work)
+    return other if found is None or (other is not None and other.value < found.value) else found
+
+
+def seconds(lifted: Lifted, start: Second | None, work: Work) -> Iterator[Second]:
+    """M2, by turns: multipliers for an ellipsoid, then an ellipsoid for them; each better than the one before.
+
+    The turns are coarse, each starts where the one before ended, and the best is searched to its end at last.
+    Upper bounds, rounded outward.
+    """
     best: Second | None = None
-    multipliers, share = np.concatenate(lifted.passage.weights), 0.5
-    low, high = lifted.bends(2)
-    plain = lifted.driven([Drive(np.eye(len(low)), low, high)])
-    for turn in range(ROUNDS):
-        ellipse = lifted.ellipsoid(multipliers)
-        rows = None if ellipse is None else lifted.powers(ellipse, share, 2).root()
-        if ellipse is None or rows is None or not work.affords(_units(plain)):
+    choice: tuple[FloatArray, float] | None = np.concatenate(lifted.passage.weights), 0.5
+    if start is not None:
+        choice = start.weights, start.share
+    for _ in range(ROUNDS):
+        near = None if best is None else best.proof
+        found = None if choice is None else turn(lifted, *choice, _search(work, COARSE, near), work)
+        if found is None or (best is not None and not found.value < best.value):
             break
-        form = lifted.driven([Drive(rows, low, high)])
-        proved = proved_end(form, form.output, 1.0, work)
-        if proved.multipliers is None or (best is not None and not proved.value < SHRINKS * best.value):
+        is_last = best is not None and not found.value < SHRINKS * best.value
+        best = found
+        yield best
+        choice = None if is_last else improved(lifted, best, work)
+    if best is not None and work.affords(_units(best.form)):
+        proved = _search(work, FINE, best.proof)(best.form)
+        if proved.value < best.value:
+            yield replace(best, value=proved.value)
+
+
+def _search(work: Work, gap: float, near: Multipliers | None) -> Callable[[IncrementForm], Proved]:
+    return lambda form: proved_end(form, form.output, 1.0, work, closed_form=near, relative_gap=gap)
+
+
+@dataclass(frozen=True, eq=False)
+class Third:
+    """M3 and the linearised network and multipliers that gave it."""
+
+    value: float
+    form: IncrementForm
+    proof: Multipliers
+
+
+def first_third(lifted: Lifted, found: Second, splits: Sequence[float], work: Work) -> Third | None:
+    """M3 in closed form, at the best of these shares of psi for the cubes. Upper bound, rounded outward."""
+    cubes, mixed = lifted.powers(found.ellipse, found.share, 3), _products(lifted, found)
+    best: Third | None = None
+    for part in splits if mixed is not None else (1.0,):
+        form = _third_form(lifted, cubes, mixed, part) if work.affords(_units(found.form)) else None
+        proved = None if form is None else closed_form(form)
+        if form is None or proved is None or proved.multipliers is None:
             break
-        best = Second(proved.value, ellipse, share, form)
-        wanted = demand(plain, np.asarray(proved.multipliers.values)) if turn + 1 < ROUNDS else None
-        if wanted is None:
-            break
-        multipliers, share = better_ellipsoid(lifted.passage.form, multipliers, share, wanted, work)
+        if best is None or proved.value < best.value:
+            best = Third(proved.value, form, proved.multipliers)
     return best
 
 
-def third(lifted: Lifted, found: Second, work: Work) -> float:
-    """M3 with the ellipsoid of M2; cubes of p' and products p' p'' have one psi. Upper bound, rounded outward."""
-    cubes, mixed = lifted.powers(found.ellipse, found.share, 3), _products(lifted, found)
-    bends = lifted.bends(3)
+def third(start: Third, work: Work) -> float:
+    """M3 by a search from its closed form. Upper bound, rounded outward."""
+    return _search(work, FINE, start.proof)(start.form).value if work.affords(_units(start.form)) else math.inf
+
+
+def _third_form(
+    lifted: Lifted, cubes: Driver, mixed: tuple[Driver, FloatArray] | None, part: float
+) -> IncrementForm | None:
+    """The linearised network driven by cubes with this part of |psi|^2 and by products with the rest."""
+    rows, bends = cubes.root(part), lifted.bends(3)
+    if rows is None or mixed is None:
+        return None if rows is None else lifted.driven([Drive(rows, *bends)])
+    driver, places = mixed
+    other = driver.root(1.0 - part)
+    if other is None:
+        return None
     low, high = lifted.bends(2)
     thrice = np.nextafter(3.0 * low, -np.inf), np.nextafter(3.0 * high, np.inf)
-    best = math.inf
-    for part in SPLITS if mixed is not None else (1.0,):
-        rows = cubes.root(part)
-        if rows is None or not work.affords(_units(found.form)):
-            break
-        drives = [Drive(rows, *bends)]
-        if mixed is not None:
-            driver, places = mixed
-            other = driver.root(1.0 - part)
-            if other is None:
-                break
-            wide = np.zeros((len(rows), other.shape[1]))
-            wide[places] = other
-            pads = np.zeros_like(wide), np.zeros_like(rows)
-            drives = [
-                Drive(np.concatenate([rows, pads[0]], axis=1), *bends),
-                Drive(np.concatenate([pads[1], wide], axis=1), *thrice),
-            ]
-        form = lifted.driven(drives)
-        best = min(best, proved_end(form, form.output, 1.0, work).value)
-    return best
+    wide = np.zeros((len(rows), other.shape[1]))
+    wide[places] = other
+    pads = np.zeros_like(wide), np.zeros_like(rows)
+    return lifted.driven(
+        [
+            Drive(np.concatenate([rows, pads[0]], axis=1), *bends),
+            Drive(np.concatenate([pads[1], wide], axis=1), *thrice),
+        ]
+    )
 
 
 def _products(lifted: Lifted, found: Second) -> tuple[Driver, FloatArray] | None:
@@ -267,12 +347,20 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     if 3 * neurons > LARGEST_SIZE or not all(np.isfinite(end).all() for end in lifted.bends(2)):
         return
     work = problem.work.share(SHARE)
-    found = second(lifted, work)
-    if found is None:
-        return
-    yield Proposal("M2", "upper", found.value, NAME)
-    if all(np.isfinite(end).all() for end in lifted.bends(3)):
-        yield Proposal("M3", "upper", third(lifted, found, work), NAME)
+    has_third = all(np.isfinite(end).all() for end in lifted.bends(3))
+    start = first_second(lifted, work)
+    if start is not None:
+        yield Proposal("M2", "upper", start.value, NAME)
+        early = first_third(lifted, start, SPLITS[:1], work) if has_third else None
+        if early is not None:
+            yield Proposal("M3", "upper", early.value, NAME)
+    found = start
+    for found in seconds(lifted, start, work):
+        yield Proposal("M2", "upper", found.value, NAME)
+    late = first_third(lifted, found, SPLITS, work) if found is not None and has_third else None
+    if late is not None:
+        yield Proposal("M3", "upper", late.value, NAME)
+        yield Proposal("M3", "upper", third(late, work), NAME)
 
 
 METHOD = BoundMethod(

@@ -29,7 +29,7 @@ from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
 from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
-from certify.bounds.barrier import CLOSED_FORM_WEIGHT, LinearMatrixInequality, newton_units, solve
+from certify.bounds.barrier import CLOSED_FORM_WEIGHT, RELATIVE_GAP, LinearMatrixInequality, newton_units, solve
 from certify.bounds.bracket import Multipliers
 from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, End, Problem, Proposal
@@ -83,12 +83,13 @@ def proved_end(
     work: Work,
     start: Multipliers | None = None,
     closed_form: Multipliers | None = None,
+    relative_gap: float = RELATIVE_GAP,
 ) -> Proved:
     """The end with its multipliers, of |C x|/|delta|, C = `matrix` (rows, size): upper for `sign` 1, lower for -1.
 
-    `start`: multipliers that an earlier run found. They are verified here like any; the search that starts near them
-    would get stuck at their boundary, so it starts from the beginning, unless they end it; or from those of
-    `closed_form`, which are far from it. Bounds, rounded outward.
+    The search ends within `relative_gap` of the best square. `start`: multipliers that an earlier run found. They are
+    verified here like any; the search that starts near them would get stuck at their boundary, so it starts from the
+    beginning, unless they end it; or from those of `closed_form`, which are far from it. Bounds, rounded outward.
     """
     scaled, exponent = normalised(matrix)
     near = None if start is None else _start(form, start, exponent)
@@ -98,7 +99,7 @@ def proved_end(
         if best.multipliers is not None and start.is_optimal:
             return best
     from_closed_form = None if closed_form is None else _start(form, closed_form, exponent)
-    found = _optimum(form, scaled, sign, work, from_closed_form)
+    found = _optimum(form, scaled, sign, work, from_closed_form, relative_gap)
     if found is None:
         return best
     end = _relaxed(form, scaled, exponent, sign, found, not work.is_spent, work)
@@ -186,20 +187,30 @@ def reduced_form(graph: Graph, ranges: NodeRanges) -> IncrementForm | None:
 
 
 def _optimum(
-    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, near: tuple[float, FloatArray] | None = None
+    form: IncrementForm,
+    matrix: MatrixBall,
+    sign: float,
+    work: Work,
+    near: tuple[float, FloatArray] | None = None,
+    relative_gap: float = RELATIVE_GAP,
 ) -> tuple[float, FloatArray] | None:
     """Float proposal (s, T) in the form's own units; None where the floats of the search overflow."""
     # Overflow in the float search only spoils a proposal, which the verification then rejects.
     with np.errstate(all="ignore"):
         try:
-            found = _proposal(form, matrix, sign, work, near)
+            found = _proposal(form, matrix, sign, work, near, relative_gap)
         except np.linalg.LinAlgError:
             return None
     return found if found is not None and math.isfinite(found[0]) and np.isfinite(found[1]).all() else None
 
 
 def _proposal(
-    form: IncrementForm, matrix: MatrixBall, sign: float, work: Work, near: tuple[float, FloatArray] | None
+    form: IncrementForm,
+    matrix: MatrixBall,
+    sign: float,
+    work: Work,
+    near: tuple[float, FloatArray] | None,
+    relative_gap: float,
 ) -> tuple[float, FloatArray] | None:
     """As `_optimum`; the solver works with balanced coordinates."""
     d = form.latent_dim
@@ -233,7 +244,7 @@ def _proposal(
     if near is not None:
         start = near[0] / size**2, (near[1] * (units[first:] / size) ** 2)[~idle]
     inequality = LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign)
-    found = solve(inequality, groups, work, start=start, weight=CLOSED_FORM_WEIGHT)
+    found = solve(inequality, groups, work, relative_gap=relative_gap, start=start, weight=CLOSED_FORM_WEIGHT)
     if found is None or not math.isfinite(found[0]):
         return None
     multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)

@@ -252,3 +252,18 @@ def test_eigenproblems_of_many_latents_are_charged_and_not_begun_without_the_eff
     found = {proposal.constant: proposal.value for proposal in branch_and_bound.METHOD.propose(problem)}
     assert found.get("M2") == found.get("M3") == np.inf
     assert work.spent <= 1000.0
+
+
+def test_pieces_split_together_are_split_as_each_alone() -> None:
+    """Bounded and unbounded ones, and one at the end of the floats."""
+    rng = np.random.default_rng(4)
+    pieces = cover(np.array([1.0, 2.0]))
+    huge = Pieces(np.eye(2)[None], np.array([[1.5e308, 0.0]]), np.array([[1.7e308, 1.0]]))
+    pieces = join([pieces, split(pieces, rng.random((9, 2)), np.arange(9)), huge])
+    weights, depth = rng.random((pieces.count, 2)), rng.integers(0, 6, pieces.count)
+    together = split(pieces, weights, depth)
+    for row in range(pieces.count):
+        alone = charts._halves(pieces.take(np.array([row])), weights[row], int(depth[row]))
+        for place, half in zip((row, pieces.count + row), alone, strict=True):
+            for part in ("basis", "lower", "upper"):
+                assert (getattr(together, part)[place] == getattr(half, part)[0]).all()

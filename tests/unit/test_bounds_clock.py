@@ -13,9 +13,11 @@ import pytest
 from certify import clock
 from certify.arithmetic.large_matrices import norm_upper, schur_norm_upper, smallest_stretch_lower
 from certify.bounds.bracket import Region
+from certify.bounds.compositional import derivative_norms
 from certify.bounds.constants import constants, constants_on_regions
 from certify.bounds.effort import Work
 from certify.bounds.method import Problem, bound_methods
+from certify.bounds.ranges import node_ranges
 from certify.clock import OutOfTimeError, ask, capped, fits, now, skip
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Sum
 
@@ -118,6 +120,19 @@ def test_a_step_is_not_begun_that_would_end_too_late(ticking: Clock) -> None:
         with capped(math.inf), pytest.raises(OutOfTimeError):
             ask(200 * clock.UNITS_PER_SECOND)
     assert fits(1e30)
+
+
+def test_without_time_for_the_ranges_the_composition_takes_the_slopes_over_the_line() -> None:
+    """tanh(z + 2) on the ball of radius 1: the slope is at most 1/cosh(1)^2 there, 1 over R."""
+    graph = Graph((Input(1), Affine(0, np.eye(1), np.full(1, 2.0)), Activation(1, "tanh", 1)))
+    ranges = node_ranges(graph, Region(1.0))
+    local = derivative_norms(graph, ranges)[-1].totals
+    with capped(now() - 1.0) as cap:
+        wide = derivative_norms(graph, ranges)[-1].totals
+    assert local[0] == pytest.approx(1 / np.cosh(1.0) ** 2)
+    assert wide == pytest.approx((1.0, 4 / (3 * math.sqrt(3)), 2.0))
+    assert all(low <= high for low, high in zip(local, wide, strict=True))
+    assert any("slopes" in text for text in cap.skipped)
 
 
 def test_load_is_seen_in_what_processor_time_the_clock_gives(monkeypatch: pytest.MonkeyPatch) -> None:

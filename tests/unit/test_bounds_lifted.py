@@ -106,6 +106,16 @@ def test_gradient_of_the_search_is_that_of_its_objective() -> None:
     assert float(gradient @ direction) == pytest.approx((ahead - behind) / 2e-6, rel=2e-2, abs=1e-3)
 
 
+def test_ends_come_one_after_the_other_the_closed_forms_first() -> None:
+    problem = Problem(network(NETWORKS[0]).generator, Region(), Work(1e6))
+    found = [(proposal.constant, proposal.value) for proposal in METHOD.propose(problem)]
+    assert [name for name, _ in found[:3]] == ["M2", "M3", "M2"]
+    for name in ("M2", "M3"):
+        values = [value for constant, value in found if constant == name and value is not None]
+        assert min(values) < 0.99 * values[0]
+        assert values[-1] == min(values)
+
+
 def test_without_effort_nothing_is_searched() -> None:
     assert ends(network(NETWORKS[0]).generator, Region(), 1e-3) == {}
 

@@ -14,6 +14,7 @@ from certify.arithmetic.intervals import MatrixBall, exact_matrix
 from certify.bounds import flat, kinks
 from certify.bounds.bracket import Region, Witness
 from certify.bounds.chain_rule import _times
+from certify.bounds.curvature import METHOD as ONE_LAYER
 from certify.bounds.curvature import _fixed_form, power_gram
 from certify.bounds.enclosure import _added
 from certify.bounds.invertibility import determinant_signs
@@ -151,3 +152,20 @@ def test_a_sum_of_exact_zeros_is_an_exact_zero() -> None:
     total = _added(zero, other)
     assert total.midpoint.tolist() == [[0.0, 1.0, 0.0]] and total.radius[0, 0] == 0.0
     assert total.radius[0, 1] > 0.0 and total.radius[0, 2] >= 1e-3
+
+
+def test_one_hidden_layer_is_bounded_and_nothing_deeper() -> None:
+    """Two neurons on orthogonal latents: M2 = 2 * 9 sup |tanh''|, M3 = 2 * 27 sup |tanh^(3)| = 108."""
+    layer: tuple[Node, ...] = (
+        Input(2),
+        Affine(0, np.diag([3.0, 1.0]), np.zeros(2)),
+        Activation(1, "tanh", 2),
+        Affine(2, np.diag([2.0, 1.0]), np.zeros(2)),
+    )
+    found = {proposal.constant: proposal.value for proposal in ONE_LAYER.propose(Problem(generator_of(Graph(layer)), WHOLE))}
+    truth = {"M2": 18.0 * 4.0 / (3.0 * math.sqrt(3.0)), "M3": 108.0}
+    for name, value in found.items():
+        assert value is not None and truth[name] <= value <= 1.01 * truth[name]
+    assert set(found) == set(truth)
+    deeper = Graph((*layer, Activation(3, "tanh", 2)))
+    assert list(ONE_LAYER.propose(Problem(generator_of(deeper), WHOLE))) == []
