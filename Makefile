@@ -11,7 +11,7 @@ LOAD ?= 0
 BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
-.PHONY: docs formal proofs check setup test repeat lint quickstart bench mutants lock clean
+.PHONY: docs latex formal proofs check setup test repeat lint quickstart bench mutants lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators
 	$(BIN)/certify check
@@ -38,6 +38,11 @@ lint: setup  ## style and types
 
 quickstart: setup  ## runs the commands of the quickstart and of the README
 	$(BIN)/python tests/quickstart.py docs/quickstart.md docs/tutorial.md docs/inverse_problems.md README.md
+
+latex: setup  ## compiles every table of every theorem's own examples with LaTeX, in one column and in two
+	mkdir -p build
+	$(BIN)/certify check --quiet --json build/check.json
+	$(BIN)/python -m tests.latex build/check.json
 
 docs: setup  ## the site in build/site: warnings are errors, every link is checked
 	$(BIN)/python -m website.build build/site

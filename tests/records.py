@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from certify.bounds.bracket import BoundEvidence, Bracket
+from certify.proof.losses import StepLoss
+from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
@@ -10,10 +14,12 @@ from certify.proof.records import (
     ConclusionRecord,
     EncoderSize,
     MeasuredDistance,
+    ObservationRecord,
     StepRecord,
     SymbolRecord,
     TheoremRecord,
 )
+from certify.proof.theorem import Theorem
 from certify.verdict import Evidence, Verdict
 
 BRACKET = Bracket(
@@ -78,6 +84,57 @@ def record(
         {"mu": (325.99999999999, 326.00000000001), "L": (976.0, 976.0)},
         symbols={"eta": SymbolRecord(r"\eta", "Langevin step size", shown=True)},
     )
+
+
+def widest_record(theorem: Theorem) -> TheoremRecord:
+    """Every table of a theorem with every cell filled, by numbers and sentences as wide as a check writes them."""
+    reason = (
+        "the float is 4.9e-16 beyond the claim, below the resolution of the comparison: Clopper-Pearson, exact draws"
+    )
+    numbers = {"claimed": 1.2345678e-123, "measured": -9.8765432e-101, "slack": 1.2345e21}
+    wide = replace(
+        claim(reason=reason), interval=(-1.234e-12, 5.678e-12), confidence=1 - 1e-6, cases=1200000, **numbers
+    )
+    names = [item.name for item in theorem.quantities]
+    bracket = replace(BRACKET, lower=1.23456e-10, upper=9.87654e-10)
+    return TheoremRecord(
+        theorem.id,
+        theorem.title,
+        "residual:d=2,width=8,depth=1,lipschitz=0.3,activation=tanh,seed=0",
+        tuple(
+            AssumptionRecord(
+                item.label, item.statement, Verdict.NOT_APPLICABLE, Evidence.STATISTICAL, item.constant, bracket,
+                reason, latex=item.latex,
+            )
+            for item in theorem.assumptions
+        ),
+        tuple(
+            StepRecord(
+                step.label,
+                step.title,
+                step.uses,
+                tuple(
+                    replace(wide, name=item.name, text=item.text, latex=item.latex(theorem.tex), relation=item.relation)
+                    for item in step.claims
+                ),
+            )
+            for step in theorem.steps
+        ),
+        ConclusionRecord(
+            Verdict.NOT_APPLICABLE, dict.fromkeys(names, 1.2345678e-123), record().conclusion.tv_measured,  # type: ignore[union-attr]
+            record().conclusion.size, (theorem.conclusion.statement, reason), reason,  # type: ignore[union-attr]
+        ),
+        {name: (1.23456789e-123, 1.23456791e-123) for name in names},
+        symbols=printing(theorem),
+        losses=tuple(
+            StepLoss(step.label, step.title, ("a", "b"), tuple(names[:3]), (0.5, 0.25), 1.2345e-12, 12.5, False)
+            for step in theorem.steps
+        ),
+        observations=tuple(
+            ObservationRecord(index, Verdict.INCONCLUSIVE, theorem.id, 123456, 1.2345e-10, reason)
+            for index in range(12)
+        ),
+    )  # fmt: skip
 
 
 def result(*records: TheoremRecord) -> CheckResult:

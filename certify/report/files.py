@@ -11,6 +11,7 @@ from certify.atomic import write_text_atomically
 from certify.errors import InputError, UnknownNameError
 from certify.proof.records import CheckResult
 from certify.report.latex_floats import float_latex
+from certify.report.observations import observation_tables
 from certify.report.table import Document, Table, TableFormat
 from certify.report.tables import record_tables, summary_table
 
@@ -57,7 +58,8 @@ def table_files(
     stems = _distinct([f"{slug(record.id)}_{slug(record.generator or CONSTANTS_ALONE)}" for record in result.theorems])
     for stem, record in zip(stems, result.theorems, strict=True):
         where = record.generator or CONSTANTS_ALONE
-        named += [(f"{stem}_{table.name}", where, table) for table in record_tables(record)]
+        tables = (*record_tables(record), *observation_tables(record))
+        named += [(f"{stem}_{table.name}", where, table) for table in tables]
     named = with_columns(named, kept)
 
     def text(item: TableFormat, stem: str, document: Document) -> str:

@@ -1,66 +1,47 @@
 r"""LaTeX tables with caption and label: a float, or a longtable where the rows do not fit a page.
 
-Needs what the plain tables need (`certify.report.formats.latex`), and `\usepackage{longtable}` for long ones, which are
-for a class with one column. Wide floats are `table*`, which spans both columns of a class with two.
+They need what the plain tables need (`certify.report.formats.latex`). A table with shares of the line is a `table*`,
+which in a class with two columns spans both and in one with one column is a `table`.
 """
 
 from __future__ import annotations
 
-from certify.report.formats.latex import FORMAT, escape
+import re
+
+from certify.report.formats.latex import long_table, tabular, with_macros
+from certify.report.latex_layout import layout
+from certify.report.latex_text import escape, number
 from certify.report.table import Document, Table
 
-LONGEST_FLOAT = 40
-"""Rows that a page holds beside its text."""
 
-
-def float_latex(document: Document, label: str, wide: bool = False) -> str:
+def float_latex(document: Document, label: str) -> str:
     r"""The tables of a document, each in a float of its own: `\ref{tab:LABEL}`, or `tab:LABEL-NAME` where several are.
 
-    The caption is the table's title with its notes; `wide` makes floats span both columns.
+    The caption is the table's title with its notes.
     """
-    comments = "".join(f"% {line}\n" for line in document.comment_lines)
     names = [label if len(document.tables) == 1 else f"{label}-{table.name}" for table in document.tables]
-    return comments + "\n".join(
-        _long(table, name) if len(table.rows) > LONGEST_FLOAT else _float(table, name, wide)
-        for table, name in zip(document.tables, names, strict=True)
-    )
+    return with_macros(document, [_float(table, name) for table, name in zip(document.tables, names, strict=True)])
 
 
-def _float(table: Table, label: str, wide: bool) -> str:
-    kind = "table*" if wide else "table"
-    lines = [rf"\begin{{{kind}}}[htbp]", r"\centering", _caption(table, label), *_body(table), rf"\end{{{kind}}}"]
-    return "\n".join(lines) + "\n"
-
-
-def _long(table: Table, label: str) -> str:
-    """The same columns in a longtable, whose heading stands again on every page."""
-    body = _body(table)
-    begin = next(index for index, line in enumerate(body) if line.startswith(r"\begin{tabular}"))
-    rule = body.index(r"\midrule")
-    heading = body[begin + 1 : rule + 1]
-    last = next(index for index, line in enumerate(body) if line.startswith(r"\end{tabular}"))
-    lines = [
-        *body[:begin],
-        body[begin].replace("{tabular}", "{longtable}", 1),
-        _caption(table, label) + r"\\",
-        *heading,
-        r"\endfirsthead",
-        *heading,
-        r"\endhead",
-        *body[rule + 1 : last],
-        body[last].replace("{tabular}", "{longtable}", 1),
-    ]
-    return "\n".join(lines) + "\n"
+def _float(table: Table, label: str) -> str:
+    found = layout(table)
+    if found.long:
+        return "\n".join(long_table(table, found, _caption(table, label))) + "\n"
+    kind = "table*" if found.small else "table"
+    head = [rf"\begin{{{kind}}}[htbp]", r"\centering", _caption(table, label) + r"\smallskip"]
+    return "\n".join([*head, *tabular(table, found), rf"\end{{{kind}}}"]) + "\n"
 
 
 def _caption(table: Table, label: str) -> str:
     """Title and notes; the label without what TeX reads as something else."""
     safe = "".join(character if character.isalnum() or character in "-.:" else "-" for character in label)
-    texts = [table.title, *table.notes]
-    sentence = " ".join(escape(f"{text[:1].upper()}{text[1:]}".rstrip(".") + ".") for text in texts)
-    return rf"\caption{{{sentence}}}\label{{tab:{safe}}}"
+    sentences = " ".join(_sentence(text) for text in (table.title, *table.notes))
+    return rf"\caption{{{sentences}}}\label{{tab:{safe}}}"
 
 
-def _body(table: Table) -> list[str]:
-    lines = FORMAT.render(Document((table,))).splitlines()
-    return [line for line in lines if line and not line.startswith("%")]
+def _sentence(text: str) -> str:
+    """A text with a capital and a full stop; a name before a colon stays as it is, numbers are set as such."""
+    named = re.match(r"\S+:", text) is not None
+    sentence = (text if named else f"{text[:1].upper()}{text[1:]}").rstrip(".") + "."
+    parts = re.split(r"(\d+(?:\.\d+)?e[+-]\d+)", sentence)
+    return "".join(number(part) if place % 2 else escape(part) for place, part in enumerate(parts))

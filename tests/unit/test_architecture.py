@@ -228,7 +228,7 @@ OWN_MEANING = {
     "start": "the method of a progress bar",
 }
 SPELLED = {
-    "report/formats/latex.py": "Greek letters by name",
+    "report/latex_text.py": "Greek letters by name",
     "report/encoder_files.py": "keys of a file that declares its chain, which audits read",
     "report/page/mathml.py": "Greek letters by name",
     "report/observations.py": "columns of single observations",

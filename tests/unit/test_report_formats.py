@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from certify.errors import UnknownNameError
+from certify.report import latex_text
 from certify.report.discovery import formats_from_text, table_formats
-from certify.report.formats import latex
 from certify.report.table import (
     Document,
     Table,
@@ -74,7 +74,7 @@ def test_latex_sets_every_special_character() -> None:
     [("β ≤ ∞", r"$\beta$ $\leq$ $\infty$"), ("é", "e"), ("中", r"\texttt{U+4E2D}"), ("\x07", " ")],
 )
 def test_latex_output_is_ascii(text: str, expected: str) -> None:
-    assert latex.escape(text) == expected
+    assert latex_text.escape(text) == expected
     assert expected.isascii()
 
 

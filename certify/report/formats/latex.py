@@ -1,219 +1,145 @@
-r"""LaTeX: one booktabs tabular per table, for `\input` inside a float of the author's own.
+r"""LaTeX: one booktabs table each, for `\input` inside a float of the author's own.
 
-Needs `\usepackage{amsmath,amssymb,booktabs,graphicx}`; compiles with pdfLaTeX, XeLaTeX and LuaLaTeX. A table takes at
-most `\linewidth`: where its columns would be wider, texts wrap, and a formula that is wider than its column breaks at
-its terms or is set smaller. In a two-column class wide tables belong into `table*`.
+Needs `\usepackage{amsmath,amssymb,booktabs,graphicx,longtable}`; compiles with pdfLaTeX, XeLaTeX and LuaLaTeX. A table
+takes at most `\linewidth`; one that does not fit a page is a longtable, which needs no float and in a class with two
+columns takes pages of one. In a column narrower than 340 points a table is set smaller as a whole: wide ones belong
+into `table*` there.
 """
 
 from __future__ import annotations
 
-import math
-import re
-import unicodedata
+from collections.abc import Sequence
 
-from certify.report.quantities import symbol
-from certify.report.table import Cell, Column, Document, Table, TableFormat, one_line
+from certify.report.latex_layout import SMALL, Layout, layout
+from certify.report.latex_text import cell, escape, heading, wrapped_cell
+from certify.report.table import Cell, Document, Table, TableFormat, one_line
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "|": "$|$",
-    '"': r"\textquotedbl{}",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "±": r"$\pm$",
-    "·": r"$\cdot$",
-    "×": r"$\times$",
-    "∞": r"$\infty$",
-    "√": r"$\surd$",
-    "–": "--",
-    "—": "---",
-    "…": r"\dots{}",
-    "‖": r"$\|$",
-    "²": r"$^2$",
-    "³": r"$^3$",
+MACROS = {
+    # A box, smaller where it is wider than the line.
+    r"\certifyfit": r"[1]{\sbox0{#1}\ifdim\wd0>\linewidth\resizebox{\linewidth}{!}{\usebox0}\else\usebox0\fi}",
+    # A formula: whole, up to a third smaller, or in parts.
+    r"\certifyformula": r"[2]{\sbox0{$#1$}\ifdim\wd0>1.5\linewidth#2\else\certifyfit{$#1$}\fi}",
+    # A table with shares of the line: of one of 345 points where the line is shorter.
+    r"\certifytable": r"[1]{\ifdim\linewidth<340pt\resizebox{\linewidth}{!}"
+    r"{\begin{minipage}{345pt}\certifyfit{#1}\end{minipage}}\else\certifyfit{#1}\fi}",
+    # What stands below a row takes no width in its column.
+    r"\certifybelow": r"[1]{\makebox[0pt][l]{\hspace{1em}\parbox[t]{0.96\linewidth}{\raggedright\strut#1\strut}}}",
+    # A longtable is for one column.
+    r"\certifyonecolumn": r"{\let\certifytwocolumn\relax"
+    r"\csname if@twocolumn\endcsname\onecolumn\let\certifytwocolumn\twocolumn\fi}",
 }
-_GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "η": "eta", "θ": "theta",
-    "κ": "kappa", "λ": "lambda", "μ": "mu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi",
-}  # fmt: skip
-_NUMBER = re.compile(r"(-?\d+(?:\.\d+)?)(?:e([+-]\d+))?|-?\binf\b")
-PLAIN_WIDTH, SMALL_WIDTH = 58, 78
-"""Characters on a line of the article class at its normal size and in footnotesize."""
+"""What the tables use, beside the packages; each defined in the files that use it, unless it is."""
 
-NARROW = (14, 11, 8)
-"""Columns of at most so many characters keep their natural width, the first limit that leaves room for the others."""
-
-LEAST_ROOM = 12
-"""Characters for the columns that wrap, all together."""
-
-GAP = 2
-"""Characters between two columns."""
-
-FORMULA_WIDER = 1.3
-"""A symbol of a formula takes so many characters, with the space around relations and sums."""
-
-FILLED = 0.85
-"""Part of a column that a formula may fill by the rough count of its characters."""
-
-BROKEN_FROM = 3.0
-"""A formula so many times as wide as its column is broken at its terms; a narrower one is set smaller."""
+_NEEDS = {r"\certifyformula": (r"\certifyfit",), r"\certifytable": (r"\certifyfit",)}
 
 
 def render(document: Document) -> str:
-    """The document as LaTeX source, each table a tabular between booktabs rules."""
+    """The document as LaTeX source."""
+    return with_macros(document, [plain_table(table) for table in document.tables])
+
+
+def with_macros(document: Document, tables: Sequence[str]) -> str:
+    """The document's comments, the macros that its tables use, and the tables."""
+    body = "\n".join(tables)
+    used = {name for name in MACROS if name in body}
+    used |= {other for name in used for other in _NEEDS.get(name, ())}
     comments = "".join(f"% {line}\n" for line in document.comment_lines)
-    return comments + "\n".join(_tabular(table) for table in document.tables)
-
-
-def escape(text: str) -> str:
-    """Running text as LaTeX that any engine sets; a character without a form here becomes its code point."""
-    related = text.replace("<=", "≤").replace(">=", "≥")
-    return "".join(_escape_character(character) for character in related)
-
-
-def _escape_character(character: str) -> str:
-    if character in _SPECIAL:
-        return _SPECIAL[character]
-    if character in _GREEK:
-        return rf"$\{_GREEK[character]}$"
-    if character.isascii():
-        return character if character.isprintable() else " "
-    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    if plain.isprintable() and plain.strip():
-        return "".join(_SPECIAL.get(letter, letter) for letter in plain)
-    return rf"\texttt{{U+{ord(character):04X}}}"
-
-
-def number(text: str) -> str:
-    r"""A printed number, or an enclosure of printed numbers, in math mode: 1.2e-07 becomes 1.2 \times 10^{-7}."""
-
-    def scientific(match: re.Match[str]) -> str:
-        if "inf" in match[0]:
-            return match[0].replace("inf", r"\infty")
-        mantissa, exponent = match[1], match[2]
-        return mantissa if exponent is None else rf"{mantissa} \times 10^{{{int(exponent)}}}"
-
-    if not _NUMBER.search(text):
-        return escape(text)
-    return "$" + _NUMBER.sub(scientific, text).replace(" in ", r" \in ").replace("unknown", r"\mathrm{unknown}") + "$"
-
-
-def _tabular(table: Table) -> str:
-    widths = [_natural_width(table, index, column) for index, column in enumerate(table.columns)]
-    shares = _shares(widths)
-    is_plain = not any(shares) and sum(widths) + GAP * (len(widths) - 1) <= PLAIN_WIDTH
-    layout = "".join(
-        ("r" if column.numeric else "l") if share is None else rf"p{{{share:.3f}\linewidth}}"
-        for column, share in zip(table.columns, shares, strict=True)
+    return (
+        comments + "".join(rf"\providecommand{{{name}}}{MACROS[name]}" + "\n" for name in MACROS if name in used) + body
     )
-    columns = [None if share is None else share * SMALL_WIDTH for share in shares]
-    body = [
-        " & ".join(_cell(cell, column) for cell, column in zip(row, columns, strict=True)) + _end(is_plain)
-        for row in table.rows
-    ]
-    lines = [
-        f"% {one_line(table.title)}",
-        *(() if is_plain else (r"{\footnotesize\setlength{\tabcolsep}{3pt}%",)),
-        rf"\begin{{tabular}}{{@{{}}{layout}@{{}}}}",
+
+
+def plain_table(table: Table) -> str:
+    """The table without caption, between comments: its title above, its notes below."""
+    found = layout(table)
+    lines = long_table(table, found) if found.long else tabular(table, found)
+    return "\n".join([f"% {one_line(table.title)}", *lines, *(f"% {one_line(note)}" for note in table.notes)]) + "\n"
+
+
+def tabular(table: Table, found: Layout) -> list[str]:
+    """The lines of a table that fits a page, within a group of its own."""
+    macro = r"\certifytable" if found.wraps else r"\certifyfit"
+    kind, width = ("tabular*", r"{\linewidth}") if found.below else ("tabular", "")
+    return [
+        "{" + _size(found) + rf"\noindent{macro}{{%",
+        rf"\begin{{{kind}}}{width}{{{_columns(table, found)}}}",
         r"\toprule",
-        " & ".join(_heading(column) for column in table.columns) + _end(is_plain),
+        _heading(table, found),
         r"\midrule",
-        *body,
+        *_rows(table, found),
         r"\bottomrule",
-        r"\end{tabular}" if is_plain else r"\end{tabular}}",
-        *(f"% {one_line(note)}" for note in table.notes),
+        rf"\end{{{kind}}}}}}}",
     ]
-    return "\n".join(lines) + "\n"
 
 
-def _end(is_plain: bool) -> str:
-    return r" \\" if is_plain else r" \tabularnewline"
+def long_table(table: Table, found: Layout, caption: str = "") -> list[str]:
+    """The lines of a table that breaks over pages, its heading on each."""
+    top = [r"\toprule", _heading(table, found), r"\midrule"]
+    filled = r"\setlength{\LTleft}{0pt}\setlength{\LTright}{0pt}" if found.below else ""
+    return [
+        r"\certifyonecolumn",
+        "{" + _size(found) + filled + r"\setlength{\LTcapwidth}{\linewidth}\setcounter{LTchunksize}{1000}%",
+        rf"\begin{{longtable}}{{{_columns(table, found)}}}",
+        *([caption + r" \\"] if caption else []),
+        *top,
+        r"\endfirsthead",
+        *top,
+        r"\endhead",
+        r"\bottomrule",
+        r"\endlastfoot",
+        *_rows(table, found),
+        r"\end{longtable}}",
+        r"\certifytwocolumn",
+    ]
 
 
-def _shares(widths: list[int]) -> list[float | None]:
-    """Parts of the line for columns that wrap; None for a column of natural width."""
-    gaps = GAP * (len(widths) - 1)
-    if sum(widths) + gaps <= SMALL_WIDTH:
-        return [None] * len(widths)
-    # Where the narrow columns alone fill the line the widest of them wrap too.
-    narrow = next(
-        limit for limit in (*NARROW, 0) if sum(w for w in widths if w <= limit) + gaps <= SMALL_WIDTH - LEAST_ROOM
+def _size(found: Layout) -> str:
+    return r"\footnotesize\setlength{\tabcolsep}{3pt}" if found.small else ""
+
+
+def _columns(table: Table, found: Layout) -> str:
+    """The specification: natural columns, shares of the line; spread over the line where entries stand below."""
+    kinds = "".join(
+        ("r" if column.numeric else "l") if room is None else rf"p{{{room / SMALL * 0.985:.3f}\linewidth}}"
+        for place, (column, room) in enumerate(zip(table.columns, found.rooms, strict=True))
+        if place not in found.below
     )
-    fixed = sum(width for width in widths if width <= narrow)
-    room = max(SMALL_WIDTH - gaps - fixed, LEAST_ROOM) / SMALL_WIDTH
-    weights = [math.sqrt(width) if width > narrow else 0.0 for width in widths]
-    return [room * weight / sum(weights) if weight else None for weight in weights]
+    return (r"@{\extracolsep{\fill}}" if found.below else "@{}") + kinds + "@{}"
 
 
-def _natural_width(table: Table, index: int, column: Column) -> int:
-    return max([len(column.heading), *(_printed_width(row[index]) for row in table.rows)])
+def _heading(table: Table, found: Layout) -> str:
+    entries = [
+        heading(column) if room is None else rf"\raggedright {heading(column)}"
+        for place, (column, room) in enumerate(zip(table.columns, found.rooms, strict=True))
+        if place not in found.below
+    ]
+    return " & ".join(entries) + r" \tabularnewline"
 
 
-def _printed_width(cell: Cell) -> int:
-    """Characters that a cell takes in print, roughly: a command is one, braces and spacing none."""
-    if cell.latex is None:
-        return len(cell.text)
-    text = re.sub(r"\\(?:left|right|displaystyle|textstyle|mathrm|mbox|lvert|rvert|lVert|rVert|,|;|!)", "", cell.latex)
-    return math.ceil(
-        FORMULA_WIDER
-        * len(re.sub(r"\\[A-Za-z]+|[{}\s_^]", lambda match: "x" if match[0].startswith("\\") else "", text))
+def _rows(table: Table, found: Layout) -> list[str]:
+    lines = []
+    for row in table.rows:
+        entries = [
+            cell(item) if room is None else rf"\raggedright\hspace{{0pt}}{wrapped_cell(item, room)}"
+            for place, (item, room) in enumerate(zip(row, found.rooms, strict=True))
+            if place not in found.below
+        ]
+        under = _under(table, row, found)
+        lines.append(" & ".join(entries) + (r" \\*" if under else r" \tabularnewline"))
+        if under:
+            lines.append(rf"\certifybelow{{{under}}} \tabularnewline")
+        if found.below:
+            lines.append(r"\addlinespace")
+    return lines[:-1] if found.below else lines
+
+
+def _under(table: Table, row: Sequence[Cell], found: Layout) -> str:
+    """What stands below a row: the headings and entries that are not empty."""
+    return "; ".join(
+        rf"\textit{{{escape(table.columns[place].heading)}}} {wrapped_cell(row[place], 0.9 * SMALL)}"
+        for place in found.below
+        if row[place].text or row[place].latex
     )
-
-
-def _heading(column: Column) -> str:
-    """A heading that is the name of a quantity is set as its symbol."""
-    tex = symbol(column.heading)
-    return escape(column.heading) if tex is None else f"${tex}$"
-
-
-def _cell(cell: Cell, width: float | None) -> str:
-    """One entry; `width` is that of a column that wraps, in characters, None for one of natural width."""
-    if width is None:
-        return f"${cell.latex}$" if cell.latex is not None else _plain(cell)
-    if cell.latex is None:
-        return rf"\raggedright\hspace{{0pt}}{_breakable(cell)}"
-    printed, width = _printed_width(cell), FILLED * width
-    if printed <= width:
-        return f"${cell.latex}$"
-    if printed <= BROKEN_FROM * width or _longest_part(_unpaired(cell.latex)) > width:
-        return rf"\resizebox{{\linewidth}}{{!}}{{${cell.latex}$}}"
-    # Inside \left( ... \right) no line ends; plain parentheses let it end at every relation and sum.
-    return rf"\raggedright ${_unpaired(cell.latex)}$"
-
-
-def _plain(cell: Cell) -> str:
-    return number(cell.text) if cell.kind == "number" else escape(cell.text)
-
-
-def _breakable(cell: Cell) -> str:
-    """A text whose long words, names with dots, dashes or commas, may end a line there."""
-    text = _plain(cell)
-    return text if cell.kind == "number" else re.sub(r"(?<=[\w}$)])([,=./*+(])(?=[\w$(])", r"\1\\allowbreak{}", text)
-
-
-def _longest_part(formula: str) -> int:
-    """Characters of the longest part of a formula within which no line can end: between relations and terms."""
-    depth, parts = 0, [""]
-    for token in re.findall(r"\\[A-Za-z]+|\\.|.", formula):
-        depth += (token == "{") - (token == "}")
-        ends = depth == 0 and (token in "+-=<>," or token in (r"\leq", r"\geq", r"\ "))
-        parts = [*parts, ""] if ends else [*parts[:-1], parts[-1] + token]
-    return max(_printed_width(Cell("", latex=part)) for part in parts)
-
-
-def _unpaired(formula: str) -> str:
-    return re.sub(r"\\(?:left|right)(?=[()\[\]|]|\\[{}lr])", "", formula).replace(",", r",\allowbreak ")
 
 
 FORMAT = TableFormat("latex", "tex", render)
