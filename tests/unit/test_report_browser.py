@@ -22,15 +22,29 @@ GRID = Grid("toy", AXIS, 0.15, ("10", "20", "30", "40", "11", None, "31", "41"),
 """beta (0.05, 0.1) x d (2, 8) x kappa (1.2, 2) x epsilon (0.1)."""
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    folder = tmp_path_factory.mktemp("page")
-    page = page_html(hostile_result()).replace('<main id="main">', f'<main id="main">{sliders_html(GRID)}')
+def _written(folder: Path, count: int, grid: Grid) -> Path:
+    page = page_html(hostile_result(count)).replace('<main id="main">', f'<main id="main">{sliders_html(grid)}')
     (folder / "page.html").write_text(page, encoding="utf-8")
-    with Browser(folder / "profile") as found:
-        found.open(folder / "page.html")
+    return folder / "page.html"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _written(tmp_path_factory.mktemp("page"), 30, GRID)
+
+
+@pytest.fixture(scope="module")
+def browser(home: Path) -> Iterator[Browser]:
+    with Browser(home.parent / "profile") as found:
+        found.open(home)
         yield found
         assert found.errors == []
+
+
+@pytest.fixture
+def elsewhere(browser: Browser, home: Path) -> Iterator[Browser]:
+    yield browser
+    browser.open(home)
 
 
 def _text(browser: Browser, selector: str) -> str:
@@ -110,6 +124,29 @@ def test_sliders_show_the_grid_value_on_the_safe_side(
     assert ("safe side" in answer) == ((d, kappa) not in {(2, 1.2), (8, 2.0)})
 
 
+def test_every_position_shows_the_cell_on_the_safe_side_or_nothing(browser: Browser) -> None:
+    beta, dims, kappas, (epsilon,) = (sorted(values) for values in AXIS.values())
+    found = browser.evaluate(
+        "(()=>{const i=Object.fromEntries([...document.querySelectorAll('.sliders input')].map(x=>[x.dataset.axis,x]));"
+        "const all=(x,n)=>{const r=[];for(let k=0;k<=n;k++)r.push(+x.min+(x.max-x.min)*k/n);return r};const out=[];"
+        "for(const b of [0,1])for(const d of all(i.d,7))for(const k of all(i.kappa,25))"
+        "for(const e of all(i.epsilon,5)){"
+        "i.beta.value=b;i.d.value=d;i.kappa.value=k;i.epsilon.value=e;i.beta.dispatchEvent(new Event('input'));"
+        "out.push([b,+i.d.value,+i.kappa.value,+i.epsilon.value,document.querySelector('.answer').textContent])}"
+        "return out})()"
+    )
+    assert len(found) == 2 * 8 * 26 * 6 and {item[1] for item in found} == set(range(1, 9))
+    for noise, d, kappa, power, answer in found:
+        if 10.0**-power < epsilon * (1 - 1e-9):
+            assert answer == "No grid value lies on the safe side: nothing is shown."
+            continue
+        # The first grid value that is no smaller: the page has to choose the same, or a worse one.
+        safe_d, safe_kappa = next(x for x in dims if x >= d), next(x for x in kappas if x >= kappa)
+        bound = BOUNDS[4 * int(noise) + 2 * dims.index(safe_d) + kappas.index(safe_kappa)]
+        at = f"beta = {beta[int(noise)]}, d = {safe_d}, kappa = {safe_kappa:g}, epsilon = {epsilon}"
+        assert at in answer and answer.startswith("No certificate" if bound is None else f"TV ≤ {bound} with")
+
+
 def test_sliders_show_nothing_where_nothing_is_certified(browser: Browser) -> None:
     _slide(browser, "epsilon", 1.05)
     assert _text(browser, ".answer") == "No grid value lies on the safe side: nothing is shown."
@@ -117,6 +154,30 @@ def test_sliders_show_nothing_where_nothing_is_certified(browser: Browser) -> No
     _slide(browser, "beta", 1)
     _slide(browser, "d", 2)
     assert _slide(browser, "kappa", 1.5).startswith("No certificate was found at beta = 0.1, d = 2, kappa = 2")
+
+
+def test_a_smaller_epsilon_stands_for_a_larger_one_and_none_for_a_smaller(elsewhere: Browser, tmp_path: Path) -> None:
+    bounds = tuple(f"0.{place}" for place in range(1, 10))
+    axes = {"beta": (0.1,), "d": (2,), "kappa": (1.5,), "epsilon": (0.3, 0.1, 0.03)}
+    elsewhere.open(_written(tmp_path, 3, Grid("three", axes, 0.15, bounds[:3], bounds[3:6])))
+    for power, bound in ((0.52, "0.4"), (0.53, "0.5"), (1.0, "0.5"), (1.01, "0.6"), (1.52, "0.6")):
+        assert _slide(elsewhere, "epsilon", power).startswith(f"TV ≤ {bound} with"), power
+    assert _slide(elsewhere, "epsilon", 1.53) == "No grid value lies on the safe side: nothing is shown."
+
+
+def test_a_thousand_observations_are_filtered_and_sorted(elsewhere: Browser, tmp_path: Path) -> None:
+    browser = elsewhere
+    browser.open(_written(tmp_path, 1000, GRID))
+    assert browser.evaluate("document.getElementsByTagName('*').length") < 20000
+    browser.evaluate("document.querySelectorAll('.observations th button')[4].click()")
+    keys = "[...document.querySelectorAll('.observations tbody tr')].map((row) => row.children[4].dataset.key)"
+    numbers = [float(item) for item in browser.evaluate(keys) if item]
+    assert len(numbers) == 667 and numbers == sorted(numbers)
+    browser.click(".observations input")
+    browser.press("7", "7")
+    count = browser.evaluate("document.querySelector('.observations output').textContent")
+    shown = browser.evaluate("[...document.querySelectorAll('.observations tbody tr')].filter((r) => !r.hidden).length")
+    assert count == f"{shown} of 1000" and 0 < shown < 1000
 
 
 def test_a_slider_moves_by_key_and_says_its_value(browser: Browser) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import re
+from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,14 +15,14 @@ import pytest
 import certify
 from certify.cli import main as cli
 from certify.errors import InputError
-from certify.proof.records import CheckResult
+from certify.proof.records import CheckResult, ConclusionRecord
 from certify.proof.registry import theorems
 from certify.report.blueprint import CONCLUSION, Blueprint, Node, blueprint, blueprint_lines, blueprint_of
 from certify.report.blueprint_svg import blueprint_svg
 from certify.report.formulas import formulas_document
 from certify.report.json import json_text
 from certify.report.page.document import page_html
-from certify.report.page.grid import AXES, Grid, certified_grid, has_grid
+from certify.report.page.grid import AXES, Grid, certified_grid, has_grid, shown
 from certify.report.page.mathml import mathml, unknown_commands
 from certify.report.page.sections import script_json, sliders_html
 from certify.verdict import Evidence, Verdict
@@ -174,12 +177,55 @@ def test_grid_values_are_certified_and_printed_on_their_side() -> None:
     grid = certified_grid(theorem, theorem.id, "small")
     assert grid is not None and len(grid.bounds) == 8
     assert all(bound is None or float(bound) <= 0.1 for bound in grid.bounds)
-    place = list(AXES["small"]["d"]).index(8) * 2 + 1
-    alone = certify.check_constants("strong-invertibility", {"d": 8, "m": 1, "M": 2, "M2": "0.15"}, beta="0.05")
-    assert grid.layers[place] == str(alone["strong-invertibility"].conclusion.K)
+    for place, (beta, d, kappa, epsilon) in enumerate(itertools.product(*AXES["small"].values())):
+        found = _alone(str(beta), d, str(kappa), str(epsilon))
+        assert grid.layers[place] == str(found.K)
+        assert found.tv_bound <= float(str(grid.bounds[place])) <= found.tv_bound * (1 + 1e-3)
     assert certified_grid(theorem, theorem.id, "none") is None
     assert not has_grid(theorems()["collapse"]) and not has_grid(theorems()["gaussian-encoder"])
     parsed(sliders_html(Grid("<b>", grid.axes, 0.15, grid.layers, grid.bounds)))
+
+
+def _alone(beta: str, d: int, kappa: str, epsilon: str = "0.1") -> ConclusionRecord:
+    constants = {"d": d, "m": 1, "M": kappa, "M2": "0.15"}
+    found = certify.check_constants("strong-invertibility", constants, beta=beta, epsilon=epsilon)
+    conclusion = found["strong-invertibility"].conclusion
+    assert conclusion is not None
+    return conclusion
+
+
+@pytest.mark.parametrize(("d", "kappa"), [(1, "1.01"), (2, "1.19"), (3, "1.2"), (7, "1.99"), (8, "1.21")])
+def test_a_grid_value_is_never_better_than_what_is_certified_between(d: int, kappa: str) -> None:
+    at = {"d": 2 if d <= 2 else 8, "kappa": "1.2" if float(kappa) <= 1.2 else "2.0"}
+    asked, shown_instead = _alone("0.05", d, kappa), _alone("0.05", int(at["d"]), str(at["kappa"]))
+    assert asked.K <= shown_instead.K
+    assert asked.beta_max >= shown_instead.beta_max
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({}, (None, None)),
+        ({"tv_bound": math.nan, "K": 3}, (None, None)),
+        ({"tv_bound": math.inf, "K": 3}, (None, None)),
+        ({"tv_bound": 0.100001, "K": 3}, (None, None)),
+        ({"tv_bound": 0.05, "K": math.inf}, (None, None)),
+        ({"tv_bound": 0.05}, (None, "0.05001")),
+        ({"tv_bound": 0.05, "K": 3.2}, ("4", "0.05001")),
+        ({"tv_bound": 0.0300001, "K": 12}, ("12", "0.03001")),
+    ],
+)
+def test_what_is_not_certified_is_no_grid_value(
+    found: dict[str, float], expected: tuple[str | None, str | None]
+) -> None:
+    assert shown(found, Fraction(1, 10)) == expected
+
+
+def test_a_thousand_observations_stay_a_small_page() -> None:
+    page = page_html(hostile_result(1000))
+    assert len(page.encode()) < 5e6 / 5, "five theorems of a thousand observations each are below 5 MB"
+    assert page.count('<tr data-verdict="') == 1000
+    parsed(page)
 
 
 def test_a_saved_result_becomes_the_same_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

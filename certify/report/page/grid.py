@@ -8,16 +8,16 @@ level there is none: a bound at one noise says nothing at another, so that slide
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from certify.arithmetic.rounding import Direction, decimal_text
+from certify.execution.door import Execution
 from certify.progress import Progress
-from certify.proof.sweep import sweep
+from certify.proof.cells import Cell, Solution, cells_of, numbers, solve_cells
 from certify.proof.theorem import Theorem
 
 AXES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
@@ -80,18 +80,25 @@ def certified_grid(theorem: Theorem, name: str, size: str, progress: Progress | 
         return None
     names = {item.name for item in theorem.quantities if item.role == "constant"}
     curved = "M2" in names and str(theorem.quantity("M2").domain) != "{0}"
-    cells = np.array(list(itertools.product(*axes.values()))).T
-    beta, d, kappa, epsilon = cells
-    inputs: dict[str, Any] = {"beta": beta, "d": d, "m": 1.0, "M": kappa, "epsilon": epsilon}
-    if "M2" in names:
-        inputs["M2"] = CURVATURE if curved else 0.0
-    found = sweep(name, progress=progress, **inputs)
-    bounds = found["tv_bound"]
-    layers = found.get("K", np.full_like(bounds, np.nan))
-    return Grid(
-        theorem.id,
-        axes,
-        CURVATURE if curved else 0.0,
-        tuple(None if np.isnan(item) else f"{int(item)}" for item in layers),
-        tuple(None if np.isnan(item) else decimal_text(float(item), 4, Direction.UP) for item in bounds),
-    )
+    curvature = CURVATURE if curved else 0.0
+    shared = {"m": "1", **({"M2": repr(curvature)} if "M2" in names else {})}
+    # Exact decimals: the double beside 1.2 may lie below it, where the certificate is another.
+    cells = cells_of(theorem, name, shared, {axis: [repr(item) for item in values] for axis, values in axes.items()})
+    with Execution("serial") as execution:
+        solutions = solve_cells(cells, progress, execution)
+    found = [_shown(cell, solution) for cell, solution in zip(cells, solutions, strict=True)]
+    return Grid(theorem.id, axes, curvature, tuple(item[0] for item in found), tuple(item[1] for item in found))
+
+
+def _shown(cell: Cell, solution: Solution) -> tuple[str | None, str | None]:
+    """Layers and bound of a cell as they are printed; None where they are not both what was asked for."""
+    return shown(numbers(cell, solution), dict(cell.inputs)["epsilon"])
+
+
+def shown(found: Mapping[str, float | int], epsilon: Fraction) -> tuple[str | None, str | None]:
+    """Layers, rounded up, and bound, rounded up, of a cell; None for what is unknown, and for both beyond epsilon."""
+    bound, layers = found.get("tv_bound", math.nan), found.get("K", math.nan)
+    if not math.isfinite(bound) or bound > epsilon or math.isinf(layers):
+        return None, None
+    count = None if math.isnan(layers) else str(math.ceil(layers))
+    return count, decimal_text(bound, 4, Direction.UP)

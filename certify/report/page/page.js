@@ -103,7 +103,8 @@
     range("d", 1, last(sorted.d), 1, sorted.d[Math.floor(sorted.d.length / 2)]);
     range("kappa", 1, last(sorted.kappa), 0.01, sorted.kappa[Math.floor(sorted.kappa.length / 2)]);
     // One step beyond the smallest epsilon, where nothing is certified; a logarithmic scale.
-    range("epsilon", -Math.log10(last(sorted.epsilon)), -Math.log10(sorted.epsilon[0]) + 0.1, 0.01, -Math.log10(last(sorted.epsilon)));
+    const least = Math.floor(-100 * Math.log10(last(sorted.epsilon)) + 1e-9) / 100;
+    range("epsilon", least, -Math.log10(sorted.epsilon[0]) + 0.1, 0.01, least);
     const chosen = (name) => {
       const value = Number(inputs[name].value);
       return name === "beta" ? sorted.beta[value] : name === "epsilon" ? Number((10 ** -value).toPrecision(4)) : value;
