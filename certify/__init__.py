@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from certify.api import encoder as encoder
     from certify.api import evidence as evidence
     from certify.api import load_generator as load_generator
+    from certify.api import new_theorem as new_theorem
     from certify.api import prove as prove
     from certify.api import replay as replay
     from certify.api import sample as sample
@@ -75,6 +76,7 @@ __all__ = [
     "encoder",
     "evidence",
     "load_generator",
+    "new_theorem",
     "prove",
     "replay",
     "sample",

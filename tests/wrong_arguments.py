@@ -53,6 +53,7 @@ GOOD: dict[str, Any] = {
     "generator": SPECIFICATION,
     "generators": SPECIFICATION,
     "kind": "derivatives",
+    "name": "descent-lemma",
     "observation": [0.1, -0.2],
     "observations": [0.1, -0.2],
     "path": ROOT / "tests" / "data" / "certificates" / "observation.json",

@@ -23,6 +23,8 @@ from certify.api.encoder import encoder as encoder
 from certify.api.evidence import EvidenceOfData as EvidenceOfData
 from certify.api.evidence import evidence as evidence
 from certify.api.load_generator import load_generator as load_generator
+from certify.api.new_theorem import NewTheorem as NewTheorem
+from certify.api.new_theorem import new_theorem as new_theorem
 from certify.api.prove import Proved as Proved
 from certify.api.prove import prove as prove
 from certify.api.replay import Replayed as Replayed

@@ -107,17 +107,31 @@ def theorem_name(name: str) -> str:
     return name
 
 
-def new_theorem(name: str, folder: Path = Path()) -> Path:
+def file_name(name: str) -> str:
+    """What the file of a theorem with this name is called; InputError for a name that is none."""
+    return f"{theorem_name(name).replace('-', '_')}.py"
+
+
+def file_text(name: str) -> str:
+    """The file of a theorem with this name.
+
+    Raises InputError for a name that is none, or one that an installed theorem has.
+    """
+    from certify.proof.registry import theorems
+
+    stem = Path(file_name(name)).stem
+    if name in theorems():
+        raise InputError(f"there is a theorem `{name}` already (`certify show {name}`); take another name")
+    return TEMPLATE.replace("FILE", stem).replace("NAME", name)
+
+
+def write_theorem(name: str, folder: Path = Path()) -> Path:
     """Write the file of a theorem with this name into `folder`, made if it is missing; the path of the file.
 
     Raises:
         InputError: for a name that is none, a name that an installed theorem has, or a file that is there already.
     """
-    from certify.proof.registry import theorems
-
-    path = folder / f"{theorem_name(name).replace('-', '_')}.py"
-    if name in theorems():
-        raise InputError(f"there is a theorem `{name}` already (`certify show {name}`); take another name")
+    text, path = file_text(name), folder / file_name(name)
     if path.exists() or path.is_symlink():
         raise InputError(f"`{path}` is there already; nothing was written: take another name or `--out`")
     check_folder_writable(str(folder))
@@ -125,5 +139,5 @@ def new_theorem(name: str, folder: Path = Path()) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make folder `{folder}`: {error.strerror or error}") from error
-    write_text_atomically(path, TEMPLATE.replace("FILE", path.stem).replace("NAME", name))
+    write_text_atomically(path, text)
     return path

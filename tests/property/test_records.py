@@ -291,6 +291,7 @@ def test_every_kind_of_record_is_drawn_here() -> None:
 LIVE = {
     "certify.api.certificate.Certificate": "its document is a file of its own, which `certify.certificates` reads",
     "certify.api.encoder.EncoderResult": "a network, read from its ONNX file",
+    "certify.api.new_theorem.NewTheorem": "a file of an author's, read as a theorem",
     "certify.api.slack.Slack": "a view of a check's record, which is read with the check",
     "certify.api.theorems.Catalogue": "the theorems that are installed, which are code",
     "certify.api.write_report.Report": "a page, and the result that it shows, which is read",

@@ -72,6 +72,10 @@ def calls(encoder_file: Path, checked_file: Path) -> dict[str, tuple[Callable[[]
             lambda: certify.evidence(LINEAR, X, beta="0.3", proposals=1000),
             lambda: certify.evidence(LINEAR, X, beta="0.31", proposals=1000),
         ),
+        "new_theorem": (
+            lambda: certify.new_theorem("descent-lemma"),
+            lambda: certify.new_theorem("descent-lemma-2"),
+        ),
         "prove": (
             lambda: certify.prove("x**2 + 1 >= 2*x"),
             lambda: certify.prove("x**2 + 1 > 2*x"),
@@ -132,7 +136,7 @@ def test_a_result_has_every_form(verb: str, found: dict[str, Any]) -> None:
     assert short.startswith("<") and short.endswith(">") and short.count("\n") <= 1 and len(short) <= 400
     assert len(str(result)) > len(short) or verb in {"prove", "replay"}
     assert result._repr_html_().count("<table") == result._repr_html_().count("</table>") >= 1
-    assert result.to_latex().count(r"\begin{tabular}") == result.to_latex().count(r"\end{tabular}") >= 1
+    assert result.to_latex().count(r"\begin{") == result.to_latex().count(r"\end{") >= 1
     assert result.to_markdown().count("|") > 4
     document = json.loads(json_text(result.to_dict()))
     assert document["schema"] == 1

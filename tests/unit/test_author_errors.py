@@ -10,7 +10,7 @@ from certify.cli import main as cli
 from certify.errors import InputError
 from certify.proof.author import AuthorError
 from certify.proof.lint import defects, unbalanced
-from certify.proof.new_theorem import TEMPLATE, new_theorem
+from certify.proof.new_theorem import TEMPLATE, write_theorem
 from certify.proof.registry import lint, load_theorem, theorems
 from tests.conftest import ROOT
 
@@ -150,7 +150,7 @@ def test_tex_that_balances_passes() -> None:
 @pytest.mark.parametrize("name", ["", "Upper", "two words", "../up", "a_b", "-a", "a-", "x" * 61, "lambda", "collapse"])
 def test_a_name_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        new_theorem(name, tmp_path)
+        write_theorem(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

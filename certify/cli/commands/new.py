@@ -34,9 +34,9 @@ def run(
         raise UnknownNameError("beginning", kind, KINDS)
     output = Output(json, quiet)
     output.check_destination()
-    from certify.proof.new_theorem import new_theorem
+    from certify.proof.new_theorem import write_theorem
 
-    path = new_theorem(name, out)
+    path = write_theorem(name, out)
     output.write_json({"schema": 1, "file": str(path), "theorem": name})
     output.line(f"wrote {path}")
     if not quiet:
