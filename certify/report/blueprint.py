@@ -14,6 +14,7 @@ from certify.proof.records import StepRecord, TheoremRecord
 from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Theorem
 from certify.prover.proof_records import StepProof
+from certify.report.labels import own_label
 from certify.verdict import Evidence, Verdict, weakest_evidence
 
 Kind = Literal["assumption", "leaf", "step", "conclusion"]
@@ -206,7 +207,7 @@ def _graph(
     # A step may have the label of an assumption: it gets a key of its own, and the steps behind it mean the step.
     twice = {node.label for node in assumptions} & {node.label for node in steps}
     steps = _renamed(steps, twice)
-    cited = {f"{label} (step)" if label in twice else label: names for label, names in cited.items()}
+    cited = {own_label(label) if label in twice else label: names for label, names in cited.items()}
     present = {node.label for node in (*assumptions, *leaf_nodes, *steps)}
     stepped = [
         Node(node.label, node.kind, node.title, node.verdict, node.evidence,
@@ -226,7 +227,7 @@ def _renamed(steps: Sequence[Node], twice: set[str]) -> list[Node]:
     for node in steps:
         uses = tuple(before.get(name, name) for name in node.uses)
         if node.label in twice:
-            before[node.label] = f"{node.label} (step)"
+            before[node.label] = own_label(node.label)
         renamed.append(replace(node, label=before.get(node.label, node.label), uses=uses))
     return renamed
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
 from certify.proof.registry import theorems
+from certify.report.labels import step_labels
 from certify.report.quantities import conclusion_direction
 from certify.verdict import Verdict
 
@@ -62,11 +63,12 @@ def weakest_step(record: TheoremRecord) -> str:
         return -step.verdict.rank, math.inf if math.isnan(slack) else slack
 
     steps = [step for step in record.steps if step.claims]
-    return min(steps, key=order).label if steps else ""
+    return step_labels(record)[min(steps, key=order).label] if steps else ""
 
 
 def open_parts(record: TheoremRecord) -> Iterator[str]:
     """A line for every assumption and claim that is refuted or not decided, with its reason."""
+    printed = step_labels(record)
     for item in record.assumptions:
         if not item.verdict.holds:
             yield f"{item.label} {item.verdict}: {item.reason or item.statement}"
@@ -75,7 +77,7 @@ def open_parts(record: TheoremRecord) -> Iterator[str]:
             if not claim.verdict.holds:
                 numbers = f"claimed {claim.claimed:.5g}, measured {claim.measured:.5g}" if claim.cases else ""
                 reason = "; ".join(part for part in (numbers, claim.reason) if part)
-                yield f"{step.label} {claim.name} {claim.verdict}: {reason}"
+                yield f"{printed[step.label]} {claim.name} {claim.verdict}: {reason}"
 
 
 def closing(result: CheckResult, next_command: str = "") -> Iterator[str]:

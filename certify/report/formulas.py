@@ -12,6 +12,7 @@ from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import Leaf, relation_text
 from certify.prover.proof_records import StepProof
+from certify.report.labels import printed_uses, step_labels
 from certify.report.table import Cell, Document, Table, columns, label_cell, text_cell
 from certify.symbolic.evaluation import latex
 from certify.verdict import Verdict
@@ -63,13 +64,14 @@ def _definitions(theorem: Theorem) -> Table:
 
 
 def _claims(theorem: Theorem) -> Table:
+    printed, uses = step_labels(theorem), printed_uses(theorem)
     rows = tuple(
         (
-            label_cell(step.label),
+            label_cell(printed[step.label]),
             text_cell(claim.name),
             text_cell(claim.relation_text, claim.latex(theorem.tex)),
             text_cell(claim.domain),
-            text_cell(", ".join(step.uses)),
+            text_cell(uses[step.label]),
         )
         for step in theorem.steps
         for claim in step.claims
@@ -78,9 +80,10 @@ def _claims(theorem: Theorem) -> Table:
 
 
 def _algebra(theorem: Theorem, proofs: dict[str, StepProof]) -> Table:
+    printed = step_labels(theorem)
     rows = tuple(
         (
-            label_cell(label),
+            label_cell(printed.get(label, label)),
             text_cell(claim.name),
             _relations((claim.conclusion,), theorem),
             _relations(claim.premises, theorem),

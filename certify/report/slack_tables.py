@@ -9,6 +9,7 @@ from pathlib import Path
 from certify.errors import InputError
 from certify.proof.records import TheoremRecord
 from certify.report.figures import BLUE, GREY, empty_figure, figure_targets, write_figure
+from certify.report.labels import step_labels
 from certify.report.table import Table, columns, label_cell, number_cell, text_cell
 
 ELSEWHERE = "*: measured at the nearest values that were sampled, not at those which the final bound uses"
@@ -25,9 +26,10 @@ def slack_table(record: TheoremRecord) -> Table:
 
     Without rows where nothing was measured, or the theorem's conclusion is no distance.
     """
+    printed = step_labels(record)
     rows = [
         (
-            label_cell(item.step),
+            label_cell(printed.get(item.step, item.step)),
             text_cell(item.title),
             text_cell(", ".join(item.used_as)),
             text_cell(", ".join(number_cell(ratio, digits=3).text for ratio in item.measured)),
@@ -88,7 +90,11 @@ def slack_along_figure(path: str | Path, records: Sequence[TheoremRecord], title
             axis.barh(place, length, 0.68, facecolor=colour if item.same_place else "white", edgecolor=colour)
             text = f"{lost:.2g}" if lost < float("inf") else "all: measured 0"
             axis.annotate(f" {text}", (length, place), fontsize=7, va="center")
-        axis.set_yticks(range(len(bits)), [f"{item.step}  {item.title}" for item in record.losses], fontsize=7)
+        axis.set_yticks(
+            range(len(bits)),
+            [f"{step_labels(record).get(item.step, item.step)}  {item.title}" for item in record.losses],
+            fontsize=7,
+        )
         axis.invert_yaxis()
         axis.set_xlim(0.0, 1.4 * limit)
         axis.tick_params(axis="x", labelsize=7)

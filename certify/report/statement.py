@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from certify.proof.theorem import Theorem
+from certify.report.labels import printed_uses, step_labels
 from certify.report.table import Document, Table, columns, label_cell, text_cell
 from certify.report.terminal import draw
 
@@ -96,7 +97,8 @@ def _constants(theorem: Theorem) -> Table:
 
 
 def _outline(theorem: Theorem) -> Table:
+    printed, uses = step_labels(theorem), printed_uses(theorem)
     rows = tuple(
-        (label_cell(step.label), text_cell(step.title), text_cell(", ".join(step.uses))) for step in theorem.steps
+        (label_cell(printed[step.label]), text_cell(step.title), text_cell(uses[step.label])) for step in theorem.steps
     )
     return Table("steps", "Steps of the proof", columns(("step", "title", "uses")), rows)

@@ -22,6 +22,7 @@ from certify.proof.records import (
     SymbolRecord,
     TheoremRecord,
 )
+from certify.report.labels import step_labels
 from certify.report.quantities import QUANTITIES, conclusion_direction, meaning, symbol
 from certify.report.slack_tables import slack_table
 from certify.report.table import (
@@ -122,10 +123,11 @@ def assumptions_table(record: TheoremRecord) -> Table:
 
 def steps_table(record: TheoremRecord) -> Table:
     """Each step with the numbers of its binding claim: claimed, measured, slack, verdict, evidence, cases."""
+    printed = step_labels(record)
     with_algebra = any(step.proof is not None for step in record.steps)
     rows = tuple(
         (
-            label_cell(step.label),
+            label_cell(printed[step.label]),
             text_cell(step.title),
             *_claim_numbers(step.binding),
             verdict_cell(step.verdict),
@@ -148,7 +150,9 @@ def steps_table(record: TheoremRecord) -> Table:
         *(("algebra",) if with_algebra else ()),
     )
     numeric = ("claimed", "measured", "slack", "cases")
-    notes = tuple(note for step in record.steps if step.claims for note in _interval_notes(step.label, step.binding))
+    notes = tuple(
+        note for step in record.steps if step.claims for note in _interval_notes(printed[step.label], step.binding)
+    )
     return Table("steps", "Steps", columns(headings, numeric), rows, notes)
 
 
@@ -161,9 +165,10 @@ def _algebra(step: StepRecord) -> str:
 
 def claims_table(record: TheoremRecord) -> Table:
     """Every inequality of every step, with its text and the reason of its verdict."""
+    printed = step_labels(record)
     rows = tuple(
         (
-            label_cell(step.label),
+            label_cell(printed[step.label]),
             text_cell(claim.name),
             text_cell(claim.text, claim.latex or None),
             *_claim_numbers(claim),

@@ -8,6 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from certify.proof.records import CheckResult, TheoremRecord
+from certify.report.labels import step_labels
 from certify.report.observations import observation_tables
 from certify.report.slack_tables import slack_table
 from certify.report.table import Cell, Table
@@ -112,8 +113,9 @@ def _verdict_line(record: TheoremRecord) -> Text:
 
 def _reasons(record: TheoremRecord) -> list[RenderableType]:
     """Why a claim is not simply established: one line for each claim that gave a reason."""
+    printed = step_labels(record)
     return [
-        Text(f"{step.label} {claim.name}: {claim.reason}")
+        Text(f"{printed[step.label]} {claim.name}: {claim.reason}")
         for step in record.steps
         for claim in step.claims
         if claim.reason and (claim.assumption or claim.verdict not in {Verdict.PROVED, Verdict.SUPPORTED})

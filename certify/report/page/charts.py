@@ -6,6 +6,7 @@ import math
 from html import escape
 
 from certify.proof.records import TheoremRecord
+from certify.report.labels import step_labels
 from certify.report.table import number_cell
 
 LABEL, PLOT, ROW = 250, 420, 22
@@ -17,14 +18,15 @@ def loss_chart(record: TheoremRecord) -> str:
         return ""
     bits = [max(0.0, item.bits) for item in record.losses]
     limit = max([0.05, *(item for item in bits if math.isfinite(item))])
-    rows = []
+    rows, printed = [], step_labels(record)
     for place, (item, lost) in enumerate(zip(record.losses, bits, strict=True)):
         y = 8 + place * ROW
         length = PLOT * min(lost, 1.06 * limit) / (1.06 * limit)
         kind = "bar" if item.same_place else "bar open"
+        name = f"{printed.get(item.step, item.step)}  {item.title}"
         text = number_cell(0.0 if lost < 1e-3 else lost, digits=2).text
         rows.append(
-            f'<text class="end" x="{LABEL - 8}" y="{y + 13}">{escape(_cut(f"{item.step}  {item.title}"))}</text>'
+            f'<text class="end" x="{LABEL - 8}" y="{y + 13}">{escape(_cut(name))}</text>'
             f'<rect class="{kind}" x="{LABEL}" y="{y + 2}" width="{max(length, 1.0):.1f}" height="15"/>'
             f'<text x="{LABEL + length + 6:.1f}" y="{y + 13}">{escape(text)}</text>'
         )
@@ -37,8 +39,9 @@ def loss_chart(record: TheoremRecord) -> str:
 
 def slack_chart(record: TheoremRecord) -> str:
     """A dot per claim at its slack, on a logarithmic axis from 1 (tight); "" where nothing was measured."""
+    printed = step_labels(record)
     claims = [
-        (step.label, claim)
+        (printed[step.label], claim)
         for step in record.steps
         for claim in step.claims
         if claim.relation != "=" and claim.slack > 0.0 and not math.isnan(claim.slack)
