@@ -55,6 +55,13 @@ def _typed(model: onnx.ModelProto) -> None:
     tensor.float_data.extend([1.0, 0.0, 0.0, 1.0])
 
 
+def _attribute(model: onnx.ModelProto, name: str, value: float, raw: bytes) -> None:
+    """An attribute of the Gemm with further bytes: a reader skips a field whose wire type is not its own."""
+    attribute = model.graph.node[0].attribute.add()
+    attribute.CopyFrom(helper.make_attribute(name, value))
+    attribute.MergeFromString(raw)
+
+
 def _vector_weight(model: onnx.ModelProto, node: int) -> None:
     model.graph.initializer.append(numpy_helper.from_array(np.ones(2, dtype=np.float32), "w"))
     model.graph.node[node].input[1] = "w"
@@ -67,6 +74,12 @@ NETWORKS: dict[str, Callable[[onnx.ModelProto], object]] = {
     "transA": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("transA", 1)),
     "transB is 2": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("transB", 2)),
     "transB twice": lambda m: m.graph.node[0].attribute.extend([helper.make_attribute("transB", i) for i in (0, 1)]),
+    "transB is 1, beside a float's field that holds the integer 0": lambda m: _attribute(m, "transB", 1, b"\x10\0"),
+    "transB is 1, beside the float 0": lambda m: _attribute(m, "transB", 1, b"\x15\0\0\0\0"),
+    "transB is said to be a float": lambda m: _attribute(m, "transB", 0, b"\xa0\x01\x01"),
+    "alpha is 0, beside an integer's field that holds the float 1": lambda m: m.graph.node[0].attribute.add(
+    ).MergeFromString(b"\x0a\x05alpha\xa0\x01\x01\x1d\0\0\x80?"),
+    "alpha is said to be an integer": lambda m: _attribute(m, "alpha", 1.0, b"\xa0\x01\x02"),
     "an attribute by reference": lambda m: m.graph.node[0].attribute.add(name="alpha", ref_attr_name="a"),
     "an attribute of Tanh": lambda m: m.graph.node[1].attribute.append(helper.make_attribute("alpha", 1.0)),
     "external data": _external,
@@ -110,6 +123,7 @@ NETWORKS: dict[str, Callable[[onnx.ModelProto], object]] = {
     "an operator of another domain": lambda m: setattr(m.graph.node[1], "domain", "custom"),
     "another set of operators": lambda m: m.opset_import.append(helper.make_opsetid("custom", 1)),
     "old operators": lambda m: setattr(m.opset_import[0], "version", 6),
+    "operators of a version below 0": lambda m: setattr(m.opset_import[0], "version", -1),
     "no set of operators": lambda m: m.ClearField("opset_import"),
     "functions": lambda m: m.functions.add(),
     "training": lambda m: m.training_info.add(),

@@ -28,6 +28,9 @@ from certify.prover.algebra import AlgebraicClaim
 from certify.prover.mutants import mutants
 from certify.prover.prove import METHOD_VERSION, prove
 
+UNDEFINED = "undefined"
+"""Of a mutant that has no value at a point, which is confirmed, where the assumptions hold: it says nothing there."""
+
 HERE = Path(__file__).parent
 ANSWERS = HERE / "results" / "proof_mutants.jsonl"
 TABLE = HERE / "results" / "proof_mutants.md"
@@ -97,10 +100,12 @@ def _answer(case: Case) -> dict[str, object]:
     start = time.perf_counter()
     try:
         found = prove(case.relation, case.claim.premises)
-        verdict, method = str(found.verdict), found.method
+        verdict, method = str(found.verdict), found.method or found.reason[:160]
+        if verdict == "inconclusive" and "is not defined at" in found.reason:
+            verdict = UNDEFINED
         witness = None if found.witness is None else {key: str(value) for key, value in found.witness.items()}
     except CertifyError as error:
-        verdict, method, witness = "not-applicable", str(error)[:120], None
+        verdict, method, witness = "inconclusive", str(error)[:160], None
     seconds = round(time.perf_counter() - start, 2)
     return {"verdict": verdict, "method": method, "witness": witness, "seconds": seconds}
 
@@ -113,7 +118,7 @@ def _table(wanted: list[Case], known: dict[str, dict[str, object]]) -> Iterator[
         "by one, every sign and relation turned. Claims that theorems share are changed once. A mutant that is proved",
         f"is true: slack of the theorem, or a change that weakens the claim. Answered: {len(answered)} of",
         f"{len(wanted)} mutants, which are taken in the order of their digests.", "",
-        "| theorem | mutants | answered | refuted with a witness | proved (slack) | not decided | not defined |",
+        "| theorem | mutants | answered | refuted at a point | no value at a point | proved (slack) | not decided |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     )  # fmt: skip
     total: Counter[str] = Counter()
@@ -134,7 +139,7 @@ def _table(wanted: list[Case], known: dict[str, dict[str, object]]) -> Iterator[
 
 
 def _row(name: str, count: int, counts: Counter[str]) -> str:
-    found = " | ".join(str(counts[verdict]) for verdict in ("refuted", "proved", "inconclusive", "not-applicable"))
+    found = " | ".join(str(counts[verdict]) for verdict in ("refuted", UNDEFINED, "proved", "inconclusive"))
     return f"| {name} | {count} | {sum(counts.values())} | {found} |"
 
 

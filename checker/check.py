@@ -98,7 +98,7 @@ def varint(data, at):
     while at < len(data) and shift < 70:
         value |= (data[at] & 127) << shift
         at, shift = at + 1, shift + 7
-        if data[at - 1] < 128:
+        if data[at - 1] < 128 and value < 1 << 64:
             return value, at
     raise Unreadable("the network's file is cut off")
 def message(data):
@@ -106,7 +106,7 @@ def message(data):
     found, at = {}, 0
     while at < len(data):
         tag, at = varint(data, at)
-        expect(tag & 7 in (0, 1, 2, 5), "the network's file is not ONNX")
+        expect(tag & 7 in (0, 1, 2, 5) and 8 <= tag < 1 << 32, "the network's file is not ONNX")
         value, at = varint(data, at) if tag & 7 in (0, 2) else (8 if tag & 7 == 1 else 4, at)
         if tag & 7:
             expect(at + value <= len(data), "the network's file is cut off")
@@ -139,7 +139,7 @@ class Network:
     def __init__(self, data):
         model = message(data)
         sets = [message(entry) for entry in model.get(8, [])]
-        known = all(name_of(entry, 1) in ("", "ai.onnx") and only(entry, 2) >= 7 for entry in sets)
+        known = all(name_of(entry, 1) in ("", "ai.onnx") and 7 <= only(entry, 2) < 99 for entry in sets)
         expect(sets and known and not {20, 25} & set(model), "another set of operators, or one older than 7")
         graph = inner(model, 7)
         constants = [tensor(entry) for entry in graph.get(5, [])]
@@ -159,21 +159,21 @@ class Network:
     def read(self, node):
         names, operator, result = [value.decode() for value in node.get(1, [])], name_of(node, 4), name_of(node, 2)
         given = [message(value) for value in node.get(5, [])]
-        attributes = {name_of(value, 1): value.get(2, value.get(3)) for value in given}
+        attributes = {name_of(value, 1): (value.get(2), value.get(3), value.get(20)) for value in given}
         expect(len(attributes) == len(given) and name_of(node, 7) in ("", "ai.onnx") and result not in self.place
                and result not in self.constants and all([result, *names]), f"{operator} or a name of it is not read")
         known, constant = [self.place.get(name) for name in names], [self.constants.get(name) for name in names]
         expect(all((a is None) != (b is None) for a, b in zip(known, constant, strict=True)), "an input is not known")
         moving = [index for index in known if index is not None]
         form = "".join("c" if index is None else "v" for index in known)
-        width, turned = self.widths[moving[0]], attributes.pop("transB", [0])
-        plain = {"alpha": [(b"\0\0\x80?",)], "beta": [(b"\0\0\x80?",)], "transA": [0]}   # 1, 1, 0
-        expect(turned in ([0], [1]) and all(plain.get(name) == value for name, value in attributes.items())
+        width, one, no, yes = self.widths[moving[0]], ([(b"\0\0\x80?",)], None, [1]), (None, [0], [2]), (None, [1], [2])
+        turned, plain = attributes.pop("transB", no), {"alpha": one, "beta": one, "transA": no}
+        expect(turned in (no, yes) and all(plain.get(name) == value for name, value in attributes.items())
                and (operator == "Gemm" or not given), f"an attribute of {operator} is not read")
         if operator in SLOPES and form == "v":
             found = (operator, moving[0])
         elif (operator, form) in (("Gemm", "vc"), ("Gemm", "vcc"), ("MatMul", "vc")):
-            weight = Matrix.of(constant[1]) if turned == [1] else Matrix.of(constant[1]).T
+            weight = Matrix.of(constant[1]) if turned == yes else Matrix.of(constant[1]).T
             expect(isinstance(constant[1], list) and len(weight.rows[0]) == width, "a matrix does not fit its input")
             width = len(weight.rows)
             found = ("affine", moving[0], weight, constant[2] if form == "vcc" else [[Fraction(0)] * width])

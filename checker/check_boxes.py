@@ -1,8 +1,8 @@
 # fmt: off
 """Checks a portable certificate about boxes: python check_boxes.py CERT.json NETWORK.onnx.
 
-Integers and fractions only; as docs/certificates.md says. What reads certificates and networks is from check.py,
-word for word. Exit codes: 0 yes, proved; 1 no, not confirmed; 2 unreadable, or outside what is known here.
+Integers and fractions prove; floats choose multipliers, each choice sound; as docs/certificates.md says. What reads
+certificates and networks is from check.py, word for word. Exit codes: 0 yes, proved; 1 no; 2 unreadable or not known.
 """
 import hashlib
 import json
@@ -11,7 +11,7 @@ import re
 import struct
 import sys
 from fractions import Fraction
-from operator import mul
+from operator import add, mul
 from pathlib import Path
 class No(Exception): """The claim is not confirmed."""
 class Unreadable(Exception): """Not a certificate, not a network, or one outside what is known here."""
@@ -20,7 +20,6 @@ def expect(condition, reason, otherwise=Unreadable):
         raise otherwise(reason)
 def need(condition, reason):
     expect(condition, reason, No)
-
 # The certificate's text: no key twice, none missing, none further; numbers of exactly one form each.
 def unique(pairs):
     expect(len({key for key, _ in pairs}) == len(pairs), "a key occurs twice")
@@ -56,14 +55,13 @@ class Matrix:
     @property
     def T(self):
         return Matrix([list(column) for column in zip(*self.rows, strict=True)], self.den)
-
 # The network's file: protocol buffers on the wire. A field that occurs twice where one is meant is refused.
 def varint(data, at):
     value = shift = 0
     while at < len(data) and shift < 70:
         value |= (data[at] & 127) << shift
         at, shift = at + 1, shift + 7
-        if data[at - 1] < 128:
+        if data[at - 1] < 128 and value < 1 << 64:
             return value, at
     raise Unreadable("the network's file is cut off")
 def message(data):
@@ -71,7 +69,7 @@ def message(data):
     found, at = {}, 0
     while at < len(data):
         tag, at = varint(data, at)
-        expect(tag & 7 in (0, 1, 2, 5), "the network's file is not ONNX")
+        expect(tag & 7 in (0, 1, 2, 5) and 8 <= tag < 1 << 32, "the network's file is not ONNX")
         value, at = varint(data, at) if tag & 7 in (0, 2) else (8 if tag & 7 == 1 else 4, at)
         if tag & 7:
             expect(at + value <= len(data), "the network's file is cut off")
@@ -99,13 +97,12 @@ def tensor(data):
     values = list(map(Fraction, struct.unpack(f"<{count}{code}", raw)))   # an infinite weight or NaN has no fraction
     rows = [values[at : at + shape[-1]] for at in range(0, count, shape[-1])]
     return name_of(fields, 8), tuple(rows) if len(shape) == 1 else rows
-
 class Network:
     """Nodes ("input",), ("affine", source, W or None, b), ("sum", i, j), (activation, source); widths of all."""
     def __init__(self, data):
         model = message(data)
         sets = [message(entry) for entry in model.get(8, [])]
-        known = all(name_of(entry, 1) in ("", "ai.onnx") and only(entry, 2) >= 7 for entry in sets)
+        known = all(name_of(entry, 1) in ("", "ai.onnx") and 7 <= only(entry, 2) < 99 for entry in sets)
         expect(sets and known and not {20, 25} & set(model), "another set of operators, or one older than 7")
         graph = inner(model, 7)
         constants = [tensor(entry) for entry in graph.get(5, [])]
@@ -125,21 +122,21 @@ class Network:
     def read(self, node):
         names, operator, result = [value.decode() for value in node.get(1, [])], name_of(node, 4), name_of(node, 2)
         given = [message(value) for value in node.get(5, [])]
-        attributes = {name_of(value, 1): value.get(2, value.get(3)) for value in given}
+        attributes = {name_of(value, 1): (value.get(2), value.get(3), value.get(20)) for value in given}
         expect(len(attributes) == len(given) and name_of(node, 7) in ("", "ai.onnx") and result not in self.place
                and result not in self.constants and all([result, *names]), f"{operator} or a name of it is not read")
         known, constant = [self.place.get(name) for name in names], [self.constants.get(name) for name in names]
         expect(all((a is None) != (b is None) for a, b in zip(known, constant, strict=True)), "an input is not known")
         moving = [index for index in known if index is not None]
         form = "".join("c" if index is None else "v" for index in known)
-        width, turned = self.widths[moving[0]], attributes.pop("transB", [0])
-        plain = {"alpha": [(b"\0\0\x80?",)], "beta": [(b"\0\0\x80?",)], "transA": [0]}   # 1, 1, 0
-        expect(turned in ([0], [1]) and all(plain.get(name) == value for name, value in attributes.items())
+        width, one, no, yes = self.widths[moving[0]], ([(b"\0\0\x80?",)], None, [1]), (None, [0], [2]), (None, [1], [2])
+        turned, plain = attributes.pop("transB", no), {"alpha": one, "beta": one, "transA": no}
+        expect(turned in (no, yes) and all(plain.get(name) == value for name, value in attributes.items())
                and (operator == "Gemm" or not given), f"an attribute of {operator} is not read")
         if operator in SLOPES and form == "v":
             found = (operator, moving[0])
         elif (operator, form) in (("Gemm", "vc"), ("Gemm", "vcc"), ("MatMul", "vc")):
-            weight = Matrix.of(constant[1]) if turned == [1] else Matrix.of(constant[1]).T
+            weight = Matrix.of(constant[1]) if turned == yes else Matrix.of(constant[1]).T
             expect(isinstance(constant[1], list) and len(weight.rows[0]) == width, "a matrix does not fit its input")
             width = len(weight.rows)
             found = ("affine", moving[0], weight, constant[2] if form == "vcc" else [[Fraction(0)] * width])
@@ -155,8 +152,8 @@ class Network:
         self.nodes.append(found)
         self.widths.append(width)
 SLOPES = {"Tanh", "Relu"}
-# Intervals of integers over 2^P, rounded outward.
-P, EDGE, ONE, KNOWN_VALUES, DEEPEST = 128, 32, 1 << 128, {}, 12
+# Integers over 2^P, enclosures as pairs.
+P, EDGE, ONE, KNOWN_VALUES, SHARES = 128, 32, 1 << 128, {}, 1 << 20
 def multiply(a, b):
     products = (a[0] * b[0], a[0] * b[1], a[1] * b[0], a[1] * b[1])
     return min(products) >> P, -(-max(products) >> P)
@@ -185,193 +182,196 @@ def exp(v):
         total = multiply(total, total)
     return total
 def log(value):
-    """Enclosure of log(value): y + d - d^2 <= log(value) <= y + d for y near it and d = value exp(-y) - 1."""
-    y = math.floor((math.log(value.numerator) - math.log(value.denominator)) * 2**48) << P - 48
-    low, high = (Fraction(end, ONE) * value - 1 for end in exp(-y))
+    """Enclosure of log(value), a rational > 0: y + d - d^2 <= log(value) <= y + d with d = value exp(-y) - 1 small."""
+    y = Fraction(math.log(value.numerator) - math.log(value.denominator))
+    low, high = (value * Fraction(end, ONE) - 1 for end in (exp(math.floor(-y * ONE))[0], exp(math.ceil(-y * ONE))[1]))
     need(max(-low, high) < Fraction(1, 2), "a logarithm is out of range")
-    return Fraction(y, ONE) + low - low * low, Fraction(y, ONE) + high
-LOG_TWO_PI = log(Fraction(314159265358979323847, 5 * 10**19))[1]   # from above
-def image(row, entries, den, shift):
-    low = sum(w * (a if w > 0 else b) for w, (a, b) in zip(row, entries))
-    high = sum(w * (b if w > 0 else a) for w, (a, b) in zip(row, entries))
-    return low // den + math.floor(shift), -(-high // den) + math.ceil(shift)
-class Box:
-    """All nodes over the box |u_j| <= R_j, u = z - c: each entry is in slope . u + [low, high], and in `ranges`."""
-    def __init__(self, network, centre, half):
-        self.network, self.slopes, self.rests, self.ranges, self.lines = network, [], [], [], {}
-        d, unit = network.d, sum(half) // ONE + 2   # at most what one unit in each entry of a slope adds over the box
-        for index, (node, width) in enumerate(zip(network.nodes, map(range, network.widths))):
-            before = [(self.slopes[i], self.rests[i], self.ranges[i]) for i in node[1:3] if isinstance(i, int)]
-            if node[0] == "input":
-                slopes, rests = [[ONE * (i == j) for i in range(d)] for j in range(d)], [(x, x) for x in centre]
-                ranges = [(x - r, x + r) for x, r in zip(centre, half)]
-            elif node[0] == "sum":
-                slopes, rests, ranges = ([list(map(sum, zip(x, y))) for x, y in zip(*pair)] for pair in zip(*before))
-            elif node[0] == "affine":
-                slopes, rests, ranges = before[0]
-                weight = node[2] or Matrix([[int(i == j) for j in width] for i in width], 1)
-                shifts = [Fraction(row[0] * ONE, node[3].den) for row in node[3].rows]
-                slopes = [[sum(map(mul, row, column)) // weight.den for column in zip(*slopes)] for row in weight.rows]
-                rests = [image(row, rests, weight.den, x) for row, x in zip(weight.rows, shifts)]
-                rests = [(low - unit, high + unit) for low, high in rests]
-                ranges = [image(row, ranges, weight.den, x) for row, x in zip(weight.rows, shifts)]
-            else:
-                self.lines[index] = [line(node[0], *entry) for entry in before[0][2]]
-                rests, ranges = [], [entry[3] for entry in self.lines[index]]
-                for ends, (slope, bottom, top, _) in zip(before[0][1], self.lines[index]):
-                    low, high = multiply((slope, slope), ends)
-                    rests.append((low + bottom - unit, high + top + unit))
-                slopes = [[entry[0] * x >> P for x in a] for a, entry in zip(before[0][0], self.lines[index])]
-            self.slopes.append(slopes)
-            self.rests.append(rests)
-            spread = [sum(abs(x) * r for x, r in zip(a, half)) // ONE + 1 for a in slopes]
-            self.ranges.append([(max(a, low - s), min(b, high + s))
-                                for (a, b), (low, high), s in zip(ranges, rests, spread)])
-    def below(self, weights):
-        """A and rest, in units of 2^-P and 2^-2P: sum weights_i G_i(z) >= A . z + rest on the box; backwards."""
-        nodes, rows, rest = self.network.nodes, [[0] * width for width in self.network.widths], 0
-        rows[self.network.output] = weights
-        for index in range(len(nodes) - 1, 0, -1):
-            node, row, moved = nodes[index], rows[index], rows[index]
-            if node[0] == "affine":
-                rest += sum(map(mul, row, (entry[0] for entry in node[3].rows))) * ONE // node[3].den
-                if node[2] is not None:
-                    moved = [sum(map(mul, row, column)) // node[2].den for column in zip(*node[2].rows)]
-            elif node[0] != "sum":
-                moved = []
-                for x, (slope, bottom, top, _), (low, high) in zip(row, self.lines[index], self.ranges[node[1]]):
-                    if x >= 0 and node[0] == "Relu" and low < 0 < high:
-                        slope, bottom = ONE if high > -low else 0, 0   # either branch lies below the kink
-                    rest += x * (bottom if x >= 0 else top)
-                    moved.append(x * slope >> P)
-            rest -= sum(max(-low, high, 0) for low, high in self.ranges[node[1]])   # a unit in each entry of `moved`
-            for source in node[1:3] if node[0] == "sum" else node[1:2]:
-                rows[source] = list(map(sum, zip(rows[source], moved)))
-        return rows[0], rest
-    def outputs(self, y):
-        """Middles m, half-widths E, slopes: |G - y - m - slope . u| <= E."""
-        at, shifts = self.network.output, [math.floor(x * ONE) for x in y]
-        return [((low + high - 1) // 2 - x, (high - low) // 2 + 2, slope)
-                for slope, (low, high), x in zip(self.slopes[at], self.rests[at], shifts)]
+    return y + low - low * low, y + high
+LOG_TWO_PI = log(Fraction(6283185307179586476926, 10**21))[1]   # from above
 def line(name, low, high):
-    """slope, bottom, top, range: sigma(t) - slope t lies in [bottom, top], sigma(t) in range, for low <= t <= high."""
-    if name == "Relu":
-        slope = ONE if low >= 0 else max(high, 0) * ONE // (high - low) if high > 0 else 0
-        return slope, 0, max(0, -slope * low, (ONE - slope) * high) // ONE + 1, (max(low, 0), max(high, 0))
-    first, centre, last = (tanh(max(-EDGE * ONE, min(EDGE * ONE, t))) for t in (low, (low + high) // 2, high))
-    first, last = -ONE if low < -EDGE * ONE else first[0], ONE if high > EDGE * ONE else last[1]
-    middle = max(-EDGE * ONE, min(EDGE * ONE, (low + high) // 2))
-    reach, slope = max(high - middle, middle - low), max(0, ONE - (centre[1] * centre[1] >> P))
-    largest, smallest = max(-first, last), 0 if first < 0 < last else min(abs(first), abs(last))
-    bends = multiply((-2 * last, -2 * first), (ONE + (-largest * largest >> P), ONE - (smallest * smallest >> P)))
-    off = (2 * (centre[1] - centre[0]) + 8) * reach // ONE + 2   # the slope is not quite sigma'(middle)
-    base = multiply((-slope, -slope), (middle, middle))   # sigma'' = -2 s (1 - s^2), times (t - middle)^2/2
-    bottom = centre[0] + base[0] + reach * reach * min(bends[0], 0) // (2 * ONE * ONE) - off
-    top = centre[1] + base[1] + reach * reach * max(bends[1], 0) // (2 * ONE * ONE) + off
-    return (slope, bottom, top, (first, last)) if top - bottom < last - first else (0, first, last, (first, last))
-def least(curvature, linear):
-    """Below v'Qv/2 + b.v on [-1, 1]^d: axis by axis, and the mixed terms at their worst."""
+    """(slope, bottom, top) with bottom <= sigma(v) - slope v <= top for low <= v <= high, 0 <= slope <= 1."""
+    if name == "Relu":   # the chord; what is left is convex and 0 at the kink
+        slope = ONE * (low >= 0) if low >= 0 or high <= 0 else high * ONE // (high - low)
+        return slope, 0, max(-slope * min(low, 0), (ONE - slope) * max(high, 0)) // ONE + (low < 0 < high)
+    # Odd, and concave for v >= 0: tanh v - slope v is below its tangent at theta there, and ascends to the end where
+    # tanh' is no less than the slope; convex for v <= 0, so largest at an end.
+    ends = [(v, tanh(max(-EDGE * ONE, min(EDGE * ONE, v)))) for v in (low, high)]
+    a, b = ((-ONE if v < -EDGE * ONE else t[0], ONE if v > EDGE * ONE else t[1]) for v, t in ends)
+    chord = (b[0] - a[0]) / (high - low) if high - low > ONE >> 30 else 1 - (b[0] / ONE) ** 2
+    theta = math.floor(Fraction(math.atanh(math.sqrt(min(1 - 1e-12, max(0.0, 1 - chord))))) * ONE)
+    t = tanh(theta)
+    slope, unsure = ONE - (t[1] * t[1] >> P) - 1, (t[1] * t[1] - t[0] * t[0] >> P) + 2   # tanh'(theta) is in between
+    tangent = t[1] - (slope * theta >> P) + (unsure * max(theta, abs(low), abs(high)) >> P) + 1
+    def greatest(start, end, first, last):
+        largest = max(first - (slope * start >> P), last - (slope * end >> P))
+        return max(largest, tangent) if end > 0 and ONE - (last * last >> P) - 1 < slope else largest
+    return slope, -greatest(-high, -low, -b[0], -a[0]), greatest(low, high, a[1], b[1])
+def moved(rows, entries, den):
+    return [sum(map(mul, row, entries)) // den for row in rows]
+def both(first, second):
+    return list(map(add, first, second))
+class Box:
+    """The network on |u_j| <= R_j, u = z - c. Entry i of a node is columns_i . (u, 1) within radius_i + fuzz."""
+    def __init__(self, plan, centre, half):
+        self.plan, self.centre, self.half, self.nodes, self.reach = plan, centre, half, [], sum(half) // ONE + 2
+        KNOWN_VALUES.clear()
+        for kind, *parts in plan:
+            columns, radius, fuzz, *lines = getattr(self, kind)(*parts)
+            spread = [sum(map(mul, half, map(abs, row))) // ONE + 1 for row in zip(*columns[:-1])]
+            size = (sum(map(abs, columns[-1])) + sum(radius) + sum(spread) + fuzz * len(radius)) // ONE + 1
+            self.nodes.append((columns, radius, fuzz, spread, size, *lines))
+    def input(self):
+        places = range(len(self.half))
+        return [*([ONE * (i == j) for i in places] for j in places), self.centre], [0] * len(places), 0
+    def sum(self, i, j):
+        (columns, radius, fuzz, *_), (others, other, more, *_) = self.nodes[i], self.nodes[j]
+        return list(map(both, columns, others)), both(radius, other), fuzz + more
+    def affine(self, source, weight, bias):
+        columns, radius, fuzz, *_ = self.nodes[source]
+        if weight is not None:
+            rows, sizes, norm, _, den = weight
+            columns, fuzz = [moved(rows, column, den) for column in columns], norm * fuzz // den + 1 + self.reach
+            radius = [entry + 1 for entry in moved(sizes, radius, den)] if any(radius) else [0] * len(rows)
+        return [*columns[:-1], both(columns[-1], bias)], radius, fuzz + 1
+    def active(self, source, name):
+        columns, radius, fuzz, spread, *_ = self.nodes[source]
+        lines = [line(name, m - r - s - fuzz, m + r + s + fuzz) for m, r, s in zip(columns[-1], radius, spread)]
+        radius = [-(-slope * r >> P) + (top - bottom + 1 >> 1) for (slope, bottom, top), r in zip(lines, radius)]
+        columns = [[slope * x >> P for (slope, _, _), x in zip(lines, column)] for column in columns]
+        columns[-1] = [x + (bottom + top >> 1) for x, (_, bottom, top) in zip(columns[-1], lines)]
+        return columns, radius, fuzz + 1 + self.reach, lines
+    def below(self, index, weights):
+        """(constant, slopes): weights . node >= constant + slopes . u, in one pass back to the input. Products are
+        rounded down: a weight that is wrong by a unit costs at most the size of what it weighs."""
+        at, total = {index: weights}, 0   # total over 2^2P
+        for place in range(index, 0, -1):
+            q, (kind, source, *parts) = at.pop(place, None), self.plan[place]
+            if q is None:
+                continue
+            if kind == "affine":
+                total += sum(map(mul, q, parts[1])) - sum(map(abs, q))   # a bias is rounded down
+                q = moved(parts[0][3], q, parts[0][4]) if parts[0] else q
+            elif kind == "active":
+                total += sum(x * (bottom if x > 0 else top) for x, (_, bottom, top) in zip(q, self.nodes[place][5]))
+                q = [x * (slope if x <= 0 or parts[0] != "Relu" else ONE * (2 * slope > ONE)) >> P   # a branch is below
+                     for x, (slope, _, _) in zip(q, self.nodes[place][5])]
+            total -= self.nodes[source][4] * ONE
+            for before in (source, *parts) if kind == "sum" else (source,):
+                at[before] = both(at[before], q) if before in at else q
+        return total + sum(map(mul, at[0], self.centre)) >> P, at[0]
+def least(form, linear):
+    """Below v^T form v/2 + linear . v on [-1, 1]^d, axis by axis, the mixed terms at their worst; rationals."""
     total = Fraction(0)
-    for j, (row, slope) in enumerate(zip(curvature, map(abs, linear))):
-        total -= slope * slope / (2 * row[j]) if row[j] > slope else slope - row[j] / 2
+    for j, (row, g) in enumerate(zip(form, map(abs, linear))):
+        total -= g * g / (2 * row[j]) if row[j] > g else g - row[j] / 2
         total -= sum(map(abs, row[:j]))
     return total
 class Question:
-    """f, and rho in parts: the log of weight and largest value from below, mean, L L^T."""
+    """f = |z|^2/2 + |G(z) - y|^2/(2 beta^2), and rho in parts: the log of the largest value, mean, L L^T."""
     def __init__(self, network, record):
-        d, self.network, self.beta, self.parts = network.d, network, real(record["beta"], "beta"), []
-        self.y = reals(record["observation"], network.widths[network.output], "the observation")
+        self.d, self.output, beta = network.d, network.output, real(record["beta"], "beta")
+        self.y = [math.floor(x * ONE) for x in reals(record["observation"], network.widths[self.output], "y")]
         weights, means, roots = keys(record["proposal"], ("weights", "means", "roots"), "the proposal")
-        expect(isinstance(weights, list) and 0 < len(weights) <= 1000 and d <= 4, "too many components or latents")
         weights = reals(weights, len(weights), "a weight")
-        need(self.beta > 0 and min(weights) > 0, "beta or a weight is not positive")
-        for weight, mean, root in zip(weights, means, roots, strict=True):
-            rows = [reals(row, i + 1, "a row of a root") for i, row in enumerate(items(root, d, "a root"))]
-            need(all(row[-1] > 0 for row in rows), "a root is not positive on its diagonal")
-            peak = log(weight / sum(weights))[0] + sum(log(row[-1])[0] for row in rows) - d * LOG_TWO_PI / 2
-            S = [[sum(map(mul, x, y)) for y in rows] for x in rows]   # a row ends where the shorter one does
-            self.parts.append((peak, reals(mean, d, "a mean"), S))
+        need(beta > 0 and min(weights) > 0, "beta or a weight is not positive")
+        self.scale, self.plan, self.parts = 1 / (2 * beta**2), [planned(*node) for node in network.nodes], []
+        means, roots = (items(entries, len(weights), "means and roots") for entries in (means, roots))
+        for weight, mean, root in zip(weights, means, roots):
+            L = [reals(row, i + 1, "a root's row") for i, row in enumerate(items(root, self.d, "a root"))]
+            need(all(row[-1] > 0 for row in L), "a root's diagonal is not positive")
+            peak = log(weight / sum(weights))[0] + sum(log(row[-1])[0] for row in L) - self.d * LOG_TWO_PI / 2
+            square = [[sum(map(mul, x, y)) for y in L] for x in L]   # rows end at the diagonal
+            self.parts.append((peak, reals(mean, self.d, "a mean"), square))
     def mixture(self, c):
-        """level, gradient, S: log rho(c + u) >= level + gradient . u - u'Su/2; by Jensen, with any shares p_j > 0 of
-        sum 1, log rho >= sum_j p_j (log of component j - log p_j)."""
-        axes, found = range(len(c)), []
-        for peak, mean, S in self.parts:
-            gap = [x - y for x, y in zip(mean, c)]
-            pull = [sum(map(mul, row, gap)) for row in S]
-            found.append((peak - sum(map(mul, pull, gap)) / 2, pull, S))
-        top = float(max(value for value, _, _ in found))
-        shares = [round(math.exp(max(-700.0, float(value) - top)) * 2**30) for value, _, _ in found]
-        used = [(Fraction(share, sum(shares)), *part) for share, part in zip(shares, found) if share]
-        return (sum(p * (value - log(p)[1]) for p, value, _, _ in used), [sum(p * pull[j] for p, _, pull, _ in used)
-                for j in axes], [[sum(p * S[i][j] for p, _, _, S in used) for j in axes] for i in axes])
+        """Constant, slopes and form of a quadratic in u below log rho: sum of p_j (log of part j - log p_j)."""
+        found = []
+        for peak, mean, square in self.parts:
+            gap = list(map(Fraction.__sub__, mean, c))
+            pull = [sum(map(mul, row, gap)) for row in square]
+            found.append((peak - sum(map(mul, pull, gap)) / 2, pull, square))
+        top = max(float(entry[0]) for entry in found)
+        sizes = [math.floor(SHARES * math.exp(max(-700.0, float(entry[0]) - top))) for entry in found]
+        used = [(Fraction(size, sum(sizes)), *entry) for size, entry in zip(sizes, found) if size > 0]
+        slopes = [sum(p * pull[j] for p, _, pull, _ in used) for j in range(self.d)]
+        form = [[-sum(p * S[j][k] for p, _, _, S in used) for k in range(self.d)] for j in range(self.d)]
+        return sum(p * (value - log(p)[1]) for p, value, _, _ in used), slopes, form
+    def over(self, centre, half, side):
+        """Columns of G on the box, how far G is from them, and a bound below side (2 m . l - |m|^2), l = G - y."""
+        box = Box(self.plan, centre, half)
+        columns, radius, fuzz, spread, *_ = box.nodes[self.output]
+        middle = list(map(int.__sub__, columns[-1], self.y))
+        constant, slopes = box.below(self.output, [2 * side * m for m in middle])
+        constant -= sum(side * m * (2 * y + m) + 2 * abs(m) for m, y in zip(middle, self.y)) // ONE + 1   # y is a floor
+        return columns[:-1], [r + fuzz + 2 for r in radius], spread, constant, slopes
     def lower(self, centre, half):
-        """Below f + log rho on the box, and what it bends along each axis."""
-        axes, box, b2 = range(len(centre)), Box(self.network, centre, half), self.beta**2
-        c, R, outputs = [Fraction(x, ONE) for x in centre], [Fraction(x, ONE) for x in half], box.outputs(self.y)
-        A, rest = box.below([m for m, _, _ in outputs])   # |l|^2/2 = m.l - |m|^2/2 + |l - m|^2/2 for l = G - y
-        gram, level = [[0] * len(axes) for _ in axes], Fraction(rest, ONE * ONE)
-        for (m, E, a), x in zip(outputs, self.y):
-            level -= Fraction(m * m, 2 * ONE * ONE) + x * Fraction(m, ONE)
-            plane = sum(abs(s) * r for s, r in zip(a, half)) // ONE
-            if E < plane:   # (v + e)^2 >= (1 - t) v^2 - (1/t - 1) E^2 for |e| <= E and t in (0, 1)
-                t = E * 2**16 // (plane + E) + 1
-                level -= Fraction(E * E, 2 * ONE * ONE) * Fraction(2**16 - t, t)
-                gram = [[g + (2**16 - t) * a[i] * a[j] for j, g in enumerate(row)] for i, row in enumerate(gram)]
-        bent = [[Fraction(g, ONE * ONE << 16) / b2 + (i == j) for j, g in enumerate(row)] for i, row in enumerate(gram)]
-        top, gradient, S = self.mixture(c)
-        slopes = [Fraction(a, ONE) / b2 for a in A]
-        level = top + level / b2 + sum(x * (x / 2 + s) for x, s in zip(c, slopes))
-        level += least([[R[i] * R[j] * (bent[i][j] - S[i][j]) for j in axes] for i in axes],
-                       [r * (x + s + g) for r, x, s, g in zip(R, c, slopes, gradient)])
-        return level, [R[j] * R[j] * bent[j][j] for j in axes]
-    def mass(self, centre, half):
-        """Below int exp(-f) over the box: its volume times exp(-mean of f), by Jensen."""
-        box, R = Box(self.network, centre, half), [Fraction(x, ONE) for x in half]
-        outputs = box.outputs(self.y)
-        A, rest = box.below([-m for m, _, _ in outputs])
-        mean = -Fraction(rest + sum(map(mul, A, centre)), ONE * ONE)
-        for (m, E, a), x in zip(outputs, self.y):
-            spread = math.isqrt(sum((s * r) ** 2 for s, r in zip(a, half)) // (3 * ONE * ONE)) + 2
-            mean += Fraction((spread + E) ** 2 - m * m, 2 * ONE * ONE) - x * Fraction(m, ONE)
-        mean = mean / self.beta**2 + sum(Fraction(x, ONE) ** 2 + r * r / 3 for x, r in zip(centre, R)) / 2
-        return math.prod(2 * r for r in R) * Fraction(exp(math.floor(-mean * ONE))[0], ONE) if mean < 4000 else 0
+        """Below f + log rho on the box: |l|^2 = 2 m . l - |m|^2 + |l - m|^2, (v + e)^2 >= (1-t) v^2 - (1/t-1) e^2."""
+        columns, errors, spread, constant, slopes = self.over(centre, half, 1)
+        shares = [min(SHARES, 1 + SHARES * e // s) for e, s in zip(errors, spread)]   # t
+        constant -= sum((SHARES - t) * e * e // t + 1 for t, e in zip(shares, errors)) // ONE + 1
+        kept = [[(SHARES - t) * x for t, x in zip(shares, column)] for column in columns]
+        c, R = ([Fraction(x, ONE) for x in values] for values in (centre, half))
+        base, tilts, form = self.mixture(c)
+        base += self.scale * Fraction(constant, ONE) + sum(x * x for x in c) / 2
+        tilts = [r * (tilt + x + self.scale * Fraction(slope, ONE)) for r, tilt, x, slope in zip(R, tilts, c, slopes)]
+        for j, k in ((j, k) for j in range(self.d) for k in range(self.d)):
+            gram = Fraction(sum(map(mul, kept[j], columns[k])), SHARES * ONE * ONE)
+            form[j][k] = R[j] * R[k] * (form[j][k] + (j == k) + 2 * self.scale * gram)
+        return base + least(form, tilts)
+    def mean(self, centre, half):
+        """Above the mean of f over the box, on which the mean of u is 0 and that of u_j^2 is R_j^2/3."""
+        columns, errors, _, constant, _ = self.over(centre, half, -1)
+        spread = [(math.isqrt(sum((x * r) ** 2 for x, r in zip(row, half)) // 3) >> P) + 2 for row in zip(*columns)]
+        square = sum((s + e) ** 2 for s, e in zip(spread, errors)) // ONE + 1 - constant
+        own = sum(3 * x * x + r * r for x, r in zip(centre, half))
+        return Fraction(own, 6 * ONE * ONE) + self.scale * Fraction(square, ONE)
+def planned(kind, *parts):
+    """A node for `Box`: the name of a method and what it is given."""
+    if kind != "affine":
+        return ("active", *parts, kind) if kind in SLOPES else (kind, *parts)
+    source, weight, bias = parts
+    sizes = weight and [list(map(abs, row)) for row in weight.rows]
+    weight = weight and (weight.rows, sizes, max(map(sum, sizes)), weight.T.rows, weight.den)
+    return kind, source, weight, [(row[0] << P) // bias.den for row in bias.rows]
+def halves(low, high, axis):
+    middle = (low[axis] + high[axis] >> 1,)
+    return (low, high[:axis] + middle + high[axis + 1:]), (low[:axis] + middle + low[axis + 1:], high)
 def leaves(tree, low, high):
-    """The boxes of a bisection, as centre and corners: a digit cuts along that axis, the lower half comes first."""
-    expect(isinstance(tree, str) and re.fullmatch("[0-3.]+", tree), "a tree must be text of axes and dots")
-    waiting = [(low, high)]
-    for letter in tree:
-        need(waiting, "a tree goes on after its end")
-        low, high = waiting.pop()
+    """The boxes of a tree in order, as corners."""
+    boxes = [(low, high)]
+    for letter in tree if isinstance(tree, str) else "?":
+        expect(boxes and letter in ".0123"[: 1 + len(low)], "a tree has another letter, or goes on after its end")
+        low, high = boxes.pop()
         if letter == ".":
-            yield [(a + b) >> 1 for a, b in zip(low, high)], low, high
+            yield low, high
         else:
-            middle = [(low[axis := int(letter)] + high[axis]) >> 1]
-            waiting += [(low[:axis] + middle + low[axis + 1:], high), (low, high[:axis] + middle + high[axis + 1:])]
-    need(not waiting, "a tree is cut off")
-def confirm(question, centre, low, high, bound, deepest):
-    """f + log rho >= bound on the box, which is cut further where that is not seen at once."""
-    found, bent = question.lower(centre, [max(b - c, c - a) for a, b, c in zip(low, high, centre)])
-    if found < bound:
-        need(deepest, "f + log rho is not confirmed to be so large on a box")
-        for half in leaves(f"{bent.index(max(bent))}..", low, high):
-            confirm(question, *half, bound, deepest - 1)
+            boxes += reversed(halves(low, high, int(letter)))
+    expect(not boxes, "a tree is cut off")
 def boxes(network, record):
-    """(R1) on all of R^d, the acceptance p and (R2)."""
-    log_C, p, K, claim = keys(record["claims"], ("log_constant", "acceptance", "proposals", "tv_bound"), "claims")
-    log_C, p, claim, reach = (rational(x, "a number") for x in (log_C, p, claim, record["reach"]))
-    question, d, K = Question(network, record), network.d, integer(K, "proposals", 100000)
-    peak, mean, S = question.parts[0]
-    need(not any(mean) and all(S[i][j] == S[0][0] * (i == j) for i in range(d) for j in range(d)) and S[0][0] < 1
-         and reach > 0 and reach * reach * (1 - S[0][0]) / 2 >= -log_C - peak,
-         "the first component is not N(0, s^2 I) with s > 1, or not alone above exp(-f)/C beyond the reach")
-    for centre, low, high in leaves(record["cover"], [-math.ceil(reach * ONE)] * d, [math.ceil(reach * ONE)] * d):
-        confirm(question, centre, low, high, -log_C, DEEPEST)
+    """(R1) on the cover and beyond, the acceptance by the boxes of the mass, (R2)."""
+    log_c, p, K, claim = keys(record["claims"], ("log_constant", "acceptance", "proposals", "tv_bound"), "claims")
+    log_c, p, claim, reach = (rational(x, "a number") for x in (log_c, p, claim, record["reach"]))
+    question, d, K, total = Question(network, record), network.d, integer(K, "proposals", 100000), 0
+    peak, mean, square = question.parts[0]
+    need(not any(mean) and all(square[i][j] == square[0][0] * (i == j) for i in range(d) for j in range(d)) and
+         square[0][0] < 1 and reach > 0 and reach * reach * (1 - square[0][0]) / 2 >= -log_c - peak,
+         "the first part is not N(0, s^2 I) with s > 1, or not alone above exp(-f)/C beyond the reach")
+    for corners in leaves(record["cover"], (-math.ceil(reach * ONE),) * d, (math.ceil(reach * ONE),) * d):
+        todo = [(*corners, 12)]
+        while todo:
+            low, high, cuts = todo.pop()
+            centre = [a + b >> 1 for a, b in zip(low, high)]
+            half = [b - c for b, c in zip(high, centre)]   # the longer side
+            if question.lower(centre, half) < -log_c:
+                need(cuts, "the envelope is not confirmed on a box")
+                todo += [(*part, cuts - 1) for part in halves(low, high, half.index(max(half)))]
     low, high, tree = keys(record["mass"], ("low", "high", "tree"), "mass")
-    low, high = ([math.floor(x * ONE) for x in reals(end, d, "a corner")] for end in (low, high))
-    need(all(a < b for a, b in zip(low, high)), "the mass is over nothing")
-    mass = sum(question.mass(centre, [min(b - c, c - a) for a, b, c in zip(low, high, centre)])
-               for centre, low, high in leaves(tree, low, high))
-    need(0 < p <= 1 and mass >= p * Fraction(exp(math.ceil(log_C * ONE))[1], ONE), "the acceptance is not confirmed")
+    low, high = (tuple(math.floor(x * ONE) for x in reals(end, d, "a corner")) for end in (low, high))
+    need(all(map(int.__lt__, low, high)), "the boxes of the mass are empty")
+    for start, end in leaves(tree, low, high):
+        half = [b - a >> 1 for a, b in zip(start, end)]   # of a box inside
+        level = math.floor(-(question.mean(list(map(add, start, half)), half) + log_c) * ONE)
+        total += exp(level)[0] * math.prod(half) << d if level > -1000 * ONE else 0
+    need(0 < p <= min(1, Fraction(total, ONE ** (d + 1))), "the acceptance is not confirmed")
     need(K > 0 and claim >= (1 - p) ** K, "the bound of (R2) is not confirmed")
     return f"exp(-f) <= C rho, acceptance >= {p}: TV(law of {K} proposals, pi_x) <= {claim}"
 KINDS = {"boxes": (boxes, ("observation", "beta", "proposal", "reach", "cover", "mass"))}

@@ -67,9 +67,11 @@ def refutation(record, file):
     expect(file is not None, "this kind needs the formula's file")
     claim, = keys(record["claims"], ("sha256",), "claims")
     need(claim == hashlib.sha256(file).hexdigest(), "the certificate is about another file")
-    lines = [line.split() for line in file.decode("ascii").splitlines() if line.strip() and line.split()[0] != "c"]
+    # Readers of formulas end a line, and with it a comment, at a line feed alone.
+    expect(re.fullmatch(rb"[\t\n -~]*", file.replace(b"\r\n", b"\n")), "the file must be plain text")
+    lines = [line.split() for line in file.decode().split("\n") if line.strip() and line.split()[0] != "c"]
     expect(lines and lines[0][:2] == ["p", "cnf"] and len(lines[0]) == 4, "the file must begin with `p cnf V C`")
-    expect(all(re.fullmatch("-?[0-9]{1,8}", word) for line in lines for word in line[2 * (line is lines[0]):]),
+    expect(all(re.fullmatch("0|-?[1-9][0-9]{0,7}", word) for line in lines for word in line[2 * (line is lines[0]):]),
            "the file must hold clauses of integers of at most eight digits")
     (variables, count), words = map(int, lines[0][2:]), [int(word) for line in lines[1:] for word in line]
     expect(words[-1:] in ([], [0]) and words.count(0) == count and max(map(abs, words), default=0) <= variables,

@@ -22,7 +22,7 @@ from certify.formal.names import identifier
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import shortest
 from certify.proof.theorem import Theorem
-from certify.verdict import Verdict
+from certify.verdict import Evidence, Verdict
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,22 @@ class InstanceResult(Readable):
 
     @property
     def verdict(self) -> Verdict:
-        """Conditional where Coq accepted the file under its leaves, proved where it has none, on allowed axioms."""
-        if self.seconds is None or self.unknown_axioms:
-            return Verdict.INCONCLUSIVE
-        return Verdict.CONDITIONAL if self.leaves else Verdict.PROVED
+        """Proved where Coq accepted the file on allowed axioms."""
+        return Verdict.INCONCLUSIVE if self.seconds is None or self.unknown_axioms else Verdict.PROVED
+
+    @property
+    def evidence(self) -> Evidence | None:
+        """As strong as the weakest part: the brackets that the file assumes were each enclosed in balls."""
+        if self.verdict is not Verdict.PROVED:
+            return None
+        return Evidence.RIGOROUS if self.leaves else Evidence.KERNEL
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return {
             "schema": 1,
             "verdict": str(self.verdict),
+            "evidence": None if self.evidence is None else str(self.evidence),
             "theorem": self.theorem,
             "file": str(self.path),
             "stated": list(self.stated),

@@ -18,8 +18,9 @@ class Proof(Readable):
     evidence  symbolic (identity, z3, calculus over them) or rigorous (balls)
     method    the engine, and the lemmas that it needed
     steps     for a proof, the parts it was put together from, each a line
-    witness   for a refutation, values at which the assumptions hold and the claim fails, confirmed in balls
-    reason    why nothing was decided, and what to try
+    witness   for a refutation, values at which the assumptions hold and the claim fails, confirmed in balls; without
+              a parameter that an assumption defines by an equation and whose value there is irrational
+    reason    why nothing was decided, and what to try; of a claim that is refuted, where it has no value besides
     """
 
     claim: str

@@ -6,7 +6,7 @@ a defect of the program and reported as one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from time import perf_counter
@@ -14,7 +14,7 @@ from time import perf_counter
 import sympy as sp
 
 from certify.errors import InputError, InternalError
-from certify.prover import boxes, monotone, smt, witness
+from certify.prover import boundary, boxes, monotone, smt, witness
 from certify.prover.claim import Claim, Relation, Sign, plain_symbols, relation_of, tightened
 from certify.prover.proof import Proof
 from certify.prover.reading import read_claim, read_relation
@@ -102,14 +102,18 @@ def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int)
         )
     undefined = _undefined(claim, seed)
     if isinstance(undefined, str):
-        return Proof(text, assumptions, Verdict.INCONCLUSIVE, None, reason=undefined)
+        # Where it is not defined it says nothing, but it may fail where it is.
+        found = witness.search(claim, seed) or boundary.search(claim, seed)
+        if found is None:
+            return Proof(text, assumptions, Verdict.INCONCLUSIVE, None, reason=undefined)
+        return replace(_refuted(found, text, assumptions), reason=undefined)
     answer = smt.decide(claim)
     found = _counterexample(claim, answer, seed)
     if found is not None:
         values = {symbol.name: value for symbol, value in found.items()}
         if _is_identity(claim.goal) or isinstance(answer, smt.SmtProof):
             raise InternalError(f"`{text}` is proved and fails at {values}; please report it with the assumptions")
-        return Proof(text, assumptions, Verdict.REFUTED, Evidence.RIGOROUS, "a counterexample", witness=values)
+        return _refuted(found, text, assumptions)
     derivation = _engines(claim, DEPTH, answer)
     if derivation is not None:
         return Proof(
@@ -122,6 +126,11 @@ def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int)
         None,
         reason="no engine decided it and no counterexample was found; bound the parameters or split the claim",
     )
+
+
+def _refuted(found: Mapping[sp.Symbol, Fraction], text: str, assumptions: tuple[str, ...]) -> Proof:
+    values = {symbol.name: value for symbol, value in found.items()}
+    return Proof(text, assumptions, Verdict.REFUTED, Evidence.RIGOROUS, "a counterexample", witness=values)
 
 
 @dataclass(frozen=True)
@@ -206,10 +215,12 @@ def _undefined(claim: Claim, seed: int) -> str | tuple[str, ...]:
                 continue
             part = Claim(condition, (*claim.assumptions, *known), claim.integers)
             found = witness.search(part, seed)
+            derivation = _engines(part, 1, smt.decide(part)) if found is None else None
+            if derivation is None:
+                found = found or boundary.search(part, seed)
             if found is not None:
                 where = ", ".join(f"{symbol} = {value}" for symbol, value in found.items())
                 return f"`{relation.text}` is not defined at {where}: assume {condition.text}"
-            derivation = _engines(part, 1, smt.decide(part))
             if derivation is None:
                 return f"`{condition.text}` was not shown, without which `{relation.text}` is not defined: assume it"
             lines.append(f"defined: {condition.text} by {derivation.method}")
@@ -222,6 +233,8 @@ def _counterexample(claim: Claim, answer: smt.Answer, seed: int) -> dict[sp.Symb
     found = witness.search(claim, seed)
     if found is None and isinstance(answer, smt.SmtModel) and witness.violates(claim, answer.values):
         return witness.shortened(claim, answer.values)
+    if found is None and not isinstance(answer, smt.SmtProof):
+        return boundary.search(claim, seed)
     return found
 
 

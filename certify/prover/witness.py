@@ -39,8 +39,8 @@ def search(claim: Claim, seed: int = 0, points: int = POINTS) -> dict[sp.Symbol,
     if not parameters:
         return {} if violates(claim, {}) else None
     drawn = draw(claim, random, points)
-    for row in _violations(claim, drawn)[:CANDIDATES]:
-        values = {parameter: _exact(row[i], parameter in claim.integers) for i, parameter in enumerate(parameters)}
+    for row in violations(claim, drawn)[:CANDIDATES]:
+        values = {parameter: exact(row[i], parameter in claim.integers) for i, parameter in enumerate(parameters)}
         if violates(claim, values):
             return shortened(claim, values)
     return None
@@ -150,7 +150,7 @@ def has_interior(claim: Claim, seed: int = 0) -> bool:
     return bool(inside.any())
 
 
-def _violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+def violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
     """Rows at which floats see every premise hold and the goal fail, the clearest first."""
     where = [condition for relation in claim.assumptions for condition in relation.defined_where]
     premises = (*where, *claim.assumptions, *claim.goal.defined_where)
@@ -194,7 +194,8 @@ def _length(value: Fraction) -> tuple[int, Fraction]:
     return len(str(value)), abs(value)
 
 
-def _exact(value: float, is_integer: bool) -> Fraction:
+def exact(value: float, is_integer: bool) -> Fraction:
+    """The float as a rational, of an integer parameter the nearest integer."""
     return Fraction(round(value)) if is_integer else Fraction(float(value))
 
 

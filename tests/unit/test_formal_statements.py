@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import mpmath
 import pytest
 import sympy as sp
 
 from certify.errors import InternalError
+from certify.formal import coqc
 from certify.formal.agreement import (
     closed_disagreement,
     disagreement,
@@ -16,9 +20,11 @@ from certify.formal.expressions import Names, NotFormalisedError, term
 from certify.formal.names import distinct, identifier
 from certify.formal.reader import read_statement
 from certify.formal.statement import statement_of
+from certify.proof.formal_instance import InstanceResult
 from certify.proof.step_proofs import every_claim
 from certify.prover.algebra import at_least, at_most, below, equal
 from certify.prover.mutants import mutants
+from certify.verdict import Evidence, Verdict
 
 x, y = sp.symbols("x y", positive=True)
 z = sp.Symbol("z", real=True)
@@ -159,7 +165,32 @@ def test_a_closed_file_brackets_every_form_and_names_its_leaves() -> None:
     assert "unused" not in made.text and "ln" not in made.text, "only what the bound needs"
     (leaf,) = made.leaves
     assert leaf.meaning == "ChiTail(8, 6*m)" and 0 < leaf.low < leaf.high < Fraction(1, 10**8)
+    with mpmath.workdps(40):
+        truth = mpmath.gammainc(4, mpmath.mpf(81) / 2, regularized=True)
+        assert mpmath.mpf(leaf.low.numerator) / leaf.low.denominator <= truth
+        assert truth <= mpmath.mpf(leaf.high.numerator) / leaf.high.denominator
     assert made.theorems == ["bound"]
+
+
+@pytest.mark.parametrize(
+    ("leaves", "seconds", "axioms", "verdict", "evidence"),
+    [
+        ((), 1.0, tuple(coqc.AXIOMS), Verdict.PROVED, Evidence.KERNEL),
+        (("part_0 = ChiTail(8, R)",), 1.0, tuple(coqc.AXIOMS), Verdict.PROVED, Evidence.RIGOROUS),
+        ((), 1.0, (*coqc.AXIOMS, "admitted"), Verdict.INCONCLUSIVE, None),
+        (("part_0 = ChiTail(8, R)",), None, None, Verdict.INCONCLUSIVE, None),
+    ],
+)
+def test_an_instance_is_as_certain_as_the_brackets_under_it(
+    leaves: tuple[str, ...],
+    seconds: float | None,
+    axioms: tuple[str, ...] | None,
+    verdict: Verdict,
+    evidence: Evidence | None,
+) -> None:
+    found = InstanceResult("example", Path("example.v"), ("bound",), leaves, seconds, "", axioms)
+    assert (found.verdict, found.evidence) == (verdict, evidence)
+    assert found.to_dict()["evidence"] == (None if evidence is None else str(evidence))
 
 
 def test_every_closed_form_of_an_instance_reads_back_and_a_changed_one_does_not() -> None:

@@ -60,7 +60,11 @@ def test_a_file_that_is_cut_off_or_has_other_wire_types_is_refused() -> None:
     for length in range(0, len(content), 7):
         with pytest.raises(Exception):  # noqa: B017, PT011 - any exception is a refusal
             CHECK.Network(content[:length])
-    for wrong in (b"\x0b", b"\x0c", b"\x80" * 12, b"\xff" * 4, b"\x0a\x7f"):
+    # The last three: a number of 65 bits, field 0, and a field whose number others cut down to 1.
+    for wrong in (
+        b"\x0b", b"\x0c", b"\x80" * 12, b"\xff" * 4, b"\x0a\x7f",
+        b"\x08" + b"\xff" * 9 + b"\x03", b"\0\0", b"\x88\x80\x80\x80\x10\0",
+    ):  # fmt: skip
         with pytest.raises(CHECK.Unreadable):
             CHECK.message(wrong)
 
@@ -72,6 +76,20 @@ def test_a_file_that_is_cut_off_or_has_other_wire_types_is_refused() -> None:
 def test_texts_that_a_reader_would_round_are_no_floats(text: str) -> None:
     with pytest.raises(CHECK.Unreadable):
         CHECK.real(text, "a number")
+
+
+def test_what_would_be_read_otherwise_is_run_otherwise() -> None:
+    """ONNX Runtime runs these files with the matrix turned, or times 0; so what a checker reads there matters."""
+    runtime = pytest.importorskip("onnxruntime")
+    z, weight = np.array([[1.0, 2.0]], dtype=np.float32), np.array([[1, 3], [0, 1]], dtype=np.float32)
+    for name, expected in (
+        ("transB is 1, beside a float's field that holds the integer 0", np.tanh(z @ weight.T + 1)),
+        ("alpha is 0, beside an integer's field that holds the float 1", np.tanh(np.ones_like(z))),
+    ):
+        model = onnx.load_from_string(changed_network(name))
+        model.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "a"))
+        session = runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        assert np.allclose(session.run(None, {"z": z})[0], expected)
 
 
 def test_floats_are_read_exactly() -> None:

@@ -61,9 +61,12 @@ def test_false_claims_are_refuted_at_short_rationals(claim: str, assumptions: tu
     assert all(len(str(value)) <= 6 for value in found.witness.values()), found.witness
 
 
-def test_a_claim_that_is_not_defined_everywhere_is_not_decided_and_says_where() -> None:
+def test_a_claim_that_is_not_defined_everywhere_says_where_and_is_decided_only_if_it_fails_elsewhere() -> None:
+    found = prove("1/(x-1)**2 > 0", ["x >= 0"])
+    assert found.verdict is Verdict.INCONCLUSIVE and "x = 1" in found.reason and "(x - 1) ** 2 != 0" in found.reason
     found = prove("1/(x-1) > 0", ["x >= 0"])
-    assert found.verdict is Verdict.INCONCLUSIVE and "x = 1" in found.reason and "x - 1 != 0" in found.reason
+    assert found.verdict is Verdict.REFUTED and found.witness is not None and found.witness["x"] < 1
+    assert "x = 1" in found.reason and "x - 1 != 0" in found.reason
     assert prove("x/x == 1").verdict is Verdict.INCONCLUSIVE
     assert prove("x/x == 1", ["x != 0"]).verdict is Verdict.PROVED
     assert prove("sqrt(x)**2 == x").verdict is Verdict.INCONCLUSIVE
@@ -142,7 +145,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(target.read_text())["evidence"] == "symbolic"
     assert main(["prove", "x**2 > 0", "--quiet"]) == 1
     assert main(["prove", "x <= y ** x", "--assume", "y > 0", "--assume", "y < 0"]) == 4
-    assert main(["prove", "1/x > 0", "--quiet"]) == 3
+    assert main(["prove", "1/x > 0", "--quiet"]) == 1
+    assert main(["prove", "x/x == 1", "--quiet"]) == 3
     assert main(["prove", "x <= y", "--assume", "x ^ 2 > 1"]) == 2
 
 

@@ -98,9 +98,10 @@ def _instance(
     output.write_json(result.to_dict())
     output.line(f"{result.path}: {', '.join(result.stated)}")
     for leaf in result.leaves:
-        output.line(f"  assumed with the value that the ball has: {leaf}")
+        output.line(f"  between the ends of a ball, not in Coq: {leaf}")
     if verify:
         output.line(f"verified in {result.seconds:.1f} s" if result.seconds is not None else result.reason)
+        output.line(f"{result.verdict}, {result.evidence}" if result.evidence else f"{result.verdict}")
     if result.axioms is not None:
         plain = [item for item in result.axioms if not item.startswith(PRIMITIVES)]
         output.line(f"axioms: {', '.join(plain) or 'none'}; {len(result.axioms) - len(plain)} of Coq's integers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ def _make(question: Question) -> dict[str, Any] | str:
     return {"claims": {"sha256": digest}, "proof": proof_record(found)}
 
 
+def _literal(word: str) -> int:
+    if not re.fullmatch("0|-?[1-9][0-9]{0,7}", word):
+        raise ValueError(f"`{word[:20]}` is no literal")
+    return int(word)
+
+
 def dimacs_clauses(path: Path) -> list[list[int]]:
     """The clauses of a DIMACS file.
 
@@ -41,11 +48,15 @@ def dimacs_clauses(path: Path) -> list[list[int]]:
         InputError: for a file that is none, with what is wrong.
     """
     try:
-        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+        # A line, and with it a comment, ends at a line feed alone: elsewhere a reader could see another clause.
+        text = path.read_bytes().replace(b"\r\n", b"\n").decode("ascii")
+        lines = [line.split() for line in text.split("\n")]
         lines = [words for words in lines if words and words[0] != "c"]
+        if not re.fullmatch("[\t\n -~]*", text):
+            raise InputError(f"`{path}` must be plain text: another character than those that print stands in it")
         if not (lines and lines[0][:2] == ["p", "cnf"] and len(lines[0]) == 4):
             raise InputError(f"`{path}` must begin with `p cnf VARIABLES CLAUSES`")
-        numbers = [int(word) for words in lines[1:] for word in words]
+        numbers = [_literal(word) for words in lines[1:] for word in words]
         variables, count = map(int, lines[0][2:])
     except InputError:
         raise
