@@ -89,7 +89,7 @@ def box_envelope(
         # Where G is undefined so is the posterior: a bound for the rest of it would say nothing.
         raise CertifyError(f"the decoder may be undefined somewhere on R^d: {undefined[0]}")
     graph = with_dense_weights(graph)
-    limits = limits or BoxLimits.for_dimension(graph.latent_dim)
+    limits = limits or BoxLimits.of(graph)
     cells = fit.find_cells(graph, likelihood)
     best: tuple[float, Mixture, Tiling] | None = None
     extra = np.zeros((0, graph.latent_dim))

@@ -7,7 +7,7 @@ one, whenever the search is stopped.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_lo
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
-from certify.generators.graph import Graph
+from certify.generators.graph import Affine, Graph
 
 BATCH = 512
 LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
@@ -32,9 +32,16 @@ class BoxLimits:
     share: float = 0.95
 
     @classmethod
-    def for_dimension(cls, d: int) -> BoxLimits:
-        """What is within seconds for one and two latents, within a minute for three, within two for four."""
-        return LIMITS[min(d, 4)]
+    def of(cls, graph: Graph) -> BoxLimits:
+        """What is within seconds for one and two latents, within a minute for three, within two for four.
+
+        Beyond three it is the work that is counted, so that a wide network gets fewer boxes.
+        """
+        found = LIMITS[min(graph.latent_dim, 4)]
+        if graph.latent_dim <= 3:
+            return found
+        entries = sum(node.weight.size for node in graph.nodes if isinstance(node, Affine))
+        return replace(found, boxes=min(found.boxes, max(1, int(WORK / ((graph.latent_dim + 3) * max(entries, 1))))))
 
 
 LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}
@@ -63,6 +70,10 @@ class IntegralBound:
 
     lower: float
     tiling: Tiling
+
+
+WORK = 2.4e10
+"""Multiplications in all boxes of a decoder with four latents: about two minutes."""
 
 
 def log_ratio(graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray) -> FloatArray:
