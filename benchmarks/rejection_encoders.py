@@ -1,6 +1,6 @@
 """The exported encoders of Theorem R held against exact draws' law: every upper end below its certified bound.
 
-python -m benchmarks.rejection_encoders [--count 20] [--out benchmarks/results/rejection_encoders]
+python -m benchmarks.rejection_encoders [--count 20] [--work FILE.json] [--out benchmarks/results/rejection_encoders]
 
 For every decoder and observation the encoder is certified, written as ONNX, read again and audited: the distance is
 bracketed by the law that the declared sampler puts out, to which the file is held (`certify.audits.rejection_encoder`).
@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import certify
+from benchmarks.rejection import Kept
 from benchmarks.zoo_rejection import own_noise
 from certify.atomic import write_text_atomically
 from certify.cli.progress_bar import progress_on_terminal
@@ -49,17 +51,19 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Held:
-    """One encoder: its K and parameters, the certified bound, and the measured ends."""
+    """One encoder: its K and parameters, the certified bound, the measured ends, and CPU seconds."""
 
     proposals: int
     parameters: int
     bound: float
     lower: float
     upper: float
+    seconds: float
 
 
 def hold(decoder: str, rows: str, index: int, folder: Path) -> Held | None:
     """Certify, write, read and audit the encoder of one row; None where nothing is certified."""
+    started = time.process_time()
     generator = load_generator(f"{decoder}.onnx")
     every = np.load(f"{rows}.npy").astype(np.float64).reshape(-1, generator.observed_dim)
     # A decoder of the zoo names no noise: what its own reconstructions leave.
@@ -71,14 +75,15 @@ def hold(decoder: str, rows: str, index: int, folder: Path) -> Held | None:
         return None
     found = certify.audit(path, generator, beta=beta, epsilon="0.1", seed=index).observations[0].distance
     return Held(
-        built.program.layers[1], built.count.parameters_unrolled, built.tv_bound, found.lower.value, found.upper.value
-    )
+        built.program.layers[1], built.count.parameters_unrolled, built.tv_bound, found.lower.value, found.upper.value,
+        time.process_time() - started,
+    )  # fmt: skip
 
 
-def table(every: list[tuple[str, list[Held | None], float]]) -> Table:
+def table(every: list[tuple[str, list[Held | None]]]) -> Table:
     """One row per decoder."""
     rows = []
-    for name, found, seconds in every:
+    for name, found in every:
         held = [item for item in found if item is not None]
         below = sum(item.upper <= item.bound for item in held)
         rows.append(
@@ -91,7 +96,7 @@ def table(every: list[tuple[str, list[Held | None], float]]) -> Table:
                 upper_cell(max(item.upper for item in held), 4),
                 number_cell(min(item.lower for item in held), digits=4),
                 text_cell(f"{below} of {len(held)}"),
-                number_cell(seconds, digits=3),
+                number_cell(sum(item.seconds for item in held), digits=3),
             )
         )
     title = "Exported encoders of Theorem R, epsilon = 0.1"
@@ -102,18 +107,25 @@ def main() -> None:
     """Hold every decoder's encoders; write the table after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20)
+    parser.add_argument("--work", type=Path, help="file of finished encoders, read again at the next start")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/rejection_encoders"))
     options = parser.parse_args()
-    every: list[tuple[str, list[Held | None], float]] = []
+    kept, every = Kept(options.work), list[tuple[str, list[Held | None]]]()
     with tempfile.TemporaryDirectory() as folder, progress_on_terminal(quiet=False) as progress:
         for decoder, rows in DECODERS:
-            started, found = time.process_time(), []
+            found = []
             progress.start(decoder, options.count)
             for index in range(options.count):
-                found.append(hold(decoder, rows, index, Path(folder)))
+
+                def compute(case: tuple[str, str, int] = (decoder, rows, index)) -> dict[str, Any] | None:
+                    held = hold(*case, Path(folder))
+                    return None if held is None else asdict(held)
+
+                answer = kept.once(f"{__version__} {decoder} {index}", compute)
+                found.append(None if answer is None else Held(**answer))
                 progress.advance()
             progress.finish()
-            every.append((Path(decoder).name, found, time.process_time() - started))
+            every.append((Path(decoder).name, found))
             comments = (f"version {__version__}", "made by python -m benchmarks.rejection_encoders")
             text = table_formats()["markdown"].render(Document((table(every),), comments))
             write_text_atomically(options.out.with_suffix(".md"), text)

@@ -14,7 +14,7 @@ from certify.execution.records import stored_documents
 LARGEST_FILE = 1 << 27
 """Bytes; a certificate has some 40 kB, and JSON takes up to 30 times its size in memory."""
 FORMS = "a certificate, a file or folder that `--resume` keeps, or the JSON of `certify check`"
-ENTRY = frozenset({"certificate", "reason", "start", "noise"})
+ENTRY = frozenset({"certificate", "reason", "noise"})
 """The keys of a kept record that holds a certificate."""
 
 

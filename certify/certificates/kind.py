@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from certify.codec import Readable, encode
-from certify.generators.graph import Generator
+from certify.generators.graph import GAUSSIAN, Generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
 
 Record = TypeVar("Record")
@@ -49,6 +49,7 @@ class Kind(Generic[Record]):
     rows        the observation that it is about, (n,)
     premise     the constants of the decoder that it takes for granted; None where it needs none
     verify      checks every claim of a record at the decoder, which has the record's digest
+    likelihood  what the outputs of the decoder of a record mean
 
     `verify` is a pure function that searches nothing; it raises nothing on a record that was decoded.
     """
@@ -59,3 +60,4 @@ class Kind(Generic[Record]):
     observation: Callable[[Record], tuple[float, ...]]
     premise: Callable[[Record], GlobalConstants | None]
     verify: Callable[[Record, Generator], Verification]
+    likelihood: Callable[[Record], str] = lambda record: GAUSSIAN

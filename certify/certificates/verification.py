@@ -18,6 +18,7 @@ from certify.certificates.kind import Verification, premise_text
 from certify.codec import Readable, decode
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
+from certify.generators.logits import with_likelihood
 from certify.generators.specification import families, load_generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
 from certify.verdict import Verdict, exit_code, weakest_verdict
@@ -99,38 +100,39 @@ def verify_file(
         InputError: if the file cannot be read, or is about another decoder or other observations.
     """
     records = certificates_from_file(path)
-    decoders: dict[str, Generator] = {}
+    decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
     found = {}
     for place, record in records:
         kind = kind_of(record)
         identity = kind.generator(record)
-        if identity.sha256 not in decoders:
-            decoders[identity.sha256] = _decoder(identity, generator, f"`{path}`, {place}")
-        decoder = decoders[identity.sha256]
+        key = identity.sha256, kind.likelihood(record)
+        if key not in decoders:
+            decoders[key] = _decoder(identity, kind.likelihood(record), generator, f"`{path}`, {place}")
+        decoder = decoders[key]
         if rows is not None and not any(np.array_equal(row, np.array(kind.observation(record))) for row in rows):
             raise InputError(f"`{path}`, {place}: is about none of the observations that were given")
         checked = kind.verify(record, decoder)
         premise = kind.premise(record)
         if premise is not None and checked.holds:
-            key = identity.sha256, None if constants else premise
-            if key not in known:
-                known[key] = (
+            asked = identity.sha256, None if constants else premise
+            if asked not in known:
+                known[asked] = (
                     bracket_constants(decoder) if constants else evaluated_constants(decoder, premise.multipliers)
                 )
-            checked = _with_constants(checked, premise, known[key], identity.sha256, constants)
+            checked = _with_constants(checked, premise, known[asked], identity.sha256, constants)
         found[place] = checked
     return VerificationResult(str(path), found, constants)
 
 
-def _decoder(identity: GeneratorIdentity, given: Generator | None, place: str) -> Generator:
-    decoder = given
+def _decoder(identity: GeneratorIdentity, likelihood: str, given: Generator | None, place: str) -> Generator:
+    decoder = None if given is None else with_likelihood(given, likelihood)
     if decoder is None:
         # A specification may also name code of the user's: what a file names is not run.
         named = identity.specification
         if not (named.endswith(".onnx") or named.partition(":")[0] in families()):
             raise InputError(f"{place}: names no decoder that can be loaded; give it with `--generator`")
-        decoder = load_generator(named)
+        decoder = load_generator(named, likelihood=likelihood)
     if decoder.sha256 != identity.sha256:
         raise InputError(
             f"{place}: is about the decoder `{identity.name}` with sha256 {identity.sha256[:12]}..., not "

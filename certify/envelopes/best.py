@@ -7,11 +7,18 @@ from functools import lru_cache
 
 import numpy as np
 
+from certify.envelopes.box_activations import CONVEX_KINKS
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from certify.envelopes.quadratic_envelope import Preparation, prepare, quadratic_envelope
 from certify.errors import CertifyError
-from certify.generators.graph import Generator
+from certify.generators.graph import Activation, Generator, Graph
+
+LARGEST_KINKED = 4
+"""Latents of a ReLU decoder for which boxes are tried where forms are weak: minutes, by `box_search.WORK`."""
+
+ENOUGH = 0.05
+"""An acceptance by forms beyond which boxes are not tried."""
 
 
 def best_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | str:
@@ -28,16 +35,33 @@ def best_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | st
             return f"beyond d = {LARGEST_DIMENSION} only Gaussian and Bernoulli likelihoods are enveloped"
         beta = likelihood.beta if isinstance(likelihood, GaussianLikelihood) else None
         prepared = _prepared(_Question(generator.sha256, beta, generator))
+        found = None if prepared is None else quadratic_envelope(prepared, generator, likelihood)
+        kinked = generator.latent_dim == LARGEST_KINKED and bends_in_kinks(generator.graph)
+        if kinked and (found is None or found.acceptance < ENOUGH):
+            found = _larger(found, box_envelope(generator.graph, likelihood))
+        if found is not None:
+            return found
         if prepared is None:
             return (
-                f"boxes certify envelopes up to d = {LARGEST_DIMENSION}, this decoder has d = {generator.latent_dim}, "
-                "and quadratic forms need a network without products and with Lipschitz activations"
+                f"boxes certify envelopes up to d = {LARGEST_DIMENSION} ({LARGEST_KINKED} behind ReLU alone), this "
+                f"decoder has d = {generator.latent_dim}, and quadratic forms need a network without products and with "
+                "Lipschitz activations"
             )
-        return quadratic_envelope(prepared, generator, likelihood) or (
-            "no envelope was certified: the search for a quadratic form did not end inside"
-        )
+        return "no envelope was certified: the search for a quadratic form did not end inside"
     except (CertifyError, np.linalg.LinAlgError) as error:
         return f"no proposal was found: {error}"
+
+
+def bends_in_kinks(graph: Graph) -> bool:
+    """Whether every activation but the outputs' own is a convex kink (ReLU): boxes then have little to bound."""
+    inner = [node for node in graph.nodes[:-1] if isinstance(node, Activation)]
+    return bool(inner) and all(node.name in CONVEX_KINKS for node in inner)
+
+
+def _larger(first: Envelope | None, second: Envelope | None) -> Envelope | None:
+    """The envelope with the larger certified acceptance."""
+    known = [item for item in (first, second) if item is not None]
+    return max(known, key=lambda item: item.acceptance, default=None)
 
 
 def certified_envelope(generator: Generator, likelihood: Likelihood) -> Envelope | str:

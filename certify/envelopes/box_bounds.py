@@ -14,10 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_forms import BoxForms, box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
+from certify.envelopes.box_parts import along, spread
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.weighted import weighted_quadratic_lower
@@ -39,7 +41,7 @@ class BoxBounds:
     """lower (b,) <= f + log rho over each box; `split` (b,) the axis to bisect."""
 
     lower: FloatArray
-    split: FloatArray
+    split: npt.NDArray[np.intp]
 
 
 def potential_plus_log_density(
@@ -90,7 +92,7 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
         first = weighted_quadratic_lower(forms, weights)
         slope, rest = first.slope, first.rest
         least, _ = likelihood.curvature(final.low, final.high)
-        plane = np.einsum("bkd,bd->bk", np.abs(final.slope), halves)
+        plane = spread(final.slope, halves)
         # |A u + shift| at its largest, against the remainder E: the squares are dropped where E is most of it.
         reach = plane + np.abs(final.shift)
         share = np.where(final.radius > 0, final.radius / np.maximum(reach, 1e-300), 0.0)
@@ -100,13 +102,13 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
         planes = np.where(used[:, :, None], final.slope, 0.0)
         shifts = np.where(used, final.shift, 0.0)
         weighted = kept[:, :, None] * planes
-        curvature = np.eye(d) + np.einsum("bki,bkj->bij", weighted, planes) + first.curvature
-        linear = centres + slope + np.einsum("bki,bk->bi", weighted, shifts)
+        curvature = np.eye(d) + np.matmul(np.swapaxes(weighted, 1, 2), planes) + first.curvature
+        linear = centres + slope + along(weighted, shifts)
         middle = 0.5 * (centres * centres).sum(axis=1)
         constant = base + middle + rest + 0.5 * (kept * shifts**2).sum(axis=1) - 0.5 * lost.sum(axis=1)
         n = final.value.shape[1]
-        spread = 0.5 * (least * (reach + final.radius) ** 2).sum(axis=1)
-        size = middle + spread + np.abs(base) + np.abs(rest) + (np.abs(slope) * halves).sum(axis=1)
+        farthest = 0.5 * (least * (reach + final.radius) ** 2).sum(axis=1)
+        size = middle + farthest + np.abs(base) + np.abs(rest) + (np.abs(slope) * halves).sum(axis=1)
         size = size + lost.sum(axis=1) + (halves * (np.abs(centres) + halves)).sum(axis=1)
         size = size + np.einsum("bi,bij,bj->b", halves, np.abs(first.curvature), halves)
         error = 16 * (n + 32) * EPSILON * size + (off * final.reach).sum(axis=1) * (1 + n * EPSILON)
@@ -128,7 +130,7 @@ def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArr
         # The mean of u'Hu/2 over the box.
         second = np.einsum("bii,bi->b", first.curvature, halves * halves) / 6.0
         _, largest = likelihood.curvature(final.low, final.high)
-        square = final.shift**2 + np.einsum("bkd,bd->bk", final.slope**2, halves**2) / 3.0
+        square = final.shift**2 + spread(final.slope**2, halves**2) / 3.0
         # (sqrt(square) + E)^2 is the best of all t.
         bent = 0.5 * (largest * (np.sqrt(square) + final.radius) ** 2).sum(axis=1)
         prior = 0.5 * ((centres * centres).sum(axis=1) + (halves * halves).sum(axis=1) / 3.0)

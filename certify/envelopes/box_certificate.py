@@ -18,7 +18,10 @@ from certify.arithmetic.intervals import FloatArray
 from certify.bounds.bracket import Region
 from certify.bounds.ranges import node_ranges, uncertified_domains
 from certify.envelopes import fit
-from certify.envelopes.box_search import BoxLimits, log_integral_lower, supremum_of_ratio
+from certify.envelopes.box_search import BoxLimits, IntegralBound, log_integral_lower, supremum_of_ratio
+from certify.envelopes.box_tree import Tiling
+from certify.envelopes.box_weights import with_dense_weights
+from certify.envelopes.gaussian_evidence import MeanBound
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.region_bound import MixtureBound
@@ -34,8 +37,8 @@ LARGEST_DIMENSION = 3
 class Envelope:
     """R1 certified: exp(-f) <= C rho on R^d with log C <= `log_constant`, and log int exp(-f) >= `log_integral`.
 
-    Both rounded outward; `acceptance` <= the probability that one proposal is accepted. `boxes` were bounded for C;
-    quadratic forms leave what is needed to check them again in `proof`.
+    Both rounded outward; `acceptance` <= the probability that one proposal is accepted. `boxes` were bounded for C.
+    `proof` and `integral` are what is needed to check the two again without a search (`records`).
     """
 
     proposal: Mixture
@@ -43,7 +46,8 @@ class Envelope:
     log_integral: float
     boxes: int
     method: str = "boxes"
-    proof: MixtureBound | None = None
+    proof: MixtureBound | Tiling | None = None
+    integral: IntegralBound | MeanBound | None = None
 
     @property
     def acceptance(self) -> float:
@@ -84,9 +88,10 @@ def box_envelope(
     if undefined:
         # Where G is undefined so is the posterior: a bound for the rest of it would say nothing.
         raise CertifyError(f"the decoder may be undefined somewhere on R^d: {undefined[0]}")
-    limits = limits or BoxLimits.for_dimension(graph.latent_dim)
+    graph = with_dense_weights(graph)
+    limits = limits or BoxLimits.of(graph)
     cells = fit.find_cells(graph, likelihood)
-    best: tuple[float, Mixture, int] | None = None
+    best: tuple[float, Mixture, Tiling] | None = None
     extra = np.zeros((0, graph.latent_dim))
     rows: FloatArray | None = None
     boxes = 0
@@ -114,7 +119,7 @@ def box_envelope(
         boxes += found.boxes
         certified = max(found.upper, tail_constant(proposal, reach, likelihood.infimum))
         if math.isfinite(certified) and (best is None or certified < best[0]):
-            best = (certified, proposal, boxes)
+            best = (certified, proposal, found.tiling)
         if boxes >= limits.boxes or (found.finished and found.lower <= log_constant + limits.tolerance):
             # No boxes are left, or another programme could gain no more than the tolerance.
             break
@@ -131,7 +136,7 @@ def box_envelope(
     integral = log_integral_lower(
         graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share or limits.share, limits
     )
-    return Envelope(best[1], best[0], integral, boxes)
+    return Envelope(best[1], best[0], integral.lower, boxes, proof=best[2], integral=integral)
 
 
 def tail_reach(proposal: Mixture, log_constant: float, infimum: float) -> float:

@@ -47,3 +47,13 @@ class Lines:
     rest_high: FloatArray
     bend: FloatArray
     bent_rest: FloatArray
+
+
+def spread(slopes: FloatArray, halves: FloatArray) -> FloatArray:
+    """sum_j |slopes_kj| halves_j, (b, k): how far planes (b, k, d) reach over half-widths (b, d). Estimate."""
+    return np.asarray(np.matmul(np.abs(slopes), halves[:, :, None])[..., 0])
+
+
+def along(slopes: FloatArray, weights: FloatArray) -> FloatArray:
+    """sum_k weights_k slopes_kj, (b, d), of planes (b, k, d) and weights (b, k). Estimate."""
+    return np.asarray(np.matmul(weights[:, None, :], slopes)[:, 0])

@@ -7,15 +7,16 @@ one, whenever the search is stopped.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
+from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
-from certify.generators.graph import Graph
+from certify.generators.graph import Affine, Graph
 
 BATCH = 512
 LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
@@ -31,9 +32,16 @@ class BoxLimits:
     share: float = 0.95
 
     @classmethod
-    def for_dimension(cls, d: int) -> BoxLimits:
-        """What is within seconds for one and two latents, within a minute for three, within two for four."""
-        return LIMITS[min(d, 4)]
+    def of(cls, graph: Graph) -> BoxLimits:
+        """What is within seconds for one and two latents, within a minute for three, within two for four.
+
+        Beyond three it is the work that is counted, so that a wide network gets fewer boxes.
+        """
+        found = LIMITS[min(graph.latent_dim, 4)]
+        if graph.latent_dim <= 3:
+            return found
+        entries = sum(node.weight.size for node in graph.nodes if isinstance(node, Affine))
+        return replace(found, boxes=min(found.boxes, max(1, int(WORK / ((graph.latent_dim + 3) * max(entries, 1))))))
 
 
 LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}
@@ -44,7 +52,8 @@ LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.
 class SupremumBound:
     """log sup exp(-f)/rho over the box is in [`lower`, `upper`]: `upper` certified, `lower` seen at `worst` (d,).
 
-    `boxes` were bounded; `finished` where the two are within the tolerance.
+    `boxes` were bounded; `finished` where the two are within the tolerance. `upper` is the largest bound of a leaf of
+    `tiling`.
     """
 
     upper: float
@@ -52,6 +61,19 @@ class SupremumBound:
     worst: FloatArray
     boxes: int
     finished: bool
+    tiling: Tiling
+
+
+@dataclass(frozen=True, eq=False)
+class IntegralBound:
+    """Log int exp(-f) over the leaves of `tiling` is at least `lower`."""
+
+    lower: float
+    tiling: Tiling
+
+
+WORK = 2.4e10
+"""Multiplications in all boxes of a decoder with four latents: about two minutes."""
 
 
 def log_ratio(graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray) -> FloatArray:
@@ -77,32 +99,34 @@ def supremum_of_ratio(
     ratios = log_ratio(graph, likelihood, proposal, inside)
     best = float(np.max(ratios))
     worst = inside[int(np.argmax(ratios))]
-    lows, highs = low[None], high[None]
-    bounds, splits = _bounded(graph, likelihood, proposal, lows, highs)
+    lows, highs = lattice(low, high, 1)
+    numbers, cuts = np.arange(1), Cuts(1)
+    bounds, splits = log_ratio_upper(graph, likelihood, proposal, lows, highs)
     count, finished_bound = 1, -math.inf
     while len(bounds):
         # Finished boxes keep their bound; the others are bisected, the worst first.
         done = bounds <= best + limits.tolerance
         if done.any():
             finished_bound = max(finished_bound, float(bounds[done].max()))
-        lows, highs, bounds, splits = lows[~done], highs[~done], bounds[~done], splits[~done]
+        lows, highs, bounds, splits, numbers = lows[~done], highs[~done], bounds[~done], splits[~done], numbers[~done]
         if not len(bounds) or count >= limits.boxes:
             break
         order = np.argsort(-bounds)
         taken, kept = order[:BATCH], order[BATCH:]
         halves = bisected(lows[taken], highs[taken], splits[taken])
+        numbers = np.concatenate([numbers[kept], cuts.bisect(numbers[taken], splits[taken])])
         centres = 0.5 * halves[0] + 0.5 * halves[1]
         here = log_ratio(graph, likelihood, proposal, centres)
         if here.max() > best:
             best, worst = float(here.max()), centres[int(np.argmax(here))]
-        found = _bounded(graph, likelihood, proposal, *halves)
+        found = log_ratio_upper(graph, likelihood, proposal, *halves)
         count += len(found[0])
         lows = np.concatenate([lows[kept], halves[0]])
         highs = np.concatenate([highs[kept], halves[1]])
         bounds = np.concatenate([bounds[kept], found[0]])
         splits = np.concatenate([splits[kept], found[1]])
     upper = max(finished_bound, float(bounds.max()) if len(bounds) else -math.inf)
-    return SupremumBound(upper, best, worst, count, not len(bounds))
+    return SupremumBound(upper, best, worst, count, not len(bounds), Tiling(low, high, 1, cuts.splits()))
 
 
 def log_integral_lower(
@@ -112,13 +136,15 @@ def log_integral_lower(
     high: FloatArray,
     share: float,
     limits: BoxLimits,
-) -> float:
+) -> IntegralBound:
     """Lower bound of log int exp(-f) over the box, rounded down: bisected until it is `share` of the midpoint rule's.
 
     The midpoint rule on the same boxes only says when to stop.
     """
     d = low.size
-    lows, highs = _lattice(low, high, LATTICE[min(d, 4)])
+    sides = LATTICE[min(d, 4)]
+    lows, highs = lattice(low, high, sides)
+    numbers, cuts = np.arange(len(lows)), Cuts(len(lows))
     masses, middles = log_masses_lower(graph, likelihood, lows, highs), _midpoint_masses(graph, likelihood, lows, highs)
     count = len(masses)
     while True:
@@ -135,10 +161,16 @@ def log_integral_lower(
         rest = np.setdiff1d(np.arange(len(lows)), taken)
         axes = np.argmax(highs[taken] - lows[taken], axis=1)
         halves = bisected(lows[taken], highs[taken], axes)
+        numbers = np.concatenate([numbers[rest], cuts.bisect(numbers[taken], axes)])
         count += len(halves[0])
         lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
         masses = np.concatenate([masses[rest], log_masses_lower(graph, likelihood, *halves)])
         middles = np.concatenate([middles[rest], _midpoint_masses(graph, likelihood, *halves)])
+    return IntegralBound(log_sum_lower(masses), Tiling(low, high, sides, cuts.splits()))
+
+
+def log_sum_lower(masses: FloatArray) -> float:
+    """Lower bound of log sum exp of `masses` (b,), rounded down; -inf if none of them is finite."""
     top = float(masses.max())
     if not math.isfinite(top):
         return -math.inf
@@ -146,18 +178,10 @@ def log_integral_lower(
     return total - 16 * (len(masses) + 64) * EPSILON * (1 + abs(top))
 
 
-def _lattice(low: FloatArray, high: FloatArray, sides: int) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper corners of sides^d boxes that tile [low, high]; neighbours share the very floats."""
-    edges = [np.linspace(low[axis], high[axis], sides + 1) for axis in range(low.size)]
-    lows = np.stack(np.meshgrid(*(edge[:-1] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
-    highs = np.stack(np.meshgrid(*(edge[1:] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
-    return lows, highs
-
-
-def _bounded(
+def log_ratio_upper(
     graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Upper bounds of log exp(-f)/rho over boxes, and the axes to bisect."""
+) -> tuple[FloatArray, IntArray]:
+    """Upper bounds of log exp(-f)/rho over boxes, rounded outward, and the axes to bisect."""
     centres, halves = centred_boxes(lows, highs)
     found = potential_plus_log_density(graph, likelihood, proposal, centres, halves)
     return -found.lower, found.split
@@ -187,12 +211,3 @@ def centred_boxes(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, Floa
     centres = 0.5 * lows + 0.5 * highs
     halves = np.maximum(highs - centres, centres - lows)
     return centres, np.nextafter(halves * (1 + 2 * EPSILON), np.inf)
-
-
-def bisected(lows: FloatArray, highs: FloatArray, axes: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The corners (2 b, d) of both halves of boxes cut in the middle of `axes` (b,): the very floats on both sides."""
-    rows = np.arange(len(lows))
-    middle = 0.5 * lows[rows, axes] + 0.5 * highs[rows, axes]
-    first_high, second_low = highs.copy(), lows.copy()
-    first_high[rows, axes], second_low[rows, axes] = middle, middle
-    return np.concatenate([lows, second_low]), np.concatenate([first_high, highs])

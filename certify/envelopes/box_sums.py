@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import dense
-from certify.envelopes.box_parts import BoxForm, Lines, Plane
+from certify.envelopes.box_parts import BoxForm, Lines, Plane, spread
 from certify.generators.graph import Activation, Affine, Graph, Product, Sum
 
 
@@ -99,7 +99,7 @@ def shared_plane(
         nonlocal size, terms
         item = forms[index]
         pieces[index] = pieces.get(index, np.zeros(shape)) + factor
-        plane = np.einsum("bkd,bd->bk", np.abs(item.slope), halves)
+        plane = spread(item.slope, halves)
         size = size + np.abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
         terms += 1
 
@@ -134,14 +134,14 @@ def shared_plane(
 
 def _difference(first: BoxForm, second: BoxForm, halves: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Range of the difference of two nodes over the box, by planes and by ranges. Rounded outward."""
-    plane = np.einsum("bkd,bd->bk", np.abs(first.slope - second.slope), halves)
+    plane = spread(first.slope - second.slope, halves)
     centre = (first.value - second.value) + (first.shift - second.shift)
-    spread = plane + first.radius + second.radius
+    reach = plane + first.radius + second.radius
     size = sum(np.abs(part) for item in (first, second) for part in (item.value, item.shift, item.radius))
-    both = np.einsum("bkd,bd->bk", np.abs(first.slope) + np.abs(second.slope), halves)
-    spread = spread + 8 * (halves.shape[1] + 8) * EPSILON * (size + both) + SMALLEST_NORMAL
-    low = np.fmax(centre - spread, np.nextafter(first.low - second.high, -np.inf))
-    high = np.fmin(centre + spread, np.nextafter(first.high - second.low, np.inf))
+    both = spread(np.abs(first.slope) + np.abs(second.slope), halves)
+    reach = reach + 8 * (halves.shape[1] + 8) * EPSILON * (size + both) + SMALLEST_NORMAL
+    low = np.fmax(centre - reach, np.nextafter(first.low - second.high, -np.inf))
+    high = np.fmin(centre + reach, np.nextafter(first.high - second.low, np.inf))
     return low, high
 
 

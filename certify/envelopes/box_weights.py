@@ -6,7 +6,7 @@ gamma_k |a|'|b| plus what underflows cost, whichever way it is made. A product w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import dense
 from certify.generators.derivatives import apply_weight
-from certify.generators.nodes import Affine, Matrix
+from certify.generators.nodes import Affine, Graph, Matrix, Node
 
 SPARSE_SHARE = 0.1
 """Share of entries that are not zero above which BLAS is faster."""
@@ -51,6 +51,20 @@ class Weights:
         if isinstance(self.matrix, np.ndarray):
             return np.asarray(np.matmul(self.matrix, slopes))
         return np.ascontiguousarray(np.swapaxes(self.forward(np.swapaxes(slopes, 1, 2)), 1, 2))
+
+
+@lru_cache(maxsize=16)
+def with_dense_weights(graph: Graph) -> Graph:
+    """The same graph, weights that are sparse in name only as arrays: exporters write many of those. Exact."""
+
+    def plain(node: Node) -> Node:
+        if not isinstance(node, Affine) or isinstance(node.weight, np.ndarray):
+            return node
+        rows, columns = node.weight.shape
+        filled = node.weight.nnz > max(rows, SPARSE_SHARE * rows * columns)
+        return replace(node, weight=dense(node.weight)) if filled else node
+
+    return Graph(tuple(plain(node) for node in graph.nodes))
 
 
 @lru_cache(maxsize=64)

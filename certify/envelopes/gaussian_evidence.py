@@ -12,6 +12,7 @@ and the means come from `neuron_moments`. The forms come from a float search and
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from flint import arb
@@ -36,30 +37,45 @@ RELAXATIONS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 FIRST_WEIGHT, LAST_WEIGHT = 1.0, 1e-6
 
 
-def best_evidence_lower(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> float:
+@dataclass(frozen=True, eq=False)
+class MeanBound:
+    """log int exp(-f) >= `lower` by the mean of f under N(m, BB'), with all that `verified_evidence` needs.
+
+    `mean` m (d,), `factor` B (d, d), lower triangular; `coefficients` (k, 5) of the second layer's forms.
+    """
+
+    lower: float
+    mean: FloatArray
+    factor: FloatArray
+    coefficients: FloatArray
+
+
+def best_evidence_lower(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> MeanBound | None:
     """The largest `log_evidence_lower` by Gaussians around the posterior's mean, narrower and narrower.
 
     The rests of the second layer's inputs fall with the square of the width a, and what they cost with a^4. A Gaussian
     posterior itself loses d (log(1/a) - (1 - a^2)/2), so the next a is tried while the loss is larger than that and
     the last one helped. Guarantee: certified, whatever `moments` say.
     """
-    best = -math.inf
+    best: MeanBound | None = None
     for width in NARROWER:
         least = len(moments.mean) * (math.log(1.0 / width) - 0.5 * (1.0 - width**2))
-        if width < 1.0 and moments.log_integral - best <= least:
+        if best is not None and moments.log_integral - best.lower <= least:
             break
         found = log_evidence_lower(network, form, moments.mean, width * moments.factor)
-        if found <= best:
+        if found is None or (best is not None and found.lower <= best.lower):
             break
         best = found
     return best
 
 
-def log_evidence_lower(network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray) -> float:
-    """Lower bound of log int exp(-f), rounded down, by N(m, BB') with lower triangular B; -inf where none is found."""
-    moments = neuron_moments(network, mean, factor)
-    if moments is None or not (moments.square.is_finite and np.isfinite(moments.costs.high - moments.costs.low).all()):
-        return -math.inf
+def log_evidence_lower(
+    network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray
+) -> MeanBound | None:
+    """Lower bound of log int exp(-f), rounded down, by N(m, BB') with lower triangular B; None where none is found."""
+    moments = _known_moments(network, mean, factor)
+    if moments is None:
+        return None
     coefficients = np.zeros((len(moments.second), 5))
     tail = moments.coordinates(network)[1]
     if not form.midpoint[np.ix_(tail, tail)].any():
@@ -72,9 +88,28 @@ def log_evidence_lower(network: LiftedNetwork, form: MatrixBall, mean: FloatArra
         objective = mean_objective(network, form.midpoint, moments)
         start = mean_start(objective, constraints)
         if start is None:
-            return -math.inf
+            return None
         coefficients = minimise(objective, constraints, start, FIRST_WEIGHT, LAST_WEIGHT).last.coefficients
+    found = verified_evidence(network, form, factor, moments, coefficients)
+    return MeanBound(found, mean, factor, coefficients) if math.isfinite(found) else None
+
+
+def evidence_again(
+    network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray, coefficients: FloatArray
+) -> float:
+    """Lower bound of log int exp(-f) by these forms, rounded down, without a search; -inf if they prove nothing."""
+    moments = _known_moments(network, mean, factor)
+    if moments is None or coefficients.shape != (len(moments.second), 5):
+        return -math.inf
     return verified_evidence(network, form, factor, moments, coefficients)
+
+
+def _known_moments(network: LiftedNetwork, mean: FloatArray, factor: FloatArray) -> NeuronMoments | None:
+    """The moments under N(m, BB'); None where they are not all finite."""
+    moments = neuron_moments(network, mean, factor)
+    if moments is None or not (moments.square.is_finite and np.isfinite(moments.costs.high - moments.costs.low).all()):
+        return None
+    return moments
 
 
 def verified_evidence(

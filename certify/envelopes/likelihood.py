@@ -60,9 +60,16 @@ def likelihood_of(generator: Generator, observation: FloatArray, beta: float) ->
 def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
     """The potential f at points (b, d); infinite where floats overflow or are undefined. Estimate."""
     with np.errstate(over="ignore", invalid="ignore"):
-        found = 0.5 * (points * points).sum(axis=1) + likelihood.value(graph_value(graph, points))
+        parts = [
+            likelihood.value(graph_value(graph, points[start : start + BLOCK]))
+            for start in range(0, max(len(points), 1), BLOCK)
+        ]
+        found = 0.5 * (points * points).sum(axis=1) + np.concatenate(parts)
     return np.where(np.isnan(found), np.inf, found)
 
+
+BLOCK = 512
+"""Points whose values at every node are held at a time: what stays in a cache."""
 
 LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100
 """Beyond these 1/beta^2 leaves the range in which floats have relative errors."""

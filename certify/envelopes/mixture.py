@@ -80,8 +80,15 @@ class Mixture:
 
     def log_parts(self, points: FloatArray) -> FloatArray:
         """Log (w_j N_j / sum w) at points, (b, k)."""
-        scaled = np.einsum("kij,bki->bkj", self.roots, points[:, None, :] - self.means)
-        return np.asarray(self.log_peaks() - 0.5 * (scaled * scaled).sum(axis=2))
+        axes = range(self.latent_dim)
+        gaps = [points[:, axis, None] - self.means[:, axis] for axis in axes]
+        squares = np.zeros((len(points), self.size))
+        for column in axes:
+            scaled = gaps[0] * self.roots[:, 0, column]
+            for axis in axes[1:]:
+                scaled += gaps[axis] * self.roots[:, axis, column]
+            squares += scaled * scaled
+        return np.asarray(self.log_peaks() - 0.5 * squares)
 
     def log_peaks(self) -> FloatArray:
         """Logarithms of the components' largest values, weights included, (k,)."""

@@ -22,7 +22,7 @@ import numpy as np
 from certify.arithmetic.balls import precision, upper
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import Interval, add, product
-from certify.envelopes.box_forms import CONVEX_KINKS, flat_slope
+from certify.envelopes.box_activations import CONVEX_KINKS, flat_slope
 from certify.envelopes.lifted_form import Sigma
 from certify.generators.activations import activation_constants, derivatives, range_enclosure
 

@@ -18,6 +18,7 @@ not trusted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -100,8 +101,7 @@ def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None
 
     The constraints and the definiteness of A + Psi do not depend on the observation, so any point is feasible for all.
     """
-    bits = isinstance(likelihood, BernoulliLikelihood)
-    network = lifted_network(with_softplus(graph) if bits else graph)
+    network = network_of(graph, likelihood)
     if network is None:
         return None
     form = form_of(network, likelihood).midpoint
@@ -113,6 +113,11 @@ def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None
         return None
     path = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
     return Preparation(network, constraints, path.middle)
+
+
+def network_of(graph: Graph, likelihood: EnvelopedLikelihood) -> LiftedNetwork | None:
+    """The network in whose neurons the potential is a quadratic form; None where it multiplies two nodes."""
+    return lifted_network(with_softplus(graph) if isinstance(likelihood, BernoulliLikelihood) else graph)
 
 
 def form_of(network: LiftedNetwork, likelihood: EnvelopedLikelihood) -> MatrixBall:
@@ -169,7 +174,8 @@ def quadratic_envelope(
         return None
     best = min(proofs, key=lambda bound: bound.log_constant)
     integral = best_evidence_lower(network, form, moments)
-    return Envelope(best.proposal, best.log_constant, integral, 0, METHOD, best)
+    lower = -math.inf if integral is None else integral.lower
+    return Envelope(best.proposal, best.log_constant, lower, 0, METHOD, best, integral)
 
 
 def _single_bound(

@@ -15,6 +15,7 @@ The largest of these over regions that cover R^d is log C of (R1).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,7 @@ def region_bound(
     inside: float,
     outside: float,
     offset: float,
+    room: Sequence[float] = ROOM,
 ) -> RegionBound | None:
     """The bound with the least offset near `offset` that is verified, or None. Guarantee: certified, whatever is given.
 
@@ -107,8 +109,8 @@ def region_bound(
     if (region.inside is None and inside) or (region.outside is None and outside):
         return None
     total = add(add(form, neuron_form(network, coefficients)), _padded(rest, network.size))
-    for room in ROOM:
-        given = offset + room * (1.0 + abs(offset))
+    for share in room:
+        given = offset + share * (1.0 + abs(offset))
         if positive_definite(add(total, _corner(2.0 * given, network.size))) is True:
             log_constant = _log_constant(proposal, payments, shares, given)
             return RegionBound(region, coefficients, payments, shares, inside, outside, given, log_constant)

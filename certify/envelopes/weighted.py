@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
-from certify.envelopes.box_forms import CONVEX_KINKS, BoxForms, ends_at, flat_slope
-from certify.envelopes.box_parts import BoxForm, Lines
+from certify.envelopes.box_activations import CONVEX_KINKS, ends_at, flat_slope
+from certify.envelopes.box_forms import BoxForms
+from certify.envelopes.box_parts import BoxForm, Lines, along, spread
 from certify.envelopes.box_sums import Chosen
 from certify.envelopes.box_weights import weights_of
 from certify.generators.graph import Activation, Affine, Input, Product, Sum
@@ -116,14 +117,14 @@ class _Squares:
     def add(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> None:
         """Add factor (b, k) * (A u + shift) * (A' u + shift')."""
         left = factor[..., None] * first.slope
-        product = np.einsum("bki,bkj->bij", left, second.slope)
+        product = np.matmul(np.swapaxes(left, 1, 2), second.slope)
         self.curvature = self.curvature + product + np.swapaxes(product, 1, 2)
-        self.linear = self.linear + np.einsum("bki,bk->bi", left, second.shift)
-        self.linear = self.linear + np.einsum("bki,bk->bi", second.slope, factor * first.shift)
+        self.linear = self.linear + along(left, second.shift)
+        self.linear = self.linear + along(second.slope, factor * first.shift)
         self.constant = self.constant + (factor * first.shift * second.shift).sum(axis=1)
 
     def _spread(self, item: BoxForm) -> FloatArray:
-        return np.asarray(np.einsum("bkd,bd->bk", np.abs(item.slope), self._halves) + np.abs(item.shift))
+        return np.asarray(spread(item.slope, self._halves) + np.abs(item.shift))
 
 
 class Rows:

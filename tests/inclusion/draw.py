@@ -93,6 +93,11 @@ UNCHECKED |= {
     "certify.arithmetic.searches.confirmed": "as good as the check that it is given",
     "certify.arithmetic.searches.first_feasible": "as good as the check that it is given",
     "certify.arithmetic.searches.largest": "an estimate",
-    "certify.envelopes.box_forms.ends_at": "an estimate: what it is off by is in the radius of `tangent`",
-    "certify.envelopes.box_forms.flat_slope": "reads a parameter",
+    "certify.envelopes.box_activations.ends_at": "an estimate: what it is off by is in the radius of `tangent`",
+    "certify.envelopes.box_activations.flat_slope": "reads a parameter",
+    "certify.envelopes.box_parts.along": "an estimate: its rounding is paid for where it is used",
+    "certify.envelopes.box_parts.spread": "an estimate: its rounding is paid for where it is used",
+    "certify.envelopes.box_rows.nodes_with_rows": "says where rows are worth their cost",
+    "certify.envelopes.weighted.Rows.add": "an estimate: `rounding` is what it is off by",
+    "certify.envelopes.weighted.Rows.rounding": "checked within `weighted_lower`, which pays it",
 }

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from certify.arithmetic.balls import precision
 from certify.bounds import charts, enclosure, ranges
 from certify.bounds.bracket import Region
-from certify.envelopes import box_forms
+from certify.envelopes import box_activations, box_forms
 from certify.generators.activations import ACTIVATIONS, activation
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 from tests.inclusion.draw import FLOATS, Data, array, checks, interval
@@ -24,6 +24,7 @@ BITS = 1200
 RANGES, ENCLOSURE, CHARTS, FORMS = (
     f"certify.{name}." for name in ("bounds.ranges", "bounds.enclosure", "bounds.charts", "envelopes.box_forms")
 )
+ACTIVATED = "certify.envelopes.box_activations."
 PLAIN = sorted(name for name, item in ACTIVATIONS.items() if not item.parameters)
 
 
@@ -104,7 +105,8 @@ def box_points(low: np.ndarray, high: np.ndarray) -> Iterator[list[fmpq]]:
     ENCLOSURE + "linear_parts",
     ENCLOSURE + "piece_ranges",
     CHARTS + "box",
-    FORMS + "tangent",
+    ACTIVATED + "image_of",
+    ACTIVATED + "tangent",
 )
 def values_of_nodes(data: Data) -> None:
     graph = drawn_graph(data)
@@ -128,13 +130,14 @@ def values_of_nodes(data: Data) -> None:
                 assert all(_near(value, form, i, u) for i, value in enumerate(values))
 
 
-@checks(FORMS + "kink_range")
+@checks(ACTIVATED + "kink_range")
 def kinks_over_intervals(data: Data) -> None:
     """Exact values at the ends and at the kink, for slopes of either sign and any size on the left."""
     low, high = (float(end) for end in interval(data, unbounded=False))
     slope = data.draw(st.sampled_from([-3.0, -0.7, 0.01, 0.5, 1.0, 1.8, 5.0]))
     for name, left, parameters in (("relu", 0.0, ()), ("leaky_relu", slope, (slope,))):
-        bottom, top = (end[0] for end in box_forms.kink_range(name, parameters, np.array([low]), np.array([high])))
+        found = box_activations.kink_range(name, parameters, np.array([low]), np.array([high]))
+        bottom, top = (end[0] for end in found)
         kink = [0.0] if low <= 0.0 <= high else []
         for at in (low, high, *kink):
             value = rational(at) if at > 0 else rational(left) * rational(at)

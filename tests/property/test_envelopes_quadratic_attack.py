@@ -191,9 +191,9 @@ def test_a_factor_whose_diagonal_is_not_its_determinant_proves_nothing() -> None
     generator = network(np.random.default_rng(2), ("tanh",), 3, 1, "plain")
     lift, full = lifted(generator), 0.3 + 0.01 * np.eye(3)
     form = potential_form(lift, generator.value(np.zeros(3)), 0.5)
-    assert np.isfinite(log_evidence_lower(lift, form, np.zeros(3), np.linalg.cholesky(full @ full.T)))
+    assert log_evidence_lower(lift, form, np.zeros(3), np.linalg.cholesky(full @ full.T)) is not None
     for factor in (full, np.diag([1.0, 1.0, 0.0]), np.full((3, 3), np.nan), np.diag([1.0, 1.0, np.inf])):
-        assert log_evidence_lower(lift, form, np.zeros(3), factor) == -np.inf
+        assert log_evidence_lower(lift, form, np.zeros(3), factor) is None
 
 
 def test_products_of_kinks_have_their_exact_means() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -14,15 +15,18 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import certify.arithmetic
-from tests.inclusion import CHECKS, UNCHECKED
+from tests.inclusion import CHECKS, UNCHECKED, rows
 
 MODULES = [f"certify.arithmetic.{module.name}" for module in pkgutil.iter_modules(certify.arithmetic.__path__)] + [
     "certify.bounds.charts",
     "certify.bounds.enclosure",
     "certify.bounds.ranges",
+    "certify.envelopes.box_activations",
     "certify.envelopes.box_forms",
     "certify.envelopes.box_minimum",
     "certify.envelopes.box_parts",
+    "certify.envelopes.box_rows",
+    "certify.envelopes.weighted",
     "certify.profiles.forms",
 ]
 OPERATORS = {"__add__", "__matmul__"}
@@ -81,6 +85,24 @@ def test_a_result_without_its_rounding_error_is_rejected(check: str, monkeypatch
     monkeypatch.setattr(module, check, unrounded)
     with pytest.raises(AssertionError):
         settings(max_examples=1000, phases=[Phase.generate])(given(data=st.data())(CHECKS[name]))()
+
+
+def test_rows_whose_remainders_are_halved_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    below, plane = rows.weighted_quadratic_lower, rows.row_plane
+
+    def narrow(*arguments: Any) -> Any:
+        found = plane(*arguments)
+        return replace(found, radius=0.5 * found.radius)
+
+    def high(*arguments: Any) -> Any:
+        found = below(*arguments)
+        return replace(found, rest=np.where(np.isfinite(found.rest), 0.5 * found.rest, found.rest))
+
+    monkeypatch.setattr(rows, "row_plane", narrow)
+    monkeypatch.setattr(rows, "weighted_quadratic_lower", high)
+    for check in (rows.planes_by_rows, rows.forms_below_weighted_sums):
+        with pytest.raises(AssertionError):
+            settings(max_examples=1000, phases=[Phase.generate])(given(data=st.data())(check))()
 
 
 def _scaled(values: Any) -> Any:

@@ -48,10 +48,11 @@ class TaylorTable:
         nearest = np.rint(x * CELLS_PER_UNIT)
         offset = x - nearest / CELLS_PER_UNIT
         cell = nearest.astype(np.int64) - self.first
-        total = self.coefficients[DEGREE][cell]
+        total = self.coefficients[DEGREE].take(cell)
         for coefficient in self.coefficients[DEGREE - 1 :: -1]:
-            total = total * offset + coefficient[cell]
-        error = self.constant_error[cell] + np.abs(offset) * self.linear_error[cell]
+            total *= offset
+            total += coefficient.take(cell)
+        error = self.constant_error.take(cell) + np.abs(offset) * self.linear_error.take(cell)
         return np.nextafter(total - error, -np.inf), np.nextafter(total + error, np.inf)
 
 

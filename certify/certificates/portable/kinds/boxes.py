@@ -20,6 +20,7 @@ from certify.certificates.portable.exact_text import hexadecimal, rounded_down, 
 from certify.certificates.portable.question import PortableKind, Question
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope, tail_reach
+from certify.envelopes.box_tree import IntArray
 from certify.envelopes.fit import find_cells
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.rejection import proposals_needed
@@ -39,7 +40,7 @@ COARSE = 16
 EPSILON = Fraction(1, 10)
 MOST_BOXES = 60_000
 
-Bound = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+Bound = Callable[[FloatArray, FloatArray], tuple[FloatArray, IntArray]]
 
 
 def _make(question: Question) -> dict[str, Any] | str:
@@ -56,7 +57,7 @@ def _make(question: Question) -> dict[str, Any] | str:
     log_constant = rounded_up(Fraction(envelope.log_constant) + Fraction(ROOM), 6)
     reach = math.ceil(1 + tail_reach(envelope.proposal, float(log_constant), 0.0))
 
-    def cover(centres: FloatArray, halves: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def cover(centres: FloatArray, halves: FloatArray) -> tuple[FloatArray, IntArray]:
         found = potential_plus_log_density(graph, likelihood, envelope.proposal, centres, halves)
         return found.lower, found.split
 
@@ -152,7 +153,7 @@ def _least(graph: Graph, likelihood: GaussianLikelihood, centres: FloatArray, ha
     return np.asarray(found)
 
 
-def _halved(lows: FloatArray, highs: FloatArray, axes: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _halved(lows: FloatArray, highs: FloatArray, axes: IntArray) -> tuple[FloatArray, FloatArray]:
     rows = np.arange(len(lows))
     middle = 0.5 * lows[rows, axes] + 0.5 * highs[rows, axes]
     first, second = highs.copy(), lows.copy()

@@ -1,0 +1,237 @@
+"""An observation's certificate by Theorem R, checked again: bounds at the record's own evidence, rounded outward.
+
+In this order, ending with the first claim that is not confirmed: p, K and the distance from log C and the integral;
+exp(-f) <= C rho, region by region by one definite matrix each, or box by box over the leaves of the record's tree; the
+integral of exp(-f), by a mean under one Gaussian or cell by cell. Nothing is searched: the regions and the
+boxes cover R^d by how they are written. No constant of the decoder is taken for granted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.intervals import FloatArray, MatrixBall
+from certify.bounds.bracket import Region as Domain
+from certify.bounds.ranges import node_ranges, uncertified_domains
+from certify.certificates.kind import Kind, Verification
+from certify.envelopes.box_certificate import acceptance_lower, tail_constant
+from certify.envelopes.box_search import BATCH, log_masses_lower, log_ratio_upper, log_sum_lower
+from certify.envelopes.box_tree import Tiling
+from certify.envelopes.gaussian_evidence import evidence_again
+from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, likelihood_of
+from certify.envelopes.quadratic_envelope import form_of, network_of
+from certify.envelopes.records import METHOD, RegionsProof, RejectionProof, matrix, same_rows
+from certify.envelopes.region_bound import SHARE_STEPS, region_bound
+from certify.envelopes.regions import Ellipsoid, input_ranges, regions_between
+from certify.envelopes.rejection import MOST_PROPOSALS
+from certify.errors import InputError
+from certify.generators.graph import BERNOULLI, Generator
+
+MOST_COMPONENTS, MOST_REGIONS = 2000, 200
+"""More are no record of ours, and would take what memory there is."""
+
+ROOM = (0.0, 1e-14, 1e-13)
+"""What is added to an offset until its matrix is definite: another machine's factorisation rounds differently."""
+
+EXTREME = 1e100
+"""Beyond this the products of a mixture's numbers are no floats."""
+
+
+def verify(record: RejectionProof, generator: Generator) -> Verification:
+    """Whether every claim of the record holds at the decoder. Rounded outward."""
+    try:
+        # What overflows in the arithmetic of a made-up record is no bound, and ends as a refusal.
+        with threadpool_limits(1), np.errstate(all="ignore"):
+            reason = next(_doubts(record, generator), "")
+    except (InputError, np.linalg.LinAlgError) as error:
+        reason = str(error)
+    return Verification(not reason, _claim(record, generator), reason)
+
+
+def _doubts(record: RejectionProof, generator: Generator) -> Iterator[str]:
+    """The claims that are not confirmed, each a clause; the cheap ones first."""
+    yield from _outside_the_domain(record, generator)
+    yield from _acceptance(record)
+    likelihood = likelihood_of(generator, np.array(record.observation), record.beta)
+    lifted = _Lifted(generator, likelihood)
+    constant = _regions(record, lifted) if record.boxes is None else _boxes(record, generator, likelihood)
+    if not constant <= record.log_constant:
+        yield f"log C is not <= {record.log_constant!r}: evaluated, at most {constant!r}"
+    integral = _integral(record, generator, likelihood, lifted)
+    if not integral >= record.log_integral:
+        yield f"log int exp(-f) is not >= {record.log_integral!r}: evaluated, at least {integral!r}"
+
+
+def _outside_the_domain(record: RejectionProof, generator: Generator) -> Iterator[str]:
+    d = generator.latent_dim
+    if record.method != METHOD:
+        yield f"it was made by the method `{record.method[:40]}`, this program has `{METHOD}`"
+    if record.likelihood != generator.likelihood:
+        yield f"it is about a likelihood `{record.likelihood[:40]}`, the decoder has `{generator.likelihood}`"
+    if not 0 < record.epsilon < 1:
+        yield "epsilon must be in (0, 1)"
+    if len(record.observation) != generator.observed_dim:
+        yield f"x must have {generator.observed_dim} entries"
+    if not 1 <= len(record.proposal) <= MOST_COMPONENTS:
+        yield f"rho must have 1 to {MOST_COMPONENTS} components"
+    if not all(len(item.mean) == d and same_rows(item.root, d) for item in record.proposal):
+        yield f"the components' means and roots must have {d} and {d} x {d} entries"
+    numbers = np.concatenate([np.abs([*item.mean, *(x for row in item.root for x in row)]) for item in record.proposal])
+    weights = np.array([item.weight for item in record.proposal])
+    ends = np.array([row[-1] for item in record.proposal for row in item.root])
+    if not (weights.min() > 0 and ends.min() > 0 and weights.max() < EXTREME and numbers.max() < EXTREME):
+        yield "weights and diagonals must be positive, and no number of rho extreme"
+    if (record.regions is None) == (record.boxes is None):
+        yield "exp(-f) <= C rho must be proved by regions or by boxes"
+    if record.mean is not None and record.cells is not None:
+        yield "the integral must be bounded by a mean or by cells"
+
+
+class _Lifted:
+    """The network in lifted form with the potential's form, made where it is asked for."""
+
+    def __init__(self, generator: Generator, likelihood: Likelihood) -> None:
+        self._graph, self._likelihood = generator.graph, likelihood
+
+    def parts(self) -> tuple[LiftedNetwork, MatrixBall] | None:
+        """None where the network multiplies nodes."""
+        if not isinstance(self._likelihood, GaussianLikelihood | BernoulliLikelihood):
+            return None
+        network = network_of(self._graph, self._likelihood)
+        return None if network is None else (network, form_of(network, self._likelihood))
+
+
+def _regions(record: RejectionProof, lifted: _Lifted) -> float:
+    """Log C from above over all regions; infinite where one of them is not proved."""
+    proof, parts = record.regions, lifted.parts()
+    if proof is None or parts is None or not _fits(proof, parts[0], len(record.proposal)):
+        return math.inf
+    network, form = parts
+    centre, root = np.array(proof.centre), matrix(proof.root)
+    ellipsoids = [Ellipsoid(centre, root, float(radius)) for radius in proof.radii]
+    ranges = [*input_ranges(network, ellipsoids), None]
+    forms = [np.array(rows).reshape(network.neurons, 5) for rows in proof.forms]
+    mixture, worst = record.mixture(), -math.inf
+    for region, item, interval in zip(regions_between(ellipsoids), proof.regions, ranges, strict=True):
+        found = region_bound(
+            network, form, mixture, region, interval, forms[item.form], np.array(item.shares) / SHARE_STEPS,
+            item.inside, item.outside, item.offset, ROOM,
+        )  # fmt: skip
+        if found is None:
+            return math.inf
+        worst = max(worst, found.log_constant)
+    return worst
+
+
+def _fits(proof: RegionsProof, network: LiftedNetwork, components: int) -> bool:
+    """Whether the parts have the sizes that they need, the regions cover R^d, and no radius is negative."""
+    d, count = network.latent_dim, len(proof.regions)
+    return (
+        len(proof.centre) == d
+        and same_rows(proof.root, d)
+        and 1 <= count == len(proof.radii) + 1 <= MOST_REGIONS
+        and all(0.0 <= radius < EXTREME for radius in proof.radii)
+        and len(proof.forms) <= MOST_REGIONS
+        and all(same_rows(form, network.neurons, 5) for form in proof.forms)
+        and all(
+            0 <= item.form < len(proof.forms)
+            and len(item.shares) == components
+            and all(0 <= share <= SHARE_STEPS for share in item.shares)
+            for item in proof.regions
+        )
+    )
+
+
+def _boxes(record: RejectionProof, generator: Generator, likelihood: Likelihood) -> float:
+    """Log C from above, over the leaves and beyond them; infinite where the tree is none."""
+    proof, d = record.boxes, generator.latent_dim
+    assert proof is not None, "the caller has looked"
+    corner = np.full(d, float(proof.reach))
+    leaves = Tiling(-corner, corner, 1, proof.splits).leaves()
+    if leaves is None or uncertified_domains(node_ranges(generator.graph, Domain())):
+        return math.inf
+    mixture = record.mixture()
+
+    def largest(lows: FloatArray, highs: FloatArray) -> float:
+        return float(log_ratio_upper(generator.graph, likelihood, mixture, lows, highs)[0].max())
+
+    worst = max(largest(*part) for part in _batches(*leaves))
+    return max(worst, tail_constant(mixture, float(proof.reach), likelihood.infimum))
+
+
+def _integral(record: RejectionProof, generator: Generator, likelihood: Likelihood, lifted: _Lifted) -> float:
+    """Log int exp(-f) from below; -inf where nothing is proved."""
+    d = generator.latent_dim
+    if record.mean is not None:
+        proof, parts = record.mean, lifted.parts()
+        if parts is None or not (len(proof.mean) == d and same_rows(proof.factor, d)):
+            return -math.inf
+        if not all(len(row) == 5 for row in proof.forms):
+            return -math.inf
+        forms = np.array(proof.forms).reshape(-1, 5)
+        return evidence_again(*parts, np.array(proof.mean), matrix(proof.factor), forms)
+    if record.cells is not None:
+        cells = record.cells
+        if len(cells.low) != d or len(cells.high) != d:
+            return -math.inf
+        leaves = Tiling(np.array(cells.low), np.array(cells.high), cells.sides, cells.splits).leaves()
+        if leaves is None or uncertified_domains(node_ranges(generator.graph, Domain())):
+            return -math.inf
+        masses = [log_masses_lower(generator.graph, likelihood, *part) for part in _batches(*leaves)]
+        return log_sum_lower(np.concatenate(masses))
+    return -math.inf
+
+
+def _batches(lows: FloatArray, highs: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
+    for start in range(0, len(lows), BATCH):
+        yield lows[start : start + BATCH], highs[start : start + BATCH]
+
+
+def _acceptance(record: RejectionProof) -> Iterator[str]:
+    """P, K and the distance from log C and the integral alone."""
+    if record.log_integral > record.log_constant:
+        yield "int exp(-f) is above C"
+        return
+    found = acceptance_lower(record.log_constant, record.log_integral)
+    if not 0.0 <= record.acceptance <= found:
+        yield f"p is not >= {record.acceptance!r}: evaluated, at least {found!r}"
+    count, bound = record.proposals, record.tv_bound
+    if count is None or bound is None:
+        if (count is None) != (bound is None):
+            yield "K and the distance belong together"
+        return
+    if not 1 <= count <= MOST_PROPOSALS:
+        yield f"K must be in [1, {MOST_PROPOSALS}]"
+        return
+    with precision():
+        distance = upper((1 - ball(record.acceptance)) ** count)
+        if not distance <= bound:
+            yield f"the distance is not <= {bound!r}: evaluated, at most {distance!r}"
+        if not ball(bound) <= ball(record.epsilon):
+            yield "the distance is not <= epsilon"
+
+
+def _claim(record: RejectionProof, generator: Generator) -> str:
+    """What the record says; the decoder's name is its own, not what the record calls it."""
+    noise = "bits" if record.likelihood == BERNOULLI else f"beta = {record.beta:.6g}"
+    said = "epsilon not met"
+    if record.proposals is not None:
+        said = f"the first accepted of {record.proposals} is within {record.tv_bound!r} of pi_x (Theorem R)"
+    return f"{generator.name}, {noise}: a proposal is accepted with p >= {record.acceptance!r}; {said}"
+
+
+KIND = Kind(
+    name="rejection",
+    record=RejectionProof,
+    generator=lambda record: record.generator,
+    observation=lambda record: record.observation,
+    premise=lambda record: None,
+    verify=verify,
+    likelihood=lambda record: record.likelihood,
+)

@@ -1,0 +1,248 @@
+"""What proves Theorem R at one observation: everything that is needed to evaluate it again, and nothing else.
+
+The mixture, regions, forms, shares, multipliers and the ways in which boxes were cut are evidence: any will do, whoever
+found them and however. log C, log int exp(-f), p, K and the distance are claims about them, which
+`certify.certificates` checks without a search.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from certify.arithmetic.intervals import FloatArray
+from certify.codec import Exact
+from certify.envelopes.box_certificate import Envelope, acceptance_lower
+from certify.envelopes.box_search import IntegralBound
+from certify.envelopes.box_tree import Tiling
+from certify.envelopes.gaussian_evidence import MeanBound
+from certify.envelopes.mixture import Mixture
+from certify.envelopes.region_bound import SHARE_STEPS, MixtureBound, RegionBound
+from certify.envelopes.rejection import proposals_needed
+from certify.generators.graph import Generator
+from certify.profiles.records import GeneratorIdentity, exact, identity
+
+METHOD = "rejection-1"
+"""What a record was checked by when it was made. A change of what is admitted changes this, and old records end."""
+
+PLACES = Decimal("1e-7")
+"""Unit of the last decimal of a logarithm that is claimed, rounded outward."""
+
+MARGIN = 1e-12
+"""Share of such a claim given up first: another machine's matrix products round differently."""
+
+Rows = tuple[tuple[Exact, ...], ...]
+
+
+@dataclass(frozen=True)
+class ComponentProof:
+    """One Gaussian of rho: its weight before division by their sum, mean (d,), and root of its precision.
+
+    The rows of a lower triangular matrix end at its diagonal, here and below.
+    """
+
+    weight: Exact
+    mean: tuple[Exact, ...]
+    root: Rows
+
+
+@dataclass(frozen=True)
+class RegionProof:
+    """What proves -f - log rho <= log C on one region (`region_bound`).
+
+    form      which of the forms its neurons have; shares    p_j in units of 2^-20, adding up to 2^20
+    inside, outside    multipliers of its two ellipsoids; offset    h
+    """
+
+    form: int
+    shares: tuple[int, ...]
+    inside: Exact
+    outside: Exact
+    offset: Exact
+
+
+@dataclass(frozen=True)
+class RegionsProof:
+    """Regions that cover R^d: between ellipsoids {|L'(z - c)| <= R} of one centre and root, and beyond the last.
+
+    forms    rows (b_v, b_s, q_vv, q_vs, q_ss) for every neuron, (k, 5) each
+    regions  one more than there are radii
+    """
+
+    centre: tuple[Exact, ...]
+    root: Rows
+    radii: tuple[Exact, ...]
+    forms: tuple[Rows, ...]
+    regions: tuple[RegionProof, ...]
+
+
+@dataclass(frozen=True)
+class BoxesProof:
+    """The box [-`reach`, `reach`]^d and how it was cut (`box_tree`); beyond it the first component alone is enough."""
+
+    reach: Exact
+    splits: str
+
+
+@dataclass(frozen=True)
+class CellsProof:
+    """The box over which exp(-f) was integrated: `sides`^d cells, and how they were cut."""
+
+    low: tuple[Exact, ...]
+    high: tuple[Exact, ...]
+    sides: int
+    splits: str
+
+
+@dataclass(frozen=True)
+class MeanProof:
+    """N(mean, BB'), B = `factor`, and the second layer's `forms` (k, 5): log int exp(-f) >= entropy - E f."""
+
+    mean: tuple[Exact, ...]
+    factor: Rows
+    forms: Rows
+
+
+@dataclass(frozen=True)
+class RejectionProof:
+    """One observation x (n,) of one decoder at noise beta: what is claimed of it, with what proves it.
+
+    method         `METHOD` of the program that made it
+    likelihood     what the decoder's outputs mean; a Bernoulli one has no noise
+    proposal       rho
+    regions, boxes the one of the two that proves exp(-f) <= C rho on R^d
+    mean, cells    the one that bounds int exp(-f); neither where nothing does
+    log_constant   log C from above; log_integral   log int exp(-f) from below
+    acceptance     P(one proposal is accepted) from below
+    proposals, tv_bound   K, and how close the first accepted of K is to pi_x; None where epsilon is not met
+    """
+
+    method: str
+    generator: GeneratorIdentity
+    likelihood: str
+    observation: tuple[Exact, ...]
+    beta: Exact
+    epsilon: Fraction
+    proposal: tuple[ComponentProof, ...]
+    log_constant: float
+    log_integral: float
+    acceptance: float
+    regions: RegionsProof | None = None
+    boxes: BoxesProof | None = None
+    mean: MeanProof | None = None
+    cells: CellsProof | None = None
+    proposals: int | None = None
+    tv_bound: float | None = None
+
+    def mixture(self) -> Mixture:
+        """Rho. Exact."""
+        return Mixture(
+            np.array([item.weight for item in self.proposal]),
+            np.array([item.mean for item in self.proposal]),
+            np.array([matrix(item.root) for item in self.proposal]),
+        )
+
+    def envelope(self) -> Envelope:
+        """The envelope that is claimed. Exact: as claimed."""
+        boxes = 0 if self.boxes is None else len(self.boxes.splits)
+        return Envelope(self.mixture(), self.log_constant, self.log_integral, boxes, self.envelope_method)
+
+    @property
+    def envelope_method(self) -> str:
+        """By which method exp(-f) <= C rho is proved. Exact."""
+        return "quadratic form" if self.boxes is None else "boxes"
+
+
+def rejection_proof(
+    generator: Generator, observation: FloatArray, beta: float, epsilon: Fraction, envelope: Envelope
+) -> RejectionProof:
+    """The record of a certified envelope: its claims rounded outward, p, K and the distance from them."""
+    mixture = envelope.proposal
+    log_constant, log_integral = _above(envelope.log_constant), -_above(-envelope.log_integral)
+    acceptance = acceptance_lower(log_constant, log_integral)
+    needed = proposals_needed(acceptance, epsilon)
+    proof, integral = envelope.proof, envelope.integral
+    assert proof is not None, "envelopes are made with their proofs"
+    return RejectionProof(
+        METHOD, identity(generator), generator.likelihood, exact(observation), Exact(beta), epsilon,
+        tuple(
+            ComponentProof(Exact(float(weight)), exact(mean), triangle(root))
+            for weight, mean, root in zip(mixture.weights, mixture.means, mixture.roots, strict=True)
+        ),
+        log_constant, log_integral, acceptance,
+        regions=_regions(proof) if isinstance(proof, MixtureBound) else None,
+        boxes=BoxesProof(Exact(float(proof.high[0])), proof.splits) if isinstance(proof, Tiling) else None,
+        mean=_mean(integral) if isinstance(integral, MeanBound) else None,
+        cells=_cells(integral.tiling) if isinstance(integral, IntegralBound) and math.isfinite(log_integral) else None,
+        proposals=None if needed is None else needed.proposals,
+        tv_bound=None if needed is None else needed.tv_bound,
+    )  # fmt: skip
+
+
+def triangle(root: FloatArray) -> Rows:
+    """The rows of a lower triangular matrix (d, d), each up to its diagonal. Exact."""
+    return tuple(exact(row[: index + 1]) for index, row in enumerate(root))
+
+
+def matrix(rows: Rows) -> FloatArray:
+    """The matrix whose rows `triangle` gives. Exact."""
+    found = np.zeros((len(rows), len(rows)))
+    for index, row in enumerate(rows):
+        found[index, : index + 1] = row
+    return found
+
+
+def table(values: FloatArray) -> Rows:
+    """The rows of any matrix. Exact."""
+    return tuple(exact(row) for row in values)
+
+
+def _regions(proof: MixtureBound) -> RegionsProof:
+    """Neighbouring regions share forms, which are written once."""
+    ellipsoids = [part.region.inside for part in proof.regions if part.region.inside is not None]
+    d = proof.proposal.latent_dim
+    forms: list[FloatArray] = []
+    regions = []
+    for part in proof.regions:
+        if not (forms and np.array_equal(forms[-1], part.coefficients)):
+            forms.append(part.coefficients)
+        regions.append(_region(part, len(forms) - 1))
+    return RegionsProof(
+        exact(ellipsoids[0].centre) if ellipsoids else exact(np.zeros(d)),
+        triangle(ellipsoids[0].root) if ellipsoids else triangle(np.eye(d)),
+        exact([item.radius for item in ellipsoids]),
+        tuple(table(form) for form in forms),
+        tuple(regions),
+    )
+
+
+def _region(part: RegionBound, form: int) -> RegionProof:
+    shares = tuple(int(share) for share in part.shares * SHARE_STEPS)
+    return RegionProof(form, shares, Exact(part.inside), Exact(part.outside), Exact(part.offset))
+
+
+def _mean(bound: MeanBound) -> MeanProof:
+    return MeanProof(exact(bound.mean), triangle(bound.factor), table(bound.coefficients))
+
+
+def _cells(tiling: Tiling) -> CellsProof:
+    return CellsProof(exact(tiling.low), exact(tiling.high), tiling.sides, tiling.splits)
+
+
+def _above(value: float) -> float:
+    """A number above `value` with few decimals, where floats have more than that."""
+    if not math.isfinite(value):
+        return value
+    given = value + MARGIN * (1.0 + abs(value))
+    found = float(Decimal(given).quantize(PLACES, ROUND_CEILING)) if abs(value) < 1e12 else given
+    return found if found > value else given
+
+
+def same_rows(rows: Sequence[Sequence[float]], count: int, width: int | None = None) -> bool:
+    """Whether there are `count` rows, `width` long each, or up to their diagonal. Exact."""
+    return len(rows) == count and all(len(row) == (width or index + 1) for index, row in enumerate(rows))

@@ -1,0 +1,265 @@
+"""Records of Theorem R: what was found holds, what is better by one digit or damaged does not, nothing is searched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import certify
+from benchmarks.forged_rejection import forgeries, refusal
+from certify.bounds.bracket import unknown_brackets
+from certify.certificates.discovery import document_of, record_of
+from certify.certificates.kinds.rejection import verify
+from certify.cli.main import main
+from certify.codec import Exact
+from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio
+from certify.envelopes.box_tree import Cuts, Tiling, bisected, lattice
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.mixture import Mixture
+from certify.envelopes.records import RejectionProof
+from certify.execution.door import Execution
+from certify.generators.derivatives import value
+from certify.generators.graph import FloatArray, Generator
+from certify.progress import SilentProgress
+from certify.proof.records import ObservationRecord
+from certify.proof.registry import load_theorem
+from certify.proof.theorem import ObservationsAsked
+from certify.verdict import Verdict
+from tests.generators import one_hidden_layer
+from theorems.rejection_encoder.observations import (
+    Rejection,
+    certify_row,
+    certify_rows,
+    decode_rejection,
+    encode_rejection,
+)
+
+BETA, EPSILON = 0.4, Fraction(1, 10)
+Setting = tuple[Generator, FloatArray, Rejection]
+
+
+def observed(generator: Generator, seed: int) -> FloatArray:
+    random = np.random.default_rng([seed, 1])
+    image = value(generator.graph, random.standard_normal((1, generator.latent_dim)))[0]
+    return np.asarray(image + BETA * random.standard_normal(generator.observed_dim))
+
+
+@pytest.fixture(scope="module", params=[("relu", 2, 6, 21), ("tanh", 5, 8, 1)], ids=["boxes", "quadratic form"])
+def setting(request: pytest.FixtureRequest) -> Setting:
+    """A decoder, an observation, and what is certified there."""
+    generator = one_hidden_layer(*request.param)
+    row = observed(generator, 1)
+    found = certify_row(generator, BETA, EPSILON, row)
+    assert found.proposals is not None and found.proof is not None
+    return generator, row, found
+
+
+def proof_of(setting: Setting) -> RejectionProof:
+    proof = setting[2].proof
+    assert proof is not None
+    return proof
+
+
+def document(setting: Setting) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(document_of(proof_of(setting)), allow_nan=False))
+    return found
+
+
+def test_a_record_is_confirmed_as_it_was_found(setting: Setting) -> None:
+    generator, _, found = setting
+    proof = proof_of(setting)
+    assert record_of(document(setting), "it") == proof
+    checked = verify(proof, generator)
+    assert checked.holds and checked.reason == "" and checked.premises == () and "Theorem R" in checked.claim
+    assert found.numbers is not None and found.numbers.p_certified == proof.acceptance
+    assert found.numbers.log_constant == proof.log_constant and found.tv_bound == proof.tv_bound
+
+
+def test_everything_better_by_one_digit_or_damaged_is_refused(setting: Setting) -> None:
+    good, names = document(setting), []
+    for name, forged in forgeries(good, np.random.default_rng(0)):
+        names.append(name)
+        assert refusal(forged, setting[0]), f"{name} was believed"
+    assert len(names) >= 19 and refusal(good, setting[0]) == ""
+
+
+def test_another_decoder_noise_or_observation_is_not_what_the_record_is_about(setting: Setting) -> None:
+    generator, row, _ = setting
+    proof = proof_of(setting)
+    other = one_hidden_layer("relu", generator.latent_dim, 6, 77)
+    away = tuple(Exact(float(entry)) for entry in row + 0.5)
+    wrong = verify(proof, other), verify(replace(proof, observation=away), generator)
+    quiet = verify(replace(proof, beta=Exact(0.3)), generator)
+    assert not any(item.holds for item in (*wrong, quiet))
+    assert "x must have" in verify(replace(proof, observation=away[1:]), generator).reason
+    assert "epsilon" in verify(replace(proof, epsilon=Fraction(0)), generator).reason
+    for noise in (0.0, -1.0):
+        assert "beta" in verify(replace(proof, beta=Exact(noise)), generator).reason
+
+
+def test_a_mixture_that_is_none_is_refused(setting: Setting) -> None:
+    generator, _, _ = setting
+    proof = proof_of(setting)
+    first, *rest = proof.proposal
+    flat = tuple(tuple(Exact(0.0) for _ in row) for row in first.root)
+    for changed in (
+        (), (replace(first, weight=Exact(-1.0)), *rest), (replace(first, weight=Exact(0.0)), *rest),
+        (replace(first, root=flat), *rest), (replace(first, mean=first.mean[1:]), *rest),
+        (replace(first, mean=(Exact(1e200), *first.mean[1:])), *rest),
+    ):  # fmt: skip
+        assert not verify(replace(proof, proposal=changed), generator).holds
+
+
+def test_a_claim_that_is_weaker_is_believed(setting: Setting) -> None:
+    proof = proof_of(setting)
+    weaker = replace(proof, acceptance=0.9 * proof.acceptance, proposals=10**5, tv_bound=0.09)
+    assert verify(weaker, setting[0]).holds
+    assert verify(replace(proof, proposals=None, tv_bound=None), setting[0]).holds
+
+
+def test_nothing_is_searched(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(*_: object, **__: object) -> None:
+        raise AssertionError("a search was started")
+
+    for place in (
+        "fit.find_cells", "box_certificate.supremum_of_ratio", "box_certificate.log_integral_lower",
+        "quadratic_envelope.minimise", "quadratic_envelope.fit_mixture", "gaussian_evidence.minimise",
+        "quadratic_envelope.posterior_moments",
+    ):  # fmt: skip
+        monkeypatch.setattr(f"certify.envelopes.{place}", search)
+    assert verify(proof_of(setting), setting[0]).holds
+
+
+def rows_of(generator: Generator, rows: FloatArray, resume: Path | None) -> tuple[ObservationRecord, ...]:
+    theorem = load_theorem("rejection-encoder")
+    return certify_rows(
+        ObservationsAsked(
+            theorem, generator, unknown_brackets(), rows, BETA, EPSILON, SilentProgress(), Execution(resume=resume)
+        )
+    )
+
+
+def write(path: Path, content: Any) -> None:
+    text = json.dumps(content)
+    path.write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}\n")
+
+
+def consistent(entry: dict[str, Any]) -> None:
+    """Forged in full: p, K, the bound and the digest follow from a log C that nobody certified."""
+    names = "p, K, distance of another record"
+    entry["certificate"] = dict(forgeries(entry["certificate"], np.random.default_rng(0)))[names]
+
+
+def misplaced(entry: dict[str, Any]) -> None:
+    entry["certificate"]["observation"] = entry["certificate"]["observation"][::-1]
+
+
+def reach(entry: dict[str, Any]) -> None:
+    entry["largest_noise"] = 4.0
+
+
+def unproved_reach(entry: dict[str, Any]) -> None:
+    entry["noise"], entry["largest_noise"] = None, 2 * BETA
+
+
+def measured(entry: dict[str, Any]) -> None:
+    entry["measured"] = [0.97, 0.99]
+
+
+def bare(entry: dict[str, Any]) -> None:
+    entry["certificate"] = None
+
+
+def another_key(entry: dict[str, Any]) -> None:
+    entry["proposals"] = 1
+
+
+@pytest.mark.parametrize("forge", [consistent, misplaced, reach, unproved_reach, measured, bare, another_key])
+def test_a_kept_result_that_is_not_proved_again_is_computed_again(
+    forge: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    generator = one_hidden_layer("relu", 1, 4, 2)
+    rows = observed(generator, 8)[None]
+    right = rows_of(generator, rows, tmp_path)
+    assert rows_of(generator, rows, tmp_path) == right and caplog.text == ""
+    (path,) = tmp_path.glob("*/??/*.json")
+    text = path.read_text()
+    entry = json.loads(text.partition("\n")[0])
+    forge(entry)
+    write(path, entry)
+    assert rows_of(generator, rows, tmp_path) == right
+    assert "not believed and computed again" in caplog.text and path.read_text() == text
+
+
+def test_kept_results_and_the_output_of_check_are_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    rows = np.array([[0.4], [-0.2]])
+    kept, written = tmp_path / "kept", tmp_path / "checked.json"
+    records = [item.to_dict() for item in rows_of(generator, rows, kept)]
+    written.write_text(json.dumps({"theorems": [{"id": "rejection-encoder", "observations": records}]}))
+    for path, count in ((kept, 4), (written, 2)):
+        found = certify.verify(path, observations=rows)
+        assert found.verdict is Verdict.PROVED and len(found.verifications) == count and found.premises == ()
+    single = certify_row(generator, BETA, EPSILON, rows[0])
+    assert single.proof is not None
+    forged = document_of(replace(single.proof, log_constant=single.proof.log_constant - 1e-6))
+    path = tmp_path / "forged.json"
+    path.write_text(json.dumps(forged))
+    capsys.readouterr()
+    assert main(["verify", str(path)]) == 1
+    assert "log C is not <=" in capsys.readouterr().out
+
+
+def test_a_result_without_a_record_keeps_its_reason() -> None:
+    nothing = Rejection(None, "no envelope was certified")
+    assert decode_rejection(json.loads(json.dumps(encode_rejection(nothing)))) == nothing
+    assert nothing.reason == "no envelope was certified" and nothing.numbers is None and nothing.proposals is None
+
+
+def test_a_tree_is_read_as_it_was_cut_and_tiles() -> None:
+    random = np.random.default_rng(3)
+    low, high = np.array([-1.3, 0.2, -5.0]), np.array([2.0, 0.9, 4.0])
+    lows, highs = lattice(low, high, 2)
+    cuts, numbers = Cuts(8), np.arange(8)
+    for _ in range(30):
+        taken = random.choice(len(lows), min(len(lows), 5), replace=False)
+        axes = random.integers(0, 3, len(taken))
+        rest = np.setdiff1d(np.arange(len(lows)), taken)
+        halves = bisected(lows[taken], highs[taken], axes)
+        numbers = np.concatenate([numbers[rest], cuts.bisect(numbers[taken], axes)])
+        lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
+    leaves = Tiling(low, high, 2, cuts.splits()).leaves()
+    assert leaves is not None
+
+    def sorted_boxes(lows: FloatArray, highs: FloatArray) -> FloatArray:
+        both = np.concatenate([lows, highs], axis=1)
+        return np.asarray(both[np.lexsort(both.T)])
+
+    assert np.array_equal(sorted_boxes(*leaves), sorted_boxes(lows, highs))
+    assert np.prod(leaves[1] - leaves[0], axis=1).sum() == pytest.approx(np.prod(high - low), rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "0", "0.", "0...", "..", "3..", "a..", "0.0.", "².."])
+def test_a_text_that_is_no_tree_has_no_leaves(text: str) -> None:
+    assert Tiling(-np.ones(2), np.ones(2), 1, text).leaves() is None
+    assert Tiling(np.ones(2), np.ones(2), 1, ".").leaves() is None
+
+
+def test_the_leaves_carry_the_bound_of_the_search() -> None:
+    generator = one_hidden_layer("relu", 2, 6, 21)
+    likelihood = GaussianLikelihood(observed(generator, 1), BETA)
+    proposal = Mixture(np.array([1.0]), np.zeros((1, 2)), np.eye(2)[None] / 1.3)
+    corner = np.full(2, 6.0)
+    for limits in (BoxLimits(0.1, 4000), BoxLimits(0.1, 40)):
+        found = supremum_of_ratio(generator.graph, likelihood, proposal, -corner, corner, np.zeros((1, 2)), limits)
+        leaves = found.tiling.leaves()
+        assert leaves is not None
+        points = np.concatenate(leaves)
+        assert log_ratio(generator.graph, likelihood, proposal, points).max() <= found.upper
