@@ -198,6 +198,8 @@ def disk(rows: Any, given: argparse.Namespace) -> Iterator[str]:
 
 def interrupt(rows: Any, given: argparse.Namespace) -> Iterator[str]:
     """Ctrl-C to the whole group, as a terminal sends it, once some records are there."""
+    # What runs in the background of a shell ignores interrupts, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for scheduler in ("processes:2", "local:2"):
         place = given.work / "interrupt" / scheduler.replace(":", "-")
         child = check(rows[: given.kill_rows], place, scheduler)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import logging
 import os
 import random
@@ -10,8 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import dask
 import distributed
 import pytest
 
+import certify
 from certify.errors import InputError
 from certify.execution import connection
 from certify.execution.cluster import LARGEST, WINDOW, Cluster
@@ -319,6 +323,40 @@ def session(leader: int) -> list[int]:
             if int(number) == leader and state != "Z":
                 found.append(int(stat.parent.name))
     return found
+
+
+LINEAR, ROWS = "linear:d=2,kappa=1.5,seed=0", [[0.3, -0.2], [0.1, 0.4], [-0.5, 0.2]]
+
+
+def verbs(folder: Path) -> dict[str, Callable[..., Any]]:
+    """Every verb of the Python face that has independent tasks."""
+    file = str(folder / "encoder.onnx")
+    certify.encoder("gaussian-encoder", LINEAR, beta="0.1", out=file)
+    audit = {"beta": "0.1", "observations": ROWS, "draws": 1000, "pairs": 0}
+    return {
+        "check": partial(certify.check, "rejection-encoder", LINEAR, beta="0.3", observations=ROWS),
+        "evidence": partial(certify.evidence, LINEAR, ROWS, beta="0.3", proposals=1000),
+        "audit": partial(certify.audit, file, LINEAR, **audit),
+        "sweep": partial(
+            certify.sweep, "strong-invertibility", d=8, m=1, M=[1.2, 1.5], M2=0.15, epsilon=0.1, beta=0.05
+        ),
+        "stress": partial(certify.stress, "langevin-mixing", examples=4),
+    }
+
+
+@pytest.mark.slow
+def test_every_verb_takes_a_client_and_says_the_same(client: Any, tmp_path: Path) -> None:
+    for name, verb in verbs(tmp_path).items():
+        here, there = (verb(scheduler=scheduler).to_dict() for scheduler in ("serial", client))
+        for document in (here, there):
+            document.pop("provenance", None)
+        assert here == there, name
+
+
+@pytest.mark.parametrize("command", ["check", "evidence", "audit", "sweep", "stress", "hardness"])
+def test_every_command_with_independent_tasks_has_the_option(command: str) -> None:
+    module = importlib.import_module(f"certify.cli.commands.{command}")
+    assert "scheduler" in inspect.signature(module.run).parameters
 
 
 @pytest.mark.slow
