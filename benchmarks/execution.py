@@ -47,9 +47,17 @@ def resident() -> float:
 
 def rounds_for(seconds: float) -> int:
     """Rounds of `busy` that take about so many seconds here."""
-    start = time.perf_counter()
-    busy(200_000, 1)
-    return max(1, round(200_000 * seconds / (time.perf_counter() - start)))
+    return max(1, round(200_000 * seconds / alone(200_000)))
+
+
+def alone(rounds: int) -> float:
+    """Seconds of `busy` here with a processor of its own: the least of five, of processor time."""
+    found = []
+    for number in range(5):
+        start = time.process_time()
+        busy(rounds, number)
+        found.append(time.process_time() - start)
+    return min(found)
 
 
 def cheap(backend: str, count: int, folder: Path | None) -> str:
@@ -73,15 +81,12 @@ def efficiency(backend: str, workers: int, seconds: float) -> str:
     with Execution(f"{backend}:{workers}") as execution:
         work = plain_work(partial(busy, rounds), {"work": "busy"})
         list(execution.map(work, range(10 * workers)))
-        start = time.perf_counter()
-        for number in range(5):
-            busy(rounds, number)
-        alone = (time.perf_counter() - start) / 5
+        single = alone(rounds)
         start = time.perf_counter()
         list(execution.map(work, range(tasks)))
         taken = time.perf_counter() - start
-    share = tasks * alone / workers / taken
-    return f"| {backend} | {workers} | {tasks} | {1e3 * alone:.0f} | {taken:.2f} | {share:.0%} |"
+    share = tasks * single / workers / taken
+    return f"| {backend} | {workers} | {tasks} | {1e3 * single:.0f} | {taken:.2f} | {share:.0%} |"
 
 
 def cheap_tasks(given: argparse.Namespace, backends: list[str]) -> Iterator[str]:
