@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.statement_truths import closed_forms
 from benchmarks.zoo_rejection import load, own_noise
@@ -20,9 +21,9 @@ from certify.audits.score import score_distance
 from certify.audits.source import source_from_file
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants
+from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.sample import posterior_sample
-from certify.errors import CertifyError
+from certify.errors import CertifyError, InputError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.estimates import ERROR_PROBABILITY
@@ -35,7 +36,7 @@ from theorems.amortisation.pairs import sampled_slope
 from theorems.amortisation.trained import mean_map
 from theorems.collapse.rate import sampled_rate
 from theorems.factorised_encoder.observations import constants_if_any, rotated_prices
-from theorems.factorised_encoder.row import RowPrice, row_price
+from theorems.factorised_encoder.row import RowPrice, few_draws, row_price
 from theorems.modes.groups import FEWEST, two_groups
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -169,7 +170,7 @@ def _audits(
 def _best_diagonal(generator: Generator, row: FloatArray, beta: float, covariance: FloatArray) -> tuple[float, float]:
     """TV of N(mean, 1/A_ii), A the inverse of `covariance`, from the posterior: an interval, by exact draws of both."""
     posterior = Posterior(generator, row, beta)
-    draws = posterior_sample(generator, GaussianLikelihood(row, beta), DRAWS, 1).points
+    draws = _draws(generator, row, beta, DRAWS)
     centre, deviations = draws.mean(axis=0), 1 / np.sqrt(np.diag(np.linalg.inv(covariance)))
     noise = np.random.default_rng(2).standard_normal(draws.shape)
     scores = [
@@ -209,14 +210,28 @@ def amortisation(
         images = own.value(rows[:PAIRED])[:, : generator.latent_dim]
         found |= {"encoder": [bracket.lower, bracket.upper], "between": _steepest(images, rows[:PAIRED])}
     if generator.parameters <= LARGE or generator.latent_dim <= 3:
-        here = rows[:PAIRED]
-        draws = [posterior_sample(generator, GaussianLikelihood(row, beta), 20_000, 0).points for row in here]
-        means = [points.mean(axis=0) for points in draws]
-        slopes = [
-            sampled_slope((draws[i], draws[j]), here[[i, j]], means[i] - means[j], float(EPSILON))
-            for i in range(len(here)) for j in range(i) if (here[i] != here[j]).any()
-        ]  # fmt: skip
-        found["by_draws"] = max(slopes)
+        try:
+            found["by_draws"] = _slope_by_draws(generator, rows[:PAIRED], beta)
+        except InputError as error:
+            found["reason"] = "; ".join(part for part in (found.get("reason", ""), str(error)) if part)
+    return found
+
+
+def _slope_by_draws(generator: Generator, rows: FloatArray, beta: float) -> float:
+    draws = [_draws(generator, row, beta, 20_000) for row in rows]
+    means = [points.mean(axis=0) for points in draws]
+    return max(
+        sampled_slope((draws[i], draws[j]), rows[[i, j]], means[i] - means[j], float(EPSILON))
+        for i in range(len(rows)) for j in range(i) if (rows[i] != rows[j]).any()
+    )  # fmt: skip
+
+
+def _draws(generator: Generator, row: FloatArray, beta: float, count: int) -> FloatArray:
+    likelihood = GaussianLikelihood(row, beta)
+    with threadpool_limits(1):
+        found = few_draws(generator, likelihood, certified_envelope(generator, likelihood), count)
+    if isinstance(found, str):
+        raise InputError(found)
     return found
 
 

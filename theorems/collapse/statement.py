@@ -104,9 +104,15 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
     """The answer in words."""
     nats = [at_least(certificate, "rate_lower"), at_most(certificate, "rate_upper")]
     bits = [at_least(certificate, "bits_lower"), at_most(certificate, "bits_upper")]
-    answer = f"the code carries {nats[0]} to {nats[1]} nats ({bits[0]} to {bits[1]} bits) of x"
+    most = f"at most {nats[1]} nats ({bits[1]} bits)"
     if certificate["m"] > 0:
-        answer += f": no collapse; at least one nat is kept up to noise {at_least(certificate, 'beta_kept')}"
+        kept = at_least(certificate, "beta_kept")
+        answer = (
+            f"no collapse at this noise: the code carries at least {nats[0]} nats ({bits[0]} bits) of x, {most}; one "
+            f"nat is kept up to noise {kept}; at no noise does the lower end vanish"
+        )
+    else:
+        answer = f"the code carries {most} of x; without a certified m > 0 collapse is not excluded"
     return (
         answer,
         f"from noise {at_most(certificate, 'beta_lost')} on at most one nat is left",

@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import ball, lower, precision
 from certify.envelopes.best import certified_envelope
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.likelihood import GaussianLikelihood, Likelihood
 from certify.envelopes.rejection import exact_draws
-from certify.envelopes.sample import posterior_sample
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.gaussian import nearby_gaussian
@@ -30,6 +30,8 @@ DRAWS = 200_000
 """Exact draws of a posterior where nothing is certified."""
 CELL_DRAWS = 4000
 """Exact draws that place the cuts of the cells."""
+MOST_PROPOSALS, LEAST = 2_000_000, 2000
+"""Proposals made for them at most, and draws below which nothing is done with them."""
 CELLS, GAUSSIAN_DISTANCE = "cells", "price less G1*"
 
 
@@ -104,11 +106,12 @@ def row_price(
             )
             known["gaussian_distance"], known["divergence_price"] = near.distance, divergence_price(factor)
             reasons.append("the Gaussian's certified distance is not below its price")
+        envelope: Envelope | str = "no envelope was asked for"
         if with_cells and has_cells(generator):
             envelope = certified_envelope(generator, likelihood)
-            points = None if isinstance(envelope, str) else exact_draws(generator, likelihood, envelope, CELL_DRAWS, 0)
-            if isinstance(envelope, str) or points is None or len(points) < CELL_DRAWS:
-                reasons.append(envelope if isinstance(envelope, str) else "too few proposals are accepted")
+            points = few_draws(generator, likelihood, envelope, CELL_DRAWS)
+            if isinstance(envelope, str) or isinstance(points, str):
+                reasons.append(str(points))
             else:
                 cells = opposite_cells(generator, likelihood, envelope, points)
                 known["cell_mass"], pair = cells.mass, cells.pair
@@ -117,10 +120,11 @@ def row_price(
         certified, method = certified_price(known)
         sampled = None
         if not method and draws:
-            try:
-                points = posterior_sample(generator, likelihood, draws, 0).points
-            except InputError as error:
-                reasons.append(str(error))
+            if isinstance(envelope, str):
+                envelope = certified_envelope(generator, likelihood)
+            points = few_draws(generator, likelihood, envelope, draws)
+            if isinstance(points, str):
+                reasons.append(points)
             else:
                 # The split is chosen on the half that counts nothing.
                 own = np.cov(points[: len(points) // 2].T)
@@ -135,6 +139,19 @@ def row_price(
             certified, method, sampled, **given, groups=groups, pair=pair, covariance=table,
             reason="" if method else "; ".join(reasons) or "no exact draws were asked for",
         )  # fmt: skip
+
+
+def few_draws(generator: Generator, likelihood: Likelihood, envelope: Envelope | str, count: int) -> FloatArray | str:
+    """Exact draws, `count` or what `MOST_PROPOSALS` give of them; why there are none where they are fewer than `LEAST`.
+
+    The acceptance that is certified may be far below that of the proposals: so they are tried rather than refused.
+    """
+    if isinstance(envelope, str):
+        return envelope
+    points = exact_draws(generator, likelihood, envelope, count, 0, MOST_PROPOSALS)
+    if len(points) < LEAST:
+        return f"of {MOST_PROPOSALS} proposals {len(points)} were accepted: too few draws of the posterior"
+    return points
 
 
 NUMBERS = ("correlation", "pair_correlation", "gaussian_distance", "divergence_price", "cell_mass")

@@ -101,7 +101,9 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
     masses = f"masses {at_least(certificate, 'p1')} and {at_least(certificate, 'p2')}"
     groups = f"data with {masses} at distance {at_least(certificate, 'r')}"
     if not certificate["tv_lower"] > 0:
-        return (f"nothing is claimed: a decoder of this slope may have {groups}",)
+        if not certificate["r"] > 0:
+            return ("nothing is claimed: no two groups of observations with a gap between them were found",)
+        return (f"nothing is claimed: a decoder with M <= {at_most(certificate, 'M')} may have {groups}",)
     needed = at_least(certificate, "slope_needed")
     return (
         f"the model is at least {at_least(certificate, 'tv_lower')} in total variation from any {groups}",
