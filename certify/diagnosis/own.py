@@ -18,6 +18,7 @@ from certify.proof.registry import theorems
 from certify.verdict import Verdict
 
 EVIDENCE_ROWS, AUDIT_ROWS, PROPOSALS, DRAWS = 5, 3, 20_000, 10_000
+NO_M = "none was certified; train with a skip connection and smaller weights beside it (docs/practitioner.md)"
 WORTH = 0.5
 """Nats per observation from which the gap of an encoder is worth a change."""
 
@@ -31,7 +32,7 @@ def constants(asked: Asked) -> Answer | None:
     advice = ""
     if not found.m.lower:
         reason = None if found.m.upper_evidence is None else found.m.upper_evidence.reason
-        remedy = "m > 0 cannot be certified" if reason is None else f"{reason.text}: {reason.remedy}"
+        remedy = NO_M if reason is None else f"{reason.text}: {reason.remedy}"
         advice = f"for theorems that need m > 0: {remedy}"
     numbers = {f"{name}_{end}": value for name, item in found.items()[:3]
                for end in ("lower", "upper") if (value := getattr(item, end)) is not None}  # fmt: skip

@@ -17,6 +17,7 @@ from certify.diagnosis.records import Answer, Diagnosis
 from certify.errors import InputError
 from certify.progress import SilentProgress
 from certify.report.json import json_text
+from certify.verdict import Verdict
 
 AFFINE = "linear:d=2,kappa=4,m=1,seed=3"
 X = np.array([[0.3, -0.2], [1.0, 0.5]])
@@ -88,11 +89,12 @@ def test_a_bad_encoder_is_told_so(tmp_path: Path) -> None:
         certify.diagnose(AFFINE, X, beta=BETA, encoder="no.onnx")
 
 
-def test_without_m_the_price_is_by_draws_alone() -> None:
+def test_without_m_the_price_is_by_cells() -> None:
     row = certify.load_generator("linear:d=2,kappa=1.5,seed=0")
     flat = certify.load_generator(row, measurement=[[1.0, -1.0]])
     masked = certify.diagnose(flat, [0.3], beta="0.2")
-    assert masked["diagonal encoder"].numbers.keys() == {"tv_lower"}
+    assert masked["diagonal encoder"].numbers.keys() == {"cell_mass", "tv_lower"}
+    assert masked["diagonal encoder"].verdict is Verdict.PROVED and "by cells" in masked["diagonal encoder"].text
     assert 0 < masked["diagonal encoder"].numbers["tv_lower"] < np.sqrt(2) - 1
     assert masked["constants"].advice.startswith("for theorems that need m > 0")
     assert "by no theorem" in masked["one encoder for all x"].text

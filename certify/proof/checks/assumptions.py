@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bounded_image import bounded_direction
@@ -88,7 +89,11 @@ def injective(assumption: Assumption, generator: Generator, brackets: ConstantBr
 
 def lipschitz(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A2, first half: proved by a certified finite M."""
-    return _finite(assumption, brackets, brackets.M, "M", "G is not Lipschitz")
+    record = _finite(assumption, brackets, brackets.M, "M", "G is not Lipschitz")
+    if record.verdict is not Verdict.INCONCLUSIVE or "read_as" not in generator.metadata:
+        return record
+    # More work finds no M of a map that may jump.
+    return replace(record, reason=f"no finite M could be certified: the file has {generator.metadata['read_as']}")
 
 
 def smooth(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
