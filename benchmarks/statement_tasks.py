@@ -127,7 +127,7 @@ def factorised(
     is_large, few = generator.parameters > LARGE, generator.latent_dim <= 3
     if is_large and not few:
         return {"open": "not run: quadratic forms of a network of this size take too long for a table"}
-    count = 2 if is_large else 4 if path.startswith("zoo") else 12
+    count = 2 if is_large else 3 if path.startswith("zoo") else 10
     known = constants_if_any(brackets)
     prices = [row_price(generator, known, beta, row, DRAWS) for row in rows[:count]]
     certified = [item.tv_lower for item in prices if item.method]
