@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import norm
@@ -208,7 +209,8 @@ def slopes(seed: int = 0) -> list[Truth]:
     return found
 
 
-TRUTHS: Mapping[str, Callable[[], list[Truth]]] = {
+Made: TypeAlias = Callable[[], list[Truth]]
+TRUTHS: Mapping[str, Made] = {
     "collapse": rates, "factorised-encoder": prices, "modes": groups, "amortisation": slopes,
 }  # fmt: skip
 """By theorem."""

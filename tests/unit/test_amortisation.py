@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from scipy.special import ndtr, ndtri
 
 from certify.bounds.constants import constants
+from certify.encoders.runtime import load_encoder
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator, Graph, Input
 from certify.generators.specification import load_generator
@@ -22,6 +26,7 @@ from tests.power_instances import settled
 from theorems.amortisation.encoders import law_distance
 from theorems.amortisation.pairs import PairNumbers, bound, sampled_slope, steepest
 from theorems.amortisation.statement import THEOREM
+from theorems.amortisation.trained import mean_map
 
 
 @cache
@@ -114,3 +119,27 @@ def test_the_check_on_a_curved_decoder() -> None:
     assert record.verdict is Verdict.SUPPORTED and record.conclusion is not None
     assert 0 < record.conclusion.slope_lower <= record.conclusion.slope_exact
     assert math.isfinite(record.conclusion.slope_exact)
+
+
+@pytest.mark.parametrize("name", ["encoder_residual_d8", "encoder_pixels64_residual"])
+def test_the_mean_map_of_a_trained_encoder(name: str) -> None:
+    """Its values are the encoder's draws at noise 0; fewer latents than pixels are filled up with zeros."""
+    path = f"examples/digits/{name}.onnx"
+    encoder, mean = load_encoder(path), mean_map(path)
+    rows = np.random.default_rng(0).standard_normal((5, encoder.observed_dim))
+    draws = encoder.push(rows, np.zeros((5, encoder.latent_dim)))
+    found = mean.value(rows)
+    assert mean.latent_dim == encoder.observed_dim and found.shape[1] == max(encoder.latent_dim, encoder.observed_dim)
+    np.testing.assert_allclose(found[:, : encoder.latent_dim], draws, rtol=1e-4, atol=1e-5)
+    assert not found[:, encoder.latent_dim :].any()
+
+
+def test_an_encoder_that_is_not_symmetric_has_no_mean_map(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Exp", ["noise"], ["e"]), helper.make_node("Add", ["x", "e"], ["z"])]
+    values = {
+        name: helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", 2]) for name in ("x", "noise", "z")
+    }
+    graph = helper.make_graph(nodes, "skewed", [values["x"], values["noise"]], [values["z"]])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "e.onnx")
+    with pytest.raises(InputError, match="not symmetric"):
+        mean_map(tmp_path / "e.onnx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,50 @@ def test_constants_and_evidence_against_the_exact_law(seed: int) -> None:
     assert not interval.lower <= truth + 0.5 <= interval.upper
 
 
+@pytest.mark.parametrize("seed", range(15))
+def test_constants_of_hard_matrices_against_exact_rationals(seed: int) -> None:
+    """Rank one, zero rows, rows from 1e-150 to 1e150, conditions of 1e14: the doubles of A G multiplied out exactly.
+
+    sigma^2 is a root of det(J'J - t I), so its sign at the certified ends, in rationals, decides for d = 2.
+    """
+    random = np.random.default_rng(seed)
+    plain = certify.load_generator(f"linear:d=2,kappa=3,seed={seed}")
+    a = random.standard_normal((int(random.integers(2, 6)), 2))
+    match seed % 5:
+        case 0:
+            a = np.outer(a[:, 0], random.standard_normal(2))
+        case 1:
+            a = a * 10.0 ** random.uniform(-150, 150, (len(a), 1))
+        case 2:
+            a = a * np.array([1.0, 1e-14])
+        case 3:
+            a[0] = 0.0
+        case 4:
+            a = a * 1e-160
+    found = certify.load_generator(plain, measurement=a)
+    brackets = certify.constants(found, effort=300)
+    (last,) = found.graph.nodes[1:]
+    assert isinstance(last, Affine)
+    weight = last.weight.toarray() if sp.issparse(last.weight) else last.weight
+    j = [[Fraction(float(entry)) for entry in row] for row in weight]
+    gram = [[sum((row[i] * row[k] for row in j), Fraction(0)) for k in (0, 1)] for i in (0, 1)]
+    trace, determinant = gram[0][0] + gram[1][1], gram[0][0] * gram[1][1] - gram[0][1] ** 2
+
+    def characteristic(sigma: float) -> Fraction:
+        t = Fraction(sigma) ** 2
+        return t * t - trace * t + determinant
+
+    def is_low(sigma: float) -> bool:
+        return 2 * Fraction(sigma) ** 2 <= trace
+
+    M, m = brackets.M, brackets.m
+    assert M.upper is not None and M.lower is not None and m.upper is not None
+    assert characteristic(M.upper) >= 0 and not is_low(M.upper)
+    assert characteristic(M.lower) <= 0 or is_low(M.lower)
+    assert characteristic(m.lower or 0.0) >= 0 and is_low(m.lower or 0.0)
+    assert characteristic(m.upper) <= 0 or not is_low(m.upper)
+
+
 def test_noise_is_per_row_of_the_matrix(tmp_path: Path) -> None:
     a = np.array([[1.0, 1.0], [0.0, 2.0], [1.0, 0.0]])
     found = certify.load_generator(SMALL, measurement=a, noise=[1.0, 2.0, 4.0])
@@ -161,6 +206,23 @@ def test_every_command_with_a_decoder_takes_the_matrix(
     assert main([*command.split(), "-g", SMALL, "--measurement", str(wrong)]) == 2
     captured = capsys.readouterr().err
     assert f"measurement `{wrong}`: expected shape (n', 2)" in " ".join(captured.split())
+
+
+def test_a_diagnosis_takes_the_matrix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "wrong.npy", np.eye(3))
+    np.save(tmp_path / "x.npy", np.zeros((1, 3)))
+    options = ["--data", str(tmp_path / "x.npy"), "--measurement", str(tmp_path / "wrong.npy"), "--beta", "1"]
+    assert main(["diagnose", SMALL, *options]) == 2
+    assert "expected shape (n', 2)" in " ".join(capsys.readouterr().err.split())
+
+
+def test_every_command_with_a_decoder_has_the_option() -> None:
+    """`certificate` names the file that it is about; whatever else takes a decoder takes the matrix."""
+    folder = Path(certify.__file__).parent / "cli" / "commands"
+    texts = {file.stem: file.read_text() for file in folder.glob("*.py")}
+    decoders = {name for name, text in texts.items() if "loaded_generators(" in text or "load_generator(" in text}
+    assert decoders >= {"check", "constants", "encoder", "audit", "evidence", "diagnose", "slack", "tables", "report"}
+    assert {name for name in decoders if "MeasurementOption" not in texts[name]} <= {"certificate"}
 
 
 def test_fewer_rows_than_latents_leave_theorem_r(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from certify.cli.main import main
 from certify.errors import InputError
 from certify.generators.specification import load_generator
 from certify.proof.check import check, check_constants
+from certify.proof.clusters import clustered, clusters_asked
 from certify.proof.instance import Instance
 from certify.proof.records import ConclusionRecord
 from certify.stress_tests.power import wrong_constants
@@ -193,3 +194,36 @@ def test_every_wrong_constant_is_seen() -> None:
 def test_a_map_without_a_slope_is_not_judged() -> None:
     (record,) = check(["modes"], [load_generator("permutation:family=gf2exp,bits=3")], beta=Fraction(1, 2)).theorems
     assert record.verdict is Verdict.NOT_APPLICABLE
+
+
+def test_clusters_are_asked_for_in_one_word(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert clusters_asked("clusters:3") == 3 and clusters_asked("labels.npy") is None
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((30, 2)))
+    options = ["check", "modes", "-g", "linear:d=2,kappa=1", "--observations", str(tmp_path / "x.npy"), "--beta", "1"]
+    for wrong, words in (("clusters:", "clusters:K"), ("clusters:x", "clusters:K"), ("clusters:1", "from 2 to half")):
+        assert main([*options, "--labels", wrong]) == 2
+        assert words in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(InputError, match="from 2 to half"):
+        clustered(np.zeros((30, 2)), 16)
+
+
+def test_clusters_do_not_see_the_rows_that_are_counted() -> None:
+    """Other odd rows, the same labels of the even ones; and three far groups are told apart."""
+    pytest.importorskip("sklearn")
+    random = np.random.default_rng(1)
+    rows = np.repeat(np.array([[0.0, 0.0], [8.0, 0.0], [0.0, 8.0]]), 40, axis=0)[random.permutation(120)]
+    rows = rows + 0.3 * random.standard_normal(rows.shape)
+    labels = clustered(rows, 3)
+    moved = rows.copy()
+    moved[1::2] = random.standard_normal(moved[1::2].shape)
+    np.testing.assert_array_equal(clustered(moved, 3)[::2], labels[::2])
+    found = two_groups(rows, 1.0, labels)
+    assert found.distance > 2 and min(found.masses) > 0.1
+
+
+def test_what_is_not_claimed_is_said_in_words() -> None:
+    generator = load_generator("linear:d=2,kappa=1,m=1")
+    rows = np.random.default_rng(2).standard_normal((40, 2))
+    (record,) = check(["modes"], [generator], beta=Fraction(1), observations=rows, effort=0.1).theorems
+    assert record.conclusion is not None and record.conclusion.notes[0].startswith("nothing is claimed")
+    assert "e-" not in record.conclusion.notes[0]
