@@ -36,6 +36,7 @@ from theorems.amortisation.pairs import sampled_slope
 from theorems.amortisation.trained import mean_map
 from theorems.collapse.rate import sampled_rate
 from theorems.factorised_encoder.observations import constants_if_any, rotated_prices
+from theorems.factorised_encoder.rotation import rotated_price
 from theorems.factorised_encoder.row import RowPrice, few_draws, row_price
 from theorems.modes.groups import FEWEST, two_groups
 
@@ -136,7 +137,7 @@ def factorised(
         "rows": count, "certified": len(certified), "positive": sum(price > 0 for price in seen),
         "largest_certified": max(certified, default=0.0), "median": float(np.median(seen)), "largest": max(seen),
         "methods": sorted({item.method for item in prices if item.method}),
-        "divergence": _mean(item.divergence_price for item in prices),
+        "divergence": _mean(_divergence(item) for item in prices),
         "rotated": _mean(rotated_prices(prices).values()),
         "reason": next((item.reason for item in prices if item.reason), ""),
     }  # fmt: skip
@@ -144,6 +145,11 @@ def factorised(
     if encoder is not None:
         found |= _audits(encoder, generator, rows[:AUDITED], beta, prices[:AUDITED])
     return found
+
+
+def _divergence(found: RowPrice) -> float | None:
+    covariance = np.array(found.covariance)
+    return rotated_price(covariance, np.eye(len(covariance))) if found.covariance else None
 
 
 def _mean(values: Any) -> float | None:

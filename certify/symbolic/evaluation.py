@@ -33,6 +33,9 @@ def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
         return arb.const_e()
     if expression is sp.oo:
         return arb("inf")
+    if expression in {sp.zoo, sp.nan}:
+        # 1/0, as sympy folds it: a value that is none.
+        return arb("nan")
     rule = _BALL_RULES.get(expression.func)
     if rule is None and not isinstance(expression, EnclosedFunction):
         raise TypeError(f"no enclosure for `{expression.func.__name__}` in {expression}")

@@ -94,7 +94,7 @@ def test_without_m_the_price_is_by_cells() -> None:
     flat = certify.load_generator(row, measurement=[[1.0, -1.0]])
     masked = certify.diagnose(flat, [0.3], beta="0.2")
     assert masked["diagonal encoder"].numbers.keys() == {"cell_mass", "tv_lower"}
-    assert masked["diagonal encoder"].verdict is Verdict.PROVED and "by cells" in masked["diagonal encoder"].text
+    assert masked["diagonal encoder"].verdict is Verdict.PROVED and "over boxes" in masked["diagonal encoder"].text
     assert 0 < masked["diagonal encoder"].numbers["tv_lower"] < np.sqrt(2) - 1
     assert masked["constants"].advice.startswith("for theorems that need m > 0")
     assert "by no theorem" in masked["one encoder for all x"].text

@@ -56,6 +56,13 @@ def test_a_function_without_enclosure_is_refused() -> None:
         evaluate_ball(sp.besselj(0, x), {"x": ball(1)})
 
 
+@pytest.mark.parametrize("wrong", [sp.Integer(1) / sp.log(sp.Integer(1)), sp.nan])
+def test_what_is_no_number_has_a_ball_that_is_none(wrong: sp.Expr) -> None:
+    """A deliberately wrong constant may make 1/0, which sympy folds: nothing is certified, and nothing crashes."""
+    with precision():
+        assert evaluate_ball(wrong * sp.Symbol("a") if wrong is not sp.nan else wrong, {"a": ball(2)}).is_nan()
+
+
 def test_a_symbol_without_value_is_an_error() -> None:
     with pytest.raises(KeyError):
         evaluate_ball(x + y, {"x": ball(1)})

@@ -8,7 +8,7 @@ from certify.diagnosis.records import Answer
 from certify.generators.graph import GAUSSIAN
 from certify.verdict import Verdict
 from theorems.factorised_encoder.observations import constants_if_any
-from theorems.factorised_encoder.row import RowPrice, row_price
+from theorems.factorised_encoder.row import CELLS, RowPrice, row_price
 
 DRAWS = 50_000
 WORTH = 0.05
@@ -32,7 +32,8 @@ def price(asked: Asked) -> Answer | None:
 
 
 def _sentence(found: RowPrice) -> str:
-    by = f"certified by {found.method}" if found.method else "by exact draws, error 1e-6"
+    certified = "certified over boxes" if found.method == CELLS else "certified by G1*"
+    by = certified if found.method else "by exact draws, error 1e-6"
     return f"none is closer than {decimal_text(found.price, 3, Direction.DOWN)} in TV to the posterior of row 0 ({by})"
 
 

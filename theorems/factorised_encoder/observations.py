@@ -85,7 +85,10 @@ def _record(index: int, found: RowPrice, beta: float, rotated: float | None) -> 
     verdict = Verdict.PROVED if found.method else Verdict.SUPPORTED if seen else Verdict.INCONCLUSIVE
     numbers = {name: value for name, value in asdict(found).items() if isinstance(value, float)}
     if rotated is not None:
+        covariance = np.array(found.covariance)
         numbers["divergence_price_rotated"] = rotated
+        # Where there is no certified Gaussian: that of the draws' covariance, an estimate as well.
+        numbers.setdefault("divergence_price", rotated_price(covariance, np.eye(len(covariance))))
     by = found.method or ("exact draws" if seen else "")
     reason = found.reason if not by else f"latents {_named(found)}"
     return ObservationRecord(index, verdict, by, None, None, reason, {"beta": beta, **numbers}, shown=SHOWN)
