@@ -19,8 +19,8 @@ from typing import Any
 
 import theorems
 from benchmarks.resumable import code_digest, finished, run
-from benchmarks.statement_tasks import EXAMPLES, MEASURES, Task, measure
-from benchmarks.statement_truths import TRUTHS, summary
+from benchmarks.statement_tasks import EXACT, EXAMPLES, MEASURES, Task, measure
+from benchmarks.statement_truths import TRUTHS
 from certify.atomic import write_text_atomically
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, lower_cell, number_cell, text_cell, upper_cell
@@ -39,7 +39,8 @@ def tasks(names: Iterable[str], decoders: Iterable[str]) -> dict[str, Task]:
     # Small ones first: what is kept of a run that was cut off is most of it.
     files.sort(key=lambda file: (file.stat().st_size, file.stem))
     wanted, digest = set(decoders), code_digest(theorems)
-    return {
+    exact = {f"{name} {EXACT} {digest}": (name, EXACT) for name in TRUTHS if name in set(names)}
+    return exact | {
         f"{name} {file.stem} {digest}": (name, str(file.relative_to(EXAMPLES)))
         for file in files if not wanted or file.stem in wanted for name in MEASURES if name in set(names)
     }  # fmt: skip
@@ -47,9 +48,12 @@ def tasks(names: Iterable[str], decoders: Iterable[str]) -> dict[str, Task]:
 
 def document(found: Mapping[Task, Found]) -> Document:
     """All tables: what was measured, and the exact truths."""
-    tables = [_table(name, {path: item for (other, path), item in found.items() if other == name}) for name in MEASURES]
-    tables.insert(2, _beside(found))
-    tables.append(_truths())
+    measured = {task: item for task, item in found.items() if task[1] != EXACT}
+    tables = [
+        _table(name, {path: item for (other, path), item in measured.items() if other == name}) for name in MEASURES
+    ]
+    tables.insert(2, _beside(measured))
+    tables.append(_truths({name: item for (name, path), item in found.items() if path == EXACT}))
     comments = (f"version {__version__}, digits and zoo at their own noise", "made by python -m benchmarks.statements")
     return Document(tuple(table for table in tables if table.rows), comments)
 
@@ -171,11 +175,10 @@ def _beside(found: Mapping[Task, Found]) -> Table:
     )
 
 
-def _truths() -> Table:
+def _truths(found: Mapping[str, Found]) -> Table:
     rows = []
-    for name, made in TRUTHS.items():
-        cases = made()
-        for kind, count, violations, middle, most in summary(cases):
+    for name, item in found.items():
+        for kind, count, violations, middle, most in item["kinds"]:
             rows.append((
                 text_cell(name), text_cell(kind), text_cell(str(count)), text_cell(str(violations)),
                 number_cell(middle, digits=6), number_cell(most, digits=6),

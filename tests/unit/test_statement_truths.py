@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import statement_truths
+from benchmarks.statement_tasks import EXACT
 from benchmarks.statement_truths import Truth, groups, rates, slopes, summary
 from benchmarks.statements import document, tasks
 
@@ -27,14 +28,17 @@ def test_violations_are_counted_on_either_side() -> None:
     assert [row[:3] for row in summary(rows)] == [("a", 2, 1), ("b", 2, 1)]
 
 
-def test_tasks_and_their_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_and_their_page() -> None:
     asked = tasks(["collapse", "modes"], ["residual_d8", "sklearn_mlp_iris_d2"])
-    assert sorted(asked.values()) == [
-        (name, path)
-        for name in ("collapse", "modes")
-        for path in ("digits/residual_d8.onnx", "zoo/sklearn_mlp_iris_d2.onnx")
-    ]
-    monkeypatch.setattr("benchmarks.statements.TRUTHS", {})
+    exact = [("collapse", EXACT), ("modes", EXACT)]
+    assert sorted(asked.values()) == sorted(
+        exact
+        + [
+            (name, path)
+            for name in ("collapse", "modes")
+            for path in ("digits/residual_d8.onnx", "zoo/sklearn_mlp_iris_d2.onnx")
+        ]
+    )
     shared = {"d": 8, "n": 8, "beta": 0.4}
     found = {
         ("collapse", "digits/residual_d8.onnx"): {
@@ -45,5 +49,6 @@ def test_tasks_and_their_page(monkeypatch: pytest.MonkeyPatch) -> None:
         },
         ("modes", "digits/residual_d8.onnx"): {**shared, "open": "no finite M"},
     }
+    found["modes", EXACT] = {"kinds": [["ramps", 80, 0, 1.0, 1.0]]}
     page = document(found)
-    assert [len(table.rows) for table in page.tables] == [1, 1]
+    assert [len(table.rows) for table in page.tables] == [1, 1, 1]
