@@ -48,7 +48,8 @@ class Seconds:
 def measured(clone: Path, command: str, home: Path) -> Seconds:
     """One run of `certify COMMAND` from a clone, with caches of its own."""
     environment = os.environ | {
-        "PYTHONPATH": str(clone), "OPENBLAS_NUM_THREADS": "1", "CERTIFY_CACHE": str(home), "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPATH": str(clone), "OPENBLAS_NUM_THREADS": "1", "CERTIFY_CACHE": str(home),
+        "PYTHONDONTWRITEBYTECODE": "",
     }  # fmt: skip
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(
@@ -96,9 +97,9 @@ def main() -> None:
     lines = [
         "# What a reader waits for",
         "",
-        f"CPU seconds (wall seconds) of a new process, cold and warm (median of {given.runs}); `-`: the command was not",
-        f"there. Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores as it began: the wall times are those of",
-        "a machine with other work. Written by `python -m benchmarks.reader_times`.",
+        f"CPU seconds (wall seconds) of a new process, cold and warm (median of {given.runs}); `-`: the command was",
+        f"not there. Load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores as it began: the wall times are",
+        "those of a machine with other work. Written by `python -m benchmarks.reader_times`.",
         "",
         f"| command | {given.before} cold | {given.before} warm | {now} cold | {now} warm |",
         "| --- | --- | --- | --- | --- |",
