@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from certify.arithmetic.arrays import FloatArray
 from certify.audits.records import Calibration, DistanceEnd, EncoderBracket, RankTest
@@ -103,6 +102,9 @@ def rank_test(
     u = (rank + U)/(L + 1), U uniform, is uniform on (0, 1) if the latent is exchangeable with the draws; ties get a
     uniform place among their own. The p-value is that of the two-sided Kolmogorov-Smirnov statistic, exact.
     """
+    # Half a second to load: only where it is used.
+    from scipy import stats
+
     pairs, draws = of_draws.shape
     below = np.sum(of_draws < of_latent[:, None], axis=1)
     ties = np.sum(of_draws == of_latent[:, None], axis=1)

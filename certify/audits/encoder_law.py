@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from certify.arithmetic.arrays import FloatArray
 from certify.posteriors.gaussian import GaussianLaw
@@ -153,6 +152,9 @@ def covariance_slack(count: int, dimension: int, error_probability: float) -> fl
     Guarantee: fails with probability at most `error_probability`, whatever C. Estimate in float64.
     Source: Bartlett, Proc. R. Soc. Edinburgh 53 (1933).
     """
+    # Half a second to load: only where it is used.
+    from scipy import stats
+
     if count <= dimension:
         return 1.0
     share = error_probability / (2 * dimension + 1)

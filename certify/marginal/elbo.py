@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import gammaincc
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
@@ -87,7 +87,7 @@ def gaussian_elbo(
     if not (math.isfinite(high) and np.isfinite(values).all()):
         return Elbo(None, described, "f overflows at the encoder's draws")
     mean = mean_interval(inside, low, high, ERROR_PROBABILITY)
-    beyond = 0.5 * d * stats.chi.sf(radius, d + 2)
+    beyond = 0.5 * d * _chi_beyond(radius, d + 2)
     with precision():
         constant = log_normaliser(generator, beta)
         shift = float(np.log(np.diag(factor)).sum()) + 0.5 * d * math.log(2 * math.pi)
@@ -95,6 +95,11 @@ def gaussian_elbo(
         largest = upper(constant) + shift - mean.lower + beyond
     room = ROUNDING * (1 + abs(least) + abs(largest))
     return Elbo(Interval(least - room, largest + room, "statistical", 1 - ERROR_PROBABILITY), described)
+
+
+def _chi_beyond(radius: float, dimension: int) -> float:
+    """P(chi_dimension > radius). Estimate."""
+    return float(gammaincc(dimension / 2, radius**2 / 2))
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class _Growth:
         else:
             constant, rate = self.centre**2 + self.value + 0.5 * self.slope, self.spread**2 + 0.5 * self.slope
         d = self.dimension
-        return float(constant * stats.chi.sf(radius, d) + rate * d * stats.chi.sf(radius, d + 2))
+        return constant * _chi_beyond(radius, d) + rate * d * _chi_beyond(radius, d + 2)
 
     def cost(self, radius: float) -> float:
         """What the radius adds to the interval: the range's part of the inequality, and the tail."""

@@ -111,20 +111,26 @@ def violating_generators(theorem: Theorem, label: str, kinds: Kinds | None = Non
 
 def strategy(theorem: Theorem, name: str) -> st.SearchStrategy[Generator]:
     """The strategy of a kind by name; KeyError for an unknown one."""
+    return _strategy(name, theorem.examples)
+
+
+def _strategy(name: str, examples: tuple[str, ...]) -> st.SearchStrategy[Generator]:
     if name == EXAMPLES:
-        small = _small_examples(theorem)
+        small = _examples(examples)
         return st.sampled_from(small) if small else st.nothing()
     if name.startswith(FAMILY):
         return family_generators(name.removeprefix(FAMILY))
     return NETWORKS[name]() if name in NETWORKS else VIOLATIONS[name]()
 
 
-def _probed(theorem: Theorem, name: str) -> list[Generator]:
-    return probes(strategy(theorem, name), PROBES, PROBE_SEED)
+def _probed(theorem: Theorem, name: str) -> tuple[Generator, ...]:
+    # All theorems are probed with the same draws: they are made once.
+    return _drawn(name, theorem.examples if name == EXAMPLES else ())
 
 
-def _small_examples(theorem: Theorem) -> list[Generator]:
-    return list(_examples(theorem.examples))
+@lru_cache(maxsize=256)
+def _drawn(name: str, examples: tuple[str, ...]) -> tuple[Generator, ...]:
+    return tuple(probes(_strategy(name, examples), PROBES, PROBE_SEED))
 
 
 @lru_cache(maxsize=32)

@@ -161,9 +161,7 @@ def test_narrower_gaussians_bound_the_integral() -> None:
     assert max(every) <= truth and every[0] <= best.lower <= max(every)
     # Whatever is said of the moments, the bound holds.
     wrong = Moments(moments.mean + 0.4, 1.7 * moments.factor, 50.0)
-    loose, first = (
-        best_evidence_lower(network, form, given) for given in (wrong, replace(moments, log_integral=-1e9))
-    )
+    loose, first = (best_evidence_lower(network, form, given) for given in (wrong, replace(moments, log_integral=-1e9)))
     assert loose is None or loose.lower <= truth
     assert first is not None and first.lower == every[0]
 

@@ -39,8 +39,10 @@ def test_help_loads_no_mathematics(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "from certify.cli.main import main\nassert main(['constants', '--generator', 'linear:d=2', '--quiet']) == 0",
-        "import certify\nfor name in certify.__all__:\n    getattr(certify, name)",
+        "from certify.cli.main import main\nassert main(['constants', '--generator', 'linear:d=2', '--quiet']) == 0\n"
+        "import sys\nassert 'scipy.stats' not in sys.modules",
+        "import certify\nfor name in certify.__all__:\n    getattr(certify, name)\n"
+        "import sys\nassert 'scipy.stats' not in sys.modules",
         "import certify\nrepr(certify.theorems())",
     ],
     ids=["constants", "names", "theorems"],

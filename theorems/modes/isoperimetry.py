@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 from flint import arb
-from scipy.special import ndtr, ndtri
-from scipy.stats import chi
+from scipy.special import gammaincc, gammaincinv, ndtr, ndtri
 
 from certify.arithmetic.balls import ball, euclidean_norm, precision
 from certify.generators.derivatives import value
@@ -69,13 +69,14 @@ def isoperimetry(instance: Instance) -> tuple[Finding, ...]:
                 )
             )  # fmt: skip
             for k in DIMENSIONS:
-                radius = float(chi.ppf(level, k))
+                radius = math.sqrt(2.0 * float(gammaincinv(k / 2.0, level)))
                 with precision():
                     inside = 1 - chi_tail_ball(ball(k), ball(radius))
                     outside = chi_tail_ball(ball(k), ball(radius) + ball(shift))
                 found.append(
                     Finding(
-                        "balls", float(chi.sf(radius + shift, k)), 1, at={"p": inside, "s": shift},
+                        "balls", float(gammaincc(k / 2.0, (radius + shift) ** 2 / 2.0)), 1,
+                        at={"p": inside, "s": shift},
                         recheck=lambda outside=outside: outside,  # type: ignore[misc]
                     )
                 )  # fmt: skip
