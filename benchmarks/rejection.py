@@ -35,7 +35,8 @@ from certify.proof.registry import load_theorem
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, lower_cell, number_cell, text_cell
 from certify.version import __version__
-from theorems.rejection_encoder.observations import Rejection, certify_row
+from theorems.rejection_encoder.found import Rejection
+from theorems.rejection_encoder.observations import certify_row
 from theorems.sharp_langevin.observations import certify_rows as layer_rows
 
 RESULTS = Path("benchmarks/results/rejection")

@@ -51,15 +51,22 @@ class DeclaredProposals:
     limit: float
     height: float
     proposals: int
+    onward_layers: int = 0
+    onward_step: float = 0.0
+    onward_decay: float = 0.0
 
     def at(self, posterior: Posterior) -> PlacedProposals | None:
         """The sampler at one posterior; None where no centre is found."""
         graph, x = posterior.generator.graph, posterior.observation
         with np.errstate(all="ignore"):
             point = np.zeros((1, posterior.latent_dim))
-            for _ in range(self.descent_layers):
-                pulled = vector_jacobian_product(graph, point, value(graph, point) - x)
-                point = (1.0 - self.descent_step * self.descent_decay) * point - self.descent_step * pulled
+            for layers, step, decay in (
+                (self.descent_layers, self.descent_step, self.descent_decay),
+                (self.onward_layers, self.onward_step, self.onward_decay),
+            ):
+                for _ in range(layers):
+                    pulled = vector_jacobian_product(graph, point, value(graph, point) - x)
+                    point = (1.0 - step * decay) * point - step * pulled
             factor = self._factor(posterior, point[0])
             if factor is None:
                 return None
@@ -136,6 +143,9 @@ def declared_proposals(encoder: EncoderSource, posterior: Posterior) -> PlacedPr
             reals["limit"],
             reals["height"],
             int(metadata["certify.K"]),
+            int(metadata.get("certify.onward_layers", "0")),
+            float(metadata.get("certify.onward_step", "0")),
+            float(metadata.get("certify.onward_decay", "0")),
         )
         is_here = (
             metadata["certify.generator_sha256"] == posterior.generator.sha256
@@ -144,8 +154,10 @@ def declared_proposals(encoder: EncoderSource, posterior: Posterior) -> PlacedPr
         )
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    layers = found.descent_layers + found.corrections
-    if not is_here or not (0 <= layers <= MOST_LAYERS and found.proposals >= 1 and 0 < found.scale < math.inf):
+    layers = (found.descent_layers, found.onward_layers, found.corrections)
+    if min(layers) < 0 or sum(layers) > MOST_LAYERS:
+        return None
+    if not is_here or not (found.proposals >= 1 and 0 < found.scale < math.inf):
         return None
     if encoder.noise_size != found.proposals * (posterior.latent_dim + 2):
         return None

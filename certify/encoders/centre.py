@@ -42,6 +42,9 @@ def write_centre(
     point = write_descent(
         tape, write_start(tape, start), plan.descent_step, plan.descent_layers, plan.descent_decay
     )  # fmt: skip
+    if plan.onward is not None:
+        second = plan.onward
+        point = write_descent(tape, point, second.step, second.layers, second.decay, "onward_")
     factor = factorisation.write(tape, point, beta, "centre_")
     state = tape.carry("c", point)
     gradient = posterior_gradient(tape, state, misfit_gradient(tape, state), beta)

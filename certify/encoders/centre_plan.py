@@ -22,6 +22,8 @@ from certify.errors import NotCertifiedError
 
 SHARES = (1.0, 0.1, 1e-2, 1e-3, 1e-4)
 """Accuracies delta0 that are tried, in units of beta/M."""
+NO_CENTRE = "the steps to the mode need not contract at this noise level: no centre is certified"
+
 TARGET = 1e-10
 """The gradient |A^{-1/2} grad f(c)| that the steps are taken to."""
 
@@ -38,10 +40,20 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Descent:
+    """Layers z <- z - `step` (J^T r + `decay` z)."""
+
+    step: float
+    layers: int
+    decay: float
+
+
+@dataclass(frozen=True)
 class CentrePlan:
     """`descent_layers` and `corrections` reach g <= `gradient`; the mode is within `distance` of c. Upper bounds.
 
-    A layer of descent is z <- z - step (J^T r + `descent_decay` z).
+    A layer of descent is z <- z - step (J^T r + `descent_decay` z); `onward` comes after them, where they alone are not
+    enough.
     """
 
     descent_step: float
@@ -50,6 +62,17 @@ class CentrePlan:
     gradient: float
     distance: float
     descent_decay: float = 0.0
+    onward: Descent | None = None
+
+    @property
+    def descents(self) -> int:
+        """Layers of descent, of both kinds."""
+        return self.descent_layers + (0 if self.onward is None else self.onward.layers)
+
+    @property
+    def layers(self) -> int:
+        """All layers that find c."""
+        return self.descents + self.corrections
 
 
 @dataclass(frozen=True)
@@ -70,13 +93,13 @@ def plan_centre(model: Model, defect: float) -> CentrePlan:
     with precision():
         plans = [plan for share in SHARES if (plan := _plan(model, share, ball(defect))) is not None]
     if not plans:
-        raise NotCertifiedError("the steps to the mode need not contract at this noise level: no centre is certified")
+        raise NotCertifiedError(NO_CENTRE)
     return cheapest(plans)
 
 
 def cheapest(plans: Sequence[CentrePlan]) -> CentrePlan:
     """The plan with the fewest layers."""
-    return min(plans, key=lambda plan: plan.descent_layers + plan.corrections)
+    return min(plans, key=lambda plan: plan.layers)
 
 
 def _plan(model: Model, share: float, om: arb) -> CentrePlan | None:
@@ -86,9 +109,15 @@ def _plan(model: Model, share: float, om: arb) -> CentrePlan | None:
     steps = plan_corrections(m, M, M2, beta, M * delta, start, om)
     if steps is None:
         return None
-    step = M**2 + M * M2 * rho
-    layers = descent_layers(M * rho / (m * delta), m**2 / step)
-    return CentrePlan(1.0 / midpoint(step), layers, steps.count, steps.gradient, steps.distance)
+    first = preimage_descent(model, delta)
+    return CentrePlan(first.step, first.layers, steps.count, steps.gradient, steps.distance)
+
+
+def preimage_descent(model: Model, delta: arb) -> Descent:
+    """S6: the layers after which |c_0 - zh| <= delta, with the preimage zh of x."""
+    step = model.M**2 + model.M * model.M2 * model.rho
+    layers = descent_layers(model.M * model.rho / (model.m * delta), model.m**2 / step)
+    return Descent(1.0 / midpoint(step), layers, 0.0)
 
 
 def plan_corrections(m: arb, M: arb, M2: arb, beta: arb, residual: arb, gradient: arb, om: arb) -> Corrections | None:

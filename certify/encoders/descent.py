@@ -19,13 +19,16 @@ def write_start(tape: Tape, start: Generator | None) -> str:
     return origin
 
 
-def write_descent(tape: Tape, start: str, step: float, layers: int, decay: float = 0.0) -> str:
-    """`layers` steps z <- z - step (J^T (G(z) - x) + decay z): S6 with step = 1/L_Phi, without decay."""
+def write_descent(tape: Tape, start: str, step: float, layers: int, decay: float = 0.0, label: str = "") -> str:
+    """`layers` steps z <- z - step (J^T (G(z) - x) + decay z): S6 with step = 1/L_Phi, without decay.
+
+    `label` keeps the tensors of a second descent apart.
+    """
     if layers == 0:
         return start
-    z = tape.carry("z", start)
+    z = tape.carry(f"{label}z", start)
     moved = tape.combine(
         [(1.0 - step * decay, z), (-step, misfit_gradient(tape, z))], identities=2 * tape.generator.latent_dim
     )
-    tape.close("descent", [moved], ["centre"], layers, (1, 1, 0))
-    return "centre"
+    tape.close(f"{label}descent", [moved], [f"{label}centre"], layers, (1, 1, 0))
+    return f"{label}centre"

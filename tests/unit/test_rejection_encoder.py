@@ -34,7 +34,8 @@ from certify.report.observations import observation_table, observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
-from theorems.rejection_encoder.observations import Rejection, _record, certify_row, certify_rows
+from theorems.rejection_encoder.found import Rejection
+from theorems.rejection_encoder.observations import _record, certify_row, certify_rows
 
 THEOREM = load_theorem("rejection-encoder")
 CONSTANTS = dict(d=8, n=8, m=1, M="1.5", M2="0.15", t_x=2, N=1000)

@@ -33,13 +33,9 @@ from certify.proof.registry import load_theorem
 from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
-from theorems.rejection_encoder.observations import (
-    Rejection,
-    certify_row,
-    certify_rows,
-    decode_rejection,
-    encode_rejection,
-)
+from theorems.rejection_encoder.found import Rejection
+from theorems.rejection_encoder.kept import decode_rejection, encode_rejection
+from theorems.rejection_encoder.observations import certify_row, certify_rows
 
 BETA, EPSILON = 0.4, Fraction(1, 10)
 Setting = tuple[Generator, FloatArray, Rejection]

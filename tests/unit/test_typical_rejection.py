@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+import certify
 from certify import encoder
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.audits.audit import model_observations
@@ -150,6 +151,35 @@ def test_the_count_is_below_the_bound(spec: str, products: tuple[float, int] | N
     # Side by side: ceil(log2 50) levels beyond one proposal, where the loop has one for each.
     one = encoder_count(typical_network(generator, BETA, replace(design, proposals=1), "parallel")).depth
     assert counts[1].depth == one + 6 and counts[0].depth >= one + 49
+
+
+def test_descent_on_f_goes_on_where_the_steps_need_not_contract_from_the_preimage(tmp_path: Path) -> None:
+    """n = d at a larger noise: S6, descent on f, steps; c is as close to the mode as the plan says."""
+    generator, noise = load_generator(RESIDUAL), 0.4
+    built = encoder("rejection-encoder", generator, beta=str(noise), epsilon="0.1", out=tmp_path / "e.onnx").choice
+    chosen = built.chosen
+    assert chosen.program is not None and chosen.count is not None and chosen.tv_bound is not None
+    certificate = chosen.program.certificate
+    assert certificate is not None and certificate["onward_layers"] > 0 and chosen.tv_bound <= 0.1
+    bound = chosen.program.parameter_bound
+    assert bound is not None and chosen.count.parameters_unrolled <= bound
+    plan = replace(
+        declared(certificate), onward_layers=certificate["onward_layers"], onward_step=certificate["onward_step"],
+        onward_decay=certificate["onward_decay"],
+    )  # fmt: skip
+    far = 0.0
+    for x in model_observations(generator, noise, 20, 3):
+        posterior = Posterior(generator, x, noise)
+        placed, mode = plan.at(posterior), find_mode(posterior, np.zeros(2))
+        assert placed is not None
+        assert np.linalg.norm(placed.centre - mode) <= certificate["distance_to_mode"] + 1e-7
+        # Without the second descent the same steps end elsewhere or later: it is needed, not decoration.
+        early = replace(plan, onward_layers=0, corrections=1).at(posterior)
+        assert early is not None
+        far = max(far, float(np.linalg.norm(early.centre - mode)))
+    assert far > 1e-6
+    audited = certify.audit(tmp_path / "e.onnx", generator, beta=str(noise), epsilon="0.1", seed=1)
+    assert audited.observations[0].distance.upper.value <= chosen.tv_bound
 
 
 def manifold() -> Generator:

@@ -9,7 +9,7 @@ the same for every x, and TV <= (1 - p)^K + t(R) with R = sigma sqrt(2 l) at eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +20,7 @@ from certify.encoders.centre import Factorisation, write_centre
 from certify.encoders.centre_plan import CentrePlan, Model, plan_centre
 from certify.encoders.factors import newton_schulz_steps
 from certify.encoders.kind import EncoderOptions, Numbers
-from certify.encoders.mode_plan import ModeModel, plan_mode
+from certify.encoders.mode_plan import ModeModel, plan_mode, plan_onward
 from certify.encoders.passes import forward, residual
 from certify.encoders.program import EncoderProgram
 from certify.encoders.rejection_network import require_room
@@ -104,13 +104,13 @@ def typical_network(
     written = _Proposal(tape, design, beta, point, factor, base)
     draw = written.sequence() if layout == "sequence" else written.parallel()
     notes = (
-        f"the point c: {plan.descent_layers} descent layers, {plan.corrections} preconditioned steps, "
+        f"the point c: {plan.descents} descent layers, {plan.corrections} preconditioned steps, "
         f"|B^T grad f(c)| <= {plan.gradient:.2g}",
         f"{layout} layout, K = {design.proposals}, proposals from N(c, {design.choice.scale:.4g}^2 B B^T), each "
         f"accepted with probability at least {max(0.0, lower(design.bound.acceptance)):.3g} at typical x",
     )
     return tape.finish(
-        "rejection", draw, (plan.descent_layers + plan.corrections, design.proposals), notes, design.distance,
+        "rejection", draw, (plan.layers, design.proposals), notes, design.distance,
         certificate=certificate_of(design), parameter_bound=None if start is not None else parameter_bound(
             generator, design
         ),
@@ -125,7 +125,7 @@ def parameter_bound(generator: Generator, design: TypicalDesign) -> int:
     """
     n, d, N = generator.observed_dim, generator.latent_dim, generator.parameters
     plan, products = design.plan, design.factorisation.products
-    centre = plan.descent_layers * (2 * N + n + 2 * d) + plan.corrections * (2 * N + n + 4 * d)
+    centre = plan.descents * (2 * N + n + 2 * d) + plan.corrections * (2 * N + n + 4 * d)
     factors = 2 * (N + d * N + d * d) + (0 if products is None else 2 * d * d * (products[1] + 2))
     return design.proposals * (N + 2 * n + 4 * d + 4) + centre + factors + N + 2 * n + d
 
@@ -148,6 +148,7 @@ def certificate_of(design: TypicalDesign) -> dict[str, Any]:
         "descent_step": plan.descent_step,
         "descent_decay": plan.descent_decay,
         "corrections": plan.corrections,
+        **({} if plan.onward is None else {f"onward_{key}": item for key, item in asdict(plan.onward).items()}),
         "gradient": plan.gradient,
         "distance_to_mode": plan.distance,
         "factor": "cholesky" if design.factorisation.products is None else "newton-schulz",
@@ -258,7 +259,13 @@ def _planned(numbers: Numbers, defect: float) -> tuple[CentrePlan, arb]:
     n, d = numbers.count("n"), numbers.count("d")
     if n == d:
         rho = numbers.enclosure("rho")
-        return plan_centre(Model(m, M, M2, beta, rho), defect), beta**2 * rho / m
+        model = Model(m, M, M2, beta, rho)
+        try:
+            plan = plan_centre(model, defect)
+        except NotCertifiedError:
+            # Near the preimage the steps need not contract yet: descent on f goes on to where they do.
+            plan = plan_onward(model, defect)
+        return plan, beta**2 * rho / m
     # Two events share the probability: 2 exp(-t^2/2) = exp(-t_x^2/2).
     deviation = (numbers.enclosure("t_x") ** 2 + 2 * ball(2).log()).sqrt()
     start = M * ball(d).sqrt() + beta * ball(n).sqrt() + (M**2 + beta**2).sqrt() * deviation

@@ -1,0 +1,121 @@
+"""What is found at one observation by Theorem R: the record of an envelope, and what was measured beside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.arithmetic.arrays import FloatArray
+from certify.envelopes.likelihood import likelihood_of
+from certify.envelopes.records import RejectionProof
+from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
+from certify.generators.graph import Generator
+from certify.posteriors.estimates import ERROR_PROBABILITY
+from certify.proof.records import RejectionNumbers
+
+PROPOSALS = 20_000
+"""Proposals of which the acceptance frequency is measured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One observation (n,), and whether its largest noise is asked for."""
+
+    row: FloatArray
+    with_reach: bool
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """What was found at one observation: the record of an envelope, or None and the `refusal`, why there is none.
+
+    measured        Clopper-Pearson interval of how often a proposal of that record is accepted
+    largest_noise   the largest noise found at which this observation is certified, 0 if none is, None if not looked for
+    noise           the record at that noise, where it is not the one that was asked for
+    """
+
+    proof: RejectionProof | None
+    refusal: str = ""
+    measured: tuple[float, float] | None = None
+    largest_noise: float | None = None
+    noise: RejectionProof | None = None
+
+    @property
+    def numbers(self) -> RejectionNumbers | None:
+        """What the record claims, beside what was measured."""
+        if self.proof is None or self.measured is None:
+            return None
+        again = proposals_needed(self.measured[0], self.proof.epsilon)
+        envelope = self.proof.envelope()
+        return RejectionNumbers(
+            self.proof.acceptance, self.measured, 1 - ERROR_PROBABILITY, None if again is None else again.proposals,
+            envelope.method, envelope.log_constant, envelope.log_integral, envelope.boxes, envelope.proposal.size,
+        )  # fmt: skip
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether the measured acceptance is below the certified one: then nothing is claimed."""
+        return self.proof is not None and self.measured is not None and self.measured[1] < self.proof.acceptance
+
+    @property
+    def proposals(self) -> int | None:
+        """K, None where epsilon is not met."""
+        return None if self.proof is None or self.is_contradicted else self.proof.proposals
+
+    @property
+    def tv_bound(self) -> float | None:
+        """The distance after K proposals."""
+        return None if self.proof is None or self.proposals is None else self.proof.tv_bound
+
+    @property
+    def reason(self) -> str:
+        """Why nothing is certified: which quantity fails, by how much; "" where something is."""
+        if self.proof is None or self.numbers is None:
+            return self.refusal
+        if self.is_contradicted:
+            high = self.numbers.p_measured[1]
+            return f"acceptance is certified above {self.proof.acceptance:.6g} but measured below {high:.6g}"
+        return "" if self.proposals is not None else _reason(self.numbers, self.proof.epsilon)
+
+
+def measured(generator: Generator, proof: RejectionProof) -> tuple[float, float]:
+    """Clopper-Pearson interval of how often a proposal is accepted: the same bits wherever they are drawn again."""
+    likelihood = likelihood_of(generator, np.array(proof.observation), proof.beta)
+    with threadpool_limits(1):
+        found = measured_acceptance(generator, likelihood, proof.envelope(), PROPOSALS, 0)
+    return found.lower, found.upper
+
+
+def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:
+    """Which quantity fails, by how much, and what to change."""
+    low, high = numbers.p_measured
+    limit = -math.log(float(epsilon)) / MOST_PROPOSALS
+    if low > limit:
+        # The measured acceptance would do: what is short is the lower bound of int exp(-f).
+        failing = (
+            "the lower bound of the integral of exp(-f) has no finite form here (at most two hidden layers, the second "
+            "smooth)"
+            if numbers.log_integral == -math.inf
+            else f"the lower bound of log int exp(-f) is {_gap(numbers, low):.3g} too low"
+        )
+        return f"exp(-f) <= C rho is certified, the acceptance only measured, {low:.3g} to {high:.3g}: {failing}"
+    if numbers.p_certified > 0.0:
+        excess = -math.log(numbers.p_certified)
+        return (
+            f"the certified acceptance {numbers.p_certified:.3g} needs more than {MOST_PROPOSALS:.0e} proposals: log C "
+            f"is {excess:.3g} above the lower bound of log int exp(-f), {-math.log(limit):.3g} would do"
+        )
+    none = "none of the proposals was" if low == 0.0 else "hardly any proposal was"
+    return (
+        f"log C is too large: {none} accepted, so it is at least {-math.log(high):.3g} above log int exp(-f), and "
+        f"{-math.log(limit):.3g} would do; the envelope is too weak for a decoder as curved as this"
+    )
+
+
+def _gap(numbers: RejectionNumbers, measured: float) -> float:
+    """By how much the lower bound of log int exp(-f) is below what the measured acceptance says. Estimate."""
+    return numbers.log_constant + math.log(measured) - numbers.log_integral
