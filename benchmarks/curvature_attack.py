@@ -43,7 +43,14 @@ BITS = 640
 EFFORT = 2000.0
 """Units for each method: a second or two at most."""
 
-METHODS = ("lifted semidefinite", "neuron by neuron", "composition", "chain rule", "one hidden layer")
+METHODS = (
+    "lifted semidefinite",
+    "neuron splits",
+    "neuron by neuron",
+    "composition",
+    "chain rule",
+    "one hidden layer",
+)
 
 ORDERS = {"M2": 2, "M3": 3}
 
@@ -146,29 +153,35 @@ def _activation(source: int, name: str, width: int) -> Activation:
 
 
 def _deep(rng: np.random.Generator, d: int, width: int = 5, offsets: float = 1.0) -> list[Node]:
-    """Plain layers, residual blocks, sums of two branches and layers that read the input again, mixed."""
+    """Layers of every shape, mixed: plain, residual, two branches, the input again, bare activations, dead ends."""
     nodes: list[Node] = [Input(d)]
+    source = 0
     for _ in range(int(rng.integers(1, 5))):
-        source, size = len(nodes) - 1, int(rng.integers(1, width + 1))
         into = nodes[source].width
+        if rng.random() < 0.15:
+            nodes.append(_activation(source, _name(rng), into))
+            if rng.random() < 0.5:
+                source = len(nodes) - 1
+                continue
+        size, first = int(rng.integers(1, width + 1)), len(nodes)
         gain = 10.0 ** rng.uniform(-1, 0.7)
         nodes.append(Affine(source, gain * rng.normal(size=(size, into)), offsets * rng.normal(size=size)))
-        nodes.append(_activation(source + 1, _name(rng), size))
+        nodes.append(_activation(first, _name(rng), size))
         shape = str(rng.choice(["plain", "residual", "two branches", "input again"]))
-        if shape == "plain":
-            continue
-        last = len(nodes) - 1
-        back = into if shape != "input again" else d
-        target = source if shape != "input again" else 0
-        nodes.append(Affine(last, rng.normal(size=(back, size)), rng.normal(size=back)))
-        if shape == "two branches":
-            nodes.append(_activation(source + 1, _name(rng), size))
-            nodes.append(Affine(last + 2, rng.normal(size=(back, size)), rng.normal(size=back)))
-            nodes.append(Sum((last + 1, last + 3, target), (1.0, float(rng.normal()), 1.0), back))
-        else:
-            nodes.append(Sum((target, last + 1), (float(rng.choice([0.0, 1.0, -0.7])), 1.0), back))
+        if shape != "plain":
+            target = 0 if shape == "input again" else source
+            back = nodes[target].width
+            nodes.append(Affine(first + 1, rng.normal(size=(back, size)), rng.normal(size=back)))
+            terms = [target, first + 2]
+            if shape == "two branches":
+                nodes.append(_activation(first, _name(rng), size))
+                nodes.append(Affine(first + 3, rng.normal(size=(back, size)), rng.normal(size=back)))
+                terms += [first + 4, first + 2]
+            factors = tuple(float(rng.choice([0.0, 1.0, -0.7, rng.normal()])) for _ in terms)
+            nodes.append(Sum(tuple(terms), (*factors[:-1], 1.0), back))
+        source = len(nodes) - 1
     n = int(rng.integers(1, 4))
-    nodes.append(Affine(len(nodes) - 1, rng.normal(size=(n, nodes[-1].width)), rng.normal(size=n)))
+    nodes.append(Affine(source, rng.normal(size=(n, nodes[source].width)), rng.normal(size=n)))
     return nodes
 
 
@@ -200,9 +213,9 @@ def far(rng: np.random.Generator) -> tuple[Graph, Region]:
     d = int(rng.integers(1, 4))
     nodes, region = _deep(rng, d), _ball(rng, d, (-5, 1), (2, 7))
     assert region.centre is not None
-    first = nodes[1]
-    assert isinstance(first, Affine)
-    nodes[1] = Affine(0, first.weight, first.bias - first.weight @ np.asarray(region.centre))
+    for place, node in enumerate(nodes):
+        if isinstance(node, Affine) and node.source == 0:
+            nodes[place] = Affine(0, node.weight, node.bias - node.weight @ np.asarray(region.centre))
     return Graph(tuple(nodes)), region
 
 

@@ -234,7 +234,7 @@ def seconds(lifted: Lifted, start: Second | None, work: Work) -> Iterator[Second
         choice = start.weights, start.share
     for _ in range(ROUNDS):
         near = None if best is None else best.proof
-        found = None if choice is None else turn(lifted, *choice, _search(work, COARSE, near), work)
+        found = None if choice is None else turn(lifted, *choice, searched(work, COARSE, near), work)
         if found is None or (best is not None and not found.value < best.value):
             break
         is_last = best is not None and not found.value < SHRINKS * best.value
@@ -242,12 +242,13 @@ def seconds(lifted: Lifted, start: Second | None, work: Work) -> Iterator[Second
         yield best
         choice = None if is_last else improved(lifted, best, work)
     if best is not None and work.affords(_units(best.form)):
-        proved = _search(work, FINE, best.proof)(best.form)
+        proved = searched(work, FINE, best.proof)(best.form)
         if proved.value < best.value:
             yield replace(best, value=proved.value)
 
 
-def _search(work: Work, gap: float, near: Multipliers | None) -> Callable[[IncrementForm], Proved]:
+def searched(work: Work, gap: float, near: Multipliers | None) -> Callable[[IncrementForm], Proved]:
+    """The search that proves a driven network's bound, |psi| <= 1, to this gap from these multipliers. Verified."""
     return lambda form: proved_end(form, form.output, 1.0, work, closed_form=near, relative_gap=gap)
 
 
@@ -276,7 +277,7 @@ def first_third(lifted: Lifted, found: Second, splits: Sequence[float], work: Wo
 
 def third(start: Third, work: Work) -> float:
     """M3 by a search from its closed form. Upper bound, rounded outward."""
-    return _search(work, FINE, start.proof)(start.form).value if work.affords(_units(start.form)) else math.inf
+    return searched(work, FINE, start.proof)(start.form).value if work.affords(_units(start.form)) else math.inf
 
 
 def _third_form(

@@ -21,7 +21,7 @@ from certify.verdict import Verdict
 
 Drawn = TypeVar("Drawn")
 
-METHODS = ("composition", "residual rule", "semidefinite", "chain rule")
+METHODS = ("composition", "residual rule", "one hidden layer", "semidefinite", "chain rule")
 """Methods that end by themselves: a result never depends on how fast the machine is."""
 BUDGET = 600.0
 FAILING = frozenset({Verdict.REFUTED, Verdict.INCONCLUSIVE})

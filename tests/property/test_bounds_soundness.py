@@ -22,6 +22,7 @@ METHODS = (
     "composition",
     "lifted semidefinite",
     "neuron by neuron",
+    "neuron splits",
     "one hidden layer",
     "residual rule",
     "semidefinite",

@@ -162,9 +162,8 @@ def test_one_hidden_layer_is_bounded_and_nothing_deeper() -> None:
         Activation(1, "tanh", 2),
         Affine(2, np.diag([2.0, 1.0]), np.zeros(2)),
     )
-    found = {
-        proposal.constant: proposal.value for proposal in ONE_LAYER.propose(Problem(generator_of(Graph(layer)), WHOLE))
-    }
+    asked = Problem(generator_of(Graph(layer)), WHOLE)
+    found = {proposal.constant: proposal.value for proposal in ONE_LAYER.propose(asked)}
     truth = {"M2": 18.0 * 4.0 / (3.0 * math.sqrt(3.0)), "M3": 108.0}
     for name, value in found.items():
         assert value is not None and truth[name] <= value <= 1.01 * truth[name]
