@@ -67,6 +67,15 @@ LabelsOption = Annotated[
     Path | None,
     typer.Option("--labels", metavar="FILE", help="One number per observation, .npy or .csv: its group, for `modes`."),
 ]
+InverseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--inverse",
+        metavar="FILE",
+        help="A circuit (.blif, .aag, .aig) that undoes the generator's permutation; `one-way` checks that it does.",
+        show_default=False,
+    ),
+]
 MeasurementOption = Annotated[
     Path | None,
     typer.Option(

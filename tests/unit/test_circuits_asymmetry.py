@@ -58,7 +58,7 @@ def test_keys_forget_the_order_and_negation_of_outputs_and_nothing_else() -> Non
         with pytest.raises(InputError, match="images of 0"):
             permutation_key(wrong)
     with pytest.raises(InputError, match="gates"):
-        list_permutations(7)
+        list_permutations(8)
 
 
 def test_the_kept_proofs_are_confirmed_and_the_table_is_theirs() -> None:
