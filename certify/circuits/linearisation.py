@@ -70,8 +70,8 @@ def linear_consequences(
         np.bitwise_or.at(matrix[index], columns // WORD, np.uint64(1) << (columns % WORD).astype(np.uint64))
     words = eliminate(matrix, quadratic if products else len(monomials))
     found = []
-    for row in matrix:
-        filled = np.flatnonzero(np.unpackbits(row.view(np.uint8), bitorder="little"))
+    for packed in matrix:
+        filled = np.flatnonzero(np.unpackbits(packed.view(np.uint8), bitorder="little"))
         if len(filled) and filled[0] >= quadratic:
             found.append(sum(1 << int(variable) for variable in monomials[len(monomials) - 1 - filled]))
     return found, words
