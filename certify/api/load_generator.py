@@ -17,6 +17,7 @@ def load_generator(
     noise: FloatArray | Sequence[float] | str | Path | None = None,
     likelihood: str = GAUSSIAN,
     measurement: FloatArray | Sequence[Sequence[float]] | str | Path | None = None,
+    inverse: str | Path | None = None,
 ) -> Generator:
     """The generator of a SPEC, of a `torch.nn.Module`, or the generator itself.
 
@@ -34,6 +35,7 @@ def load_generator(
             sigmoid): outside A0 of the paper.
         measurement: a matrix A (n', n) through which x is observed, x' = A x + noise, as an array or a .npy or .csv
             file. The generator is then A G, observations are x', and `noise` has one entry per row of A.
+        inverse: a circuit file (.blif, .aag, .aig) that is said to undo a permutation; `one-way` holds it against it.
 
     Raises:
         InputError: where the specification names none, the noise or the matrix is none, or logits are asked of
@@ -47,4 +49,6 @@ def load_generator(
     """
     from certify.generators.specification import load_generator as load
 
-    return load(specification, output, noise, one_of("likelihood", likelihood, [GAUSSIAN, BERNOULLI]), measurement)
+    return load(
+        specification, output, noise, one_of("likelihood", likelihood, [GAUSSIAN, BERNOULLI]), measurement, inverse
+    )

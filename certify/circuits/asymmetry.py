@@ -4,13 +4,20 @@ A chain of r gates (`exact_synthesis`) holds 4 + r normal functions. It computes
 negation of its outputs, with any 4 of them that take all 16 values. Every chain of at most r gates is walked, so that a
 permutation met first with r gates has size r, and an inverse that is never met has a larger size: a proof by
 enumeration, which shares nothing with the refutations by SAT. Exact: integers only.
+
+Up to the order and negation of inputs some gate of a chain reads inputs 0 and 1 and is their product, or, where all
+gates that read inputs alone are sums, their sum. Either has the least rank of the chain's gates, so that it comes first
+in the order that is walked: chains with another first gate need not be. The gates after it make independent tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numba
 import numpy as np
@@ -18,11 +25,20 @@ import numpy.typing as npt
 
 from certify.circuits.complexity import gate_word
 from certify.circuits.permutation_classes import bit_moves, inverse
+from certify.codec import decode, encode
 from certify.errors import InputError
+from certify.execution.door import Execution
+from certify.execution.work import Codec, Work
+from certify.progress import Progress
+from certify.provenance import code_digest
 
-BITS, ROWS, MOST_GATES = 4, 16, 6
+BITS, ROWS, MOST_GATES = 4, 16, 7
 FULL = (1 << ROWS) - 1
 FIRST_ROOM = 1 << 14
+PRODUCT, SUM = 0, 3
+"""Of the five operators of `gate_word`, the two that a first gate may have."""
+Prefix: TypeAlias = tuple[int, tuple[tuple[int, int, int], ...]]
+"""A number of gates, and the first of them as (operator, source, source)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +61,64 @@ class Listing:
         return tuple(int(count) for count in np.bincount(self.sizes))
 
 
-def list_permutations(gates: int) -> Listing:
+def list_permutations(gates: int, execution: Execution | None = None, progress: Progress | None = None) -> Listing:
     """All permutations of 4 bits of size at most `gates`, up to the order and negation of outputs.
 
+    Args:
+        gates: 5 take seconds, 6 minutes, 7 hours.
+        execution: where the chains are walked and what was found is kept; None: here.
+        progress: receives how far each size has come.
+
     Raises:
-        InputError: for gates outside [0, 6]; 5 take seconds, 6 minutes and some 400 MB.
+        InputError: for gates outside [0, 7].
     """
     if not 0 <= gates <= MOST_GATES:
         raise InputError(f"`gates` must be in [0, {MOST_GATES}]; got {gates}")
-    values = np.zeros(BITS + gates + 1, dtype=np.int64)
-    for index in range(BITS):
-        values[index] = sum(1 << (t - 1) for t in range(1, ROWS) if t >> index & 1)
-    keys, sizes = np.array([_packed(values[:BITS].tolist())]), np.zeros(1, dtype=np.int8)
-    for size in range(1, gates + 1):
-        found = np.sort(_every_chain(values, size))
-        new = found[np.isin(found, keys, invert=True, assume_unique=True)]
-        order = np.argsort(np.concatenate([keys, new]))
-        keys = np.concatenate([keys, new])[order]
-        sizes = np.concatenate([sizes, np.full(len(new), size, dtype=np.int8)])[order]
+    keys, sizes = np.array([_packed([_input(index) for index in range(BITS)])]), np.zeros(1, dtype=np.int8)
+    codec = Codec(encode, _decode, _doubt, is_trusted=True)
+    work = Work(classes_after, codec, {"work": "permutations of 4 bits", "code": code_digest()}, _key)
+    with Execution("serial") if execution is None else nullcontext(execution) as place:
+        for size in range(1, gates + 1):
+            found = place.collect(f"chains of {size} gates", work, list(prefixes(size)), progress)
+            new = expanded(sorted(set().union(*found)))
+            new = new[np.isin(new, keys, invert=True, assume_unique=True)]
+            order = np.argsort(np.concatenate([keys, new]))
+            keys = np.concatenate([keys, new])[order]
+            sizes = np.concatenate([sizes, np.full(len(new), size, dtype=np.int8)])[order]
     return Listing(keys, sizes)
+
+
+def prefixes(size: int) -> Iterator[Prefix]:
+    """The first gates, at most two, of the chains of `size` gates that are walked: one task each."""
+    for operator in (PRODUCT, SUM):
+        first = (operator, 0, 1)
+        if size < 3:
+            yield size, (first,)
+            continue
+        for k in range(1, BITS + 1):
+            for j in range(k):
+                yield from ((size, (first, (second, j, k))) for second in range(5))
+
+
+def classes_after(prefix: Prefix) -> tuple[int, ...]:
+    """The least keys, up to the order and negation of inputs, of what the chains with this beginning compute."""
+    size, chosen = prefix
+    values, ranks = np.zeros(BITS + size + 1, dtype=np.int64), np.full(size + 1, -1, dtype=np.int64)
+    values[:BITS] = [_input(index) for index in range(BITS)]
+    for depth, (operator, j, k) in enumerate(chosen):
+        count = BITS + depth
+        word, ranks[depth] = gate_word(operator, values[j], values[k]), (k * 64 + j) * 8 + operator
+        if word == 0 or word in values[:count] or (depth and k < count - 1 and ranks[depth] <= ranks[depth - 1]):
+            return ()
+        values[count] = word
+    found = _every_chain(values, BITS + len(chosen), size - len(chosen), ranks, size)
+    return tuple(sorted({int(key) for key in _least_keys(found, bit_moves(BITS))}))
+
+
+def expanded(keys: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The keys of all permutations that differ from one with a key by the order and negation of inputs; ascending."""
+    moves = bit_moves(BITS)
+    return np.unique(_moved_keys(np.array(keys, dtype=np.int64), moves)) if len(keys) else np.zeros(0, dtype=np.int64)
 
 
 def images(key: int) -> tuple[int, ...]:
@@ -99,29 +154,76 @@ def asymmetric(listing: Listing) -> tuple[int, ...]:
 
 def classes(keys: Sequence[int]) -> dict[int, int]:
     """Least keys up to the order and negation of inputs too, each with how many of `keys` it stands for."""
-    moves = bit_moves(BITS)
-    counts: dict[int, int] = {}
-    for key in keys:
-        table = np.array(images(key))
-        least = min(permutation_key(moved) for moved in table[moves].tolist())
-        counts[least] = counts.get(least, 0) + 1
-    return counts
+    least, counts = np.unique(_least_keys(np.array(keys, dtype=np.int64), bit_moves(BITS)), return_counts=True)
+    return dict(zip(least.tolist(), counts.tolist(), strict=True))
+
+
+def _key(prefix: Prefix) -> str:
+    return hashlib.sha256(json.dumps(prefix).encode()).hexdigest()[:32]
+
+
+def _decode(document: Any) -> tuple[int, ...]:
+    return decode(tuple[int, ...], document, "the keys")
+
+
+def _doubt(prefix: Prefix, found: tuple[int, ...]) -> str:
+    """Only what no walk could have found: that none is missing is as sure as what wrote them."""
+    return "" if all(sorted(images(key)) == list(range(ROWS)) for key in found) else "a key is of no permutation"
+
+
+def _input(index: int) -> int:
+    return sum(1 << (t - 1) for t in range(1, ROWS) if t >> index & 1)
 
 
 def _packed(words: Sequence[int]) -> int:
     return sum(word << 15 * place for place, word in enumerate(sorted(words)))
 
 
-def _every_chain(values: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
-    """The keys of all permutations among the functions of chains of `size` gates, each once."""
+def _every_chain(
+    values: npt.NDArray[np.int64], count: int, left: int, ranks: npt.NDArray[np.int64], size: int
+) -> npt.NDArray[np.int64]:
+    """The keys of all permutations among the functions of the chains that `values[:count]` begins, each once."""
     room = FIRST_ROOM
     while True:
         table = np.full(room, -1, dtype=np.int64)
         state = np.zeros(2, dtype=np.int64)
-        _walk(values, BITS, size, np.full(size + 1, -1, dtype=np.int64), table, state, size)
+        if left:
+            _walk(values, count, left, ranks, table, state, size)
+        else:
+            _record(values, count, table, state)
         if not state[1]:
             return table[table >= 0]
         room *= 8
+
+
+@numba.njit(cache=True)
+def _moved_key(key: int, move: Any) -> int:
+    """The key of x -> P(move(x)), its outputs negated where that makes them normal."""
+    words = np.zeros(4, dtype=np.int64)
+    for place in range(4):
+        word = (key >> 15 * place & 0x7FFF) << 1
+        flip = word >> move[0] & 1
+        for row in range(1, 16):
+            words[place] |= ((word >> move[row] & 1) ^ flip) << (row - 1)
+    return _sorted_key(words[0], words[1], words[2], words[3])
+
+
+@numba.njit(cache=True)
+def _moved_keys(keys: Any, moves: Any) -> Any:
+    found = np.empty(len(keys) * len(moves), dtype=np.int64)
+    for index in range(len(keys)):
+        for place in range(len(moves)):
+            found[index * len(moves) + place] = _moved_key(keys[index], moves[place])
+    return found
+
+
+@numba.njit(cache=True)
+def _least_keys(keys: Any, moves: Any) -> Any:
+    found = keys.copy()
+    for index in range(len(keys)):
+        for place in range(len(moves)):
+            found[index] = min(found[index], _moved_key(keys[index], moves[place]))
+    return found
 
 
 @numba.njit(cache=True)

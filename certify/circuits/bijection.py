@@ -2,7 +2,8 @@
 
 exhaustive   n <= 24: every output is looked at, 64 inputs per machine word.
 elimination  a circuit of XOR and NOT gates is affine: it is a bijection if and only if its matrix is invertible.
-inverse      a circuit Q is known with Q(P(x)) = x, which holds gate by gate: the composition folds to the inputs.
+inverse      a circuit Q is known with Q(P(x)) = x: the composition folds to the inputs, gate by gate, or for a Q that
+             is given SAT finds no word that does not come back (`composition`).
 blocks       outputs that share no input make blocks; the circuit is a permutation if and only if each block is one.
 layers       the circuit is, gate by gate, the composition of layers, each of which is decided on its own.
 order        exponentials: the circuit is the composition of n steps b, r -> X^b r^2, each of which is proved equal to
@@ -14,7 +15,7 @@ sat          CaDiCaL looks for two inputs that collide. A collision is evaluated
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from certify.circuits.blocks import Block, independent_blocks
 from certify.circuits.builder import FALSE, TRUE, CircuitBuilder, inlined
 from certify.circuits.circuit import Circuit, Operation, every_input
 from certify.circuits.cnf import SOLVER, Formula, collision_circuit, difference_circuit, tseitin
+from certify.circuits.composition import CHECKED_CLAUSES, decide_composition
 from certify.circuits.drat import check_refutation
 from certify.circuits.exponentials import binary_step, masked
 from certify.circuits.fields import Field
@@ -31,8 +33,6 @@ from certify.verdict import Evidence, Verdict
 
 EXHAUSTIVE_BITS = 24
 CHUNK_WORDS = 1 << 12
-CHECKED_CLAUSES = 20_000
-"""Refutations of larger formulas are not checked again: they would take longer than to find."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Bijection:
     collision: tuple[int, int] | None = None
 
 
-def decide_bijection(circuit: Circuit, conflicts: int = 50_000, known: Permutation | None = None) -> Bijection:
+def decide_bijection(
+    circuit: Circuit, conflicts: int = 50_000, known: Permutation | None = None, inverse: Circuit | None = None
+) -> Bijection:
     """Whether the circuit is a permutation.
 
     Args:
@@ -53,6 +55,7 @@ def decide_bijection(circuit: Circuit, conflicts: int = 50_000, known: Permutati
         conflicts: budget of the search by SAT, the last resort; some seconds.
         known: what the circuit was built from, if it was: a field or an inverse may prove it. Nothing is taken on
             trust: the circuit is compared with it gate by gate.
+        inverse: a circuit that is said to undo it. Where it is found to, that decides; where not, `method` says so.
 
     Raises:
         InputError: if the numbers of inputs and outputs differ.
@@ -61,6 +64,13 @@ def decide_bijection(circuit: Circuit, conflicts: int = 50_000, known: Permutati
         raise InputError(
             f"a permutation has as many outputs as inputs; this circuit has {circuit.inputs} and {len(circuit.outputs)}"
         )
+    if inverse is not None:
+        undone = decide_composition(circuit, inverse, conflicts)
+        if undone.verdict is Verdict.PROVED:
+            return Bijection(undone.verdict, undone.evidence, undone.method)
+        found = decide_bijection(circuit, conflicts, known)
+        no_inverse = "the given circuit is no inverse: " if undone.verdict is Verdict.REFUTED else ""
+        return replace(found, method=f"{found.method}; {no_inverse}{undone.method}")
     if circuit.inputs <= EXHAUSTIVE_BITS:
         return _exhaustive(circuit)
     if not np.any((circuit.operations == Operation.AND) | (circuit.operations == Operation.OR)):
@@ -160,15 +170,10 @@ def _by_layers(circuit: Circuit, layers: tuple[Circuit, ...], conflicts: int) ->
 
 def _decided_once(circuits: Sequence[Circuit], conflicts: int) -> list[Bijection]:
     """The decision on every circuit; equal ones, gate by gate, are decided once. They share the conflicts."""
-    keys = [_gate_by_gate(circuit) for circuit in circuits]
+    keys = [circuit.gate_by_gate() for circuit in circuits]
     distinct = dict(zip(keys, circuits, strict=True))
     decisions = {key: decide_bijection(circuit, conflicts // len(distinct)) for key, circuit in distinct.items()}
     return [decisions[key] for key in keys]
-
-
-def _gate_by_gate(circuit: Circuit) -> bytes:
-    parts = (circuit.operations, circuit.first, circuit.second, circuit.outputs)
-    return b"|".join([str(circuit.inputs).encode(), *(part.tobytes() for part in parts)])
 
 
 def _all_together(decisions: Sequence[Bijection], how: str) -> Bijection:

@@ -71,6 +71,11 @@ class Circuit:
         """Number of gates of each operation."""
         return {item.name: int(np.count_nonzero(self.operations == item)) for item in Operation}
 
+    def gate_by_gate(self) -> bytes:
+        """Equal for two circuits exactly where they are the same, gate for gate."""
+        parts = (self.operations, self.first, self.second, self.outputs)
+        return b"|".join([str(self.inputs).encode(), *(part.tobytes() for part in parts)])
+
     def depths(self) -> npt.NDArray[np.int64]:
         """Longest path from an input to each node; inputs have 0 and a negation adds nothing."""
         return np.asarray(_depths(self.inputs, self.operations, self.first, self.second))

@@ -9,8 +9,9 @@ at all. Everything is exact; the guesses are what grows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from certify.circuits.circuit import Circuit, Operation
 from certify.circuits.parities import linear_forms
@@ -24,27 +25,39 @@ class System:
     products: tuple[tuple[int, int, int], ...]
 
 
-def guess_and_determine(circuit: Circuit, outputs: Mapping[int, bool], limit: float) -> tuple[int | None, float]:
-    """A word that the circuit maps to `outputs` (bit of output h), and the number of systems that were eliminated.
+Determine: TypeAlias = Callable[[System, Sequence[int]], tuple[System | None, float]]
+"""From a system and equations to what they imply, None if they contradict, and what that cost."""
 
-    None where `limit` systems were not enough, or no word is mapped there. Deterministic.
+
+def guess_and_determine(
+    circuit: Circuit, outputs: Mapping[int, bool], limit: float, determine: Determine | None = None
+) -> tuple[int | None, float]:
+    """A word that the circuit maps to `outputs` (bit of output h), and the sum of the costs of `determine`.
+
+    By default that is `determined`, and the cost the number of systems that were eliminated. None where `limit` was not
+    enough, or no word is mapped there. Deterministic.
     """
+    determine = _counted if determine is None else determine
     forms = linear_forms(circuit)
     start = System(tuple(forms[: circuit.inputs]), tuple(_products(circuit, forms)))
     equations = [forms[int(circuit.outputs[h])] ^ int(bit) for h, bit in outputs.items()]
-    open_nodes, cost = [(start, equations)], 0
+    open_nodes, cost = [(start, equations)], 0.0
     while open_nodes and cost < limit:
         system, added = open_nodes.pop()
-        cost += 1
-        settled = determined(system, added)
+        settled, spent = determine(system, added)
+        cost += spent
         if settled is None:
             continue
         if not settled.products:
             # What is still free may have any value: zero.
-            return sum(1 << i for i, form in enumerate(settled.inputs) if form & 1), float(cost)
+            return sum(1 << i for i, form in enumerate(settled.inputs) if form & 1), cost
         guess = _guess(settled)
         open_nodes += [(settled, [guess ^ 1]), (settled, [guess])]
-    return None, float(cost)
+    return None, cost
+
+
+def _counted(system: System, equations: Sequence[int]) -> tuple[System | None, float]:
+    return determined(system, equations), 1.0
 
 
 def determined(system: System, equations: Sequence[int]) -> System | None:

@@ -57,14 +57,21 @@ def least_sizes(
     execution: Execution,
     most: int = MOST_GATES,
     refuted: Callable[[int, int, Refutation], None] = lambda problem, size, proof: None,
+    at_least: Sequence[int] = (),
+    found_chain: Callable[[int, Chain], None] = lambda problem, chain: None,
 ) -> list[Size]:
     """Brackets of the least sizes of `problems`, each inputs and truth tables.
 
+    `at_least`: for every problem a size that is known otherwise to be no more than the least; smaller ones are not
+    tried.
+
     A question that the execution's limit ends leaves a gap: above it only chains are looked for. `refuted` receives
-    every accepted refutation with its problem's place and its size.
+    every accepted refutation with its problem's place and its size, `found_chain` every chain.
     """
     work = Work(answered, Codec(encode, _decode, _doubt), {"work": "least circuits"}, _key)
     found = [Size(least_conceivable(inputs, targets), None, 0) for inputs, targets in problems]
+    if at_least:
+        found = [replace(item, lower=max(item.lower, known)) for item, known in zip(found, at_least, strict=True)]
     sizes = {place: item.lower for place, item in enumerate(found)}
     while sizes:
         asked = list(sizes)
@@ -77,6 +84,7 @@ def least_sizes(
                 found[place] = replace(found[place], lower=size + 1, steps=found[place].steps + len(refutation.proof))
             if not isinstance(answer, Failed) and answer.chain is not None:
                 found[place] = replace(found[place], upper=size)
+                found_chain(place, answer.chain)
                 del sizes[place]
             elif size == most:
                 del sizes[place]

@@ -17,8 +17,9 @@ def loaded_generators(
     noise: str | None,
     likelihood: str = "gaussian",
     measurement: Path | None = None,
+    inverse: Path | None = None,
 ) -> list[Generator] | None:
-    """Each generator with `--output`, `--noise`, `--likelihood` and `--measurement` applied; None where none was named.
+    """Each generator with these options applied; None where none was named.
 
     Raises InputError where an option has no generator to apply to.
     """
@@ -29,10 +30,12 @@ def loaded_generators(
             ("noise", noise),
             ("likelihood", logits),
             ("measurement", measurement),
+            ("inverse", inverse),
         ):
             if given is not None:
                 raise InputError(f"`--{option}` is about a generator; give it with `--generator`")
         return None
     from certify.generators.specification import load_generator
 
-    return [load_generator(specification, output, noise, likelihood, measurement) for specification in specifications]
+    options = (output, noise, likelihood, measurement, inverse)
+    return [load_generator(specification, *options) for specification in specifications]

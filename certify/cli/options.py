@@ -72,6 +72,15 @@ LabelsOption = Annotated[
         show_default=False,
     ),
 ]
+InverseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--inverse",
+        metavar="FILE",
+        help="A circuit (.blif, .aag, .aig) that undoes the generator's permutation; `one-way` checks that it does.",
+        show_default=False,
+    ),
+]
 MeasurementOption = Annotated[
     Path | None,
     typer.Option(

@@ -67,13 +67,15 @@ def load_generator(
     noise: str | Path | npt.ArrayLike | None = None,
     likelihood: str = GAUSSIAN,
     measurement: str | Path | npt.ArrayLike | None = None,
+    inverse: str | Path | None = None,
 ) -> Generator:
     """The generator that `spec` describes, of a torch module, or the generator itself.
 
     `output` names the output of an ONNX file that has several. `noise` are standard deviations s, one per output: an
     array, a .npy or .csv file, or `KIND:NAME` of an output of the same ONNX file (`certify.generators.noise`); the
     generator is then G / s. `likelihood` is `gaussian`, or `bernoulli` for a decoder of logits. `measurement` is a
-    matrix A (n', n), an array or a file: the generator is then A G, and `noise` has one entry per row of A.
+    matrix A (n', n), an array or a file: the generator is then A G, and `noise` has one entry per row of A. `inverse`
+    is a circuit file that is said to undo a permutation.
 
     Raises `InputError`, in one line, for a missing or unreadable file, an unknown family or parameter
     (with the closest match), a value outside its domain, and a callable that cannot be had.
@@ -82,6 +84,10 @@ def load_generator(
     chosen = None if output is None else text_of("output", output)
     generator = _specified(text, chosen) if isinstance(spec, (str, Path)) else _object(spec, chosen)
     generator = with_likelihood(generator, likelihood)
+    if inverse is not None:
+        from certify.circuits.formats.files import with_inverse
+
+        generator = with_inverse(generator, inverse)
     outputs = generator.observed_dim
     taken = None if measurement is None else _matrix(measurement)
     if taken is not None:

@@ -12,6 +12,7 @@ from certify.bounds.bracket import ConstantBrackets
 from certify.circuits.bijection import Bijection, decide_bijection
 from certify.circuits.circuit import Circuit
 from certify.circuits.extraction import ExtractionError, NotBooleanError, extract_circuit
+from certify.circuits.formats.files import stored_inverse
 from certify.circuits.permutation import Permutation, permutation
 from certify.circuits.substitution_network import MOST_BITS, substitution_network
 from certify.errors import InputError
@@ -42,7 +43,10 @@ def read(generator: Generator) -> Reading:
     if circuit.inputs != len(circuit.outputs):
         unequal = f"{circuit.inputs} inputs and {len(circuit.outputs)} outputs make no permutation"
         return Reading(circuit, tau, Bijection(Verdict.REFUTED, Evidence.RIGOROUS, unequal))
-    return Reading(circuit, tau, decide_bijection(circuit, known=declared_permutation(generator)))
+    inverse = stored_inverse(generator)
+    if inverse is not None and (inverse.inputs, len(inverse.outputs)) != (circuit.inputs, circuit.inputs):
+        inverse = None
+    return Reading(circuit, tau, decide_bijection(circuit, known=declared_permutation(generator), inverse=inverse))
 
 
 def declared_permutation(generator: Generator) -> Permutation | None:

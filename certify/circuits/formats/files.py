@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from certify.atomic import write_bytes_atomically
@@ -13,6 +14,8 @@ from certify.errors import InputError
 from certify.generators.graph import Generator
 
 LARGEST_FILE = 64 * 1024 * 1024
+INVERSE = "inverse"
+"""Key of a generator's metadata with the inverse circuit as ASCII AIGER."""
 
 
 def load_circuit(path: str | Path) -> Circuit:
@@ -40,6 +43,30 @@ def circuit_generator(path: str | Path) -> Generator:
     except InputError as error:
         raise InputError(f"`{path}`: {error}") from error
     return Generator(Path(path).stem, graph, parameter_count(circuit, "minmax"), {"family": "circuit"})
+
+
+def with_inverse(generator: Generator, path: str | Path) -> Generator:
+    """The generator with the circuit of a file as what is said to undo its permutation: a claim, not taken on trust.
+
+    Raises InputError as `load_circuit`, and unless the numbers of its inputs and outputs are the generator's.
+    """
+    circuit = load_circuit(path)
+    sizes, wanted = (circuit.inputs, len(circuit.outputs)), (generator.observed_dim, generator.latent_dim)
+    if sizes != wanted:
+        raise InputError(
+            f"`inverse` {path} must take {wanted[0]} bits to {wanted[1]}; it takes {sizes[0]} to {sizes[1]}"
+        )
+    return replace(
+        generator, metadata={**generator.metadata, INVERSE: write_aiger(circuit, binary=False).decode("ascii")}
+    )
+
+
+def stored_inverse(generator: Generator) -> Circuit | None:
+    """The circuit that `with_inverse` stored; None without one, or where a file's own text is none."""
+    try:
+        return read_aiger(generator.metadata[INVERSE].encode("ascii")) if INVERSE in generator.metadata else None
+    except (InputError, UnicodeEncodeError):
+        return None
 
 
 def save_circuit(circuit: Circuit, path: str | Path) -> None:

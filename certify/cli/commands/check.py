@@ -16,6 +16,7 @@ from certify.cli.options import (
     DeviationsOption,
     EpsilonOption,
     GeneratorsOption,
+    InverseOption,
     JsonOption,
     LabelsOption,
     LikelihoodOption,
@@ -78,6 +79,7 @@ def run(
     deviations: DeviationsOption = None,
     measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
+    inverse: InverseOption = None,
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -121,6 +123,7 @@ def run(
             ("output", output_name),
             ("noise", deviations),
             ("measurement", measurement),
+            ("inverse", inverse),
             ("likelihood", likelihood != "gaussian"),
             ("observations", observations),
             ("labels", labels),
@@ -138,7 +141,7 @@ def run(
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
     import certify.api as api
 
-    loaded = loaded_generators(generator, output_name, deviations, likelihood, measurement)
+    loaded = loaded_generators(generator, output_name, deviations, likelihood, measurement, inverse)
     rows = output.prints and not quiet and not details
     with progress_on_terminal(quiet) as bars:
         progress = Announcing(bars, _announced(output, names)) if rows else bars
