@@ -14,6 +14,7 @@ import argparse
 import math
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ def tasks(names: Iterable[str], decoders: Iterable[str]) -> dict[str, Task]:
     }  # fmt: skip
 
 
-def document(found: Mapping[Task, Found]) -> Document:
-    """All tables: what was measured, and the exact truths."""
+def document(found: Mapping[Task, Found], missing: Iterable[Task] = ()) -> Document:
+    """All tables: what was measured, and the exact truths; `missing` tasks are named."""
     measured = {task: item for task, item in found.items() if task[1] != EXACT}
     tables = [
         _table(name, {path: item for (other, path), item in measured.items() if other == name}) for name in MEASURES
@@ -55,7 +56,11 @@ def document(found: Mapping[Task, Found]) -> Document:
     tables.insert(2, _beside(measured))
     tables.append(_truths({name: item for (name, path), item in found.items() if path == EXACT}))
     comments = (f"version {__version__}, digits and zoo at their own noise", "made by python -m benchmarks.statements")
-    return Document(tuple(table for table in tables if table.rows), comments)
+    left_out = tuple(
+        f"not run: {name} at {', '.join(Path(path).stem for _, path in group)}"
+        for name, group in groupby(sorted(missing), key=lambda task: task[0])
+    )
+    return Document(tuple(table for table in tables if table.rows), (*comments, *left_out))
 
 
 def _table(name: str, rows: Mapping[str, Found]) -> Table:
@@ -69,7 +74,7 @@ def _table(name: str, rows: Mapping[str, Found]) -> Table:
 
 
 def _subject(path: str, item: Found) -> tuple[Cell, ...]:
-    ends = (text_cell(str(item["d"])), text_cell(str(item["n"])), number_cell(item["beta"], digits=3))
+    ends = (text_cell(f"{item['d']:g}"), text_cell(f"{item['n']:g}"), number_cell(item["beta"], digits=3))
     return (text_cell(Path(path).stem), *ends)
 
 
@@ -143,14 +148,14 @@ COLUMNS: Mapping[str, tuple[tuple[str, ...], Any]] = {
 NOTES: Mapping[str, tuple[str, ...]] = {
     "collapse": ("measured: an interval of I(z;x) by draws of the model, between two variational bounds",),
     "factorised-encoder": (
-        "certified: rows where a positive distance is proved; positive: also by exact draws, error 1e-6 each; KL:",
+        "certified: rows where a positive distance is proved; positive: also by exact draws, error 1e-6 each; KL: "
         "means over the rows of the best diagonal Gaussian's divergence, in these latents and in the cheapest rotation",
     ),
     "modes": (
         "masses at confidence 0.999 over the odd rows; clusters: the best of 2, 3 and 4 by KMeans on the even rows",
     ),
     "amortisation": (
-        "for encoders within 0.05 of the posteriors at a pair of observations; no error: the slope of the posteriors'",
+        "for encoders within 0.05 of the posteriors at a pair of observations; no error: the slope of the posteriors' "
         "own Gaussians; trained: the mean map between the same observations, and its certified Lipschitz constant",
     ),
 }
@@ -209,7 +214,8 @@ def main() -> None:
         found = run(
             measure, asked, options.processes, options.work, lambda: print(".", end="", file=sys.stderr, flush=True)
         )
-    page = document({asked[key]: item for key, item in found.items()})
+    missing = [task for key, task in asked.items() if key not in found]
+    page = document({asked[key]: item for key, item in found.items()}, missing)
     write_text_atomically(options.out, table_formats()["markdown"].render(page))
 
 

@@ -50,5 +50,6 @@ def test_tasks_and_their_page() -> None:
         ("modes", "digits/residual_d8.onnx"): {**shared, "open": "no finite M"},
     }
     found["modes", EXACT] = {"kinds": [["ramps", 80, 0, 1.0, 1.0]]}
-    page = document(found)
+    page = document(found, [("modes", "zoo/left_out.onnx")])
+    assert page.comments[-1] == "not run: modes at left_out"
     assert [len(table.rows) for table in page.tables] == [1, 1, 1]
