@@ -37,7 +37,7 @@ def settled(theorem: Theorem, cases: Iterable[tuple[Generator, str, FloatArray |
     """The theorem at each (generator, beta, observations), with certified choices, half effort and seed 0."""
     found = []
     for generator, beta, observations in cases:
-        brackets = constants(generator, budget=2.0, seed=0)
+        brackets = constants(generator, effort=4000.0, seed=0)
         setting = settle(theorem, generator, brackets, Fraction(beta), Fraction(1, 10), observations, 0)
         assert setting.certificate is not None
         found.append(

@@ -194,7 +194,7 @@ def closed_form(form: IncrementForm) -> Proved:
 def turn(
     lifted: Lifted, weights: FloatArray, share: float, prove: Callable[[IncrementForm], Proved], work: Work
 ) -> Second | None:
-    """M2 with the ellipsoid of these weights; None where nothing is proved. Upper bound, rounded outward."""
+    """M2 with the ellipsoid of these `weights` (N,); None where nothing is proved. Upper bound, rounded outward."""
     ellipse = lifted.ellipsoid(weights)
     rows = None if ellipse is None else lifted.powers(ellipse, share, 2).root()
     if ellipse is None or rows is None or not work.affords(_units(lifted.at_rest)):

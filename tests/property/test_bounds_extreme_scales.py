@@ -94,7 +94,7 @@ def test_squares_of_gaps_do_not_overflow() -> None:
 )
 @pytest.mark.parametrize("region", [Region(), Region(1.0), Region(1e-200), Region(1e200, (1e250,))])
 def test_what_once_crashed_ends_in_brackets(nodes: tuple[Node, ...], region: Region) -> None:
-    found = constants(generator(*nodes), region, budget=2.0)
+    found = constants(generator(*nodes), region, effort=4000.0)
     assert found.M.upper is not None and found.M.upper >= (found.M.lower or 0.0)
 
 

@@ -56,7 +56,7 @@ def test_no_accurate_encoder_of_an_affine_decoder_is_flatter(seed: int) -> None:
     matrix = random.standard_normal((d + 1, d))
     generator = affine(matrix)
     rows = 3 * random.standard_normal((2, d + 1))
-    numbers = steepest(generator, constants(generator, budget=2.0), rows, noise)
+    numbers = steepest(generator, constants(generator, effort=4000.0), rows, noise)
     values = np.linalg.svd(matrix, compute_uv=False)
     assert bound(numbers, 0.0) <= np.max(values / (values**2 + noise**2)) * (1 + 1e-9)
     precisions = np.eye(d) + matrix.T @ matrix / noise**2

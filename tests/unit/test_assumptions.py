@@ -24,7 +24,7 @@ THEOREM = load_theorem("strong-invertibility")
 
 
 def decide(generator: Generator, brackets: ConstantBrackets | None = None) -> dict[str, AssumptionRecord]:
-    found = brackets or constants(generator, budget=1.0)
+    found = brackets or constants(generator, effort=2000.0)
     return {item.label: item.decide(item, generator, found) for item in THEOREM.assumptions}
 
 
@@ -99,7 +99,7 @@ def test_more_outputs_than_latents_is_not_this_theorem() -> None:
 
 def test_an_uncertified_constant_is_inconclusive_not_proved() -> None:
     generator = wave()
-    honest = constants(generator, budget=1.0)
+    honest = constants(generator, effort=2000.0)
     unknown = Bracket(0.0, 0.5, None, None)
     found = decide(generator, replace(honest, m=unknown))
     assert found["A1"].verdict is Verdict.INCONCLUSIVE
@@ -110,7 +110,7 @@ def test_an_uncertified_constant_is_inconclusive_not_proved() -> None:
 
 def test_constants_of_a_ball_make_the_result_conditional() -> None:
     generator = wave()
-    honest = constants(generator, budget=1.0)
+    honest = constants(generator, effort=2000.0)
     found = decide(generator, replace(honest, region=Region(2.0)))
     assert found["A1"].verdict is Verdict.CONDITIONAL and "assumed" in found["A1"].reason
 
@@ -119,7 +119,7 @@ def test_a_refuted_assumption_stops_the_check() -> None:
     from fractions import Fraction
 
     generator = network("tanh")
-    brackets = constants(generator, budget=1.0)
+    brackets = constants(generator, effort=2000.0)
     record = check_theorem(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0)
     assert record.verdict is Verdict.NOT_APPLICABLE
     assert record.steps == () and record.conclusion is None and "bounded" in record.reason

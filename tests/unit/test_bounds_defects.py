@@ -54,7 +54,7 @@ def test_cancellation_after_a_half_infinite_range() -> None:
     nodes.append(scalar(1.0, 11, -(1e12 - 1)))
     nodes += [Affine(0, np.array([[0.0, 1.0]]), np.zeros(1)), Activation(13, "tanh", 1), scalar(1e-3, 14)]
     nodes += [Sum((12, 15), (1.0, 1.0), 1), Activation(16, "tanh", 1), scalar(1e3, 17)]
-    found = constants(Generator("referee", Graph(tuple(nodes)), 1), budget=5.0)
+    found = constants(Generator("referee", Graph(tuple(nodes)), 1), effort=10000.0)
     assert found.M.upper is not None and found.M.upper >= 0.41997434
 
 
@@ -120,7 +120,7 @@ def test_an_observation_at_the_origin_needs_no_descent() -> None:
 def test_a_region_does_not_hide_a_refuted_assumption() -> None:
     generator = Generator("tanh", Graph((Input(1), Activation(0, "tanh", 1))), 0)
     region = Region(0.5)
-    brackets = constants(generator, region, budget=1.0)
+    brackets = constants(generator, region, effort=2000.0)
     record = check_theorem(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0)
     assert record.verdict is Verdict.NOT_APPLICABLE
 

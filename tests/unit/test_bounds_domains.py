@@ -32,7 +32,7 @@ def root(shift: float) -> Generator:
 
 
 def test_a_square_root_of_a_certainly_positive_number() -> None:
-    found = constants(root(1.0), Region(2.0), budget=3.0)
+    found = constants(root(1.0), Region(2.0), effort=6000.0)
     assert not kinked_activations(root(1.0)) and not any("no constants" in note for note in found.notes)
     # The slope of sqrt(1 + z^2) is at most 2/sqrt 5 on [-2, 2], its second derivative (1 + z^2)^(-3/2) at most 1.
     assert found.M.upper is not None and math.sqrt(1.8) <= found.M.upper <= math.sqrt(5.0) + 1e-9
@@ -46,7 +46,7 @@ def test_nothing_is_claimed_where_the_argument_may_leave_the_domain(name: str, s
     base = root(shift).graph.nodes
     rough = Generator("net", Graph((*base[:3], Activation(2, name, 1), *base[4:])), 1)
     for region in (Region(), Region(2.0)):
-        found = constants(rough, region, budget=1.0)
+        found = constants(rough, region, effort=2000.0)
         assert [found.m.lower, found.M.upper, found.M2.upper, found.M3.upper] == [None] * 4
         assert name in found.notes[0] and "node 3" in found.notes[0]
     assert kinked_activations(rough) == [name]
@@ -58,6 +58,6 @@ def test_a_region_away_from_the_pole_has_constants() -> None:
         Affine(0, np.array([[1.0], [0.0]]), np.array([0.0, 1.0])),
         Activation(1, "log", 2),
     )
-    assert constants(log, budget=1.0).M.upper is None
-    found = constants(log, Region(1.0, (3.0,)), budget=2.0)
+    assert constants(log, effort=2000.0).M.upper is None
+    found = constants(log, Region(1.0, (3.0,)), effort=4000.0)
     assert found.M.upper == pytest.approx(0.5, rel=1e-9) and found.M2.upper == pytest.approx(0.25, rel=1e-9)

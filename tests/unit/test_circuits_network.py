@@ -138,7 +138,7 @@ def test_the_ramp_is_never_wider_than_tau() -> None:
 def test_constants_are_settled_by_exact_witnesses(family: str) -> None:
     generator = load_generator(f"permutation:family={family},bits=5")
     assert takes_finitely_many_values(generator.graph)
-    found = constants(generator, budget=1.0)
+    found = constants(generator, effort=2000.0)
     assert (found.m.lower, found.m.upper) == (0.0, 0.0)
     assert all(bracket.lower == bracket.upper == math.inf for bracket in (found.M, found.M2, found.M3))
     assert found.m.upper_evidence is not None and found.m.upper_evidence.witness is not None

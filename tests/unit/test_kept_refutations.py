@@ -43,7 +43,10 @@ def problem(name: str) -> tuple[int, Sequence[int]]:
 
 @pytest.mark.parametrize(
     "names",
-    [pytest.param(SMALL, id="small"), pytest.param(sorted(set(NAMES) - set(SMALL)), id="large", marks=pytest.mark.slow)],
+    [
+        pytest.param(SMALL, id="small"),
+        pytest.param(sorted(set(NAMES) - set(SMALL)), id="large", marks=pytest.mark.slow),
+    ],
 )
 def test_every_kept_refutation_is_accepted_and_its_mutants_are_not(names: list[str]) -> None:
     assert names

@@ -173,7 +173,7 @@ def test_nothing_else_is_taken_for_a_normalisation(tmp_path: Path) -> None:
     zero = next(
         other for other in graphs if not any(part.bias.any() for part in other.nodes if isinstance(part, Affine))
     )
-    found = constants(Generator("zero", zero, 1), budget=0.5)
+    found = constants(Generator("zero", zero, 1), effort=1000.0)
     assert found.M.upper is None and "power" in found.notes[0]
 
 

@@ -34,7 +34,7 @@ from theorems.langevin_mixing.statement import THEOREM as MIXING
 
 def instance_at(specification: str, beta: str = "0.5", effort: float = 0.4) -> Instance:
     generator = load_generator(specification)
-    brackets = constants(generator, budget=2.0)
+    brackets = constants(generator, effort=4000.0)
     setting = settle(MIXING, generator, brackets, Fraction(beta), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
     return Instance(MIXING, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, effort)
@@ -165,7 +165,7 @@ def test_the_report_says_where_a_bound_is_vacuous_and_where_it_wins(line: Instan
 
 def test_a_curved_generator_is_not_applicable_with_a_witness() -> None:
     generator = load_generator("residual:d=2,width=6,depth=1,lipschitz=0.4,seed=3")
-    brackets = constants(generator, budget=2.0)
+    brackets = constants(generator, effort=4000.0)
     record = check_theorem(MIXING, generator, brackets, Fraction(1, 10), Fraction(1, 10), None, 0)
     assert record.verdict is Verdict.NOT_APPLICABLE
     curved = next(item for item in record.assumptions if item.label == "A2-0")

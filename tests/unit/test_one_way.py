@@ -37,7 +37,7 @@ SPEC = "permutation:family=gf2exp,bits=6"
 @cache
 def instance(beta: float = 0.7, spec: str = SPEC) -> Instance:
     generator = load_generator(spec)
-    brackets = constants(generator, budget=1.0)
+    brackets = constants(generator, effort=2000.0)
     found = settle(THEOREM, generator, brackets, Fraction(beta), Fraction(1, 10), None, 0)
     assert found.certificate is not None
     return Instance(THEOREM, found.certificate, generator, brackets, found.observations, beta, 0)

@@ -78,7 +78,7 @@ def test_a_second_basin_has_a_small_gap() -> None:
 
 def test_bakry_emery_on_the_ball_of_s2() -> None:
     generator = load_generator("residual:d=2,width=6,depth=1,lipschitz=0.4,seed=3")
-    brackets = constants(generator, budget=2.0)
+    brackets = constants(generator, effort=4000.0)
     m, big, second = brackets.m.lower, brackets.M.upper, brackets.M2.upper
     assert m is not None and big is not None and second is not None
     centre, beta = np.array([0.4, -0.3]), 0.1

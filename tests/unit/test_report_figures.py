@@ -38,7 +38,7 @@ SLACK = {THEOREM.id: THEOREM.slack_steps}
 
 
 def instance_of(generator: Any, epsilon: str = "0.3") -> Instance:
-    brackets = constants(generator, budget=2.0)
+    brackets = constants(generator, effort=4000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(1, 10), Fraction(epsilon), None, 0)
     assert setting.certificate is not None
     return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0)
@@ -84,7 +84,7 @@ def test_the_bound_at_k_layers_is_the_certificates_at_its_own() -> None:
 
 def test_curves_need_a_known_truth_and_a_certificate() -> None:
     generator = load_generator("linear:d=2,kappa=1.5,seed=0")
-    brackets = constants(generator, budget=2.0)
+    brackets = constants(generator, effort=4000.0)
     with pytest.raises(InputError, match="relaxation time is"):
         curves_at(THEOREM, generator, brackets, Fraction(1, 10), Fraction(1, 10**6))
     line = wave(1)

@@ -265,7 +265,7 @@ def test_functions_are_undecided_where_their_arguments_have_no_meaning() -> None
 def test_the_total_of_an_affine_decoder_is_proved_not_sampled() -> None:
     # More outputs than latents: a grid resolves 1e-5 of a distance that is below 1e-9.
     generator = load_generator("linear:d=2,n=5,kappa=2,seed=0")
-    brackets = constants(generator, budget=1.0)
+    brackets = constants(generator, effort=2000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(1, 5), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
     instance = Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0)
