@@ -17,6 +17,7 @@ from certify.arithmetic.balls import precision
 from certify.errors import InputError
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import shortest
+from certify.proof.points import instance_at, point_of
 from certify.proof.registry import theorems
 from certify.proof.theorem import Quantity, Search, Theorem, constant, definition
 from certify.strategies.domains import numbers_outside, values_of
@@ -109,7 +110,11 @@ def evaluate_end(end: sp.Expr, values: Mapping[str, arb]) -> arb:
 def certificates(name: str) -> list[Mapping[str, arb]]:
     theorem = theorems()[name]
     found = []
-    for point in POINTS:
+    for text in theorem.points:
+        instance = instance_at(theorem, point_of(theorem, text))
+        assert instance is not None, f"{name} at {text}"
+        found.append(instance.values)
+    for point in () if theorem.points else POINTS:
         inputs = {key: Fraction(value) for key, value in point.items() if key in theorem.constant_domains}
         if not theorem.constant_domains.get("M2", m.domain).contains(inputs.get("M2", Fraction(1)), inputs):
             continue

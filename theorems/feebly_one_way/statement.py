@@ -46,7 +46,7 @@ n = declare("n", "integer >= 4", "n", "bits")
 forward_upper = declare("forward_upper", "integer >= 1", "C_+", "gates of A, at most")
 inverse_lower = declare("inverse_lower", "integer >= 1", "C'_-", "gates of the inverse, at least")
 inverse_upper = declare("inverse_upper", "integer >= 1", "C'_+", "gates of the inverse, at most")
-gap_lower = declare("gap_lower", "(-inf, inf)", "C'_--C_+", "gates that the inverse takes more, at least")
+gap_lower = declare("gap_lower", "[-1, inf)", "C'_--C_+", "gates that the inverse takes more, at least")
 ratio_lower = declare("ratio_lower", "(0, 2)", "C'_-/C_+", "ratio of the two, at least")
 k, m = variables("k m", "integer >= 1")
 
