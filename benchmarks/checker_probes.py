@@ -136,6 +136,37 @@ def _means(check: ModuleType) -> list[Any]:
     return found
 
 
+def _bends(check: ModuleType) -> list[Any]:
+    """Whether the second derivative of a form is enclosed over an interval, and how wide to a digit."""
+    found: list[Any] = []
+    for number, (b_v, b_s, q_vv, q_vs, q_ss) in enumerate(FORMS):
+        form = [(round(x * 2**60) << 68, (round(x * 2**60) << 68) + 1) for x in (b_v, b_s, q_vv, q_vs, q_ss)]
+        for low, width in ((-1.5, 0.5), (-0.2, 0.4), (0.1, 0.0625), (0.8, 1.0)):
+            ends = [int((low + number / 16 + part) * 2**60) << 68 for part in (0.0, width)]
+            v = np.linspace(ends[0] / 2**128, ends[1] / 2**128, 9)
+            s = np.tanh(v)
+            first, second = 1 - s**2, -2 * s * (1 - s**2)
+            truth = b_s * second + 2 * q_vv + q_vs * (2 * first + v * second) + 2 * q_ss * (first**2 + s * second)
+            least, most = (
+                end / 2**128 for end in check.bend(form, ends, (check.tanh(ends[0])[0], check.tanh(ends[1])[1]))
+            )
+            holds = (least <= truth + 1e-12).all() and (truth <= most + 1e-12).all()
+            found.append((bool(holds), f"{most - least:.1e}"))
+    return found
+
+
+def _products(check: ModuleType) -> list[Any]:
+    """The product of two intervals of every sign, to the last unit."""
+    one, found = 1 << check.P, []
+    pairs = [(low, high) for low in (-3, -1, 0, 2) for high in (-2, 0, 1, 5) if low <= high]
+    for a in pairs:
+        for b in pairs:
+            low, high = check.multiply(*(tuple(end * one + 1 for end in part) for part in (a, b)))
+            exact = [(x * one + 1) * (y * one + 1) for x in a for y in b]
+            found.append((low * one <= min(exact) < (low + 1) * one, (high - 1) * one < max(exact) <= high * one))
+    return found
+
+
 def _integers(check: ModuleType) -> list[Any]:
     found: list[Any] = []
     for value in (1 << 53, (1 << 53) - 1, -(1 << 53), 0, 1, 2, True, 1.0, "1"):
@@ -169,6 +200,7 @@ def _messages(check: ModuleType) -> list[Any]:
 
 PROBES = {
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
+    "bend": _bends, "multiply": _products,
     "integer": _integers, "real": _texts, "message": _messages,
 }  # fmt: skip
 """What is asked of a file that has a function of the name."""

@@ -219,6 +219,11 @@ def test_bad_questions_are_bad_input(network: Path) -> None:
             certify.certificate(*arguments)
 
 
+def test_no_certificate_is_made_of_a_file_that_the_checker_cannot_read() -> None:
+    found = certify.certificate("derivatives", "examples/zoo/sklearn_mlp_iris_d2.onnx")
+    assert found.document is None and "has Cast, Reshape" in found.reason
+
+
 @pytest.mark.parametrize("name", ["check", "check_boxes", "check_circuits", "check_rejection", "check_totals"])
 def test_every_checker_is_one_short_file_of_plain_python(name: str) -> None:
     text = (CHECKER.parent / f"{name}.py").read_text(encoding="utf-8")
