@@ -102,7 +102,7 @@ def middle(low: float, high: float) -> float:
 
 
 def bounds(root: Part, work: Work) -> Iterator[float]:
-    """Upper bounds of M2, each the largest of all parts, as the parts grow in number. Rounded outward."""
+    """Bounds of M2, each the largest of all parts, as the parts grow in number. Upper bounds, rounded outward."""
     waiting, count = [(-root.found.value, 0, root)], 1
     first = root.found.value
     while count < MOST_PARTS and not work.is_spent:
