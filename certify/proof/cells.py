@@ -153,6 +153,9 @@ def doubt(cell: Cell, solution: Solution) -> str:
     if solution.choices is None:
         return "" if solution.reason == NO_CERTIFICATE else "there was no time for it"
     theorem, inputs = load_theorem(cell.theorem), _inputs(cell)
+    for chosen in (solution.choices, solution.choices_max or {}):
+        if reason := _no_choice(theorem, inputs, chosen):
+            return reason
     if not theorem.noisy:
         return "" if _certified(theorem, inputs, solution) is not None else "it is not confirmed at its choices"
     if solution.beta is None or solution.beta != inputs.get("beta", solution.beta):
@@ -163,6 +166,18 @@ def doubt(cell: Cell, solution: Solution) -> str:
         return "it has no largest noise level of its own"
     if solution.beta_max is not None and not _admitted(theorem, inputs, solution):
         return "its largest noise level is not confirmed"
+    return ""
+
+
+def _no_choice(theorem: Theorem, inputs: Mapping[str, Real], chosen: Mapping[str, Fraction]) -> str:
+    """Why these are no free choices: another name would take its place in the bound; "" if they are."""
+    free = {item.name: item for item in theorem.quantities if item.role == "choice"}
+    if others := chosen.keys() - free.keys():
+        return f"`{min(others)[:40]}` is no choice"
+    known = {**{name: Fraction(value) for name, value in inputs.items()}, **chosen}  # type: ignore[arg-type]
+    for name, value in chosen.items():
+        if not free[name].values.contains(value, known):
+            return f"{name} must be {free[name].values.rule}"
     return ""
 
 

@@ -70,7 +70,8 @@ def test_layers_do_not_follow_the_edge_of_the_search() -> None:
     ("change", "why"),
     [
         ({"beta": Fraction(1, 3)}, "its noise level is another"),
-        ({"choices": {"K": Fraction(1), "eta": Fraction(1, 10**6)}}, "the bound is not confirmed"),
+        ({"choices": {"K": Fraction(2), "eta": Fraction(1, 10**6)}}, "the bound is not confirmed"),
+        ({"choices": {"K": Fraction(1)}}, "K must be an integer >= 2"),
         ({"beta_max": 9.0}, "no largest noise level of its own"),
         ({"choices": None, "reason": OVER_BUDGET}, "no time"),
     ],
@@ -95,6 +96,21 @@ def test_a_largest_noise_that_is_too_large_is_not_believed() -> None:
     assert found.beta_max is not None and doubt(cell, found) == ""
     assert "largest noise" in doubt(cell, replace(found, beta_max=1.1 * found.beta_max))
     assert "largest noise" in doubt(cell, replace(found, beta_max=float("inf")))
+
+
+@pytest.mark.parametrize("name", ["injective-decoder", MIXING])
+def test_what_is_no_free_choice_takes_no_place_in_the_bound(name: str) -> None:
+    """A choice called like a constant or a closed form would be evaluated instead of it: tail = -1, or d = 1."""
+    theorem = load_theorem(name)
+    constants = {"d": "4", "m": "1", "M": "3", "M2": "0"}
+    (cell,) = cells_of(theorem, theorem.id, constants, {"beta": ["0.05"]})
+    found = solve(cell)
+    assert found.choices is not None and doubt(cell, found) == ""
+    for item in theorem.quantities:
+        for number in (Fraction(-1), Fraction(1, 2)):
+            why = doubt(cell, replace(found, choices={**found.choices, item.name: number}))
+            assert item.role == "choice" or why == f"`{item.name}` is no choice"
+    assert doubt(cell, replace(found, choices={**found.choices, "K": Fraction(3, 2)})).startswith("K must be")
 
 
 def test_a_cell_without_a_certificate_says_so_and_exits_with_3(tmp_path: Path) -> None:

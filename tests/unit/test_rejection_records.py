@@ -219,18 +219,18 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
     rows = np.array([[0.4], [-0.2]])
     table = [item.to_dict() for item in rows_of(generator, rows, None)]
 
-    def verified(first: dict[str, Any], second: dict[str, Any] | None = None) -> certify.Verified:
+    def verified(first: dict[str, Any], second: dict[str, Any] | None = None) -> Any:
         forged = [table[0] | first, table[1] | (second or {})]
         path = tmp_path / "checked.json"
         path.write_text(json.dumps({"theorems": [{"id": "rejection-encoder", "observations": forged}]}))
         return certify.verify(path, observations=rows)
 
     assert verified({}).verdict is Verdict.PROVED
-    for name, value in (
+    for name, better in (
         ("layers", 2), ("tv_bound", 1e-9), ("p_certified", 1.0), ("log_constant", -1.0), ("log_integral", "inf"),
         ("values", {"beta": 4.0}),
     ):  # fmt: skip
-        found = verified({name: value})
+        found = verified({name: better})
         assert found.verdict is Verdict.REFUTED and "its row says" in str(found)
     unmet = document_of(replace(record_of(table[0]["certificate"], "it"), proposals=None, tv_bound=None))
     assert verified({"layers": None, "tv_bound": None, "certificate": unmet}).verdict is Verdict.REFUTED
