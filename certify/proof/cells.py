@@ -14,7 +14,7 @@ import itertools
 import math
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -238,8 +238,15 @@ def _admitted(theorem: Theorem, inputs: Mapping[str, Real], solution: Solution) 
     return solution.choices_max is not None and certify_within(theorem, at, solution.choices_max) is not None
 
 
+def defaults_of(theorem: Theorem, given: Collection[str]) -> dict[str, str]:
+    """What stands for the inputs of a theorem that are not `given`, as it is printed: a cell is about these alone."""
+    names = {item.name for item in theorem.quantities}
+    usual = {"n": "d", "N": "1", "t_x": f"{DEFAULT_DEVIATION:g}"}
+    return {name: value for name, value in usual.items() if name in names and name not in given}
+
+
 def _inputs(cell: Cell) -> dict[str, Real]:
-    """The cell's inputs with what may be left out: n = d, one parameter, the usual deviation."""
+    """The cell's inputs with those of `defaults_of`."""
     given: dict[str, Real] = dict(cell.inputs)
     return {"t_x": DEFAULT_DEVIATION, "N": 1, **({"n": given["d"]} if "d" in given else {}), **given}
 

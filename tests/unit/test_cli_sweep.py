@@ -14,7 +14,7 @@ import certify
 from certify.cli import main as cli
 from certify.errors import InputError, UnknownNameError
 from certify.proof import cells
-from certify.proof.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, doubt, numbers, solve, time_limit
+from certify.proof.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, defaults_of, doubt, numbers, solve, time_limit
 from certify.proof.registry import load_theorem
 from certify.report.sweep_files import sweep_figure
 from certify.validation import axes_from_text, literals_from_text
@@ -46,6 +46,19 @@ def test_a_sweep_writes_its_files_and_goes_on_from_them(
     monkeypatch.setattr(cells, "solve", never)
     assert cli.main([*ARGUMENTS, "--out", str(tmp_path / "s"), "--json", str(told)]) == 0
     assert (tmp_path / "s" / "sweep.csv").read_bytes() == first
+
+
+def test_a_table_says_what_stands_for_inputs_that_were_not_given(tmp_path: Path) -> None:
+    """At n = 200 the injective decoder has other layers than at n = d."""
+    theorem = load_theorem("injective-decoder")
+    assert defaults_of(theorem, ("d", "m", "M", "M2")) == {"n": "d", "N": "1", "t_x": "2"}
+    assert defaults_of(theorem, ("d", "n", "N", "t_x")) == {}
+    constants, axes = {"d": "2", "m": "1", "M": "1.2", "M2": "0.15"}, {"n": ["2", "200"], "beta": ["0.1"]}
+    few, many = (numbers(cell, solve(cell))["K"] for cell in cells_of(theorem, theorem.id, constants, axes))
+    assert few < many
+    given = ",".join(f"{name}={value}" for name, value in constants.items())
+    assert cli.main(["sweep", theorem.id, "--constants", given, "--over", "beta=0.1", "--out", str(tmp_path)]) == 0
+    assert r"M2 = 0.15, n = d, N = 1, t\_x = 2." in (tmp_path / "sweep.tex").read_text()
 
 
 def test_a_cell_is_what_check_says_of_its_constants() -> None:
