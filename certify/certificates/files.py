@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from certify.certificates.discovery import NAME, record_of
 from certify.errors import InputError
 from certify.execution.records import stored_documents
+from certify.verdict import Verdict
 
 LARGEST_FILE = 1 << 27
 """Bytes; a certificate has some 40 kB, and JSON takes up to 30 times its size in memory."""
@@ -18,7 +20,19 @@ ENTRY = frozenset({"certificate", "reason", "noise"})
 """The keys of a kept record that holds a certificate."""
 
 
-def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
+@dataclass(frozen=True)
+class Stored:
+    """A certificate's `record` at its `place` in a file; `row` is what a table says of that observation, beside it."""
+
+    place: str
+    record: Any
+    row: Mapping[str, Any] | None = None
+
+
+Documents = Iterator[tuple[str, Any, Mapping[str, Any] | None]]
+
+
+def certificates_from_file(path: str | Path) -> tuple[Stored, ...]:
     """Every certificate of a file with its place in it, each read strictly.
 
     Raises:
@@ -36,14 +50,20 @@ def certificates_from_file(path: str | Path) -> tuple[tuple[str, Any], ...]:
         found = tuple(_documents(content))
     except _TwiceError as error:
         raise InputError(f"`{path}`: the key {str(error)[:60]} stands twice in one object") from error
+    except InputError as error:
+        raise InputError(f"`{path}`, {error}") from error
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`{path}`: expected {FORMS}") from error
     if not found:
         raise InputError(f"`{path}`: holds no certificate; expected {FORMS}")
-    return tuple((place, record_of(document, f"`{path}`, {place}")) for place, document in found)
+    return _read(path, found)
 
 
-def _of_folder(folder: Path) -> tuple[tuple[str, Any], ...]:
+def _read(path: str | Path, found: Sequence[tuple[str, Any, Mapping[str, Any] | None]]) -> tuple[Stored, ...]:
+    return tuple(Stored(place, record_of(document, f"`{path}`, {place}"), row) for place, document, row in found)
+
+
+def _of_folder(folder: Path) -> tuple[Stored, ...]:
     """The certificates among the records of a folder; records of other kinds of results hold none."""
     found = [
         item
@@ -53,7 +73,7 @@ def _of_folder(folder: Path) -> tuple[tuple[str, Any], ...]:
     ]
     if not found:
         raise InputError(f"`{folder}`: holds no certificate; expected {FORMS}")
-    return tuple((place, record_of(document, f"`{folder}`, {place}")) for place, document in found)
+    return _read(folder, found)
 
 
 class _TwiceError(Exception):
@@ -68,22 +88,32 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _documents(content: Any) -> Iterator[tuple[str, Any]]:
+def _documents(content: Any) -> Documents:
     if NAME in content:
-        yield "the certificate", content
+        yield "the certificate", content, None
     elif "theorems" in content:
         for theorem in content["theorems"]:
-            for entry in theorem["observations"]:
-                yield from _of_entry(f"{theorem['id']}, observation {entry['index']}", entry)
+            yield from _of_table(theorem["id"], theorem["observations"])
     else:
         for index, entry in enumerate(content["observations"].values()):
-            yield from _of_entry(f"observation {index}", entry)
+            yield from _of_entry(f"entry {index}", entry)
 
 
-def _of_entry(place: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]]) -> Documents:
+    """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own."""
+    holding = any(row["certificate"] is not None for row in rows)
+    for row in rows:
+        place = f"{theorem}, observation {row['index']}"
+        if row["certificate"] is not None:
+            yield place, row["certificate"], {**row.get("values", {}), **row}
+        elif holding and row.get("verdict") == Verdict.PROVED:
+            raise InputError(f"{place}: says proved and holds no certificate; run `certify check` again")
+
+
+def _of_entry(place: str, entry: Mapping[str, Any]) -> Documents:
     """The certificate of one observation, and that of its largest noise where there is one."""
     if entry["certificate"] is not None:
-        yield place, entry["certificate"]
+        yield place, entry["certificate"], None
     noise = entry.get("noise")
     if noise is not None and noise["certificate"] is not None:
-        yield f"{place}, largest noise", noise["certificate"]
+        yield f"{place}, largest noise", noise["certificate"], None

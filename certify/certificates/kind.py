@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -49,6 +49,7 @@ class Kind(Generic[Record]):
     rows        the observation that it is about, (n,)
     premise     the constants of the decoder that it takes for granted; None where it needs none
     verify      checks every claim of a record at the decoder, which has the record's digest
+    said        what the row of `certify check` says of a record, by the row's names; what it does not say may be absent
     likelihood  what the outputs of the decoder of a record mean
 
     `verify` is a pure function that searches nothing; it raises nothing on a record that was decoded.
@@ -60,4 +61,5 @@ class Kind(Generic[Record]):
     observation: Callable[[Record], tuple[float, ...]]
     premise: Callable[[Record], GlobalConstants | None]
     verify: Callable[[Record, Generator], Verification]
+    said: Callable[[Record], Mapping[str, float | int | str | None]]
     likelihood: Callable[[Record], str] = lambda record: GAUSSIAN

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from certify.bounds.bracket import ConstantBrackets
+from certify.bounds.bracket import ConstantBrackets, json_number
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.evaluation import evaluated_constants
 from certify.certificates.discovery import kind_of
@@ -103,16 +103,19 @@ def verify_file(
     decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
     found = {}
-    for place, record in records:
+    for item in records:
+        place, record = item.place, item.record
         kind = kind_of(record)
         identity = kind.generator(record)
         key = identity.sha256, kind.likelihood(record)
         if key not in decoders:
             decoders[key] = _decoder(identity, kind.likelihood(record), generator, f"`{path}`, {place}")
         decoder = decoders[key]
-        if rows is not None and not any(np.array_equal(row, np.array(kind.observation(record))) for row in rows):
-            raise InputError(f"`{path}`, {place}: is about none of the observations that were given")
+        if rows is not None:
+            _require_given(rows, np.array(kind.observation(record)), item.row, f"`{path}`, {place}")
         checked = kind.verify(record, decoder)
+        if checked.holds and item.row is not None and (reason := row_doubt(item.row, kind.said(record))):
+            checked = replace(checked, holds=False, reason=reason)
         premise = kind.premise(record)
         if premise is not None and checked.holds:
             asked = identity.sha256, None if constants else premise
@@ -123,6 +126,26 @@ def verify_file(
             checked = _with_constants(checked, premise, known[asked], identity.sha256, constants)
         found[place] = checked
     return VerificationResult(str(path), found, constants)
+
+
+def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str, Any] | None, place: str) -> None:
+    """Raise InputError unless the observation is among the `rows` (k, n), in a table the one of the row's index."""
+    found = [index for index, row in enumerate(rows) if np.array_equal(row, observation)]
+    if not found:
+        raise InputError(f"{place}: is about none of the observations that were given")
+    if said is not None and said["index"] not in found:
+        raise InputError(f"{place}: is about row {found[0]} of the observations that were given")
+
+
+def row_doubt(row: Mapping[str, Any], said: Mapping[str, float | int | str | None]) -> str:
+    """What the row of a table says that its certificate, which gives `said`, does not; "" if nothing."""
+    for name, value in said.items():
+        known = json_number(value) if isinstance(value, float) else value
+        if name in row and row[name] != known:
+            return f"its row says {name} = {row[name]!r:.40}, the certificate {known!r:.40}"
+    if row.get("verdict") == Verdict.PROVED and said["layers"] is None:
+        return "its row says proved, the certificate does not meet epsilon"
+    return ""
 
 
 def _decoder(identity: GeneratorIdentity, likelihood: str, given: Generator | None, place: str) -> Generator:

@@ -14,7 +14,7 @@ import itertools
 import math
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -153,6 +153,9 @@ def doubt(cell: Cell, solution: Solution) -> str:
     if solution.choices is None:
         return "" if solution.reason == NO_CERTIFICATE else "there was no time for it"
     theorem, inputs = load_theorem(cell.theorem), _inputs(cell)
+    for chosen in (solution.choices, solution.choices_max or {}):
+        if reason := _no_choice(theorem, inputs, chosen):
+            return reason
     if not theorem.noisy:
         return "" if _certified(theorem, inputs, solution) is not None else "it is not confirmed at its choices"
     if solution.beta is None or solution.beta != inputs.get("beta", solution.beta):
@@ -163,6 +166,18 @@ def doubt(cell: Cell, solution: Solution) -> str:
         return "it has no largest noise level of its own"
     if solution.beta_max is not None and not _admitted(theorem, inputs, solution):
         return "its largest noise level is not confirmed"
+    return ""
+
+
+def _no_choice(theorem: Theorem, inputs: Mapping[str, Real], chosen: Mapping[str, Fraction]) -> str:
+    """Why these are no free choices: another name would take its place in the bound; "" if they are."""
+    free = {item.name: item for item in theorem.quantities if item.role == "choice"}
+    if others := chosen.keys() - free.keys():
+        return f"`{min(others)[:40]}` is no choice"
+    known = {**{name: Fraction(value) for name, value in inputs.items()}, **chosen}  # type: ignore[arg-type]
+    for name, value in chosen.items():
+        if not free[name].values.contains(value, known):
+            return f"{name} must be {free[name].values.rule}"
     return ""
 
 
@@ -223,8 +238,15 @@ def _admitted(theorem: Theorem, inputs: Mapping[str, Real], solution: Solution) 
     return solution.choices_max is not None and certify_within(theorem, at, solution.choices_max) is not None
 
 
+def defaults_of(theorem: Theorem, given: Collection[str]) -> dict[str, str]:
+    """What stands for the inputs of a theorem that are not `given`, as it is printed: a cell is about these alone."""
+    names = {item.name for item in theorem.quantities}
+    usual = {"n": "d", "N": "1", "t_x": f"{DEFAULT_DEVIATION:g}"}
+    return {name: value for name, value in usual.items() if name in names and name not in given}
+
+
 def _inputs(cell: Cell) -> dict[str, Real]:
-    """The cell's inputs with what may be left out: n = d, one parameter, the usual deviation."""
+    """The cell's inputs with those of `defaults_of`."""
     given: dict[str, Real] = dict(cell.inputs)
     return {"t_x": DEFAULT_DEVIATION, "N": 1, **({"n": given["d"]} if "d" in given else {}), **given}
 

@@ -14,7 +14,7 @@ from certify.bounds.bracket import json_number
 from certify.errors import InputError, MissingExtraError
 from certify.execution.door import Execution
 from certify.progress import Progress
-from certify.proof.cells import OVER_BUDGET, Solution, cells_of, numbers, solve_cells
+from certify.proof.cells import OVER_BUDGET, Solution, cells_of, defaults_of, numbers, solve_cells
 from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.report.discovery import table_format
@@ -68,7 +68,8 @@ def run_sweep(
         for cell, solution, point in zip(cells, solutions, points, strict=True)
     ]
     asked = {} if theorem.conclusion.distance is None else {"epsilon": "0.1"}
-    fixed = ", ".join(f"{key} = {value}" for key, value in {**asked, **constants}.items() if key not in axes)
+    named = {**asked, **constants, **defaults_of(theorem, {*constants, *axes})}
+    fixed = ", ".join(f"{key} = {value}" for key, value in named.items() if key not in axes)
     title = f"{theorem.title}: {fixed}"
     table = sweep_table(theorem, list(axes), rows, columns, title)
     written = [folder / "sweep.csv", folder / "sweep.tex"]

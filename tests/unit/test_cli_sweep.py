@@ -14,7 +14,7 @@ import certify
 from certify.cli import main as cli
 from certify.errors import InputError, UnknownNameError
 from certify.proof import cells
-from certify.proof.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, doubt, numbers, solve, time_limit
+from certify.proof.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, defaults_of, doubt, numbers, solve, time_limit
 from certify.proof.registry import load_theorem
 from certify.report.sweep_files import sweep_figure
 from certify.validation import axes_from_text, literals_from_text
@@ -48,6 +48,19 @@ def test_a_sweep_writes_its_files_and_goes_on_from_them(
     assert (tmp_path / "s" / "sweep.csv").read_bytes() == first
 
 
+def test_a_table_says_what_stands_for_inputs_that_were_not_given(tmp_path: Path) -> None:
+    """At n = 200 the injective decoder has other layers than at n = d."""
+    theorem = load_theorem("injective-decoder")
+    assert defaults_of(theorem, ("d", "m", "M", "M2")) == {"n": "d", "N": "1", "t_x": "2"}
+    assert defaults_of(theorem, ("d", "n", "N", "t_x")) == {}
+    constants, axes = {"d": "2", "m": "1", "M": "1.2", "M2": "0.15"}, {"n": ["2", "200"], "beta": ["0.1"]}
+    few, many = (numbers(cell, solve(cell))["K"] for cell in cells_of(theorem, theorem.id, constants, axes))
+    assert few < many
+    given = ",".join(f"{name}={value}" for name, value in constants.items())
+    assert cli.main(["sweep", theorem.id, "--constants", given, "--over", "beta=0.1", "--out", str(tmp_path)]) == 0
+    assert r"M2 = 0.15, n = d, N = 1, t\_x = 2." in (tmp_path / "sweep.tex").read_text()
+
+
 def test_a_cell_is_what_check_says_of_its_constants() -> None:
     theorem = load_theorem("strong-invertibility")
     (cell,) = cells_of(theorem, theorem.id, {"m": "1", "M2": "0.15"}, {"d": ["2"], "kappa": ["1.5"]})
@@ -70,7 +83,8 @@ def test_layers_do_not_follow_the_edge_of_the_search() -> None:
     ("change", "why"),
     [
         ({"beta": Fraction(1, 3)}, "its noise level is another"),
-        ({"choices": {"K": Fraction(1), "eta": Fraction(1, 10**6)}}, "the bound is not confirmed"),
+        ({"choices": {"K": Fraction(2), "eta": Fraction(1, 10**6)}}, "the bound is not confirmed"),
+        ({"choices": {"K": Fraction(1)}}, "K must be an integer >= 2"),
         ({"beta_max": 9.0}, "no largest noise level of its own"),
         ({"choices": None, "reason": OVER_BUDGET}, "no time"),
     ],
@@ -95,6 +109,21 @@ def test_a_largest_noise_that_is_too_large_is_not_believed() -> None:
     assert found.beta_max is not None and doubt(cell, found) == ""
     assert "largest noise" in doubt(cell, replace(found, beta_max=1.1 * found.beta_max))
     assert "largest noise" in doubt(cell, replace(found, beta_max=float("inf")))
+
+
+@pytest.mark.parametrize("name", ["injective-decoder", MIXING])
+def test_what_is_no_free_choice_takes_no_place_in_the_bound(name: str) -> None:
+    """A choice called like a constant or a closed form would be evaluated instead of it: tail = -1, or d = 1."""
+    theorem = load_theorem(name)
+    constants = {"d": "4", "m": "1", "M": "3", "M2": "0"}
+    (cell,) = cells_of(theorem, theorem.id, constants, {"beta": ["0.05"]})
+    found = solve(cell)
+    assert found.choices is not None and doubt(cell, found) == ""
+    for item in theorem.quantities:
+        for number in (Fraction(-1), Fraction(1, 2)):
+            why = doubt(cell, replace(found, choices={**found.choices, item.name: number}))
+            assert item.role == "choice" or why == f"`{item.name}` is no choice"
+    assert doubt(cell, replace(found, choices={**found.choices, "K": Fraction(3, 2)})).startswith("K must be")
 
 
 def test_a_cell_without_a_certificate_says_so_and_exits_with_3(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from certify.envelopes.box_tree import Cuts, Tiling, bisected, lattice
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.records import RejectionProof
+from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
@@ -211,6 +212,35 @@ def test_kept_results_and_the_output_of_check_are_verified(tmp_path: Path, capsy
     capsys.readouterr()
     assert main(["verify", str(path)]) == 1
     assert "log C is not <=" in capsys.readouterr().out
+
+
+def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    rows = np.array([[0.4], [-0.2]])
+    table = [item.to_dict() for item in rows_of(generator, rows, None)]
+
+    def verified(first: dict[str, Any], second: dict[str, Any] | None = None) -> Any:
+        forged = [table[0] | first, table[1] | (second or {})]
+        path = tmp_path / "checked.json"
+        path.write_text(json.dumps({"theorems": [{"id": "rejection-encoder", "observations": forged}]}))
+        return certify.verify(path, observations=rows)
+
+    assert verified({}).verdict is Verdict.PROVED
+    for name, better in (
+        ("layers", 2), ("tv_bound", 1e-9), ("p_certified", 1.0), ("log_constant", -1.0), ("log_integral", "inf"),
+        ("values", {"beta": 4.0}),
+    ):  # fmt: skip
+        found = verified({name: better})
+        assert found.verdict is Verdict.REFUTED and "its row says" in str(found)
+    unmet = document_of(replace(record_of(table[0]["certificate"], "it"), proposals=None, tv_bound=None))
+    assert verified({"layers": None, "tv_bound": None, "certificate": unmet}).verdict is Verdict.REFUTED
+    one, other = ({"certificate": row["certificate"]} for row in table)
+    for first, second in ((other, one), (one, one), (other, other)):
+        with pytest.raises(InputError, match="is about row"):
+            verified(first, second)
+    with pytest.raises(InputError, match="observation 1: says proved and holds no certificate"):
+        verified({}, {"certificate": None})
+    assert len(verified({}, {"certificate": None, "verdict": "inconclusive"}).verifications) == 1
 
 
 def test_a_result_without_a_record_keeps_its_reason() -> None:

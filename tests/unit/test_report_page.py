@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import re
+from dataclasses import replace
 from fractions import Fraction
 from html.parser import HTMLParser
 from pathlib import Path
@@ -184,6 +185,8 @@ def test_grid_values_are_certified_and_printed_on_their_side() -> None:
     assert certified_grid(theorem, theorem.id, "none") is None
     assert not has_grid(theorems()["collapse"]) and not has_grid(theorems()["gaussian-encoder"])
     parsed(sliders_html(Grid("<b>", grid.axes, 0.15, grid.layers, grid.bounds)))
+    assert "M2 = 0.15, t_x = 2 (" in sliders_html(grid)
+    assert "M2 = 0.15, n = d (" in sliders_html(replace(grid, defaults={"n": "d"}))
 
 
 def _alone(beta: str, d: int, kappa: str, epsilon: str = "0.1") -> ConclusionRecord:

@@ -166,6 +166,12 @@ def _shown(epsilon: Fraction) -> str:
         return "beyond the floats"
 
 
+def _said(record: ObservationProof) -> dict[str, float | int | str | None]:
+    return {
+        "layers": record.layers, "tv_bound": record.tv_bound, "theorem": record.theorem, "beta": float(record.beta),
+    }  # fmt: skip
+
+
 KIND = Kind(
     name="observation",
     record=ObservationProof,
@@ -173,4 +179,5 @@ KIND = Kind(
     observation=lambda record: record.observation,
     premise=lambda record: record.constants,
     verify=verify,
+    said=_said,
 )

@@ -226,6 +226,14 @@ def _claim(record: RejectionProof, generator: Generator) -> str:
     return f"{generator.name}, {noise}: a proposal is accepted with p >= {record.acceptance!r}; {said}"
 
 
+def _said(record: RejectionProof) -> dict[str, float | int | str | None]:
+    return {
+        "layers": record.proposals, "tv_bound": record.tv_bound, "p_certified": record.acceptance,
+        "log_constant": record.log_constant, "log_integral": record.log_integral, "envelope": record.envelope_method,
+        "components": len(record.proposal), **({} if record.likelihood == BERNOULLI else {"beta": float(record.beta)}),
+    }  # fmt: skip
+
+
 KIND = Kind(
     name="rejection",
     record=RejectionProof,
@@ -233,5 +241,6 @@ KIND = Kind(
     observation=lambda record: record.observation,
     premise=lambda record: None,
     verify=verify,
+    said=_said,
     likelihood=lambda record: record.likelihood,
 )

@@ -1,23 +1,24 @@
 """The grid behind the page's sliders: a theorem on constants, every cell certified on its own.
 
 For d, kappa and epsilon there is a safe side, on which a grid value stands for what lies between: a map with constants
-m, M is one with constants m, M' >= M; z -> (G(z), m w) has the constants of G in a larger dimension, and the distance
-of the encoder's first d coordinates is no larger; what is below epsilon' is below epsilon >= epsilon'. For the noise
-level there is none: a bound at one noise says nothing at another, so that slider has grid values only.
+m, M is one with constants m, M' >= M; z -> (G(z), m w) has the constants of G in a larger dimension, n = d if that was
+so, and the distance of the encoder's first d coordinates is no larger; what is below epsilon' is below epsilon >=
+epsilon'. For the noise level there is none: a bound at one noise says nothing at another, so that slider has grid
+values only.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.execution.door import Execution
 from certify.progress import Progress
-from certify.proof.cells import Cell, Solution, cells_of, numbers, solve_cells
+from certify.proof.cells import Cell, Solution, cells_of, defaults_of, numbers, solve_cells
 from certify.proof.theorem import Theorem
 
 AXES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
@@ -52,6 +53,8 @@ class Grid:
     curvature: float
     layers: tuple[str | None, ...]
     bounds: tuple[str | None, ...]
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """What stands for the theorem's other inputs (n = d)."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as the page's script reads it."""
@@ -87,7 +90,8 @@ def certified_grid(theorem: Theorem, name: str, size: str, progress: Progress | 
     with Execution("serial") as execution:
         solutions = solve_cells(cells, progress, execution)
     found = [_shown(cell, solution) for cell, solution in zip(cells, solutions, strict=True)]
-    return Grid(theorem.id, axes, curvature, tuple(item[0] for item in found), tuple(item[1] for item in found))
+    layers, bounds = (tuple(item[place] for item in found) for place in (0, 1))
+    return Grid(theorem.id, axes, curvature, layers, bounds, defaults_of(theorem, {*shared, *axes, "N"}))
 
 
 def _shown(cell: Cell, solution: Solution) -> tuple[str | None, str | None]:

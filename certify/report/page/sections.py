@@ -192,7 +192,8 @@ def observations_html(index: int, records: Sequence[ObservationRecord]) -> str:
 
 def sliders_html(grid: Grid) -> str:
     """Sliders over a grid of certified values; the script shows a grid value on the safe side, or none."""
-    fixed = f"m = 1, M = κ, M2 = {grid.curvature:g}" if grid.curvature else "m = 1, M = κ, M2 = 0"
+    others = "".join(f", {escape(name)} = {escape(value)}" for name, value in grid.defaults.items())
+    fixed = f"m = 1, M = κ, M2 = {grid.curvature:g}{others}"
     rows = "".join(
         f'<label for="{name}-{escape(grid.theorem)}">{label}</label>'
         f'<input type="range" id="{name}-{escape(grid.theorem)}" data-axis="{name}" min="0" max="1000" value="0">'
