@@ -139,8 +139,8 @@ def apply_weight(weight: Matrix, rows: FloatArray) -> FloatArray:
     ask(2e-6 * entries * (rows.size // max(rows.shape[-1], 1)))
     if isinstance(weight, np.ndarray):
         return np.asarray(rows @ weight.T)
-    if weight.nnz == weight.shape[0] and (np.diff(weight.indptr) == 1).all():
-        # One entry in each row: a choice of entries, each times a number.
+    if weight.format == "csr" and weight.nnz == weight.shape[0] and (np.diff(weight.indptr) == 1).all():
+        # One entry in each row (of a transpose, stored by columns, it would be each column): entries times a number.
         return np.asarray(rows[..., weight.indices] * weight.data)
     flat = np.ascontiguousarray(rows.reshape(-1, rows.shape[-1]).T)
     return np.ascontiguousarray((weight @ flat).T).reshape(*rows.shape[:-1], weight.shape[0])

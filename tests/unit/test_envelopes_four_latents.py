@@ -81,3 +81,12 @@ def test_weights_that_are_sparse_in_name_only_become_arrays() -> None:
     assert np.allclose(value(dense, points), value(graph, points), rtol=1e-14)
     rows = random.standard_normal((2, 7, 5))
     assert np.array_equal(apply_weight(sp.csr_array(chosen), rows), rows @ chosen.T)
+
+
+def test_a_transpose_is_applied_as_itself_however_it_is_stored() -> None:
+    random = np.random.default_rng(1)
+    for entries in (np.eye(4)[[2, 0, 3, 1]], np.eye(4)[[0, 0, 3, 1]], random.standard_normal((3, 4))):
+        weight = sp.csr_array(entries)
+        for matrix, stored in ((entries, weight), (entries.T, weight.T), (entries, sp.csr_array(weight.T).T)):
+            rows = random.standard_normal((5, matrix.shape[1]))
+            assert np.allclose(apply_weight(stored, rows), rows @ matrix.T, rtol=1e-14, atol=1e-14)
