@@ -1,7 +1,7 @@
 """The algebra of the feebly one-way family, for all values of the parameters.
 
-g = gates of a cone, r = gates of a circuit, v_j = an entry of v, delta = an entry of I, over the integers; s, t, u = gates
-of the chains (or sums to the end), of the sum over the blocks, and of adding it.
+g = gates of a cone, r = gates of a circuit, v_j = an entry of v, delta = an entry of I, over the integers; s, t,
+u = gates of the chains (or sums to the end), of the sum over the blocks, and of adding it.
 """
 
 from __future__ import annotations
