@@ -87,7 +87,7 @@ def load_generator(
     if inverse is not None:
         from certify.circuits.formats.files import with_inverse
 
-        generator = with_inverse(generator, inverse)
+        generator = with_inverse(generator, text_of("inverse", str(inverse) if isinstance(inverse, Path) else inverse))
     outputs = generator.observed_dim
     taken = None if measurement is None else _matrix(measurement)
     if taken is not None:
