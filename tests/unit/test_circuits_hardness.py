@@ -90,7 +90,8 @@ def test_units_do_not_depend_on_the_machine_and_every_result_carries_the_sentenc
     pytest.importorskip("pysat.solvers")
     found = measure_hardness(["feistel"], [4, 5], runs=2)
     assert found.to_dict()["note"] == NOT_A_PROOF
-    assert {curve.unit for curve in found.curves} <= {"evaluations", "conflicts", "multiplications", "gates", "systems"}
+    units = {"evaluations", "conflicts", "multiplications", "gates", "systems", "words"}
+    assert {curve.unit for curve in found.curves} <= units
     assert all(curve.growth is not None for curve in found.curves if curve.method != "structure")
 
 
