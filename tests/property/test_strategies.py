@@ -70,10 +70,11 @@ def test_every_family_yields_small_generators(name: str) -> None:
 def test_every_theorem_has_generators_that_it_admits_and_generators_that_it_does_not(name: str) -> None:
     theorem = theorems()[name]
     kinds = kinds_of(theorem)
-    assert kinds.admissible and kinds.violating
+    # One about constants alone says at which of them it is tried.
+    assert bool(kinds.admissible) == bool(kinds.violating) == (not theorem.points)
     for label in kinds.violating:
         assert label in kinds.failing_together[label]
-    for generator in probes(admissible_generators(theorem, kinds), 3):
+    for generator in probes(admissible_generators(theorem, kinds), 3) if kinds.admissible else ():
         assert not failing(decided(theorem, generator))
 
 
