@@ -71,8 +71,8 @@ def better(value: float, sign: int) -> float:
     return found
 
 
-def refusal(document: Mapping[str, Any], generator: Generator, known: ConstantBrackets) -> str:
-    """Why a certificate is refused, m, M and M2 derived again; "" if it is accepted."""
+def refusal(document: Mapping[str, Any], generator: Generator, known: ConstantBrackets | None = None) -> str:
+    """Why a certificate is refused, m, M and M2 derived again where they are its premise; "" if it is accepted."""
     try:
         record = record_of(document, "the certificate")
     except InputError as error:
@@ -80,7 +80,11 @@ def refusal(document: Mapping[str, Any], generator: Generator, known: ConstantBr
     kind = kind_of(record)
     if kind.generator(record).sha256 != generator.sha256:
         return "it is about another decoder"
-    doubts = constant_doubts(kind.premise(record), known)
+    premise = kind.premise(record)
+    if premise is None:
+        return kind.verify(record, generator).reason
+    assert known is not None, "a certificate that rests on the constants asks for their brackets"
+    doubts = constant_doubts(premise, known)
     return next(iter(doubts.values()), "") or kind.verify(record, generator).reason
 
 

@@ -22,14 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.forged_certificates import better
+from benchmarks.forged_certificates import better, refusal
 from benchmarks.zoo_rejection import own_noise
 from certify.atomic import write_text_atomically
-from certify.certificates.discovery import document_of, kind_of, record_of
+from certify.certificates.discovery import document_of
 from certify.cli.progress_bar import progress_on_terminal
 from certify.envelopes.box_certificate import acceptance_lower
 from certify.envelopes.rejection import proposals_needed
-from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.report.discovery import table_formats
@@ -125,18 +124,6 @@ def _damaged_tree(
         cut = int(random.choice(cuts))
         yield f"{name}: branch cut off", with_(text[:cut] + "." + text[cut + 1 :])
         yield f"{name}: not cut", with_("." * (1 if name == "boxes" else document[name]["sides"] ** 2))
-
-
-def refusal(document: Mapping[str, Any], generator: Generator) -> str:
-    """Why a record is refused; "" if it is accepted."""
-    try:
-        record = record_of(document, "the record")
-    except InputError as error:
-        return str(error)
-    kind = kind_of(record)
-    if kind.generator(record).sha256 != generator.sha256:
-        return "it is about another decoder"
-    return kind.verify(record, generator).reason
 
 
 def records_of(decoder: str, rows: str, count: int) -> Iterator[tuple[Generator, Document_]]:

@@ -206,7 +206,7 @@ def interrupt(rows: Any, given: argparse.Namespace) -> Iterator[str]:
         _await_records(child, place / "kept", 3)
         os.killpg(child.pid, signal.SIGINT)
         code, until = child.wait(), time.monotonic() + 30
-        while (left := _session(child.pid)) and time.monotonic() < until:
+        while (left := session(child.pid)) and time.monotonic() < until:
             time.sleep(0.1)
         kept = digest(place / "kept")[1]
         again = check(rows[: given.kill_rows], place, scheduler).wait()
@@ -216,7 +216,8 @@ def interrupt(rows: Any, given: argparse.Namespace) -> Iterator[str]:
         )
 
 
-def _session(leader: int) -> list[int]:
+def session(leader: int) -> list[int]:
+    """Processes of a session that still run."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -258,7 +259,7 @@ def stress(rows: Any, given: argparse.Namespace) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        for pid in _session(child.pid):
+        for pid in session(child.pid):
             os.kill(pid, signal.SIGKILL)
     start("cut").wait()
     bytes_ = "the same bytes as" if digest(work / "cut")[0] == whole else "OTHER bytes than"

@@ -23,6 +23,7 @@ import distributed
 import pytest
 
 import certify
+from benchmarks.lost_workers import session
 from certify.errors import InputError
 from certify.execution import connection
 from certify.execution.cluster import LARGEST, WINDOW, Cluster
@@ -312,17 +313,6 @@ def test_an_interrupt_ends_the_cluster_that_was_started(tmp_path: Path) -> None:
     while session(child.pid) and time.monotonic() < until:
         time.sleep(0.05)
     assert child.returncode != 0 and session(child.pid) == []
-
-
-def session(leader: int) -> list[int]:
-    """Processes of a session that still run."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            state, _, _, number = stat.read_text().rpartition(")")[2].split()[:4]
-            if int(number) == leader and state != "Z":
-                found.append(int(stat.parent.name))
-    return found
 
 
 LINEAR, ROWS = "linear:d=2,kappa=1.5,seed=0", [[0.3, -0.2], [0.1, 0.4], [-0.5, 0.2]]
