@@ -27,7 +27,15 @@ from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import with_likelihood
 from certify.generators.measurement import measured, selects
 from certify.generators.noise import KINDS, noise_output, whitened
-from certify.validation import check_observations, noise_from_file, observations_from_file, real_array, shown, text_of
+from certify.validation import (
+    check_observations,
+    file_path,
+    noise_from_file,
+    observations_from_file,
+    real_array,
+    shown,
+    text_of,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +95,7 @@ def load_generator(
     if inverse is not None:
         from certify.circuits.formats.files import with_inverse
 
-        generator = with_inverse(generator, text_of("inverse", str(inverse) if isinstance(inverse, Path) else inverse))
+        generator = with_inverse(generator, file_path("inverse", inverse))
     outputs = generator.observed_dim
     taken = None if measurement is None else _matrix(measurement)
     if taken is not None:
