@@ -27,7 +27,7 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_forms import box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
 from certify.envelopes.box_search import centred_boxes, log_masses_lower
-from certify.envelopes.box_tree import bisected
+from certify.envelopes.box_tree import bisected, boxes_between
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
@@ -152,9 +152,7 @@ def _tiles(box: tuple[FloatArray, FloatArray], cuts: tuple[Cut, ...]) -> tuple[F
         if axis in places:
             line = np.unique(np.append(line, places[axis]))
         edges.append(line)
-    lows = np.stack(np.meshgrid(*(edge[:-1] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
-    highs = np.stack(np.meshgrid(*(edge[1:] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
-    return lows, highs
+    return boxes_between(edges)
 
 
 def _cells(lows: FloatArray, highs: FloatArray, cuts: tuple[Cut, ...]) -> IntArray:

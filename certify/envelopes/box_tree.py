@@ -8,6 +8,7 @@ says tiles [low, high], whatever it says: a hole cannot be written down, and a t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -92,9 +93,13 @@ class Cuts:
 
 def lattice(low: FloatArray, high: FloatArray, sides: int) -> tuple[FloatArray, FloatArray]:
     """Lower and upper corners of sides^d boxes that tile [low, high]; neighbours share the very floats."""
-    edges = [np.linspace(low[axis], high[axis], sides + 1) for axis in range(low.size)]
-    lows = np.stack(np.meshgrid(*(edge[:-1] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
-    highs = np.stack(np.meshgrid(*(edge[1:] for edge in edges), indexing="ij"), axis=-1).reshape(-1, low.size)
+    return boxes_between([np.linspace(low[axis], high[axis], sides + 1) for axis in range(low.size)])
+
+
+def boxes_between(edges: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper corners (b, d) of the boxes between neighbouring `edges`, ascending (k,) on each of d axes."""
+    corners = ([edge[:-1] for edge in edges], [edge[1:] for edge in edges])
+    lows, highs = (np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, len(edges)) for ends in corners)
     return lows, highs
 
 
