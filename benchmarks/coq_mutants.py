@@ -22,13 +22,13 @@ from pathlib import Path
 
 from benchmarks.proof_mutants import ANSWERS, Case, cases
 from certify.atomic import write_text_atomically
+from certify.discovery.registry import recorded_proofs, theorems
 from certify.formal import coqc
 from certify.formal.development import HEADER
 from certify.formal.expressions import NotFormalisedError
 from certify.formal.script import script
 from certify.formal.statement import Statement, statement_of
-from certify.proof.formal_proofs import request_of
-from certify.proof.registry import recorded_proofs, theorems
+from certify.mechanization.formal_proofs import request_of
 
 TABLE = Path(__file__).parent / "results" / "coq_mutants.md"
 TACTICS = """

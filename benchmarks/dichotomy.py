@@ -20,10 +20,10 @@ from scipy.stats import beta as beta_law
 from certify.atomic import write_text_atomically
 from certify.bounds.constants import constants
 from certify.circuits.permutation import permutation
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Affine, Generator, Graph, Sum
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
-from certify.proof.registry import load_theorem
 from certify.report.figures import empty_figure, figure_targets, write_figure
 
 BITS, NOISE, EPSILON = 8, Fraction(1, 50), Fraction(1, 10)

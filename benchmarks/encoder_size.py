@@ -22,13 +22,13 @@ import numpy as np
 from certify.arithmetic.balls import Real, precision, upper
 from certify.arithmetic.rounding import ratio_text
 from certify.atomic import write_bytes_atomically, write_text_atomically
+from certify.discovery.registry import encoder_kinds, load_theorem
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import EncoderOptions, Numbers
 from certify.errors import MissingExtraError
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.proof.closed_forms import enclose
 from certify.proof.optimiser import Certificate, shortest
-from certify.proof.registry import encoder_kinds, load_theorem
 from certify.report.discovery import table_formats
 from certify.report.table import Document, Table, columns, label_cell, number_cell, upper_cell
 

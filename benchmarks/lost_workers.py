@@ -40,10 +40,10 @@ import numpy as np
 from benchmarks.execution import HEADING, RESULTS, circumstances
 from benchmarks.output import write_section
 from certify.bounds.bracket import unknown_brackets
+from certify.discovery.registry import load_theorem
 from certify.execution.door import Execution
 from certify.generators.specification import load_generator
 from certify.progress import SilentProgress
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import ObservationsAsked
 
 DECODER, ROWS = "examples/digits/residual_d8.onnx", "examples/digits/observations_d8.npy"

@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from certify.proof.points import enclosures_at
-from certify.proof.registry import load_theorem
+from certify.checking.points import enclosures_at
+from certify.discovery.registry import load_theorem
 
 THEOREM = "examples/theorems/polyak_lojasiewicz.py"
 RESULT = Path("benchmarks/results/polyak_lojasiewicz.md")

@@ -9,10 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from certify.discovery.registry import recorded_proofs
 from certify.formal.coqc import NotRunError
-from certify.proof.formal_proofs import kernel_entries
-from certify.proof.registry import recorded_proofs
-from certify.proof.step_proofs import every_claim, write_proofs
+from certify.mechanization.formal_proofs import kernel_entries
+from certify.mechanization.step_proofs import every_claim, write_proofs
 from certify.report.ledger import ledger_page
 
 ROOT = Path(__file__).parents[1]

@@ -22,8 +22,8 @@ from pathlib import Path
 import sympy as sp
 
 from certify.atomic import write_text_atomically
+from certify.discovery.registry import algebra_of, load_theorem, theorems
 from certify.errors import CertifyError
-from certify.proof.registry import algebra_of, load_theorem, theorems
 from certify.prover.algebra import AlgebraicClaim
 from certify.prover.mutants import mutants
 from certify.prover.prove import METHOD_VERSION, prove

@@ -26,12 +26,12 @@ from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.bounds.constants import constants
 from certify.cli.progress_bar import progress_on_terminal
+from certify.discovery.registry import load_theorem
 from certify.envelopes.rejection import proposals_needed
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.progress import Progress
 from certify.proof.records import RejectionNumbers
-from certify.proof.registry import load_theorem
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, lower_cell, number_cell, text_cell
 from certify.version import __version__

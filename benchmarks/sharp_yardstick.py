@@ -18,8 +18,8 @@ import numpy as np
 
 from certify.arithmetic.balls import Real, precision, upper
 from certify.atomic import write_text_atomically
+from certify.discovery.registry import load_theorem
 from certify.proof.optimiser import largest_beta, shortest
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Document, Table, columns, lower_cell, text_cell, upper_cell

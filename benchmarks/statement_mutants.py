@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from certify.atomic import write_text_atomically
 from certify.bounds.constants import constants
+from certify.discovery.registry import load_theorem
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.report.discovery import table_formats
 from certify.report.stress import power_document

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.statement_truths import TRUTHS, closed_forms, summary
 from benchmarks.zoo_rejection import load, own_noise
+from certify.api.clusters import clustered
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, upper
 from certify.audits.audit import AuditPlan, audit_encoder
@@ -21,6 +22,7 @@ from certify.audits.score import score_distance
 from certify.audits.source import source_from_file
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants
+from certify.discovery.registry import load_theorem
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.errors import CertifyError, InputError
@@ -28,9 +30,7 @@ from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.posteriors.posterior import Posterior
-from certify.proof.clusters import clustered
 from certify.proof.conclusion import settle
-from certify.proof.registry import load_theorem
 from certify.verdict import Verdict
 from theorems.amortisation.pairs import sampled_slope
 from theorems.amortisation.trained import mean_map

@@ -19,10 +19,10 @@ from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, upper
 from certify.arithmetic.rounding import Direction, outward
 from certify.bounds.constants import constants
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Generator
 from certify.generators.nodes import Affine, Graph, Input
 from certify.proof.conclusion import conclude_constants
-from certify.proof.registry import load_theorem
 from theorems.collapse.rate import exact_rate
 from theorems.factorised_encoder.observations import constants_if_any
 from theorems.factorised_encoder.row import row_price

@@ -26,14 +26,14 @@ from flint import arb
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import ball, precision
+from certify.checking.check import check_theorem
+from certify.checking.points import instance_at, point_of
+from certify.checking.running import run_step
+from certify.discovery.lint import defects
+from certify.discovery.registry import lint, load_theorem
 from certify.errors import InputError
 from certify.generators.specification import load_generator
-from certify.proof.check import check_theorem
 from certify.proof.instance import Instance
-from certify.proof.lint import defects
-from certify.proof.points import instance_at, point_of
-from certify.proof.registry import lint, load_theorem
-from certify.proof.running import run_step
 from certify.proof.theorem import Finding, Theorem
 from certify.strategies.probing import brackets
 from certify.stress_tests.bank import instances, placed

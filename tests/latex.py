@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from certify.discovery.registry import load_theorem
 from certify.proof.printing import printing
 from certify.proof.records import CheckResult, TheoremRecord
-from certify.proof.registry import load_theorem
 from certify.report.discovery import table_formats
 from certify.report.latex_floats import float_latex
 from certify.report.observations import observation_tables

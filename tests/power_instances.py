@@ -10,11 +10,11 @@ import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.constants import constants
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from tests.generators import wave
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from certify.proof.registry import theorems
+from certify.discovery.registry import theorems
 from certify.proof.theorem import Theorem
 from certify.report.blueprint import blueprint_lines, blueprint_of
 from certify.report.blueprint_svg import blueprint_svg

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
+from certify.api.clusters import clustered, clusters_asked
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.errors import InputError
@@ -14,7 +15,6 @@ from certify.execution.door import Execution
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, check_bits
 from certify.progress import Progress, SilentProgress
-from certify.proof.clusters import clustered, clusters_asked
 from certify.validation import (
     Number,
     check_observations,
@@ -151,7 +151,7 @@ def check_single_tasks(names: Sequence[str], has_observations: bool, **options: 
 
     Raises InputError where one is given and there is nothing that it would change.
     """
-    from certify.proof.registry import load_theorem
+    from certify.discovery.registry import load_theorem
 
     name = next((name for name, given in options.items() if given is not None), None)
     if name is None:

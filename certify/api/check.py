@@ -162,7 +162,7 @@ def check(
     >>> result["langevin-mixing"].conclusion.tv_bound <= 0.1
     True
     """
-    from certify.proof.check import check as run
+    from certify.checking.check import check as run
 
     names = names_of("theorems", theorems)
     check_single_tasks(names, observations is not None, scheduler=scheduler, resume=resume, task_limit=task_limit)

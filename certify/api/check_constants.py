@@ -33,8 +33,8 @@ def check_constants(
     >>> result["sharp-langevin"].conclusion.tv_bound <= 0.1
     True
     """
-    from certify.proof.check import check_constants as run
-    from certify.proof.registry import load_theorem
+    from certify.checking.check import check_constants as run
+    from certify.discovery.registry import load_theorem
 
     loaded = load_theorem(text_of("theorem", theorem))
     found = run(

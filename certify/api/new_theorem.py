@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from certify.api.shown import Shown
-from certify.proof.new_theorem import file_name, file_text, write_theorem
+from certify.discovery.new_theorem import file_name, file_text, write_theorem
 from certify.report.table import Table, columns, label_cell, text_cell
 from certify.validation import file_path, text_of
 

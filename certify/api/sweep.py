@@ -136,8 +136,8 @@ def sweep(
     >>> found
     <sweep of strong-invertibility for length: 2 cells, a certificate in 2>
     """
-    from certify.proof.sweep import input_arrays
-    from certify.proof.sweep import sweep as run
+    from certify.sweeps.arrays import input_arrays
+    from certify.sweeps.arrays import sweep as run
 
     name = text_of("theorem", theorem)
     goal = one_of("solve_for", solve_for, ("length", "beta"))

@@ -76,7 +76,7 @@ def theorems() -> Catalogue:
     >>> "no-such-theorem" in catalogue
     False
     """
-    from certify.proof.registry import theorems as discovered
+    from certify.discovery.registry import theorems as discovered
 
     return Catalogue(discovered())
 

@@ -8,15 +8,15 @@ from fractions import Fraction
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
+from certify.checking.check import CONSTANTS_BUDGET
 from certify.construction.build import build_at_observation, build_encoder
 from certify.construction.built import BuiltEncoder, EncoderChoice, SingleObservation
+from certify.discovery.registry import encoder_kinds, theorems
 from certify.encoders.kind import EncoderOptions
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.logits import require_gaussian
 from certify.progress import Progress, SilentProgress
-from certify.proof.check import CONSTANTS_BUDGET
-from certify.proof.registry import encoder_kinds, theorems
 from certify.verdict import Verdict
 
 

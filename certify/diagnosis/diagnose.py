@@ -17,10 +17,10 @@ from certify.bounds.constants import constants
 from certify.diagnosis.own import QUESTIONS
 from certify.diagnosis.question import Asked, Question
 from certify.diagnosis.records import Answer, Diagnosis
+from certify.discovery.registry import parts
 from certify.errors import CertifyError
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
 from certify.progress import Progress
-from certify.proof.registry import parts
 from certify.verdict import Verdict
 
 EFFORT = 0.25

@@ -10,11 +10,11 @@ from certify.audits.audit import AuditPlan, audit_encoder, check_dimensions
 from certify.audits.source import behind_noise, source_from_file
 from certify.diagnosis.question import Asked, Question
 from certify.diagnosis.records import Answer
+from certify.discovery.registry import theorems
 from certify.errors import CertifyError
 from certify.generators.graph import GAUSSIAN
 from certify.marginal.data import evidence_of_rows
 from certify.proof.conclusion import conclude_constants
-from certify.proof.registry import theorems
 from certify.verdict import Verdict
 
 EVIDENCE_ROWS, AUDIT_ROWS, PROPOSALS, DRAWS = 5, 3, 20_000, 10_000

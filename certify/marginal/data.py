@@ -17,12 +17,12 @@ from certify.codec import Readable, read_fields
 from certify.envelopes.log_evidence import PROPOSALS, Interval, LogEvidence, log_evidence
 from certify.errors import InputError
 from certify.execution.door import Execution
+from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.logits import OUTSIDE_A0
 from certify.marginal.elbo import Elbo, encoder_elbo
 from certify.progress import Progress, SilentProgress
-from certify.proof.observations import certify_each, row_key
 from certify.provenance import code_digest
 from certify.verdict import Verdict
 

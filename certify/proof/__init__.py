@@ -1,1 +1,1 @@
-"""Theorems as data: statement, proof steps, discovery, optimiser, and their check at a generator."""
+"""Theorems as data: statement, steps and claims; closed forms in balls, free choices, and the verdict on a claim."""

@@ -1,4 +1,4 @@
-"""Record of what one step of a proof loses of the final bound; `certify.proof.slack` finds it."""
+"""Record of what one step of a proof loses of the final bound; `certify.checking.slack` finds it."""
 
 from __future__ import annotations
 

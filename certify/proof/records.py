@@ -334,7 +334,7 @@ class TheoremRecord(Readable):
     observations: tuple[ObservationRecord, ...] = ()
     """Certificates of single observations, where the theorem has a form for them and observations were given."""
     losses: tuple[StepLoss, ...] = ()
-    """Bits of the final bound that each step loses at this generator, by measurement (`certify.proof.slack`)."""
+    """Bits of the final bound that each step loses at this generator, by measurement (`certify.checking.slack`)."""
     inputs: dict[str, str] = field(default_factory=dict)
     """What was given exactly (the noise level, epsilon, constants without a bracket), as it is written."""
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from certify.mechanization.step_proofs import step_proofs
 from certify.proof.records import StepRecord, TheoremRecord
-from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Theorem
 from certify.prover.proof_records import StepProof
 from certify.report.labels import own_label
@@ -194,7 +194,7 @@ def _graph(
     verdict: Verdict | None,
 ) -> Blueprint:
     """Leaves and the conclusion added; the conclusion rests on the steps that no other step uses."""
-    from certify.proof.registry import leaves
+    from certify.discovery.registry import leaves
 
     cited = {label: proof.leaves for label, proof in proofs.items() if proof is not None}
     known = leaves()

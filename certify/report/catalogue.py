@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from certify.discovery.registry import theorems
 from certify.generators.activations import ACTIVATIONS
 from certify.generators.embedded import embedded_specifications
 from certify.generators.specification import families
-from certify.proof.registry import theorems
 from certify.report.discovery import table_formats
 from certify.report.table import Cell, Table, columns, label_cell, text_cell
 

@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from certify.arithmetic.rounding import Direction, decimal_text
+from certify.discovery.registry import theorems
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
-from certify.proof.registry import theorems
 from certify.report.labels import step_labels
 from certify.report.quantities import conclusion_direction
 from certify.verdict import Verdict

@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy as sp
 
-from certify.proof.registry import algebra_of, leaves
-from certify.proof.step_proofs import step_proofs
+from certify.discovery.registry import algebra_of, leaves
+from certify.mechanization.step_proofs import step_proofs
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import Leaf, relation_text
 from certify.prover.proof_records import StepProof

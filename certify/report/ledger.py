@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from certify.proof.registry import algebra_of, leaves, theorems
-from certify.proof.step_proofs import step_proofs
+from certify.discovery.registry import algebra_of, leaves, theorems
+from certify.mechanization.step_proofs import step_proofs
 from certify.verdict import Verdict
 
 TRUSTED = (

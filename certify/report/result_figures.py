@@ -9,13 +9,13 @@ from pathlib import Path
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
 from certify.bounds.constants import constants
+from certify.checking.check import CONSTANTS_BUDGET
+from certify.discovery.registry import load_theorem, theorems
 from certify.errors import InputError
 from certify.generators.graph import Generator
-from certify.proof.check import CONSTANTS_BUDGET
 from certify.proof.conclusion import instance_at
 from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult, TheoremRecord
-from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.report.figures import empty_figure, mixing_figure, slack_bars, slack_figure
 

@@ -11,16 +11,16 @@ from typing import Any
 
 from certify.atomic import write_text_atomically
 from certify.bounds.bracket import json_number
+from certify.discovery.registry import load_theorem
 from certify.errors import InputError, MissingExtraError
 from certify.execution.door import Execution
 from certify.progress import Progress
-from certify.proof.cells import OVER_BUDGET, Solution, cells_of, defaults_of, numbers, solve_cells
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.report.discovery import table_format
 from certify.report.latex_floats import float_latex
 from certify.report.sweep_files import printable, sweep_figure, sweep_table
 from certify.report.table import Document, Table
+from certify.sweeps.cells import OVER_BUDGET, Solution, cells_of, defaults_of, numbers, solve_cells
 from certify.version import __version__
 
 LABELS = {"K": "stochastic layers K", "beta_max": "largest noise level certified", "tv_bound": "bound of the distance"}

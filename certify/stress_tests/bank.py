@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.checking.points import instance_at, point_of
 from certify.errors import CertifyError
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.proof.instance import Instance
-from certify.proof.points import instance_at, point_of
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of, strategy
 from certify.strategies.networks import wave

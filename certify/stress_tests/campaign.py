@@ -16,11 +16,11 @@ from typing import Any
 
 from certify import provenance
 from certify.atomic import write_text_atomically
+from certify.discovery.registry import load_theorem, theorems
 from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.execution.work import Codec, Work
 from certify.progress import Progress, SilentProgress
-from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of
 from certify.stress_tests.case import saved

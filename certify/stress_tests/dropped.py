@@ -12,13 +12,13 @@ from fractions import Fraction
 import numpy as np
 
 from certify.bounds.bracket import Bracket, ConstantBrackets, Region
+from certify.checking.running import run_step
 from certify.errors import CertifyError
 from certify.generators import derivatives
 from certify.generators.graph import Generator
 from certify.proof.conclusion import DEFAULT_DEVIATION, certified_ends
 from certify.proof.instance import Instance
 from certify.proof.optimiser import closest, shortest
-from certify.proof.running import run_step
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of, violating_generators
 from certify.strategies.probing import probes

@@ -15,13 +15,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from certify.arithmetic.balls import Real, ball, midpoint, upper
+from certify.checking.points import instance_at
 from certify.errors import CertifyError
 from certify.generators.graph import Generator
 from certify.proof.closed_forms import estimate
 from certify.proof.conclusion import DEFAULT_DEVIATION, certified_ends
 from certify.proof.instance import Instance
 from certify.proof.optimiser import Certificate, certify_choices, closest, shortest
-from certify.proof.points import instance_at
 from certify.proof.theorem import Search, Theorem
 from certify.strategies.admissible import Kinds, admissible_generators
 from certify.strategies.domains import values_of

@@ -24,11 +24,11 @@ from certify import provenance
 from certify.arithmetic.balls import midpoint, precision
 from certify.bounds.bracket import json_number
 from certify.codec import Readable
+from certify.discovery.registry import load_theorem, theorems
 from certify.errors import CertifyError
 from certify.progress import Progress, SilentProgress
 from certify.proof.instance import Instance
 from certify.proof.judgement import decide, gravest, judge, slack
-from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Claim, Finding, Step, Theorem
 from certify.stress_tests.bank import instances
 from certify.stress_tests.dropped import dropped_assumptions

@@ -6,8 +6,8 @@ import math
 import struct
 from dataclasses import replace
 
+from certify.discovery.registry import load_theorem, theorems
 from certify.errors import InputError, UnknownNameError
-from certify.proof.registry import load_theorem, theorems
 from certify.proof.theorem import Theorem
 from certify.stress_tests.case import Case, SavedCase
 from certify.stress_tests.instances import prepare

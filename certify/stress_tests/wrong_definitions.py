@@ -13,11 +13,11 @@ from dataclasses import replace
 import sympy as sp
 
 from certify.arithmetic.balls import precision
+from certify.checking.running import run_step
 from certify.errors import CertifyError
 from certify.posteriors.gaussian import is_affine
 from certify.proof.closed_forms import enclose
 from certify.proof.instance import Instance
-from certify.proof.running import run_step
 from certify.proof.theorem import Quantity, Theorem
 from certify.stress_tests.mutations import Constant, constants_of
 from certify.verdict import Verdict

@@ -10,8 +10,8 @@ import pytest
 import sympy as sp
 
 from certify.cli.main import main
-from certify.proof.registry import algebra_of, load_theorem, recorded_proofs, theorems
-from certify.proof.step_proofs import claim_proof, every_claim, step_proofs, unknown_leaves
+from certify.discovery.registry import algebra_of, load_theorem, recorded_proofs, theorems
+from certify.mechanization.step_proofs import claim_proof, every_claim, step_proofs, unknown_leaves
 from certify.prover.algebra import AlgebraicClaim, at_most
 from certify.prover.proof_records import StepProof
 from certify.prover.prove import METHOD_VERSION

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from flint import arb
 
+from certify.discovery.registry import encoder_kinds
 from certify.encoders.centre_plan import CentrePlan
 from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
-from certify.proof.registry import encoder_kinds
 from tests.encoder_models import descent, gaussian, langevin, relative, sharp, written
 from tests.exported import grows, smooth_activations, smooth_families
 from theorems.gaussian_encoder.network import gaussian_encoder, products_only

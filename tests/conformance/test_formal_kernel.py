@@ -9,11 +9,11 @@ import pytest
 import sympy as sp
 
 from certify.cli.main import main
+from certify.discovery.registry import load_theorem
 from certify.formal import coqc
 from certify.formal.development import Request, formalised
 from certify.formal.lemmas import LEMMAS, library_text
-from certify.proof.formal_proofs import formalize
-from certify.proof.registry import load_theorem
+from certify.mechanization.formal_proofs import formalize
 from certify.prover.algebra import at_most, equal
 from certify.verdict import Verdict
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from certify.discovery.registry import load_theorem, theorems
 from certify.proof.losses import StepLoss
-from certify.proof.registry import load_theorem, theorems
 from certify.report.discovery import table_formats
 from certify.report.formats.latex import MACROS
 from certify.report.formulas import formulas_document

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+from certify.discovery.registry import theorems
 from certify.execution.door import Execution
-from certify.proof.registry import theorems
 from certify.strategies.admissible import Kinds, kinds_of
 from certify.stress_tests.campaign import derived_seed, parts, stress
 from certify.stress_tests.property import properties

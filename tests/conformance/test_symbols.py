@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.arithmetic.balls import precision
+from certify.checking.points import instance_at, point_of
+from certify.discovery.registry import theorems
 from certify.errors import InputError
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import shortest
-from certify.proof.points import instance_at, point_of
-from certify.proof.registry import theorems
 from certify.proof.theorem import Quantity, Search, Theorem, constant, definition
 from certify.strategies.domains import numbers_outside, values_of
 from certify.strategies.settings import ACCURACIES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.proof.registry import theorems
+from certify.discovery.registry import theorems
 from certify.report.notation import notation_page
 from certify.symbolic.declaration import declare
 from tests.conftest import ROOT

@@ -45,8 +45,8 @@ from certify.errors import InputError
 from certify.generators.comparison_record import RuntimeComparison
 from certify.marginal.data import EvidenceResult, ObservationEvidence
 from certify.marginal.elbo import Elbo
-from certify.proof.formal_instance import InstanceResult
-from certify.proof.formal_proofs import FormalRecord, FormalResult
+from certify.mechanization.formal_instance import InstanceResult
+from certify.mechanization.formal_proofs import FormalRecord, FormalResult
 from certify.proof.losses import StepLoss
 from certify.proof.records import (
     AssumptionRecord,

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.bounds.kinks import kinked_activations
+from certify.discovery.registry import theorems
 from certify.generators.graph import Generator
 from certify.generators.specification import families
-from certify.proof.registry import theorems
 from certify.strategies import (
     affine_generators,
     family_generators,

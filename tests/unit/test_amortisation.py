@@ -14,11 +14,11 @@ from onnx import TensorProto, helper
 from scipy.special import ndtr, ndtri
 
 from certify.bounds.constants import constants
+from certify.checking.check import check, check_constants
 from certify.encoders.runtime import load_encoder
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator, Graph, Input
 from certify.generators.specification import load_generator
-from certify.proof.check import check, check_constants
 from certify.proof.instance import Instance
 from certify.stress_tests.power import wrong_constants
 from certify.verdict import Verdict

@@ -18,9 +18,9 @@ import pytest
 import certify
 from certify import api
 from certify.bounds.bracket import ConstantBrackets, Region
+from certify.checking import check as checking
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator, Graph, Input
-from certify.proof import check as checking
 from certify.report.json import json_text
 from tests.conftest import ROOT
 from tests.records import BRACKET, result

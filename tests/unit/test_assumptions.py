@@ -11,12 +11,12 @@ import pytest
 from certify.bounds.bracket import Bracket, ConstantBrackets, Region
 from certify.bounds.constants import constants
 from certify.bounds.invertibility import bounded_image, determinant_signs, refute_strong_invertibility
+from certify.checking.check import check_theorem
+from certify.discovery.registry import load_theorem
 from certify.generators.derivatives import jacobian
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 from certify.generators.specification import load_generator
-from certify.proof.check import check_theorem
 from certify.proof.records import AssumptionRecord
-from certify.proof.registry import load_theorem
 from certify.verdict import Verdict
 from tests.generators import wave
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from certify.cli import main as cli
+from certify.discovery.lint import defects, unbalanced
+from certify.discovery.new_theorem import TEMPLATE, write_theorem
+from certify.discovery.registry import lint, load_theorem, theorems
 from certify.errors import InputError
 from certify.proof.author import AuthorError
-from certify.proof.lint import defects, unbalanced
-from certify.proof.new_theorem import TEMPLATE, write_theorem
-from certify.proof.registry import lint, load_theorem, theorems
 from tests.conftest import ROOT
 
 EXAMPLES = sorted((ROOT / "examples" / "theorems").glob("*.py"))

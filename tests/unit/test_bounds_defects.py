@@ -17,10 +17,10 @@ from certify.arithmetic.intervals import exact_matrix, multiply
 from certify.bounds.bracket import Region
 from certify.bounds.constants import constants
 from certify.bounds.ranges import affine_image
+from certify.checking.check import check_constants, check_theorem
+from certify.discovery.registry import load_theorem
 from certify.errors import InputError
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Sum
-from certify.proof.check import check_constants, check_theorem
-from certify.proof.registry import load_theorem
 from certify.verdict import Verdict
 
 THEOREM = load_theorem("strong-invertibility")
@@ -128,8 +128,8 @@ def test_a_region_does_not_hide_a_refuted_assumption() -> None:
 def test_a_step_that_raises_stays_open() -> None:
     from dataclasses import replace
 
+    from certify.checking.running import run_step
     from certify.errors import CertifyError
-    from certify.proof.running import run_step
     from tests.power_instances import instances
 
     def raises(instance: object) -> tuple[()]:

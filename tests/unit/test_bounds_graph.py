@@ -15,9 +15,9 @@ from certify.bounds.bracket import Bracket, ConstantBrackets, Region
 from certify.bounds.constants import constants
 from certify.bounds.kinks import find_break
 from certify.bounds.narrow import narrowest_cut
+from certify.checking.check import NOT_LOOKED_AT, refuted_from_the_graph
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
-from certify.proof.check import NOT_LOOKED_AT, refuted_from_the_graph
-from certify.proof.registry import load_theorem
 from certify.verdict import Verdict
 
 RNG = np.random.default_rng(20)

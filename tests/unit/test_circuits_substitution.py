@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from certify.checking.check import check
 from certify.circuits.bijection import decide_bijection
 from certify.circuits.blocks import independent_blocks
 from certify.circuits.builder import FALSE, CircuitBuilder
@@ -16,7 +17,6 @@ from certify.circuits.substitution_boxes import BOXES, aes_value, chi_circuit, s
 from certify.circuits.substitution_network import composed, substitution_network
 from certify.errors import InputError, UnknownNameError
 from certify.generators.specification import load_generator
-from certify.proof.check import check
 from certify.verdict import Verdict
 
 

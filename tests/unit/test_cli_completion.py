@@ -8,8 +8,8 @@ import pytest
 
 from certify.cli.completion import generator_beginnings, theorem_names
 from certify.cli.main import main
+from certify.discovery.registry import theorems
 from certify.generators.specification import families
-from certify.proof.registry import theorems
 
 
 def test_every_theorem_and_family_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from certify import encoder
 from certify.cli.main import main
+from certify.discovery.registry import encoder_kinds, theorems
 from certify.encoders.runtime import load_encoder
 from certify.errors import InputError, UnknownNameError
 from certify.generators.onnx_export import export_onnx
@@ -19,7 +20,6 @@ from certify.generators.specification import load_generator
 from certify.measure.burn_in import gaussian_distance
 from certify.posteriors.gaussian import GaussianLaw, posterior_law
 from certify.posteriors.posterior import Posterior
-from certify.proof.registry import encoder_kinds, theorems
 from certify.verdict import Verdict
 
 LINEAR = "linear:d=2,kappa=1.3,seed=1"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from certify.cli.main import main
+from certify.discovery.registry import load_theorem
 from certify.execution.door import Execution
 from certify.generators.graph import Affine
-from certify.proof.registry import load_theorem
 from certify.stress_tests.campaign import stress
 from certify.stress_tests.case import saved_case
 

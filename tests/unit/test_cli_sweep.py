@@ -12,11 +12,11 @@ import pytest
 
 import certify
 from certify.cli import main as cli
+from certify.discovery.registry import load_theorem
 from certify.errors import InputError, UnknownNameError
-from certify.proof import cells
-from certify.proof.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, defaults_of, doubt, numbers, solve, time_limit
-from certify.proof.registry import load_theorem
 from certify.report.sweep_files import sweep_figure
+from certify.sweeps import cells
+from certify.sweeps.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, defaults_of, doubt, numbers, solve, time_limit
 from certify.validation import axes_from_text, literals_from_text
 
 MIXING = "langevin-mixing"

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from certify.arithmetic.balls import lower, upper
+from certify.checking.check import check, check_constants
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
 from certify.posteriors.estimates import IntervalEstimate
-from certify.proof.check import check, check_constants
 from certify.proof.instance import Instance
 from certify.proof.judgement import decide
 from certify.stress_tests.power import wrong_constants

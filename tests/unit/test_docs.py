@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from certify.cli import main as cli
-from certify.proof.registry import load_theorem, theorems
+from certify.discovery.registry import load_theorem, theorems
 from certify.verdict import Evidence, Verdict, weakest_verdict
 from tests.conftest import ROOT
 

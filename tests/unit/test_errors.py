@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from certify.arithmetic.balls import fraction
+from certify.discovery.registry import load_theorem
 from certify.errors import CertifyError, InputError, MissingExtraError, UnknownAttributeError, UnknownNameError
 from certify.generators.onnx_model import parsed_model
-from certify.proof.registry import load_theorem
 from certify.stress_tests.case import saved_case
 from tests.conftest import ROOT
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
+from certify.checking.running import run_step, run_steps
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product, Sum
 from certify.generators.specification import load_generator
 from certify.measure.reference import UNBOUNDED_BIAS, ReferenceDraws, reference_draws
@@ -17,8 +19,6 @@ from certify.posteriors.posterior import Posterior
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.records import ClaimRecord, StepRecord
-from certify.proof.registry import load_theorem
-from certify.proof.running import run_step, run_steps
 from certify.sharp.centre import find_centre
 from certify.verdict import Evidence, Verdict
 

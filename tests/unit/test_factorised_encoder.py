@@ -12,9 +12,9 @@ import pytest
 
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.constants import constants
+from certify.checking.check import check, check_constants
 from certify.errors import InputError
 from certify.generators.specification import load_generator
-from certify.proof.check import check, check_constants
 from certify.proof.instance import Instance
 from certify.proof.judgement import decide
 from certify.stress_tests.power import wrong_constants

@@ -7,13 +7,13 @@ from functools import cache
 
 import pytest
 
+from certify.checking.check import check_constants
+from certify.checking.points import instance_at, point_of
 from certify.circuits.controls import LinearMap
 from certify.circuits.feebly_one_way import FeeblyOneWay
 from certify.errors import InputError
-from certify.proof.check import check_constants
 from certify.proof.checks.exact import exact_finding
 from certify.proof.instance import Instance
-from certify.proof.points import instance_at, point_of
 from certify.proof.theorem import Finding
 from certify.testing import TheoremConformance
 from certify.verdict import Verdict

@@ -20,8 +20,8 @@ from certify.formal.expressions import Names, NotFormalisedError, term
 from certify.formal.names import distinct, identifier
 from certify.formal.reader import read_statement
 from certify.formal.statement import statement_of
-from certify.proof.formal_instance import InstanceResult
-from certify.proof.step_proofs import every_claim
+from certify.mechanization.formal_instance import InstanceResult
+from certify.mechanization.step_proofs import every_claim
 from certify.prover.algebra import at_least, at_most, below, equal
 from certify.prover.mutants import mutants
 from certify.verdict import Evidence, Verdict

@@ -14,15 +14,15 @@ from scipy.stats import chi
 
 from certify.arithmetic.balls import Real, midpoint, upper
 from certify.bounds.constants import constants
+from certify.checking.check import check_theorem
+from certify.checking.running import run_step
 from certify.cli import main as cli
 from certify.encoders.kind import Numbers
 from certify.generators.graph import Activation, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
-from certify.proof.check import check_theorem
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import certify_choices
-from certify.proof.running import run_step
 from certify.proof.theorem import Theorem
 from certify.verdict import Verdict
 from theorems.gaussian_encoder.choices import GaussianStrategy

@@ -11,12 +11,12 @@ import sympy as sp
 
 from certify.arithmetic.balls import ball, midpoint, precision
 from certify.bounds.constants import constants
+from certify.checking.check import check_constants
+from certify.checking.running import run_step
 from certify.generators.specification import load_generator
-from certify.proof.check import check_constants
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.judgement import decide
-from certify.proof.running import run_step
 from certify.proof.theorem import Claim, Finding, Step
 from certify.symbolic.evaluation import evaluate_ball
 from certify.symbolic.model import m

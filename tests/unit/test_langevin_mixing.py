@@ -14,16 +14,16 @@ import sympy as sp
 
 from certify.arithmetic.balls import ball, midpoint
 from certify.bounds.constants import constants
+from certify.checking.check import check_theorem
+from certify.checking.running import run_step
 from certify.cli import main as cli
+from certify.discovery.registry import theorems
 from certify.generators.embedded import LINEAR
 from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import langevin_law, posterior_law
 from certify.posteriors.posterior import Posterior
-from certify.proof.check import check_theorem
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.registry import theorems
-from certify.proof.running import run_step
 from certify.proof.theorem import Claim
 from certify.symbolic.evaluation import evaluate_ball
 from certify.verdict import Verdict

@@ -13,12 +13,12 @@ import pytest
 from flint import arb
 from scipy.special import ndtr, ndtri
 
+from certify.api.clusters import clustered, clusters_asked
 from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.checking.check import check, check_constants
 from certify.cli.main import main
 from certify.errors import InputError
 from certify.generators.specification import load_generator
-from certify.proof.check import check, check_constants
-from certify.proof.clusters import clustered, clusters_asked
 from certify.proof.instance import Instance
 from certify.proof.records import ConclusionRecord
 from certify.stress_tests.power import wrong_constants

@@ -13,6 +13,7 @@ import pytest
 import theorems.sharp_langevin.observations as observations_module
 from certify.bounds.bracket import ConstantBrackets, Region
 from certify.bounds.constants import constants
+from certify.checking.each_observation import concluded_by_each
 from certify.cli.main import main
 from certify.codec import Exact
 from certify.errors import InputError
@@ -21,7 +22,6 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.specification import load_generator
 from certify.profiles.certificate import ObservationCertificate, certify_observation
 from certify.progress import SilentProgress
-from certify.proof.each_observation import concluded_by_each
 from certify.proof.records import ConclusionRecord, ObservationRecord, TheoremRecord
 from certify.report.observations import observation_tables
 from certify.report.terminal import draw, render_text

@@ -16,16 +16,16 @@ from scipy import integrate, stats
 
 from certify.arithmetic.balls import ball, precision
 from certify.bounds.constants import constants
+from certify.checking.check import check, check_constants
+from certify.checking.running import run_step
 from certify.circuits.builder import CircuitBuilder
 from certify.circuits.formats.files import save_circuit
 from certify.circuits.permutation import permutation
 from certify.circuits.posterior import PermutationPosterior, PermutationTable, sample_posterior, to_words
 from certify.errors import InputError
 from certify.generators.specification import load_generator
-from certify.proof.check import check, check_constants
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.running import run_step
 from certify.proof.theorem import Step
 from certify.symbolic.bit_variance import bit_variance_ball, bit_variance_by_integral, bit_variance_estimate
 from certify.verdict import Verdict

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.arithmetic.balls import ball, lower, upper
+from certify.discovery.registry import load_theorem
 from certify.proof.closed_forms import enclose
 from certify.proof.optimiser import certify_choices, largest_beta, shortest
-from certify.proof.registry import load_theorem
 
 PLAIN, PROJECTED = load_theorem("strong-invertibility"), load_theorem("projected-langevin")
 WORKED = dict(

@@ -13,6 +13,9 @@ import sympy as sp
 
 import certify
 from certify.bounds.bracket import unknown_brackets
+from certify.checking.check import check
+from certify.checking.running import run_step
+from certify.discovery.registry import load_theorem
 from certify.envelopes.box_certificate import Envelope, box_envelope, tail_constant
 from certify.envelopes.box_search import BoxLimits, log_integral_lower, log_ratio, supremum_of_ratio
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, potential
@@ -23,12 +26,9 @@ from certify.execution.door import Execution
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node
 from certify.progress import SilentProgress
-from certify.proof.check import check
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
-from certify.proof.registry import load_theorem
-from certify.proof.running import run_step
 from certify.proof.theorem import ObservationsAsked
 from certify.report.observations import observation_table, observation_tables
 from certify.report.terminal import draw, render_text

@@ -19,6 +19,7 @@ from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.rejection import verify
 from certify.cli.main import main
 from certify.codec import Exact
+from certify.discovery.registry import load_theorem
 from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio
 from certify.envelopes.box_tree import Cuts, Tiling, bisected, lattice
 from certify.envelopes.likelihood import GaussianLikelihood
@@ -30,7 +31,6 @@ from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
 from certify.progress import SilentProgress
 from certify.proof.records import ObservationRecord
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer

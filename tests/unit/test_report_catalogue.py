@@ -7,9 +7,9 @@ import json
 import pytest
 
 from certify.cli import main as cli
+from certify.discovery.registry import theorems
 from certify.generators.activations import ACTIVATIONS
 from certify.generators.specification import families
-from certify.proof.registry import theorems
 from certify.report import catalogue
 from certify.report.statement import statement_dict, statement_report
 from certify.report.terminal import draw, render_text

@@ -16,12 +16,12 @@ import pytest
 from certify.bounds.bracket import Bracket
 from certify.bounds.constants import constants
 from certify.cli import main as cli
+from certify.discovery.registry import load_theorem
 from certify.errors import InputError, MissingExtraError
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.records import CheckResult, StepRecord
-from certify.proof.registry import load_theorem
 from certify.report import figures
 from certify.report.figures import mixing_figure, slack_bars, slack_figure
 from certify.report.result_figures import result_figures

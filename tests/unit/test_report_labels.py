@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from certify.proof.registry import theorems
+from certify.discovery.registry import theorems
 from certify.report.blueprint import blueprint_of
 from certify.report.formulas import formulas_document
 from certify.report.labels import printed_uses, step_labels

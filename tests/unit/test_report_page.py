@@ -15,9 +15,9 @@ import pytest
 
 import certify
 from certify.cli import main as cli
+from certify.discovery.registry import theorems
 from certify.errors import InputError
 from certify.proof.records import CheckResult, ConclusionRecord
-from certify.proof.registry import theorems
 from certify.report.blueprint import CONCLUSION, Blueprint, Node, blueprint, blueprint_lines, blueprint_of
 from certify.report.blueprint_svg import blueprint_svg
 from certify.report.formulas import formulas_document

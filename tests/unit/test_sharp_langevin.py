@@ -15,6 +15,8 @@ from benchmarks.sharp_attack import separable
 from certify.arithmetic.balls import Real, ball, midpoint, precision, upper
 from certify.bounds.bracket import BoundEvidence, Bracket, ConstantBrackets, Region
 from certify.bounds.constants import constants
+from certify.checking.running import run_step, run_steps
+from certify.discovery.registry import load_theorem
 from certify.encoders.centre_plan import plan_centre
 from certify.encoders.kind import Numbers
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
@@ -27,8 +29,6 @@ from certify.proof.closed_forms import enclose
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import certify_choices, largest_beta, shortest
-from certify.proof.registry import load_theorem
-from certify.proof.running import run_step, run_steps
 from certify.sharp.centre import certify_centre, find_centre
 from certify.sharp.chain import chain_bound
 from certify.sharp.functions import BurnInDistance, FarMass, GaussianShift, ShellMass

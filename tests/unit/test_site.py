@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import certify
-from certify.proof.registry import theorems
+from certify.discovery.registry import theorems
 from certify.report.formulas import leaves_of
 from certify.report.labels import step_labels
 from tests.conftest import ROOT

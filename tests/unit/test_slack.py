@@ -14,15 +14,15 @@ from flint import arb
 
 import certify
 from certify.bounds.bracket import unknown_brackets
+from certify.checking.bound_places import place_of, without
+from certify.checking.slack import slack_along
+from certify.discovery.registry import theorems
 from certify.errors import InputError
 from certify.generators.specification import load_generator
-from certify.proof.bound_places import place_of, without
 from certify.proof.certified_choices import Certificate
 from certify.proof.instance import Instance
 from certify.proof.losses import StepLoss
 from certify.proof.records import TheoremRecord
-from certify.proof.registry import theorems
-from certify.proof.slack import slack_along
 from certify.proof.theorem import Claim, Finding, Step, definition, setting
 from certify.report.discovery import table_format
 from certify.report.slack_tables import slack_along_figure, slack_table, total_bits

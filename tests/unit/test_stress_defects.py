@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from certify.checking.running import run_step
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import build_quadrature
 from certify.posteriors.transition import chain_total_variation
-from certify.proof.registry import load_theorem
-from certify.proof.running import run_step
 from certify.stress_tests.case import Case, saved_case
 from certify.stress_tests.instances import prepare
 from certify.stress_tests.replay import replay

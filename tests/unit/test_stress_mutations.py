@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import sympy as sp
 
-from certify.proof.registry import load_theorem
+from certify.discovery.registry import load_theorem
 from certify.stress_tests.mutations import constants_of
 from certify.stress_tests.scaling import fitted_law, ladder_runs, scaling_laws
 from certify.stress_tests.wrong_growth import wrong_growth

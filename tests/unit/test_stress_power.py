@@ -9,10 +9,10 @@ from functools import cache
 import numpy as np
 import sympy as sp
 
+from certify.discovery.registry import load_theorem
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.proof.instance import Instance
-from certify.proof.registry import load_theorem
 from certify.report.stress import power_document
 from certify.report.table import Document
 from certify.strategies.networks import wave

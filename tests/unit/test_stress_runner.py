@@ -12,7 +12,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.internal.conjecture import engine, providers
 
-from certify.proof.registry import load_theorem
+from certify.discovery.registry import load_theorem
 from certify.strategies.admissible import Kinds
 from certify.strategies.probing import probes
 from certify.stress_tests import runner

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.arithmetic.balls import ball, midpoint, upper
+from certify.discovery.registry import load_theorem
 from certify.proof.closed_forms import enclose, estimate
 from certify.proof.conclusion import explicit_beta, explicit_certificate
 from certify.proof.optimiser import certify_choices, closest, largest_beta, shortest
-from certify.proof.registry import load_theorem
-from certify.proof.sweep import sweep
+from certify.sweeps.arrays import sweep
 
 THEOREM = load_theorem("strong-invertibility")
 WORKED = dict(m=1, M="1.5", M2="0.25", beta="0.05", rho=1, R="0.5", delta0="0.001", t=6, epsilon="0.1", N=1, t_x=2)

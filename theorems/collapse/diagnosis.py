@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from certify.checking.check import check_theorem
 from certify.diagnosis.question import Asked, Question
 from certify.diagnosis.records import Answer
 from certify.generators.graph import GAUSSIAN
-from certify.proof.check import check_theorem
 from certify.verdict import Verdict
 from theorems.collapse.statement import THEOREM
 

@@ -12,10 +12,10 @@ import numpy as np
 from certify.arithmetic.balls import Real
 from certify.bounds.bracket import ConstantBrackets
 from certify.errors import InputError
+from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.records import GlobalConstants
-from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest

@@ -67,7 +67,7 @@ def curves_at(
     observations: FloatArray | None = None,
     seed: int = 0,
 ) -> MixingCurves:
-    """The curves of a theorem about plain Langevin at a generator; arguments as for `proof.check.check_theorem`.
+    """The curves of a theorem about plain Langevin at a generator; arguments as for `checking.check.check_theorem`.
 
     They are those of the first observation, and the same as a check of the same arguments measures.
 

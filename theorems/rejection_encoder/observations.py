@@ -16,9 +16,9 @@ from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.records import RejectionProof, rejection_proof
+from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
-from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord, RejectionNumbers
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest

@@ -20,6 +20,7 @@ from certify.codec import Exact, decode, encode
 from certify.encoders.amortised import amortised_starts
 from certify.errors import InputError
 from certify.execution.door import Execution
+from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.posterior import Posterior
@@ -32,7 +33,6 @@ from certify.profiles.certificate import (
 )
 from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, StretchProof, exact
 from certify.progress import Progress
-from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict

@@ -168,7 +168,7 @@ def run(
 
 def _lint(output: Output, names: list[str]) -> int:
     """Every defect of theorems' files, one a line; 0 if there is none."""
-    from certify.proof.registry import lint
+    from certify.discovery.registry import lint
 
     if not names or any(not name.endswith(".py") for name in names):
         raise InputError("`--lint` reads theorems' Python files: give FILE.py")
@@ -192,8 +192,8 @@ def _draw(
     seed: int,
 ) -> None:
     from certify.bounds.bracket import Region
+    from certify.checking.check import example_specifications
     from certify.generators.specification import load_generator
-    from certify.proof.check import example_specifications
     from certify.report.result_figures import result_figures
     from certify.validation import observations_from_file
 
@@ -221,7 +221,7 @@ def _check_constants(
 
 def _announced(output: Output, names: list[str]) -> Callable[[object], None]:
     """What prints a row for every record, with the heading above the first."""
-    from certify.proof.registry import load_theorem
+    from certify.discovery.registry import load_theorem
     from certify.report.first_screen import COLUMNS, WITHOUT_NOISE, heading, row
 
     noiseless = bool(names) and not any(load_theorem(name).noisy for name in names)

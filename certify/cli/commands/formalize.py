@@ -51,9 +51,9 @@ def run(
     if constants is not None:
         return _instance(output, list(theorems or ()), constants, beta, epsilon, out, verify)
     output.first_line(f"{', '.join(theorems or ()) or 'every theorem'} in Coq")
-    from certify.proof.formal_proofs import formalize
-    from certify.proof.registry import algebra_of, load_theorem
-    from certify.proof.registry import theorems as known
+    from certify.discovery.registry import algebra_of, load_theorem
+    from certify.discovery.registry import theorems as known
+    from certify.mechanization.formal_proofs import formalize
     from certify.provenance import provenance, started
     from certify.verdict import exit_code
 
@@ -86,9 +86,9 @@ def _instance(
     if len(names) != 1 or beta is None:
         raise InputError("`--constants` needs exactly one THEOREM, and `--beta`")
     output.first_line(f"{names[0]} at {constants} in Coq")
+    from certify.discovery.registry import load_theorem
     from certify.formal.coqc import PRIMITIVES
-    from certify.proof.formal_instance import formalize_instance
-    from certify.proof.registry import load_theorem
+    from certify.mechanization.formal_instance import formalize_instance
     from certify.validation import accuracy, constants_from_text, noise_level
     from certify.verdict import exit_code
 

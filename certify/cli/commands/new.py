@@ -34,7 +34,7 @@ def run(
         raise UnknownNameError("beginning", kind, KINDS)
     output = Output(json, quiet)
     output.check_destination()
-    from certify.proof.new_theorem import write_theorem
+    from certify.discovery.new_theorem import write_theorem
 
     path = write_theorem(name, out)
     output.write_json({"schema": 1, "file": str(path), "theorem": name})

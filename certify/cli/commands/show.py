@@ -54,7 +54,7 @@ def run(
     output.check_destination()
     if format is None:
         output.first_line(f"statement of {theorem}")
-    from certify.proof.registry import load_theorem
+    from certify.discovery.registry import load_theorem
     from certify.report.statement import statement_dict, statement_report
 
     found = load_theorem(theorem)

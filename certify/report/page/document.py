@@ -10,11 +10,11 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from certify.discovery.registry import load_theorem
 from certify.errors import CertifyError
 from certify.progress import Progress
 from certify.proof.printing import printing
 from certify.proof.records import CheckResult, TheoremRecord
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.report.blueprint_svg import STYLE
 from certify.report.files import slug

@@ -18,8 +18,8 @@ from typing import Any
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.execution.door import Execution
 from certify.progress import Progress
-from certify.proof.cells import Cell, Solution, cells_of, defaults_of, numbers, solve_cells
 from certify.proof.theorem import Theorem
+from certify.sweeps.cells import Cell, Solution, cells_of, defaults_of, numbers, solve_cells
 
 AXES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "none": {},

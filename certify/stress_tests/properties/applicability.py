@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from certify.proof.check import check_theorem
+from certify.checking.check import check_theorem
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, violating_generators
 from certify.strategies.probing import brackets

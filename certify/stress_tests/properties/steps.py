@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis.strategies import SearchStrategy
 
+from certify.checking.running import run_step
 from certify.proof.records import ClaimRecord
-from certify.proof.running import run_step
 from certify.proof.theorem import Claim, Step, Theorem
 from certify.strategies.admissible import Kinds
 from certify.stress_tests.case import Case

@@ -15,8 +15,8 @@ import sympy as sp
 from flint import arb
 
 from certify.arithmetic.balls import midpoint, precision
+from certify.checking.bound_places import place_of, without
 from certify.errors import CertifyError
-from certify.proof.bound_places import place_of, without
 from certify.proof.instance import Instance
 from certify.proof.losses import StepLoss
 from certify.proof.theorem import Claim, Finding, Step

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from certify.atomic import write_text_atomically
+from certify.discovery.registry import algebra_of, leaves, recorded_proofs, theorems
 from certify.formal.expressions import NotFormalisedError
 from certify.formal.statement import statement_of
-from certify.proof.registry import algebra_of, leaves, recorded_proofs, theorems
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import AlgebraicClaim
 from certify.prover.proof_records import ClaimProof, StepProof

@@ -17,6 +17,11 @@ from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import ConstantBrackets, Region, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.method import graph_methods
+from certify.checking.each_observation import assumptions_of_each, concluded_by_each, why_not_each
+from certify.checking.points import assumed, check_point, point_of
+from certify.checking.running import below_resolution, run_steps
+from certify.checking.slack import slack_along
+from certify.discovery.registry import load_theorem, theorems
 from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.generators.graph import GAUSSIAN, Generator
@@ -24,19 +29,14 @@ from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import Setting, conclude, conclude_constants, exact_inputs, settle
-from certify.proof.each_observation import assumptions_of_each, concluded_by_each, why_not_each
 from certify.proof.instance import Instance
 from certify.proof.noise import GIVEN, OWN, trained_noise
-from certify.proof.points import assumed, check_point, point_of
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
     TheoremRecord,
 )
-from certify.proof.registry import load_theorem, theorems
-from certify.proof.running import below_resolution, run_steps
-from certify.proof.slack import slack_along
 from certify.proof.theorem import ObservationsAsked, Theorem
 from certify.verdict import Verdict
 

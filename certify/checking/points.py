@@ -13,13 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import unknown_brackets
+from certify.checking.running import run_steps
+from certify.checking.slack import slack_along
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import conclude_constants, settle_constants
 from certify.proof.instance import Instance
 from certify.proof.printing import printing
 from certify.proof.records import AssumptionRecord, TheoremRecord
-from certify.proof.running import run_steps
-from certify.proof.slack import slack_along
 from certify.proof.theorem import Theorem
 from certify.validation import constants_from_text
 from certify.verdict import Evidence, Verdict, weakest_verdict

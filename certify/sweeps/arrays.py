@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.balls import Real, midpoint
+from certify.discovery.registry import load_theorem
 from certify.errors import InputError, UnknownNameError
 from certify.execution.door import Execution
 from certify.execution.work import Codec, Work
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.provenance import code_digest
 from certify.validation import accuracy, constants_from_text, noise_level, real_array, shown

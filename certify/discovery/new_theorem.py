@@ -117,7 +117,7 @@ def file_text(name: str) -> str:
 
     Raises InputError for a name that is none, or one that an installed theorem has.
     """
-    from certify.proof.registry import theorems
+    from certify.discovery.registry import theorems
 
     stem = Path(file_name(name)).stem
     if name in theorems():

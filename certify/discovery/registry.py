@@ -20,10 +20,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from certify.discovery.lint import lines_of
 from certify.encoders.kind import EncoderKind
 from certify.errors import InputError, UnknownNameError
 from certify.proof.author import AuthorError, failed
-from certify.proof.lint import lines_of
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import Algebra, Leaf
 

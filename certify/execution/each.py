@@ -1,7 +1,7 @@
-"""Single observations, each certified on its own: wherever tasks run, resumable, in the order they were given.
+"""Tasks of one kind, an observation or a cell each: wherever they run, resumable, in the order they were given.
 
-What a theorem does with one observation is its `work`, a function of a task alone; so a run that was cut off goes on
-where it stopped, and the number of processes changes nothing.
+What is done with one is a function of the task alone; so a run that was cut off goes on where it stopped, and the
+number of processes changes nothing.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.execution.door import Execution
 from certify.execution.work import Codec, Work
-from certify.generators.graph import FloatArray
 from certify.progress import Progress
 
 Task = TypeVar("Task")
@@ -53,7 +53,7 @@ def certify_each(
         return place.collect(label, Work(function, codec, question, key), tasks, progress)
 
 
-def row_key(*arrays: FloatArray | None) -> str:
+def row_key(*arrays: npt.NDArray[np.float64] | None) -> str:
     """What a task's result is stored under: a digest of the arrays that it is about."""
     digest = hashlib.sha256()
     for array in arrays:

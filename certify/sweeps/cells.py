@@ -23,13 +23,14 @@ from typing import Any
 
 from certify.arithmetic.balls import Real
 from certify.codec import decode, encode
+from certify.discovery.registry import load_theorem
 from certify.errors import InputError
 from certify.execution.door import Execution
+from certify.execution.each import certify_each
 from certify.execution.work import Codec
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import DEFAULT_DEVIATION, public_number
 from certify.proof.noise import default_noise
-from certify.proof.observations import certify_each
 from certify.proof.optimiser import (
     Certificate,
     admits_every_noise,
@@ -38,7 +39,6 @@ from certify.proof.optimiser import (
     largest_beta,
     shortest,
 )
-from certify.proof.registry import load_theorem
 from certify.proof.theorem import Theorem
 from certify.validation import accuracy, constants_from_text, noise_level
 

@@ -6,11 +6,11 @@ import time
 from dataclasses import replace
 
 from certify.errors import CertifyError
+from certify.mechanization.step_proofs import step_proofs
 from certify.proof.author import AuthorError
 from certify.proof.instance import Instance
 from certify.proof.judgement import compose, gravest, judge, unmeasured
 from certify.proof.records import StepRecord
-from certify.proof.step_proofs import step_proofs
 from certify.proof.theorem import Step
 
 COARSEST_RESOLUTION = 2.0**-10

@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Self
 
 from certify.atomic import write_text_atomically
 from certify.codec import Readable
+from certify.discovery.registry import algebra_of, recorded_proofs
 from certify.errors import InputError
 from certify.formal import coqc
 from certify.formal.agreement import require_agreement
 from certify.formal.development import Development, Request, digest, formalised
 from certify.formal.lemmas import LIBRARY, library_text
+from certify.mechanization.step_proofs import claim_proof, is_about
 from certify.progress import Progress, SilentProgress
-from certify.proof.registry import algebra_of, recorded_proofs
-from certify.proof.step_proofs import claim_proof, is_about
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import AlgebraicClaim
 from certify.verdict import Verdict
