@@ -93,21 +93,33 @@ def _documents(content: Any) -> Documents:
         yield "the certificate", content, None
     elif "theorems" in content:
         for theorem in content["theorems"]:
-            yield from _of_table(theorem["id"], theorem["observations"])
+            epsilon = ((theorem.get("conclusion") or {}).get("values") or {}).get("epsilon")
+            asked = {} if epsilon is None else {"epsilon": epsilon}
+            yield from _of_table(theorem["id"], theorem["observations"], asked)
     else:
         for index, entry in enumerate(content["observations"].values()):
             yield from _of_entry(f"entry {index}", entry)
 
 
-def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]]) -> Documents:
-    """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own."""
+def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> Documents:
+    """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own.
+
+    So does a largest noise, unless it is the noise at which the row is proved.
+    """
     holding = any(row["certificate"] is not None for row in rows)
     for row in rows:
         place = f"{theorem}, observation {row['index']}"
+        is_proved, values = row.get("verdict") == Verdict.PROVED, row.get("values", {})
         if row["certificate"] is not None:
-            yield place, row["certificate"], {**row.get("values", {}), **row}
-        elif holding and row.get("verdict") == Verdict.PROVED:
+            yield place, row["certificate"], {**values, **row, **asked}
+        elif holding and is_proved:
             raise InputError(f"{place}: says proved and holds no certificate; run `certify check` again")
+        wider, reached = row.get("largest_noise_certificate"), values.get("largest_noise")
+        if wider is not None:
+            said = {"index": row["index"], "verdict": Verdict.PROVED, "beta": reached, **asked}
+            yield f"{place}, largest noise", wider, said
+        elif holding and reached and not (is_proved and reached == values.get("beta")):
+            raise InputError(f"{place}: its largest noise holds no certificate; run `certify check` again")
 
 
 def _of_entry(place: str, entry: Mapping[str, Any]) -> Documents:

@@ -266,6 +266,8 @@ class ObservationRecord(Readable):
     rejection: RejectionNumbers | None = None
     certificate: dict[str, Any] | None = None
     """What proves it, in the JSON form that `certify verify` reads; None where the kind has no such form yet."""
+    largest_noise_certificate: dict[str, Any] | None = None
+    """The same for `largest_noise` among the values; None where that is none, or the noise of `certificate`."""
     shown: tuple[str, ...] = ()
     """Names among `values` that its table shows, where the record is not about layers."""
 
@@ -285,6 +287,7 @@ class ObservationRecord(Readable):
             "reason": self.reason,
             "values": {name: json_number(value) for name, value in self.values.items()},
             "certificate": self.certificate,
+            **({"largest_noise_certificate": wider} if (wider := self.largest_noise_certificate) else {}),
             **({"shown": list(self.shown)} if self.shown else {}),
             **({} if self.rejection is None else self.rejection.to_dict()),
         }
@@ -292,10 +295,9 @@ class ObservationRecord(Readable):
     @classmethod
     def _read(cls, document: Mapping[str, Any]) -> Self:
         plain = {item.name: document[item.name] for item in fields(cls) if item.name in document}
-        certificate = plain.pop("certificate")
-        rest = {key: value for key, value in document.items() if key not in {*plain, "certificate"}}
-        record = cls._of_fields({**plain, "rejection": rest or None, "certificate": None})
-        return replace(record, certificate=certificate)
+        kept = {name: plain.pop(name) for name in ("certificate", "largest_noise_certificate") if name in plain}
+        rest = {key: value for key, value in document.items() if key not in {*plain, *kept}}
+        return replace(cls._of_fields({**plain, "rejection": rest or None}), **kept)
 
 
 def _quantity(value: Any) -> float | int | str | None:

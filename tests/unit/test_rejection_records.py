@@ -201,7 +201,7 @@ def test_kept_results_and_the_output_of_check_are_verified(tmp_path: Path, capsy
     kept, written = tmp_path / "kept", tmp_path / "checked.json"
     records = [item.to_dict() for item in rows_of(generator, rows, kept)]
     written.write_text(json.dumps({"theorems": [{"id": "rejection-encoder", "observations": records}]}))
-    for path, count in ((kept, 4), (written, 2)):
+    for path, count in ((kept, 4), (written, 4)):
         found = certify.verify(path, observations=rows)
         assert found.verdict is Verdict.PROVED and len(found.verifications) == count and found.premises == ()
     single = certify_row(generator, BETA, EPSILON, rows[0])
@@ -240,7 +240,41 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
             verified(first, second)
     with pytest.raises(InputError, match="observation 1: says proved and holds no certificate"):
         verified({}, {"certificate": None})
-    assert len(verified({}, {"certificate": None, "verdict": "inconclusive"}).verifications) == 1
+    assert len(verified({}, {"certificate": None, "verdict": "inconclusive"}).verifications) == 3
+
+
+def test_a_largest_noise_of_a_table_is_that_of_its_certificate(tmp_path: Path) -> None:
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    rows = np.array([[0.4]])
+    (row,) = [item.to_dict() for item in rows_of(generator, rows, None)]
+    reached, wider = row["values"]["largest_noise"], row["largest_noise_certificate"]
+    proof = record_of(wider, "it")
+    assert reached == proof.beta == 2 * BETA
+
+    def verified(change: dict[str, Any], noise: float = reached) -> Any:
+        path = tmp_path / "checked.json"
+        forged = row | {"values": row["values"] | {"largest_noise": noise}} | change
+        conclusion = {"values": {"epsilon": float(EPSILON)}}
+        document = {"id": "rejection-encoder", "observations": [forged], "conclusion": conclusion}
+        path.write_text(json.dumps({"theorems": [document]}))
+        return certify.verify(path, observations=rows)
+
+    assert verified({}).verdict is Verdict.PROVED
+    assert ObservationRecord.from_dict(row).to_dict() == row
+    assert "its row says beta" in str(verified({}, noise=4 * BETA))
+    unmet = document_of(replace(proof, proposals=None, tv_bound=None))
+    easier = document_of(replace(proof, epsilon=Fraction(1, 2)))
+    better = document_of(replace(proof, log_constant=proof.log_constant - 1e-6))
+    for forged, reason in ((unmet, "does not meet"), (easier, "epsilon"), (better, "log C is not <=")):
+        found = verified({"largest_noise_certificate": forged})
+        assert found.verdict is Verdict.REFUTED and reason in str(found)
+    with pytest.raises(InputError, match="its largest noise holds no certificate"):
+        verified({"largest_noise_certificate": None})
+    # At the row's own noise, and where none was found, there is nothing more to prove.
+    assert verified({"largest_noise_certificate": None}, noise=BETA).verdict is Verdict.PROVED
+    assert verified({"largest_noise_certificate": None}, noise=0.0).verdict is Verdict.PROVED
+    with pytest.raises(InputError, match="its largest noise holds no certificate"):
+        verified({"largest_noise_certificate": None, "verdict": "inconclusive"}, noise=BETA)
 
 
 def test_a_result_without_a_record_keeps_its_reason() -> None:

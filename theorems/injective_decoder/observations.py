@@ -30,10 +30,13 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
 def better(layers: ObservationRecord, proposals: ObservationRecord) -> ObservationRecord:
     """The record with fewer layers, the numbers of both in it; where neither is certified, both reasons."""
     values = {**proposals.values, **layers.values}
-    reached = [item.values["largest_noise"] for item in (layers, proposals) if "largest_noise" in item.values]
-    values |= {"largest_noise": max(reached)} if reached else {}
+    looked = [item for item in (layers, proposals) if "largest_noise" in item.values]
+    farthest = max(looked, key=lambda item: item.values["largest_noise"], default=layers)
+    values |= {name: value for name, value in farthest.values.items() if name == "largest_noise"}
+    wider = farthest.largest_noise_certificate
     if proposals.certified and (not layers.certified or _count(proposals) <= _count(layers)):
-        return replace(proposals, values=values)
+        return replace(proposals, values=values, largest_noise_certificate=wider)
+    layers = replace(layers, largest_noise_certificate=wider)
     if layers.certified:
         return replace(layers, values=values, rejection=proposals.rejection)
     reason = f"{layers.reason}; Theorem R: {proposals.reason}"

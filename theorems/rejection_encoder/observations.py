@@ -117,6 +117,8 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
     values: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
     # What contradicts itself is no certificate.
     document = None if found.proof is None or found.is_contradicted else document_of(found.proof)
+    wider = None if found.noise is None else document_of(found.noise)
+    record = partial(ObservationRecord, index, largest_noise_certificate=wider)
     if found.largest_noise is not None:
         values["largest_noise"] = found.largest_noise
     numbers = found.numbers
@@ -126,12 +128,10 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
             assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
             reason = f"supported, not proved: {said}; {reason}"
-            return ObservationRecord(index, Verdict.SUPPORTED, NAME, None, None, reason, values, numbers, document)
-        return ObservationRecord(index, Verdict.INCONCLUSIVE, "", None, None, reason, values, numbers, document)
+            return record(Verdict.SUPPORTED, NAME, None, None, reason, values, numbers, document)
+        return record(Verdict.INCONCLUSIVE, "", None, None, reason, values, numbers, document)
     values["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals)
-    return ObservationRecord(
-        index, Verdict.PROVED, NAME, found.proposals, found.tv_bound, "", values, numbers, document
-    )
+    return record(Verdict.PROVED, NAME, found.proposals, found.tv_bound, "", values, numbers, document)
 
 
 def _is_supported(numbers: RejectionNumbers | None) -> bool:

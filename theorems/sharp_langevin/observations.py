@@ -184,6 +184,7 @@ def _certify_one(
 
 def _record(index: int, certificate: ObservationCertificate, beta: float) -> ObservationRecord:
     verdict = Verdict.PROVED if certificate.certified else Verdict.INCONCLUSIVE
+    wider = None if certificate.noise is None else certificate.noise.proof
     return ObservationRecord(
         index,
         verdict,
@@ -193,6 +194,7 @@ def _record(index: int, certificate: ObservationCertificate, beta: float) -> Obs
         certificate.reason,
         {"beta": beta, **certificate.values},
         certificate=document_of(certificate.proof),
+        largest_noise_certificate=None if wider is None or wider.beta == beta else document_of(wider),
     )
 
 

@@ -169,6 +169,7 @@ def _shown(epsilon: Fraction) -> str:
 def _said(record: ObservationProof) -> dict[str, float | int | str | None]:
     return {
         "layers": record.layers, "tv_bound": record.tv_bound, "theorem": record.theorem, "beta": float(record.beta),
+        "epsilon": float(record.epsilon),
     }  # fmt: skip
 
 

@@ -230,7 +230,8 @@ def _said(record: RejectionProof) -> dict[str, float | int | str | None]:
     return {
         "layers": record.proposals, "tv_bound": record.tv_bound, "p_certified": record.acceptance,
         "log_constant": record.log_constant, "log_integral": record.log_integral, "envelope": record.envelope_method,
-        "components": len(record.proposal), **({} if record.likelihood == BERNOULLI else {"beta": float(record.beta)}),
+        "components": len(record.proposal), "epsilon": float(record.epsilon),
+        **({} if record.likelihood == BERNOULLI else {"beta": float(record.beta)}),
     }  # fmt: skip
 
 
