@@ -104,17 +104,30 @@ class LogEvidence:
 def log_evidence(
     generator: Generator, observation: FloatArray, beta: float, proposals: int = PROPOSALS, seed: int = 0
 ) -> LogEvidence:
+    """log p(x) at `observation` (n,), under the best envelope that is found; see `evidence_under`."""
+    with threadpool_limits(1):
+        envelope = best_envelope(generator, likelihood_of(generator, observation, beta))
+    if isinstance(envelope, str):
+        return LogEvidence(None, None, "", envelope)
+    return evidence_under(envelope, generator, observation, beta, proposals, seed)
+
+
+def evidence_under(
+    envelope: Envelope,
+    generator: Generator,
+    observation: FloatArray,
+    beta: float,
+    proposals: int = PROPOSALS,
+    seed: int = 0,
+) -> LogEvidence:
     """log p(x) at `observation` (n,), as the generator has it; p is the density of x as it was measured.
 
-    `beta` is the noise level, of no meaning for logits. Guarantee: the rigorous interval is rounded outward; the
-    sampled one misses with probability at most 1e-6 over the `proposals`.
+    `beta` is the noise level, of no meaning for logits. Guarantee: under a certified envelope the rigorous interval is
+    rounded outward; the sampled one misses with probability at most 1e-6 over the `proposals`.
     """
     likelihood = likelihood_of(generator, observation, beta)
     # A second BLAS thread would change the last bits.
     with threadpool_limits(1):
-        envelope = best_envelope(generator, likelihood)
-        if isinstance(envelope, str):
-            return LogEvidence(None, None, "", envelope)
         rigorous, sampled = log_integrals(generator, likelihood, envelope, proposals, seed, ERROR_PROBABILITY)
     with precision():
         constant = log_normaliser(generator, beta)

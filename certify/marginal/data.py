@@ -13,62 +13,22 @@ from flint import arb
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.audits.source import EncoderSource, behind_noise, source_from_file
-from certify.codec import Readable, read_fields
-from certify.envelopes.log_evidence import PROPOSALS, Interval, LogEvidence, log_evidence
+from certify.codec import Readable
+from certify.envelopes.log_evidence import PROPOSALS, Interval
 from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.logits import OUTSIDE_A0
-from certify.marginal.elbo import Elbo, encoder_elbo
+from certify.marginal.row import Asked, ObservationEvidence, decode_found, doubt, encode_found, evidence_of_row
 from certify.progress import Progress, SilentProgress
 from certify.provenance import code_digest
 from certify.verdict import Verdict
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class ObservationEvidence(Readable):
-    """log p(x) of one row, and the encoder's ELBO there (None where no encoder was given)."""
-
-    log_evidence: LogEvidence
-    elbo: Elbo | None
-
-    @property
-    def gap(self) -> Interval | None:
-        """KL(q, pi_x) = log p(x) - ELBO, never below 0; None where one of the two has no interval."""
-        found, bound = self.log_evidence.best, None if self.elbo is None else self.elbo.interval
-        if found is None or bound is None:
-            return None
-        confidence = 1 - (1 - found.confidence) - (1 - bound.confidence)
-        low, high = max(0.0, found.lower - bound.upper), max(0.0, found.upper - bound.lower)
-        return Interval(low, high, "statistical", confidence)
-
-    def to_dict(self, index: int | None = None) -> dict[str, Any]:
-        """JSON form of the contract; `index` is left out of what is stored."""
-        intervals = {
-            "log_evidence": self.log_evidence.best,
-            "rigorous": self.log_evidence.rigorous,
-            "sampled": self.log_evidence.sampled,
-            "elbo": None if self.elbo is None else self.elbo.interval,
-            "gap": self.gap,
-        }
-        return {
-            **({} if index is None else {"index": index}),
-            **{name: None if item is None else item.to_dict() for name, item in intervals.items()},
-            "envelope": self.log_evidence.envelope,
-            "reason": self.log_evidence.reason,
-            "encoder": None if self.elbo is None else {"law": self.elbo.law, "reason": self.elbo.reason},
-        }
-
-    @classmethod
-    def _read(cls, document: Mapping[str, Any]) -> Self:
-        evidence = {key: document[key] for key in ("rigorous", "sampled", "envelope", "reason")}
-        law = document["encoder"]
-        elbo = None if law is None else read_fields(Elbo, {**law, "interval": document["elbo"]})
-        return cls(read_fields(LogEvidence, evidence), elbo)
+STORED = 2
+"""Of what `--resume` keeps."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +121,7 @@ def evidence_of_rows(
     progress: Progress | None = None,
     execution: Execution | None = None,
 ) -> EvidenceResult:
-    """log p(x) of every row (k, n) as the generator has it; see `log_evidence` and `encoder_elbo`.
+    """log p(x) of every row (k, n) as the generator has it; see `evidence_under` and `encoder_elbo`.
 
     Raises:
         InputError: for an encoder that is no file of one, of other dimensions, or not Gaussian; fewer than 1000
@@ -171,7 +131,7 @@ def evidence_of_rows(
         raise InputError(f"`proposals` must be at least 1000: fewer bound nothing; got {proposals}")
     source = None if encoder is None else _checked(encoder, generator)
     question = {
-        "schema": SCHEMA,
+        "schema": STORED,
         "code": code_digest(),
         "generator": generator.sha256,
         "noise": None if generator.noise is None else list(generator.noise),
@@ -181,19 +141,21 @@ def evidence_of_rows(
         "proposals": proposals,
         "seed": seed,
     }
+    asked = Asked(generator, beta, source, proposals, seed)
     found = certify_each(
         f"log p(x) at {generator.name}",
         question,
         row_key,
         list(rows),
-        partial(_one, generator, beta, source, proposals, seed),
-        Codec(ObservationEvidence.to_dict, ObservationEvidence.from_dict, _doubt, is_trusted=True),
+        partial(evidence_of_row, asked),
+        Codec(encode_found, decode_found, partial(doubt, asked)),
         progress or SilentProgress(),
         execution,
     )
     noise = None if generator.likelihood == BERNOULLI else beta
     name = None if encoder is None else Path(encoder).stem
-    return EvidenceResult(generator.origin(), generator.likelihood, noise, tuple(found), name, proposals)
+    rows_found = tuple(item.evidence for item in found)
+    return EvidenceResult(generator.origin(), generator.likelihood, noise, rows_found, name, proposals)
 
 
 def mean_of(intervals: Sequence[Interval | None]) -> Interval | None:
@@ -212,15 +174,6 @@ def mean_of(intervals: Sequence[Interval | None]) -> Interval | None:
         return Interval(lower(low), upper(high), kind, max(0.0, 1 - error))
 
 
-def _one(
-    generator: Generator, beta: float, source: EncoderSource | None, proposals: int, seed: int, row: FloatArray
-) -> ObservationEvidence:
-    found = log_evidence(generator, row, beta, proposals, seed)
-    if source is None:
-        return ObservationEvidence(found, None)
-    return ObservationEvidence(found, encoder_elbo(source, generator, row, beta, seed))
-
-
 def _checked(encoder: str | Path, generator: Generator) -> EncoderSource:
     """The encoder of a file, as a function of the generator's observations, if its dimensions are theirs."""
     source = source_from_file(encoder)
@@ -234,20 +187,6 @@ def _checked(encoder: str | Path, generator: Generator) -> EncoderSource:
             f"generator `{generator.name}` has {generator.observed_dim} and {generator.latent_dim}"
         )
     return behind_noise(source, generator)
-
-
-def _doubt(row: FloatArray, found: ObservationEvidence) -> str:
-    """Why a stored result is not believed; "" where its numbers follow from one another."""
-    return "" if _could_hold(found) else "its numbers do not follow from one another"
-
-
-def _could_hold(found: ObservationEvidence) -> bool:
-    """Whether what a file says is of the kind that `log_evidence` returns."""
-    evidence = found.log_evidence
-    intervals = [evidence.rigorous, evidence.sampled, None if found.elbo is None else found.elbo.interval]
-    ordered = all(item is None or item.lower <= item.upper for item in intervals)
-    kinds = evidence.rigorous is None or (evidence.rigorous.kind, evidence.rigorous.confidence) == ("rigorous", 1.0)
-    return ordered and kinds and evidence.agrees() and (evidence.rigorous is not None or bool(evidence.reason))
 
 
 def _is_bounded(interval: Interval | None) -> bool:

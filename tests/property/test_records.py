@@ -43,8 +43,9 @@ from certify.encoders.single_precision import Agreement
 from certify.envelopes.log_evidence import Interval, LogEvidence
 from certify.errors import InputError
 from certify.generators.comparison_record import RuntimeComparison
-from certify.marginal.data import EvidenceResult, ObservationEvidence
+from certify.marginal.data import EvidenceResult
 from certify.marginal.elbo import Elbo
+from certify.marginal.row import ObservationEvidence
 from certify.mechanization.formal_instance import InstanceResult
 from certify.mechanization.formal_proofs import FormalRecord, FormalResult
 from certify.proof.losses import StepLoss

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import integrate
 
 import certify
+from certify.certificates.discovery import document_of, record_of
 from certify.cli.main import main
-from certify.envelopes.log_evidence import Interval, LogEvidence, log_evidence
+from certify.codec import Exact
+from certify.envelopes.box_certificate import acceptance_lower
+from certify.envelopes.log_evidence import Interval, LogEvidence, evidence_under, log_evidence
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.generators.logits import with_likelihood
 from certify.generators.nodes import Activation, Affine, Graph, Input, Node
-from certify.marginal.data import ObservationEvidence, mean_of
+from certify.marginal.data import mean_of
 from certify.marginal.elbo import gaussian_elbo
+from certify.marginal.row import (
+    Asked,
+    Found,
+    ObservationEvidence,
+    decode_found,
+    doubt,
+    encode_found,
+    evidence_of_row,
+)
 from certify.posteriors.gaussian import GaussianLaw
+from certify.verdict import Verdict
 from tests.conftest import ROOT
 
 LINEAR = "linear:d=2,kappa=1.5,seed=0"
@@ -104,7 +120,7 @@ def test_a_singular_encoder_has_no_interval() -> None:
     assert found.interval is None and "singular" in found.reason
 
 
-def test_the_first_digit_and_its_encoder(tmp_path: Path) -> None:
+def test_the_first_digit_and_its_encoder(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     decoder, encoder = str(DIGITS / "residual_d8.onnx"), DIGITS / "encoder_residual_d8.onnx"
     row = np.load(DIGITS / "observations_d8.npy")[0]
     kept = tmp_path / "kept.json"
@@ -117,12 +133,87 @@ def test_the_first_digit_and_its_encoder(tmp_path: Path) -> None:
     assert certify.evidence(decoder, row, encoder=encoder, proposals=20_000, resume=kept) == found
     with pytest.raises(InputError, match="another generator"):
         certify.evidence(decoder, row, encoder=encoder, proposals=20_001, resume=kept)
-    # What no run returns is computed again: a rigorous interval that excludes the sampled one.
+    assert certify.verify(kept, decoder, row[None]).verdict is Verdict.PROVED
     stored = json.loads(kept.read_text())
     (entry,) = stored["observations"].values()
-    entry["rigorous"] |= {"lower": -20.0, "upper": -19.0}
+    held = ObservationEvidence.from_dict(entry["evidence"])
+    assert held.elbo is not None and held.elbo.interval is not None
+    better = replace(held.elbo.interval, lower=held.elbo.interval.lower + 1e-6)
+    entry["evidence"] = replace(held, elbo=replace(held.elbo, interval=better)).to_dict()
     kept.write_text(json.dumps(stored))
     assert certify.evidence(decoder, row, encoder=encoder, proposals=20_000, resume=kept) == found
+    assert "not those of its envelope and its draws" in caplog.text
+
+
+def changed(entry: dict[str, Any], kind: str, lower: float, upper: float) -> None:
+    held = ObservationEvidence.from_dict(entry["evidence"]).log_evidence
+    interval = getattr(held, kind)
+    better = replace(interval, lower=interval.lower + lower, upper=interval.upper - upper)
+    entry["evidence"] = ObservationEvidence(replace(held, **{kind: better}), None).to_dict()
+
+
+def narrower(entry: dict[str, Any]) -> None:
+    changed(entry, "rigorous", 0.0, 1e-6)
+
+
+def luckier(entry: dict[str, Any]) -> None:
+    changed(entry, "sampled", 1e-6, 0.0)
+
+
+def raised(entry: dict[str, Any]) -> None:
+    """Forged in full: a log C that nobody certified, and what follows from it."""
+    proof = record_of(entry["certificate"], "it")
+    constant = proof.log_constant - 0.01
+    lower = replace(proof, log_constant=constant, acceptance=acceptance_lower(constant, proof.log_integral))
+    entry["certificate"] = document_of(lower)
+    found = evidence_under(lower.envelope(), ASKED.generator, ROW, ASKED.beta, ASKED.proposals)
+    entry["evidence"] = ObservationEvidence(found, None).to_dict()
+
+
+def refused(entry: dict[str, Any]) -> None:
+    entry["certificate"], entry["reason"] = None, "no envelope was certified"
+
+
+def bare(entry: dict[str, Any]) -> None:
+    entry["certificate"] = None
+
+
+def misplaced(entry: dict[str, Any]) -> None:
+    entry["certificate"] = document_of(replace(record_of(entry["certificate"], "it"), observation=(Exact(0.5),)))
+
+
+def another_noise(entry: dict[str, Any]) -> None:
+    entry["certificate"] = document_of(replace(record_of(entry["certificate"], "it"), beta=Exact(0.5)))
+
+
+ASKED = Asked(certify.load_generator("residual:d=1,width=4,depth=1,seed=0"), 0.4, None, 2000, 0)
+ROW = np.array([0.4])
+
+
+@pytest.mark.parametrize("forge", [narrower, luckier, raised, refused, bare, misplaced, another_noise])
+def test_a_kept_interval_is_proved_and_drawn_again(
+    forge: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evidence_of_row(ASKED, ROW)
+    entry = json.loads(json.dumps(encode_found(found)))
+
+    def search(*_: object) -> None:
+        raise AssertionError("a search was started")
+
+    monkeypatch.setattr("certify.marginal.row.best_envelope", search)
+    assert decode_found(entry) == found and doubt(ASKED, ROW, decode_found(entry)) == ""
+    assert doubt(ASKED, ROW + 1e-9, found) == "it is about another observation"
+    forge(entry)
+    assert doubt(ASKED, ROW, decode_found(entry)) != ""
+
+
+def test_a_row_without_an_envelope_claims_nothing() -> None:
+    nothing = Found(None, "no envelope", ObservationEvidence(LogEvidence(None, None, "", "no envelope"), None))
+    assert doubt(ASKED, ROW, decode_found(json.loads(json.dumps(encode_found(nothing))))) == ""
+    claimed = replace(nothing, evidence=evidence_of_row(ASKED, ROW).evidence)
+    assert "not those of its envelope" in doubt(ASKED, ROW, claimed)
+    with pytest.raises(InputError, match="the entry has not the keys"):
+        decode_found({**encode_found(nothing), "seed": 1})
 
 
 def test_a_mean_is_rounded_outward_where_its_terms_cancel() -> None:
