@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, round_down, round_up
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, MatrixBall, exact_matrix, round_down, round_up
+from certify.arithmetic.large_matrices import Matrix, image_of_balls, operand
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,25 @@ def tensor_apply(matrix: MatrixBall, tensor: TensorBall) -> TensorBall:
     result = _guarded(np.where(meets, image, 0.0), np.where(meets, spread, 0.0))
     shape = (boxes, matrix.shape[0], *tensor.shape[2:])
     return TensorBall(result.midpoint.reshape(shape), result.radius.reshape(shape))
+
+
+def weight_apply(weight: Matrix, tensor: TensorBall) -> TensorBall:
+    """Product of an exact matrix (p, k), dense or sparse, with the width axis of tensors (boxes, k, ...).
+
+    A sparse matrix stays so where it is large (`certify.arithmetic.large_matrices.image_of_balls`).
+    Enclosure, rounded outward.
+
+    >>> image = weight_apply(np.array([[0.0, 3.0]]), exact_tensor(np.array([[1.0, 2.0]])))
+    >>> float(image.midpoint[0, 0]), bool(image.radius[0, 0] < 1e-13)
+    (6.0, True)
+    """
+    weight = operand(weight)
+    if isinstance(weight, np.ndarray):
+        return tensor_apply(exact_matrix(weight), tensor)
+    boxes, inner, rest = tensor.shape[0], tensor.shape[1], tensor.shape[2:]
+    columns = [np.moveaxis(part, 1, 0).reshape(inner, -1) for part in (tensor.midpoint, tensor.radius)]
+    image = image_of_balls(sp.csr_array(weight), *columns)
+    return TensorBall(*(np.moveaxis(part.reshape(-1, boxes, *rest), 0, 1) for part in image))
 
 
 def exact_tensor(values: FloatArray) -> TensorBall:

@@ -25,6 +25,7 @@ from certify.arithmetic.interval_tensors import (
     tensor_from_bounds,
     tensor_plus,
     tensor_times,
+    weight_apply,
 )
 from certify.arithmetic.intervals import (
     EPSILON,
@@ -183,7 +184,7 @@ class _Moves:
             case Input():
                 return exact_tensor(self.pieces.basis)
             case Affine():
-                return tensor_apply(exact_matrix(dense(node.weight)), self.derivatives[node.source])
+                return weight_apply(node.weight, self.derivatives[node.source])
             case Sum():
                 return _sum_tensors(node, [(tensor,) for tensor in self.derivatives], 1)[0]
             case Product():
@@ -208,8 +209,7 @@ def derivative_tensors(graph: Graph, ranges: NodeRanges, order: int) -> tuple[Te
                 zeros = [exact_tensor(np.zeros(shape)) for shape in shapes[1:]]
                 found.append((exact_tensor(np.eye(d)[None]), *zeros))
             case Affine():
-                weight = exact_matrix(dense(node.weight))
-                found.append(tuple(tensor_apply(weight, tensor) for tensor in found[node.source]))
+                found.append(tuple(weight_apply(node.weight, tensor) for tensor in found[node.source]))
             case Sum():
                 found.append(_sum_tensors(node, found, order))
             case Product():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from itertools import product
+from unittest.mock import patch
 
 import numpy as np
+import scipy.sparse as sp
 from flint import fmpq
 
 from certify.arithmetic import interval_tensors as tensors
+from certify.arithmetic import large_matrices
 from certify.arithmetic.interval_tensors import TensorBall
 from tests.inclusion.draw import Data, array, checks, interval, matrix_ball, tensor_ball
-from tests.inclusion.exact import at_least, at_most, between, inside, members
+from tests.inclusion.exact import at_least, at_most, between, inside, members, rational
 
 NAME = "certify.arithmetic.interval_tensors."
 
@@ -43,6 +46,19 @@ def matrix_times_tensor(data: Data) -> None:
         column = [members(float(tensor.midpoint[0, k, j]), float(tensor.radius[0, k, j])) for k in range(2)]
         for a, b, c, d in product(row[0], column[0], row[1], column[1]):
             assert inside(a * b + c * d, found.midpoint[0, i, j], found.radius[0, i, j])
+
+
+@checks(NAME + "weight_apply")
+def weight_times_tensor(data: Data) -> None:
+    weight, tensor = array(data, 2, 2), tensor_ball(data, 2, 2, 2)
+    stored = sp.csr_array(weight)
+    with patch.object(large_matrices, "DIRECT_ENTRIES", 0):
+        forms = (tensors.weight_apply(weight, tensor), tensors.weight_apply(stored, tensor))
+    for box, i, j in product(range(2), range(2), range(2)):
+        column = [members(float(tensor.midpoint[box, k, j]), float(tensor.radius[box, k, j])) for k in range(2)]
+        for a, b in product(*column):
+            exact = rational(float(weight[i, 0])) * a + rational(float(weight[i, 1])) * b
+            assert all(inside(exact, found.midpoint[box, i, j], found.radius[box, i, j]) for found in forms)
 
 
 @checks(

@@ -15,9 +15,9 @@ from certify.generators.activations import ACTIVATIONS
 from certify.generators.nodes import Activation, Affine, Input, Matrix, Node, Product, Sum
 from certify.generators.onnx_operators.values import Constant, IntArray, Symbol
 
-MAXIMUM_WIDTH = 16_384
+MAXIMUM_WIDTH = 65_536
 MAXIMUM_VIEW = 1_048_576
-MAXIMUM_ENTRIES = 4_194_304
+MAXIMUM_ENTRIES = 16_777_216
 MAXIMUM_TENSOR_ENTRIES = 16_777_216
 
 
