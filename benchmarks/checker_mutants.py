@@ -55,7 +55,7 @@ BATCH = 8
 """Mutants between two writes of what is kept."""
 
 SECONDS = 20
-"""A mutant that takes longer for one certificate refuses it."""
+"""A mutant that computes for longer on one certificate refuses it: seconds of its own, whatever else runs beside it."""
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
@@ -180,7 +180,7 @@ def is_seen(mutant: ast.Module, cases: list[Case], expected: list[Any]) -> bool:
     """Whether a certificate or a probe tells the mutant from the checker."""
     module = ModuleType("mutant")
     try:
-        signal.alarm(SECONDS)
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
         exec(compile(ast.fix_missing_locations(mutant), "mutant", "exec"), module.__dict__)
         first, others = cases[:1], cases[1:]
         found = any(_differs(module, case) for case in first) or probes(module) != expected
@@ -188,12 +188,12 @@ def is_seen(mutant: ast.Module, cases: list[Case], expected: list[Any]) -> bool:
     except (Exception, SystemExit):
         found = True
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     return found
 
 
 def _differs(module: ModuleType, case: Case) -> bool:
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     return (not refusal(module, case.text, case.file)) != case.holds
 
 
@@ -205,7 +205,7 @@ class _Judge:
     expected: list[Any]
 
     def __call__(self, mutant: str) -> bool:
-        signal.signal(signal.SIGALRM, _late)
+        signal.signal(signal.SIGVTALRM, _late)
         return is_seen(ast.parse(mutant), self.cases, self.expected)
 
 
@@ -251,7 +251,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGALRM, _late)
+    signal.signal(signal.SIGVTALRM, _late)
     kept: dict[str, bool] = {}
     if arguments.keep is not None and arguments.keep.exists():
         kept = json.loads(arguments.keep.read_text(encoding="utf-8"))

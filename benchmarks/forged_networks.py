@@ -68,6 +68,27 @@ def _vector_weight(model: onnx.ModelProto, node: int) -> None:
     model.graph.node[node].attribute.extend([helper.make_attribute("transB", 1)] if node == 0 else [])
 
 
+def with_input(dimension: bytes, more: bytes = b"") -> bytes:
+    """The file of the network with that second dimension of its input, and further bytes of the input's type.
+
+    Where one of several fields may be set, a file can hold two: others take the last one.
+    """
+    model = two_layers()
+    shape = _part(1, b"\x12\x01N") + _part(1, dimension)
+    entry = _part(1, b"z") + _part(2, _part(1, b"\x08\x01" + _part(2, shape)) + more)
+    model.graph.ClearField("input")
+    graph = model.graph.SerializeToString() + _part(11, entry)
+    model.ClearField("graph")
+    content: bytes = model.SerializeToString()
+    return content + _part(7, graph)
+
+
+def _part(field: int, content: bytes) -> bytes:
+    """A field of the wire: its tag, its length in groups of seven bits, its bytes."""
+    low, high = len(content) & 127, len(content) >> 7
+    return bytes([field << 3 | 2, low | 128, high] if high else [field << 3 | 2, low]) + content
+
+
 NETWORKS: dict[str, Callable[[onnx.ModelProto], object]] = {
     "alpha": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("alpha", 0.5)),
     "beta": lambda m: m.graph.node[0].attribute.append(helper.make_attribute("beta", 0.0)),
@@ -81,6 +102,7 @@ NETWORKS: dict[str, Callable[[onnx.ModelProto], object]] = {
     ).MergeFromString(b"\x0a\x05alpha\xa0\x01\x01\x1d\0\0\x80?"),
     "alpha is said to be an integer": lambda m: _attribute(m, "alpha", 1.0, b"\xa0\x01\x02"),
     "an attribute by reference": lambda m: m.graph.node[0].attribute.add(name="alpha", ref_attr_name="a"),
+    "an attribute by reference, beside its value": lambda m: _attribute(m, "transB", 1, b"\xaa\x01\x01a"),
     "an attribute of Tanh": lambda m: m.graph.node[1].attribute.append(helper.make_attribute("alpha", 1.0)),
     "external data": _external,
     "data in another field": _typed,

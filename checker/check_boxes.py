@@ -110,8 +110,8 @@ class Network:
         expect(len(self.constants) == len(constants) and 15 not in graph, "two constants of one name, or sparse ones")
         inputs = [entry for entry in map(message, graph.get(11, [])) if name_of(entry, 1) not in self.constants]
         expect(len(inputs) == len(graph.get(12, [])) == 1, "the network must have one input and one output")
-        shape = inner(inputs[0], 2, 1, 2).get(1, [])
-        self.d = only(message(shape[-1]), 1) if len(shape) == 2 else 0
+        kind, shape = inner(inputs[0], 2), list(map(message, inner(inputs[0], 2, 1, 2).get(1, [])))
+        self.d = only(shape[1], 1) if len(shape) == 2 and set(kind) <= {1, 6} and set(shape[1]) <= {1, 3} else 0
         expect(0 < self.d <= 3000, "the input must have the shape (batch, d) with d in the file")
         self.nodes, self.widths, self.place = [("input",)], [self.d], {name_of(inputs[0], 1): 0}
         for entry in graph.get(1, []):
@@ -122,21 +122,21 @@ class Network:
     def read(self, node):
         names, operator, result = [value.decode() for value in node.get(1, [])], name_of(node, 4), name_of(node, 2)
         given = [message(value) for value in node.get(5, [])]
-        attributes = {name_of(value, 1): (value.get(2), value.get(3), value.get(20)) for value in given}
+        attributes = {name_of(value, 1): {i: x for i, x in value.items() if i not in (1, 13)} for value in given}
         expect(len(attributes) == len(given) and name_of(node, 7) in ("", "ai.onnx") and result not in self.place
                and result not in self.constants and all([result, *names]), f"{operator} or a name of it is not read")
         known, constant = [self.place.get(name) for name in names], [self.constants.get(name) for name in names]
         expect(all((a is None) != (b is None) for a, b in zip(known, constant, strict=True)), "an input is not known")
         moving = [index for index in known if index is not None]
         form = "".join("c" if index is None else "v" for index in known)
-        width, one, no, yes = self.widths[moving[0]], ([(b"\0\0\x80?",)], None, [1]), (None, [0], [2]), (None, [1], [2])
+        width, one, no = self.widths[moving[0]], {2: [(b"\0\0\x80?",)], 20: [1]}, {3: [0], 20: [2]}
         turned, plain = attributes.pop("transB", no), {"alpha": one, "beta": one, "transA": no}
-        expect(turned in (no, yes) and all(plain.get(name) == value for name, value in attributes.items())
+        expect(turned in (no, {3: [1], 20: [2]}) and all(plain.get(name) == value for name, value in attributes.items())
                and (operator == "Gemm" or not given), f"an attribute of {operator} is not read")
         if operator in SLOPES and form == "v":
             found = (operator, moving[0])
         elif (operator, form) in (("Gemm", "vc"), ("Gemm", "vcc"), ("MatMul", "vc")):
-            weight = Matrix.of(constant[1]) if turned == yes else Matrix.of(constant[1]).T
+            weight = Matrix.of(constant[1]) if turned != no else Matrix.of(constant[1]).T
             expect(isinstance(constant[1], list) and len(weight.rows[0]) == width, "a matrix does not fit its input")
             width = len(weight.rows)
             found = ("affine", moving[0], weight, constant[2] if form == "vcc" else [[Fraction(0)] * width])

@@ -1,7 +1,9 @@
 """Counterexamples on the boundary of the assumptions: a tight claim fails there first, where no drawn point falls.
 
 An assumption that is an equation defines a parameter, which is put in place everywhere; what is left are inequalities,
-each moved to equality, by a little inward, in one parameter that it is linear in. Floats propose, balls confirm.
+each moved to equality, by a little inward, in one parameter that it is linear in. Where no such point is one, those at
+which the goal is nearest to failing are varied, and moved again, for some rounds: a claim that is false by a thousandth
+fails in a corner alone. Floats propose, balls confirm.
 """
 
 from __future__ import annotations
@@ -19,6 +21,15 @@ from certify.symbolic.evaluation import compile_estimate
 
 POINTS = 6_000
 """Points drawn for each choice of parameters that are moved."""
+
+ROUNDS = 30
+"""Times that the points nearest to a failure are varied."""
+
+NEAREST = 40
+"""How many points are varied."""
+
+VARIED = 2_000
+"""Points of one round."""
 
 CHOICES = 4
 ATTEMPTS = 40
@@ -39,14 +50,15 @@ def search(claim: Claim, seed: int = 0) -> dict[sp.Symbol, Fraction] | None:
     if not reduced.parameters:
         return None
     for choice in _choices(reduced, random):
-        drawn = _moved(reduced, choice, random)
-        for row in witness.violations(reduced, drawn)[: witness.CANDIDATES]:
-            values = {
-                parameter: witness.exact(row[i], parameter in claim.integers)
-                for i, parameter in enumerate(reduced.parameters)
-            }
-            if witness.violates(reduced, values):
-                return _completed(witness.shortened(reduced, values), definitions)
+        drawn = _moved(reduced, choice, _drawn(reduced, random), random)
+        for points in (drawn, _climbed(reduced, choice, drawn, random)):
+            for row in witness.violations(reduced, points)[: witness.CANDIDATES]:
+                values = {
+                    parameter: witness.exact(row[i], parameter in claim.integers)
+                    for i, parameter in enumerate(reduced.parameters)
+                }
+                if witness.violates(reduced, values):
+                    return _completed(witness.shortened(reduced, values), definitions)
     return None
 
 
@@ -147,30 +159,71 @@ def _in_order(places: dict[sp.Symbol, tuple[int, sp.Expr, sp.Expr]]) -> tuple[sp
     return tuple(order)
 
 
-def _moved(
-    claim: Claim, choice: Sequence[tuple[sp.Symbol, sp.Expr, sp.Expr]], random: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """Points (POINTS, parameters), as drawn or near integers, with the chosen parameters moved. Estimate."""
-    parameters = claim.parameters
+def _drawn(claim: Claim, random: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Points (POINTS, parameters), as drawn or near integers. Estimate."""
     drawn = witness.draw(claim, random, POINTS)
     near = np.rint(np.clip(drawn, -9.0, 9.0)) + random.choice([-1.0, 1.0], drawn.shape) * 10.0 ** random.uniform(
         -6, -1, drawn.shape
     )
-    drawn = np.where(random.random(drawn.shape) < 0.2, near, drawn)
+    return np.where(random.random(drawn.shape) < 0.2, near, drawn)
+
+
+def _moved(
+    claim: Claim,
+    choice: Sequence[tuple[sp.Symbol, sp.Expr, sp.Expr]],
+    drawn: npt.NDArray[np.float64],
+    random: np.random.Generator,
+) -> npt.NDArray[np.float64]:
+    """The points with the chosen parameters moved to where an assumption is all but an equality. Estimate."""
+    parameters, drawn, count = claim.parameters, drawn.copy(), len(drawn)
     for symbol, factor, rest in choice:
         column = parameters.index(symbol)
-        a, b = (np.broadcast_to(part, POINTS) for part in compile_estimate([factor, rest], parameters)(*drawn.T))
+        a, b = (np.broadcast_to(part, count) for part in compile_estimate([factor, rest], parameters)(*drawn.T))
         with np.errstate(all="ignore"):
             end = -b / a
-            moved = end + np.sign(a) * np.abs(end) * 10.0 ** random.uniform(-9, -2, POINTS)
+            moved = end + np.sign(a) * np.abs(end) * 10.0 ** random.uniform(-9, -2, count)
             if symbol in claim.integers:
                 moved = np.where(a > 0, np.ceil(end), np.floor(end))
-        use = np.isfinite(moved) & (np.abs(moved) < 1e15) & (random.random(POINTS) < 0.9)
+        use = np.isfinite(moved) & (np.abs(moved) < 1e15) & (random.random(count) < 0.9)
         drawn[:, column] = np.where(use, moved, drawn[:, column])
     for column, parameter in enumerate(parameters):
         if parameter in claim.integers:
             drawn[:, column] = np.rint(drawn[:, column])
     return drawn
+
+
+def _climbed(
+    claim: Claim,
+    choice: Sequence[tuple[sp.Symbol, sp.Expr, sp.Expr]],
+    drawn: npt.NDArray[np.float64],
+    random: np.random.Generator,
+) -> npt.NDArray[np.float64]:
+    """The points at which the goal is nearest to failing, after rounds of small changes of the best. Estimate."""
+    nearest = _nearest(claim, drawn)
+    for _ in range(ROUNDS if len(nearest) and claim.goal.sign in (Sign.POSITIVE, Sign.NON_NEGATIVE) else 0):
+        parents = nearest[random.integers(0, len(nearest), VARIED)]
+        shape = parents.shape
+        step = random.normal(size=shape) * 10.0 ** random.uniform(-5, 0, (VARIED, 1))
+        varied = np.where(random.random(shape) < 0.5, parents + step * np.abs(parents), parents)
+        nearest = _nearest(claim, np.vstack([nearest, _moved(claim, choice, varied, random)]))
+    return nearest
+
+
+def _nearest(claim: Claim, drawn: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The points at which the premises hold and the goal is least, against the size of its terms."""
+    terms = sp.Add.make_args(claim.goal.expression)
+    premises = [condition for item in claim.assumptions for condition in item.defined_where]
+    premises += [*claim.assumptions, *claim.goal.defined_where]
+    found = compile_estimate([*terms, *(item.expression for item in premises)], claim.parameters)(*drawn.T)
+    values = [np.broadcast_to(part, len(drawn)) for part in found]
+    holds = np.ones(len(drawn), dtype=bool)
+    for item, value in zip(premises, values[len(terms) :], strict=True):
+        holds &= witness.seems(item.sign, value)
+    with np.errstate(all="ignore"):
+        share = sum(values[: len(terms)]) / sum(np.abs(value) for value in values[: len(terms)])
+    share = np.where(holds & np.isfinite(share), share, np.inf)
+    order = np.argsort(share, kind="stable")[:NEAREST]
+    return np.asarray(drawn[order[np.isfinite(share[order])]])
 
 
 def _completed(values: dict[sp.Symbol, Fraction], definitions: Sequence[Definition]) -> dict[sp.Symbol, Fraction]:

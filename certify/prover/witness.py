@@ -146,7 +146,7 @@ def has_interior(claim: Claim, seed: int = 0) -> bool:
     found = compile_estimate([item.expression for item in claim.assumptions], claim.parameters)(*drawn.T)
     inside = np.ones(len(drawn), dtype=bool)
     for sign, values in zip(strict, found, strict=True):
-        inside &= _seems(sign, np.broadcast_to(values, inside.shape)) | (sign is Sign.ZERO)
+        inside &= seems(sign, np.broadcast_to(values, inside.shape)) | (sign is Sign.ZERO)
     return bool(inside.any())
 
 
@@ -159,13 +159,14 @@ def violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray
     found = evaluate(*drawn.T)
     admissible = np.ones(len(drawn), dtype=bool)
     for relation, values in zip((*premises, goal), found, strict=True):
-        admissible &= _seems(relation.sign, np.broadcast_to(values, admissible.shape))
+        admissible &= seems(relation.sign, np.broadcast_to(values, admissible.shape))
     excess = np.where(admissible, np.abs(np.broadcast_to(found[-1], admissible.shape)), -1.0)
     order = np.argsort(-np.nan_to_num(excess, nan=-1.0, posinf=1e300), kind="stable")
     return [drawn[i] for i in order if admissible[i]]
 
 
-def _seems(sign: Sign, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+def seems(sign: Sign, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Where floats see that a relation of the sign holds for its expression's values. Estimate."""
     with np.errstate(invalid="ignore"):
         compared = {
             Sign.NON_NEGATIVE: values >= 0,

@@ -13,7 +13,7 @@ import pytest
 from onnx import numpy_helper
 
 from benchmarks.corrupted_certificates import checker, documents, negative_multiplier, refusal, small_network
-from benchmarks.forged_networks import NETWORKS, changed_network, forged, two_layers
+from benchmarks.forged_networks import NETWORKS, changed_network, forged, two_layers, with_input
 
 CHECK = checker()
 BOXES = checker("boxes")
@@ -39,6 +39,17 @@ def test_a_network_that_could_be_read_otherwise_is_refused(name: str) -> None:
         with pytest.raises(Exception) as reason:  # noqa: PT011 - any exception is a refusal
             check.Network(content)
         assert "\n" not in str(reason.value)
+
+
+def test_an_input_of_which_others_read_the_last_of_two_fields_is_refused() -> None:
+    assert CHECK.Network(with_input(b"\x08\x02")).d == 2
+    named, listed = with_input(b"\x08\x02\x12\x01N"), with_input(b"\x08\x02", b"\x22\0")
+    read, other = (onnx.load_from_string(content).graph.input[0].type for content in (named, listed))
+    assert read.tensor_type.shape.dim[1].dim_param == "N" and other.HasField("sequence_type")
+    for content in (named, listed, with_input(b"\x08\x02\x08\x03")):
+        for check in (CHECK, BOXES):
+            with pytest.raises(check.Unreadable):
+                check.Network(content)
 
 
 def test_unused_constants_and_default_attributes_are_read() -> None:

@@ -34,9 +34,29 @@ def test_what_is_false_by_a_tenth_is_refuted(claim: str, assumptions: list[str])
     assert all(len(str(value)) <= 24 for value in found.witness.values())
 
 
+BRACKET = "{}*sqrt(x) + x/3 + 1"
+RATES = ["K in N", "K >= 1", *(f"{name} > 0" for name in ("L", "t", "mu", "e", "x"))]
+RATES += [f"{BRACKET.format('1.132')} <= 13/9", "13*L**2*t*x/4 <= e**2*mu", "K*x*mu <= 10*t/9"]
+
+
 @pytest.mark.parametrize(
     ("claim", "assumptions"),
     [
+        # At the ends of all premises the left side is 1.001 e**2, and 0.988 e**2 with 1.132 in the place of 1.187.
+        (f"2*K*L**2*x**2*({BRACKET.format('1.187')}) <= e**2", RATES),
+        ("x + y + z <= 0.999*sqrt(3*r)", ["x**2 + y**2 + z**2 <= r", "x > 0", "y > 0", "z > 0"]),
+        ("x*y*z <= 0.0369", ["x >= 0", "y >= 0", "z >= 0", "x + y + z <= 1"]),
+    ],
+)
+def test_what_is_false_by_a_thousandth_in_one_corner_is_refuted(claim: str, assumptions: list[str]) -> None:
+    assert all(boundary.search(part, seed) for part in read_claim(claim, assumptions) for seed in range(3))
+
+
+@pytest.mark.parametrize(
+    ("claim", "assumptions"),
+    [
+        ("x + y + z <= sqrt(3*r)", ["x**2 + y**2 + z**2 <= r", "x > 0", "y > 0", "z > 0"]),
+        ("x*y*z <= 1/27", ["x >= 0", "y >= 0", "z >= 0", "x + y + z <= 1"]),
         ("total <= 3*k*exp(-t**2/2)", UNIONS),
         ("total <= 0.5*sqrt(d/m)", PINSKER),
         ("s <= n*(n - 1)", ["n in N", "n >= 2", "p >= 0", "s <= p*(n - 1)", "p <= n"]),
