@@ -44,10 +44,12 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 EFFORT, BUDGET = 0.1, 30.0
 """Of the default work for constants; seconds for them at most."""
 EPSILON = Fraction(1, 20)
-DRAWS, RATE_DRAWS, AUDITED, PAIRED = 50_000, 1000, 3, 4
+DRAWS, RATE_DRAWS, AUDITED, PAIRED = 50_000, 1000, 3, 3
 HOLDING = (Verdict.PROVED, Verdict.CONDITIONAL, Verdict.SUPPORTED)
 UPPER = ("rate_upper", "bits_upper", "beta_lost", "t_g")
 """Closed forms of which the upper end is the certified one."""
+SLOW = 2_000
+"""Parameters from which quadratic forms take a minute a row, and two rows are looked at."""
 LARGE = 15_000
 """Parameters from which fewer observations are looked at, and none by quadratic forms."""
 CLUSTERS = (2, 3, 4)
@@ -131,7 +133,8 @@ def factorised(
     is_large, few = generator.parameters > LARGE, generator.latent_dim <= 3
     if is_large and not few:
         return {"open": "not run: quadratic forms of a network of this size take too long for a table"}
-    count = 2 if is_large else 3 if path.startswith("zoo") else 10
+    slow = generator.parameters > SLOW and not few
+    count = 2 if is_large or slow else 3 if path.startswith("zoo") else 10
     known = constants_if_any(brackets)
     prices = [row_price(generator, known, beta, row, DRAWS) for row in rows[:count]]
     certified = [item.tv_lower for item in prices if item.method]
@@ -146,7 +149,8 @@ def factorised(
     }  # fmt: skip
     encoder = trained_encoder(path)
     if encoder is not None:
-        found |= _audits(encoder, generator, rows[:AUDITED], beta, prices[:AUDITED])
+        audited = min(count, AUDITED)
+        found |= _audits(encoder, generator, rows[:audited], beta, prices[:audited])
     return found
 
 

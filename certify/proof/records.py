@@ -11,6 +11,7 @@ from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.codec import Readable, decode
 from certify.errors import InputError, UnknownAttributeError
 from certify.proof.losses import StepLoss
+from certify.proof.observation_means import ObservationMean, observation_means
 from certify.proof.observation_records import ObservationRecord as ObservationRecord
 from certify.proof.observation_records import RejectionNumbers as RejectionNumbers
 from certify.proof.sizes import EncoderSize as EncoderSize
@@ -255,6 +256,11 @@ class TheoremRecord(Readable):
             parts.append(self.conclusion.verdict)
         return weakest_verdict(parts)
 
+    @property
+    def means(self) -> tuple[ObservationMean, ...]:
+        """Means over the observations, of what is enclosed at each."""
+        return observation_means([item.values for item in self.observations])
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
         return {
@@ -270,6 +276,7 @@ class TheoremRecord(Readable):
             },
             **({"inputs": self.inputs} if self.inputs else {}),
             "observations": [item.to_dict() for item in self.observations],
+            **({"means": [item.to_dict() for item in self.means]} if self.means else {}),
             "reason": self.reason,
             **({"losses": [item.to_dict() for item in self.losses]} if self.losses else {}),
         }

@@ -13,6 +13,7 @@ from certify.arithmetic.rounding import Direction, decimal_text
 from certify.discovery.registry import theorems
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
 from certify.report.labels import step_labels
+from certify.report.observations import mean_sentence
 from certify.report.quantities import conclusion_direction
 from certify.verdict import Verdict
 
@@ -160,7 +161,7 @@ def _observations_sentence(record: TheoremRecord) -> str:
         said += f", {supported} supported (measured, not proved)"
     if layers:
         said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
-    return said
+    return said + "".join(f"; {mean_sentence(item)}" for item in record.means)
 
 
 def _number(value: object, name: str) -> str:

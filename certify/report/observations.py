@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 
+from certify.arithmetic.rounding import interval_text
+from certify.proof.observation_means import ObservationMean, observation_means
 from certify.proof.records import ObservationRecord, TheoremRecord
 from certify.report.table import (
     Cell,
@@ -55,7 +57,23 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     failures = Counter(_kind(item.reason) for item in records if not item.verdict.holds)
     rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]
     rows += [_spread(records, name) for name in (records[0].shown if records else ())]
+    means = observation_means([item.values for item in records])
+    rows += [(text_cell(f"mean of {_words(item.quantity)}"), text_cell(_interval(item))) for item in means]
     return Table("observation-summary", "Observations", columns(("quantity", "value")), tuple(rows))
+
+
+def mean_sentence(mean: ObservationMean) -> str:
+    """The mean of a quantity over the observations, in words."""
+    return f"mean {_words(mean.quantity)} in {_interval(mean)}"
+
+
+def _interval(mean: ObservationMean) -> str:
+    which = f"{mean.count} observations" if mean.count == mean.given else f"{mean.count} of {mean.given} observations"
+    return f"{interval_text(mean.lower, mean.upper, 4)} over {which}, error probability {1 - mean.confidence:.1g}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _spread(records: tuple[ObservationRecord, ...], name: str) -> tuple[Cell, Cell]:

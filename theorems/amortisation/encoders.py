@@ -77,4 +77,10 @@ def slopes(instance: Instance) -> tuple[Finding, ...]:
         found.append(
             Finding("closest slope", midpoint(moved), 1, at=closest, recheck=lambda moved=moved: moved)  # type: ignore[misc]
         )
+        # The same laws are within away + t_g of the posteriors, and |mu - mu'| >= v.(mu - mu').
+        with precision():
+            reached = away + ball(numbers.t_g)
+        found.append(
+            Finding("slope", midpoint(moved), 1, at={**at, "e0": reached}, recheck=lambda moved=moved: moved)  # type: ignore[misc]
+        )
     return tuple(found)

@@ -28,6 +28,7 @@ from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
+from theorems.collapse.observations import certify_rows
 from theorems.collapse.rate import pairs, rates, sharper_ends
 from theorems.evaluation import evaluated
 from theorems.model import LIPSCHITZ, beta, d, n, shared
@@ -134,6 +135,8 @@ THEOREM = Theorem(
         latex=r"\tfrac d2\log(1+m^2/\beta^2)\leq I(z;x)\leq\tfrac d2\log(1+M^2/\beta^2)",
         notes=notes,
         inputs=ends,
+        certify_observations=certify_rows,
+        observations_need=(),
     ),
     shown=("rate_lower", "rate_upper", "bits_lower", "bits_upper", "beta_kept", "beta_lost"),
 )

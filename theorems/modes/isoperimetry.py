@@ -24,6 +24,8 @@ PAIRS, DRAWS, MASSES = 4000, 100_000, 30
 SHIFTS = (0.1, 0.5, 1.0, 2.0)
 LEVELS = (0.05, 0.3, 0.5, 0.8)
 DIMENSIONS = (1, 2, 5)
+PLACES = ((0.5, 1.0, True), (0.2, 0.5, True), (0.5, 0.25, True), (0.8, 0.5, True), (0.2, 0.5, False))
+"""Mass of the lower group, distance in units of L, and whether the gap begins or ends at its quantile: both ends of F."""
 
 
 def noisy_pairs(instance: Instance) -> tuple[Finding, ...]:
@@ -151,10 +153,10 @@ def masses_of_half_spaces(instance: Instance) -> tuple[Finding, ...]:
     widest = np.linalg.eigh(np.cov(rows[:half].T).reshape(rows.shape[1], -1))[1][:, -1]
     for direction in (widest, *np.eye(rows.shape[1])[:2]):
         line = rows @ direction
-        for level, shift in ((0.5, 1.0), (0.2, 0.5), (0.5, 0.25)):
-            low = float(np.quantile(line[:half], level))
+        for level, shift, is_foot in PLACES:
+            cut = float(np.quantile(line[:half], level))
+            low, high = (cut, cut + shift * slope) if is_foot else (cut - shift * slope, cut)
             inside = frequency_interval(int(np.sum(line[half:] <= low)), count - half, ERROR_PROBABILITY / 2)
-            high = low + shift * slope
             outside = frequency_interval(int(np.sum(line[half:] >= high)), count - half, ERROR_PROBABILITY / 2)
             q1, q2 = level, 1 - level
             middle, least, most = (
