@@ -8,12 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from certify.checking.check import check
 from certify.envelopes.best import best_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.errors import InputError
 from certify.generators.graph import Affine, Generator, Graph, Input
 from certify.generators.specification import load_generator
-from certify.proof.check import check
 from certify.proof.observation_means import observation_means
 from certify.report.observations import mean_sentence, observation_summary
 from certify.verdict import Verdict

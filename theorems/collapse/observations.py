@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from certify.proof.observations import certify_each, row_key
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.rounding import Direction, decimal_text
@@ -28,7 +29,6 @@ from certify.envelopes.rejection import exact_draws
 from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
-from certify.proof.observations import certify_each, row_key
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest

@@ -25,7 +25,7 @@ SHIFTS = (0.1, 0.5, 1.0, 2.0)
 LEVELS = (0.05, 0.3, 0.5, 0.8)
 DIMENSIONS = (1, 2, 5)
 PLACES = ((0.5, 1.0, True), (0.2, 0.5, True), (0.5, 0.25, True), (0.8, 0.5, True), (0.2, 0.5, False))
-"""Mass of the lower group, distance in units of L, and whether the gap begins or ends at its quantile: both ends of F."""
+"""Mass of the lower group, distance in units of L, whether the gap begins or ends at its quantile: both ends of F."""
 
 
 def noisy_pairs(instance: Instance) -> tuple[Finding, ...]:
