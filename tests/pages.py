@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from certify.proof.losses import StepLoss
-from certify.proof.records import CheckResult, ObservationRecord
+from certify.proof.records import CheckResult, ObservationRecord, StepLoss
 from certify.verdict import Verdict
 from tests.records import record, result
 

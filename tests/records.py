@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from certify.bounds.bracket import BoundEvidence, Bracket
-from certify.proof.losses import StepLoss
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
@@ -15,6 +14,7 @@ from certify.proof.records import (
     EncoderSize,
     MeasuredDistance,
     ObservationRecord,
+    StepLoss,
     StepRecord,
     SymbolRecord,
     TheoremRecord,

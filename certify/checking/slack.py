@@ -18,7 +18,7 @@ from certify.arithmetic.balls import midpoint, precision
 from certify.checking.bound_places import place_of, without
 from certify.errors import CertifyError
 from certify.proof.instance import Instance
-from certify.proof.losses import StepLoss
+from certify.proof.records import StepLoss
 from certify.proof.theorem import Claim, Finding, Step
 from certify.symbolic.evaluation import evaluate_ball
 

@@ -10,11 +10,9 @@ from typing import Any, Literal, NamedTuple, Self
 from certify.bounds.bracket import Bracket, Witness, json_number
 from certify.codec import Readable, decode
 from certify.errors import InputError, UnknownAttributeError
-from certify.proof.losses import StepLoss
 from certify.proof.observation_means import ObservationMean, observation_means
 from certify.proof.observation_records import ObservationRecord as ObservationRecord
 from certify.proof.observation_records import RejectionNumbers as RejectionNumbers
-from certify.proof.sizes import EncoderSize as EncoderSize
 from certify.prover.proof_records import StepProof
 from certify.verdict import Evidence, Verdict, exit_code, weakest_verdict
 
@@ -139,6 +137,58 @@ class StepRecord(Readable):
             "cases": sum(claim.cases for claim in self.claims),
             "parts": [claim.to_dict() for claim in self.claims],
             "proof": None if self.proof is None else self.proof.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class StepLoss(Readable):
+    """What one step loses: `bits` of the final bound, which would be `replaced` with the step's measured values.
+
+    measured     measured over claimed bound, one per claim that the final bound uses: below 1 for an upper bound
+    used_as      the quantities of the theorem in which these bounds stand
+    same_place   whether every measurement was made at the values that the final bound uses; otherwise at the nearest
+                 ones that were measured, and the ratio is carried over
+    """
+
+    step: str
+    title: str
+    claims: tuple[str, ...]
+    used_as: tuple[str, ...]
+    measured: tuple[float, ...]
+    replaced: float
+    bits: float
+    same_place: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {
+            "step": self.step,
+            "title": self.title,
+            "claims": list(self.claims),
+            "used_as": list(self.used_as),
+            "measured": [json_number(item) for item in self.measured],
+            "replaced": json_number(self.replaced),
+            "bits": json_number(self.bits),
+            "same_place": self.same_place,
+        }
+
+
+@dataclass(frozen=True)
+class EncoderSize(Readable):
+    """Number of parameters of the generator and of the encoder the theorem builds from it."""
+
+    generator_parameters: int
+    encoder_unrolled: int
+    encoder_shared: int
+    bound: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form of the contract."""
+        return {
+            "generator_parameters": self.generator_parameters,
+            "encoder_unrolled": self.encoder_unrolled,
+            "encoder_shared": self.encoder_shared,
+            "bound": json_number(self.bound),
         }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from certify.discovery.registry import load_theorem, theorems
-from certify.proof.losses import StepLoss
+from certify.proof.records import StepLoss
 from certify.report.discovery import table_formats
 from certify.report.formats.latex import MACROS
 from certify.report.formulas import formulas_document

@@ -48,7 +48,6 @@ from certify.marginal.elbo import Elbo
 from certify.marginal.row import ObservationEvidence
 from certify.mechanization.formal_instance import InstanceResult
 from certify.mechanization.formal_proofs import FormalRecord, FormalResult
-from certify.proof.losses import StepLoss
 from certify.proof.records import (
     AssumptionRecord,
     CheckResult,
@@ -58,6 +57,7 @@ from certify.proof.records import (
     MeasuredDistance,
     ObservationRecord,
     RejectionNumbers,
+    StepLoss,
     StepRecord,
     TheoremRecord,
 )

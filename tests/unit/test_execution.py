@@ -331,6 +331,7 @@ def test_a_difference_of_environments_is_one_clause() -> None:
 
 PARALLEL = {"multiprocessing", "concurrent", "joblib", "pathos", "billiard", "dask", "distributed"}
 ALONE = {
+    "benchmarks/files_crossed.py": "a fresh process for each question, one after the other",
     "certify/sampling/workers.py": "threads over blocks of one run of chains, inside numba kernels",
 }
 """Files outside `certify/execution/` that start or hold something parallel, each with what it is for."""

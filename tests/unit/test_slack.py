@@ -21,8 +21,7 @@ from certify.errors import InputError
 from certify.generators.specification import load_generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.instance import Instance
-from certify.proof.losses import StepLoss
-from certify.proof.records import TheoremRecord
+from certify.proof.records import StepLoss, TheoremRecord
 from certify.proof.theorem import Claim, Finding, Step, definition, setting
 from certify.report.discovery import table_format
 from certify.report.slack_tables import slack_along_figure, slack_table, total_bits
