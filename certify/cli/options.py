@@ -26,6 +26,9 @@ TheoremsArgument = Annotated[
         autocompletion=theorem_names,
     ),
 ]
+TheoremArgument = Annotated[
+    str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.", autocompletion=theorem_names)
+]
 GeneratorsOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -101,6 +104,10 @@ LikelihoodOption = Annotated[
 BetaOption = Annotated[
     str | None,
     typer.Option("--beta", metavar="B", help="Noise level > 0; none: one that the theorem admits.", show_default=False),
+]
+OwnNoiseOption = Annotated[
+    str | None,
+    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
 ]
 EpsilonOption = Annotated[
     str, typer.Option("--epsilon", metavar="E", help="Total variation distance asked for, in (0, 1).")

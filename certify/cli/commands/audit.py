@@ -17,6 +17,7 @@ from certify.cli.options import (
     MeasurementOption,
     ObservationsOption,
     OutputOption,
+    OwnNoiseOption,
     QuietOption,
     ResumeOption,
     SchedulerOption,
@@ -26,10 +27,6 @@ from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
 EncoderArgument = Annotated[Path, typer.Argument(metavar="ENCODER.onnx", help="The encoder: input x, and its noise.")]
-NoiseOption = Annotated[
-    str | None,
-    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
-]
 AccuracyOption = Annotated[
     str | None,
     typer.Option("--epsilon", metavar="E", help="Judge TV <= E at every observation; none: only measure."),
@@ -60,7 +57,7 @@ def run(
     context: typer.Context,
     encoder: EncoderArgument,
     generator: GeneratorOption,
-    beta: NoiseOption = None,
+    beta: OwnNoiseOption = None,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
     measurement: MeasurementOption = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import JsonOption, ObservationsOption, QuietOption
+from certify.cli.options import JsonOption, ObservationsOption, OwnNoiseOption, QuietOption
 from certify.cli.output import Output
 
 KINDS = (
@@ -35,10 +35,6 @@ FormulaOption = Annotated[
 ]
 OutOption = Annotated[Path, typer.Option("--out", metavar="CERT.json", help="Write the certificate here.")]
 IndexOption = Annotated[int, typer.Option("--index", metavar="I", help="The row of the observations.")]
-NoiseOption = Annotated[
-    str | None,
-    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
-]
 
 
 def run(
@@ -50,7 +46,7 @@ def run(
     formula: FormulaOption = None,
     observations: ObservationsOption = None,
     index: IndexOption = 0,
-    beta: NoiseOption = None,
+    beta: OwnNoiseOption = None,
     json: JsonOption = None,
     quiet: QuietOption = False,
 ) -> int:

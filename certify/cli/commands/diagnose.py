@@ -15,6 +15,7 @@ from certify.cli.options import (
     LikelihoodOption,
     MeasurementOption,
     OutputOption,
+    OwnNoiseOption,
     QuietOption,
     SeedOption,
 )
@@ -28,10 +29,6 @@ DataOption = Annotated[
 EncoderOption = Annotated[
     Path | None, typer.Option("--encoder", metavar="E.onnx", help="The trained Gaussian encoder.", show_default=False)
 ]
-NoiseOption = Annotated[
-    str | None,
-    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
-]
 
 
 def run(
@@ -43,7 +40,7 @@ def run(
     deviations: DeviationsOption = None,
     measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
-    beta: NoiseOption = None,
+    beta: OwnNoiseOption = None,
     epsilon: EpsilonOption = "0.1",
     json: JsonOption = None,
     seed: SeedOption = DEFAULT_SEED,

@@ -17,6 +17,7 @@ from certify.cli.options import (
     MeasurementOption,
     ObservationsOption,
     OutputOption,
+    OwnNoiseOption,
     QuietOption,
     SeedOption,
 )
@@ -26,10 +27,6 @@ from certify.cli.progress_bar import progress_on_terminal
 TheoremArgument = Annotated[
     str | None,
     typer.Argument(metavar="[THEOREM]", help="Whose encoder; none: the smallest certified.", show_default=False),
-]
-NoiseOption = Annotated[
-    str | None,
-    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
 ]
 IndexOption = Annotated[
     int | None,
@@ -67,7 +64,7 @@ def run(
     measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
     theorem: TheoremArgument = None,
-    beta: NoiseOption = None,
+    beta: OwnNoiseOption = None,
     epsilon: EpsilonOption = "0.1",
     out: OutOption = None,
     observations: ObservationsOption = None,

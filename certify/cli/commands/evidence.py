@@ -16,6 +16,7 @@ from certify.cli.options import (
     LimitOption,
     MeasurementOption,
     OutputOption,
+    OwnNoiseOption,
     QuietOption,
     ResumeOption,
     SchedulerOption,
@@ -26,10 +27,6 @@ from certify.cli.progress_bar import progress_on_terminal
 
 ObservationsOption = Annotated[
     Path, typer.Option("--observations", metavar="FILE", help="Observations x, .npy or .csv of shape (k, n) or (n,).")
-]
-NoiseOption = Annotated[
-    str | None,
-    typer.Option("--beta", metavar="B", help="Noise level > 0; none: the decoder's own.", show_default=False),
 ]
 EncoderOption = Annotated[
     Path | None,
@@ -53,7 +50,7 @@ def run(
     deviations: DeviationsOption = None,
     measurement: MeasurementOption = None,
     likelihood: LikelihoodOption = "gaussian",
-    beta: NoiseOption = None,
+    beta: OwnNoiseOption = None,
     encoder: EncoderOption = None,
     proposals: ProposalsOption = None,
     resume: ResumeOption = None,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from certify.cli.completion import theorem_names
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, UnusedSeedOption
+from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, TheoremArgument, UnusedSeedOption
 from certify.cli.output import Output
 
 if TYPE_CHECKING:
@@ -28,9 +27,6 @@ GraphOption = Annotated[
 SvgOption = Annotated[
     Path | None,
     typer.Option("--svg", metavar="FILE.svg", help="Write the blueprint as a picture.", show_default=False),
-]
-TheoremArgument = Annotated[
-    str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.", autocompletion=theorem_names)
 ]
 
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.completion import theorem_names
 from certify.cli.generators import loaded_generators
 from certify.cli.options import (
     DEFAULT_SEED,
@@ -23,13 +22,11 @@ from certify.cli.options import (
     QuietOption,
     RegionOption,
     SeedOption,
+    TheoremArgument,
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
-TheoremArgument = Annotated[
-    str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.", autocompletion=theorem_names)
-]
 FormatOption = Annotated[
     str | None,
     typer.Option("--format", metavar="NAME", help="latex, markdown, csv or html in place of the terminal's table."),

@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.completion import theorem_names
-from certify.cli.options import JsonOption, QuietOption, SchedulerOption
+from certify.cli.options import JsonOption, QuietOption, SchedulerOption, TheoremArgument
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
-TheoremArgument = Annotated[
-    str, typer.Argument(metavar="THEOREM", help="A name, or a theorem's own Python file.", autocompletion=theorem_names)
-]
 ConstantsOption = Annotated[
     str, typer.Option("--constants", metavar="m=..,M=..,..", help="What all cells share; beta and epsilon too.")
 ]
