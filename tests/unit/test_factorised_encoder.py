@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import asdict, replace
+import re
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -13,6 +15,7 @@ import pytest
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.constants import constants
 from certify.checking.check import check, check_constants
+from certify.codec import Exact, encode
 from certify.errors import InputError
 from certify.generators.specification import load_generator
 from certify.proof.instance import Instance
@@ -21,10 +24,17 @@ from certify.stress_tests.power import wrong_constants
 from certify.verdict import Verdict
 from tests.power_instances import settled
 from theorems.factorised_encoder.cells import best_cuts, price_of_cells
-from theorems.factorised_encoder.observations import _decode, _doubt
+from theorems.factorised_encoder.kept import decode_price, doubt
 from theorems.factorised_encoder.price import four_cells, price_of
 from theorems.factorised_encoder.rotation import cheapest_rotation, rotated_price
-from theorems.factorised_encoder.row import CELLS, GAUSSIAN_DISTANCE, row_price
+from theorems.factorised_encoder.row import (
+    CELLS,
+    GAUSSIAN_DISTANCE,
+    RowProof,
+    certified_price,
+    gaussian_numbers,
+    row_price,
+)
 from theorems.factorised_encoder.splits import (
     canonical,
     correlation_ball,
@@ -151,10 +161,35 @@ def test_single_observations_of_a_curved_decoder() -> None:
     assert near.tv_lower > 0 and near.method == GAUSSIAN_DISTANCE and near.tv_lower_sampled is None
     drawn = row_price(generator, known, 0.5, row, draws=20_000)
     assert drawn.tv_lower == 0.0 and drawn.tv_lower_sampled is not None and drawn.reason
-    assert not _doubt(row, near) and _doubt(row, replace(near, tv_lower=near.tv_lower + 0.01))
     without = row_price(generator, None, 0.5, row, draws=20_000)
     assert without.correlation is None and without.tv_lower_sampled is not None
-    assert _decode(asdict(near)) == near and _decode(asdict(without)) == without
+    for constant, beta, found in ((known, 0.005, near), (known, 0.5, drawn), (None, 0.5, without)):
+        assert decode_price(json.loads(json.dumps(encode(found)))) == found
+        assert doubt(generator, constant, beta, row, found) == ""
+    proof = near.proof.gaussian
+    assert proof is not None and proof.layer is not None
+    nearer = replace(proof, layer=replace(proof.layer, tv_bound=proof.layer.tv_bound / 2))
+    numbers = gaussian_numbers(nearer)[2]
+    consistent = replace(near, gaussian_distance=numbers["gaussian_distance"], tv_lower=certified_price(numbers)[0])
+    other = replace(known, M2=known.M2 / 2)
+    for beta, constant, forged, reason in (
+        (0.005, known, replace(near, tv_lower=near.tv_lower + 0.01), "does not follow"),
+        (
+            0.005,
+            known,
+            replace(near, correlation=1.0, tv_lower=certified_price({**numbers, "correlation": 1.0})[0]),
+            "its",
+        ),
+        (0.005, known, replace(consistent, proof=replace(near.proof, gaussian=nearer)), "G1\\* is not <="),
+        (0.005, known, replace(near, groups=((0,), (1, 2, 3))), "its split"),
+        (0.005, known, replace(near, pair=near.pair[::-1]), "its pair"),
+        (0.005, known, replace(near, proof=RowProof()), "other constants"),
+        (0.005, other, near, "other constants"),
+        (0.006, known, near, "another observation"),
+        (0.005, None, near, "other constants"),
+    ):
+        assert re.search(reason, doubt(generator, constant, beta, row, forged)), reason
+    assert "another observation" in doubt(generator, known, 0.005, row + 1e-9, near)
 
 
 def test_cells_need_no_constant_and_are_below_the_exact_price() -> None:
@@ -165,8 +200,27 @@ def test_cells_need_no_constant_and_are_below_the_exact_price() -> None:
     covariance = np.linalg.inv(np.eye(2) + generator.jacobian(np.zeros(2)).T @ generator.jacobian(np.zeros(2)))
     exact = price(abs(covariance[0, 1]) / math.sqrt(covariance[0, 0] * covariance[1, 1]))
     assert found.method == CELLS and found.pair == (0, 1) and exact - 0.02 < found.tv_lower <= exact
-    assert not _doubt(row, found) and _doubt(row, replace(found, cell_mass=found.cell_mass * 0.99))  # type: ignore[operator]
-    assert _doubt(row, replace(found, method="price less G1*"))
+    assert (
+        decode_price(json.loads(json.dumps(encode(found)))) == found and doubt(generator, None, 1.0, row, found) == ""
+    )
+    envelope, cells = found.proof.envelope, found.proof.cells
+    assert envelope is not None and cells is not None and found.cell_mass is not None
+    lighter = replace(envelope, log_constant=envelope.log_constant - 0.1, acceptance=0.0, proposals=None, tv_bound=None)
+    more = found.cell_mass + 1e-6
+    for forged, reason in (
+        (replace(found, method="price less G1*"), "does not follow"),
+        (replace(found, cell_mass=more, tv_lower=price_of_cells(more)), "cell_mass is"),
+        (replace(found, proof=replace(found.proof, envelope=lighter)), "log C is not"),
+        (replace(found, proof=replace(found.proof, envelope=None)), "do not fit"),
+        (replace(found, pair=(1, 0)), "its cells are none"),
+        *(
+            (replace(found, proof=replace(found.proof, cells=replace(cells, **change))), "its cells are none")
+            for change in ({"pair": (1, 1)}, {"pair": (0, 2)}, {"low": cells.high}, {"places": (Exact(99.0),) * 2})
+        ),
+    ):
+        assert reason in doubt(generator, None, 1.0, row, forged), reason
+    wider = replace(found.proof, cells=replace(cells, places=tuple(Exact(place + 0.2) for place in cells.places)))
+    assert "cell_mass is" in doubt(generator, None, 1.0, row, replace(found, proof=wider))
 
 
 def test_the_best_cuts_see_both_signs_and_two_modes() -> None:

@@ -13,10 +13,12 @@ import numpy as np
 from flint import arb
 
 from certify.arithmetic.balls import ball, lower, precision
+from certify.codec import Exact
 from certify.envelopes.box_cells import Cut, cell_masses_lower
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope
 from certify.envelopes.likelihood import Likelihood
 from certify.generators.graph import FloatArray, Generator
+from certify.profiles.records import exact
 
 LEVELS = np.linspace(0.3, 0.7, 9)
 """Of the quantiles at which a coordinate is cut."""
@@ -28,15 +30,26 @@ SHARES = {2: 0.005, 3: 0.02}
 
 @dataclass(frozen=True)
 class OppositeCells:
-    """Two opposite cells of a pair of latents, each with posterior mass >= `mass`, rounded down."""
+    """Two opposite cells of a pair of latents: which cuts make them, and the box in which their masses are summed.
 
-    mass: float
+    pair       the two latents
+    places     where they are cut
+    opposite   whether the cells are those of a negative correlation: low and high, high and low
+    low, high  the ends of the box, (d,)
+    """
+
     pair: tuple[int, int]
+    places: tuple[Exact, Exact]
+    opposite: bool
+    low: tuple[Exact, ...]
+    high: tuple[Exact, ...]
 
-    @property
-    def price(self) -> float:
-        """Every factorised law is at least so far from the posterior. Lower bound, rounded outward."""
-        return price_of_cells(self.mass)
+    def fits(self, d: int) -> bool:
+        """Whether it is two cells of a law on R^d: two latents of it, each cut inside a box that is one."""
+        if len(self.low) != d or len(self.high) != d or not 0 <= self.pair[0] < self.pair[1] < d:
+            return False
+        inside = (self.low[i] < place < self.high[i] for i, place in zip(self.pair, self.places, strict=True))
+        return all(low < high for low, high in zip(self.low, self.high, strict=True)) and all(inside)
 
 
 def price_of_cells(mass: float) -> float:
@@ -50,18 +63,21 @@ def has_cells(generator: Generator) -> bool:
     return 2 <= generator.latent_dim <= LARGEST_DIMENSION
 
 
-def opposite_cells(
-    generator: Generator, likelihood: Likelihood, envelope: Envelope, points: FloatArray
-) -> OppositeCells:
-    """The cells that cuts placed by draws `points` (k, d) make, their masses certified. Lower bounds."""
+def opposite_cells(points: FloatArray) -> OppositeCells:
+    """The cells that cuts placed by draws `points` (k, d) make. Estimate: any cells are as valid."""
     pair, places, opposite = best_cuts(points)
     margin = REACH * (points.max(axis=0) - points.min(axis=0)) + 1e-9
-    box = points.min(axis=0) - margin, points.max(axis=0) + margin
-    cuts = tuple(Cut(axis, place) for axis, place in zip(pair, places, strict=True))
-    share = SHARES[generator.latent_dim]
+    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+    return OppositeCells(pair, (Exact(places[0]), Exact(places[1])), opposite, exact(low), exact(high))
+
+
+def least_mass(generator: Generator, likelihood: Likelihood, envelope: Envelope, cells: OppositeCells) -> float:
+    """The posterior mass that each of the two cells has at least, under a certified envelope. Lower bound."""
+    cuts = tuple(Cut(axis, place) for axis, place in zip(cells.pair, cells.places, strict=True))
+    box, share = (np.array(cells.low), np.array(cells.high)), SHARES[generator.latent_dim]
     masses = cell_masses_lower(generator.graph, likelihood, envelope, box, cuts, share)
-    two = (masses[0, 1], masses[1, 0]) if opposite else (masses[0, 0], masses[1, 1])
-    return OppositeCells(float(min(two)), pair)
+    two = (masses[0, 1], masses[1, 0]) if cells.opposite else (masses[0, 0], masses[1, 1])
+    return float(min(two))
 
 
 def best_cuts(points: FloatArray) -> tuple[tuple[int, int], tuple[float, float], bool]:

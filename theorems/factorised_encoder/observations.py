@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from certify.arithmetic.balls import Real
 from certify.bounds.bracket import ConstantBrackets
+from certify.codec import encode
 from certify.errors import InputError
 from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
@@ -20,8 +19,9 @@ from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest
 from certify.verdict import Verdict
+from theorems.factorised_encoder.kept import decode_price, doubt
 from theorems.factorised_encoder.rotation import cheapest_rotation, rotated_price
-from theorems.factorised_encoder.row import NUMBERS, RowPrice, certified_price, row_price
+from theorems.factorised_encoder.row import NUMBERS, RowPrice, row_price
 from theorems.sharp_langevin.observations import global_constants
 
 LOOKED_AT = 4
@@ -52,7 +52,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
         row_key,
         list(asked.rows),
         partial(row_price, generator, constants, beta),
-        Codec(asdict, _decode, _doubt, is_trusted=True),
+        Codec(encode, decode_price, partial(doubt, generator, constants, beta)),
         asked.progress,
         asked.execution,
     )
@@ -83,7 +83,8 @@ def costliest_row(
 def _record(index: int, found: RowPrice, beta: float, rotated: float | None) -> ObservationRecord:
     seen = bool(found.tv_lower_sampled)
     verdict = Verdict.PROVED if found.method else Verdict.SUPPORTED if seen else Verdict.INCONCLUSIVE
-    numbers = {name: value for name, value in asdict(found).items() if isinstance(value, float)}
+    names = ("tv_lower", "tv_lower_sampled", *NUMBERS)
+    numbers = {name: value for name in names if (value := getattr(found, name)) is not None}
     if rotated is not None:
         covariance = np.array(found.covariance)
         numbers["divergence_price_rotated"] = rotated
@@ -97,22 +98,3 @@ def _record(index: int, found: RowPrice, beta: float, rotated: float | None) -> 
 def _named(found: RowPrice) -> str:
     groups = found.groups if found.groups[0] and found.method != "cells" else [(index,) for index in found.pair]
     return " | ".join(",".join(map(str, group)) for group in groups)
-
-
-def _doubt(row: FloatArray, found: RowPrice) -> str:
-    """Why stored numbers are not believed; what they follow from is as trusted as the run that wrote it."""
-    known = {name: value for name in NUMBERS if (value := getattr(found, name)) is not None}
-    inside = all(0 <= known.get(name, 0.0) <= largest for name, largest in (("correlation", 1), ("cell_mass", 0.5)))
-    if not inside or (found.tv_lower, found.method) != certified_price(known):
-        return f"tv_lower {found.tv_lower:.6g} does not follow from its correlation and distance, or its cells"
-    return ""
-
-
-def _decode(entry: Any) -> RowPrice:
-    names = ("tv_lower", "tv_lower_sampled", *NUMBERS)
-    numbers = {name: None if entry[name] is None else float(entry[name]) for name in names}
-    groups = tuple(tuple(int(i) for i in group) for group in entry["groups"])
-    return RowPrice(
-        **numbers, method=str(entry["method"]), groups=groups, pair=tuple(map(int, entry["pair"])),  # type: ignore[arg-type]
-        covariance=tuple(tuple(map(float, line)) for line in entry["covariance"]), reason=str(entry["reason"]),
-    )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,12 +13,13 @@ from certify.arithmetic.balls import ball, lower, precision
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.likelihood import GaussianLikelihood, Likelihood
+from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.envelopes.rejection import exact_draws
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
-from certify.profiles.gaussian import nearby_gaussian
-from certify.profiles.records import GlobalConstants
-from theorems.factorised_encoder.cells import has_cells, opposite_cells, price_of_cells
+from certify.profiles.gaussian import distance_of, nearby_gaussian
+from certify.profiles.records import GlobalConstants, ObservationProof
+from theorems.factorised_encoder.cells import OppositeCells, has_cells, least_mass, opposite_cells, price_of_cells
 from theorems.factorised_encoder.price import price_of
 from theorems.factorised_encoder.splits import (
     correlation_ball,
@@ -32,7 +35,24 @@ CELL_DRAWS = 4000
 """Exact draws that place the cuts of the cells."""
 MOST_PROPOSALS, LEAST = 2_000_000, 2000
 """Proposals made for them at most, and draws below which nothing is done with them."""
+EPSILON = Fraction(1, 2)
+"""In the record of an envelope: nothing is asked to be below it."""
+Groups: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 CELLS, GAUSSIAN_DISTANCE = "cells", "price less G1*"
+
+
+@dataclass(frozen=True)
+class RowProof:
+    """What proves the certified numbers of a row, each part where it was looked for and found.
+
+    gaussian   c, B and TV(pi_x, N(c, B B^T))
+    envelope   of the posterior, for the masses of the cells
+    cells      two opposite cells
+    """
+
+    gaussian: ObservationProof | None = None
+    envelope: RejectionProof | None = None
+    cells: OppositeCells | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +71,7 @@ class RowPrice:
     pair                the costliest pair of latents: of the cells, else under N(c, B B^T), else under the draws
     covariance          B B^T, or that of exact draws, an estimate; empty where neither was made
     reason              why nothing is certified
+    proof               what `tv_lower` and the numbers behind it follow from, without a search
     """
 
     tv_lower: float
@@ -61,10 +82,11 @@ class RowPrice:
     gaussian_distance: float | None
     divergence_price: float | None
     cell_mass: float | None
-    groups: tuple[tuple[int, ...], tuple[int, ...]]
+    groups: Groups
     pair: tuple[int, ...]
     covariance: tuple[tuple[float, ...], ...]
     reason: str = ""
+    proof: RowProof = RowProof()
 
     @property
     def price(self) -> float:
@@ -91,20 +113,15 @@ def row_price(
         raise InputError(f"`{generator.name}` has one latent: nothing is lost by independent coordinates")
     likelihood = GaussianLikelihood(row, beta)
     known: dict[str, float] = {}
-    covariance, reasons = None, []
-    groups: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    proof, covariance, reasons = RowProof(), None, []
+    groups: Groups = ((), ())
     pair: tuple[int, ...] = ()
     with threadpool_limits(1), precision():
         if constants is not None:
             near = nearby_gaussian(generator, constants, row, beta)
-            factor = near.centre.factor
-            covariance = factor @ factor.T
-            split, two = costliest_split(covariance), costliest_pair(covariance)
-            groups, pair = split.groups, (*two.groups[0], *two.groups[1])
-            known["correlation"], known["pair_correlation"] = (
-                lower(correlation_ball(factor, item)) for item in (split, two)
-            )
-            known["gaussian_distance"], known["divergence_price"] = near.distance, divergence_price(factor)
+            proof, covariance = replace(proof, gaussian=near.proof), _covariance(near.proof)
+            groups, pair, numbers = gaussian_numbers(near.proof)
+            known |= numbers
             reasons.append("the Gaussian's certified distance is not below its price")
         envelope: Envelope | str = "no envelope was asked for"
         if with_cells and has_cells(generator):
@@ -113,8 +130,10 @@ def row_price(
             if isinstance(envelope, str) or isinstance(points, str):
                 reasons.append(str(points))
             else:
-                cells = opposite_cells(generator, likelihood, envelope, points)
-                known["cell_mass"], pair = cells.mass, cells.pair
+                cells = opposite_cells(points)
+                claimed = rejection_proof(generator, row, beta, EPSILON, envelope)
+                proof = replace(proof, envelope=claimed, cells=cells)
+                known["cell_mass"], pair = least_mass(generator, likelihood, claimed.envelope(), cells), cells.pair
                 covariance = np.cov(points.T) if covariance is None else covariance
                 reasons.append("no two opposite cells have a certified mass above 1/4 each")
         certified, method = certified_price(known)
@@ -133,12 +152,43 @@ def row_price(
                 if covariance is None:
                     two = costliest_pair(own)
                     covariance, groups, pair = own, split.groups, (*two.groups[0], *two.groups[1])
-        table = () if covariance is None else tuple(tuple(float(entry) for entry in line) for line in covariance)
+        table = () if covariance is None else _table(covariance)
         given = {name: known.get(name) for name in NUMBERS}
         return RowPrice(
             certified, method, sampled, **given, groups=groups, pair=pair, covariance=table,
-            reason="" if method else "; ".join(reasons) or "no exact draws were asked for",
+            reason="" if method else "; ".join(reasons) or "no exact draws were asked for", proof=proof,
         )  # fmt: skip
+
+
+def gaussian_numbers(proof: ObservationProof) -> tuple[Groups, tuple[int, ...], dict[str, float]]:
+    """The costliest split and pair under the Gaussian of a record, and what is certified of them."""
+    factor, covariance = np.array(proof.centre.factor), _covariance(proof)
+    split, two = costliest_split(covariance), costliest_pair(covariance)
+    correlation, of_pair = (lower(correlation_ball(factor, item)) for item in (split, two))
+    return (
+        split.groups,
+        (*two.groups[0], *two.groups[1]),
+        {
+            "correlation": correlation,
+            "pair_correlation": of_pair,
+            "gaussian_distance": distance_of(proof),
+            "divergence_price": divergence_price(factor),
+        },
+    )
+
+
+def covariance_of(proof: ObservationProof) -> tuple[tuple[float, ...], ...]:
+    """B B^T of a record. Estimate: in floats."""
+    return _table(_covariance(proof))
+
+
+def _covariance(proof: ObservationProof) -> FloatArray:
+    factor = np.array(proof.centre.factor)
+    return np.asarray(factor @ factor.T)
+
+
+def _table(covariance: FloatArray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(entry) for entry in line) for line in covariance)
 
 
 def few_draws(generator: Generator, likelihood: Likelihood, envelope: Envelope | str, count: int) -> FloatArray | str:
