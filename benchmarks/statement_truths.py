@@ -22,7 +22,7 @@ from certify.bounds.constants import constants
 from certify.discovery.registry import load_theorem
 from certify.generators.graph import Generator
 from certify.generators.nodes import Affine, Graph, Input
-from certify.proof.conclusion import conclude_constants
+from certify.proof.conclusion import settle_constants
 from theorems.collapse.rate import exact_rate
 from theorems.factorised_encoder.observations import constants_if_any
 from theorems.factorised_encoder.row import row_price
@@ -51,7 +51,7 @@ def closed_forms(
 ) -> dict[str, tuple[float, float]]:
     """Enclosures of a theorem's closed forms at these numbers, taken as exact."""
     exact = {key: Fraction(value) for key, value in constants_at.items()}
-    return conclude_constants(load_theorem(name), exact, Fraction(beta), Fraction(epsilon))[1]
+    return settle_constants(load_theorem(name), exact, Fraction(beta), Fraction(epsilon)).enclosures
 
 
 def affine(matrix: FloatArray, offset: FloatArray | None = None) -> Generator:

@@ -18,7 +18,7 @@ from certify.bounds.bracket import ConstantBrackets, Region, unknown_brackets
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.method import graph_methods
 from certify.checking.each_observation import assumptions_of_each, concluded_by_each, why_not_each
-from certify.checking.points import assumed, check_point, point_of
+from certify.checking.points import check_point, point_of, record_at
 from certify.checking.running import below_resolution, run_steps
 from certify.checking.slack import slack_along
 from certify.discovery.registry import load_theorem, theorems
@@ -28,7 +28,7 @@ from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import NO_NOISE, OUTSIDE_A0, gaussian_wanted
 from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import Setting, conclude, conclude_constants, exact_inputs, settle
+from certify.proof.conclusion import Setting, conclude, exact_inputs, settle, settle_constants
 from certify.proof.instance import Instance
 from certify.proof.noise import GIVEN, OWN, trained_noise
 from certify.proof.printing import printing
@@ -277,20 +277,7 @@ def check_constants(
         raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
     if theorem.points:
         return CheckResult((check_point(theorem, constants, beta, epsilon),), provenance.provenance(command, 0, start))
-    assumptions = assumed(theorem)
-    conclusion, definitions, inputs, reason = conclude_constants(theorem, constants, beta, epsilon)
-    record = TheoremRecord(
-        theorem.id,
-        theorem.title,
-        None,
-        assumptions,
-        (),
-        conclusion,
-        definitions,
-        reason,
-        printing(theorem),
-        inputs=inputs,
-    )
+    record = record_at(theorem, settle_constants(theorem, constants, beta, epsilon), None)
     return CheckResult((record,), provenance.provenance(command, 0, start))
 
 

@@ -11,18 +11,19 @@ from fractions import Fraction
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from certify.arithmetic.balls import lower, upper
 from certify.bounds.bracket import unknown_brackets
 from certify.checking.running import run_steps
 from certify.checking.slack import slack_along
 from certify.progress import Progress, SilentProgress
-from certify.proof.conclusion import conclude_constants, settle_constants
+from certify.proof.conclusion import Setting, conclude_constants, exact_inputs, settle_constants
 from certify.proof.instance import Instance
 from certify.proof.printing import printing
 from certify.proof.records import AssumptionRecord, TheoremRecord
 from certify.proof.theorem import Theorem
 from certify.validation import constants_from_text
 from certify.verdict import Evidence, Verdict, weakest_verdict
+
+EPSILON = Fraction(1, 10)
 
 
 def point_of(theorem: Theorem, text: str) -> dict[str, Fraction]:
@@ -34,13 +35,18 @@ def instance_at(
     theorem: Theorem,
     constants: Mapping[str, Fraction],
     beta: Fraction | None = None,
-    epsilon: Fraction = Fraction(1, 10),
+    epsilon: Fraction = EPSILON,
     seed: int = 0,
     effort: float = 1.0,
     progress: Progress | None = None,
 ) -> Instance | None:
     """The theorem at a point, for its checks; None where no choice meets the side conditions there."""
-    setting = settle_constants(theorem, constants, beta, epsilon)
+    return _instance(theorem, settle_constants(theorem, constants, beta, epsilon), seed, effort, progress)
+
+
+def _instance(
+    theorem: Theorem, setting: Setting, seed: int, effort: float, progress: Progress | None
+) -> Instance | None:
     if setting.certificate is None:
         return None
     receiver = SilentProgress() if progress is None else progress
@@ -54,7 +60,7 @@ def check_point(
     theorem: Theorem,
     constants: Mapping[str, Fraction],
     beta: Fraction | None = None,
-    epsilon: Fraction = Fraction(1, 10),
+    epsilon: Fraction = EPSILON,
     seed: int = 0,
     effort: float = 1.0,
     progress: Progress | None = None,
@@ -65,26 +71,41 @@ def check_point(
     point is no domain.
     """
     clock = time.perf_counter()
-    where = ",".join(f"{name}={value}" for name, value in constants.items())
-    record = TheoremRecord(theorem.id, theorem.title, where, assumed(theorem), (), None, symbols=printing(theorem))
-    instance = instance_at(theorem, constants, beta, epsilon, seed, effort, progress)
-    conclusion, definitions, inputs, reason = conclude_constants(theorem, constants, beta, epsilon)
-    record = replace(record, inputs=inputs)
+    setting = settle_constants(theorem, constants, beta, epsilon)
+    record = record_at(theorem, setting, ",".join(f"{name}={value}" for name, value in constants.items()))
+    instance = _instance(theorem, setting, seed, effort, progress)
     if instance is None:
-        return replace(record, conclusion=conclusion, reason=reason, seconds=time.perf_counter() - clock)
+        return replace(record, seconds=time.perf_counter() - clock)
     with threadpool_limits(1):
         steps = run_steps(instance)
         losses = slack_along(instance)
-    conclusion = replace(conclusion, verdict=weakest_verdict([conclusion.verdict, *(step.verdict for step in steps)]))
+    assert record.conclusion is not None, "a record at constants has one"
+    verdict = weakest_verdict([record.conclusion.verdict, *(step.verdict for step in steps)])
     named = {quantity.name for quantity in theorem.quantities}
     return replace(
         record,
         steps=steps,
-        conclusion=conclusion,
-        definitions={name: ends for name, ends in definitions.items() if name in named},
-        reason=reason,
+        conclusion=replace(record.conclusion, verdict=verdict),
+        definitions={name: ends for name, ends in record.definitions.items() if name in named},
         losses=losses,
         seconds=time.perf_counter() - clock,
+    )
+
+
+def record_at(theorem: Theorem, setting: Setting, where: str | None) -> TheoremRecord:
+    """The record at bare constants: the assumptions made, the conclusion and every closed form; no step is run."""
+    conclusion, reason = conclude_constants(theorem, setting)
+    return TheoremRecord(
+        theorem.id,
+        theorem.title,
+        where,
+        assumed(theorem),
+        (),
+        conclusion,
+        setting.enclosures,
+        reason,
+        printing(theorem),
+        inputs=exact_inputs(setting.inputs),
     )
 
 
@@ -107,9 +128,8 @@ def assumed(theorem: Theorem) -> tuple[AssumptionRecord, ...]:
 
 def enclosures_at(theorem: Theorem, text: str) -> dict[str, tuple[float, float]]:
     """Every quantity at a point as an interval. Enclosure, rounded outward; empty where no choice works."""
-    instance = instance_at(theorem, point_of(theorem, text))
-    if instance is None:
-        return {}
-    found = {name: (lower(value), upper(value)) for name, value in instance.values.items()}
-    bound = instance.certificate.distance_upper
-    return found if theorem.conclusion.distance is None else {**found, "tv_bound": (-math.inf, bound), **found}
+    setting = settle_constants(theorem, point_of(theorem, text), None, EPSILON)
+    found = setting.enclosures
+    if setting.certificate is None or theorem.conclusion.distance is None:
+        return found
+    return {**found, "tv_bound": (-math.inf, setting.certificate.distance_upper), **found}

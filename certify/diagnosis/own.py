@@ -14,7 +14,7 @@ from certify.discovery.registry import theorems
 from certify.errors import CertifyError
 from certify.generators.graph import GAUSSIAN
 from certify.marginal.data import evidence_of_rows
-from certify.proof.conclusion import conclude_constants
+from certify.proof.conclusion import settle_constants
 from certify.verdict import Verdict
 
 EVIDENCE_ROWS, AUDIT_ROWS, PROPOSALS, DRAWS = 5, 3, 20_000, 10_000
@@ -77,7 +77,7 @@ def _largest_noise(name: str, asked: Asked) -> float | None:
         return None
     values = {key: Fraction(known[key]) for key in theorem.required_constants}  # type: ignore[arg-type]
     try:
-        largest = conclude_constants(theorem, values, None, asked.epsilon)[0].values.get("beta_max")
+        largest = settle_constants(theorem, values, None, asked.epsilon).beta_max
     except CertifyError:
         return None
     return largest if isinstance(largest, float) and not math.isnan(largest) else None

@@ -52,6 +52,12 @@ class Setting:
     scope: str = ""
     noise_from: str = GIVEN
 
+    @property
+    def enclosures(self) -> dict[str, tuple[float, float]]:
+        """Every closed form at the choices. Enclosure, rounded outward; empty where there are none."""
+        values = {} if self.certificate is None else self.certificate.values
+        return {name: (lower(enclosed), upper(enclosed)) for name, enclosed in values.items()}
+
 
 def settle(
     theorem: Theorem,
@@ -209,23 +215,11 @@ def settle_constants(
     return Setting(inputs, float(noise), beta_max, nowhere, certificate, reason, scope, why)
 
 
-def conclude_constants(
-    theorem: Theorem, constants: Mapping[str, Fraction], beta: Fraction | None, epsilon: Fraction
-) -> tuple[ConclusionRecord, dict[str, tuple[float, float]], dict[str, str], str]:
-    """Conclusion, all closed forms enclosed, the exact inputs, and a reason if there is none, at bare constants."""
-    setting = settle_constants(theorem, constants, beta, epsilon)
-    record, certificate, inputs = _evaluate(theorem, setting, None), setting.certificate, setting.inputs
-    if certificate is None and setting.reason == NO_NOISE_LEVEL:
-        return record, {}, exact_inputs(inputs), NO_NOISE_LEVEL
-    definitions = (
-        {}
-        if certificate is None
-        else {name: (lower(enclosed), upper(enclosed)) for name, enclosed in certificate.values.items()}
-    )
-    verdict = weakest_verdict([record.verdict, Verdict.CONDITIONAL])
+def conclude_constants(theorem: Theorem, setting: Setting) -> tuple[ConclusionRecord, str]:
+    """The conclusion at bare constants, and a reason if there is none."""
+    record = _evaluate(theorem, setting, None)
     reason = "; ".join(record.notes[-1:]) if record.verdict is Verdict.INCONCLUSIVE else ""
-    conclusion = replace(record, verdict=verdict)
-    return conclusion, definitions, exact_inputs(inputs), reason
+    return replace(record, verdict=weakest_verdict([record.verdict, Verdict.CONDITIONAL])), reason
 
 
 def explicit_certificate(theorem: Theorem, inputs: Mapping[str, Real]) -> Certificate | None:
