@@ -67,7 +67,7 @@ def _solver(permutation: Permutation, image: int) -> Any:
 
 def _variables(form: int) -> list[int]:
     """The form's variables, without the constant."""
-    return bits_of(form & ~1).tolist()
+    return [int(variable) for variable in bits_of(form & ~1)]
 
 
 INVERTER = Inverter(
