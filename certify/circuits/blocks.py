@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from certify.circuits.builder import FALSE, CircuitBuilder, inlined
+from certify.circuits.builder import FALSE, CircuitBuilder
 from certify.circuits.circuit import Circuit, Operation
+
+Gate: TypeAlias = tuple[int, int, int]
+"""Operation and sources."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +48,10 @@ def independent_blocks(circuit: Circuit) -> tuple[Block, ...]:
             merged = (merged[0] | mask, outputs + merged[1])
         groups = [group for group in groups if not group[0] & support] + [merged]
     found = [Block((), (output,), None) for output in constants]
+    gates = list(zip(circuit.operations.tolist(), circuit.first.tolist(), circuit.second.tolist(), strict=True))
     for mask, outputs in sorted(groups, key=lambda group: group[0] & -group[0]):
         inputs = tuple(i for i in range(circuit.inputs) if mask >> i & 1)
-        found.append(Block(inputs, tuple(outputs), _restricted(circuit, inputs, outputs) if outputs else None))
+        found.append(Block(inputs, tuple(outputs), _restricted(circuit, gates, inputs, outputs) if outputs else None))
     return tuple(found)
 
 
@@ -61,8 +66,25 @@ def _supports(circuit: Circuit) -> list[int]:
     return masks
 
 
-def _restricted(circuit: Circuit, inputs: tuple[int, ...], outputs: list[int]) -> Circuit:
+def _restricted(circuit: Circuit, gates: list[Gate], inputs: tuple[int, ...], outputs: list[int]) -> Circuit:
+    """The block's gates alone: those that its outputs are made of, however many others there are."""
     builder = CircuitBuilder(len(inputs))
-    place = {index: signal for signal, index in enumerate(inputs)}
-    signals = inlined(builder, circuit, [place.get(i, FALSE) for i in range(circuit.inputs)])
-    return builder.finish([signals[output] for output in outputs])
+    # An input that is none of the block's is read by a constant x + x only.
+    signals = dict.fromkeys(range(circuit.inputs), FALSE) | {index: signal for signal, index in enumerate(inputs)}
+    ends = circuit.outputs[outputs].tolist()
+    for node in _cone(gates, circuit.inputs, ends):
+        operation, first, second = gates[node - circuit.inputs]
+        signals[node] = builder.gate(operation, signals[first], signals[second])
+    return builder.finish([signals[end] for end in ends])
+
+
+def _cone(gates: list[Gate], inputs: int, ends: list[int]) -> list[int]:
+    """The nodes that are gates and that the ends are made of, ascending."""
+    found: set[int] = set()
+    waiting = [end for end in ends if end >= inputs]
+    while waiting:
+        node = waiting.pop()
+        if node not in found:
+            found.add(node)
+            waiting += [source for source in gates[node - inputs][1:] if source >= inputs]
+    return sorted(found)

@@ -74,6 +74,14 @@ class CircuitBuilder:
                 return sources[1] if sources[0] == other else sources[0]
         return self._gate(Operation.XOR, a, b)
 
+    def gate(self, operation: int, a: int, b: int) -> int:
+        """The signal of a gate of this operation; of NOT, of a alone."""
+        if operation == Operation.XOR:
+            return self.add(a, b)
+        if operation == Operation.NOT:
+            return self.negate(a)
+        return self.conjoin(a, b) if operation == Operation.AND else self.disjoin(a, b)
+
     def polarity(self, a: int) -> tuple[int, bool]:
         """The node that the signal is (False) or is the negation of (True)."""
         if a >= self.inputs and self._gates[a - self.inputs][0] == Operation.NOT:
@@ -155,10 +163,7 @@ def inlined(builder: CircuitBuilder, circuit: Circuit, signals: Sequence[int]) -
     if len(signals) != circuit.inputs:
         raise InputError(f"the circuit has {circuit.inputs} inputs; got {len(signals)} signals")
     values = list(signals)
-    build = {Operation.AND: builder.conjoin, Operation.OR: builder.disjoin, Operation.XOR: builder.add}
-    for operation, first, second in zip(circuit.operations, circuit.first, circuit.second, strict=True):
-        if operation == Operation.NOT:
-            values.append(builder.negate(values[first]))
-        else:
-            values.append(build[Operation(operation)](values[first], values[second]))
-    return [values[output] for output in circuit.outputs]
+    gates = zip(circuit.operations.tolist(), circuit.first.tolist(), circuit.second.tolist(), strict=True)
+    for operation, first, second in gates:
+        values.append(builder.gate(operation, values[first], values[second]))
+    return [values[output] for output in circuit.outputs.tolist()]

@@ -7,9 +7,11 @@ with the network on {-1, +1}^d for every d, without an enumeration of it, and wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +22,8 @@ from certify.errors import CertifyError
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 LARGEST_SUPPORT = 4
+Rational: TypeAlias = Fraction | int
+"""Numbers here are exact; nearly all are integers, whose arithmetic costs a small part of that of fractions."""
 
 
 class ExtractionError(CertifyError):
@@ -35,14 +39,14 @@ class Entry:
     """A number as a function of the Boolean signals `support`: `table[k]` where signal i is bit i of k."""
 
     support: tuple[int, ...]
-    table: tuple[Fraction, ...]
+    table: tuple[Rational, ...]
 
     @property
     def is_boolean(self) -> bool:
         """Whether it takes the values -1 and +1 only."""
         return all(abs(value) == 1 for value in self.table)
 
-    def mapped(self, function: Callable[[Fraction], Fraction]) -> Entry:
+    def mapped(self, function: Callable[[Rational], Rational]) -> Entry:
         """The function of the number, over the same signals."""
         return Entry(self.support, tuple(function(value) for value in self.table))
 
@@ -68,7 +72,7 @@ def extract_circuit(graph: Graph) -> tuple[Circuit, Fraction]:
     builder = CircuitBuilder(graph.latent_dim)
     reader = _Reader(builder)
     entries: list[list[Entry] | None] = [None] * len(graph.nodes)
-    entries[start.node] = [Entry((i,), (Fraction(-1), Fraction(1))) for i in range(graph.latent_dim)]
+    entries[start.node] = [Entry((i,), (-1, 1)) for i in range(graph.latent_dim)]
     last_use = {source: index for index, node in enumerate(graph.nodes) for source in node.sources}
     for index in range(start.node + 1, len(graph.nodes)):
         entries[index] = reader.node(graph, index, entries)
@@ -112,34 +116,38 @@ class _Reader:
         sources = [entries[source] for source in node.sources]
         match node:
             case Affine():
-                matrix = sp.csr_array(node.weight)
-                bounds = zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True)
                 (values,) = sources
                 assert values is not None
-                return [
-                    self.combine(
-                        [values[column] for column in matrix.indices[low:high]],
-                        [Fraction(float(weight)) for weight in matrix.data[low:high]],
-                        Fraction(float(bias)),
-                    )
-                    for (low, high), bias in zip(bounds, node.bias, strict=True)
-                ]
+                return list(self._affine(node, values))
             case Sum():
-                weights = [Fraction(coefficient) for coefficient in node.coefficients]
+                weights = [_exact(float(coefficient)) for coefficient in node.coefficients]
                 rows = zip(*(values for values in sources if values is not None), strict=True)
-                return [self.combine(row, weights, Fraction(0)) for row in rows]
+                return [_carried(row, node.coefficients) or self.combine(row, weights, 0) for row in rows]
             case Activation() if node.name == "relu":
                 (values,) = sources
                 assert values is not None
-                return [entry.mapped(lambda value: max(value, Fraction(0))) for entry in values]
+                return [entry.mapped(lambda value: max(value, 0)) for entry in values]
             case Activation() if node.name == "sign":
                 (values,) = sources
                 assert values is not None
-                return [entry.mapped(lambda value: Fraction((value > 0) - (value < 0))) for entry in values]
+                return [entry.mapped(lambda value: (value > 0) - (value < 0)) for entry in values]
             case Product() | Input() | Activation():
                 raise ExtractionError(f"node {index} is no affine map, sum, ReLU or sign")
 
-    def combine(self, entries: Sequence[Entry], weights: Sequence[Fraction], bias: Fraction) -> Entry:
+    def _affine(self, node: Affine, values: list[Entry]) -> Iterator[Entry]:
+        """The rows of an affine map. Most of a deep network are values carried on: they are passed through first."""
+        matrix = sp.csr_array(node.weight)
+        columns, weights, ends = matrix.indices.tolist(), matrix.data.tolist(), matrix.indptr.tolist()
+        for low, high, bias in zip(ends[:-1], ends[1:], node.bias.tolist(), strict=True):
+            if high == low:
+                yield _constant(bias)
+            elif high == low + 1 and bias == 0.0 and weights[low] == 1.0:
+                yield values[columns[low]]
+            else:
+                row = [values[column] for column in columns[low:high]]
+                yield self.combine(row, [_exact(weight) for weight in weights[low:high]], _exact(bias))
+
+    def combine(self, entries: Sequence[Entry], weights: Sequence[Rational], bias: Rational) -> Entry:
         """The entry sum_i w_i e_i + b; one that takes the values -1 and +1 only becomes a signal of its own."""
         if len(entries) == 1 and bias == 0 and abs(weights[0]) == 1:
             return entries[0] if weights[0] == 1 else entries[0].mapped(lambda value: -value)
@@ -159,9 +167,9 @@ class _Reader:
     def _as_signal(self, entry: Entry) -> Entry:
         signal = self.signal(entry)
         if signal in (FALSE, TRUE):
-            return Entry((), (Fraction(1 if signal == TRUE else -1),))
+            return Entry((), (1 if signal == TRUE else -1,))
         node, negated = self.builder.polarity(signal)
-        one = Fraction(-1 if negated else 1)
+        one = -1 if negated else 1
         return Entry((node,), (-one, one))
 
     def _expand(self, support: tuple[int, ...], table: tuple[bool, ...]) -> int:
@@ -173,6 +181,23 @@ class _Reader:
         half = len(table) // 2
         low, high = self._expand(support[:-1], table[:half]), self._expand(support[:-1], table[half:])
         return build.choose(support[-1], high, low)
+
+
+@lru_cache(maxsize=256)
+def _constant(value: float) -> Entry:
+    return Entry((), (_exact(value),))
+
+
+def _exact(number: float) -> Rational:
+    return int(number) if number.is_integer() else Fraction(number)
+
+
+def _carried(row: Sequence[Entry], coefficients: Sequence[float]) -> Entry | None:
+    """The one signal of a sum whose other terms are 0: what a layer carries on; None where it is more than that."""
+    rest = [place for place, entry in enumerate(row) if entry is not _constant(0.0)]
+    if len(rest) != 1 or coefficients[rest[0]] != 1.0 or len(row[rest[0]].support) > 1:
+        return None
+    return row[rest[0]]
 
 
 def _two_input(build: CircuitBuilder, support: tuple[int, ...], table: tuple[bool, ...]) -> int | None:
@@ -191,14 +216,14 @@ def _two_input(build: CircuitBuilder, support: tuple[int, ...], table: tuple[boo
     return None
 
 
-def _over(entry: Entry, support: tuple[int, ...]) -> tuple[Fraction, ...]:
+def _over(entry: Entry, support: tuple[int, ...]) -> tuple[Rational, ...]:
     """The table of an entry over a larger support."""
     places = [support.index(signal) for signal in entry.support]
     cases = range(1 << len(support))
     return tuple(entry.table[sum((case >> place & 1) << i for i, place in enumerate(places))] for case in cases)
 
 
-def _reduced(support: tuple[int, ...], table: tuple[Fraction, ...]) -> Entry:
+def _reduced(support: tuple[int, ...], table: tuple[Rational, ...]) -> Entry:
     """The entry without the signals that it does not depend on."""
     for place in range(len(support) - 1, -1, -1):
         low = [case for case in range(len(table)) if not case >> place & 1]

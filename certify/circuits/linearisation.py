@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.circuits.guessing import System, determined
+from certify.circuits.parities import bits_of
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 WORD = 64
@@ -56,7 +57,7 @@ def linear_consequences(
 
     Raises MatrixTooLargeError as `linearised`.
     """
-    rows = [_quadratic(*product) for product in products] + [_bits(form) for form in equations]
+    rows = [_quadratic(*product) for product in products] + [bits_of(form) for form in equations]
     if not rows:
         return [], 0.0
     monomials = np.unique(np.concatenate(rows))
@@ -102,15 +103,10 @@ def eliminate(matrix: Words, columns: int) -> float:
 
 def _quadratic(p: int, a: int, b: int) -> npt.NDArray[np.int64]:
     """The monomials of p + a b, ascending."""
-    left, right = _bits(a), _bits(b)
+    left, right = bits_of(a), bits_of(b)
     one, other = (ends.ravel() for ends in np.meshgrid(left, right))
     low, high = np.minimum(one, other), np.maximum(one, other)
     # x^2 = x and 1 x = x are linear.
     pairs = np.where((low == high) | (low == 0), high, high * WIDEST + low)
-    monomials, counts = np.unique(np.concatenate([pairs, _bits(p)]), return_counts=True)
+    monomials, counts = np.unique(np.concatenate([pairs, bits_of(p)]), return_counts=True)
     return np.asarray(monomials[counts % 2 == 1])
-
-
-def _bits(form: int) -> npt.NDArray[np.int64]:
-    content = np.frombuffer(form.to_bytes(-(-form.bit_length() // 8) or 1, "little"), dtype=np.uint8)
-    return np.flatnonzero(np.unpackbits(content, bitorder="little")).astype(np.int64)

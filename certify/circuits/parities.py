@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import product
 
+import numpy as np
+import numpy.typing as npt
+
 from certify.circuits.circuit import Circuit, Operation
 from certify.circuits.cnf import Clause
 
@@ -41,6 +44,12 @@ def linear_forms(circuit: Circuit) -> list[int]:
         else:
             masks.append(1 << (circuit.inputs + gate + 1))
     return masks
+
+
+def bits_of(form: int) -> npt.NDArray[np.int64]:
+    """The places of the ones of a form, ascending: its variables, and 0 for the constant."""
+    content = np.frombuffer(form.to_bytes(-(-form.bit_length() // 8) or 1, "little"), dtype=np.uint8)
+    return np.flatnonzero(np.unpackbits(content, bitorder="little")).astype(np.int64)
 
 
 def _eliminated(equations: Iterable[int]) -> list[int]:

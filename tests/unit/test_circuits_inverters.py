@@ -15,6 +15,7 @@ from certify.circuits.circuit import Circuit
 from certify.circuits.cnf import tseitin
 from certify.circuits.guessing import consequences, guess_and_determine
 from certify.circuits.inverter import Inverter, inverters
+from certify.circuits.inverters.cryptominisat import STEP
 from certify.circuits.linearisation import linear_consequences, linearised
 from certify.circuits.parities import parity_consequences
 from certify.circuits.permutation import FAMILIES, permutation
@@ -202,3 +203,13 @@ def test_consequences_leave_the_solutions_as_they_are(circuit: Circuit, wanted: 
                 if solver.solve([v if x >> i & 1 else -v for i, v in enumerate(formula.inputs)]):
                     found.add(x)
     assert found == true
+
+
+def test_cryptominisat_goes_on_from_what_it_learnt_and_stops_at_its_limit() -> None:
+    pytest.importorskip("pycryptosat")
+    method, instance = inverters()["cryptominisat"], permutation("gf2exp", 13)
+    image = instance.forward(5_000)
+    whole = method.invert(instance, image)
+    assert whole.preimage == 5_000 and whole.cost == method.invert(instance, image).cost > 2 * STEP
+    cut = method.invert(instance, image, limit=1.5 * STEP * instance.circuit.gates)
+    assert (cut.preimage, cut.cost) == (None, 2.0 * STEP)

@@ -29,6 +29,7 @@ from certify.proof.instance import Instance
 from certify.proof.theorem import Step
 from certify.symbolic.bit_variance import bit_variance_ball, bit_variance_by_integral, bit_variance_estimate
 from certify.verdict import Verdict
+from theorems.one_way import reduction
 from theorems.one_way.statement import THEOREM
 
 SPEC = "permutation:family=gf2exp,bits=6"
@@ -173,6 +174,22 @@ def test_a_wrong_constant_is_refuted(label: str, name: str, factor: float | None
     verdicts = {claim.name: claim.verdict for claim in run_step(wrong, at).claims}
     assert verdicts[name] is Verdict.REFUTED
     assert all(verdict is not Verdict.REFUTED for other, verdict in verdicts.items() if other != name)
+
+
+def test_a_network_too_large_for_all_patterns_is_run_on_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    at, own = instance(), reduction.read(instance().generator).circuit
+    other = CircuitBuilder(own.inputs).finish(range(own.inputs))
+    entries = sum(node.width for node in at.generator.graph.nodes)
+    whole = reduction.disagreements(at, own)
+    assert whole[:2] == (0, 64) and "all patterns run" in whole[2]
+    differing = reduction.disagreements(at, other)[0]
+    # One pattern at a time, and then nine of them in all.
+    monkeypatch.setattr(reduction, "BATCH_ENTRIES", entries)
+    assert reduction.disagreements(at, own) == whole and reduction.disagreements(at, other)[0] == differing > 32
+    monkeypatch.setattr(reduction, "PATTERN_ENTRIES", 9 * entries)
+    few = reduction.disagreements(at, own)
+    assert few[:2] == (0, 9) and "all patterns run" not in few[2]
+    assert reduction.disagreements(at, other)[0] > 4
 
 
 def test_a_generator_that_is_no_permutation_is_not_applicable(tmp_path: Path) -> None:

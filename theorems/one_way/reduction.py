@@ -35,6 +35,8 @@ NOISE_LEVELS = ("0.05", "0.2", "0.5", "1", "3", "30")
 LOSSES = ("0.4", "0.1", "0.01", "1e-6")
 RAMPS = ("1", "0.3", "0.01", "1e-4")
 DRAWS, OBSERVATIONS = 20_000, 20_000
+PATTERN_ENTRIES, BATCH_ENTRIES = 1 << 30, 1 << 24
+"""Numbers that a network is run on patterns for, in all and at a time: some seconds, and 128 MB."""
 KNOWN_SHARE = 0.5
 HYPOTHESIS = (
     "one-way permutations exist, P among them: every Boolean circuit of size T inverts P with probability below delta"
@@ -195,13 +197,18 @@ def compiled_size(instance: Instance) -> tuple[Finding, ...]:
 
 def disagreements(instance: Instance, circuit: Circuit) -> tuple[int, int, str]:
     """Sign patterns at which the network and its circuit differ, patterns looked at, and how it is known for all."""
-    d, random = circuit.inputs, instance.random("patterns")
-    every = d <= BAYES_BITS
-    words = to_signs(np.arange(1 << d), d) > 0 if every else random_words(random, 1 << BAYES_BITS, d)
+    d, random, graph = circuit.inputs, instance.random("patterns"), instance.generator.graph
+    # All nodes of a pattern are in memory at once: a wide and deep network is run on few, some at a time.
+    entries = sum(node.width for node in graph.nodes)
+    every = d <= BAYES_BITS and entries << d <= PATTERN_ENTRIES
+    count = max(1, min(1 << BAYES_BITS, PATTERN_ENTRIES // entries))
+    words = to_signs(np.arange(1 << d), d) > 0 if every else random_words(random, count, d)
     sizes = float(read(instance.generator).tau) + np.abs(random.standard_normal(words.shape))
-    found = value(instance.generator.graph, np.where(words, 1.0, -1.0) * sizes)
-    wanted = np.where(circuit.evaluate_bits(words), 1.0, -1.0)
-    differing = int(np.count_nonzero((found != wanted).any(axis=1)))
+    signs, wanted = np.where(words, sizes, -sizes), np.where(circuit.evaluate_bits(words), 1.0, -1.0)
+    step, differing = max(1, BATCH_ENTRIES // entries), 0
+    for start in range(0, len(words), step):
+        found = value(graph, signs[start : start + step])
+        differing += int(np.count_nonzero((found != wanted[start : start + step]).any(axis=1)))
     declared = declared_permutation(instance.generator)
     how = "the network is read back gate by gate"
     if declared is not None:

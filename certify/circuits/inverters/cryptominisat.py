@@ -1,7 +1,7 @@
 """CryptoMiniSat, which takes sums over GF(2) as they are, on the circuit with the image fixed.
 
-Its Python binding does not say how many conflicts it had. It is asked with limits 1, 2, 4, ... from the start each
-time; the cost is the first limit that was enough, and so at most twice the conflicts needed.
+Its Python binding does not say how many conflicts it had. It is asked with a limit of STEP of them again and again, and
+goes on each time from what it has learnt; the cost is the sum of the limits.
 """
 
 from __future__ import annotations
@@ -11,25 +11,29 @@ from typing import Any
 
 from certify.circuits.circuit import Operation
 from certify.circuits.inverter import Inverter
-from certify.circuits.inverters.satisfiability import LIMIT
-from certify.circuits.parities import linear_forms
+from certify.circuits.parities import bits_of, linear_forms
 from certify.circuits.permutation import Permutation
 from certify.errors import MissingExtraError
 
+STEP = 64
+"""Conflicts that one call may have."""
+LIMIT = 2.0**28
+"""Conflicts times the circuit's gates, which the work of one conflict grows with: some twenty seconds."""
+
 
 def run(permutation: Permutation, image: int, limit: float) -> tuple[int | None, float]:
-    """Preimage and the least power of two of conflicts that is enough. Raises MissingExtraError without pycryptosat."""
-    allowed = 1
-    while allowed <= limit:
-        satisfiable, model = _solver(permutation, image, allowed).solve()
+    """Preimage and conflicts that were allowed in all. Raises MissingExtraError without pycryptosat."""
+    solver, allowed = _solver(permutation, image), 0
+    while allowed * permutation.circuit.gates < limit:
+        satisfiable, model = solver.solve()
+        allowed += STEP
         if satisfiable is not None:
             assert satisfiable, "a permutation takes every value"
             return sum(1 << i for i in range(permutation.bits) if model[i + 1]), float(allowed)
-        allowed *= 2
     return None, float(allowed)
 
 
-def _solver(permutation: Permutation, image: int, conflicts: int) -> Any:
+def _solver(permutation: Permutation, image: int) -> Any:
     """The circuit with the image fixed: a variable for every input, AND and OR gate, and sums of these.
 
     One for every XOR gate would hide a linear map from the solver: its elimination does not add up short sums.
@@ -38,7 +42,7 @@ def _solver(permutation: Permutation, image: int, conflicts: int) -> Any:
         import pycryptosat
     except ImportError as error:
         raise MissingExtraError("pycryptosat", "xor", "inversion by CryptoMiniSat") from error
-    solver, circuit = pycryptosat.Solver(threads=1, confl_limit=conflicts), permutation.circuit
+    solver, circuit = pycryptosat.Solver(threads=1, confl_limit=STEP), permutation.circuit
     forms, named = linear_forms(circuit), {1 << v: v for v in range(1, circuit.inputs + circuit.gates + 1)}
 
     def literal(form: int) -> int:
@@ -62,7 +66,8 @@ def _solver(permutation: Permutation, image: int, conflicts: int) -> Any:
 
 
 def _variables(form: int) -> list[int]:
-    return [v for v in range(1, form.bit_length()) if form >> v & 1]
+    """The form's variables, without the constant."""
+    return [int(variable) for variable in bits_of(form & ~1)]
 
 
 INVERTER = Inverter(
