@@ -1,4 +1,4 @@
-"""The tables of what is no check of a theorem: hardness, evidence, audit, diagnosis, certificates, as wide as they get."""
+"""The tables of what is no check of a theorem (hardness, evidence, audit, diagnosis, certificates), at their widest."""
 
 from __future__ import annotations
 

@@ -60,6 +60,7 @@ def test_a_reader_that_goes_away_ends_the_command_as_the_signal_would() -> None:
         (["list", "--quiet", "-q"], "is given 2 times"),
         (["constants", "-g", "linear:dim=2"], "did you mean `d`"),
         (["check", "--constants", "d=2", "--details", "--details"], "`--details` is given 2 times"),
+        (["check", "sharp-langevin", "--constants", "d=99999999999999999999,m=1,M=1,M2=0"], "`d` must be at most 2^53"),
         (["stress", "--out", "/dev/null/cases"], "`/dev/null` is not a folder"),
         (["tables", "--out", "/dev/null/tables"], "`/dev/null` is not a folder"),
     ],
