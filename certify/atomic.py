@@ -41,13 +41,16 @@ def check_writable(path: str | Path) -> None:
     Raises InputError if `path` is a folder, or its folder is missing or not writable.
     """
     target = Path(path)
-    if target.is_dir():
-        raise InputError(f"cannot write `{path}`: it is a folder; give the path of a file")
-    folder = target.resolve().parent
-    if not folder.is_dir():
-        raise InputError(f"cannot write `{path}`: no folder `{folder}`")
-    if not os.access(folder, os.W_OK) and not target.exists():
-        raise InputError(f"cannot write `{path}`: folder `{folder}` is not writable")
+    try:
+        if target.is_dir():
+            raise InputError(f"cannot write `{path}`: it is a folder; give the path of a file")
+        folder = target.resolve().parent
+        if not folder.is_dir():
+            raise InputError(f"cannot write `{path}`: no folder `{folder}`")
+        if not target.exists() or target.is_file():
+            _try_out(folder)
+    except OSError as error:
+        raise InputError(f"cannot write `{path}`: {error.strerror or error}") from error
 
 
 def check_folder_writable(path: str | Path) -> None:
@@ -55,13 +58,22 @@ def check_folder_writable(path: str | Path) -> None:
 
     Raises InputError if the path, or the first of its parents that exists, is no folder or not writable.
     """
-    folder = Path(path).resolve()
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
-        raise InputError(f"cannot write into `{path}`: `{folder}` is not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write into `{path}`: folder `{folder}` is not writable")
+    try:
+        folder = Path(path).resolve()
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            raise InputError(f"cannot write into `{path}`: `{folder}` is not a folder")
+        _try_out(folder)
+    except OSError as error:
+        raise InputError(f"cannot write into `{path}`: {error.strerror or error}") from error
+
+
+def _try_out(folder: Path) -> None:
+    """Make a file there and remove it: permissions alone do not tell (read-only, full or synthetic file systems)."""
+    handle, temporary = tempfile.mkstemp(prefix=".certify.", suffix=".tmp", dir=folder)
+    os.close(handle)
+    os.unlink(temporary)
 
 
 def _replace(target: Path, content: bytes, durable: bool) -> None:

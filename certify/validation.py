@@ -27,6 +27,7 @@ _LARGEST_OBSERVATIONS_FILE = 1 << 30
 _LONGEST_TEXT = 4096
 _SMALLEST = Fraction(1, 10**300)
 _LARGEST = Fraction(10**300)
+_LARGEST_COUNT = 2**53
 
 
 def exact_number(name: str, value: Number) -> Fraction:
@@ -291,6 +292,8 @@ def domain_value(
 
     Raises InputError, with the `literal` that was given, if it is not.
     """
+    if domain.integer and value > _LARGEST_COUNT:
+        raise InputError(f"`{name}` must be at most 2^53: from there on floats skip integers; got `{literal or value}`")
     if domain.contains(value, values):
         return value
     named = [f"{symbol.name} = {values[symbol.name]}" for symbol in domain.symbols if symbol.name in values]

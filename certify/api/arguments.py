@@ -164,6 +164,31 @@ def check_single_tasks(names: Sequence[str], has_observations: bool, **options: 
         )
 
 
+def check_kept(
+    execution: Execution, names: Sequence[str], generators: Sequence[Generator] | None, epsilon: Fraction
+) -> None:
+    """Before the work: that one file keeps the certificates of one theorem at one generator, and no other's.
+
+    Raises InputError for a file where there are several, or one that is known to hold other results.
+    """
+    from certify.proof.registry import load_theorem, theorems
+
+    place = execution.resume
+    if place is None or place.suffix != ".json":
+        return
+    asked = [load_theorem(name) for name in names] or list(theorems().values())
+    keeping = [item for item in asked if item.conclusion.certify_observations]
+    if len(keeping) != 1 or len(generators or ()) > 1:
+        raise InputError(
+            f"`resume`: the file `{place}` keeps the certificates of one theorem at one generator; give a folder, "
+            "which keeps those of many"
+        )
+    named = {"epsilon": str(epsilon)}
+    if generators:
+        named["generator"] = generators[0].sha256
+    execution.expect(keeping[0].conclusion.observations_kept_as, named)
+
+
 def execution_of(scheduler: Any, resume: str | Path | None, task_limit: Any, usual: str | None = None) -> Execution:
     """Where tasks run, `usual` where no scheduler is given, and where their results are kept.
 

@@ -13,6 +13,7 @@ from certify.api.arguments import (
     GeneratorLike,
     Observations,
     all_loaded,
+    check_kept,
     check_single_tasks,
     execution_of,
     labels_of,
@@ -168,12 +169,14 @@ def check(
     check_single_tasks(names, observations is not None, scheduler=scheduler, resume=resume, task_limit=task_limit)
     maps = all_loaded(generators)
     rows = observations_of(observations, maps)
+    distance = accuracy(epsilon)
     with execution_of(scheduler, resume, task_limit) as execution:
+        check_kept(execution, names, maps, distance)
         found = run(
             names,
             maps,
             beta=None if beta is None else noise_level(beta),
-            epsilon=accuracy(epsilon),
+            epsilon=distance,
             observations=rows,
             labels=labels_of(labels, rows),
             region=region_of(region, maps),

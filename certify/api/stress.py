@@ -92,11 +92,13 @@ def stress(
     >>> found.verdict
     <Verdict.SUPPORTED: 'supported'>
     """
+    from certify.provenance import code_digest
     from certify.stress_tests.campaign import stress as run
 
     count = None if processes is None else integer("processes", processes, least=1)
     usual = "processes" if count is None else "serial" if count == 1 else f"processes:{count}"
     with execution_of(scheduler, resume, task_limit, usual) as execution:
+        execution.expect({"work": "stress", "code": code_digest()}, {})
         found = run(
             names_of("theorems", theorems),
             examples=integer("examples", examples),

@@ -88,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader went away (`| head`), which typer answers with an exit of its own: end as the signal would.
         _leave_standard_output()
         return CLOSED_PIPE
-    except Exception:
+    except Exception as error:
+        if _is_interrupt(error):
+            return _interrupted()
         # Python would end with 1, which means "refuted" here: a crash must not read as a counterexample.
         traceback.print_exc()
         return INTERNAL_ERROR
@@ -124,6 +126,13 @@ def _usage_message(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", "certify") or "certify"
     return f"{message or 'no command given'} (see `{command} --help`)"
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind it: python-flint turns what ends an integrand into a SystemError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _interrupted() -> int:

@@ -29,7 +29,7 @@ from certify.proof.theorem import (
 )
 from certify.symbolic.declaration import DeclaredSymbol
 from certify.symbolic.evaluation import without_enclosure
-from certify.validation import constants_from_text
+from certify.validation import constants_from_text, shown
 
 SETTINGS = frozenset({"beta", "epsilon", "t_x"})
 """What a user gives beside the constants."""
@@ -107,6 +107,10 @@ def unbalanced(tex: str) -> str:
 
 
 def _types(theorem: Theorem) -> Iterator[Defect]:
+    for name in ("id", "title", "summary", "source"):
+        text: Any = getattr(theorem, name)
+        if not isinstance(text, str):
+            yield Defect(("Theorem",), theorem.id, f"the theorem's `{name}` must be a text; got {shown(text)}")
     for name, kind in (("quantities", Quantity), ("assumptions", Assumption), ("steps", Step), ("points", str)):
         yield from _members("Theorem", theorem.id, name, getattr(theorem, name), kind)
     yield from _members("Theorem", theorem.id, "conditions", theorem.conclusion.conditions, Condition)

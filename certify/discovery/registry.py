@@ -161,7 +161,7 @@ def _read(path: Path) -> Theorem:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise failed(path, error) from error
     theorem = getattr(module, "THEOREM", None)
     if not isinstance(theorem, Theorem):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from certify.errors import InputError
 from certify.execution.processes import ATTEMPTS, Processes
-from certify.execution.records import Records, open_records
+from certify.execution.records import Records, check_place, check_question, open_records
 from certify.execution.serial import Serial
 from certify.execution.work import FailedTasksError, Found, Job, Reply, Task, Work
 from certify.progress import Progress, SilentProgress
@@ -53,7 +53,8 @@ class Execution:
         attempts: workers of this machine that a task may cost.
 
     Raises:
-        InputError: for a scheduler that is none, or a limit in this process, which cannot end itself.
+        InputError: for a scheduler that is none, a limit in this process, which cannot end itself, or a place where
+            nothing can be kept.
     """
 
     def __init__(
@@ -64,18 +65,30 @@ class Execution:
         attempts: int = ATTEMPTS,
     ) -> None:
         self.resume = resume
+        if resume is not None:
+            check_place(resume)
         where = checked_scheduler(scheduler)
         if where == "serial" and limit is not None:
             raise InputError("`task_limit` ends a worker process, and here is none: give `scheduler`, as `processes:1`")
         self._host = _Host(where, limit, attempts)
 
     def __enter__(self) -> Execution:
+        self._host.connect()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._host.close()
+
+    def expect(self, needed: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+        """Refuse before the work a file of another question's results; see `check_question`.
+
+        Raises:
+            InputError: if it is one.
+        """
+        if self.resume is not None:
+            check_question(self.resume, needed, named)
 
     def beside(self, word: str) -> Execution:
         """The same back end, with results in FILE.word.json; a folder holds the results of many questions."""
@@ -192,6 +205,13 @@ class _Host:
     def __init__(self, scheduler: Any, limit: float | None, attempts: int) -> None:
         self._scheduler, self._limit, self._attempts = scheduler, limit, attempts
         self._opened: Backend | None = None
+
+    def connect(self) -> None:
+        """Open a cluster of others now: that nobody answers there is known before the work."""
+        text = self._scheduler if isinstance(self._scheduler, str) else ""
+        ours = self._scheduler is None or text.startswith(("serial", "processes", "local:"))
+        if not ours and self._opened is None:
+            self._opened = self._open()
 
     def backend(self, known: int) -> Backend:
         if self._opened is None:

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from certify.atomic import check_writable, write_bytes_atomically, write_text_atomically
+from certify.atomic import check_folder_writable, check_writable, write_bytes_atomically, write_text_atomically
 from certify.errors import InputError
 
 SAVED_PARTS = 32
 """A JSON file is written anew once this part of its results is new."""
 QUESTION = "question.json"
+ANOTHER = "another generator, noise, epsilon, method or version; give another path or remove it"
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,6 +49,38 @@ def open_records(path: Path | None, question: Mapping[str, Any]) -> Records:
     if path is None:
         return Nowhere()
     return RecordFile(path, question) if path.suffix == ".json" else RecordFolder(path, question)
+
+
+def check_place(path: Path) -> None:
+    """See before long work that results can be kept at `path`, and that a file there is one of results.
+
+    Raises:
+        InputError: if it is not so.
+    """
+    if path.suffix == ".json":
+        check_writable(path)
+        if path.exists():
+            _stored(path)
+    else:
+        check_folder_writable(path)
+
+
+def check_question(path: Path, needed: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+    """See before long work that a file of results is not that of another question, as far as this is known by then.
+
+    Args:
+        path: where results are kept; a folder holds those of many questions.
+        needed: entries that the question has.
+        named: entries that a question has with these values, or not at all.
+
+    Raises:
+        InputError: if the file is that of another question.
+    """
+    if path.suffix == ".json" and path.exists():
+        document, _ = _stored(path)
+        other = any(document.get(name) != value for name, value in needed.items())
+        if other or any(document.get(name, value) != value for name, value in named.items()):
+            raise InputError(f"`{path}` holds results of {ANOTHER}")
 
 
 class Nowhere:
@@ -155,16 +188,19 @@ def stored_documents(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _entries(path: Path, question: Mapping[str, Any]) -> dict[str, Any]:
+    document, stored = _stored(path)
+    if document != json.loads(json.dumps(dict(question))):
+        raise InputError(f"`{path}` holds results of {ANOTHER}")
+    return stored
+
+
+def _stored(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a file of results says: its question, and the results by key."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        stored = dict(document.pop("observations").items())
+        return document, dict(document.pop("observations").items())
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`{path}` is not a file of stored observations; give another path or remove it") from error
-    if document != json.loads(json.dumps(dict(question))):
-        raise InputError(
-            f"`{path}` holds results of another generator, noise, epsilon or method; give another path or remove it"
-        )
-    return stored
 
 
 def _digest(text: str) -> str:

@@ -22,7 +22,9 @@ class AuthorError(InputError):
 def failed(path: Path, error: BaseException, what: str = "") -> AuthorError:
     """The error of running the author's code, at the last line of the author's own that was reached."""
     frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if Path(frame.filename) == path]
+    # What runs is named by its whole path, whatever the user typed.
+    place = path.resolve()
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == place]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     kind = "" if isinstance(error, CertifyError) else f"{type(error).__name__}: "

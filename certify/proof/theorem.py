@@ -255,6 +255,8 @@ class Conclusion:
                          generator, brackets, observations (k, n), noise level, epsilon, progress, and where tasks run
                          and results are kept
     observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
+    observations_kept_as entries of the question that every kept result of `certify_observations` answers, by which a
+                         file of another theorem's is known before the work
     takes_logits         whether `certify_observations` holds for decoders of Bernoulli logits too, outside A0
     sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level,
                          with their labels (k,) where they have some
@@ -281,6 +283,7 @@ class Conclusion:
     inputs: Callable[[Generator, ConstantBrackets], Mapping[str, Real]] | None = None
     certify_observations: Callable[[ObservationsAsked], tuple[ObservationRecord, ...]] | None = None
     observations_need: tuple[str, ...] | None = None
+    observations_kept_as: Mapping[str, str] = field(default_factory=dict)
     takes_logits: bool = False
     sample_inputs: (
         Callable[[Generator, ConstantBrackets, FloatArray, float, FloatArray | None], Mapping[str, Real]] | None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from certify.atomic import write_bytes_atomically
+from certify.atomic import check_writable, write_bytes_atomically
 from certify.errors import InputError, MissingExtraError
 from certify.proof.curves import MixingCurves
 from certify.proof.records import CheckResult
@@ -203,6 +203,16 @@ def figure_targets(path: str | Path) -> tuple[Path, ...]:
     if ending:
         raise InputError(f"cannot draw `{path}`: a figure ends in .png or .pdf, or has no ending for both")
     return tuple(target.with_suffix(f".{name}") for name in FORMATS)
+
+
+def prepare_figure(path: str | Path) -> None:
+    """See before long work that a figure can be drawn and written.
+
+    Raises InputError for another ending or a place that cannot be written; MissingExtraError without matplotlib.
+    """
+    empty_figure(1.0, 1.0)
+    for target in figure_targets(path):
+        check_writable(target)
 
 
 def write_figure(figure: Figure, targets: Sequence[Path]) -> tuple[Path, ...]:

@@ -17,6 +17,15 @@ from certify.report.tables import record_tables, summary_table
 
 CONSTANTS_ALONE = "constants"
 _LONGEST_SLUG = 60
+HEADINGS = (
+    "theorem", "generator", "verdict", "beta", "beta_max", "K", "tv_bound",
+    "constant", "lower", "upper", "lower end by", "upper end by",
+    "id", "assumption", "evidence", "reason",
+    "step", "title", "claimed", "measured", "slack", "cases", "algebra",
+    "name", "claim", "interval", "error", "quantity", "value", "meaning",
+    "used as", "measured / bound", "bound without", "bits lost", "at",
+)  # fmt: skip
+"""Headings of the tables of a result without single observations."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,16 @@ def table_files(
         for stem, where, table in named
         for item in formats
     )
+
+
+def check_columns(kept: Sequence[str]) -> None:
+    """See before long work that every heading is one of `HEADINGS`.
+
+    Raises UnknownNameError for one that is not.
+    """
+    for heading in kept:
+        if heading not in HEADINGS:
+            raise UnknownNameError("column", heading, HEADINGS)
 
 
 def with_columns(named: list[tuple[str, str, Table]], kept: Sequence[str]) -> list[tuple[str, str, Table]]:

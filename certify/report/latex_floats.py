@@ -10,7 +10,7 @@ import re
 
 from certify.report.formats.latex import long_table, tabular, with_macros
 from certify.report.latex_layout import layout
-from certify.report.latex_text import escape, number
+from certify.report.latex_text import number, running
 from certify.report.table import Document, Table
 
 
@@ -44,4 +44,4 @@ def _sentence(text: str) -> str:
     named = re.match(r"\S+:", text) is not None
     sentence = (text if named else f"{text[:1].upper()}{text[1:]}").rstrip(".") + "."
     parts = re.split(r"(\d+(?:\.\d+)?e[+-]\d+)", sentence)
-    return "".join(number(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+    return "".join(number(part) if place % 2 else running(part) for place, part in enumerate(parts))

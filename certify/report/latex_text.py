@@ -57,6 +57,7 @@ _LETTERS = {
     **dict.fromkeys("mwMW%@", 0.95), **dict.fromkeys("=<>+\u2264\u2265", 0.82),
 }  # fmt: skip
 _BREAKS = re.compile(r"(?<=[\w}$)\]])(\.(?!\d)|\\_|[,=:/*+])(?=[\w$(\[\\])")
+_DIGITS = re.compile(r"[0-9a-f]{24,}")
 _UNIT = re.compile(r"[\s\-,=:/*+_]|\.(?!\d)")
 
 
@@ -64,6 +65,16 @@ def escape(text: str) -> str:
     """Running text as LaTeX that any engine sets; a character without a form here becomes its code point."""
     related = text.replace("<=", "≤").replace(">=", "≥")
     return "".join(_escape_character(character) for character in related)
+
+
+def running(text: str) -> str:
+    """Running text whose lines may end inside long names, and inside long rows of digits after every eighth."""
+    broken = _DIGITS.sub(lambda match: r"\allowbreak{}".join(_eights(match[0])), escape(text))
+    return _BREAKS.sub(r"\1\\allowbreak{}", broken)
+
+
+def _eights(digits: str) -> list[str]:
+    return [digits[place : place + 8] for place in range(0, len(digits), 8)]
 
 
 def _escape_character(character: str) -> str:
@@ -109,8 +120,7 @@ def cell(item: Cell) -> str:
 def wrapped_cell(item: Cell, room: float) -> str:
     """An entry within `room`, in em: its lines end where they must, also inside long words and formulas."""
     if item.latex is None:
-        text = cell(item)
-        return text if item.kind == "number" else _BREAKS.sub(r"\1\\allowbreak{}", text)
+        return cell(item) if item.kind == "number" else running(item.text)
     if formula_width(item.latex) <= 0.8 * room:
         return f"${item.latex}$"
     return rf"\certifyformula{{{item.latex}}}{{{_parts(item.latex)}}}"
@@ -135,7 +145,9 @@ def unit_width(item: Cell) -> float:
     """Em of the longest part of an entry within which no line can end; a formula is set in parts, or smaller."""
     if item.latex is not None:
         return max(formula_width(part) for part in _split(item.latex))
-    return max(text_width(part) for part in _UNIT.split(item.text))
+    return max(
+        text_width(part) for part in _UNIT.split(_DIGITS.sub(lambda match: " ".join(_eights(match[0])), item.text))
+    )
 
 
 def text_width(text: str) -> float:

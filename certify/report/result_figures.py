@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from certify.arithmetic.arrays import FloatArray
+from certify.atomic import check_folder_writable
 from certify.bounds.bracket import Region
 from certify.bounds.constants import constants
 from certify.checking.check import CONSTANTS_BUDGET
@@ -75,6 +76,7 @@ def prepare_folder(folder: Path) -> None:
         MissingExtraError: if matplotlib is not installed.
     """
     empty_figure(1.0, 1.0)
+    check_folder_writable(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -14,6 +14,7 @@ import certify
 from certify.api.shown import PASSING, Shown
 from certify.errors import InputError, UnknownNameError
 from certify.report.json import json_text
+from tests.latex import PDFLATEX, unfit
 from tests.wrong_arguments import CASE, verbs
 
 LINEAR = "linear:d=2,kappa=1.5,seed=0"
@@ -142,6 +143,13 @@ def test_a_result_has_every_form(verb: str, found: dict[str, Any]) -> None:
     assert document["schema"] == 1
     frame = result.to_dataframe()
     assert len(frame) == len(result._rows()) >= 1 and len(frame.columns) >= 2
+
+
+@pytest.mark.skipif(PDFLATEX is None, reason="needs pdflatex (Debian: texlive-latex-recommended)")
+def test_the_tables_of_every_verb_fit_a_page(found: dict[str, Any], tmp_path: Path) -> None:
+    tables = [(f"{verb}-{table.name}", table) for verb in RESULTS for table in found[verb]._tables() if table.rows]
+    assert {name.partition("-")[0] for name, _ in tables} == set(RESULTS)
+    assert list(unfit(tables, tmp_path)) == []
 
 
 def test_what_is_passing_says_nothing_of_what_was_found(found: dict[str, Any]) -> None:

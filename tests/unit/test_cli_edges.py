@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flint import acb
 
-from certify.atomic import check_folder_writable
+from certify.atomic import check_folder_writable, check_writable
 from certify.cli.main import main
 from certify.errors import InputError, UnknownNameError
+from certify.proof.registry import load_theorem, theorems
+from certify.report.files import HEADINGS
+from certify.report.tables import record_tables, summary_table
 from certify.validation import observations_from_file
+from tests.records import result, widest_record
 
 FULL = Path("/dev/full")
 
@@ -52,6 +60,7 @@ def test_a_reader_that_goes_away_ends_the_command_as_the_signal_would() -> None:
         (["list", "--quiet", "-q"], "is given 2 times"),
         (["constants", "-g", "linear:dim=2"], "did you mean `d`"),
         (["check", "--constants", "d=2", "--details", "--details"], "`--details` is given 2 times"),
+        (["check", "sharp-langevin", "--constants", "d=99999999999999999999,m=1,M=1,M2=0"], "`d` must be at most 2^53"),
         (["stress", "--out", "/dev/null/cases"], "`/dev/null` is not a folder"),
         (["tables", "--out", "/dev/null/tables"], "`/dev/null` is not a folder"),
     ],
@@ -61,6 +70,103 @@ def test_refused_before_the_work(arguments: list[str], says: str, capsys: pytest
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+DIGITS = ["-g", "examples/digits/residual_d8.onnx", "--observations", "examples/digits/observations_d8.npy"]
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Places that are no good, and work that must not begin."""
+
+    def begun(*arguments: object, **options: object) -> None:
+        raise AssertionError("the work has begun")
+
+    for module, work in (
+        ("certify.proof.check", "check"), ("certify.construction.choose", "choose_encoder"),
+        ("certify.api.constants", "bounded"), ("certify.stress_tests.campaign", "stress"),
+        ("certify.proof.formal_proofs", "formalize"), ("certify.api", "slack"),
+    ):  # fmt: skip
+        monkeypatch.setattr(importlib.import_module(module), work, begun)
+    (tmp_path / "folder.json").mkdir()
+    for name, content in (
+        ("text.json", "hello"), ("torn.json", '{"observations": {"a"'), ("list.json", "[1]"), ("plain", ""),
+        ("other.json", '{"theorem": "rejection-encoder", "epsilon": "1/10", "generator": "x", "observations": {}}'),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "name", "says"),
+    [
+        ([*DIGITS, "rejection-encoder"], "--resume", "text.json", "is not a file of stored observations"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "torn.json", "is not a file of stored observations"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "list.json", "is not a file of stored observations"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "folder.json", "it is a folder"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "plain", "is not a folder"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "plain/below", "is not a folder"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "missing/kept.json", "no folder"),
+        ([*DIGITS, "rejection-encoder"], "--resume", "other.json", "holds results of another generator"),
+        ([*DIGITS, "sharp-langevin"], "--resume", "other.json", "holds results of another generator"),
+        ([*DIGITS, "sharp-langevin", "rejection-encoder"], "--resume", "new.json", "of one theorem at one generator"),
+        (["stress", "modes"], "--resume", "text.json", "is not a file of stored observations"),
+        (["stress", "modes"], "--resume", "other.json", "holds results of another"),
+        (["encoder", *DIGITS, "--index", "0"], "--out", "missing/encoder.onnx", "no folder"),
+        (["encoder", *DIGITS, "--index", "0"], "--out", "plain", "must name an .onnx file"),
+        (["constants", *DIGITS[:2], "--radii", "1"], "--figure", "missing/drawn.png", "no folder"),
+        (["slack", "sharp-langevin", *DIGITS[:2]], "--figure", "missing/drawn.png", "no folder"),
+        (["formalize"], "--out", "plain", "is not a folder"),
+        (["tables", "modes", "--check"], "--out", "plain", "compares the files of a folder"),
+        (["check", "modes"], "--figures", "plain", "is not a folder"),
+        (["check", "modes"], "--json", "missing/result.json", "no folder"),
+    ],
+)
+def test_a_place_is_tried_before_the_work(
+    command: list[str], option: str, name: str, says: str, places: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb = command if command[0] != "-g" else ["check", *command]
+    assert main([*verb, option, str(places / name)]) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_a_heading_that_no_table_has_and_a_cluster_that_does_not_answer(
+    places: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["tables", "--columns", "step,slak"]) == 2
+    assert "unknown column `slak`; did you mean `slack`?" in capsys.readouterr().err
+    monkeypatch.setattr("certify.execution.connection.CONNECTING", 0.1)
+    assert main(["check", "rejection-encoder", *DIGITS, "--scheduler", "tcp://127.0.0.1:1"]) == 2
+    assert "no Dask scheduler answers" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody can make a file")
+def test_a_place_that_only_a_trial_finds_out() -> None:
+    for check in (check_writable, check_folder_writable):
+        with pytest.raises(InputError, match="cannot write"):
+            check("/proc/nothing")
+
+
+@pytest.mark.parametrize("name", sorted(theorems()))
+def test_headings_are_those_of_the_tables(name: str) -> None:
+    record = replace(widest_record(load_theorem(name)), observations=())
+    tables = (*record_tables(record), summary_table(result(record)))
+    assert {column.heading for table in tables for column in table.columns} <= set(HEADINGS)
+
+
+def test_a_trial_leaves_nothing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "later.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_inside_an_integrand_is_one(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def stopped(*arguments: object) -> acb:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("certify.api.prove", lambda *a, **b: acb.integral(stopped, acb(0), acb(1)))
+    assert main(["prove", "x <= x"]) == 130
+    assert capsys.readouterr().err == "certify: interrupted\n"
 
 
 def test_several_generators_where_several_are_meant(capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,7 @@ THEOREM = Theorem(
         notes=notes,
         certify_observations=certify_rows,
         observations_need=(ANY_MODEL.label,),
+        observations_kept_as={"theorem": "factorised-encoder"},
         sample_inputs=costliest_row,
     ),
     examples=("linear:d=2,kappa=3,m=1", "residual:d=2,width=8"),

@@ -136,6 +136,7 @@ THEOREM = Theorem(
         notes=notes,
         certify_observations=certify_rows,
         observations_need=(ANY_MODEL.label,),
+        observations_kept_as={"theorem": "rejection-encoder"},
         takes_logits=True,
     ),
     shown=("R", "rho"),

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from certify.generators.graph import Generator
+from certify.profiles.records import METHOD
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
 from certify.sharp import terms
@@ -302,6 +303,7 @@ CONCLUSION = Conclusion(
     observation_bounds=centre_bounds,
     notes=notes,
     certify_observations=certify_rows,
+    observations_kept_as={"method": METHOD},
 )
 
 THEOREM = Theorem(

@@ -82,6 +82,10 @@ def run(
         raise InputError("`--figure` draws the constants against the radius: give --radii too")
     output = Output(json, quiet)
     output.check_destination()
+    if figure is not None:
+        from certify.report.figures import prepare_figure
+
+        prepare_figure(figure)
     output.first_line(f"constants of {generator}", random_seed(seed))
     import certify.api as api
     from certify.api.constants import bounded

@@ -43,10 +43,12 @@ def run(
 
     Exit code: 0 written, and with --verify accepted by Coq; 2 bad input; 3 Coq is not installed, or refused a claim.
     """
+    from certify.atomic import check_folder_writable
     from certify.validation import random_seed
 
     output = Output(json, quiet)
     output.check_destination()
+    check_folder_writable(out)
     start_seed = random_seed(seed)
     if constants is not None:
         return _instance(output, list(theorems or ()), constants, beta, epsilon, out, verify)

@@ -61,7 +61,7 @@ def run(
     for `check`.
     """
     from certify.report.discovery import table_format
-    from certify.report.figures import figure_targets
+    from certify.report.figures import prepare_figure
     from certify.report.table import Document
     from certify.report.terminal import draw
     from certify.validation import random_seed, region_radius
@@ -70,7 +70,7 @@ def run(
     output.check_destination()
     chosen = None if format is None else table_format(format)
     if figure is not None:
-        figure_targets(figure)
+        prepare_figure(figure)
     radius = region_radius(region)
     if chosen is None:
         output.first_line(f"slack of {theorem} on {generator}", random_seed(seed))

@@ -77,6 +77,7 @@ def run(
     from certify.atomic import check_folder_writable
     from certify.errors import InputError
     from certify.report.discovery import formats_from_text
+    from certify.report.files import check_columns, differing_files, table_files, write_files
     from certify.validation import accuracy, noise_level, random_seed, region_radius
 
     chosen = formats_from_text(format)
@@ -87,10 +88,15 @@ def run(
     prints_tables = out == STANDARD_OUTPUT
     if not prints_tables and not check:
         check_folder_writable(out)
+    if check and (prints_tables or Path(out).exists() and not Path(out).is_dir()):
+        raise InputError(f"`--check` compares the files of a folder; `--out {out}` is none")
+    kept = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    if observations is None:
+        # With observations a theorem's own numbers are columns too; those are known once they are.
+        check_columns(kept)
     if not prints_tables:
         output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(seed))
     import certify.api as api
-    from certify.report.files import differing_files, table_files, write_files
 
     given = {
         "output": output_name, "noise": deviations, "measurement": measurement, "beta": beta,
@@ -118,7 +124,6 @@ def run(
             )
     given |= {"constants": constants, "columns": columns}
     again = _reproducing_command(theorems, generator, given, epsilon, seed) + (" --captions" if captions else "")
-    kept = [name.strip() for name in (columns or "").split(",") if name.strip()]
     files = table_files(result, chosen, again, kept, captions)
     if prints_tables:
         output.line("\n".join(file.content for file in files))
