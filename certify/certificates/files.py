@@ -93,19 +93,26 @@ def _documents(content: Any) -> Documents:
         yield "the certificate", content, None
     elif "theorems" in content:
         for theorem in content["theorems"]:
-            yield from _of_table(theorem["id"], theorem["observations"])
+            named = {key: theorem[key] for key in ("generator",) if key in theorem}
+            yield from _of_table(theorem["id"], named, theorem["observations"])
     else:
         for index, entry in enumerate(content["observations"].values()):
             yield from _of_entry(f"entry {index}", entry)
 
 
-def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]]) -> Documents:
-    """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own."""
+def _of_table(theorem: str, named: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Documents:
+    """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own.
+
+    A row is also about what is `named` for all of them.
+    """
     holding = any(row["certificate"] is not None for row in rows)
     for row in rows:
         place = f"{theorem}, observation {row['index']}"
         if row["certificate"] is not None:
-            yield place, row["certificate"], {**row.get("values", {}), **row}
+            values = row.get("values", {})
+            if twice := sorted(row.keys() & values.keys()):
+                raise InputError(f"{place}: says `{twice[0]}` twice; run `certify check` again")
+            yield place, row["certificate"], {**values, **row, **named}
         elif holding and row.get("verdict") == Verdict.PROVED:
             raise InputError(f"{place}: says proved and holds no certificate; run `certify check` again")
 
