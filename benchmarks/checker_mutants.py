@@ -1,9 +1,9 @@
 """Mutants of the files of `checker/`: each must answer some certificate otherwise than the file itself.
 
-python -m benchmarks.checker_mutants [--checkers NAME ...] [--every N] [--keep FILE]
+python -m benchmarks.checker_mutants [--checkers NAME[:N] ...] [--keep FILE]
 
 Every comparison is weakened, sharpened and turned round, every + and - exchanged, every integer changed by one, every
-min and max exchanged, every and and or, and every `need` and `expect` dropped; one at a time, on every N-th mutant. The
+min and max exchanged, every and and or, and every `need` and `expect` dropped; one at a time, every N-th of them. The
 certificates are those of the small networks of `benchmarks.corrupted_certificates` and of `benchmarks.corrupted_kinds`,
 the corrupted ones a sample of each way of corrupting; parts that no certificate brings to their limits are probed
 alone. A mutant that none of them tells apart survives and is listed with its line. `--keep` holds the answers, so
@@ -17,6 +17,7 @@ import ast
 import copy
 import hashlib
 import json
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -242,11 +243,18 @@ def run(name: str, every: int, processes: int, kept: dict[str, bool], keep: Path
     return row, [(f"{name}.py", str(line), what, lines[line - 1].strip()[:100]) for line, what in survivors]
 
 
+def _every(text: str) -> tuple[str, int]:
+    """The name of a file, and which of its mutants are run."""
+    name, _, number = text.partition(":")
+    if name not in NAMES or not re.fullmatch("|[1-9][0-9]*", number):
+        raise argparse.ArgumentTypeError(f"expected NAME or NAME:N with a name among {', '.join(NAMES)}; got {text}")
+    return name, int(number or 1)
+
+
 def main() -> None:
     """Run every N-th mutant of every file and write which survive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkers", nargs="+", choices=NAMES, default=NAMES)
-    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--checkers", nargs="+", type=_every, default=[(name, 1) for name in NAMES])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -256,14 +264,14 @@ def main() -> None:
     if arguments.keep is not None and arguments.keep.exists():
         kept = json.loads(arguments.keep.read_text(encoding="utf-8"))
     rows, survivors = [], []
-    for name in arguments.checkers:
-        row, found = run(name, arguments.every, arguments.processes, kept, arguments.keep)
+    for name, every in arguments.checkers:
+        row, found = run(name, every, arguments.processes, kept, arguments.keep)
         print(" ".join(row), flush=True)
         rows.append(row)
         survivors += found
     names = ("file", "mutants", "run", "told apart", "survive", "certificates that hold", "corrupted")
     tables = (
-        Table("checker_mutants", f"Every {arguments.every}. mutant of the files of the checker",
+        Table("checker_mutants", "Mutants of the files of the checker",
               columns(names, names[1:]), tuple(tuple[Cell, ...](map(text_cell, row)) for row in rows), ()),
         Table("survivors", "Mutants that no certificate tells apart", columns(("file", "line", "changed", "source")),
               tuple(tuple[Cell, ...](map(text_cell, row)) for row in survivors), ()),

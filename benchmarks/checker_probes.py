@@ -15,7 +15,9 @@ from typing import Any
 import mpmath
 import numpy as np
 
+from benchmarks.circuit_probes import CIRCUITS
 from benchmarks.corrupted_certificates import supremum
+from benchmarks.probed import answer
 
 FORMS = np.random.default_rng(7).normal(size=(24, 5))
 """Coefficients (b_v, b_s, q_vv, q_vs, q_ss) whose suprema and means the mutants must find."""
@@ -45,7 +47,7 @@ def _suprema(check: ModuleType) -> list[Any]:
                 form[0], form[2] = 0.01 * form[0], 0.01 * form[2]
             exact, attained = [Fraction(entry) for entry in form], Fraction(supremum(kind, form))
             for share in (-1e-5, 1e-5):
-                found.append(_answer(check, check.supremum, kind, exact, attained + Fraction(share)))
+                found.append(answer(check, check.supremum, kind, exact, attained + Fraction(share)))
     for form in (
         [1, 0, 0, 0, 0],
         [-1, 0, 0, 0, 0],
@@ -56,7 +58,7 @@ def _suprema(check: ModuleType) -> list[Any]:
     ):
         for kind in ("Tanh", "Relu", "Sigmoid"):
             for payment in (Fraction(-1, 10), Fraction(1, 1 << 40), Fraction(1 + 2**-40), Fraction(9)):
-                found.append(_answer(check, check.supremum, kind, [Fraction(entry) for entry in form], payment))
+                found.append(answer(check, check.supremum, kind, [Fraction(entry) for entry in form], payment))
     return found
 
 
@@ -82,7 +84,7 @@ def _exp(check: ModuleType) -> list[Any]:
             found.append(bool(low <= truth <= high) and high - low <= 2 + (int(high) >> 80) + (1 << bits - 80))
     for value in (1 << 12, -(1 << 12), (1 << 12) + 1, -(1 << 12) - 1, 1 << 14):
         given = check.interval(Fraction(value)) if hasattr(check, "interval") else value << check.P
-        found.append(_answer(check, check.exp, given))
+        found.append(answer(check, check.exp, given))
     return found
 
 
@@ -126,13 +128,13 @@ def _means(check: ModuleType) -> list[Any]:
         value = Fraction(float(weights @ (v * (b_v + q_vv * v + q_vs * s) + s * (b_s + q_ss * s))))
         for share in (Fraction(-1, 10**9), Fraction(1, 10**9)):
             found.append(
-                _answer(check, check.expectation, [Fraction(float(x)) for x in row], middle, variance, value + share)
+                answer(check, check.expectation, [Fraction(float(x)) for x in row], middle, variance, value + share)
             )
     one = [Fraction(int(place == 2)) for place in range(5)]
     for middle, variance in ((0, 30), (50, 1), (-50, 1), (40, 20)):
         size = Fraction(middle * middle + variance)
         for payment in (size * (1 - Fraction(1, 10**9)), size * (1 + Fraction(1, 10**9))):
-            found.append(_answer(check, check.expectation, one, Fraction(middle), Fraction(variance), payment))
+            found.append(answer(check, check.expectation, one, Fraction(middle), Fraction(variance), payment))
     return found
 
 
@@ -170,22 +172,22 @@ def _products(check: ModuleType) -> list[Any]:
 def _integers(check: ModuleType) -> list[Any]:
     found: list[Any] = []
     for value in (1 << 53, (1 << 53) - 1, -(1 << 53), 0, 1, 2, True, 1.0, "1"):
-        found.append(_answer(check, check.integer, value, "a number"))
-        found.append(_answer(check, check.integer, value, 0, 2, "a number"))
+        found.append(answer(check, check.integer, value, "a number"))
+        found.append(answer(check, check.integer, value, 0, 2, "a number"))
     return found
 
 
 def _texts(check: ModuleType) -> list[Any]:
     found: list[Any] = []
     for text in ("0x1p1023", "0x1p1024", "0x1p-1022", "0x1p-1023", "1.0", "0x1p0", 1.0):
-        found.append(_answer(check, check.real, text, "a number"))
+        found.append(answer(check, check.real, text, "a number"))
     return found
 
 
 def _messages(check: ModuleType) -> list[Any]:
     found: list[Any] = []
     for content in (b"", b"\x0b", b"\x0c", b"\x80" * 12, b"\x0a\x02a", b"\x0a\x01a", b"\x08\x80\x01", b"\x08\x80"):
-        found.append(_answer(check, check.message, content, shown=True))
+        found.append(answer(check, check.message, content, shown=True))
     for content in (
         b"\x0d1234",
         b"\x0d123",
@@ -194,21 +196,22 @@ def _messages(check: ModuleType) -> list[Any]:
         b"\x0d1234\x08\x05",
         b"\x0912345678\x08\x05",
     ):
-        found.append(_answer(check, check.message, content, shown=True))
+        found.append(answer(check, check.message, content, shown=True))
+    return found
+
+
+def _lists(check: ModuleType) -> list[Any]:
+    found: list[Any] = []
+    for value in ([], {}, "", None, (), [1], [1, 2], [1, 2, 3]):
+        ends = ("a list",) if check.listed.__code__.co_argcount == 2 else (1, 3, "a list")
+        found.append(answer(check, check.listed, value, *ends))
     return found
 
 
 PROBES = {
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
     "bend": _bends, "multiply": _products,
+    "listed": _lists, **CIRCUITS,
     "integer": _integers, "real": _texts, "message": _messages,
 }  # fmt: skip
 """What is asked of a file that has a function of the name."""
-
-
-def _answer(check: ModuleType, function: Any, *arguments: Any, shown: bool = False) -> str:
-    try:
-        value = function(*arguments)
-    except Exception as error:
-        return type(error).__name__
-    return repr(value) if shown else "yes"

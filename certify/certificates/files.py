@@ -94,7 +94,8 @@ def _documents(content: Any) -> Documents:
     elif "theorems" in content:
         for theorem in content["theorems"]:
             epsilon = ((theorem.get("conclusion") or {}).get("values") or {}).get("epsilon")
-            asked = {} if epsilon is None else {"epsilon": epsilon}
+            named = {key: theorem[key] for key in ("generator",) if key in theorem}
+            asked = named if epsilon is None else {**named, "epsilon": epsilon}
             yield from _of_table(theorem["id"], theorem["observations"], asked)
     else:
         for index, entry in enumerate(content["observations"].values()):
@@ -104,13 +105,16 @@ def _documents(content: Any) -> Documents:
 def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> Documents:
     """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own.
 
-    So does a largest noise, unless it is the noise at which the row is proved.
+    So does a largest noise, unless it is the noise at which the row is proved. A row is also about what is `asked` of
+    all of them: the decoder and epsilon.
     """
     holding = any(row["certificate"] is not None for row in rows)
     for row in rows:
         place = f"{theorem}, observation {row['index']}"
         is_proved, values = row.get("verdict") == Verdict.PROVED, row.get("values", {})
         if row["certificate"] is not None:
+            if twice := sorted(row.keys() & values.keys()):
+                raise InputError(f"{place}: says `{twice[0]}` twice; run `certify check` again")
             yield place, row["certificate"], {**values, **row, **asked}
         elif holding and is_proved:
             raise InputError(f"{place}: says proved and holds no certificate; run `certify check` again")

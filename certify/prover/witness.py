@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ POINTS = 20_000
 
 CANDIDATES = 40
 """Points that are tried in balls, the clearest violations first."""
+
+NUMBERS = 4
+"""How many of a claim's own numbers are tried as values."""
 
 DENOMINATORS = (1, 2, 3, 4, 5, 8, 10, 20, 50, 100, 1000, 10**6)
 """A witness's coordinates are rounded to the first of these denominators that keeps the violation."""
@@ -43,7 +47,18 @@ def search(claim: Claim, seed: int = 0, points: int = POINTS) -> dict[sp.Symbol,
         values = {parameter: exact(row[i], parameter in claim.integers) for i, parameter in enumerate(parameters)}
         if violates(claim, values):
             return shortened(claim, values)
-    return None
+    return next((shortened(claim, values) for values in _own_numbers(claim) if violates(claim, values)), None)
+
+
+def _own_numbers(claim: Claim) -> Iterator[dict[sp.Symbol, Fraction]]:
+    """Points made of the claim's own numbers, where a strict relation with one or two parameters may be a tie."""
+    if claim.goal.sign not in (Sign.POSITIVE, Sign.NON_ZERO) or len(claim.parameters) > 2:
+        return
+    found = {abs(number) for item in (claim.goal, *claim.assumptions) for number in item.expression.atoms(sp.Rational)}
+    numbers = [Fraction(int(item.p), int(item.q)) for item in sorted(found | {sp.S.Zero, sp.S.One})[:NUMBERS]]
+    numbers = list(dict.fromkeys([*numbers, *(-item for item in numbers), *(1 / item for item in numbers if item)]))
+    for values in product(numbers, repeat=len(claim.parameters)):
+        yield dict(zip(claim.parameters, values, strict=True))
 
 
 def violates(claim: Claim, values: Values) -> bool:
@@ -151,7 +166,7 @@ def has_interior(claim: Claim, seed: int = 0) -> bool:
 
 
 def violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
-    """Rows at which floats see every premise hold and the goal fail, the clearest first."""
+    """Rows at which floats see every premise hold and the goal fail, each once, the clearest first."""
     where = [condition for relation in claim.assumptions for condition in relation.defined_where]
     premises = (*where, *claim.assumptions, *claim.goal.defined_where)
     goal = claim.goal.negated()
@@ -162,7 +177,7 @@ def violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray
         admissible &= seems(relation.sign, np.broadcast_to(values, admissible.shape))
     excess = np.where(admissible, np.abs(np.broadcast_to(found[-1], admissible.shape)), -1.0)
     order = np.argsort(-np.nan_to_num(excess, nan=-1.0, posinf=1e300), kind="stable")
-    return [drawn[i] for i in order if admissible[i]]
+    return list({drawn[i].tobytes(): drawn[i] for i in order if admissible[i]}.values())
 
 
 def seems(sign: Sign, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -196,8 +211,15 @@ def _length(value: Fraction) -> tuple[int, Fraction]:
 
 
 def exact(value: float, is_integer: bool) -> Fraction:
-    """The float as a rational, of an integer parameter the nearest integer."""
-    return Fraction(round(value)) if is_integer else Fraction(float(value))
+    """The float as a rational: of an integer parameter the nearest integer, else a short one that rounds to it.
+
+    An end such as 9/5 is no float, and the float next to it may lie beyond.
+    """
+    if is_integer:
+        return Fraction(round(value))
+    found = Fraction(float(value))
+    short = found.limit_denominator(1000)
+    return short if float(short) == float(value) else found
 
 
 def _is_zero(expression: sp.Expr, values: Values) -> bool:

@@ -71,6 +71,19 @@ def test_what_holds_has_no_counterexample(claim: str, assumptions: list[str]) ->
         assert all(boundary.search(part, seed) is None for part in read_claim(claim, assumptions))
 
 
+@pytest.mark.parametrize(
+    ("claim", "assumption"),
+    [
+        # The float next to 9/5 lies beyond it; at 7/3 there is a tie, which floats do not see.
+        ("exp(x) <= 1 + x + x**2", "x <= 9/5"),
+        ("log(x) < 3*x/7 - 1 + log(7/3)", "x > 0"),
+        ("abs(x - y) > 0", "x >= 5/7"),
+    ],
+)
+def test_what_fails_at_an_end_or_a_tie_alone_is_refuted(claim: str, assumption: str) -> None:
+    assert prove(claim, [assumption]).verdict is Verdict.REFUTED
+
+
 def test_a_defined_parameter_is_put_in_place() -> None:
     found = prove("s == 1 - exp(-2*t)", ["s == 1 - exp(-t)", "t > 0"])
     # s is irrational for every rational t > 0: the equation says what it is.

@@ -219,10 +219,11 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
     rows = np.array([[0.4], [-0.2]])
     table = [item.to_dict() for item in rows_of(generator, rows, None)]
 
-    def verified(first: dict[str, Any], second: dict[str, Any] | None = None) -> Any:
+    def verified(first: dict[str, Any], second: dict[str, Any] | None = None, name: str = generator.name) -> Any:
         forged = [table[0] | first, table[1] | (second or {})]
         path = tmp_path / "checked.json"
-        path.write_text(json.dumps({"theorems": [{"id": "rejection-encoder", "observations": forged}]}))
+        theorem = {"id": "rejection-encoder", "generator": name, "observations": forged}
+        path.write_text(json.dumps({"theorems": [theorem]}))
         return certify.verify(path, observations=rows)
 
     assert verified({}).verdict is Verdict.PROVED
@@ -232,6 +233,10 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
     ):  # fmt: skip
         found = verified({name: better})
         assert found.verdict is Verdict.REFUTED and "its row says" in str(found)
+    other_name = verified({}, name="residual:d=1,width=4,depth=1,seed=1")
+    assert other_name.verdict is Verdict.REFUTED and "its row says generator" in str(other_name)
+    with pytest.raises(InputError, match="observation 0: says `tv_bound` twice"):
+        verified({"values": {"beta": BETA, "tv_bound": 1e-9}})
     unmet = document_of(replace(record_of(table[0]["certificate"], "it"), proposals=None, tv_bound=None))
     assert verified({"layers": None, "tv_bound": None, "certificate": unmet}).verdict is Verdict.REFUTED
     one, other = ({"certificate": row["certificate"]} for row in table)
