@@ -77,7 +77,7 @@ def test_a_price_worth_paying_is_advised(found: Any) -> None:
 
 
 def test_the_cheapest_rotation_of_an_affine_decoder_costs_nothing(found: Any) -> None:
-    """All posteriors have one covariance, so its eigenvectors are latents in which a diagonal encoder is exact in KL."""
+    """All posteriors have one covariance: in its eigenvectors a diagonal encoder is exact."""
     known = found["diagonal encoder"].numbers
     generator = certify.load_generator(AFFINE)
     weight = generator.jacobian(np.zeros(2))
