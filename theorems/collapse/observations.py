@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from certify.proof.observations import certify_each, row_key
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.rounding import Direction, decimal_text
@@ -26,6 +25,7 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.log_evidence import ROUNDING, log_integrals
 from certify.envelopes.rejection import exact_draws
+from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
