@@ -94,10 +94,10 @@ def _rate_forms(generator: Generator, noise: float) -> dict[str, tuple[float, fl
 
 def _line_rate(generator: Generator, noise: float) -> float:
     """h(x) - h(noise) of a curve in R^1, on grids of z and x."""
-    nodes = np.linspace(-9, 9, 20_001)
+    nodes = np.linspace(-9, 9, 4001)
     masses = np.exp(-(nodes**2) / 2)
     masses, images = masses / masses.sum(), generator.value(nodes[:, None])[:, 0]
-    points = np.linspace(images.min() - 9 * noise, images.max() + 9 * noise, 3001)
+    points = np.linspace(images.min() - 9 * noise, images.max() + 9 * noise, 1501)
     density = np.concatenate([
         np.exp(-0.5 * ((part[:, None] - images) / noise) ** 2) @ masses for part in np.array_split(points, 10)
     ]) / (noise * math.sqrt(2 * math.pi))  # fmt: skip
