@@ -231,10 +231,12 @@ def amortisation(
 
 
 def _slope_by_draws(generator: Generator, rows: FloatArray, beta: float) -> float:
+    """The largest bound among pairs; half of the draws choose its direction, the other half counts."""
     draws = [_draws(generator, row, beta, 20_000) for row in rows]
-    means = [points.mean(axis=0) for points in draws]
+    means = [points[: len(points) // 2].mean(axis=0) for points in draws]
+    counted = [points[len(points) // 2 :] for points in draws]
     return max(
-        sampled_slope((draws[i], draws[j]), rows[[i, j]], means[i] - means[j], float(EPSILON))
+        sampled_slope((counted[i], counted[j]), rows[[i, j]], means[i] - means[j], float(EPSILON))
         for i in range(len(rows)) for j in range(i) if (rows[i] != rows[j]).any()
     )  # fmt: skip
 

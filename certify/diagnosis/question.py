@@ -30,14 +30,10 @@ class Asked:
     seed: int
     progress: Progress
 
-    def records(self, theorem: Theorem, count: int) -> tuple[ObservationRecord, ...]:
-        """The theorem's certificates of the first `count` observations."""
-        certify = theorem.conclusion.certify_observations
-        assert certify is not None, f"{theorem.id} certifies single observations"
+    def observations(self, theorem: Theorem, count: int) -> ObservationsAsked:
+        """What a theorem's certificates of the first `count` observations are asked for."""
         rows, beta = self.rows[:count], float(self.beta)
-        return certify(
-            ObservationsAsked(theorem, self.generator, self.brackets, rows, beta, self.epsilon, self.progress)
-        )
+        return ObservationsAsked(theorem, self.generator, self.brackets, rows, beta, self.epsilon, self.progress)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 CONFIDENCE = "_confidence"
 
@@ -23,10 +22,6 @@ class ObservationMean:
     confidence: float
     count: int
     given: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return asdict(self)
 
 
 def observation_means(values: Sequence[Mapping[str, float]]) -> tuple[ObservationMean, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, Self
 
 from certify.bounds.bracket import Bracket, Witness, json_number
@@ -326,7 +326,7 @@ class TheoremRecord(Readable):
             },
             **({"inputs": self.inputs} if self.inputs else {}),
             "observations": [item.to_dict() for item in self.observations],
-            **({"means": [item.to_dict() for item in self.means]} if self.means else {}),
+            **({"means": [asdict(item) for item in self.means]} if self.means else {}),
             "reason": self.reason,
             **({"losses": [item.to_dict() for item in self.losses]} if self.losses else {}),
         }

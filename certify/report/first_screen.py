@@ -144,7 +144,10 @@ def _noise_sentence(record: TheoremRecord) -> str:
         said += f" (certified up to {_number(largest, 'beta_max')})"
     if isinstance(trained, float):
         covered = isinstance(largest, float) and trained <= largest
-        state = "is covered" if covered else "is not: train with less noise, or ask single observations"
+        missing = "is not for all x at once" if record.observations else (
+            "is not: train with less noise, or ask single observations"
+        )  # fmt: skip
+        state = "is covered" if covered else missing
         said += f"; the decoder's own noise {_number(trained, 'beta')} {state}"
     return said
 

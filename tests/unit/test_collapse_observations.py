@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_the_check_has_the_mean_over_the_rows() -> None:
     assert mean.lower <= np.mean(truths) <= mean.upper and mean.upper - mean.lower < 0.5
     assert (mean.quantity, mean.count, mean.given) == ("rate_nats", 4, 4)
     assert mean.confidence == pytest.approx(1 - 4e-6, abs=1e-9)
-    assert record.to_dict()["means"] == [mean.to_dict()]
+    assert record.to_dict()["means"] == [asdict(mean)]
     assert all(item.verdict is Verdict.SUPPORTED for item in record.observations)
     words = [row[1].text for row in observation_summary(record.observations).rows]
     assert any("over 4 observations" in word for word in words) and "mean rate nats in [" in mean_sentence(mean)

@@ -76,6 +76,25 @@ def test_a_price_worth_paying_is_advised(found: Any) -> None:
     assert (found["diagonal encoder"].numbers["tv_lower"] > 0.05) == any("covariance" in item for item in found.advice)
 
 
+def test_the_cheapest_rotation_of_an_affine_decoder_costs_nothing(found: Any) -> None:
+    """All posteriors have one covariance: in its eigenvectors a diagonal encoder is exact."""
+    known = found["diagonal encoder"].numbers
+    generator = certify.load_generator(AFFINE)
+    weight = generator.jacobian(np.zeros(2))
+    precision = np.eye(2) + weight.T @ weight / BETA**2
+    price = 0.5 * (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1])
+    assert known["divergence_price_mean"] == pytest.approx(price, rel=1e-6) and price > 0.01
+    assert known["divergence_price_rotated"] < 1e-6
+    assert "rotation" in found["diagonal encoder"].text and any("rotate the latents" in item for item in found.advice)
+
+
+def test_a_rotation_that_saves_nothing_is_not_advised() -> None:
+    """An isometry: every posterior is round."""
+    found = certify.diagnose("linear:d=2,kappa=1,m=1", X, beta=BETA)
+    assert not any("rotate" in item for item in found.advice)
+    assert found["diagonal encoder"].numbers["divergence_price_mean"] < 1e-9
+
+
 def test_a_bad_encoder_is_told_so(tmp_path: Path) -> None:
     file = tmp_path / "other.onnx"
     certify.encoder("gaussian-encoder", AFFINE, beta="0.1", out=file)
@@ -93,7 +112,9 @@ def test_without_m_the_price_is_by_cells() -> None:
     row = certify.load_generator("linear:d=2,kappa=1.5,seed=0")
     flat = certify.load_generator(row, measurement=[[1.0, -1.0]])
     masked = certify.diagnose(flat, [0.3], beta="0.2")
-    assert masked["diagonal encoder"].numbers.keys() == {"cell_mass", "tv_lower"}
+    assert masked["diagonal encoder"].numbers.keys() - {"divergence_price_mean", "divergence_price_rotated"} == {
+        "cell_mass", "tv_lower",
+    }  # fmt: skip
     assert masked["diagonal encoder"].verdict is Verdict.PROVED and "over boxes" in masked["diagonal encoder"].text
     assert 0 < masked["diagonal encoder"].numbers["tv_lower"] < np.sqrt(2) - 1
     assert masked["constants"].advice.startswith("for theorems that need m > 0")

@@ -36,6 +36,7 @@ from theorems.factorised_encoder.row import (
     row_price,
 )
 from theorems.factorised_encoder.splits import (
+    Split,
     canonical,
     correlation_ball,
     costliest_pair,
@@ -272,3 +273,19 @@ def test_the_check_ends_with_each_observation() -> None:
     (record,) = check(["factorised-encoder"], [generator], beta=Fraction(1, 2), observations=rows).theorems
     assert record.verdict.holds and [item.verdict for item in record.observations] == [Verdict.PROVED] * 2
     assert all(0 < item.values["tv_lower"] <= price(item.values["correlation"]) for item in record.observations)
+
+
+def test_the_split_is_not_chosen_by_the_draws_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three latents, no constants, and fewer draws than place the cells: the second half decides nothing."""
+    generator, row, counted = load_generator("linear:d=3,kappa=1,m=1"), np.array([0.3, -0.2, 0.5]), []
+
+    def heard(points: np.ndarray, split: Split) -> float:
+        counted.append((points, split))
+        return sampled_price(points, split)
+
+    monkeypatch.setattr("theorems.factorised_encoder.row.sampled_price", heard)
+    found = row_price(generator, None, 1.0, row, draws=3000)
+    ((points, split),) = counted
+    assert not found.method and len(points) == 3000
+    first, all_of_them = (costliest_split(np.cov(part.T)) for part in (points[:1500], points))
+    assert np.array_equal(split.first, first.first) and not np.allclose(split.first, all_of_them.first)

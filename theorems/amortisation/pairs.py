@@ -105,7 +105,8 @@ def sampled_slope(draws: Sequence[FloatArray], rows: FloatArray, direction: Floa
     """The bound from independent exact draws (k, d) of the two posteriors, without any Gaussian.
 
     An encoder within `accuracy` < 1/2 of both, symmetric about its mean, has <v, mu> between the quantiles of <v, z> at
-    1/2 - accuracy and 1/2 + accuracy. Order statistics enclose these; wrong with probability at most ERROR_PROBABILITY.
+    1/2 - accuracy and 1/2 + accuracy. Order statistics enclose these; wrong with probability at most ERROR_PROBABILITY
+    for a `direction` that these draws did not choose. Which posterior is the lower one they may choose.
     """
     unit = direction / np.linalg.norm(direction)
     lines = sorted((np.sort(points @ unit) for points in draws), key=np.median)
@@ -115,11 +116,11 @@ def sampled_slope(draws: Sequence[FloatArray], rows: FloatArray, direction: Floa
 
 
 def _order(line: FloatArray, level: float, below: bool) -> float:
-    """An order statistic that is below (above) the quantile at `level` but for half the error probability."""
+    """An order statistic that is below (above) the quantile at `level`; four of them share the error probability."""
     count = len(line)
     ranks = np.arange(1, count + 1)
     # U_(k) ~ Beta(k, n + 1 - k): its quantile at 1 - error (or error) on the right side of `level`.
-    tail = 1 - ERROR_PROBABILITY / 2 if below else ERROR_PROBABILITY / 2
+    tail = 1 - ERROR_PROBABILITY / 4 if below else ERROR_PROBABILITY / 4
     edges = betaincinv(ranks, count + 1 - ranks, tail)
     kept = np.flatnonzero(edges <= level) if below else np.flatnonzero(edges >= level)
     if not len(kept):

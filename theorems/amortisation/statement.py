@@ -83,10 +83,8 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
         answer = f"every encoder within {accuracy} at both observations has a Lipschitz constant >= {slope}"
     else:
         answer = f"nothing is claimed of encoders within {accuracy} at both observations"
-    return (
-        f"{answer}; the posteriors are within {distance} of Gaussians",
-        "for the pair with the largest bound among a few of the observations; any encoder symmetric about its mean",
-    )
+    pair = "" if generator is None else "for the pair with the largest bound among a few of the observations; "
+    return f"{answer}; the posteriors are within {distance} of Gaussians", f"{pair}any encoder symmetric about its mean"
 
 
 THEOREM = Theorem(

@@ -34,7 +34,7 @@ def price(asked: Asked) -> Answer | None:
     numbers = {name: value for name in names if (value := getattr(found, name)) is not None}
     numbers["tv_lower"] = found.price
     in_kl = prices_in_kl(asked)
-    rotation = "" if in_kl is None else f"; in KL about {in_kl[0]:.3g} nats, {in_kl[1]:.3g} in the cheapest rotation"
+    rotation = "" if in_kl is None else f"; in KL {in_kl[0]:.2g} nats, {in_kl[1]:.2g} in the cheapest rotation (about)"
     if in_kl is not None:
         numbers["divergence_price_mean"], numbers["divergence_price_rotated"] = in_kl
     if not found.price:

@@ -145,9 +145,10 @@ def row_price(
             if isinstance(points, str):
                 reasons.append(points)
             else:
-                # The split is chosen on the half that counts nothing.
+                # Chosen by the Gaussian, or on the half that counts nothing: draws that placed cells may be in both.
                 own = np.cov(points[: len(points) // 2].T)
-                split = costliest_split(own if covariance is None else covariance)
+                gaussian = None if constants is None else covariance
+                split = costliest_split(own if gaussian is None else gaussian)
                 sampled = sampled_price(points, split)
                 if covariance is None:
                     two = costliest_pair(own)

@@ -105,12 +105,15 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
             return ("nothing is claimed: no two groups of observations with a gap between them were found",)
         return (f"nothing is claimed: a decoder with M <= {at_most(certificate, 'M')} may have {groups}",)
     needed = at_least(certificate, "slope_needed")
+    counted = (
+        "masses of observations are true of the data with probability 0.999 over the half that is counted, if they are "
+        "independent draws of it; without 20 of them two halves at distance L stand for the data"
+    )
     return (
         f"the model is at least {at_least(certificate, 'tv_lower')} in total variation from any {groups}",
         f"within {midpoint(certificate['epsilon']):.3g} of it only a decoder with M >= {needed}; this one has M <= "
         f"{at_most(certificate, 'M')}",
-        "masses of observations are true of the data with probability 0.999 over the half that is counted, if they are "
-        "independent draws of it; without 20 of them two halves at distance L stand for the data",
+        *(() if generator is None else (counted,)),
     )
 
 

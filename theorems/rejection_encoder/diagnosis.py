@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.diagnosis.question import Asked, Question, weakest
 from certify.diagnosis.records import Answer
+from theorems.rejection_encoder.observations import certify_rows
 from theorems.rejection_encoder.statement import THEOREM
 
 ROWS = 3
@@ -11,7 +12,7 @@ ROWS = 3
 
 def samplers(asked: Asked) -> Answer:
     """How many proposals put out the posterior within epsilon, at each of a few observations."""
-    found = asked.records(THEOREM, ROWS)
+    found = certify_rows(asked.observations(THEOREM, ROWS), beyond=False)
     counts = [item.layers for item in found if item.verdict.holds and item.layers is not None]
     where = f"{len(counts)} of {len(found)} observations"
     if not counts:

@@ -36,8 +36,11 @@ SHARES = (0.5, 0.25, 0.125)
 SCHEMA = 4
 
 
-def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
-    """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope."""
+def certify_rows(asked: ObservationsAsked, beyond: bool = True) -> tuple[ObservationRecord, ...]:
+    """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope.
+
+    `beyond`: whether the first observations that are certified are looked at with twice the noise as well.
+    """
     generator, beta, epsilon = asked.generator, asked.beta, asked.epsilon
     question = {
         "schema": SCHEMA,
@@ -47,13 +50,14 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
         "likelihood": generator.likelihood,
         "beta": beta,
         "epsilon": str(epsilon),
+        **({} if beyond else {"beyond": False}),
     }
     found = certify_each(
         f"observations at {generator.name}",
         question,
         _key,
         [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(asked.rows)],
-        partial(_certify, generator, beta, epsilon),
+        partial(_certify, generator, beta, epsilon, beyond),
         Codec(encode_rejection, decode_rejection, partial(doubt, generator, beta, epsilon)),
         asked.progress,
         asked.execution,
@@ -78,9 +82,9 @@ def _proved(generator: Generator, beta: float, epsilon: Fraction, row: FloatArra
     return envelope if isinstance(envelope, str) else rejection_proof(generator, row, beta, epsilon, envelope)
 
 
-def _certify(generator: Generator, beta: float, epsilon: Fraction, task: Task) -> Rejection:
+def _certify(generator: Generator, beta: float, epsilon: Fraction, beyond: bool, task: Task) -> Rejection:
     found = certify_row(generator, beta, epsilon, task.row)
-    if not task.with_reach or generator.likelihood != GAUSSIAN:
+    if not task.with_reach or generator.likelihood != GAUSSIAN or (found.proposals is not None and not beyond):
         return found
     noise, proof = largest_noise(generator, beta, epsilon, task.row, found.proposals is not None)
     return replace(found, largest_noise=noise, noise=proof)

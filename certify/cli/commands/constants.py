@@ -86,7 +86,8 @@ def run(
         from certify.report.figures import prepare_figure
 
         prepare_figure(figure)
-    output.first_line(f"constants of {generator}", random_seed(seed))
+    subject = generator if measurement is None else f"{generator} behind {measurement}"
+    output.first_line(f"constants of {subject}", random_seed(seed))
     import certify.api as api
     from certify.api.constants import bounded
     from certify.bounds.bracket import Region
@@ -113,9 +114,9 @@ def run(
         from certify.report.tables import constants_table, radius_table
         from certify.report.terminal import draw
 
-        output.report(draw(constants_table(found.items(), f"Constants of {generator}", found.notes)))
+        output.report(draw(constants_table(found.items(), f"Constants of {subject}", found.notes)))
         if found.by_radius:
-            output.report(draw(radius_table(found.by_radius, f"Constants of {generator} by radius")))
+            output.report(draw(radius_table(found.by_radius, f"Constants of {subject} by radius")))
     for path in drawn:
         output.line(f"written: {path}")
     needed = (found.m.lower, found.M.upper, found.M2.upper)
