@@ -171,7 +171,7 @@ def check_kept(
 
     Raises InputError for a file where there are several, or one that is known to hold other results.
     """
-    from certify.proof.registry import load_theorem, theorems
+    from certify.discovery.registry import load_theorem, theorems
 
     place = execution.resume
     if place is None or place.suffix != ".json":

@@ -55,7 +55,9 @@ WRONG = {
     "an id that is none": ('id="planted"', 'id="Planted One"', "the id must be lower-case words"),
     "a check of two arguments": ("def spectrum(instance: Instance)", "def spectrum(instance, more)", "one argument"),
 }
-WRONG["a title that is no text"] = ('title="One', 'title=None and "One', "the theorem's `title` must be a text; got None")
+WRONG["a title that is no text"] = (
+    'title="One', 'title=None and "One', "the theorem's `title` must be a text; got None",
+)  # fmt: skip
 IMPORTS = "from certify.proof.theorem import Quantity, choice, setting\n\nTHEOREM = Theorem("
 
 ENDING = {

@@ -15,8 +15,8 @@ from flint import acb
 
 from certify.atomic import check_folder_writable, check_writable
 from certify.cli.main import main
+from certify.discovery.registry import load_theorem, theorems
 from certify.errors import InputError, UnknownNameError
-from certify.proof.registry import load_theorem, theorems
 from certify.report.files import HEADINGS
 from certify.report.tables import record_tables, summary_table
 from certify.validation import observations_from_file
@@ -83,9 +83,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise AssertionError("the work has begun")
 
     for module, work in (
-        ("certify.proof.check", "check"), ("certify.construction.choose", "choose_encoder"),
+        ("certify.checking.check", "check"), ("certify.construction.choose", "choose_encoder"),
         ("certify.api.constants", "bounded"), ("certify.stress_tests.campaign", "stress"),
-        ("certify.proof.formal_proofs", "formalize"), ("certify.api", "slack"),
+        ("certify.mechanization.formal_proofs", "formalize"), ("certify.api", "slack"),
     ):  # fmt: skip
         monkeypatch.setattr(importlib.import_module(module), work, begun)
     (tmp_path / "folder.json").mkdir()
