@@ -30,7 +30,7 @@ from certify.generators.specification import load_generator
 from certify.progress import Progress, SilentProgress
 from certify.proof.conclusion import Setting, conclude, exact_inputs, settle, settle_constants
 from certify.proof.instance import Instance
-from certify.proof.noise import GIVEN, OWN, trained_noise
+from certify.proof.noise import GIVEN, NONE_NAMED, OWN, trained_noise
 from certify.proof.printing import printing
 from certify.proof.records import (
     AssumptionRecord,
@@ -196,7 +196,7 @@ def check_theorem(
         alone = assumptions_of_each(theorem, assumptions)
         if singly is None or observations is None or beta is None or alone is None:
             if singly is not None and beta is None and alone is not None:
-                reason = "single observations need their noise, and the decoder names none: give `--beta`"
+                reason = NONE_NAMED
             return replace(record, reason=reason)
         each = singly(asked(observations, float(beta)))
         nothing = f"no choice for all observations: {reason}"

@@ -15,6 +15,9 @@ from certify.generators.graph import Generator
 
 GIVEN, OWN = "given", "the decoder's own"
 
+NONE_NAMED = "single observations need their noise, and the decoder names none: give `--beta`"
+"""Why a theorem that fails for all observations at once is not asked at each."""
+
 
 def trained_noise(generator: Generator | None) -> float | None:
     """The noise level that the decoder's file names as its own; None where it names none."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.discovery.registry import theorems
+from certify.proof.noise import NONE_NAMED
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
 from certify.report.labels import step_labels
 from certify.report.observations import mean_sentence
@@ -107,6 +108,8 @@ def in_words(record: TheoremRecord) -> str:
     """The verdict in a sentence: at which noise, why that one, and whether the decoder's own is covered."""
     where = f"{record.id} on {record.generator or 'these constants'}"
     if record.verdict is Verdict.NOT_APPLICABLE:
+        if record.reason == NONE_NAMED:
+            return f"{where}: {NONE_NAMED}"
         refuted = ", ".join(item.label for item in record.assumptions if item.verdict is Verdict.REFUTED)
         return f"{where}: says nothing, since {refuted} fails there{_asking_less(record)}"
     if record.conclusion is None or not record.verdict.holds:

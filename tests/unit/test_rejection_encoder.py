@@ -30,6 +30,7 @@ from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
 from certify.proof.optimiser import largest_beta, shortest
 from certify.proof.theorem import ObservationsAsked
+from certify.report.first_screen import in_words
 from certify.report.observations import observation_table, observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
@@ -244,6 +245,7 @@ def test_observations_without_a_noise_level_are_told_to_give_one() -> None:
     generator = replace(one_hidden_layer("relu", 2, 6, 21), metadata={})
     result = check(["rejection-encoder"], [generator], observations=observation(generator, 0.4, 0)[None])
     assert "--beta" in result.theorems[0].reason and result.theorems[0].observations == ()
+    assert "give `--beta`" in in_words(result.theorems[0])
 
 
 def test_the_table_of_observations_shows_the_acceptance() -> None:
