@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
+from flint import arb
 from threadpoolctl import threadpool_limits
 
+from certify.arithmetic.balls import precision
 from certify.bounds.bracket import unknown_brackets
 from certify.checking.running import run_steps
 from certify.checking.slack import slack_along
 from certify.progress import Progress, SilentProgress
+from certify.proof.author import AuthorError, line_of_call
 from certify.proof.conclusion import Setting, conclude_constants, exact_inputs, settle_constants
 from certify.proof.instance import Instance
 from certify.proof.printing import printing
 from certify.proof.records import AssumptionRecord, TheoremRecord
 from certify.proof.theorem import Theorem
+from certify.symbolic.evaluation import evaluate_ball
 from certify.validation import constants_from_text
 from certify.verdict import Evidence, Verdict, weakest_verdict
 
@@ -76,6 +82,8 @@ def check_point(
     instance = _instance(theorem, setting, seed, effort, progress)
     if instance is None:
         return replace(record, seconds=time.perf_counter() - clock)
+    if theorem.file is not None and record.generator is not None:
+        check_domains(theorem, theorem.file, instance.values, record.generator)
     with threadpool_limits(1):
         steps = run_steps(instance)
         losses = slack_along(instance)
@@ -107,6 +115,24 @@ def record_at(theorem: Theorem, setting: Setting, where: str | None) -> TheoremR
         printing(theorem),
         inputs=exact_inputs(setting.inputs),
     )
+
+
+def check_domains(theorem: Theorem, file: Path, values: Mapping[str, arb], where: str) -> None:
+    """Hold an author's definitions against the domains that they are declared with.
+
+    Raises AuthorError for a value that certainly lies outside: what the algebra assumes of it is false.
+    """
+    for item in theorem.definitions:
+        domain, value = item.values, values[item.name]
+        with precision():
+            low, high = (evaluate_ball(end, values) for end in (domain.lower, domain.upper))
+            outside = value < low or value > high
+        if outside:
+            line = line_of_call(ast.parse(file.read_text(encoding="utf-8")), frozenset({"definition"}), item.name) or 1
+            raise AuthorError(
+                f"{file}:{line}: the definition of `{item.name}` is {value.str(6, radius=False)} at {where}, outside "
+                f"its domain {item.domain}"
+            )
 
 
 def assumed(theorem: Theorem) -> tuple[AssumptionRecord, ...]:

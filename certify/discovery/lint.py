@@ -27,6 +27,7 @@ from certify.proof.theorem import (
     Step,
     Theorem,
 )
+from certify.prover.algebra import AlgebraicClaim
 from certify.symbolic.declaration import DeclaredSymbol
 from certify.symbolic.evaluation import without_enclosure
 from certify.validation import constants_from_text, shown
@@ -58,7 +59,7 @@ def defects(theorem: Theorem) -> tuple[Defect, ...]:
     found = tuple(_types(theorem))
     if found:
         return found
-    parts = (_texts, _quantities, _labels, _order, _expressions, _tex, _points)
+    parts = (_texts, _quantities, _labels, _order, _expressions, _algebra, _tex, _points)
     return tuple(dict.fromkeys(item for part in parts for item in part(theorem)))
 
 
@@ -111,6 +112,10 @@ def _types(theorem: Theorem) -> Iterator[Defect]:
         text: Any = getattr(theorem, name)
         if not isinstance(text, str):
             yield Defect(("Theorem",), theorem.id, f"the theorem's `{name}` must be a text; got {shown(text)}")
+    notes: Any = theorem.conclusion.notes
+    if not callable(notes):
+        text = f"the conclusion's `notes` must be a function of certificate and generator; got {shown(notes)}"
+        yield Defect(("Theorem",), theorem.id, text)
     for name, kind in (("quantities", Quantity), ("assumptions", Assumption), ("steps", Step), ("points", str)):
         yield from _members("Theorem", theorem.id, name, getattr(theorem, name), kind)
     yield from _members("Theorem", theorem.id, "conditions", theorem.conclusion.conditions, Condition)
@@ -253,6 +258,29 @@ def _expressions(theorem: Theorem) -> Iterator[Defect]:
     yield from _values(theorem, known)
 
 
+def _algebra(theorem: Theorem) -> Iterator[Defect]:
+    """The claims of an author's algebra: exact, in symbols that assume no more than the quantities of their names."""
+    known = {item.name: item for item in theorem.quantities}
+    algebra: Mapping[str, Any] = theorem.algebra
+    for label, claims in algebra.items():
+        for claim in claims if isinstance(claims, tuple) else (claims,):
+            if not isinstance(claim, AlgebraicClaim):
+                text = f"the algebra of {label} must be a tuple of AlgebraicClaim; got {type(claim).__name__}"
+                yield Defect(("Theorem",), theorem.id, text)
+                continue
+            for form in (claim.conclusion, *claim.premises):
+                if not isinstance(form, sp.Basic):
+                    continue
+                what = f"the algebra `{claim.name}` of {label}"
+                for number in sorted(map(str, form.atoms(sp.Float))):
+                    text = f"{what} has the float {number}: write sp.Rational, a float is not exact"
+                    yield Defect(("AlgebraicClaim",), claim.name, text)
+                for symbol in sorted(form.free_symbols, key=str):
+                    if str(symbol.name) in known:
+                        for text in _symbol(symbol, known):
+                            yield Defect(("AlgebraicClaim",), claim.name, f"{what}: {text}")
+
+
 def _symbol(symbol: sp.Symbol, known: Mapping[str, Quantity]) -> Iterator[str]:
     """What is wrong with a symbol of a closed form: it must be declared, and assume no more than its quantity does."""
     quantity = known.get(str(symbol.name))
@@ -299,6 +327,9 @@ def _tex(theorem: Theorem) -> Iterator[Defect]:
     for calls, name, what, tex in found:
         if not tex.strip():
             yield Defect(calls, name, f"{what} has no TeX")
+        elif not tex.isascii():
+            letters = "".join(sorted({letter for letter in tex if not letter.isascii()}))
+            yield Defect(calls, name, f"the TeX of {what} has `{letters}`, which is no TeX of a formula")
         elif wrong := unbalanced(tex):
             yield Defect(calls, name, f"the TeX of {what} does not balance: {wrong}")
 

@@ -37,7 +37,7 @@ class NearbyGaussian:
 
     @property
     def distance(self) -> float:
-        """TV(pi_x, N(c, B B^T)), rounded up; 1 where nothing better is certified."""
+        """TV(pi_x, N(c, B B^T)); 1 where nothing better is certified. Upper bound, rounded outward."""
         return distance_of(self.proof)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from certify.arithmetic.searches import largest
 from certify.bounds.bracket import ConstantBrackets
 from certify.generators.derivatives import value
 from certify.generators.graph import FloatArray, Generator
+from certify.proof.author import AuthorError, failed, line_of_check
 from certify.proof.closed_forms import estimate
 from certify.proof.instance import Instance
 from certify.proof.noise import GIVEN, default_noise, trained_noise
@@ -215,6 +216,23 @@ def settle_constants(
     return Setting(inputs, float(noise), beta_max, nowhere, certificate, reason, scope, why)
 
 
+def _notes(theorem: Theorem, certificate: Certificate, generator: Generator | None) -> tuple[str, ...]:
+    """The conclusion's sentences.
+
+    Raises AuthorError where the theorem is an author's file and they are none, or end with an exception.
+    """
+    if theorem.file is None:
+        return theorem.conclusion.notes(certificate, generator)
+    try:
+        found: Any = theorem.conclusion.notes(certificate, generator)
+    except Exception as error:
+        raise failed(theorem.file, error, "the conclusion's notes end with ") from error
+    if not isinstance(found, tuple) or not all(isinstance(item, str) for item in found):
+        line = line_of_check(theorem.conclusion.notes)
+        raise AuthorError(f"{theorem.file}:{line}: the conclusion's notes must return a tuple of sentences")
+    return found
+
+
 def conclude_constants(theorem: Theorem, setting: Setting) -> tuple[ConclusionRecord, str]:
     """The conclusion at bare constants, and a reason if there is none."""
     record = _evaluate(theorem, setting, None)
@@ -275,7 +293,7 @@ def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) 
     for name in names:
         if name in certificate.values:
             values[name] = public_number(certificate, theorem.quantity(name))
-    notes = conclusion.notes(certificate, generator)
+    notes = _notes(theorem, certificate, generator)
     if conclusion.distance is None:
         values.pop("epsilon")
         return ConclusionRecord(Verdict.PROVED, values, None, None, notes)

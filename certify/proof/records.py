@@ -113,7 +113,9 @@ class StepRecord(Readable):
 
     @property
     def verdict(self) -> Verdict:
-        """The weakest claim's verdict."""
+        """The weakest claim's verdict; refuted where its algebra is, whatever was measured."""
+        if self.proof is not None and self.proof.verdict is Verdict.REFUTED:
+            return Verdict.REFUTED
         return weakest_verdict(claim.verdict for claim in self.claims)
 
     @property

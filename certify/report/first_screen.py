@@ -80,6 +80,9 @@ def open_parts(record: TheoremRecord) -> Iterator[str]:
                 numbers = f"claimed {claim.claimed:.5g}, measured {claim.measured:.5g}" if claim.cases else ""
                 reason = "; ".join(part for part in (numbers, claim.reason) if part)
                 yield f"{printed[step.label]} {claim.name} {claim.verdict}: {reason}"
+        for proof in step.proof.claims if step.proof is not None else ():
+            if proof.verdict is Verdict.REFUTED:
+                yield f"{printed[step.label]} algebra `{proof.name}` refuted: {proof.method}"
 
 
 def closing(result: CheckResult, next_command: str = "") -> Iterator[str]:

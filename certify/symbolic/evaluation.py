@@ -44,11 +44,12 @@ def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
 
 
 def without_enclosure(expression: sp.Basic) -> tuple[str, ...]:
-    """Names of the functions in `expression` that `evaluate_ball` has no rule for, sorted. Exact."""
+    """Names of the functions and numbers in `expression` that `evaluate_ball` has no rule for, sorted. Exact."""
     nodes = {
         item.func for item in sp.preorder_traversal(expression) if item.args and not isinstance(item, EnclosedFunction)
     }
-    return tuple(sorted(item.__name__ for item in nodes if item not in _BALL_RULES))
+    numbers = {item for item in expression.atoms(sp.NumberSymbol, sp.I.func) if item not in {sp.pi, sp.E}}
+    return tuple(sorted(item.__name__ for item in {*nodes, *map(type, numbers)} if item not in _BALL_RULES))
 
 
 def compile_estimate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -54,15 +55,38 @@ WRONG = {
     "a choice without a search": ("constant(h),", "choice(h),", "the conclusion's search does not choose it"),
     "an id that is none": ('id="planted"', 'id="Planted One"', "the id must be lower-case words"),
     "a check of two arguments": ("def spectrum(instance: Instance)", "def spectrum(instance, more)", "one argument"),
+    "a title that is no text": ('title="One', 'title=None and "One', "`title` must be a text; got None"),
+    "a number that is not real": ('">=", 1 - h * L,', '">=", sp.I * h,', "has `ImaginaryUnit`, of which no enclosure"),
+    "a float in the algebra": (
+        "at_most(1 - h * c,",
+        "at_most(1 - 0.1 * h * c,",
+        "the algebra `above` of S2 has the float",
+    ),
+    "algebra of another domain": ('c = declare("c",', 'c = declare("q",', "the algebra `above` of S2: `q` is assumed"),
+    "algebra that is no claim": (
+        'AlgebraicClaim("above",',
+        '("above",',
+        "must be a tuple of AlgebraicClaim; got tuple",
+    ),
+    "a letter that is no TeX": ('"[0, 1)", "q"', '"[0, 1)", "\u03c1"', "has `\u03c1`, which is no TeX of a formula"),
+    "notes that are none": (
+        "notes=lambda certificate",
+        "notes=3 if True else lambda certificate",
+        "must be a function of certificate",
+    ),
 }
-WRONG["a title that is no text"] = (
-    'title="One', 'title=None and "One', "the theorem's `title` must be a text; got None",
-)  # fmt: skip
 IMPORTS = "from certify.proof.theorem import Quantity, choice, setting\n\nTHEOREM = Theorem("
 
 ENDING = {
     "a crash": ('return (exact_finding("least"', 'return (1 / 0, exact_finding("least"', "ZeroDivisionError"),
     "no findings": ('return (exact_finding("least"', 'return () or (exact_finding("most"', "finding on `most`"),
+    "notes that crash": ("certificate['q']", "certificate['z']", "the conclusion's notes end with KeyError"),
+    "notes that are a text": ("generator: (f", "generator: str(f", "must return a tuple of sentences"),
+    "outside its domain": (
+        "definition(q, 1 - h * mu)",
+        "definition(q, 2 - h * mu)",
+        "is 1.75000 at mu=1,L=4,h=1/4, outside",
+    ),
     "nothing returned": ('return (exact_finding("least"', 'return None and (exact_finding("least"', "got None"),
     "a generator asked for": ('instance.values["h"] * instance', "instance.generator.parameters * instance", ""),
 }
@@ -102,6 +126,27 @@ def test_a_check_that_fails_is_named(wrong: str, tmp_path: Path, capsys: pytest.
     assert code == 2
     (line,) = printed.err.splitlines()
     assert f"{path}:" in line and said in line
+
+
+def test_a_refuted_algebra_refutes_its_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = planted(tmp_path, "at_least(1 - h * c, -(1 - h * mu))", "at_least(1 - h * c, 1 - h * mu)")
+    assert cli.main(["check", str(path), "--constants", "mu=1,L=4,h=1/4", "--json", str(tmp_path / "found.json")]) == 1
+    document = json.loads((tmp_path / "found.json").read_text())
+    assert document["verdict"] == "refuted"
+    assert {step["id"]: step["verdict"] for step in document["theorems"][0]["steps"]}["S2"] == "refuted"
+    assert cli.main(["check", str(path)]) == 1
+    assert "S2 algebra `below` refuted: a counterexample" in capsys.readouterr().out
+
+
+def test_the_line_is_named_for_a_relative_path_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text, said in (
+        ("x = 1\n\nimport nowhere\n", "mine.py:3: Module"),
+        ("\nraise SystemExit(0)\n", "mine.py:2: System"),
+    ):
+        Path("mine.py").write_text(text)
+        with pytest.raises(AuthorError, match=said):
+            load_theorem("mine.py")
 
 
 def test_what_cannot_be_read_names_its_line(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import resumable
+from benchmarks.reader_times import beginning, kept_rows
 from benchmarks.resumable import code_digest, finished, run
 
 
@@ -43,3 +44,11 @@ def test_keys_change_with_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "new.py").write_text("pass\n")
     monkeypatch.setattr(resumable.envelopes, "__file__", str(tmp_path / "__init__.py"))
     assert code_digest() != before
+
+
+def test_times_of_the_same_commits_are_kept(tmp_path: Path) -> None:
+    page, heading = tmp_path / "times.md", "| command | a cold | b cold |"
+    page.write_text(f"# Title\n\n{heading}\n| --- | --- | --- |\n| `certify list` | 1 | 2 |\n")
+    assert kept_rows(page, heading) == ["| `certify list` | 1 | 2 |"]
+    assert kept_rows(page, heading.replace("b", "c")) == kept_rows(tmp_path / "none.md", heading) == []
+    assert kept_rows(page, heading)[0].startswith(beginning("list"))
