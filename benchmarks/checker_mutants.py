@@ -242,7 +242,8 @@ def run(name: str, every: int, processes: int, kept: dict[str, bool], keep: Path
     chosen = [(f"{name} {digest} {place}", *every_one[place]) for place in range(0, len(every_one), every)]
     open_ones = [item for item in chosen if item[0] not in kept]
     refused = next(case for case in cases if refusal(check, case.text, case.file) == "no")
-    exits = {cases[0]: 0, refused: 1, Case("", None, False): 2}
+    holding = sorted((case for case in cases if case.holds), key=lambda case: case.file is not None)
+    exits = {holding[0]: 0, holding[-1]: 0, refused: 1, Case("", None, False): 2}
     assert exit_codes(check, exits) == list(exits.values())
     work = plain_work(_Judge(cases, probes(check), exits), {"work": "checker mutants"})
     with Execution(f"processes:{processes}") as execution:

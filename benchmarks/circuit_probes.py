@@ -16,7 +16,7 @@ FORMULAS = (
     "p cnf 1 1\n-0\n", "p cnf 1 2\n0\n+1 0\n", "p cnf 1 2\n0\n01 0\n", "p cnf 99999999 2\n0\n99999999 0\n",
     "p cnf 999999999 1\n0\n", "p cnf 01 1\n0\n", "p cnf -1 1\n0\n", "p cnf 1 1\n0\f", "p cnf 1 1\r0\n",
     "p cnf 1 1\n\u0660\n", "p cnf 1 1\n%\n0\n", "p cnf 1 0\n", "cp cnf 1 1\n0\n", "p cnf 1 1\nc 0\n0\n",
-    "p cnf 1 1\n0 c\n",
+    "p cnf 1 1\n0 c\n", "p cnf 0 0\n",
 )  # fmt: skip
 """Files that hold, or seem to hold, the empty clause."""
 
