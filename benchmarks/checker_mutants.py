@@ -20,8 +20,10 @@ import json
 import re
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -177,14 +179,27 @@ def _network_samples(check: ModuleType, folder: Path) -> list[Case]:
     return [Case(*item, True) for item in good] + [Case(*item, False) for item in bad]
 
 
-def is_seen(mutant: ast.Module, cases: list[Case], expected: list[Any]) -> bool:
-    """Whether a certificate or a probe tells the mutant from the checker."""
+def exit_codes(module: ModuleType, cases: Iterable[Case]) -> list[int]:
+    """What the file's `main` returns for each of the `cases`."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        for case in cases:
+            paths = [Path(folder) / name for name in ("certificate", "file")][: 1 if case.file is None else 2]
+            for path, content in zip(paths, (case.text.encode(), case.file), strict=False):
+                path.write_bytes(content or b"")
+            found.append(module.main(list(map(str, paths))))
+    return found
+
+
+def is_seen(mutant: ast.Module, cases: list[Case], expected: list[Any], exits: dict[Case, int]) -> bool:
+    """Whether a certificate, a probe or an exit code tells the mutant from the checker."""
     module = ModuleType("mutant")
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
         exec(compile(ast.fix_missing_locations(mutant), "mutant", "exec"), module.__dict__)
         first, others = cases[:1], cases[1:]
         found = any(_differs(module, case) for case in first) or probes(module) != expected
+        found = found or exit_codes(module, exits) != list(exits.values())
         found = found or any(_differs(module, case) for case in others)
     except (Exception, SystemExit):
         found = True
@@ -204,10 +219,11 @@ class _Judge:
 
     cases: list[Case]
     expected: list[Any]
+    exits: dict[Case, int]
 
     def __call__(self, mutant: str) -> bool:
         signal.signal(signal.SIGVTALRM, _late)
-        return is_seen(ast.parse(mutant), self.cases, self.expected)
+        return is_seen(ast.parse(mutant), self.cases, self.expected, self.exits)
 
 
 def _late(_: int, __: FrameType | None) -> None:
@@ -225,7 +241,11 @@ def run(name: str, every: int, processes: int, kept: dict[str, bool], keep: Path
     every_one = mutants(tree)
     chosen = [(f"{name} {digest} {place}", *every_one[place]) for place in range(0, len(every_one), every)]
     open_ones = [item for item in chosen if item[0] not in kept]
-    work = plain_work(_Judge(cases, probes(check)), {"work": "checker mutants"})
+    refused = next(case for case in cases if refusal(check, case.text, case.file) == "no")
+    holding = sorted((case for case in cases if case.holds), key=lambda case: case.file is not None)
+    exits = {holding[0]: 0, holding[-1]: 0, refused: 1, Case("", None, False): 2}
+    assert exit_codes(check, exits) == list(exits.values())
+    work = plain_work(_Judge(cases, probes(check), exits), {"work": "checker mutants"})
     with Execution(f"processes:{processes}") as execution:
         for start in range(0, len(open_ones), BATCH):
             part = open_ones[start : start + BATCH]

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks.circuit_probes import CIRCUITS
 from benchmarks.corrupted_certificates import supremum
 from benchmarks.probed import answer
+from benchmarks.totals_probes import TOTALS
 
 FORMS = np.random.default_rng(7).normal(size=(24, 5))
 """Coefficients (b_v, b_s, q_vv, q_vs, q_ss) whose suprema and means the mutants must find."""
@@ -200,6 +201,15 @@ def _messages(check: ModuleType) -> list[Any]:
     return found
 
 
+def _keys(check: ModuleType) -> list[Any]:
+    found = [
+        answer(check, check.unique, pairs) for pairs in ([], [("a", 1)], [("a", 1), ("a", 1)], [("a", 1), ("b", 1)])
+    ]
+    return found + [
+        answer(check, check.keys, value, ("a",), "it") for value in ({"a": 1}, {}, {"a": 1, "b": 2}, ["a"], "a")
+    ]
+
+
 def _lists(check: ModuleType) -> list[Any]:
     found: list[Any] = []
     for value in ([], {}, "", None, (), [1], [1, 2], [1, 2, 3]):
@@ -211,7 +221,7 @@ def _lists(check: ModuleType) -> list[Any]:
 PROBES = {
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
     "bend": _bends, "multiply": _products,
-    "listed": _lists, **CIRCUITS,
+    "unique": _keys, "listed": _lists, **CIRCUITS, **TOTALS,
     "integer": _integers, "real": _texts, "message": _messages,
 }  # fmt: skip
 """What is asked of a file that has a function of the name."""

@@ -16,7 +16,7 @@ FORMULAS = (
     "p cnf 1 1\n-0\n", "p cnf 1 2\n0\n+1 0\n", "p cnf 1 2\n0\n01 0\n", "p cnf 99999999 2\n0\n99999999 0\n",
     "p cnf 999999999 1\n0\n", "p cnf 01 1\n0\n", "p cnf -1 1\n0\n", "p cnf 1 1\n0\f", "p cnf 1 1\r0\n",
     "p cnf 1 1\n\u0660\n", "p cnf 1 1\n%\n0\n", "p cnf 1 0\n", "cp cnf 1 1\n0\n", "p cnf 1 1\nc 0\n0\n",
-    "p cnf 1 1\n0 c\n",
+    "p cnf 1 1\n0 c\n", "p cnf 0 0\n",
 )  # fmt: skip
 """Files that hold, or seem to hold, the empty clause."""
 
@@ -31,7 +31,7 @@ def _formulas(check: ModuleType) -> list[Any]:
         file = text.encode()
         claims = {"sha256": hashlib.sha256(file).hexdigest()}
         found.append(answer(check, check.refutation, {"claims": claims, "proof": {"core": [[]], "steps": []}}, file))
-    return found
+    return [*found, answer(check, check.refutation, {"claims": {"sha256": ""}}, None)]
 
 
 def _derivations(check: ModuleType) -> list[Any]:
@@ -70,7 +70,8 @@ def _gates(check: ModuleType) -> list[Any]:
     for changed in (
         {}, {"claims": {"size": 63}}, {"claims": {"size": 64}}, {"claims": {"size": -1}}, {"inputs": 0}, {"inputs": 7},
         {"targets": [15, 8]}, {"targets": [0, 8]}, {"targets": [16, 8]}, {"targets": []}, {"targets": [14, 8]},
-        {"proofs": [1]}, {"inputs": 6, "targets": [(1 << 64) - 1]}, {"inputs": 6, "targets": [(1 << 64) - 2]},
+        {"targets": [1, 8]}, {"proofs": [1]},
+        {"inputs": 6, "targets": [(1 << 64) - 1]}, {"inputs": 6, "targets": [(1 << 64) - 2]},
         {"inputs": 1, "targets": [2], "chain": {"gates": [], "outputs": [[0, 0]]}, "claims": {"size": 0}},
         {"targets": [6, 7], "chain": chain | {"outputs": [[2, 0], [3, 1]]}},
     ):  # fmt: skip

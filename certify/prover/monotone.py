@@ -36,6 +36,7 @@ def splits(claim: Claim) -> Iterator[Split]:
     yield from _cases(claim)
     yield from _exponentiated(claim)
     yield from _inductions(claim)
+    yield from _between_integers(claim)
     goal = claim.goal
     if goal.sign not in (Sign.NON_NEGATIVE, Sign.POSITIVE) or goal.expression.has(sp.Abs, sp.Min, sp.Max):
         return
@@ -60,6 +61,17 @@ def _cases(claim: Claim) -> Iterator[Split]:
             goal = claim.goal.substituted({part: value})
             parts.append(claim.with_goal(goal, [Relation(order, Sign.NON_NEGATIVE, text)]))
         yield Split(tuple(parts), f"the two values of {part}")
+
+
+def _between_integers(claim: Claim) -> Iterator[Split]:
+    """An integer is at most k or at least k + 1: around each root of a polynomial goal."""
+    goal = claim.goal.expression
+    for parameter in sorted(claim.integers & set(claim.parameters), key=str):
+        roots = sp.Poly(goal, parameter).ground_roots() if goal.is_polynomial(parameter) else {}
+        for k in sorted({int(sp.floor(root)) for root in roots if root.is_Rational}):
+            sides = (k - parameter, f"{parameter} <= {k}"), (parameter - k - 1, f"{parameter} >= {k + 1}")
+            parts = [claim.with_goal(claim.goal, [Relation(gap, Sign.NON_NEGATIVE, text)]) for gap, text in sides]
+            yield Split(tuple(parts), f"no integer {parameter} between {k} and {k + 1}")
 
 
 def _exponentiated(claim: Claim) -> Iterator[Split]:

@@ -80,7 +80,11 @@ def test_contradictory_assumptions_prove_nothing() -> None:
 def test_integers_are_integers() -> None:
     """n (n - 1) >= 0 fails between 0 and 1 and nowhere else."""
     assert prove("x*(x-1) >= 0", ["x >= 0"]).verdict is Verdict.REFUTED
-    assert prove("n*(n-1) >= 0", ["n in N"]).verdict is not Verdict.REFUTED
+    assert prove("n*(n-1) >= 0", ["n in N"]).verdict is Verdict.PROVED
+    for claim in ("(n + 3)*(n + 2) >= 0", "abs(n - 7/5) >= 2/5", "x**2*(n - 1/3)*(n - 2/3) >= 0"):
+        assert prove(claim, ["n in Z"]).verdict is Verdict.PROVED
+    for claim in ("(n + 3)*(n + 1) >= 0", "abs(n - 7/5) > 2/5", "(n + 3)*(n + 2) > 0"):
+        assert prove(claim, ["n in Z"]).verdict is Verdict.REFUTED
 
 
 def test_a_defect_that_proves_what_is_false_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
