@@ -24,8 +24,6 @@ from certify.generators.jets import value_ball
 NAME = "equal values"
 SCALES = (0.5, 2.0, 30.0)
 SAMPLES, ROUNDS = 64, 8
-MOST_ENTRIES = 1 << 20
-"""Numbers in all layers of a network that is looked at: in balls some seconds a point."""
 
 
 def takes_finitely_many_values(graph: Graph) -> bool:
@@ -49,8 +47,6 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     is_flat = takes_finitely_many_values(graph)
     if not is_flat and not any(isinstance(node, Activation) and node.name == "relu" for node in graph.nodes):
         # Of the other activations none is constant on an interval.
-        return
-    if sum(node.width for node in graph.nodes) > MOST_ENTRIES:
         return
     points = _points(problem)
     pairs = zip(points[::2], points[1::2], strict=True)

@@ -15,7 +15,6 @@ from flint import arb
 from scipy import integrate, stats
 
 from certify.arithmetic.balls import ball, precision
-from certify.bounds import flat
 from certify.bounds.constants import constants
 from certify.checking.check import check, check_constants
 from certify.checking.running import run_step
@@ -106,7 +105,6 @@ def test_a_network_too_large_to_be_read_is_left_open_in_one_line(monkeypatch: py
     generator = load_generator("permutation:family=gf2exp,bits=7")
     entries = sum(node.width for node in generator.graph.nodes)
     monkeypatch.setattr(circuits, "MOST_ENTRIES", entries - 1)
-    monkeypatch.setattr(flat, "MOST_ENTRIES", entries - 1)
     found = check(["one-way"], [generator], beta=Fraction(1, 5))
     assert found.verdict is Verdict.INCONCLUSIVE and found.theorems[0].conclusion is None
     assert f"the layers of this network have {entries} numbers" in found.theorems[0].reason
