@@ -17,7 +17,7 @@ from certify.arithmetic.arrays import FloatArray
 from certify.clock import ask
 from certify.errors import InputError
 from certify.generators import activations
-from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Product, Sum
+from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 
 Directions: TypeAlias = frozenset[int]
 
@@ -25,7 +25,15 @@ Directions: TypeAlias = frozenset[int]
 def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
     """G(z), shape (batch, n). Estimate."""
     points, squeeze = _batch(graph, z)
-    return _unbatch(node_values(graph, points)[-1], squeeze)
+    last_use = {source: index for index, node in enumerate(graph.nodes) for source in node.sources}
+    values: list[FloatArray] = []
+    for index, node in enumerate(graph.nodes):
+        values.append(_node_value(node, points, values))
+        # A deep network's values together are many times what a layer needs.
+        for source in node.sources:
+            if last_use[source] == index:
+                values[source] = np.empty(0)
+    return _unbatch(values[-1], squeeze)
 
 
 def jacobian(graph: Graph, z: npt.ArrayLike) -> FloatArray:
@@ -150,19 +158,23 @@ def node_values(graph: Graph, points: FloatArray) -> list[FloatArray]:
     """The value of every node at points (batch, d), each of shape (batch, width). Estimate."""
     values: list[FloatArray] = []
     for node in graph.nodes:
-        match node:
-            case Input():
-                values.append(points)
-            case Affine():
-                values.append(apply_weight(node.weight, values[node.source]) + node.bias)
-            case Sum():
-                values.append(_combine([values[source] for source in node.sources], node.coefficients))
-            case Product():
-                left, right = node.sources
-                values.append(values[left] * values[right])
-            case Activation():
-                values.append(activations.derivatives(node.name, values[node.source], node.parameters, 0)[0])
+        values.append(_node_value(node, points, values))
     return values
+
+
+def _node_value(node: Node, points: FloatArray, values: list[FloatArray]) -> FloatArray:
+    match node:
+        case Input():
+            return points
+        case Affine():
+            return np.asarray(apply_weight(node.weight, values[node.source]) + node.bias)
+        case Sum():
+            return _combine([values[source] for source in node.sources], node.coefficients)
+        case Product():
+            left, right = node.sources
+            return np.asarray(values[left] * values[right])
+        case Activation():
+            return activations.derivatives(node.name, values[node.source], node.parameters, 0)[0]
 
 
 def _tangents(graph: Graph, values: list[FloatArray]) -> list[FloatArray]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.feebly_one_way import report
+from benchmarks.feebly_one_way import listed, report
 from certify.circuits.controls import LinearMap
 from certify.circuits.exact_synthesis import minimal_chain
 from certify.circuits.feebly_one_way import FeeblyOneWay, distinct_outputs_bound
@@ -74,3 +74,10 @@ def test_sat_decides_the_smallest_shape_between_the_proved_ends(tmp_path: Path) 
         *_, row = report([(1, 1, 1, 1)], execution, tmp_path)
     assert [cell.strip() for cell in row.split("|")][1:7] == ["4", "1 + 1 + 1 + 1", "6", "7", "6", "5"]
     assert len(list(tmp_path.glob("*.drat.xz"))) == 4
+
+
+def test_listing_decides_what_sat_did_not_and_says_where_it_does_not_either() -> None:
+    *_, row = listed([(4, 4)], 3)
+    assert [cell.strip() for cell in row.split("|")][1:9] == ["8", "4 + 4", "9", "9", "11", "10", "15", "83906"]
+    *_, row = listed([(4, 4)], 2)
+    assert [cell.strip() for cell in row.split("|")][3:6] == ["9", "9", ">= 11"]

@@ -29,7 +29,7 @@ from certify.proof.instance import Instance
 from certify.proof.theorem import Step
 from certify.symbolic.bit_variance import bit_variance_ball, bit_variance_by_integral, bit_variance_estimate
 from certify.verdict import Verdict
-from theorems.one_way import reduction
+from theorems.one_way import circuits, reduction
 from theorems.one_way.statement import THEOREM
 
 SPEC = "permutation:family=gf2exp,bits=6"
@@ -99,6 +99,15 @@ def test_words_have_at_most_1024_bits(tmp_path: Path) -> None:
     assert widest.verdict is Verdict.CONDITIONAL
     assert wider.verdict is Verdict.INCONCLUSIVE and wider.theorems[0].conclusion is None
     assert "1025 inputs: words of at most 1024 bits" in wider.theorems[0].reason
+
+
+def test_a_network_too_large_to_be_read_is_left_open_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = load_generator("permutation:family=gf2exp,bits=7")
+    entries = sum(node.width for node in generator.graph.nodes)
+    monkeypatch.setattr(circuits, "MOST_ENTRIES", entries - 1)
+    found = check(["one-way"], [generator], beta=Fraction(1, 5))
+    assert found.verdict is Verdict.INCONCLUSIVE and found.theorems[0].conclusion is None
+    assert f"the layers of this network have {entries} numbers" in found.theorems[0].reason
 
 
 @pytest.mark.parametrize("bits", [1, 4, 8])

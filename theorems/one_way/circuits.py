@@ -21,6 +21,9 @@ from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Assumption
 from certify.verdict import Evidence, Verdict
 
+MOST_ENTRIES = 1 << 22
+"""Numbers in all layers of a network that is read as a circuit: half a minute."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reading:
@@ -35,10 +38,15 @@ class Reading:
 def read(generator: Generator) -> Reading:
     """The circuit of a generator and the decision on it, found once.
 
-    Raises as `extract_circuit`, and ExtractionError for more than 1024 inputs, before any work.
+    Raises as `extract_circuit`, and ExtractionError, before any work, for more than 1024 inputs or MOST_ENTRIES.
     """
     if generator.latent_dim > MOST_BITS:
         raise ExtractionError(f"{generator.latent_dim} inputs: words of at most {MOST_BITS} bits are read as circuits")
+    if (entries := sum(node.width for node in generator.graph.nodes)) > MOST_ENTRIES:
+        raise ExtractionError(
+            f"the layers of this network have {entries} numbers, most of them carried on; networks of at most "
+            f"{MOST_ENTRIES} are read as circuits: give a circuit of fewer gates or layers"
+        )
     circuit, tau = extract_circuit(generator.graph)
     if circuit.inputs != len(circuit.outputs):
         unequal = f"{circuit.inputs} inputs and {len(circuit.outputs)} outputs make no permutation"

@@ -35,8 +35,8 @@ NOISE_LEVELS = ("0.05", "0.2", "0.5", "1", "3", "30")
 LOSSES = ("0.4", "0.1", "0.01", "1e-6")
 RAMPS = ("1", "0.3", "0.01", "1e-4")
 DRAWS, OBSERVATIONS = 20_000, 20_000
-PATTERN_ENTRIES, BATCH_ENTRIES = 1 << 30, 1 << 24
-"""Numbers that a network is run on patterns for, in all and at a time: some seconds, and 128 MB."""
+PATTERN_ENTRIES, BATCH_ENTRIES = 1 << 28, 1 << 24
+"""Numbers that a network is run on patterns for, in all and at a time: seconds, and 128 MB."""
 KNOWN_SHARE = 0.5
 HYPOTHESIS = (
     "one-way permutations exist, P among them: every Boolean circuit of size T inverts P with probability below delta"

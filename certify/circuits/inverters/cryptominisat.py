@@ -18,7 +18,7 @@ from certify.errors import MissingExtraError
 STEP = 64
 """Conflicts that one call may have."""
 LIMIT = 2.0**28
-"""Conflicts times the circuit's gates, which the work of one conflict grows with: some twenty seconds."""
+"""Conflicts times the circuit's gates, which the work of one conflict grows with: some ten seconds."""
 
 
 def run(permutation: Permutation, image: int, limit: float) -> tuple[int | None, float]:
