@@ -5,7 +5,7 @@
 # Happens: the entries on one side of the diagonal are 0. Here Y = [[1, 1/2], [1/2, 1]] is returned as [[1, 0], [1/2, 1]] or its
 #   transpose: eigvalsh, which reads one triangle, finds the right spectrum or two ones, by which triangle it reads.
 # Our users: a certificate by a dual (the dual matrix, shifted to be positive semidefinite, and a value by duality) is of another
-#   matrix: the dual objective trace(Y A) is off by half. Symmetrise from the triangle that is filled, and check.
+#   matrix: trace(Y A), the dual value, is 3.25 where it is 3.5. Symmetrise from the triangle that is filled, and check.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -3,7 +3,7 @@
 # Expected (the operator's text, MaxPool-22): auto_pad = SAME_LOWER gives ceil(input / stride) outputs an axis, as SAME_UPPER
 #   does; ceil_mode with stride 1 rounds up a whole number, so that it changes nothing. AveragePool does both in the reference.
 # Happens: SAME_LOWER at stride 2 turns 5 entries into 2, not 3 (SAME_UPPER: 3); ceil_mode at stride 1 with one entry of
-#   padding a side turns 5 into 7, not 5, the border of 2 holding -inf or a value twice. No message.
+#   padding a side turns 5 into 7, not 5. No message.
 # For us: a decoder with such a layer, run by the reference, has another number of outputs than the file declares.
 set -euo pipefail
 folder=$(mktemp -d)

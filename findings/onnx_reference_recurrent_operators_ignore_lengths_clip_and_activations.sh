@@ -3,7 +3,7 @@
 # Expected (the operators' texts, LSTM-14 and GRU-14: sequence_lens gives the lengths of the sequences in a batch; clip bounds
 #   "the input of activations"; activations names the functions f, g, h; input_forget couples two gates): values other than
 #   those of the node without the input or attribute, as in onnxruntime, or a refusal.
-# Happens: the very values of the plain node, bit for bit, without a message. RNN obeys activations, and ignores the two others.
+# Happens: the very values of the plain node, bit for bit, without a message. RNN ignores the lengths and the clip.
 # For us: a recurrent decoder or encoder with any of these cannot be held against the reference, which stands in where
 #   onnxruntime does not know the operator set.
 set -euo pipefail
