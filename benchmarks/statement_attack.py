@@ -32,8 +32,8 @@ from certify.report.discovery import table_formats
 from certify.report.table import Document, Table, columns, number_cell, text_cell
 from certify.version import __version__
 from theorems.amortisation.pairs import steepest
-from theorems.collapse.observations import row_rate
 from theorems.collapse.rate import exact_rate
+from theorems.collapse.row import rate_of_row
 from theorems.factorised_encoder.observations import constants_if_any
 from theorems.factorised_encoder.row import row_price
 
@@ -113,7 +113,7 @@ def row_rates(random: np.random.Generator) -> list[Truth]:
         weight, noise = matrix(random, d, max(1, d + int(random.integers(-1, 3))), case), 10 ** random.uniform(-2, 2)
         jitter = noise * random.standard_normal(len(weight)) * (1 if case % 2 else 5)
         row = weight @ random.standard_normal(d) + jitter
-        known, truth = row_rate(affine(weight), float(noise), row), _exact_divergence(weight, float(noise), row)
+        known, truth = rate_of_row(affine(weight), float(noise), row).rate, _exact_divergence(weight, float(noise), row)
         found.append(Truth("rate of a row, lower end", known.lower, truth))
         found.append(Truth("rate of a row, upper end", -known.upper, -truth))
     return found

@@ -36,6 +36,9 @@ PLACES = Decimal("1e-7")
 MARGIN = 1e-12
 """Share of such a claim given up first: another machine's matrix products round differently."""
 
+UNUSED_EPSILON = Fraction(1, 10)
+"""Of the encoder that an envelope gives beside its integral, where nothing depends on that encoder."""
+
 Rows = tuple[tuple[Exact, ...], ...]
 
 

@@ -9,27 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Self
 
 from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.audits.source import EncoderSource
-from certify.certificates.discovery import document_of, record_of
-from certify.certificates.kinds.rejection import verify
-from certify.codec import Readable, decode, read_fields
+from certify.certificates.entries import entry_of, parts_of
+from certify.certificates.kinds.rejection import doubt_at
+from certify.codec import Readable, read_fields
 from certify.envelopes.best import best_envelope
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.log_evidence import Interval, LogEvidence, evidence_under
-from certify.envelopes.records import RejectionProof, rejection_proof
-from certify.errors import InputError
-from certify.generators.graph import BERNOULLI, Generator
+from certify.envelopes.records import UNUSED_EPSILON, RejectionProof, rejection_proof
+from certify.generators.graph import Generator
 from certify.marginal.elbo import Elbo, encoder_elbo
-from certify.profiles.records import exact
-
-EPSILON = Fraction(1, 10)
-"""Of the encoder that an envelope gives beside the integral: nothing here depends on it."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,7 @@ def evidence_of_row(asked: Asked, row: FloatArray) -> Found:
         envelope = best_envelope(asked.generator, likelihood_of(asked.generator, row, asked.beta))
     if isinstance(envelope, str):
         return Found(None, envelope, _following(asked, row, envelope))
-    proof = rejection_proof(asked.generator, row, asked.beta, EPSILON, envelope)
+    proof = rejection_proof(asked.generator, row, asked.beta, UNUSED_EPSILON, envelope)
     return Found(proof, "", _following(asked, row, proof))
 
 
@@ -122,26 +116,16 @@ def doubt(asked: Asked, row: FloatArray, found: Found) -> str:
     """
     if (found.proof is None) != bool(found.refusal):
         return "its parts do not fit together"
-    proof, noisy = found.proof, asked.generator.likelihood != BERNOULLI
-    if proof is not None:
-        about = proof.observation, proof.generator.sha256, noisy and proof.beta
-        if about != (exact(row), asked.generator.sha256, noisy and asked.beta):
-            return "it is about another observation"
-        if reason := verify(proof, asked.generator).reason:
-            return reason
-    if found.evidence != _following(asked, row, proof or found.refusal):
+    if found.proof is not None and (reason := doubt_at(found.proof, asked.generator, row, asked.beta)):
+        return reason
+    if found.evidence != _following(asked, row, found.proof or found.refusal):
         return "its intervals are not those of its envelope and its draws"
     return ""
 
 
 def encode_found(found: Found) -> dict[str, Any]:
     """The entry that `--resume` keeps; `certify verify` reads its certificate."""
-    return {
-        "certificate": None if found.proof is None else document_of(found.proof),
-        "reason": found.refusal,
-        "noise": None,
-        "evidence": found.evidence.to_dict(),
-    }
+    return entry_of(found.proof, found.refusal, evidence=found.evidence.to_dict())
 
 
 def decode_found(entry: Any) -> Found:
@@ -150,10 +134,5 @@ def decode_found(entry: Any) -> Found:
     Raises:
         InputError: for anything else.
     """
-    if not isinstance(entry, Mapping) or entry.keys() != {"certificate", "reason", "noise", "evidence"}:
-        raise InputError("the entry has not the keys certificate, reason, noise and evidence")
-    proof = None if entry["certificate"] is None else record_of(entry["certificate"], "the certificate")
-    if proof is not None and not isinstance(proof, RejectionProof):
-        raise InputError("the certificate is of another kind")
-    refusal = decode(str, entry["reason"], "the entry's reason")
-    return Found(proof, refusal, ObservationEvidence.from_dict(entry["evidence"]))
+    proof, refusal, evidence = parts_of(entry, RejectionProof, "evidence")
+    return Found(proof, refusal, ObservationEvidence.from_dict(evidence))

@@ -133,6 +133,29 @@ def test_a_listing_is_taken_up_where_it_was_left(tmp_path: Path) -> None:
     assert "not what is kept" in " ".join(listed_complaints(data, first))
 
 
+def test_a_kept_list_that_misses_a_permutation_is_walked_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Up to five gates nothing is taken as it is: neither one permutation fewer nor one more."""
+    kept = tmp_path / "kept.json"
+
+    def listed() -> tuple[int, ...]:
+        with Execution("serial", kept) as execution:
+            return list_permutations(2, execution).counts()
+
+    assert listed() == (1, 12, 132) and not caplog.text
+    whole = kept.read_text()
+    for forge in (lambda keys: keys[1:], lambda keys: [*keys, permutation_key(NAMED[0])]):
+        stored = json.loads(whole)
+        lists = stored["observations"]
+        longest = max(lists, key=lambda key: len(lists[key]))
+        lists[longest] = forge(lists[longest])
+        kept.write_text(json.dumps(stored))
+        caplog.clear()
+        assert listed() == (1, 12, 132)
+        assert "another walk does not find" in caplog.text and "without proving" not in caplog.text
+
+
 def test_no_first_gate_but_a_product_and_a_sum_is_needed() -> None:
     # Closed under the order and negation of inputs: two of 30 first gates, and all moves of what they give.
     found = listing(3)

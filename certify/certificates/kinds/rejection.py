@@ -32,6 +32,7 @@ from certify.envelopes.regions import Ellipsoid, input_ranges, regions_between
 from certify.envelopes.rejection import MOST_PROPOSALS
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
+from certify.profiles.records import exact
 
 MOST_COMPONENTS, MOST_REGIONS = 2000, 200
 """More are no record of ours, and would take what memory there is."""
@@ -52,6 +53,15 @@ def verify(record: RejectionProof, generator: Generator) -> Verification:
     except (InputError, np.linalg.LinAlgError) as error:
         reason = str(error)
     return Verification(not reason, _claim(record, generator), reason)
+
+
+def doubt_at(record: RejectionProof, generator: Generator, row: FloatArray, beta: float) -> str:
+    """Why a record is not believed of `row` (n,) at noise `beta`; "" where it is about that and all its claims hold."""
+    noisy = generator.likelihood != BERNOULLI
+    about = record.observation, record.generator.sha256, noisy and record.beta
+    if about != (exact(row), generator.sha256, noisy and beta):
+        return "it is about another observation"
+    return verify(record, generator).reason
 
 
 def _doubts(record: RejectionProof, generator: Generator) -> Iterator[str]:
