@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from certify.cli.groups import Reading
 from certify.errors import InputError
 
 if TYPE_CHECKING:
@@ -12,24 +13,19 @@ if TYPE_CHECKING:
 
 
 def loaded_generators(
-    specifications: list[str] | None,
-    output: str | None,
-    noise: str | None,
-    likelihood: str = "gaussian",
-    measurement: Path | None = None,
-    inverse: Path | None = None,
+    specifications: list[str] | None, reading: Reading, inverse: Path | None = None
 ) -> list[Generator] | None:
     """Each generator with these options applied; None where none was named.
 
     Raises InputError where an option has no generator to apply to.
     """
     if not specifications:
-        logits = None if likelihood == "gaussian" else likelihood
+        logits = None if reading.likelihood == "gaussian" else reading.likelihood
         for option, given in (
-            ("output", output),
-            ("noise", noise),
+            ("output", reading.output_name),
+            ("noise", reading.deviations),
             ("likelihood", logits),
-            ("measurement", measurement),
+            ("measurement", reading.measurement),
             ("inverse", inverse),
         ):
             if given is not None:
@@ -37,5 +33,5 @@ def loaded_generators(
         return None
     from certify.generators.specification import load_generator
 
-    options = (output, noise, likelihood, measurement, inverse)
+    options = (reading.output_name, reading.deviations, reading.likelihood, reading.measurement, inverse)
     return [load_generator(specification, *options) for specification in specifications]

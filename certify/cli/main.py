@@ -14,6 +14,7 @@ import typer
 
 from certify.cli import commands
 from certify.cli.command import Command
+from certify.cli.groups import spread
 from certify.cli.output import StandardOutputError, write_out
 from certify.errors import CertifyError, InternalError
 from certify.version import __version__
@@ -54,7 +55,7 @@ def application() -> typer.Typer:
     app.callback()(_global_options)
     for information in sorted(pkgutil.iter_modules(commands.__path__), key=lambda item: item.name):
         module = importlib.import_module(f"{commands.__name__}.{information.name}")
-        app.command(name=information.name.replace("_", "-"), cls=Command)(module.run)
+        app.command(name=information.name.replace("_", "-"), cls=Command)(spread(module.run))
     return app
 
 

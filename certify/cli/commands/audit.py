@@ -7,21 +7,11 @@ from typing import Annotated
 
 import typer
 
+from certify.cli.groups import Common, Places, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
-    DeviationsOption,
     GeneratorOption,
-    JsonOption,
-    LikelihoodOption,
-    LimitOption,
-    MeasurementOption,
     ObservationsOption,
-    OutputOption,
     OwnNoiseOption,
-    QuietOption,
-    ResumeOption,
-    SchedulerOption,
-    SeedOption,
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
@@ -55,25 +45,19 @@ FiguresOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     encoder: EncoderArgument,
     generator: GeneratorOption,
     beta: OwnNoiseOption = None,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     epsilon: AccuracyOption = None,
     observations: ObservationsOption = None,
     count: CountOption = None,
     draws: DrawsOption = None,
     pairs: PairsOption = None,
     figures: FiguresOption = None,
-    resume: ResumeOption = None,
-    scheduler: SchedulerOption = None,
-    task_limit: LimitOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    places: Places,
+    common: Common,
 ) -> int:
     """Measure how far an encoder is from the posterior.
 
@@ -86,36 +70,34 @@ def run(
 
     noise = None if beta is None else noise_level(beta)
     distance = None if epsilon is None else accuracy(epsilon)
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     if figures is not None:
         from certify.report.result_figures import prepare_folder
 
         prepare_folder(figures)
-    output.first_line(f"audit of {encoder} on {generator}", random_seed(seed))
+    output.first_line(f"audit of {encoder} on {generator}", random_seed(common.seed))
     import certify.api as api
     from certify.report.audit_tables import audit_report, summary_line
     from certify.verdict import exit_code
 
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         result = api.audit(
             encoder,
-            api.load_generator(generator, output_name, deviations, likelihood, measurement),
+            reading.generator(generator),
             beta=noise,
             epsilon=distance,
             observations=observations,
             count=count,
             draws=draws,
             pairs=pairs,
-            seed=seed,
+            seed=common.seed,
             progress=progress,
             command=context.obj,
-            resume=resume,
-            scheduler=scheduler,
-            task_limit=task_limit,
+            **places.keywords(),
         )
     output.write_json(result.to_dict())
-    if quiet:
+    if common.quiet:
         output.line(summary_line(result))
     output.report(audit_report(result))
     if figures is not None:

@@ -10,25 +10,15 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from certify.cli.generators import loaded_generators
+from certify.cli.groups import Common, Places, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
     BetaOption,
-    DeviationsOption,
     EpsilonOption,
     GeneratorsOption,
     InverseOption,
-    JsonOption,
     LabelsOption,
-    LikelihoodOption,
-    LimitOption,
-    MeasurementOption,
     ObservationsOption,
-    OutputOption,
-    QuietOption,
     RegionOption,
-    ResumeOption,
-    SchedulerOption,
-    SeedOption,
     TheoremsArgument,
 )
 from certify.cli.output import Output
@@ -73,28 +63,22 @@ FiguresOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     theorems: TheoremsArgument = None,
     generator: GeneratorsOption = None,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     inverse: InverseOption = None,
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
     labels: LabelsOption = None,
-    resume: ResumeOption = None,
-    scheduler: SchedulerOption = None,
-    task_limit: LimitOption = None,
+    places: Places,
     region: RegionOption = None,
     figures: FiguresOption = None,
     details: DetailsOption = False,
     lint: LintOption = False,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Check theorems on generators or constants.
 
@@ -108,23 +92,22 @@ def run(
     noise = None if beta is None else noise_level(beta)
     distance = accuracy(epsilon)
     radius = region_radius(region)
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     names = list(theorems or ())
-    places = {"scheduler": scheduler, "resume": resume, "task-limit": task_limit}
-    for option, place in places.items():
-        if place is not None and (observations is None or lint):
+    for option in places.given():
+        if observations is None or lint:
             raise InputError(f"`--{option}` is for certificates of single observations; give `--observations` too")
     if lint:
         return _lint(output, names)
     if constants is not None:
         for option, given in (
             ("generator", generator),
-            ("output", output_name),
-            ("noise", deviations),
-            ("measurement", measurement),
+            ("output", reading.output_name),
+            ("noise", reading.deviations),
+            ("measurement", reading.measurement),
             ("inverse", inverse),
-            ("likelihood", likelihood != "gaussian"),
+            ("likelihood", reading.likelihood != "gaussian"),
             ("observations", observations),
             ("labels", labels),
             ("region", region),
@@ -138,12 +121,12 @@ def run(
 
         prepare_folder(figures)
     where = ", ".join(generator or ()) or EMBEDDED
-    output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(seed))
+    output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(common.seed))
     import certify.api as api
 
-    loaded = loaded_generators(generator, output_name, deviations, likelihood, measurement, inverse)
-    rows = output.prints and not quiet and not details
-    with progress_on_terminal(quiet) as bars:
+    loaded = loaded_generators(generator, reading, inverse)
+    rows = output.prints and not common.quiet and not details
+    with progress_on_terminal(common.quiet) as bars:
         progress = Announcing(bars, _announced(output, names)) if rows else bars
         result = api.check(
             names,
@@ -153,16 +136,14 @@ def run(
             observations=observations,
             labels=labels,
             region=radius,
-            seed=seed,
+            seed=common.seed,
             progress=progress,
             command=context.obj,
-            resume=resume,
-            scheduler=scheduler,
-            task_limit=task_limit,
+            **places.keywords(),
         )
     code = _finish_rows(output, result, context.obj) if rows else _finish(output, result)
     if figures is not None:
-        _draw(output, result, figures, names, loaded, distance, observations, radius, seed)
+        _draw(output, result, figures, names, loaded, distance, observations, radius, common.seed)
     return code
 
 

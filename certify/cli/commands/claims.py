@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption
+from certify.cli.groups import Common
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -19,10 +19,9 @@ FileArgument = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     file: FileArgument,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Check a table of claims.
 
@@ -33,8 +32,8 @@ def run(
     """
     from certify.validation import random_seed
 
-    start_seed = random_seed(seed)
-    output = Output(json, quiet)
+    start_seed = random_seed(common.seed)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     from certify.provenance import provenance, started
     from certify.prover.claims_table import ClaimsTable, check_claims, read_rows
@@ -43,7 +42,7 @@ def run(
     rows = read_rows(file)
     output.first_line(f"{len(rows)} claims of {file}", start_seed)
     found = []
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         progress.start("claims", len(rows))
         for finding in check_claims(file, start_seed):
             found.append(finding)

@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
+from certify.cli.groups import Common
 from certify.cli.options import (
-    DEFAULT_SEED,
     DeviationsOption,
     GeneratorOption,
-    JsonOption,
     MeasurementOption,
     OutputOption,
-    QuietOption,
     RegionOption,
-    SeedOption,
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
@@ -48,6 +45,7 @@ CentreOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     generator: GeneratorOption,
     output_name: OutputOption = None,
     deviations: DeviationsOption = None,
@@ -59,9 +57,7 @@ def run(
     budget: BudgetOption = None,
     effort: EffortOption = None,
     cache: CacheOption = True,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Bracket the constants m, M, M2, M3.
 
@@ -80,14 +76,14 @@ def run(
         raise InputError("`--centre` is the centre of a ball: give its radius with --region too")
     if figure is not None and sizes is None:
         raise InputError("`--figure` draws the constants against the radius: give --radii too")
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     if figure is not None:
         from certify.report.figures import prepare_figure
 
         prepare_figure(figure)
     subject = generator if measurement is None else f"{generator} behind {measurement}"
-    output.first_line(f"constants of {subject}", random_seed(seed))
+    output.first_line(f"constants of {subject}", random_seed(common.seed))
     import certify.api as api
     from certify.api.constants import bounded
     from certify.bounds.bracket import Region
@@ -97,16 +93,18 @@ def run(
     from certify.validation import point_from_file
 
     start, began = started(), now()
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         loaded = api.load_generator(generator, output_name, deviations, measurement=measurement)
         point = None if centre is None else point_from_file(centre, loaded.latent_dim)
         main = Region(radius, None if radius is None else point)
         balls = None if sizes is None else [Region(size, point) for size in sizes]
         units = DEFAULT_EFFORT if effort is None else work_effort(effort)
-        found = bounded(loaded, main, balls, units, seconds, cache, seed, progress, is_interruptible=True, began=began)
+        found = bounded(
+            loaded, main, balls, units, seconds, cache, common.seed, progress, is_interruptible=True, began=began
+        )
     drawn = () if figure is None else found.figure(figure)
-    output.write_json({**found.to_dict(), "provenance": provenance(context.obj, seed, start, [loaded])})
-    if quiet:
+    output.write_json({**found.to_dict(), "provenance": provenance(context.obj, common.seed, start, [loaded])})
+    if common.quiet:
         from certify.arithmetic.rounding import interval_text
 
         output.line("  ".join(f"{name} in {interval_text(item.lower, item.upper)}" for name, item in found.items()))

@@ -7,17 +7,10 @@ from typing import Annotated, cast
 
 import typer
 
+from certify.cli.groups import Common, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
-    DeviationsOption,
     EpsilonOption,
-    JsonOption,
-    LikelihoodOption,
-    MeasurementOption,
-    OutputOption,
     OwnNoiseOption,
-    QuietOption,
-    SeedOption,
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import Announcing, progress_on_terminal
@@ -33,18 +26,14 @@ EncoderOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     decoder: DecoderArgument,
     data: DataOption,
     encoder: EncoderOption = None,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     beta: OwnNoiseOption = None,
     epsilon: EpsilonOption = "0.1",
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Diagnose a decoder at its data.
 
@@ -56,9 +45,9 @@ def run(
     from certify.validation import accuracy, noise_level, random_seed
 
     noise, distance = None if beta is None else noise_level(beta), accuracy(epsilon)
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
-    output.first_line(f"diagnosis of {decoder} at {data}", random_seed(seed))
+    output.first_line(f"diagnosis of {decoder} at {data}", random_seed(common.seed))
     import certify.api as api
     from certify.diagnosis.records import Answer
     from certify.report.diagnosis_tables import answer_lines, closing_lines, summary_line
@@ -66,18 +55,18 @@ def run(
     def announce(answer: object) -> None:
         output.line(answer_lines(cast("Answer", answer)))
 
-    with progress_on_terminal(quiet) as bars:
+    with progress_on_terminal(common.quiet) as bars:
         result = api.diagnose(
-            api.load_generator(decoder, output_name, deviations, likelihood, measurement),
+            reading.generator(decoder),
             data,
             encoder=encoder,
             beta=noise,
             epsilon=distance,
-            seed=seed,
-            progress=bars if quiet else Announcing(bars, announce),
+            seed=common.seed,
+            progress=bars if common.quiet else Announcing(bars, announce),
             command=context.obj,
         )
     output.write_json(result.to_dict())
-    for line in (summary_line(result),) if quiet else closing_lines(result):
+    for line in (summary_line(result),) if common.quiet else closing_lines(result):
         output.line(line)
     return result.exit_code

@@ -7,19 +7,12 @@ from typing import Annotated
 
 import typer
 
+from certify.cli.groups import Common, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
-    DeviationsOption,
     EpsilonOption,
     GeneratorOption,
-    JsonOption,
-    LikelihoodOption,
-    MeasurementOption,
     ObservationsOption,
-    OutputOption,
     OwnNoiseOption,
-    QuietOption,
-    SeedOption,
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
@@ -58,11 +51,9 @@ StartOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     generator: GeneratorOption,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     theorem: TheoremArgument = None,
     beta: OwnNoiseOption = None,
     epsilon: EpsilonOption = "0.1",
@@ -76,9 +67,7 @@ def run(
     random_normal: RandomOption = False,
     float32: FloatOption = False,
     start: StartOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Build the encoder that a theorem promises.
 
@@ -89,21 +78,21 @@ def run(
     from certify.validation import accuracy, noise_level, random_seed
 
     noise, distance = None if beta is None else noise_level(beta), accuracy(epsilon)
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     if out is not None:
         from certify.report.encoder_files import check_encoder_path
 
         check_encoder_path(out)
-    output.first_line(f"encoder of {theorem or 'the smallest kind'} for {generator}", random_seed(seed))
+    output.first_line(f"encoder of {theorem or 'the smallest kind'} for {generator}", random_seed(common.seed))
     import certify.api as api
     from certify.report.encoder_tables import encoder_report, summary_line
     from certify.verdict import exit_code
 
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         result = api.encoder(
             theorem,
-            api.load_generator(generator, output_name, deviations, likelihood, measurement),
+            reading.generator(generator),
             beta=noise,
             epsilon=distance,
             out=out,
@@ -116,12 +105,12 @@ def run(
             random_normal=random_normal,
             float32=float32,
             start=start,
-            seed=seed,
+            seed=common.seed,
             progress=progress,
             command=context.obj,
         )
     output.write_json(result.to_dict())
-    if quiet:
+    if common.quiet:
         output.line(summary_line(result.choice))
     output.report(encoder_report(result.choice, result.file))
     return exit_code([result.choice.verdict])

@@ -7,20 +7,10 @@ from typing import Annotated
 
 import typer
 
+from certify.cli.groups import Common, Places, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
-    DeviationsOption,
     GeneratorOption,
-    JsonOption,
-    LikelihoodOption,
-    LimitOption,
-    MeasurementOption,
-    OutputOption,
     OwnNoiseOption,
-    QuietOption,
-    ResumeOption,
-    SchedulerOption,
-    SeedOption,
 )
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
@@ -44,21 +34,15 @@ ProposalsOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     generator: GeneratorOption,
     observations: ObservationsOption,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     beta: OwnNoiseOption = None,
     encoder: EncoderOption = None,
     proposals: ProposalsOption = None,
-    resume: ResumeOption = None,
-    scheduler: SchedulerOption = None,
-    task_limit: LimitOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    places: Places,
+    common: Common,
 ) -> int:
     """Enclose the evidence log p(x).
 
@@ -70,29 +54,27 @@ def run(
     from certify.validation import noise_level, random_seed
 
     noise = None if beta is None else noise_level(beta)
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
-    output.first_line(f"evidence of {observations} under {generator}", random_seed(seed))
+    output.first_line(f"evidence of {observations} under {generator}", random_seed(common.seed))
     import certify.api as api
     from certify.report.evidence_tables import evidence_report, summary_line
     from certify.verdict import exit_code
 
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         result = api.evidence(
-            api.load_generator(generator, output_name, deviations, likelihood, measurement),
+            reading.generator(generator),
             observations,
             beta=noise,
             encoder=encoder,
             proposals=proposals,
-            seed=seed,
+            seed=common.seed,
             progress=progress,
             command=context.obj,
-            resume=resume,
-            scheduler=scheduler,
-            task_limit=task_limit,
+            **places.keywords(),
         )
     output.write_json(result.to_dict())
-    if quiet:
+    if common.quiet:
         output.line(summary_line(result))
     output.report(evidence_report(result))
     return exit_code([result.verdict])

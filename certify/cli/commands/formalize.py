@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 from certify.cli.commands.check import ConstantsOption
+from certify.cli.groups import Common
 from certify.cli.options import (
-    DEFAULT_SEED,
     BetaOption,
     EpsilonOption,
-    JsonOption,
-    QuietOption,
-    SeedOption,
     TheoremsArgument,
 )
 from certify.cli.output import Output
@@ -27,15 +24,14 @@ VerifyOption = Annotated[bool, typer.Option("--verify", help="Let coqc check the
 
 def run(
     context: typer.Context,
+    *,
     theorems: TheoremsArgument = None,
     out: OutOption = Path("coq"),
     verify: VerifyOption = False,
     constants: ConstantsOption = None,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Write one Coq file per theorem: every algebraic claim as a statement for all parameters, with its proof script.
 
@@ -46,10 +42,10 @@ def run(
     from certify.atomic import check_folder_writable
     from certify.validation import random_seed
 
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     check_folder_writable(out)
-    start_seed = random_seed(seed)
+    start_seed = random_seed(common.seed)
     if constants is not None:
         return _instance(output, list(theorems or ()), constants, beta, epsilon, out, verify)
     output.first_line(f"{', '.join(theorems or ()) or 'every theorem'} in Coq")
@@ -65,7 +61,7 @@ def run(
         if theorems
         else [item for item in known().values() if algebra_of(item)]
     )
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         result = formalize(chosen, out, verify, progress)
     output.write_json({**result.to_dict(), "provenance": provenance(context.obj, start_seed, start)})
     for record in result.records:

@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import (
-    DEFAULT_SEED,
-    JsonOption,
-    LimitOption,
-    QuietOption,
-    ResumeOption,
-    SchedulerOption,
-    SeedOption,
-)
+from certify.cli.groups import Common, Places
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -36,17 +28,14 @@ FiguresOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     family: FamilyOption = None,
     bits: BitsOption = "6:14",
     runs: RunsOption = 5,
     effort: EffortOption = 1.0,
     figures: FiguresOption = None,
-    resume: ResumeOption = None,
-    scheduler: SchedulerOption = None,
-    task_limit: LimitOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    places: Places,
+    common: Common,
 ) -> int:
     """Measure the cost of inverting permutations.
 
@@ -57,8 +46,8 @@ def run(
     """
     from certify.validation import bit_range, random_seed
 
-    sizes, start_seed = bit_range(bits), random_seed(seed)
-    output = Output(json, quiet)
+    sizes, start_seed = bit_range(bits), random_seed(common.seed)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     if figures is not None:
         from certify.report.result_figures import prepare_folder
@@ -71,8 +60,8 @@ def run(
 
     start = started()
     with (
-        execution_of(scheduler, resume, task_limit, "serial") as execution,
-        progress_on_terminal(quiet) as progress,
+        execution_of(places.scheduler, places.resume, places.task_limit, "serial") as execution,
+        progress_on_terminal(common.quiet) as progress,
     ):
         found = measure_hardness(
             family or (), sizes, runs=runs, effort=effort, seed=start_seed, progress=progress, execution=execution

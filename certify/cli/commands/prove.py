@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, SeedOption
+from certify.cli.groups import Common
 from certify.cli.output import Output
 
 ClaimArgument = Annotated[
@@ -25,11 +25,10 @@ AssumeOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     claim: ClaimArgument,
     assume: AssumeOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Prove a relation between real or natural parameters, or refute it.
 
@@ -40,8 +39,8 @@ def run(
     """
     from certify.validation import random_seed
 
-    start_seed = random_seed(seed)
-    output = Output(json, quiet)
+    start_seed = random_seed(common.seed)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     from certify.api import prove
     from certify.provenance import provenance, started
@@ -50,5 +49,5 @@ def run(
     start = started()
     found = prove(claim, assume or (), seed=start_seed)
     output.write_json({**found.to_dict(), "provenance": provenance(context.obj, start_seed, start)})
-    output.line(str(found).splitlines()[0] if quiet else str(found))
+    output.line(str(found).splitlines()[0] if common.quiet else str(found))
     return exit_code([found.verdict])

@@ -8,20 +8,13 @@ from typing import Annotated
 import typer
 
 from certify.cli.generators import loaded_generators
+from certify.cli.groups import Common, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
     BetaOption,
-    DeviationsOption,
     EpsilonOption,
     GeneratorsOption,
-    JsonOption,
-    LikelihoodOption,
-    MeasurementOption,
     ObservationsOption,
-    OutputOption,
-    QuietOption,
     RegionOption,
-    SeedOption,
     TheoremsArgument,
 )
 from certify.cli.output import Output
@@ -44,12 +37,10 @@ GridOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     theorems: TheoremsArgument = None,
     generator: GeneratorsOption = None,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     out: OutOption = Path("report.html"),
     source: FromOption = None,
     grid: GridOption = "medium",
@@ -57,9 +48,7 @@ def run(
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
     region: RegionOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Write one page to share: statements, formulas, graphs, numbers.
 
@@ -70,29 +59,29 @@ def run(
     from certify.errors import InputError
     from certify.validation import random_seed, region_radius
 
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     check_writable(out)
     radius = region_radius(region)
     if source is not None:
         for option, given in (
             ("generator", generator),
-            ("output", output_name),
-            ("noise", deviations),
-            ("measurement", measurement),
-            ("likelihood", likelihood != "gaussian"),
+            ("output", reading.output_name),
+            ("noise", reading.deviations),
+            ("measurement", reading.measurement),
+            ("likelihood", reading.likelihood != "gaussian"),
             ("observations", observations),
             ("region", region),
             ("beta", beta),
         ):
             if given:
                 raise InputError(f"`--from` shows a finished check; leave out `--{option}`")
-    output.first_line(f"page of {', '.join(theorems or ()) or source or 'every theorem'}", random_seed(seed))
+    output.first_line(f"page of {', '.join(theorems or ()) or source or 'every theorem'}", random_seed(common.seed))
     import certify.api as api
 
     wanted = None if source is not None else generator
-    loaded = loaded_generators(wanted, output_name, deviations, likelihood, measurement)
-    with progress_on_terminal(quiet) as progress:
+    loaded = loaded_generators(wanted, reading)
+    with progress_on_terminal(common.quiet) as progress:
         found = api.write_report(
             list(theorems or ()),
             loaded,
@@ -103,7 +92,7 @@ def run(
             epsilon=epsilon,
             observations=observations,
             region=radius,
-            seed=seed,
+            seed=common.seed,
             progress=progress,
             command=context.obj,
         )

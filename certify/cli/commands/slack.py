@@ -8,20 +8,13 @@ from typing import Annotated
 import typer
 
 from certify.cli.generators import loaded_generators
+from certify.cli.groups import Common, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
     BetaOption,
-    DeviationsOption,
     EpsilonOption,
     GeneratorOption,
-    JsonOption,
-    LikelihoodOption,
-    MeasurementOption,
     ObservationsOption,
-    OutputOption,
-    QuietOption,
     RegionOption,
-    SeedOption,
     TheoremArgument,
 )
 from certify.cli.output import Output
@@ -39,21 +32,17 @@ FigureOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     theorem: TheoremArgument,
     generator: GeneratorOption,
-    output_name: OutputOption = None,
-    deviations: DeviationsOption = None,
-    measurement: MeasurementOption = None,
-    likelihood: LikelihoodOption = "gaussian",
+    reading: Reading,
     beta: BetaOption = None,
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
     region: RegionOption = None,
     format: FormatOption = None,  # noqa: A002 - the option's public name
     figure: FigureOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Show which step of a proof loses most.
 
@@ -66,19 +55,19 @@ def run(
     from certify.report.terminal import draw
     from certify.validation import random_seed, region_radius
 
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     chosen = None if format is None else table_format(format)
     if figure is not None:
         prepare_figure(figure)
     radius = region_radius(region)
     if chosen is None:
-        output.first_line(f"slack of {theorem} on {generator}", random_seed(seed))
+        output.first_line(f"slack of {theorem} on {generator}", random_seed(common.seed))
     import certify.api as api
 
-    loaded = loaded_generators([generator], output_name, deviations, likelihood, measurement)
+    loaded = loaded_generators([generator], reading)
     assert loaded is not None
-    with progress_on_terminal(quiet) as progress:
+    with progress_on_terminal(common.quiet) as progress:
         found = api.slack(
             theorem,
             loaded[0],
@@ -86,12 +75,12 @@ def run(
             epsilon=epsilon,
             observations=observations,
             region=radius,
-            seed=seed,
+            seed=common.seed,
             progress=progress,
             command=context.obj,
         )
     output.write_json(found.to_dict())
-    if quiet or not found.record.losses:
+    if common.quiet or not found.record.losses:
         output.line(repr(found).strip("<>"))
     elif chosen is not None:
         output.line(chosen.render(Document(found._tables())))

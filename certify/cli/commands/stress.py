@@ -7,14 +7,8 @@ from typing import Annotated
 
 import typer
 
+from certify.cli.groups import Common, Places
 from certify.cli.options import (
-    DEFAULT_SEED,
-    JsonOption,
-    LimitOption,
-    QuietOption,
-    ResumeOption,
-    SchedulerOption,
-    SeedOption,
     TheoremsArgument,
 )
 from certify.cli.output import Output
@@ -55,18 +49,15 @@ PowerOption = Annotated[
 
 def run(
     context: typer.Context,
+    *,
     theorems: TheoremsArgument = None,
     examples: ExamplesOption = None,
     profile: ProfileOption = "quick",
     out: OutOption = CASES_FOLDER,
     power: PowerOption = False,
     processes: ProcessesOption = None,
-    resume: ResumeOption = None,
-    scheduler: SchedulerOption = None,
-    task_limit: LimitOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    places: Places,
+    common: Common,
 ) -> int:
     """Look for a counterexample to theorems.
 
@@ -75,9 +66,9 @@ def run(
 
     Exit code: 0 nothing fails, 1 a claim is refuted, 2 bad input, 3 something could not be decided.
     """
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
-    output.first_line(f"stress {', '.join(theorems or ()) or 'every theorem'}", seed)
+    output.first_line(f"stress {', '.join(theorems or ()) or 'every theorem'}", common.seed)
     from certify.api import stress
     from certify.atomic import check_folder_writable
     from certify.stress_tests.campaign import PROFILES
@@ -85,27 +76,23 @@ def run(
 
     if profile not in PROFILES:
         raise UnknownNameError("profile", profile, PROFILES)
-    random_seed(seed)
+    random_seed(common.seed)
     check_folder_writable(out)
     names = list(theorems or ())
-    if processes is not None and scheduler is not None:
+    if processes is not None and places.scheduler is not None:
         raise InputError("`--processes` and `--scheduler` both say where the parts run; give one of them")
     if power:
-        places = {"processes": processes, "scheduler": scheduler, "resume": resume, "task-limit": task_limit}
-        for option, given in places.items():
-            if given is not None:
-                raise InputError(f"`--power` runs in this process and keeps nothing; leave out `--{option}`")
-        return _power(output, names, seed, quiet)
-    with progress_on_terminal(quiet) as progress:
+        for option in (*(() if processes is None else ("processes",)), *places.given()):
+            raise InputError(f"`--power` runs in this process and keeps nothing; leave out `--{option}`")
+        return _power(output, names, common.seed, common.quiet)
+    with progress_on_terminal(common.quiet) as progress:
         result = stress(
             names,
             examples=PROFILES[profile] if examples is None else examples,
-            seed=seed,
+            seed=common.seed,
             out=out,
             processes=processes,
-            resume=resume,
-            scheduler=scheduler,
-            task_limit=task_limit,
+            **places.keywords(),
             progress=progress,
             command=context.obj,
         )

@@ -10,19 +10,16 @@ import typer
 
 from certify.cli.commands.check import ConstantsOption
 from certify.cli.generators import loaded_generators
+from certify.cli.groups import Common, Reading
 from certify.cli.options import (
-    DEFAULT_SEED,
     BetaOption,
     DeviationsOption,
     EpsilonOption,
     GeneratorsOption,
-    JsonOption,
     MeasurementOption,
     ObservationsOption,
     OutputOption,
-    QuietOption,
     RegionOption,
-    SeedOption,
     TheoremsArgument,
 )
 from certify.cli.output import STANDARD_OUTPUT, Output
@@ -49,6 +46,7 @@ CheckOption = Annotated[bool, typer.Option("--check", help="Write nothing; fail 
 
 def run(
     context: typer.Context,
+    *,
     theorems: TheoremsArgument = None,
     generator: GeneratorsOption = None,
     output_name: OutputOption = None,
@@ -64,9 +62,7 @@ def run(
     epsilon: EpsilonOption = "0.1",
     observations: ObservationsOption = None,
     region: RegionOption = None,
-    json: JsonOption = None,
-    seed: SeedOption = DEFAULT_SEED,
-    quiet: QuietOption = False,
+    common: Common,
 ) -> int:
     """Write results as tables for a paper.
 
@@ -83,7 +79,7 @@ def run(
     chosen = formats_from_text(format)
     noise = None if beta is None else noise_level(beta)
     distance, radius = accuracy(epsilon), region_radius(region)
-    output = Output(json, quiet)
+    output = Output(common.json, common.quiet)
     output.check_destination()
     prints_tables = out == STANDARD_OUTPUT
     if not prints_tables and not check:
@@ -95,7 +91,7 @@ def run(
         # With observations a theorem's own numbers are columns too; those are known once they are.
         check_columns(kept)
     if not prints_tables:
-        output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(seed))
+        output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(common.seed))
     import certify.api as api
 
     given = {
@@ -110,20 +106,20 @@ def run(
             raise InputError(f"`--constants` needs exactly one THEOREM; got {len(names)}")
         result = api.check_constants(names[0], constants, beta=noise, epsilon=distance, command=context.obj)
     else:
-        with progress_on_terminal(quiet) as progress:
+        with progress_on_terminal(common.quiet) as progress:
             result = api.check(
                 list(theorems or ()),
-                loaded_generators(generator, output_name, deviations, measurement=measurement),
+                loaded_generators(generator, Reading(output_name, deviations, measurement)),
                 beta=noise,
                 epsilon=distance,
                 observations=observations,
                 region=radius,
-                seed=seed,
+                seed=common.seed,
                 progress=progress,
                 command=context.obj,
             )
     given |= {"constants": constants, "columns": columns}
-    again = _reproducing_command(theorems, generator, given, epsilon, seed) + (" --captions" if captions else "")
+    again = _reproducing_command(theorems, generator, given, epsilon, common.seed) + (" --captions" if captions else "")
     files = table_files(result, chosen, again, kept, captions)
     if prints_tables:
         output.line("\n".join(file.content for file in files))

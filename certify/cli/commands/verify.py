@@ -55,8 +55,9 @@ def run(
     destination.first_line(f"verify {file}")
     from certify.api import verify
     from certify.cli.generators import loaded_generators
+    from certify.cli.groups import Reading
 
-    loaded = loaded_generators(None if generator is None else [generator], output, noise, measurement=measurement)
+    loaded = loaded_generators(None if generator is None else [generator], Reading(output, noise, measurement))
     result = verify(file, None if loaded is None else loaded[0], observations, constants)
     destination.write_json(result.to_dict())
     held = sum(item.holds for item in result.verifications.values())
