@@ -23,7 +23,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from certify.circuits.complexity import gate_word
+from certify.circuits.complexity import gate_word, is_known
 from certify.circuits.permutation_classes import bit_moves, inverse
 from certify.codec import decode, encode
 from certify.errors import InputError
@@ -111,7 +111,7 @@ def classes_after(prefix: Prefix) -> tuple[int, ...]:
     for depth, (operator, j, k) in enumerate(chosen):
         count = BITS + depth
         word, ranks[depth] = gate_word(operator, values[j], values[k]), (k * 64 + j) * 8 + operator
-        if word == 0 or word in values[:count] or (depth and k < count - 1 and ranks[depth] <= ranks[depth - 1]):
+        if is_known(word, values, count) or (depth and k < count - 1 and ranks[depth] <= ranks[depth - 1]):
             return ()
         values[count] = word
     found = _every_chain(values, BITS + len(chosen), size - len(chosen), ranks, size)
@@ -252,10 +252,7 @@ def _walk(values: Any, count: int, left: int, ranks: Any, table: Any, state: Any
                 if depth > 0 and k < count - 1 and rank <= ranks[depth - 1]:
                     continue
                 word = gate_word(operator, values[j], values[k])
-                known = word == 0
-                for i in range(count):
-                    known |= values[i] == word
-                if known:
+                if is_known(word, values, count):
                     continue
                 values[count] = word
                 ranks[depth] = rank

@@ -64,6 +64,15 @@ def gate_word(operator: int, one: Any, other: Any) -> Any:
 
 
 @numba.njit(cache=True)
+def is_known(word: Any, values: Any, count: int) -> Any:
+    """Whether a gate with this truth table adds nothing to the chain `values[:count]`."""
+    known = word == 0
+    for i in range(count):
+        known |= values[i] == word
+    return known
+
+
+@numba.njit(cache=True)
 def _walk(values: Any, inputs: int, count: int, left: int, size: int, ranks: Any, sizes: Any) -> None:
     """Extend the chain `values[:count]` by `left` gates.
 
@@ -83,10 +92,7 @@ def _walk(values: Any, inputs: int, count: int, left: int, size: int, ranks: Any
                     if sizes[word] < 0:
                         sizes[word] = size
                     continue
-                known = word == 0
-                for i in range(count):
-                    known |= values[i] == word
-                if known:
+                if is_known(word, values, count):
                     continue
                 values[count] = word
                 ranks[depth] = rank

@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+import typer
+
 from certify.cli.options import (
     DEFAULT_SEED,
     DeviationsOption,
@@ -28,6 +30,7 @@ from certify.cli.options import (
 
 if TYPE_CHECKING:
     from certify.generators.graph import Generator
+    from certify.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,10 @@ class Common:
     json: JsonOption = None
     seed: SeedOption = DEFAULT_SEED
     quiet: QuietOption = False
+
+    def keywords(self, context: typer.Context, progress: Progress) -> dict[str, Any]:
+        """As the functions of `certify.api` take them, with what the user typed."""
+        return {"seed": self.seed, "progress": progress, "command": context.obj}
 
 
 def spread(run: Callable[..., int]) -> Callable[..., int]:

@@ -14,26 +14,8 @@ import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
 from certify.codec import Readable
-from certify.encoders.program import (
-    AffineMap,
-    Choice,
-    Clipping,
-    Combination,
-    Comparison,
-    Constant,
-    EncoderProgram,
-    FirstAccepted,
-    Gate,
-    LogSumExp,
-    MatrixProduct,
-    Operation,
-    Outer,
-    Product,
-    RootDivision,
-    Stage,
-    TableRow,
-    size_of,
-)
+from certify.encoders import program as ops
+from certify.encoders.program import EncoderProgram
 from certify.encoders.size import layer_count
 from certify.generators.graph import Matrix
 
@@ -75,7 +57,7 @@ def encoder_count(program: EncoderProgram) -> EncoderCount:
     parameters = weights = operations = 0
     gates: Counter[str] = Counter()
     for stage in program.stages:
-        identities = sum(item.identities for item in stage.operations if isinstance(item, Combination))
+        identities = sum(item.identities for item in stage.operations if isinstance(item, ops.Combination))
         evaluations = sum(count * size for count, size in zip(stage.passes, per_pass, strict=True))
         parameters += stage.repeats * (evaluations + identities + _own_weights(program, stage))
         weights += stage.repeats * (identities + sum(_weights(program, item) for item in stage.operations))
@@ -100,12 +82,12 @@ def _stored(value: Matrix | FloatArray) -> int:
     return int(value.nnz) if sp.issparse(value) else int(value.size)  # type: ignore[union-attr]
 
 
-def _weights(program: EncoderProgram, operation: Operation) -> int:
+def _weights(program: EncoderProgram, operation: ops.Operation) -> int:
     """Weights of an affine map, once for every row that it is applied to."""
-    if not isinstance(operation, AffineMap):
+    if not isinstance(operation, ops.AffineMap):
         return 0
     bias = _stored(program.constants[operation.bias]) if operation.bias else 0
-    rows = size_of(operation.shape[:-1])
+    rows = ops.size_of(operation.shape[:-1])
     return rows * (_stored(program.constants[operation.weight]) + bias)
 
 
@@ -113,19 +95,19 @@ OWN = ("start_", "proposal_", "observation")
 """Beginnings of the names of constants that belong to the encoder and not to G: they are counted as stored."""
 
 
-def _own_weights(program: EncoderProgram, stage: Stage) -> int:
+def _own_weights(program: EncoderProgram, stage: ops.Stage) -> int:
     """Weights and constants of a start network or of a proposal: counted as they are stored."""
     total = 0
     for item in stage.operations:
-        if isinstance(item, AffineMap) and item.weight.startswith(OWN):
+        if isinstance(item, ops.AffineMap) and item.weight.startswith(OWN):
             total += _weights(program, item)
-        if isinstance(item, Constant) and item.constant.startswith(OWN):
-            total += size_of(item.shape)
+        if isinstance(item, ops.Constant) and item.constant.startswith(OWN):
+            total += ops.size_of(item.shape)
     return total
 
 
 def _extra_constants(program: EncoderProgram) -> int:
-    tables = {item.table for stage in program.stages for item in stage.operations if isinstance(item, TableRow)}
+    tables = {item.table for stage in program.stages for item in stage.operations if isinstance(item, ops.TableRow)}
     extra = [name for name in program.constants if name.startswith(OWN)] + [
         name for name in tables if not name.startswith("basis")
     ]
@@ -138,70 +120,78 @@ def _distinct_scalars(program: EncoderProgram) -> int:
     for stage in program.stages:
         purpose = stage.name.rpartition("_")[2]
         for item in stage.operations:
-            if isinstance(item, Combination) and item.identities:
+            if isinstance(item, ops.Combination) and item.identities:
                 found |= {(purpose, factor) for factor in item.coefficients if factor not in {1.0, -1.0}}
-            if isinstance(item, Clipping):
+            if isinstance(item, ops.Clipping):
                 found.add((purpose, item.radius))
     return len(found)
 
 
-def _multiply_adds(program: EncoderProgram, operation: Operation) -> int:
+def _multiply_adds(program: EncoderProgram, operation: ops.Operation) -> int:
     match operation:
-        case AffineMap():
-            return size_of(operation.shape[:-1]) * _stored(program.constants[operation.weight])
-        case Combination():
-            return len(operation.sources) * size_of(operation.shape)
-        case Product() | Outer() | RootDivision():
-            return size_of(operation.shape)
-        case MatrixProduct():
-            return size_of(operation.shape) * operation.inner
-        case Clipping() | Choice():
-            return 2 * size_of(operation.shape)
-        case LogSumExp():
-            return size_of(operation.shape) * operation.terms
-        case FirstAccepted():
-            return (operation.rows - 1) * (2 * size_of(operation.shape) + 1)
+        case ops.AffineMap():
+            return ops.size_of(operation.shape[:-1]) * _stored(program.constants[operation.weight])
+        case ops.Combination():
+            return len(operation.sources) * ops.size_of(operation.shape)
+        case ops.Product() | ops.Outer() | ops.RootDivision():
+            return ops.size_of(operation.shape)
+        case ops.MatrixProduct():
+            return ops.size_of(operation.shape) * operation.inner
+        case ops.Clipping() | ops.Choice():
+            return 2 * ops.size_of(operation.shape)
+        case ops.LogSumExp():
+            return ops.size_of(operation.shape) * operation.terms
+        case ops.FirstAccepted():
+            return (operation.rows - 1) * (2 * ops.size_of(operation.shape) + 1)
     return 0
 
 
-def _gates(operation: Operation) -> dict[str, int]:
+def _gates(operation: ops.Operation) -> dict[str, int]:
     """Scalar gates of one operation."""
-    size = size_of(operation.shape)
+    size = ops.size_of(operation.shape)
     match operation:
-        case Gate():
+        case ops.Gate():
             return {operation.label: size} if operation.activation != "identity" else {}
-        case Product() | Outer():
+        case ops.Product() | ops.Outer():
             return {"product": size}
-        case MatrixProduct():
+        case ops.MatrixProduct():
             return {"product": size * operation.inner}
-        case RootDivision():
+        case ops.RootDivision():
             return {"division": size, "root": 1}
-        case Clipping():
+        case ops.Clipping():
             return {"product": 2 * size, "root": 1, "division": 1, "maximum": 1}
-        case Comparison():
+        case ops.Comparison():
             return {"comparison": size}
-        case Choice():
+        case ops.Choice():
             return {"product": 2 * size}
-        case LogSumExp():
+        case ops.LogSumExp():
             return {"exp": size * operation.terms, "log": size, "maximum": size * (operation.terms - 1)}
-        case FirstAccepted():
+        case ops.FirstAccepted():
             return {"product": (operation.rows - 1) * (2 * size + 1)}
     return {}
 
 
-def _levels(operation: Operation) -> int:
+def _levels(operation: ops.Operation) -> int:
     """Layers of gates and affine maps that an operation adds to a path."""
     match operation:
-        case AffineMap() | Product() | MatrixProduct() | Gate() | Outer() | Comparison() | Choice():
+        case (
+            ops.AffineMap()
+            | ops.Product()
+            | ops.MatrixProduct()
+            | ops.Gate()
+            | ops.Outer()
+            | ops.Comparison()
+            | ops.Choice()
+        ):
             return 1
-        case RootDivision():
+        case ops.RootDivision():
             return 2
-        case Clipping():
+        case ops.Clipping():
             return 5
-        case LogSumExp():
+        case ops.LogSumExp():
             # A tree of maxima; the shift and the sum are absorbed.
             return 3 + (operation.terms - 1).bit_length()
-        case FirstAccepted():
+        case ops.FirstAccepted():
             return (operation.rows - 1).bit_length()
     return 0
 
@@ -226,7 +216,7 @@ NOWHERE = -(2**62)
 """Depth of what no path from the start reaches."""
 
 
-def _deepened(stage: Stage, known: dict[str, int], elsewhere: int = 0) -> dict[str, int]:
+def _deepened(stage: ops.Stage, known: dict[str, int], elsewhere: int = 0) -> dict[str, int]:
     """Depth of every tensor of one iteration; of tensors that are not `known` it is `elsewhere`."""
     depths = dict(known)
     for item in stage.operations:
@@ -235,7 +225,7 @@ def _deepened(stage: Stage, known: dict[str, int], elsewhere: int = 0) -> dict[s
     return depths
 
 
-def _width(program: EncoderProgram, stage: Stage) -> int:
-    carried = sum(size_of(item.shape) for item in stage.carried)
-    past = sum(size_of(program.shapes[name]) for name in stage.outside)
-    return max((size_of(item.shape) for item in stage.operations), default=0) + carried + past
+def _width(program: EncoderProgram, stage: ops.Stage) -> int:
+    carried = sum(ops.size_of(item.shape) for item in stage.carried)
+    past = sum(ops.size_of(program.shapes[name]) for name in stage.outside)
+    return max((ops.size_of(item.shape) for item in stage.operations), default=0) + carried + past

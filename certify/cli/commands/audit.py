@@ -8,11 +8,7 @@ from typing import Annotated
 import typer
 
 from certify.cli.groups import Common, Places, Reading
-from certify.cli.options import (
-    GeneratorOption,
-    ObservationsOption,
-    OwnNoiseOption,
-)
+from certify.cli.options import GeneratorOption, ObservationsOption, OwnNoiseOption
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -91,9 +87,7 @@ def run(
             count=count,
             draws=draws,
             pairs=pairs,
-            seed=common.seed,
-            progress=progress,
-            command=context.obj,
+            **common.keywords(context, progress),
             **places.keywords(),
         )
     output.write_json(result.to_dict())

@@ -136,9 +136,7 @@ def run(
             observations=observations,
             labels=labels,
             region=radius,
-            seed=common.seed,
-            progress=progress,
-            command=context.obj,
+            **common.keywords(context, progress),
             **places.keywords(),
         )
     code = _finish_rows(output, result, context.obj) if rows else _finish(output, result)

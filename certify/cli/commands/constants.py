@@ -8,13 +8,7 @@ from typing import Annotated
 import typer
 
 from certify.cli.groups import Common
-from certify.cli.options import (
-    DeviationsOption,
-    GeneratorOption,
-    MeasurementOption,
-    OutputOption,
-    RegionOption,
-)
+from certify.cli.options import DeviationsOption, GeneratorOption, MeasurementOption, OutputOption, RegionOption
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 

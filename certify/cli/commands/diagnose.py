@@ -8,10 +8,7 @@ from typing import Annotated, cast
 import typer
 
 from certify.cli.groups import Common, Reading
-from certify.cli.options import (
-    EpsilonOption,
-    OwnNoiseOption,
-)
+from certify.cli.options import EpsilonOption, OwnNoiseOption
 from certify.cli.output import Output
 from certify.cli.progress_bar import Announcing, progress_on_terminal
 

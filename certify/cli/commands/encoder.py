@@ -8,12 +8,7 @@ from typing import Annotated
 import typer
 
 from certify.cli.groups import Common, Reading
-from certify.cli.options import (
-    EpsilonOption,
-    GeneratorOption,
-    ObservationsOption,
-    OwnNoiseOption,
-)
+from certify.cli.options import EpsilonOption, GeneratorOption, ObservationsOption, OwnNoiseOption
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -105,9 +100,7 @@ def run(
             random_normal=random_normal,
             float32=float32,
             start=start,
-            seed=common.seed,
-            progress=progress,
-            command=context.obj,
+            **common.keywords(context, progress),
         )
     output.write_json(result.to_dict())
     if common.quiet:

@@ -8,10 +8,7 @@ from typing import Annotated
 import typer
 
 from certify.cli.groups import Common, Places, Reading
-from certify.cli.options import (
-    GeneratorOption,
-    OwnNoiseOption,
-)
+from certify.cli.options import GeneratorOption, OwnNoiseOption
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -68,9 +65,7 @@ def run(
             beta=noise,
             encoder=encoder,
             proposals=proposals,
-            seed=common.seed,
-            progress=progress,
-            command=context.obj,
+            **common.keywords(context, progress),
             **places.keywords(),
         )
     output.write_json(result.to_dict())

@@ -9,11 +9,7 @@ import typer
 
 from certify.cli.commands.check import ConstantsOption
 from certify.cli.groups import Common
-from certify.cli.options import (
-    BetaOption,
-    EpsilonOption,
-    TheoremsArgument,
-)
+from certify.cli.options import BetaOption, EpsilonOption, TheoremsArgument
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 from certify.errors import InputError

@@ -92,9 +92,7 @@ def run(
             epsilon=epsilon,
             observations=observations,
             region=radius,
-            seed=common.seed,
-            progress=progress,
-            command=context.obj,
+            **common.keywords(context, progress),
         )
     output.write_json(found.to_dict())
     output.line(f"wrote {found.path}: {found.size / 1e6:.2f} MB, {found.parts}; open it in a browser")

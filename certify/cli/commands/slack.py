@@ -75,9 +75,7 @@ def run(
             epsilon=epsilon,
             observations=observations,
             region=radius,
-            seed=common.seed,
-            progress=progress,
-            command=context.obj,
+            **common.keywords(context, progress),
         )
     output.write_json(found.to_dict())
     if common.quiet or not found.record.losses:

@@ -8,9 +8,7 @@ from typing import Annotated
 import typer
 
 from certify.cli.groups import Common, Places
-from certify.cli.options import (
-    TheoremsArgument,
-)
+from certify.cli.options import TheoremsArgument
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 from certify.errors import InputError, UnknownNameError

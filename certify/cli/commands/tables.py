@@ -114,9 +114,7 @@ def run(
                 epsilon=distance,
                 observations=observations,
                 region=radius,
-                seed=common.seed,
-                progress=progress,
-                command=context.obj,
+                **common.keywords(context, progress),
             )
     given |= {"constants": constants, "columns": columns}
     again = _reproducing_command(theorems, generator, given, epsilon, common.seed) + (" --captions" if captions else "")
