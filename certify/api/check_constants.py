@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from certify.api.arguments import progress_of
 from certify.api.check import Result
+from certify.progress import Progress
 from certify.validation import Number, accuracy, constants_from_text, constants_text, noise_level, text_of
 
 
@@ -14,6 +16,7 @@ def check_constants(
     *,
     beta: Number | None = None,
     epsilon: Number = "0.1",
+    progress: Progress | None = None,
     command: str = "",
 ) -> Result:
     """Evaluate a theorem on its constants alone: every closed form, the thresholds, the layers, the sizes.
@@ -23,6 +26,7 @@ def check_constants(
         values: `d=8,m=1,M=1.5,M2=0.15[,M3=..][,rho=..][,N=..]`, or a mapping with these names.
         beta: noise level > 0; None: one that the theorem admits.
         epsilon: target total variation distance in (0, 1).
+        progress: receives how far the work has come.
         command: what the user typed, for the provenance.
 
     Raises:
@@ -42,6 +46,7 @@ def check_constants(
         constants_from_text(constants_text(values), loaded.required_constants, loaded.constant_domains),
         beta=None if beta is None else noise_level(beta),
         epsilon=accuracy(epsilon),
+        progress=progress_of(progress),
         command=text_of("command", command),
     )
     return Result(found.theorems, found.provenance)

@@ -264,6 +264,7 @@ def check_constants(
     *,
     beta: Fraction | None = None,
     epsilon: Fraction = Fraction(1, 10),
+    progress: Progress | None = None,
     command: str = "",
 ) -> CheckResult:
     """A theorem at bare constants d, m, M, M2 (and N, rho if given): every closed form, thresholds, sizes.
@@ -276,8 +277,16 @@ def check_constants(
     if beta is not None and not theorem.noisy:
         raise InputError(f"theorem `{theorem.id}` speaks of no noise level: leave out `beta`")
     if theorem.points:
-        return CheckResult((check_point(theorem, constants, beta, epsilon),), provenance.provenance(command, 0, start))
-    record = record_at(theorem, settle_constants(theorem, constants, beta, epsilon), None)
+        record = check_point(theorem, constants, beta, epsilon, progress=progress)
+    else:
+        bars = SilentProgress() if progress is None else progress
+        bars.start(f"{theorem.id}: noise and layers", 2)
+        setting = settle_constants(theorem, constants, beta, epsilon)
+        bars.advance()
+        bars.start(f"{theorem.id}: closed forms", 1)
+        record = record_at(theorem, setting, None)
+        bars.finish()
+        bars.finish()
     return CheckResult((record,), provenance.provenance(command, 0, start))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from certify.progress import Progress, SilentProgress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichBars
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
 
 class BarProgress:
@@ -71,6 +73,16 @@ class Announcing:
         self._announce(record)
 
 
+def remaining(elapsed: float | None, done: float, total: float | None) -> str:
+    """How long the rest takes at the mean pace so far, as h:mm:ss; "-:--:--" while nothing is done.
+
+    The pace counts the unit that runs: while a long one goes on, the estimate grows instead of standing still.
+    """
+    if not elapsed or not total or done <= 0:
+        return "-:--:--"
+    return str(timedelta(seconds=math.ceil(elapsed * max(total - done, 0.0) / done)))
+
+
 @contextmanager
 def progress_on_terminal(quiet: bool) -> Iterator[Progress]:
     """A progress that draws while the block runs, or a silent one without a terminal or under --quiet."""
@@ -78,15 +90,24 @@ def progress_on_terminal(quiet: bool) -> Iterator[Progress]:
         yield SilentProgress()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichBars
+    from rich.text import Text
+
+    class Remaining(ProgressColumn):
+        """Drawn anew with every tick: rich's own column stands still while a long unit runs."""
+
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            return Text(remaining(task.elapsed, task.completed, task.total), style="progress.remaining")
 
     with RichBars(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        Remaining(),
         TextColumn("{task.fields[standing]}", markup=False),
         console=Console(stderr=True),
         transient=True,

@@ -39,7 +39,8 @@ def formulas_dict(theorem: Theorem) -> dict[str, Any]:
 def formulas_document(theorem: Theorem) -> Document:
     """The same as tables, for every format."""
     proofs = step_proofs(theorem)
-    return Document((_definitions(theorem), _claims(theorem), _algebra(theorem, proofs), _leaves(theorem)))
+    tables = (_definitions(theorem), _claims(theorem), _algebra(theorem, proofs), _leaves(theorem))
+    return Document(tuple(table for table in tables if table.rows))
 
 
 def leaves_of(theorem: Theorem) -> tuple[Leaf, ...]:

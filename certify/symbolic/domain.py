@@ -149,11 +149,17 @@ def _text(end: sp.Expr) -> str:
     return "inf" if end is sp.oo else "-inf" if end is -sp.oo else str(end).replace("**", "^").replace("*", " ")
 
 
+class UnknownEnd(Exception):
+    """A domain's end names a symbol that it was not given."""
+
+
 def _end(text: str, names: Mapping[str, sp.Symbol] | None, whole: str) -> sp.Expr:
     """An expression in names and integers: + - * / ^, and a product written by a space."""
     python = re.sub(r"(?<=[\w)]) (?=[\w(])", "*", text.strip().replace("^", "**"))
     try:
         return _expression(ast.parse(python, mode="eval").body, names)
+    except UnknownEnd as error:
+        raise InputError(f"domain `{whole}` names `{error}`: give the symbol `{error}` after the meaning") from error
     except (SyntaxError, KeyError) as error:
         raise _unreadable(whole) from error
 
@@ -165,7 +171,11 @@ def _expression(node: ast.expr, names: Mapping[str, sp.Symbol] | None) -> sp.Exp
         case ast.Name(id="inf"):
             return sp.oo
         case ast.Name(id=name):
-            return sp.Symbol(name, real=True) if names is None else names[name]
+            if names is None:
+                return sp.Symbol(name, real=True)
+            if name not in names:
+                raise UnknownEnd(name)
+            return names[name]
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_expression(operand, names)
         case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _OPERATIONS:

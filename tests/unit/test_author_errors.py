@@ -159,6 +159,10 @@ def test_what_cannot_be_read_names_its_line(tmp_path: Path) -> None:
             "from certify.symbolic.declaration import declare\ndeclare('x', 'positive', 'x', '')\n",
             ":2: domain `positive`",
         ),
+        (
+            "from certify.symbolic.declaration import declare\ndeclare('e', '(0, 2 L]', 'e', '')\n",
+            ":2: domain `(0, 2 L]` names `L`: give the symbol `L` after the meaning",
+        ),
     ):
         path.write_text(text)
         with pytest.raises(AuthorError) as error:

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress as RichBars
 
-from certify.cli.progress_bar import BarProgress, progress_on_terminal
+import certify
+from certify.cli.progress_bar import BarProgress, progress_on_terminal, remaining
 from certify.progress import SilentProgress
 
 
@@ -41,6 +42,25 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         progress.start("burn-in [S7f]", 2)
         progress.advance(1)
     assert "burn-in [S7f]" in terminal.getvalue()
+
+
+def test_the_rest_is_at_the_mean_pace_and_grows_while_a_long_unit_runs() -> None:
+    assert remaining(10.0, 1, 5) == "0:00:40"
+    # The second of five units takes long: nothing is done meanwhile, and the estimate says so.
+    assert remaining(60.0, 1, 5) == "0:04:00"
+    assert remaining(3725.0, 1, 2) == "1:02:05" and remaining(8.0, 5, 5) == "0:00:00"
+    assert {remaining(10.0, 0, 5), remaining(10.0, 1, None), remaining(None, 1, 5)} == {"-:--:--"}
+
+
+def test_constants_alone_say_what_they_are_at() -> None:
+    seen: list[str] = []
+
+    class Kept(SilentProgress):
+        def start(self, description: str, total: float) -> None:
+            seen.append(description)
+
+    certify.check_constants("sharp-langevin", "d=2,m=1,M=1.5,M2=0.15", beta="0.09", progress=Kept())
+    assert seen == ["sharp-langevin: noise and layers", "sharp-langevin: closed forms"]
 
 
 def test_nested_pieces_close_from_the_inside() -> None:

@@ -194,8 +194,7 @@ def _check_constants(
     import certify.api as api
 
     with progress_on_terminal(output.quiet) as progress:
-        progress.start(f"{names[0]}: noise and layers", 1)
-        return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, command=command)
+        return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, progress=progress, command=command)
 
 
 def _announced(output: Output, names: list[str]) -> Callable[[object], None]:

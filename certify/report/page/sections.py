@@ -283,7 +283,8 @@ def _cell(cell: Cell, numeric: bool, heads: bool = False) -> str:
 
 
 def _figure(chart: str, caption: str) -> str:
-    return f'<figure class="scroll" tabindex="0">{chart}<figcaption>{escape(caption)}</figcaption></figure>'
+    named = f'role="region" aria-label="{escape(caption)}"'
+    return f'<figure class="scroll" tabindex="0" {named}>{chart}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def _number(numeric: bool) -> str:
