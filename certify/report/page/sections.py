@@ -229,7 +229,8 @@ def statement_html(theorem: Theorem) -> str:
         for item in theorem.assumptions
     )
     return (
-        f'<p>{escape(theorem.summary)}</p><div class="statement"><h3>Statement</h3><p>Assume</p><ul>{items}</ul>'
+        f'<p>{escape(theorem.summary)}</p><div class="statement" tabindex="0" role="region" '
+        f'aria-label="Statement"><h3>Statement</h3><p>Assume</p><ul>{items}</ul>'
         f"<p>Then {escape(conclusion.statement)}:</p>{mathml(conclusion.latex, True)}"
         f'<p class="source">{escape(theorem.source)}</p></div>'
     )
