@@ -211,12 +211,15 @@ def test_a_closed_form_that_leaves_its_domain_is_seen() -> None:
         assert len(list(misplaced(theorem, values))) == 1, domain
 
 
-@pytest.mark.parametrize(
-    "text", ["", "positive", "[0, inf]", "(0, 1", "integer", "{0, 2}", "[q, 1]", "[f(m), 1]", "[0.5, 1]"]
-)
+@pytest.mark.parametrize("text", ["", "positive", "[0, inf]", "(0, 1", "integer", "{0, 2}", "[f(m), 1]", "[0.5, 1]"])
 def test_a_domain_outside_the_vocabulary_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected an interval"):
         declare("x", text, "x", "planted", m)
+
+
+def test_a_domain_says_which_symbol_it_was_not_given() -> None:
+    with pytest.raises(InputError, match="names `q`: give the symbol `q`"):
+        declare("x", "[q, 1]", "x", "planted", m)
 
 
 def _text(values: Mapping[str, Fraction]) -> str:
