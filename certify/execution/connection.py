@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import warnings
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from certify.errors import InputError, MissingExtraError
@@ -12,6 +14,8 @@ from certify.execution.cluster import Cluster
 
 CONNECTING = 10.0
 """Seconds for one try to reach the scheduler."""
+LONGEST_FILE = 2**20
+"""Bytes that are read of a scheduler file; Dask writes some hundreds."""
 SHORT_LOGS = {"distributed.admin.low-level-log-length": 10}
 """Dask keeps the last 1000 messages of every connection, and with them the tasks of so many parcels."""
 
@@ -41,16 +45,32 @@ def connected(where: str | Any, limit: float | None) -> Cluster:
         with warnings.catch_warnings(), dask.config.set(SHORT_LOGS):
             # What differs and matters is refused in one line of ours; Dask's table names what does not matter too.
             warnings.simplefilter("ignore", VersionMismatchWarning)
-            address = where if "://" in where else None
-            return Client(address, scheduler_file=None if address else where, timeout=CONNECTING)
+            # A scheduler that was started again has written another address.
+            return Client(where if "://" in where else _address_in(Path(where)), timeout=CONNECTING)
 
     try:
         client = connect()
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at `{where}`: {error}") from error
     found = Cluster(client, connect, None, limit)
     found._close = lambda: found._client.close()
     return found
+
+
+def _address_in(file: Path) -> str:
+    """The address that a scheduler wrote into its file. Raises InputError where there is none."""
+    try:
+        with file.open("rb") as stream:
+            address = json.loads(stream.read(LONGEST_FILE))["address"]
+    except OSError as error:
+        raise InputError(f"cannot read the scheduler file `{file}`: {error.strerror}") from error
+    except (ValueError, TypeError, LookupError, RecursionError):
+        address = None
+    if not isinstance(address, str) or "://" not in address:
+        raise InputError(f"`{file}` is no scheduler file: `dask scheduler --scheduler-file` writes one")
+    return address
 
 
 def _started(count: int, limit: float | None) -> Cluster:

@@ -58,7 +58,7 @@ def test_a_table_says_what_stands_for_inputs_that_were_not_given(tmp_path: Path)
     assert few < many
     given = ",".join(f"{name}={value}" for name, value in constants.items())
     assert cli.main(["sweep", theorem.id, "--constants", given, "--over", "beta=0.1", "--out", str(tmp_path)]) == 0
-    assert r"M2 = 0.15, n = d, N = 1, t\_x = 2." in (tmp_path / "sweep.tex").read_text()
+    assert r"M2 = 0.15, n = d, N = 1, t\_\allowbreak{}x = 2." in (tmp_path / "sweep.tex").read_text()
 
 
 def test_a_cell_is_what_check_says_of_its_constants() -> None:

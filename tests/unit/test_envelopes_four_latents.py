@@ -32,9 +32,11 @@ def test_the_larger_acceptance_is_kept_and_its_record_holds(monkeypatch: pytest.
     assert not isinstance(by_forms, str) and by_forms.method == "quadratic form"
     # Forms are good enough here; asked to be better, boxes are tried and one of the two is kept.
     monkeypatch.setattr(best, "ENOUGH", 2.0)
+    best._kept.cache_clear()
     found = best_envelope(generator, likelihood)
     assert not isinstance(found, str) and found.acceptance >= by_forms.acceptance
     monkeypatch.setattr(best, "quadratic_envelope", lambda *_: None)
+    best._kept.cache_clear()
     by_boxes = best_envelope(generator, likelihood)
     assert not isinstance(by_boxes, str) and by_boxes.method == "boxes"
     measured = measured_acceptance(generator, likelihood, by_boxes, 4000, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import logging
 import os
 import random
@@ -24,6 +25,7 @@ import pytest
 
 import certify
 from benchmarks.lost_workers import session
+from certify.cli.groups import spread
 from certify.errors import InputError
 from certify.execution import connection
 from certify.execution.cluster import LARGEST, WINDOW, Cluster
@@ -269,8 +271,23 @@ def test_no_worker_is_one_line() -> None:
 
 def test_no_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CONNECTING", 1.0)
-    with Execution("tcp://127.0.0.1:1") as execution, pytest.raises(InputError, match="no Dask scheduler answers"):
-        execution.collect("squares", work_of(square), TASKS)
+    with pytest.raises(InputError, match="no Dask scheduler answers"), Execution("tcp://127.0.0.1:1"):
+        raise AssertionError("the work has begun")
+
+
+@pytest.mark.parametrize("content", ["", "# a page", "[]", '{"id": 1}', '{"address": 8786}', '{"address": "here"}'])
+def test_a_file_that_no_scheduler_wrote_is_one_line(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    file.write_text(content)
+    with pytest.raises(InputError, match=r"scheduler\.json` is no scheduler file"), Execution(str(file)):
+        raise AssertionError("the work has begun")
+
+
+def test_a_scheduler_is_found_by_its_file(client: Any, tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    file.write_text(json.dumps({"type": "Scheduler", "address": client.scheduler.address}))
+    with Execution(str(file)) as execution:
+        assert execution.collect("squares", work_of(square), TASKS) == RIGHT
 
 
 def test_a_cluster_of_ones_own_listens_on_loopback_and_ends() -> None:
@@ -346,7 +363,7 @@ def test_every_verb_takes_a_client_and_says_the_same(client: Any, tmp_path: Path
 @pytest.mark.parametrize("command", ["check", "evidence", "audit", "sweep", "stress", "hardness"])
 def test_every_command_with_independent_tasks_has_the_option(command: str) -> None:
     module = importlib.import_module(f"certify.cli.commands.{command}")
-    assert "scheduler" in inspect.signature(module.run).parameters
+    assert "scheduler" in inspect.signature(spread(module.run)).parameters
 
 
 @pytest.mark.slow

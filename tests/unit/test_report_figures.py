@@ -168,7 +168,7 @@ def test_the_command_draws_and_refuses(tmp_path: Path, capsys: pytest.CaptureFix
     occupied.write_text("")
     # The folder is looked at before the work, not after it.
     assert cli.main([*options, str(occupied)]) == 2
-    assert "cannot make folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
     arguments = ["--generator", "linear:d=1,kappa=1,seed=0", "--beta", "0.5", "--epsilon", "0.3"]
     assert cli.main([*options, str(tmp_path / "out"), *arguments]) == 0
     assert capsys.readouterr().out.count("figure: ") == 4
