@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 
 from threadpoolctl import threadpool_limits
 
@@ -100,19 +100,15 @@ def check(
             given = generator, beta, epsilon, observations, progress, execution
             records += [_of_logits(item, *given) for item in applied]
             continue
-        known = bracket_constants(generator, region or Region(), seed=seed, methods=graph_methods())
         has_observations = observations is not None
-        searched: ConstantBrackets | None = None
+        constants = _Constants(generator, region or Region(), seed, progress)
         for theorem in applied:
             clock = time.perf_counter()
+            known = constants.of_the_graph if theorem.reads_constants else unknown_brackets()
             record = refuted_from_the_graph(theorem, generator, known, has_observations)
             if record is None:
-                brackets = known
-                if not _graph_is_enough(theorem, generator, known, has_observations):
-                    searched = searched or bracket_constants(
-                        generator, region=region or Region(), budget=CONSTANTS_BUDGET, seed=seed, progress=progress
-                    )
-                    brackets = searched
+                enough = not theorem.reads_constants or _graph_is_enough(theorem, generator, known, has_observations)
+                brackets = known if enough else constants.searched
                 record = check_theorem(
                     theorem, generator, brackets, beta, epsilon, observations, seed, effort, progress, execution, labels
                 )
@@ -120,6 +116,28 @@ def check(
             progress.found(record)
             records.append(record)
     return CheckResult(tuple(records), provenance.provenance(command, seed, start, used))
+
+
+@dataclass(frozen=True, eq=False)
+class _Constants:
+    """Brackets of a generator's constants, each found when it is first asked for, and once."""
+
+    generator: Generator
+    region: Region
+    seed: int
+    progress: Progress
+
+    @cached_property
+    def of_the_graph(self) -> ConstantBrackets:
+        """What the methods that look at the graph alone find."""
+        return bracket_constants(self.generator, self.region, seed=self.seed, methods=graph_methods())
+
+    @cached_property
+    def searched(self) -> ConstantBrackets:
+        """What all methods find."""
+        return bracket_constants(
+            self.generator, region=self.region, budget=CONSTANTS_BUDGET, seed=self.seed, progress=self.progress
+        )
 
 
 def example_specifications(theorem_names: Sequence[str]) -> list[str]:

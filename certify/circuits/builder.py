@@ -137,7 +137,7 @@ class CircuitBuilder:
 
     def _are_opposite(self, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
         """Whether the signals of one gate are the negations of the other's, in any order."""
-        return bool(left) and {self._negation.get(signal) for signal in left} == set(right)
+        return bool(left and right) and {self._negation.get(signal) for signal in left} == set(right)
 
     def _opposite(self, a: int, b: int) -> bool:
         return self._negation.get(a) == b
@@ -152,6 +152,8 @@ class CircuitBuilder:
     @staticmethod
     def _tree(signals: Sequence[int], empty: int, join: Callable[[int, int], int]) -> int:
         level = list(signals) or [empty]
+        if len(level) == 2:
+            return join(*level)
         while len(level) > 1:
             pairs = [join(one, other) for one, other in zip(level[::2], level[1::2], strict=False)]
             level = pairs + ([level[-1]] if len(level) % 2 else [])

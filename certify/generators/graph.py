@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,8 @@ READING = ("output", "measurement", "noise", "rounded_constants", "read_as")
 
 ROW_BLOCK_ENTRIES = 2**20
 """Entries of a sparse matrix that are made dense at a time for the digest."""
+LARGEST_DENSE = 2**30
+"""Entries of all matrices, zeros included, beyond which the digest is over those that are not zero: seconds of work."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,18 +118,15 @@ class Generator:
     @cached_property
     def sha256(self) -> str:
         """Digest of the graph (structure, weights, activations), independent of the file it came from."""
-        digest = hashlib.sha256()
+        affine = [node.weight.shape for node in self.graph.nodes if isinstance(node, Affine)]
+        large = sum(rows * columns for rows, columns in affine) > LARGEST_DENSE
+        digest = hashlib.sha256(b"entries" if large else b"")
         for node in self.graph.nodes:
             digest.update(f"{type(node).__name__}:{node.width}:{node.sources}".encode())
             match node:
                 case Affine():
-                    # Row blocks hash to the same digest as the whole dense matrix, without ever holding it;
-                    # adding zero turns -0.0 into 0.0, which is the same map.
-                    step = max(1, ROW_BLOCK_ENTRIES // max(1, node.weight.shape[1]))
-                    for start in range(0, node.width, step):
-                        rows = node.weight[start : start + step]
-                        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
-                        digest.update(np.ascontiguousarray(dense + 0.0, dtype="<f8").tobytes())
+                    for part in _entries(node.weight) if large else _dense_rows(node.weight):
+                        digest.update(part.tobytes())
                     digest.update(np.ascontiguousarray(node.bias + 0.0, dtype="<f8").tobytes())
                 case Sum():
                     digest.update(repr(node.coefficients).encode())
@@ -134,3 +134,28 @@ class Generator:
                     # A default that is left out and one that is spelt are the same map.
                     digest.update(f"{node.name}:{activation(node.name).resolve(node.parameters)}".encode())
         return digest.hexdigest()
+
+
+def _dense_rows(weight: Matrix) -> Iterator[npt.NDArray[Any]]:
+    """Row blocks, which hash to the same digest as the whole dense matrix, without ever holding it."""
+    step = max(1, ROW_BLOCK_ENTRIES // max(1, weight.shape[1]))
+    for start in range(0, weight.shape[0], step):
+        rows = weight[start : start + step]
+        dense = rows if isinstance(rows, np.ndarray) else rows.toarray()
+        # Adding zero turns -0.0 into 0.0, which is the same map.
+        yield np.ascontiguousarray(dense + 0.0, dtype="<f8")
+
+
+def _entries(weight: Matrix) -> Iterator[npt.NDArray[Any]]:
+    """How many entries are not zero, their rows, columns and values, row by row: the same for dense and sparse."""
+    if isinstance(weight, np.ndarray):
+        rows, columns = np.nonzero(weight)
+        values = weight[rows, columns]
+    else:
+        kept = weight.data != 0
+        rows = np.repeat(np.arange(weight.shape[0]), np.diff(weight.indptr))[kept]
+        columns, values = weight.indices[kept], weight.data[kept]
+    yield np.array([len(rows)], dtype="<i8")
+    yield rows.astype("<i8")
+    yield columns.astype("<i8")
+    yield values.astype("<f8")

@@ -340,6 +340,8 @@ class Theorem:
     """Choices and closed forms that stand in the table of the conclusion; None: every choice."""
     slack_steps: tuple[str, ...] = ()
     """Labels of the steps whose slack the figures show side by side."""
+    reads_constants: bool = True
+    """False where nothing of it looks at m, M, M2, M3 of a generator: none is searched for, all are unknown to it."""
     curves: Callable[[Instance], MixingCurves | None] | None = None
     """Truth and theory over the steps of its chain, for the figures; None for a theorem without a chain."""
     algebra: Algebra = field(default_factory=dict)

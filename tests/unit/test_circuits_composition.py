@@ -125,7 +125,12 @@ def test_the_command_takes_an_inverse_file(tmp_path: Path, capsys: pytest.Captur
     arguments = ["check", "one-way", "--generator", str(tmp_path / "layer.blif"), "--beta", "0.2"]
     assert cli.main([*arguments, "--inverse", str(tmp_path / "small.blif")]) == 2
     assert "must take 64 bits to 64; it takes 4 to 4" in capsys.readouterr().err
-    assert cli.main([*arguments, "--inverse", str(tmp_path / "none.blif")]) == 2
+    (tmp_path / "garbage.aag").write_text("garbage\n")
+    (tmp_path / "network.onnx").write_bytes(b"\x08\x07")
+    for name, says in (("none.blif", "cannot be read"), ("garbage.aag", "first line"), ("network.onnx", "must end in")):
+        assert cli.main([*arguments, "--inverse", str(tmp_path / name)]) == 2
+        line = capsys.readouterr().err
+        assert line.count("\n") == 1 and name in line and says in line
     assert cli.main(["check", "one-way", "--inverse", str(tmp_path / "back.aag")]) == 2
     assert "is about a generator" in capsys.readouterr().err
 

@@ -211,5 +211,5 @@ def test_cryptominisat_goes_on_from_what_it_learnt_and_stops_at_its_limit() -> N
     image = instance.forward(5_000)
     whole = method.invert(instance, image)
     assert whole.preimage == 5_000 and whole.cost == method.invert(instance, image).cost > 2 * STEP
-    cut = method.invert(instance, image, limit=1.5 * STEP * instance.circuit.gates)
+    cut = method.invert(instance, image, limit=1.5 * STEP * instance.circuit.counts()["AND"])
     assert (cut.preimage, cut.cost) == (None, 2.0 * STEP)

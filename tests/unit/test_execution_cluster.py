@@ -25,6 +25,8 @@ import pytest
 
 import certify
 from benchmarks.lost_workers import session
+from certify.circuits.hardness import measure_hardness
+from certify.circuits.least_sizes import least_sizes
 from certify.cli.groups import spread
 from certify.errors import InputError
 from certify.execution import connection
@@ -120,6 +122,20 @@ def test_the_work_is_sent_once_per_worker(client: Any) -> None:
 def _with_decoder(decoder: bytes, task: int) -> float:
     assert len(decoder) == 1_000_000
     return square(task)
+
+
+def test_inversions_and_exact_circuits_are_those_of_one_process(client: Any) -> None:
+    def costs(execution: Execution) -> list[tuple[str, str, int, float, bool]]:
+        found = measure_hardness(["feistel", "linear"], [4, 6], runs=1, effort=0.1, execution=execution)
+        return [(run.family, run.method, run.bits, run.cost, run.finished) for c in found.curves for run in c.runs]
+
+    problems = [(2, [8, 6]), (3, [150, 232]), (4, [27030])]
+    with Execution("serial") as here, Execution(client) as there:
+        assert costs(here) == costs(there)
+        sizes = least_sizes(problems, here)
+        assert sizes == least_sizes(problems, there)
+    # A half adder, a full adder, and the parity of four bits.
+    assert [(size.lower, size.upper) for size in sizes] == [(2, 2), (5, 5), (3, 3)]
 
 
 def test_killed_workers_lose_and_repeat_nothing(client: Any, tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_shapes() -> None:
     assert generator.second_derivative(z, z[0], z[0]).shape == (6, 4)
 
 
-def test_the_digest_sees_the_map_and_not_its_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("largest", [graph_module.LARGEST_DENSE, 1])
+def test_the_digest_sees_the_map_and_not_its_storage(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
+    monkeypatch.setattr(graph_module, "LARGEST_DENSE", largest)
     digest = network(False).sha256
     assert network(True).sha256 == digest
     assert network(False, shift=1e-9).sha256 != digest

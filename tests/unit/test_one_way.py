@@ -22,11 +22,12 @@ from certify.circuits.builder import CircuitBuilder
 from certify.circuits.formats.files import save_circuit
 from certify.circuits.permutation import permutation
 from certify.circuits.posterior import PermutationPosterior, PermutationTable, sample_posterior, to_words
+from certify.discovery.registry import theorems
 from certify.errors import InputError
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.theorem import Step
+from certify.proof.theorem import Step, Theorem
 from certify.symbolic.bit_variance import bit_variance_ball, bit_variance_by_integral, bit_variance_estimate
 from certify.verdict import Verdict
 from theorems.one_way import circuits, reduction
@@ -233,3 +234,24 @@ def test_the_ramp_costs_twice_its_probability() -> None:
     assert gap == pytest.approx(2 * 8 * 1e-3 * math.sqrt(2 / math.pi), rel=1e-12)
     # A worked number: v by scipy's quadrature to 8 digits is in the test of the definition above.
     assert float(losses[0].values["beta_max"]) == pytest.approx(0.41969, abs=1e-5)  # type: ignore[arg-type]
+
+
+def test_no_constant_is_searched_for_a_theorem_that_reads_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def searched(*_: object, **__: object) -> None:
+        raise AssertionError("constants were searched")
+
+    monkeypatch.setattr("certify.checking.check.bracket_constants", searched)
+    generator = load_generator("permutation:family=linear,bits=4")
+    (record,) = check(["one-way"], [generator], effort=0.05).theorems
+    assert record.conclusion is not None and record.conclusion.verdict is Verdict.CONDITIONAL
+    # Another theorem at the same generator still has them.
+    with pytest.raises(AssertionError, match="searched"):
+        check(["one-way", "strong-invertibility"], [generator], effort=0.05)
+
+
+@pytest.mark.parametrize("theorem", theorems().values(), ids=list(theorems()))
+def test_theorems_that_name_a_constant_read_them(theorem: Theorem) -> None:
+    constants_of_maps = {"m", "M", "M2", "M3"}
+    named = constants_of_maps & {item.name for item in theorem.quantities}
+    named |= {item.constant for item in theorem.assumptions if item.constant in constants_of_maps}
+    assert theorem.reads_constants or not named

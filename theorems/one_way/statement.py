@@ -164,4 +164,5 @@ THEOREM = Theorem(
         inputs=circuit_inputs,
     ),
     examples=("permutation:family=gf2exp,bits=8",),
+    reads_constants=False,
 )

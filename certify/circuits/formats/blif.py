@@ -14,6 +14,8 @@ from certify.circuits.formats.blif_models import parse_models
 
 _COVERS = {Operation.AND: ("11 1",), Operation.OR: ("1- 1", "-1 1"), Operation.XOR: ("10 1", "01 1"),
            Operation.NOT: ("0 1",)}  # fmt: skip
+_UNEQUAL = ["01", "10"]
+"""Rows of XOR, which the cubes would build out of five gates."""
 
 
 def write_blif(circuit: Circuit, name: str = "circuit") -> str:
@@ -55,6 +57,9 @@ def read_blif(text: str) -> Circuit:
 
 def _built(builder: CircuitBuilder, gate: Gate, sources: list[int]) -> int:
     """The disjunction of the rows' cubes, negated if the rows list the zeros; no rows mean false."""
+    if sorted(gate.rows) == _UNEQUAL:
+        total = builder.add(*sources)
+        return builder.negate(total) if gate.value == "0" else total
     cubes = [
         builder.every([signal if mark == "1" else builder.negate(signal)
                        for mark, signal in zip(row, sources, strict=True) if mark != "-"])

@@ -49,8 +49,6 @@ def flatten(models: Mapping[str, Model]) -> Netlist:
     if not top.inputs or not top.outputs:
         raise InputError("BLIF: the first model has no .inputs or no .outputs")
     _check_references(models, top)
-    for model in models.values():
-        _check_signals(model, models)
     signals = {name: _check_signals(model, models) for name, model in models.items()}
     names, gates, outputs = list(top.inputs), dict[int, Gate](), list[int]()
     waiting = [(top, dict(zip(top.inputs, range(len(names)), strict=True)))]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +21,19 @@ INVERSE = "inverse"
 """Key of a generator's metadata with the inverse circuit as ASCII AIGER."""
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the search for cycles: among millions of small objects it would find none, again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@_uncollected()
 def load_circuit(path: str | Path) -> Circuit:
     """The circuit of a file. Raises InputError, in one line, for a file that is absent, too large or no circuit."""
     place = Path(path)
@@ -35,6 +51,7 @@ def load_circuit(path: str | Path) -> Circuit:
         raise InputError(f"`{place}`: {error}") from error
 
 
+@_uncollected()
 def circuit_generator(path: str | Path) -> Generator:
     """The generator G(z) = P(sgn z) of a circuit file, in the form minmax. Raises InputError as `load_circuit`."""
     circuit = load_circuit(path)

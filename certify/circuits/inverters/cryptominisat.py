@@ -17,14 +17,16 @@ from certify.errors import MissingExtraError
 
 STEP = 64
 """Conflicts that one call may have."""
-LIMIT = 2.0**28
-"""Conflicts times the circuit's gates, which the work of one conflict grows with: some ten seconds."""
+LIMIT = 2.0**25
+"""Conflicts times the AND and OR gates, whose clauses the work of one conflict grows with: some ten seconds."""
 
 
 def run(permutation: Permutation, image: int, limit: float) -> tuple[int | None, float]:
     """Preimage and conflicts that were allowed in all. Raises MissingExtraError without pycryptosat."""
     solver, allowed = _solver(permutation, image), 0
-    while allowed * permutation.circuit.gates < limit:
+    counts = permutation.circuit.counts()
+    per_conflict = max(counts["AND"] + counts["OR"], 1)
+    while allowed * per_conflict < limit:
         satisfiable, model = solver.solve()
         allowed += STEP
         if satisfiable is not None:
