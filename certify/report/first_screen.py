@@ -116,9 +116,19 @@ def in_words(record: TheoremRecord) -> str:
         refuted = ", ".join(item.label for item in record.assumptions if item.verdict is Verdict.REFUTED)
         return f"{where}: says nothing, since {refuted} fails there{_asking_less(record)}"
     if record.conclusion is None or not record.verdict.holds:
-        reason = f", {_first_sentence(record.reason)}" if record.reason else ""
+        reason = f", {_first_sentence(record.reason)}" if record.reason else _too_far(record)
         return f"{where}: {record.verdict}{reason}{_observations_sentence(record)}"
     return f"{where}: {_noise_sentence(record)}{_observations_sentence(record)}"
+
+
+def _too_far(record: TheoremRecord) -> str:
+    """By how much the distance misses epsilon, and up to which noise it does not; empty where it does not miss it."""
+    values = {} if record.conclusion is None else record.conclusion.values
+    bound, epsilon, largest = (values.get(name) for name in ("tv_bound", "epsilon", "beta_max"))
+    if not (isinstance(bound, float) and isinstance(epsilon, float) and bound > epsilon):
+        return ""
+    works = f"; certified up to noise {_number(largest, 'beta_max')}" if isinstance(largest, float) else ""
+    return f", the smallest bound found is {_number(bound, 'tv_bound')}, above epsilon = {epsilon:g}{works}"
 
 
 def _asking_less(record: TheoremRecord) -> str:

@@ -74,3 +74,14 @@ def test_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "B1 refuted" in short and short.rstrip().endswith("verdict: not-applicable")
     assert "certify check one-way --generator linear:d=2 --details" in short
     assert "Assumptions" in full and "Assumptions" not in short
+
+
+def test_a_distance_above_epsilon_says_by_how_much_and_where_it_is_not() -> None:
+    record = theorem_record()
+    missed = with_values(record, beta=0.7, beta_max=0.41965, epsilon=0.1, tv_bound=0.61526)
+    assert missed.conclusion is not None
+    missed = replace(missed, conclusion=replace(missed.conclusion, verdict=Verdict.INCONCLUSIVE), reason="")
+    said = in_words(missed)
+    assert "the smallest bound found is 0.6153" in said and "above epsilon = 0.1; certified up to noise 0.4196" in said
+    met = replace(missed, conclusion=replace(missed.conclusion, values={"epsilon": 0.1, "tv_bound": 0.05}))
+    assert "above epsilon" not in in_words(met)
