@@ -167,6 +167,10 @@ def _network_samples(check: ModuleType, folder: Path) -> list[Case]:
         for name in NETWORKS:
             content = changed_network(name)
             bad.append((forged(document, content), content))
+        described = two_layers()
+        described.graph.initializer[0].doc_string = "weights"
+        good.append((forged(document, described.SerializeToString()), described.SerializeToString()))
+        bad += _other_claims(document, plain.read_bytes()) if kind == "derivatives" else []
     for path in small_files(folder):
         network = path.read_bytes()
         for document in documents(path, [0.4, -0.2, 0.3], 0.5):
@@ -177,6 +181,15 @@ def _network_samples(check: ModuleType, folder: Path) -> list[Case]:
                 if seen[what] in (1, 4, 9):
                     bad.append((text, other))
     return [Case(*item, True) for item in good] + [Case(*item, False) for item in bad]
+
+
+def _other_claims(document: dict[str, Any], network: bytes) -> list[tuple[str, bytes]]:
+    """Certificates that claim nothing, something unknown, or derivatives of a Relu, which has but the first."""
+    others: tuple[Any, ...] = ({}, [], {**document["claims"], "M4": document["claims"]["M"]})
+    model = two_layers()
+    model.graph.node[1].op_type = "Relu"
+    bent = model.SerializeToString()
+    return [*((forged(document, network, claims=other), network) for other in others), (forged(document, bent), bent)]
 
 
 def exit_codes(module: ModuleType, cases: Iterable[Case]) -> list[int]:

@@ -218,7 +218,37 @@ def _lists(check: ModuleType) -> list[Any]:
     return found
 
 
+def _boxes(check: ModuleType) -> list[Any]:
+    """The tanh of two latents on boxes: whether its columns and a slope enclose it, and the mean of f, to a digit."""
+    one, found = check.ONE, []
+    signs = np.linspace(-1, 1, 21)
+    u, v = (part.ravel() for part in np.meshgrid(signs, signs))
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    pairs = np.outer(weights, weights).ravel() / 4
+    for centre, half in (((0.5, -0.25), (0.5, 0.125)), ((0.0, 1.5), (0.25, 0.75)), ((-2.0, 3.0), (1.0, 0.5))):
+        ends = [[int(x * 2**20) * (one >> 20) for x in part] for part in (centre, half)]
+        box = check.Box([("input",), ("active", 0, "Tanh")], *ends)
+        columns, radius, fuzz = box.nodes[1][:3]
+        inputs = np.array([u * half[0], v * half[1]])
+        truth = np.tanh(inputs + np.array(centre)[:, None])
+        slopes, middle = np.array(columns[:-1], dtype=float).T / one, np.array(columns[-1], dtype=float) / one
+        rooms = np.array([entry + fuzz for entry in radius], dtype=float) / one
+        rest = np.abs(truth - slopes @ inputs - middle[:, None]) <= rooms[:, None] + 1e-12
+        constant, tilts = box.below(1, [one, -one])
+        least = constant / one + np.array(tilts, dtype=float) / one @ inputs
+        found.append((bool(rest.all()), f"{rooms.max():.1e}", bool((least <= truth[0] - truth[1] + 1e-12).all())))
+        question = check.Question.__new__(check.Question)
+        question.plan, question.output, question.y = box.plan, 1, [one // 4, -one // 2]
+        question.scale = Fraction(1, 2)
+        z = [c + h * part.ravel() for c, h, part in zip(centre, half, np.meshgrid(nodes, nodes), strict=True)]
+        energy = sum(x**2 + (np.tanh(x) - y) ** 2 for x, y in zip(z, (0.25, -0.5), strict=True)) / 2
+        exact, bound = float(pairs @ energy), float(question.mean(*ends))
+        found.append((bound >= exact - 1e-12, f"{bound:.2e}"))
+    return found
+
+
 PROBES = {
+    "Box": _boxes,
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
     "bend": _bends, "multiply": _products,
     "unique": _keys, "listed": _lists, **CIRCUITS, **TOTALS,

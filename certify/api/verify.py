@@ -28,7 +28,7 @@ class Verified(Shown, VerificationResult):
         )
         return (
             Table("certificates", "Certificates, checked again", columns(("certificate", "verdict", "claim")), rows,
-                  self.premises),
+                  (*self.premises, *self.warnings)),
         )  # fmt: skip
 
     def _rows(self) -> list[dict[str, Any]]:

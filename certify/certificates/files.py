@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +29,33 @@ class Stored:
     row: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class StoredCertificates:
+    """The certificates of a file, and by theorem how many rows of its tables say proved where none holds one."""
+
+    certificates: tuple[Stored, ...]
+    not_covered: Mapping[str, int] = field(default_factory=dict)
+
+
 Documents = Iterator[tuple[str, Any, Mapping[str, Any] | None]]
 
 
-def certificates_from_file(path: str | Path) -> tuple[Stored, ...]:
-    """Every certificate of a file with its place in it, each read strictly.
+def certificates_from_file(path: str | Path) -> StoredCertificates:
+    """Every certificate of a file with its place in it, each read strictly; and what none of them is about.
 
     Raises:
         InputError: if the file is missing, no JSON, of another form, without a certificate, or one cannot be read.
     """
     source = Path(path)
     if source.is_dir():
-        return _of_folder(source)
+        return StoredCertificates(_of_folder(source))
     if not source.is_file():
         raise InputError(f"`{path}`: no such file")
     if source.stat().st_size > LARGEST_FILE:
         raise InputError(f"`{path}`: larger than {LARGEST_FILE >> 20} MiB; split it")
     try:
         content = json.loads(source.read_text(encoding="utf-8"), object_pairs_hook=_once)
-        found = tuple(_documents(content))
+        found, open_rows = tuple(_documents(content)), _not_covered(content)
     except _TwiceError as error:
         raise InputError(f"`{path}`: the key {str(error)[:60]} stands twice in one object") from error
     except InputError as error:
@@ -56,7 +64,7 @@ def certificates_from_file(path: str | Path) -> tuple[Stored, ...]:
         raise InputError(f"`{path}`: expected {FORMS}") from error
     if not found:
         raise InputError(f"`{path}`: holds no certificate; expected {FORMS}")
-    return _read(path, found)
+    return StoredCertificates(_read(path, found), open_rows)
 
 
 def _read(path: str | Path, found: Sequence[tuple[str, Any, Mapping[str, Any] | None]]) -> tuple[Stored, ...]:
@@ -102,13 +110,28 @@ def _documents(content: Any) -> Documents:
             yield from _of_entry(f"entry {index}", entry)
 
 
+def _not_covered(content: Mapping[str, Any]) -> dict[str, int]:
+    """By theorem, the rows that say proved in tables without any certificate; a theorem without such rows is absent."""
+    found: dict[str, int] = {}
+    for theorem in content.get("theorems", ()):
+        rows = theorem["observations"]
+        proved = sum(row.get("verdict") == Verdict.PROVED for row in rows)
+        if proved and not any(_holds_certificate(row) for row in rows):
+            found[theorem["id"]] = found.get(theorem["id"], 0) + proved
+    return found
+
+
+def _holds_certificate(row: Mapping[str, Any]) -> bool:
+    return row["certificate"] is not None or row.get("largest_noise_certificate") is not None
+
+
 def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> Documents:
     """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own.
 
     So does a largest noise, unless it is the noise at which the row is proved. A row is also about what is `asked` of
     all of them: the decoder and epsilon.
     """
-    holding = any(row["certificate"] is not None for row in rows)
+    holding = any(map(_holds_certificate, rows))
     for row in rows:
         place = f"{theorem}, observation {row['index']}"
         is_proved, values = row.get("verdict") == Verdict.PROVED, row.get("values", {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,11 +30,13 @@ class VerificationResult(Readable):
 
     verdict     `proved` where every claim and the constants were confirmed, `conditional` where a constant was taken
                 for granted, `refuted` where a claim was not confirmed
+    not_covered by theorem, how many rows of tables without any certificate say proved: the verdict is not about them
     """
 
     path: str
     verifications: Mapping[str, Verification]
     constants_derived: bool
+    not_covered: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -63,6 +65,7 @@ class VerificationResult(Readable):
                 {"place": place, "verdict": str(self.verdict_of(item)), **item.to_dict()}
                 for place, item in self.verifications.items()
             ],
+            "not_covered": dict(self.not_covered),
         }
 
     @classmethod
@@ -76,12 +79,21 @@ class VerificationResult(Readable):
             decode(str, document["file"], "the file"),
             found,
             decode(bool, document["constants_derived"], "`constants_derived`"),
+            decode(dict[str, int], document.get("not_covered", {}), "`not_covered`"),
         )
 
     @property
     def premises(self) -> tuple[str, ...]:
         """What was taken for granted, each once."""
         return tuple(dict.fromkeys(f"premise: {p}" for item in self.verifications.values() for p in item.premises))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the file says proved and no certificate in it is about, a line for each theorem."""
+        return tuple(
+            f"not covered: {theorem}, {count} row{'s' if count > 1 else ''} said proved, without any certificate"
+            for theorem, count in self.not_covered.items()
+        )
 
 
 def verify_file(
@@ -99,11 +111,11 @@ def verify_file(
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
     """
-    records = certificates_from_file(path)
+    stored = certificates_from_file(path)
     decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
     found = {}
-    for item in records:
+    for item in stored.certificates:
         place, record = item.place, item.record
         kind = kind_of(record)
         identity = kind.generator(record)
@@ -114,8 +126,9 @@ def verify_file(
         if rows is not None:
             _require_given(rows, np.array(kind.observation(record)), item.row, f"`{path}`, {place}")
         checked = kind.verify(record, decoder)
-        # A decoder that was given is the record's by its digest, whatever its file is called.
-        said = {**kind.said(record), **({"generator": decoder.name} if generator is None else {})}
+        said = {**kind.said(record), "generator": decoder.name}
+        if item.row is not None and generator is not None and _is_called(decoder, item.row.get("generator")):
+            del said["generator"]
         if checked.holds and item.row is not None and (reason := row_doubt(item.row, said)):
             checked = replace(checked, holds=False, reason=reason)
         premise = kind.premise(record)
@@ -127,7 +140,7 @@ def verify_file(
                 )
             checked = _with_constants(checked, premise, known[asked], identity.sha256, constants)
         found[place] = checked
-    return VerificationResult(str(path), found, constants)
+    return VerificationResult(str(path), found, constants, stored.not_covered)
 
 
 def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str, Any] | None, place: str) -> None:
@@ -164,6 +177,19 @@ def _decoder(identity: GeneratorIdentity, likelihood: str, given: Generator | No
             f"`{decoder.name}` with {decoder.sha256[:12]}...; give that one with `--generator`"
         )
     return decoder
+
+
+def _is_called(decoder: Generator, name: Any) -> bool:
+    """Whether a decoder that was given may stand under this name: a family's digest is its own, a file's name is none.
+
+    The decoder is the record's by its digest, whatever its file is called.
+    """
+    if name == decoder.name or (isinstance(name, str) and name.partition(":")[0] not in families()):
+        return True
+    try:
+        return load_generator(name, likelihood=decoder.likelihood).sha256 == decoder.sha256
+    except InputError:
+        return False
 
 
 def _with_constants(

@@ -229,7 +229,11 @@ agreements = st.integers(1, 10**6).flatmap(
 encoder_files = st.builds(EncoderFile, paths, counts, words, paths, st.none() | agreements)
 verifications = st.builds(Verification, st.booleans(), words, words, notes)
 verification_results = st.builds(
-    VerificationResult, words, st.dictionaries(words, verifications, min_size=1, max_size=2), st.booleans()
+    VerificationResult,
+    words,
+    st.dictionaries(words, verifications, min_size=1, max_size=2),
+    st.booleans(),
+    st.dictionaries(words, st.integers(1, 9), max_size=2),
 )
 rows_of_numbers = st.lists(finite, min_size=1, max_size=3).map(np.array)
 single_observations = st.builds(SingleObservation, counts, rows_of_numbers)

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import certify
 from benchmarks.corrupted_certificates import checker, corruptions, documents, refusal, small_network
+from benchmarks.forged_networks import two_layers
 from certify.arithmetic.intervals import exact_matrix
 from certify.certificates.portable.discovery import portable_kinds
 from certify.certificates.portable.exact_text import rounded_down, rounded_up
@@ -130,6 +131,19 @@ def test_a_factor_proves_and_a_singular_matrix_has_none() -> None:
         CHECK.semidefinite(indefinite, factor, "a matrix")
     assert semidefinite_factor(exact_matrix(np.array([[1.0, 2.0], [2.0, 1.0]]))) is None
     assert semidefinite_factor(exact_matrix(np.zeros((2, 2)))) is None
+
+
+@pytest.mark.parametrize("operator", ["Tanh", "Sigmoid"])
+def test_orthogonal_weights_have_a_certificate(operator: str, tmp_path: Path) -> None:
+    """All eigenvalues of bound^2 I - W W^T are then as small as the share that the bound gives up."""
+    model = two_layers()
+    model.graph.node[1].op_type = operator
+    path = tmp_path / "orthogonal.onnx"
+    path.write_bytes(model.SerializeToString())
+    document = certify.certificate("derivatives", path).document
+    assert document is not None and refusal(CHECK, json.dumps(document), path.read_bytes()) == ""
+    slope = Fraction(1, 4 if operator == "Sigmoid" else 1)
+    assert slope <= Fraction(document["claims"]["M"]) <= slope * (1 + Fraction(1, 10**7))
 
 
 def test_a_negative_claim_is_refused_with_a_factor_that_fits(network: Path, made: dict[str, dict[str, Any]]) -> None:

@@ -248,6 +248,50 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
     assert len(verified({}, {"certificate": None, "verdict": "inconclusive"}).verifications) == 3
 
 
+def test_a_table_without_any_certificate_is_named_and_covers_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The certificates of one theorem say nothing of the rows of another, whose own were taken out of the file."""
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    table = [item.to_dict() for item in rows_of(generator, np.array([[0.4], [-0.2]]), None)]
+    bare = [row | {"certificate": None, "largest_noise_certificate": None} for row in table]
+    path = tmp_path / "checked.json"
+
+    def verified(*others: list[dict[str, Any]]) -> Any:
+        theorems = [{"id": "rejection-encoder", "observations": table}]
+        theorems += [{"id": "sharp-langevin", "observations": rows} for rows in others]
+        path.write_text(json.dumps({"theorems": theorems}))
+        return certify.verify(path)
+
+    found = verified(bare, bare[:1])
+    assert found.not_covered == {"sharp-langevin": 3} and found.verdict is Verdict.PROVED
+    assert "not covered: sharp-langevin, 3 rows said proved, without any certificate" in str(found)
+    assert main(["verify", str(path), "--quiet", "--json", str(tmp_path / "out.json")]) == 0
+    assert "not covered: sharp-langevin, 3 rows" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out.json").read_text())["not_covered"] == {"sharp-langevin": 3}
+    assert verified(bare[:1]).warnings == ("not covered: sharp-langevin, 1 row said proved, without any certificate",)
+    for covered in (table, [row | {"verdict": "inconclusive"} for row in bare], []):
+        assert verified(covered).not_covered == {} and not verified(covered).warnings
+    with pytest.raises(InputError, match="sharp-langevin, observation 1: says proved and holds no certificate"):
+        verified([table[0], bare[1]])
+
+
+def test_a_table_names_the_decoder_that_was_given(tmp_path: Path) -> None:
+    """By digest: a family's name stands for its weights, a file may be called anything."""
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    table = [item.to_dict() for item in rows_of(generator, np.array([[0.4]]), None)]
+    path = tmp_path / "checked.json"
+    for name, verdict in (
+        (generator.name, Verdict.PROVED), ("residual:depth=1,d=1,width=4,seed=0", Verdict.PROVED),
+        ("moved.onnx", Verdict.PROVED), ("residual:d=1,width=4,depth=1,seed=1", Verdict.REFUTED),
+        ("residual:depth=none", Verdict.REFUTED), (None, Verdict.REFUTED),
+    ):  # fmt: skip
+        path.write_text(json.dumps({"theorems": [{"id": "t", "generator": name, "observations": table}]}))
+        found = certify.verify(path, generator)
+        assert found.verdict is verdict, name
+        assert verdict is Verdict.PROVED or "its row says generator" in str(found)
+
+
 def test_a_largest_noise_of_a_table_is_that_of_its_certificate(tmp_path: Path) -> None:
     generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
     rows = np.array([[0.4]])

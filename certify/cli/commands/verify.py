@@ -64,7 +64,7 @@ def run(
     for place, item in result.verifications.items():
         if not (item.holds and quiet):
             destination.line(f"{place} {result.verdict_of(item)}: {item.reason or item.claim}")
-    for premise in result.premises:
-        destination.line(premise)
+    for line in (*result.premises, *result.warnings):
+        destination.line(line)
     destination.line(f"{held} of {len(result.verifications)} certificates hold")
     return result.exit_code
