@@ -2,10 +2,10 @@
 
     python -m benchmarks.inequalities [--seconds 10] [--limit N]
 
-Every claim goes to every method in a process of its own with the same time. z3 gets exp, log and powers as
-uninterpreted functions; cvc5 knows exp and sin; sympy is asked to simplify the difference under the assumptions of
-its symbols. `wrong` counts a proof of a false claim or a refutation of a true one; a model in which a function is
-uninterpreted refutes nothing.
+Every claim goes to every method with the same time, one after the other, in a process that is ended when a claim runs
+over and then replaced. z3 gets exp, log and powers as uninterpreted functions; cvc5 knows exp and sin; sympy is asked
+to simplify the difference under the assumptions of its symbols. `wrong` counts a proof of a false claim or a
+refutation of a true one; a model in which a function is uninterpreted refutes nothing.
 """
 
 from __future__ import annotations
@@ -113,7 +113,8 @@ def main() -> None:
     head = [
         "# Inequalities proved and refuted", "",
         f"Written by `python -m benchmarks.inequalities`: {len(rows)} rows, {true} true, {len(rows) - true} false,",
-        f"their sources in `data/inequalities.csv`; {given.seconds:g} s each, a process of its own for each.", "",
+        f"their sources in `data/inequalities.csv`; {given.seconds:g} s each, one after the other in one process,",
+        "which is replaced after a claim that ran over.", "",
         "| method | solved | wrong | unsolved | median s | total s |", "| --- | --- | --- | --- | --- | --- |",
     ]  # fmt: skip
     (HERE / "results" / "inequalities.md").write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
