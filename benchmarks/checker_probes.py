@@ -117,6 +117,29 @@ def _lines(check: ModuleType) -> list[Any]:
     return found
 
 
+def _derivatives(check: ModuleType) -> list[Any]:
+    """Bounds behind an activation whose input has all three derivatives, against the chain rule in floats."""
+    found: list[Any] = []
+    suprema = {
+        "Tanh": (1.0, 4 / 27**0.5, 2.0),
+        "Sigmoid": (1 / 4, 1 / (6 * 3**0.5), 1 / 8),
+        "Softplus": (1, 1 / 4, 3**-1.5 / 2),
+    }
+    for kind, (s1, s2, s3) in suprema.items():
+        rows, totals = np.array([[0.5, 1.25], [0.7, 0.4], [0.3, 2.0]]), np.array([1.3, 0.75, 2.1])
+        (p, q, r), (t1, t2, t3) = rows, totals
+        wanted = [s1 * p, s2 * p**2 + s1 * q, s3 * p**3 + 3 * s2 * p * q + s1 * r]
+        top = p.max()
+        wanted.append(np.array([s1 * t1, s2 * top * t1 + s1 * t2, s3 * top**2 * t1 + 3 * s2 * top * t2 + s1 * t3]))
+        up = [[int(entry * 2**60) << check.BITS - 60 for entry in row] for row in (*rows.tolist(), totals.tolist())]
+        given, together = check.activated(kind, up[:3], up[3])
+        for row, truth in zip((*given, together), wanted, strict=True):
+            found.append(
+                [-1e-12 <= entry / 2**check.BITS - exact <= 1e-12 for entry, exact in zip(row, truth, strict=True)]
+            )
+    return found
+
+
 def _means(check: ModuleType) -> list[Any]:
     """From just below and just above the mean of a form under a Gaussian."""
     found: list[Any] = []
@@ -250,7 +273,7 @@ def _boxes(check: ModuleType) -> list[Any]:
 PROBES = {
     "Box": _boxes,
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
-    "bend": _bends, "multiply": _products,
+    "activated": _derivatives, "bend": _bends, "multiply": _products,
     "unique": _keys, "listed": _lists, **CIRCUITS, **TOTALS,
     "integer": _integers, "real": _texts, "message": _messages,
 }  # fmt: skip
