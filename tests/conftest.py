@@ -12,6 +12,7 @@ from collections.abc import Iterator
 # Read when numpy is loaded: a second BLAS thread costs more than it brings on small matrices. Sub-processes inherit it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import gc
 import hashlib
 import importlib
 import pkgutil
@@ -89,6 +90,17 @@ def _no_test_knows_what_another_found(request: pytest.FixtureRequest) -> Iterato
     os.environ.pop("CERTIFY_CACHE")
     if before is not None:
         os.environ["CERTIFY_CACHE"] = before
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests are made and none is garbage: the collector neither runs meanwhile nor looks at them later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

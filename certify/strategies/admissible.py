@@ -56,8 +56,27 @@ class Kinds:
 def kinds_of(theorem: Theorem) -> Kinds:
     """The kinds of generators that a theorem admits, and those that violate one of its assumptions.
 
-    There are none of either for a theorem about constants alone.
+    There are none of either for a theorem about constants alone. What was found for a theorem is remembered.
     """
+    return _kinds(_Same(theorem))
+
+
+class _Same:
+    """A theorem that is looked up as the object it is: one that was read again is probed again."""
+
+    def __init__(self, theorem: Theorem) -> None:
+        self.theorem = theorem
+
+    def __hash__(self) -> int:
+        return id(self.theorem)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.theorem is self.theorem
+
+
+@lru_cache(maxsize=32)
+def _kinds(key: _Same) -> Kinds:
+    theorem = key.theorem
     if theorem.points:
         return Kinds((), {}, {})
     admissible: list[str] = []

@@ -393,7 +393,7 @@ def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
     def start() -> None:
         command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
         worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
-        for line in ([*command, "--no-dashboard"], [*worker, "--nworkers", "1", "--death-timeout", "60"]):
+        for line in ([*command, "--no-dashboard"], [*worker, "--no-nanny", "--death-timeout", "60"]):
             started.append(
                 subprocess.Popen(
                     line,

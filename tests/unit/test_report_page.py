@@ -8,6 +8,7 @@ import math
 import re
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -189,6 +190,7 @@ def test_grid_values_are_certified_and_printed_on_their_side() -> None:
     assert "M2 = 0.15, n = d (" in sliders_html(replace(grid, defaults={"n": "d"}))
 
 
+@cache
 def _alone(beta: str, d: int, kappa: str, epsilon: str = "0.1") -> ConclusionRecord:
     constants = {"d": d, "m": 1, "M": kappa, "M2": "0.15"}
     found = certify.check_constants("strong-invertibility", constants, beta=beta, epsilon=epsilon)
