@@ -7,10 +7,12 @@ from html import escape
 from certify.report.blueprint import Blueprint, Node, describe
 from certify.verdict import Verdict
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 118, 46, 14, 44, 12
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN = 142, 46, 12, 44, 12
 LETTERS = {"kernel": "K", "symbolic": "A", "rigorous": "R", "statistical": "S", "assumed": "a"}
 """Evidence in one letter, so that no colour carries it alone: Coq's kernel, algebra, rigorous enclosure, sample."""
 LINE_CHARACTERS = 19
+"""So that the widest font that `system-ui` is known to name (0.6 of its size a letter) stays within a node."""
+NODES_IN_ROW = 7
 STYLE = """
 .bp rect{fill:#f4f4f4;stroke:#777;stroke-width:1.6}
 .bp .kernel rect{fill:#8fd3bb}.bp .symbolic rect{fill:#bfe6d8}.bp .rigorous rect{fill:#bcdcf2}
@@ -35,7 +37,7 @@ def blueprint_svg(graph: Blueprint, name: str = "", standalone: bool = False) ->
         name: of the picture for readers who do not see it.
         standalone: with its own style and XML namespace, as a file; otherwise the page has the style.
     """
-    rows = graph.layers()
+    rows = [row[at : at + NODES_IN_ROW] for row in graph.layers() for at in range(0, len(row), NODES_IN_ROW)]
     width = max(len(row) for row in rows) * (WIDTH + GAP_X) - GAP_X + 2 * MARGIN
     height = len(rows) * (HEIGHT + GAP_Y) - GAP_Y + 2 * MARGIN
     places: dict[str, tuple[float, float]] = {}

@@ -34,7 +34,7 @@ def loss_chart(record: TheoremRecord) -> str:
     axis = (
         f'<text x="{LABEL}" y="{height - 8}">bits of the final bound lost (open: measured elsewhere than used)</text>'
     )
-    return _svg(height, f"bits that each step of {record.id} loses", "".join(rows) + axis)
+    return svg(height, f"bits that each step of {record.id} loses", "".join(rows) + axis)
 
 
 def slack_chart(record: TheoremRecord) -> str:
@@ -63,16 +63,31 @@ def slack_chart(record: TheoremRecord) -> str:
             f'<circle class="v-{escape(str(claim.verdict))}" cx="{x:.1f}" cy="{y + 9}" r="5"/>'
             f'<text x="{x + 10:.1f}" y="{y + 13}">{escape(text)}, {escape(str(claim.verdict))}</text>'
         )
-    height = 8 + ROW * len(rows) + 26
+    height = 8 + ROW * len(rows) + 44
+    rows += [_tick(LABEL + PLOT * math.log(value / low) / span, value, height) for value in decades(low, high)]
     axis = f'<text x="{LABEL}" y="{height - 8}">slack, logarithmic: 1 is tight, right is loose</text>'
-    return _svg(height, f"slack of every claim of {record.id}", "".join(rows) + axis)
+    return svg(height, f"slack of every claim of {record.id}", "".join(rows) + axis)
 
 
-def _svg(height: int, title: str, content: str) -> str:
+def decades(low: float, high: float) -> list[float]:
+    """Powers of ten from `low` to `high`, at most seven of them."""
+    powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    return [10.0**power for power in powers[:: 1 + len(powers) // 8]]
+
+
+def svg(height: int, title: str, content: str) -> str:
+    """A chart of this height with its title for those who do not see it; its text stays text."""
     width = LABEL + PLOT + 170
     return (
         f'<svg class="chart" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="{escape(title)}"><title>{escape(title)}</title>{content}</svg>'
+    )
+
+
+def _tick(x: float, value: float, height: int) -> str:
+    return (
+        f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="4" y2="{height - 40}"/>'
+        f'<text class="mid" x="{x:.1f}" y="{height - 26}">{value:g}</text>'
     )
 
 

@@ -12,9 +12,11 @@ from certify.proof.theorem import Theorem
 from certify.report.blueprint import blueprint, describe
 from certify.report.blueprint_svg import blueprint_svg
 from certify.report.formulas import formulas_document
+from certify.report.page.bounds_charts import bracket_chart, grid_chart
 from certify.report.page.charts import loss_chart, slack_chart
 from certify.report.page.grid import Grid
 from certify.report.page.mathml import mathml
+from certify.report.page.prose import prose
 from certify.report.quantities import symbol
 from certify.report.slack_tables import slack_table
 from certify.report.table import Cell, Table, lower_cell, number_cell, upper_cell
@@ -47,6 +49,10 @@ EVIDENCE = {
 }
 
 
+PROSE = frozenset({"assumption", "meaning", "domain", "for", "statement"})
+"""Columns whose plain text is mathematics in words."""
+
+
 def html_table(table: Table, kind: str = "") -> str:
     """A table with caption, headings that say what they head, and formulas as MathML; "" without rows."""
     if not table.rows:
@@ -55,13 +61,13 @@ def html_table(table: Table, kind: str = "") -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            _cell(cell, column.numeric, index == 0)
+            _cell(cell, column.numeric, index == 0, column.heading in PROSE)
             for index, (cell, column) in enumerate(zip(row, table.columns, strict=True))
         )
         + "</tr>"
         for row in table.rows
     )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
+    notes = "".join(f"<li>{escape(prose(note))}</li>" for note in table.notes)
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}"><table class="{kind}">'
         f"<caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
@@ -105,6 +111,8 @@ def theorem_html(records: Sequence[tuple[int, TheoremRecord]], theorem: Theorem 
         parts.append(_statement(theorem))
     if grid is not None:
         parts.append(sliders_html(grid))
+        if charted := grid_chart(grid):
+            parts.append(_figure(charted, "Layers over the noise, at certified values of the grid"))
     parts += [record_html(index, record) for index, record in records]
     return "".join(parts) + "</section>"
 
@@ -125,6 +133,8 @@ def record_html(index: int, record: TheoremRecord) -> str:
         parts.append(graph_html(index, record))
     if brackets := assumption_brackets(record):
         parts.append(html_table(constants_table(brackets)))
+        if charted := bracket_chart(brackets):
+            parts.append(_figure(charted, "Brackets of the constants"))
     parts.append(html_table(assumptions_table(record)))
     parts.append(html_table(steps_table(record)))
     if charted := slack_chart(record):
@@ -225,13 +235,13 @@ def statement_html(theorem: Theorem) -> str:
     """What a referee reads first: summary, assumptions, conclusion, source."""
     conclusion = theorem.conclusion
     items = "".join(
-        f"<li><b>{escape(item.label)}</b> {escape(item.statement)}<br>{mathml(item.latex)}</li>"
+        f"<li><b>{escape(item.label)}</b> {escape(prose(item.statement))}<br>{mathml(item.latex)}</li>"
         for item in theorem.assumptions
     )
     return (
-        f'<p>{escape(theorem.summary)}</p><div class="statement" tabindex="0" role="region" '
+        f'<p>{escape(prose(theorem.summary))}</p><div class="statement" tabindex="0" role="region" '
         f'aria-label="Statement"><h3>Statement</h3><p>Assume</p><ul>{items}</ul>'
-        f"<p>Then {escape(conclusion.statement)}:</p>{mathml(conclusion.latex, True)}"
+        f"<p>Then {escape(prose(conclusion.statement))}:</p>{mathml(conclusion.latex, True)}"
         f'<p class="source">{escape(theorem.source)}</p></div>'
     )
 
@@ -275,10 +285,10 @@ def _heading(table: Table, place: int) -> str:
     return f'<th scope="col"{_number(column.numeric)}>{text}</th>'
 
 
-def _cell(cell: Cell, numeric: bool, heads: bool = False) -> str:
+def _cell(cell: Cell, numeric: bool, heads: bool = False, worded: bool = False) -> str:
     if cell.kind == "verdict":
-        return f"<td>{verdict_html(cell.text)}</td>"
-    content = escape(cell.text) if cell.latex is None else mathml(cell.latex)
+        return f"<td{_number(numeric)}>{verdict_html(cell.text)}</td>"
+    content = escape(prose(cell.text) if worded else cell.text) if cell.latex is None else mathml(cell.latex)
     tag, scope = ("th", ' scope="row"') if heads else ("td", "")
     return f"<{tag}{scope}{_number(numeric)}>{content}</{tag}>"
 
