@@ -200,7 +200,7 @@ def _settings(family: str, text: str) -> dict[str, Setting]:
 
 def _from_onnx(path: Path, output: str | None) -> Generator:
     if not path.is_file():
-        raise InputError(f"`{path}`: no such file")
+        raise InputError(f"`{path}`: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     from certify.generators.onnx_import import load_onnx
 
     return load_onnx(path, output)

@@ -88,7 +88,7 @@ def test_rejections_say_what_was_expected(spec: str, part: str) -> None:
 
 def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
     (tmp_path / "folder.onnx").mkdir()
-    assert "no such file" in message(str(tmp_path / "folder.onnx"))
+    assert "a folder, not a file" in message(str(tmp_path / "folder.onnx"))
 
 
 def test_a_file_never_runs_code(tmp_path: Path) -> None:
