@@ -166,7 +166,7 @@ def _specified(text: str, output: str | None) -> Generator:
         return known[head].generator(_settings(head, tail))
     suffix = Path(text).suffix.lower()
     if suffix == ".onnx":
-        return _from_onnx(Path(text), output)
+        return _from_onnx(text, output)
     if suffix in {".blif", ".aag", ".aig"}:
         from certify.circuits.formats.files import circuit_generator
 
@@ -198,9 +198,11 @@ def _settings(family: str, text: str) -> dict[str, Setting]:
     return settings
 
 
-def _from_onnx(path: Path, output: str | None) -> Generator:
+def _from_onnx(text: str, output: str | None) -> Generator:
+    path = Path(text)
     if not path.is_file():
-        raise InputError(f"`{path}`: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+        # What was typed: a path would lose a slash of an address.
+        raise InputError(f"`{text}`: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     from certify.generators.onnx_import import load_onnx
 
     return load_onnx(path, output)

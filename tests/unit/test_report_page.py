@@ -112,7 +112,7 @@ def test_every_formula_of_every_theorem_is_set() -> None:
         (r"\mathrm{burn\mbox{-}in}", '<mi mathvariant="normal">burn-in</mi>'),
         (r"a < b", "<mo>&lt;</mo>"),
         (r"\text{if <b>}", "<mtext>if\u00a0&lt;b&gt;</mtext>"),
-        (r"\left. x \right|", "<mi>x</mi><mo>|</mo>"),
+        (r"\left. x \right|", '<mi>x</mi><mo form="postfix" fence="true">|</mo>'),
     ],
 )
 def test_formulas_become_the_elements_they_mean(tex: str, inside: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from certify.bounds.bracket import Bracket
 from certify.report.page.bounds_charts import bracket_chart, grid_chart
 from certify.report.page.grid import AXES, Grid
+from certify.report.page.mathml import mathml
 from certify.report.page.prose import prose
 
 
@@ -37,3 +38,18 @@ def test_a_mark_stands_for_every_certified_cell_and_for_no_other() -> None:
     # d = 8: kappa 1.2 has 30 and nothing, kappa 2 has 40 and 41; two marks more name the lines.
     assert chart.count('class="mark') == 3 + 2
     assert grid_chart(Grid("toy", AXES["small"], 0.15, (None,) * 8, (None,) * 8)) == ""
+
+
+@pytest.mark.parametrize(
+    ("tex", "expected"),
+    [
+        (r"\left(a\right)^{2}", "<msup><mrow>{open}(</mo><mi>a</mi>{close})</mo></mrow><mn>2</mn></msup>"),
+        (r"\left\|a\right|_{1}", "<msub><mrow>{open}‖</mo><mi>a</mi>{close}|</mo></mrow><mn>1</mn></msub>"),
+        (r"\left. a \right\}", "<mrow><mi>a</mi>{close}}</mo></mrow>"),
+        ("(a)", '<mrow><mo stretchy="false">(</mo><mi>a</mi><mo stretchy="false">)</mo></mrow>'),
+    ],
+)
+def test_only_what_stands_between_left_and_right_grows_and_it_is_one_base(tex: str, expected: str) -> None:
+    for word, form in (("{open}", "prefix"), ("{close}", "postfix")):
+        expected = expected.replace(word, f'<mo form="{form}" fence="true">')
+    assert f"<semantics>{expected}<annotation" in mathml(tex)

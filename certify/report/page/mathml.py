@@ -32,7 +32,7 @@ _NAMES = frozenset(
     {"max", "min", "log", "exp", "sup", "inf", "det", "arcsin", "sin", "cos", "tan", "ln", "lim", "Pr", "dim"}
 )
 _SKIPPED = frozenset({
-    "left", "right", "middle", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "textstyle", "allowbreak",
+    "middle", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle", "textstyle", "allowbreak",
     "limits", "!",
 })  # fmt: skip
 _SPACES: Mapping[str, str] = {" ": "0.33em", ",": "0.17em", ";": "0.28em", ":": "0.22em", "quad": "1em", "qquad": "2em"}
@@ -137,13 +137,14 @@ class _Reader:
             return f"<mn>{token}</mn>"
         if token.isalpha():
             return f"<mi>{escape(token)}</mi>"
+        if token in "()[]":
+            return f'<mo stretchy="false">{token}</mo>'
         return f"<mo>{'−' if token == '-' else escape(token)}</mo>"
 
     def _command(self, name: str) -> str | None:
+        if name == "left":
+            return self._between()
         if name in _SKIPPED:
-            # The delimiter behind it is an element of its own; TeX's empty one is a dot.
-            if name in {"left", "right"} and self._peek() == ".":
-                self._next()
             return None
         if name in _LETTERS:
             return f"<mi>{_LETTERS[name]}</mi>"
@@ -157,6 +158,22 @@ class _Reader:
         if name in _SPACES:
             return f'<mspace width="{_SPACES[name]}"></mspace>'
         return self._with_arguments(name)
+
+    def _between(self) -> str:
+        r"""What stands from `\left` to its `\right`, as one element: a power behind it belongs to all of it."""
+        opening = self._delimiter("prefix")
+        inner = self.group(r"\right")
+        return f"<mrow>{opening}{''.join(inner)}{self._delimiter('postfix')}</mrow>"
+
+    def _delimiter(self, form: str) -> str:
+        """The next token as a fence that grows with what it encloses; TeX's empty one is a dot."""
+        while (token := self._peek()) is not None and token.isspace():
+            self._next()
+        if token is None:
+            return ""
+        token = self._next()
+        sign = _OPERATORS.get(token[1:], token[1:]) if token.startswith("\\") else token
+        return "" if sign == "." else f'<mo form="{form}" fence="true">{escape(sign)}</mo>'
 
     def _with_arguments(self, name: str) -> str:
         if name in {"frac", "tfrac", "dfrac"}:
