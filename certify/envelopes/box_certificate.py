@@ -14,7 +14,6 @@ import numpy as np
 from flint import arb
 
 from certify.arithmetic.balls import ball, lower, precision, upper
-from certify.arithmetic.intervals import FloatArray
 from certify.bounds.bracket import Region
 from certify.bounds.ranges import node_ranges, uncertified_domains
 from certify.envelopes import fit
@@ -22,7 +21,7 @@ from certify.envelopes.box_search import BoxLimits, IntegralBound, log_integral_
 from certify.envelopes.box_tree import Tiling
 from certify.envelopes.box_weights import with_dense_weights
 from certify.envelopes.gaussian_evidence import MeanBound
-from certify.envelopes.likelihood import Likelihood
+from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.region_bound import MixtureBound
 from certify.errors import CertifyError, InternalError
@@ -93,12 +92,12 @@ def box_envelope(
     cells = fit.find_cells(graph, likelihood)
     best: tuple[float, Mixture, Tiling] | None = None
     extra = np.zeros((0, graph.latent_dim))
-    rows: FloatArray | None = None
     boxes = 0
     dictionary = fit.dictionary_of(cells, components, seed)
     rows = fit.programme_rows(cells, dictionary, seed)
+    potentials = potential(graph, likelihood, rows)
     for _ in range(rounds):
-        chosen = fit.choose_weights(graph, likelihood, dictionary, np.concatenate([rows, extra]), seed)
+        chosen = fit.choose_weights(graph, likelihood, dictionary, rows, potentials, seed)
         if chosen is None:
             break
         proposal, log_constant = chosen
@@ -106,15 +105,16 @@ def box_envelope(
         if not reach <= LARGEST_REACH:
             break
         corner = np.full(graph.latent_dim, reach)
-        heavy = cells.points[np.argsort(-cells.log_masses)[:2000]]
+        heavy = np.argsort(-cells.log_masses)[:2000]
         found = supremum_of_ratio(
             graph,
             likelihood,
             proposal,
             -corner,
             corner,
-            np.concatenate([heavy, rows, extra]),
+            np.concatenate([cells.points[heavy], rows]),
             replace(limits, boxes=max(1, limits.boxes - boxes)),
+            np.concatenate([cells.potentials[heavy], potentials]),
         )
         boxes += found.boxes
         certified = max(found.upper, tail_constant(proposal, reach, likelihood.infimum))
@@ -124,11 +124,13 @@ def box_envelope(
             # No boxes are left, or another programme could gain no more than the tolerance.
             break
         extra = np.concatenate([extra, found.worst[None]])
+        rows = np.concatenate([rows, found.worst[None]])
         if found.lower > min(log_constant, cells.log_integral) + 1.0:
             # A mode that the cells have missed: look again around it.
             cells = fit.find_cells(graph, likelihood, extra)
             dictionary = fit.dictionary_of(cells, components, seed)
-            rows = fit.programme_rows(cells, dictionary, seed)
+            rows = np.concatenate([fit.programme_rows(cells, dictionary, seed), extra])
+        potentials = potential(graph, likelihood, rows)
     if best is None:
         return None
     support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]

@@ -14,9 +14,10 @@ import numpy as np
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
-from certify.envelopes.likelihood import Likelihood, potential
+from certify.envelopes.box_weights import multiplications
+from certify.envelopes.likelihood import Likelihood, block_of, potential
 from certify.envelopes.mixture import Mixture
-from certify.generators.graph import Affine, Graph
+from certify.generators.graph import Graph
 
 BATCH = 512
 LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
@@ -35,13 +36,12 @@ class BoxLimits:
     def of(cls, graph: Graph) -> BoxLimits:
         """What is within seconds for one and two latents, within a minute for three, within two for four.
 
-        Beyond three it is the work that is counted, so that a wide network gets fewer boxes.
+        It is work that is counted, so that a wide network gets fewer boxes.
         """
         found = LIMITS[min(graph.latent_dim, 4)]
-        if graph.latent_dim <= 3:
-            return found
-        entries = sum(node.weight.size for node in graph.nodes if isinstance(node, Affine))
-        return replace(found, boxes=min(found.boxes, max(1, int(WORK / ((graph.latent_dim + 3) * max(entries, 1))))))
+        work = WORK if graph.latent_dim > 3 else WORK_FEW
+        each = (graph.latent_dim + 3) * max(multiplications(graph), 1)
+        return replace(found, boxes=min(found.boxes, max(1, int(work / each))))
 
 
 LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}
@@ -72,8 +72,9 @@ class IntegralBound:
     tiling: Tiling
 
 
-WORK = 2.4e10
-"""Multiplications in all boxes of a decoder with four latents: about two minutes."""
+WORK, WORK_FEW = 2.4e10, 1.7e11
+"""Multiplications in all boxes of a decoder with four latents, about two minutes, and with fewer: only behind wide
+convolutions (millions of weights that are not zero) it is these that end a search."""
 
 
 def log_ratio(graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray) -> FloatArray:
@@ -89,14 +90,18 @@ def supremum_of_ratio(
     high: FloatArray,
     seen: FloatArray,
     limits: BoxLimits,
+    potentials: FloatArray | None = None,
 ) -> SupremumBound:
     """Bounds of log sup exp(-f)/rho over the box [low, high], (d,) each; `seen` (k, d) are points to begin with.
 
-    Guarantee: `upper` holds, rounded outward, whatever stopped the search.
+    `potentials` (k,): f there, where it is known already. Guarantee: `upper` holds, rounded outward, whatever stopped
+    the search.
     """
-    inside = seen[((seen >= low) & (seen <= high)).all(axis=1)]
-    inside = np.concatenate([inside, 0.5 * (low + high)[None]])
-    ratios = log_ratio(graph, likelihood, proposal, inside)
+    known = potential(graph, likelihood, seen) if potentials is None else potentials
+    within = ((seen >= low) & (seen <= high)).all(axis=1)
+    middle = 0.5 * (low + high)[None]
+    inside = np.concatenate([seen[within], middle])
+    ratios = -np.append(known[within], potential(graph, likelihood, middle)) - proposal.log_density(inside)
     best = float(np.max(ratios))
     worst = inside[int(np.argmax(ratios))]
     lows, highs = lattice(low, high, 1)
@@ -183,8 +188,17 @@ def log_ratio_upper(
 ) -> tuple[FloatArray, IntArray]:
     """Upper bounds of log exp(-f)/rho over boxes, rounded outward, and the axes to bisect."""
     centres, halves = centred_boxes(lows, highs)
-    found = potential_plus_log_density(graph, likelihood, proposal, centres, halves)
-    return -found.lower, found.split
+    found = [
+        potential_plus_log_density(graph, likelihood, proposal, centres[part], halves[part])
+        for part in _parts(graph, len(lows))
+    ]
+    return -np.concatenate([item.lower for item in found]), np.concatenate([item.split for item in found])
+
+
+def _parts(graph: Graph, count: int) -> list[slice]:
+    """Boxes that are bounded at a time."""
+    step = 2 * block_of(graph)
+    return [slice(start, start + step) for start in range(0, max(count, 1), step)]
 
 
 def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
@@ -195,7 +209,8 @@ def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, hig
     """
     centres = 0.5 * lows + 0.5 * highs
     halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)
-    mean = mean_potential_upper(graph, likelihood, centres, halves)
+    parts = _parts(graph, len(lows))
+    mean = np.concatenate([mean_potential_upper(graph, likelihood, centres[part], halves[part]) for part in parts])
     volume = np.log(2 * halves).sum(axis=1)
     return np.asarray(volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1]))
 

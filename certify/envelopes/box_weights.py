@@ -67,6 +67,11 @@ def with_dense_weights(graph: Graph) -> Graph:
     return Graph(tuple(plain(node) for node in graph.nodes))
 
 
+def multiplications(graph: Graph) -> int:
+    """Multiplications by weights in one evaluation of the graph. Exact."""
+    return sum(int(node.weight.size) for node in graph.nodes if isinstance(node, Affine))
+
+
 @lru_cache(maxsize=64)
 def weights_of(node: Affine) -> Weights:
     """The weights of a node, made once."""

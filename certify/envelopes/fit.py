@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.intervals import FloatArray
+from certify.envelopes.box_weights import multiplications
 from certify.envelopes.cuts import solved_by_cuts
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
@@ -28,6 +29,9 @@ SCALES = (1.0, 1.25, 1.6, 2.2)
 MOMENT_SCALES = (1.0, 1.5, 2.5)
 CLIMBS, STARTS, STEPS, CLOSE = 6, 64, 16, 0.02
 """Programmes at most, points that climb, their steps, and the excess of log C over the programme's that ends them."""
+
+EXPENSIVE = 1e6
+"""Multiplications of one evaluation beyond which fewer points are looked at."""
 
 REACHES = (6.0, 12.0, 24.0, 48.0)
 """Half-widths of the lattice, from the prior's bulk on."""
@@ -71,18 +75,19 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
     for reach in REACHES:
         cells = _divided_cells(graph, likelihood, extra, reach)
         heavy = cells.points[cells.log_masses > cells.log_masses.max() - 12.0]
-        if np.abs(heavy).max() < reach * (1 - 2 / _side(graph.latent_dim)):
+        if np.abs(heavy).max() < reach * (1 - 2 / _side(graph)):
             break
     return cells
 
 
-def _side(d: int) -> int:
-    return {1: 512, 2: 96, 3: 20}.get(d, 6)
+def _side(graph: Graph) -> int:
+    full = {1: 512, 2: 96, 3: 20}.get(graph.latent_dim, 6)
+    return full // 2 if multiplications(graph) > EXPENSIVE else full
 
 
 def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None, reach: float) -> Cells:
     d = graph.latent_dim
-    side = _side(d)
+    side = _side(graph)
     axis = (np.arange(side) + 0.5) / side * 2 * reach - reach
     points = np.array(list(product(axis, repeat=d)))
     widths = np.full(len(points), 2 * reach / side)
@@ -140,16 +145,16 @@ def dictionary_of(cells: Cells, components: int, seed: int) -> Mixture:
 
 
 def choose_weights(
-    graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray, seed: int
+    graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray, potentials: FloatArray, seed: int
 ) -> tuple[Mixture, float] | None:
-    """The mixture with the least C on the rows and on peaks that a climb finds, and log C; None if there is none.
+    """The mixture with the least C on the rows, f there `potentials`, and on peaks that a climb finds; None: none.
 
-    Estimate. Peaks of exp(-f)/rho are looked for here, where a point costs one evaluation and no box.
+    Estimate, with log C. Peaks of exp(-f)/rho are looked for here, where a point costs one evaluation and no box.
     """
     best: tuple[Mixture, float] | None = None
     random = np.random.default_rng([seed, 0xC1])
-    potentials = potential(graph, likelihood, rows)
-    for _ in range(CLIMBS):
+    # Behind millions of weights a climb costs more than the boxes that would find the peak.
+    for _ in range(1 if multiplications(graph) > EXPENSIVE else CLIMBS):
         chosen = _least_constant(potentials, dictionary, rows)
         if chosen is None:
             return best

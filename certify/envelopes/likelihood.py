@@ -59,17 +59,24 @@ def likelihood_of(generator: Generator, observation: FloatArray, beta: float) ->
 
 def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
     """The potential f at points (b, d); infinite where floats overflow or are undefined. Estimate."""
+    block = block_of(graph)
     with np.errstate(over="ignore", invalid="ignore"):
         parts = [
-            likelihood.value(graph_value(graph, points[start : start + BLOCK]))
-            for start in range(0, max(len(points), 1), BLOCK)
+            likelihood.value(graph_value(graph, points[start : start + block]))
+            for start in range(0, max(len(points), 1), block)
         ]
         found = 0.5 * (points * points).sum(axis=1) + np.concatenate(parts)
     return np.where(np.isnan(found), np.inf, found)
 
 
-BLOCK = 512
-"""Points whose values at every node are held at a time: what stays in a cache."""
+BLOCK, LEAST_BLOCK, CACHED = 512, 32, 2**20
+"""Points whose values are held at a time, at most and at least; numbers of the widest node that stay in a cache."""
+
+
+def block_of(graph: Graph) -> int:
+    """Points or boxes that are taken at a time: behind wide nodes few, or every product waits for memory."""
+    return max(LEAST_BLOCK, min(BLOCK, CACHED // max(node.width for node in graph.nodes)))
+
 
 LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100
 """Beyond these 1/beta^2 leaves the range in which floats have relative errors."""

@@ -71,6 +71,8 @@ class KnotProfile:
         bottom, top = np.minimum(first[0], second[0]), np.maximum(first[1], second[1])
         for (knot_low, knot_high), knot in zip(self._float_values[2:], self.knots, strict=True):
             inside = (low <= knot.right) & (high >= knot.left)
+            if not inside.any():
+                continue
             bottom = np.where(inside, np.minimum(bottom, knot_low), bottom)
             top = np.where(inside, np.maximum(top, knot_high), top)
         # No value lies beyond the infimum or the supremum over R: this takes back a rounding at saturation.
@@ -85,6 +87,8 @@ class KnotProfile:
 
     def _at_ends(self, x: FloatArray) -> FloatEnclosure:
         finite = np.isfinite(x)
+        if finite.all():
+            return self.evaluate(x)
         low, high = self.evaluate(np.where(finite, x, 0.0))
         left, right = self._float_values[:2]
         limit_low, limit_high = np.where(x < 0, left[0], right[0]), np.where(x < 0, left[1], right[1])

@@ -77,7 +77,9 @@ def _evaluate(shape: Shape, order: int, x: FloatArray) -> FloatEnclosure:
         low, high = np.where(right, other[0], low), np.where(right, other[1], high)
     # sigma^(k)(x) = (slope x + constant)^(k) + sign (-1)^k sigma^(k)(-x).
     mirrored_low, mirrored_high = (low, high) if shape.sign * (-1) ** order > 0 else (-high, -low)
-    line = shape.slope * x + shape.constant if order == 0 else np.full_like(x, shape.slope if order == 1 else 0.0)
+    if order > 1 or (shape.slope == 0 and (order == 1 or shape.constant == 0)):
+        return np.where(right, mirrored_low, low), np.where(right, mirrored_high, high)
+    line = shape.slope * x + shape.constant if order == 0 else np.full_like(x, shape.slope)
     exact = line == 0.0
     # Adding an exact zero rounds nothing; otherwise the sum is one float further out (and the line, with
     # slope and constant in {0, 1} and not both 1, is exact).
