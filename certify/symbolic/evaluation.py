@@ -31,8 +31,8 @@ def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
         return arb.pi()
     if expression is sp.E:
         return arb.const_e()
-    if expression is sp.oo:
-        return arb("inf")
+    if expression in {sp.oo, -sp.oo}:
+        return arb("inf") if expression is sp.oo else arb("-inf")
     if expression in {sp.zoo, sp.nan}:
         # 1/0, as sympy folds it: a value that is none.
         return arb("nan")

@@ -87,6 +87,11 @@ ENDING = {
         "definition(q, 2 - h * mu)",
         "is 1.75000 at mu=1,L=4,h=1/4, outside",
     ),
+    "below a domain without a lower end": (
+        'declare("q", "[0, 1)"',
+        'declare("q", "(-inf, 0)"',
+        "is 0.750000 at mu=1,L=4,h=1/4, outside its domain (-inf, 0)",
+    ),
     "nothing returned": ('return (exact_finding("least"', 'return None and (exact_finding("least"', "got None"),
     "a generator asked for": ('instance.values["h"] * instance', "instance.generator.parameters * instance", ""),
 }

@@ -129,3 +129,7 @@ def test_a_function_without_an_enclosure_is_refused() -> None:
 
     with precision(), pytest.raises(NotImplementedError, match="`Unknown` has no enclosure"):
         evaluate_ball(Unknown(x), {"x": ball(1)})
+
+
+def test_an_end_without_bound_lies_beyond_every_number() -> None:
+    assert evaluate_ball(-sp.oo, {}) < -(10**300) and evaluate_ball(sp.oo, {}) > 10**300
