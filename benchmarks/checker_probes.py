@@ -221,6 +221,31 @@ def _messages(check: ModuleType) -> list[Any]:
         b"\x0912345678\x08\x05",
     ):
         found.append(answer(check, check.message, content, shown=True))
+    # Wire types and fields that are none; the largest tag and number, and the next ones; a number of eleven bytes.
+    for content in (b"\x0b12345678", b"\x0c12345678", b"\x051234", b"\x00\x05", b"\x08\x05", b"\x08\x7f"):
+        found.append(answer(check, check.message, content, shown=True))
+    for tag in (b"\xf8\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x10", b"\x88\x80\x80\x80\x10"):
+        found.append(answer(check, check.message, tag + b"\x05", shown=True))
+    for number in (b"\xff" * 9 + b"\x01", b"\x80" * 9 + b"\x02", b"\xff" * 9 + b"\x03", b"\x80" * 10 + b"\x00"):
+        found.append(answer(check, check.message, b"\x08" + number, shown=True))
+    return found
+
+
+def _norms(check: ModuleType) -> list[Any]:
+    """Whether the norm of integers is at least the true one and within two of it; none of zeros."""
+    found: list[Any] = []
+    for entries in ([0, 0], [1], [3, 4], [1, 1], [2**200, 1], [-5, 2, 7]):
+        square, norm = sum(entry * entry for entry in entries), check.norm(entries)
+        found.append(square <= norm * norm and max(norm - 2, 0) ** 2 <= square and (norm > 0 or not square))
+    return found
+
+
+def _factors(check: ModuleType) -> list[Any]:
+    """A matrix that its factor proves, and the same one unit below, at the scale of 2^-104."""
+    found: list[Any] = []
+    for rows in ([[4]], [[3]], [[5]], [[4, 2], [2, 2]], [[4, 2], [2, 1]], [[4, 3], [3, 2]], [[5, 3], [3, 3]]):
+        factor = {"exponents": [-52] * len(rows), "rows": [[2], [1, 1]][: len(rows)]}
+        found.append(answer(check, check.semidefinite, check.Matrix(rows, 1), factor, "it"))
     return found
 
 
@@ -273,7 +298,8 @@ def _boxes(check: ModuleType) -> list[Any]:
 PROBES = {
     "Box": _boxes,
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
-    "activated": _derivatives, "bend": _bends, "multiply": _products,
+    "activated": _derivatives, "norm": _norms, "semidefinite": _factors,
+    "bend": _bends, "multiply": _products,
     "unique": _keys, "listed": _lists, **CIRCUITS, **TOTALS,
     "integer": _integers, "real": _texts, "message": _messages,
 }  # fmt: skip

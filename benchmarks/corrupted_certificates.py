@@ -115,22 +115,27 @@ def small_network(activations: tuple[str, ...], seed: int, double: bool = False,
 
 
 def negative_multiplier() -> tuple[str, bytes]:
-    """A certificate of m = 0.9 for G(z) = z - 2 tanh z, whose m is 0: all of it fits but the sign of its multiplier."""
-    weight = numpy_helper.from_array(np.array([[-2.0]]), "w")
+    """A certificate of m = 0.9 for G(z) = (u - 2 tanh u, v + tanh(v)/2), whose m is 0, as u - 2 tanh u turns back.
+
+    All of it fits but the sign of the first of its two multipliers.
+    """
+    weight = numpy_helper.from_array(np.diag([-2.0, 0.5]), "w")
     nodes = [
         helper.make_node("Tanh", ["z"], ["s"]),
         helper.make_node("MatMul", ["s", "w"], ["g"]),
         helper.make_node("Add", ["z", "g"], ["x"]),
     ]
-    ends = [[helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", 1])] for name in ("z", "x")]
+    ends = [[helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", 2])] for name in ("z", "x")]
     graph = helper.make_graph(nodes, "g", ends[0], ends[1], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
     content: bytes = model.SerializeToString()
-    matrix = np.array([[1.0 - 0.81, -0.05], [-0.05, 0.1]])
+    # In the increments of u, v and of their tanh.
+    matrix = np.diag([1.0 - 0.81, 1.0 - 0.81, 0.1, 1.25])
+    matrix[0, 2] = matrix[2, 0] = -0.05
     document = {
         "format": "portable-1", "kind": "inverse-lipschitz",
         "network": {"name": "g.onnx", "sha256": hashlib.sha256(content).hexdigest()},
-        "claims": {"m": "9/10"}, "multipliers": [(-3.9).hex()],
+        "claims": {"m": "9/10"}, "multipliers": [(-3.9).hex(), (1.0).hex()],
         "factor": semidefinite_factor(exact_matrix(matrix)),
     }  # fmt: skip
     return json.dumps(document), content
