@@ -11,7 +11,7 @@ from functools import cache
 from html import escape
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
-_LETTERS: Mapping[str, str] = {
+LETTERS: Mapping[str, str] = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
     "theta": "θ", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "varrho": "ϱ",
     "sigma": "σ", "tau": "τ", "phi": "ϕ", "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ",
@@ -146,8 +146,8 @@ class _Reader:
             return self._between()
         if name in _SKIPPED:
             return None
-        if name in _LETTERS:
-            return f"<mi>{_LETTERS[name]}</mi>"
+        if name in LETTERS:
+            return f"<mi>{LETTERS[name]}</mi>"
         if name in _FENCES:
             sign = escape(_OPERATORS[name])
             return f'<mo form="{_FENCES[name]}" fence="true" stretchy="false">{sign}</mo>'

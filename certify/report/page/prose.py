@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_GREEK: Mapping[str, str] = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
-    "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
-    "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Phi": "Φ", "Sigma": "Σ",
-}  # fmt: skip
+from certify.report.page.mathml import LETTERS
+
+# The Greek ones among the letters of the formulas.
+_GREEK: Mapping[str, str] = {name: sign for name, sign in LETTERS.items() if "\u0370" <= sign <= "\u03ff"}
 _SIGNS: Mapping[str, str] = {"<=": "≤", ">=": "≥", "!=": "≠", "->": "→"}
 _RAISED = str.maketrans("0123456789+-dnk", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵈⁿᵏ")
 _LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
