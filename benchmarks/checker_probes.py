@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.circuit_probes import CIRCUITS
 from benchmarks.corrupted_certificates import supremum
+from benchmarks.forged_networks import two_layers
 from benchmarks.probed import answer
 from benchmarks.totals_probes import TOTALS
 
@@ -118,8 +119,12 @@ def _lines(check: ModuleType) -> list[Any]:
 
 
 def _derivatives(check: ModuleType) -> list[Any]:
-    """Bounds behind an activation whose input has all three derivatives, against the chain rule in floats."""
-    found: list[Any] = []
+    """Bounds behind an activation whose input has all three derivatives, against the chain rule in floats.
+
+    And that the two suprema with a root in them, 4/(3 sqrt 3) and sqrt(3)/18, are rounded up.
+    """
+    curve, bend = check.CURVED["Tanh"][0], check.CURVED["Sigmoid"][0]
+    found: list[Any] = [27 * curve**2 >= 16, 108 * bend**2 >= 1, check.CURVED["Softplus"][1] == bend]
     suprema = {
         "Tanh": (1.0, 4 / 27**0.5, 2.0),
         "Sigmoid": (1 / 4, 1 / (6 * 3**0.5), 1 / 8),
@@ -231,6 +236,21 @@ def _messages(check: ModuleType) -> list[Any]:
     return found
 
 
+def _potentials(check: ModuleType) -> list[Any]:
+    """Twice the potential behind G(z) = s, s = tanh(z + 1), as a form in (1, z, s): |z|^2 + |s - y|^2/beta^2."""
+    network = check.Network(two_layers().SerializeToString())
+    form = check.potential(network, {"beta": (0.5).hex(), "observation": [(1.5).hex(), (-2.0).hex()]})
+    found: list[Any] = []
+    for x in ([1, 0, 0, 0, 0], [1, 2, -1, 0, 0], [1, 0, 0, 3, 1], [1, 1, 1, -1, 2], [0, 0, 0, 1, 0], [0, 1, 0, 1, 1]):
+        value = sum(a * b * entry for a, row in zip(x, form.rows, strict=True) for b, entry in zip(x, row, strict=True))
+        one, *z_s = x
+        wanted = sum(z * z for z in z_s[:2]) + 4 * sum(
+            (s - one * y) ** 2 for s, y in zip(z_s[2:], (1.5, -2.0), strict=True)
+        )
+        found.append(Fraction(value, form.den) == Fraction(wanted))
+    return found
+
+
 def _norms(check: ModuleType) -> list[Any]:
     """Whether the norm of integers is at least the true one and within two of it; none of zeros."""
     found: list[Any] = []
@@ -298,7 +318,7 @@ def _boxes(check: ModuleType) -> list[Any]:
 PROBES = {
     "Box": _boxes,
     "supremum": _suprema, "tanh": _tanh, "exp": _exp, "log": _log, "line": _lines, "expectation": _means,
-    "activated": _derivatives, "norm": _norms, "semidefinite": _factors,
+    "activated": _derivatives, "norm": _norms, "potential": _potentials, "semidefinite": _factors,
     "bend": _bends, "multiply": _products,
     "unique": _keys, "listed": _lists, **CIRCUITS, **TOTALS,
     "integer": _integers, "real": _texts, "message": _messages,
