@@ -21,14 +21,13 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
-from certify.envelopes.neuron_forms import graph_bends, graph_points, half_line_curvatures, search_grid
+from certify.envelopes.neuron_forms import graph_points, half_line_curvatures, search_grid
 
 IntArray: TypeAlias = npt.NDArray[np.intp]
 
 GRID = 41
 FINE_GRID = 241
 PEAKS = 2
-BENDS = np.linspace(-8.0, 8.0, 129)
 SHRINK = 0.2
 STEPS = 400
 """A safety net: 40 to 120 are usual."""
@@ -111,14 +110,6 @@ def _stacked(sigmas: tuple[Sigma, ...], tables: dict[Sigma, FloatArray]) -> Floa
     padded = {sigma: table[np.minimum(np.arange(longest), len(table) - 1)] for sigma, table in tables.items()}
     width = max((table.shape[1] for table in tables.values()), default=5)
     return np.array([padded[sigma] for sigma in sigmas]).reshape(len(sigmas), longest, width)
-
-
-def bend_constraints(sigmas: tuple[Sigma, ...], scales: FloatArray, rests: FloatArray) -> NeuronConstraints:
-    """E r^2/2 times the second derivative of psi_k along the graph is at most eta_k, `rests` (k,) the E r^2."""
-    tables = {sigma: graph_bends(sigma, BENDS) for sigma in dict.fromkeys(sigmas)}
-    points = 0.5 * rests[:, None, None] * _stacked(sigmas, tables)
-    nothing = np.zeros((len(sigmas), 0, 5))
-    return NeuronConstraints(np.arange(len(sigmas)), sigmas, points, nothing, scales, nothing[..., 0], nothing)
 
 
 def _peaks(grid: FloatArray, values: FloatArray) -> FloatArray:

@@ -19,12 +19,11 @@ from functools import cache
 
 import numpy as np
 
-from certify.arithmetic.balls import precision, upper
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import Interval, add, product
 from certify.envelopes.box_activations import CONVEX_KINKS, flat_slope
 from certify.envelopes.lifted_form import Sigma
-from certify.generators.activations import activation_constants, derivatives, range_enclosure
+from certify.generators.activations import derivatives, range_enclosure
 
 LAST = 40.0
 """Where the grid ends and the half-lines begin; a power-of-two lattice, so that edges are exact floats."""
@@ -62,14 +61,12 @@ class ActivationGraph:
     """The graph of one activation over all of R, in cells and two half-lines.
 
     edges    psi at the j + 1 grid points; cells    psi over the j cells; bends    g'' over them; widths    theirs, (j,)
-    far_bends    g'' over the half-lines (2 places)
     starts   psi where the half-lines start (2 places: left, right), slopes c_1 and curvatures c_2 along them
     """
 
     edges: Features
     cells: Features
     bends: Features
-    far_bends: Features
     widths: FloatArray
     starts: Features
     slopes: Features
@@ -87,19 +84,6 @@ def suprema_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray, ranges: I
     for sigma in dict.fromkeys(sigmas):
         chosen = np.array([other == sigma for other in sigmas])
         found[chosen] = _suprema(sigma, coefficients[chosen], low[chosen], high[chosen])
-    return found
-
-
-def bends_upper(sigmas: tuple[Sigma, ...], coefficients: FloatArray) -> FloatArray:
-    """G (k,) >= sup over all real v of d^2/dv^2 psi_k(v, sigma_k(v)), rounded outward; inf for a kink."""
-    found = np.full(len(sigmas), np.inf)
-    for sigma in dict.fromkeys(sigmas):
-        chosen = np.array([other == sigma for other in sigmas])
-        graph = activation_graph(sigma)
-        if not graph.widths.size:
-            continue
-        inside = graph.bends.upper(coefficients[chosen]).max(axis=1)
-        found[chosen] = np.maximum(inside, graph.far_bends.upper(coefficients[chosen]).max(axis=1))
     return found
 
 
@@ -193,7 +177,7 @@ def activation_graph(sigma: Sigma) -> ActivationGraph:
     else:
         slope = range_enclosure(name, parameters, 1, *lines)
     return ActivationGraph(
-        _values((grid, grid), points), cells, bends, _far_bends(sigma), high - low, _values((ends, ends), start),
+        _values((grid, grid), points), cells, bends, high - low, _values((ends, ends), start),
         _half_line_slopes(ends, start, slope), _half_line_curvatures(slope),
     )  # fmt: skip
 
@@ -210,15 +194,6 @@ def graph_points(sigma: Sigma, inputs: FloatArray) -> FloatArray:
     """What the coefficients multiply at the inputs v, (..., 5). Estimate."""
     (s,) = derivatives(sigma[0], inputs, sigma[1], 0)
     return np.stack([inputs, s, inputs * inputs, inputs * s, s * s], axis=-1)
-
-
-def graph_bends(sigma: Sigma, inputs: FloatArray) -> FloatArray:
-    """What the coefficients multiply in g'' at the inputs v, (..., 5). Estimate."""
-    s, first, second = derivatives(sigma[0], inputs, sigma[1], 2)
-    zero = np.zeros_like(inputs)
-    return np.stack(
-        [zero, second, zero + 2.0, 2.0 * first + inputs * second, 2.0 * (first * first + s * second)], axis=-1
-    )
 
 
 def half_line_curvatures(sigma: Sigma) -> FloatArray:
@@ -245,35 +220,6 @@ def _bends(v: Interval, s: Interval, first: Interval, second: Interval) -> Featu
     nothing, two = np.zeros_like(v[0]), np.full_like(v[0], 2.0)
     mixed = add(product((two, two), first), product(v, second))
     squares = add(_square(first), product(s, second))
-    return _features((nothing, nothing), second, (two, two), mixed, product((two, two), squares))
-
-
-def _far_bends(sigma: Sigma) -> Features:
-    """G'' over the half-lines |v| >= V, where v s'' is inf times 0 for plain intervals.
-
-    Where sigma'' keeps its sign and |sigma''| falls outward from V/2 (the sign of the third derivative says so),
-    v |sigma''(v)| <= 2 int_{v/2}^v |sigma''| <= 2 (sup sigma' - inf sigma') beyond V/2, and |sigma(v)| <=
-    |sigma(0)| + L v.
-    """
-    half = 0.5 * LAST
-    lines = (np.array([-np.inf, half]), np.array([-half, np.inf]))
-    first, second, third = (range_enclosure(*sigma, order, *lines) for order in (1, 2, 3))
-    outward = np.array([-1.0, 1.0])
-    grows = outward * third[0], outward * third[1]
-    falls = ((second[0] >= 0) & (np.maximum(*grows) <= 0)) | ((second[1] <= 0) & (np.minimum(*grows) >= 0))
-    start = range_enclosure(*sigma, 0, np.zeros(2), np.zeros(2))
-    with precision():
-        lipschitz = upper(activation_constants(*sigma).slope_modulus)
-    with np.errstate(invalid="ignore", over="ignore"):
-        input_bend = np.where(falls, 2.0 * (first[1] - first[0]) * (1 + 8 * EPSILON) + SMALLEST_NORMAL, np.inf)
-        bend = np.maximum(np.abs(second[0]), np.abs(second[1]))
-        value_bend = np.maximum(np.abs(start[0]), np.abs(start[1])) * bend + lipschitz * input_bend
-        value_bend = value_bend * (1 + 8 * EPSILON) + SMALLEST_NORMAL
-    # An undefined product is unbounded.
-    input_bend, value_bend = (np.where(np.isnan(part), np.inf, part) for part in (input_bend, value_bend))
-    nothing, two = np.zeros(2), np.full(2, 2.0)
-    mixed = add(product((two, two), first), (-input_bend, input_bend))
-    squares = add(_square(first), (-value_bend, value_bend))
     return _features((nothing, nothing), second, (two, two), mixed, product((two, two), squares))
 
 

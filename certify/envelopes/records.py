@@ -27,7 +27,7 @@ from certify.envelopes.rejection import proposals_needed
 from certify.generators.graph import Generator
 from certify.profiles.records import GeneratorIdentity, exact, identity
 
-METHOD = "rejection-1"
+METHOD = "rejection-2"
 """What a record was checked by when it was made. A change of what is admitted changes this, and old records end."""
 
 PLACES = Decimal("1e-7")
@@ -104,11 +104,11 @@ class CellsProof:
 
 @dataclass(frozen=True)
 class MeanProof:
-    """N(mean, BB'), B = `factor`, and the second layer's `forms` (k, 5): log int exp(-f) >= entropy - E f."""
+    """N(mean, BB'), B = `factor`, and `weights` of the second layer's neurons: log int exp(-f) >= entropy - E f."""
 
     mean: tuple[Exact, ...]
     factor: Rows
-    forms: Rows
+    weights: tuple[Exact, ...]
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ def _region(part: RegionBound, form: int) -> RegionProof:
 
 
 def _mean(bound: MeanBound) -> MeanProof:
-    return MeanProof(exact(bound.mean), triangle(bound.factor), table(bound.coefficients))
+    return MeanProof(exact(bound.mean), triangle(bound.factor), exact(bound.weights))
 
 
 def _cells(tiling: Tiling) -> CellsProof:

@@ -5,7 +5,7 @@ sum_k psi_k(v_k, s_k) for every z. For z = m + B y, y ~ N(0, I),
 
     E f <= tr(Q E[uu'])/2 + sum_k eta_k,    eta_k >= E psi_k(v_k, s_k) where v_k is Gaussian, else sup psi_k,
 
-and log int exp(-f) >= -E f + entropy. `gaussian_evidence` keeps the first layer's joint moments and is sharper; here
+and log int exp(-f) >= -E f + entropy. `mean_expansion` keeps the layers' joint moments and is sharper; here
 every number is one of a single neuron, which a second program can confirm in exact arithmetic. Estimate: a candidate.
 """
 
@@ -15,9 +15,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import lapack
 
 from certify.arithmetic.intervals import FloatArray
-from certify.envelopes.evidence_search import MeanObjective
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.neuron_barrier import (
     BarrierPoint,
@@ -28,7 +28,15 @@ from certify.envelopes.neuron_barrier import (
     neuron_constraints,
 )
 from certify.envelopes.neuron_forms import graph_points, suprema_upper
-from certify.envelopes.quadratic_search import lower_objective, sector_forms, sector_weights
+from certify.envelopes.quadratic_search import (
+    LowerObjective,
+    cholesky,
+    float_form,
+    inverse_of,
+    lower_objective,
+    sector_forms,
+    sector_weights,
+)
 
 FIRST_WEIGHT, LAST_WEIGHT = 1.0, 1e-6
 SMOOTH = frozenset({"tanh"})
@@ -52,6 +60,50 @@ class UpperForm:
     coefficients: FloatArray
     payments: FloatArray
     sizes: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class MeanObjective:
+    """J(q) = tr(Q E[uu'])/2 + sum of costs . q for the coefficients q (k, 5), convex. Estimate.
+
+    With s the neurons' outputs, D = Psi(q) - A and D_ss > 0, the form Q = -(D_uu - D_us D_ss^-1 D_su) satisfies
+    x'Ax/2 <= u'Qu/2 + x'Psi x/2 for every x.
+
+    head, tail    coordinates of u and of s in x;  root    a factor of E[uu'];  costs (k, 5)
+    """
+
+    lifted: LowerObjective
+    head: IntArray
+    tail: IntArray
+    root: FloatArray
+    costs: FloatArray
+
+    def _parts(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        form = float_form(self.lifted, coefficients) - self.lifted.form
+        rows = form[self.tail]
+        return form[np.ix_(self.head, self.head)], rows[:, self.tail], rows[:, self.head] @ self.root
+
+    def value(self, coefficients: FloatArray, mu: float) -> float:
+        form, inner, mixed = self._parts(coefficients)
+        factor = cholesky(inner)
+        if factor is None:
+            return np.inf
+        scaled = lapack.dtrtrs(factor, mixed, lower=1)[0]
+        smooth = 0.5 * ((scaled**2).sum() - (self.root * (form @ self.root)).sum())
+        return float(smooth + (self.costs * coefficients).sum() - 2.0 * mu * np.log(np.diag(factor)).sum())
+
+    def derivatives(self, coefficients: FloatArray, mu: float) -> tuple[FloatArray, FloatArray]:
+        _, inner, mixed = self._parts(coefficients)
+        inverse = inverse_of(inner)
+        rows = self.lifted.rows
+        reach = rows[:, self.head] @ self.root - rows[:, self.tail] @ inverse @ mixed
+        gram, core = reach @ reach.T, rows[:, self.tail] @ inverse @ rows[:, self.tail].T
+        i, j, pairs = self.lifted.first, self.lifted.second, self.lifted.pairs
+        gradient = -gram[i, j] - 2.0 * mu * core[i, j] + self.costs.ravel()
+        (ii, ij, jj), (core_ii, core_ij, core_jj) = pairs.of(gram), pairs.of(core)
+        mixed = ij * core_ij.T
+        hessian = jj * core_ii + ii * core_jj + mixed + mixed.T
+        return gradient, hessian + 2.0 * mu * (core_ii * core_jj + core_ij * core_ij.T)
 
 
 def averaged_neurons(network: LiftedNetwork, factor: FloatArray) -> IntArray:

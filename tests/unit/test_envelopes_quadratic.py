@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from certify.arithmetic.intervals import FloatArray, exact_matrix
-from certify.envelopes.gaussian_evidence import log_evidence_lower, neuron_moments
+import certify.envelopes.mean_expansion as mean_expansion_module
+from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix
+from certify.envelopes.gaussian_evidence import evidence_again, log_evidence_lower, search_weights
+from certify.envelopes.gaussian_layers import two_layers
 from certify.envelopes.gaussian_moments import ORDER, hermite_coefficients
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
-from certify.envelopes.neuron_forms import bends_upper, graph_bends, graph_points, suprema_upper
+from certify.envelopes.mean_expansion import MeanExpansion, mean_expansion
+from certify.envelopes.neuron_forms import graph_points, suprema_upper
 from certify.envelopes.quadratic_envelope import QuadraticBound, prepare, quadratic_bound, quadratic_envelope
 from certify.envelopes.quadratic_envelope import _is_below as is_below
 from certify.envelopes.rejection import measured_acceptance
@@ -136,19 +139,6 @@ def test_a_supremum_beyond_every_grid_is_seen() -> None:
     assert suprema_upper((relu,), np.array([[0.0, 0.0, -1e-9, 1.0, -1.0]]))[0] < 1e-12
 
 
-@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus", "atan", "leaky_softplus"])
-def test_bends_are_above_second_derivatives(name: str) -> None:
-    sigma = (name, activation(name).resolve(()))
-    coefficients = np.random.default_rng(len(name)).standard_normal((100, 5))
-    found = bends_upper((sigma,) * 100, coefficients)
-    values = (graph_bends(sigma, FAR[np.abs(FAR) < 1e4]) @ coefficients.T).max(axis=0)
-    assert (values <= found + 1e-9).all() and (found <= values + 0.3).all()
-
-
-def test_a_kink_has_no_finite_bend() -> None:
-    assert bends_upper((("relu", ()),), np.ones((1, 5)))[0] == np.inf
-
-
 @pytest.mark.parametrize("name", LIPSCHITZ)
 def test_a_quadratic_bound_is_below_the_potential_everywhere(name: str) -> None:
     for seed, d in enumerate((1, 4)):
@@ -239,34 +229,77 @@ def test_hermite_coefficients_contain_the_exact_ones(name: str) -> None:
             assert enclosure.radius.max() < 1e-2
 
 
-@pytest.mark.parametrize("name", ["tanh", "softplus"])
-def test_means_over_two_layers_are_bounded_and_nearly_attained(name: str) -> None:
+@pytest.mark.parametrize(("name", "slack"), [("tanh", 1e-3), ("softplus", 1e-3), ("relu", 0.05)])
+def test_means_over_two_layers_are_bounded_and_nearly_attained(name: str, slack: float) -> None:
     generator = network(name, 1, 3, 5, width=4)
-    lift, mean, factor = lifted(generator), np.array([0.4]), np.array([[0.3]])
-    nodes, weights = np.polynomial.hermite_e.hermegauss(150)
-    weights = weights / weights.sum()
-    inputs = coordinates(lift, mean + factor[0, 0] * nodes[:, None]) @ lift.inputs.midpoint.T
-    moments = neuron_moments(lift, mean, factor)
-    assert moments is not None and (moments.rests > 1e-8).all() and list(moments.second) == [4, 5, 6, 7]
-    x = coordinates(lift, mean + factor[0, 0] * nodes[:, None])[:, :6]
-    gap = np.abs(np.einsum("b,bi,bj->ij", weights, x, x) - moments.square.midpoint)
-    assert (gap <= moments.square.radius + 1e-13).all() and moments.square.radius.max() < 1e-4
-    exact = np.einsum("b,bki->ki", weights, graph_points(lift.sigmas[0], inputs))[4:]
-    rng = np.random.default_rng(0)
+    lift, mean = lifted(generator), np.array([0.4])
+    form = potential_form(lift, observation(generator, 2), BETA)
+    nodes = np.linspace(-9.0, 9.0, 20_001)
+    weights = np.exp(-0.5 * nodes**2) / np.exp(-0.5 * nodes**2).sum()
+    for spread in (0.3, 0.1):
+        factor = np.array([[spread]])
+        layers = two_layers(lift, mean, factor)
+        assert layers is not None and layers.own is not None and list(layers.second) == [4, 5, 6, 7]
+        found = mean_expansion(lift, form, layers)
+        assert found is not None
+        x = coordinates(lift, mean + spread * nodes[:, None])
+        inputs = x @ lift.inputs.midpoint.T
+        gaussian = layers.own.means.midpoint[:, 0] + nodes[:, None] * (
+            layers.own.units.midpoint[:, 0] * layers.own.deviations.midpoint[:, 0]
+        )
+        sigma = activation(name).numeric
+        gaps = sigma(inputs[:, 4:], (), 0)[0] - sigma(gaussian, (), 0)[0]
+        exact = weights @ gaps**2
+        assert (exact <= found.squares * (1 + 1e-9)).all() and found.squares.sum() < 5 * exact.sum()
+        truth = float(weights @ (0.5 * np.einsum("bi,ij,bj->b", x, form.midpoint, x)))
+        bound = found.known + 0.5 * float(search_weights(found.form.midpoint, found.squares) @ found.squares)
+        assert truth <= bound + 1e-9 and bound <= truth + slack * (1 + abs(truth)) * (spread / 0.1) ** 4
 
-    def paid(coefficients: FloatArray) -> FloatArray:
-        terms = np.maximum(coefficients, 0) * moments.costs.high + np.minimum(coefficients, 0) * moments.costs.low
-        return np.asarray(terms.sum(axis=1))
 
-    for _ in range(100):
-        coefficients = rng.standard_normal((4, 5))
-        bent = 0.5 * np.maximum(bends_upper(lift.sigmas[4:], coefficients), 0.0) * moments.rests
-        truth = (coefficients * exact).sum(axis=1)
-        assert (truth <= paid(coefficients) + bent + 1e-12).all()
-        assert (truth >= paid(coefficients) - 50 * moments.rests - 2e-3).all()
-    # Without what the rest costs, some mean is above its bound.
-    units = [sign * np.tile(row, (4, 1)) for row in np.eye(5) for sign in (-1.0, 1.0)]
-    assert any(((unit * exact).sum(axis=1) > paid(unit)).any() for unit in units)
+def test_what_the_rest_costs_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without it the mean of some network is above what is said of it.
+    nodes = np.linspace(-9.0, 9.0, 20_001)
+    weights = np.exp(-0.5 * nodes**2) / np.exp(-0.5 * nodes**2).sum()
+
+    def excesses() -> list[float]:
+        found = []
+        for seed in range(20):
+            generator = network("tanh", 1, 3, seed, width=4)
+            lift, mean, factor = lifted(generator), np.array([0.4]), np.array([[0.8]])
+            form = potential_form(lift, observation(generator, seed), BETA)
+            layers = two_layers(lift, mean, factor)
+            assert layers is not None
+            bound = mean_expansion(lift, form, layers)
+            assert bound is not None
+            x = coordinates(lift, mean + factor[0, 0] * nodes[:, None])
+            truth = float(weights @ (0.5 * np.einsum("bi,ij,bj->b", x, form.midpoint, x)))
+            mu = search_weights(bound.form.midpoint, bound.squares)
+            found.append((truth - bound.known - 0.5 * float(mu @ bound.squares)) / abs(truth))
+        return found
+
+    assert max(excesses()) <= 1e-9
+    gradient = mean_expansion_module._gradient
+    monkeypatch.setattr(mean_expansion_module, "_second_order", lambda *_: np.zeros(4))
+    monkeypatch.setattr(mean_expansion_module, "_gradient", lambda *a: replace(gradient(*a), beyond=np.zeros(4)))
+    monkeypatch.setattr(mean_expansion_module, "MeanExpansion", _without_squares)
+    assert max(excesses()) > 1e-3
+
+
+def _without_squares(known: float, squares: FloatArray, form: MatrixBall) -> MeanExpansion:
+    return MeanExpansion(known, np.zeros_like(squares), form)
+
+
+def test_weights_that_are_too_small_prove_nothing() -> None:
+    generator = network("tanh", 2, 3, 7, width=4)
+    lift = lifted(generator)
+    form = potential_form(lift, observation(generator, 1), BETA)
+    mean, factor = np.array([0.2, -0.1]), 0.2 * np.eye(2)
+    found = log_evidence_lower(lift, form, mean, factor)
+    assert found is not None and evidence_again(lift, form, mean, factor, found.weights) == found.lower
+    for weights in (0.9 * found.weights, found.weights[1:], np.full(4, np.nan), np.full(4, np.inf)):
+        assert evidence_again(lift, form, mean, factor, weights) == -np.inf
+    # Larger ones prove less.
+    assert evidence_again(lift, form, mean, factor, 2 * found.weights) < found.lower
 
 
 @pytest.mark.parametrize(("name", "layers"), [("tanh", 2), ("softplus", 2), ("relu", 1), ("sigmoid", 1)])

@@ -127,7 +127,7 @@ def test_nothing_is_searched(setting: Setting, monkeypatch: pytest.MonkeyPatch) 
 
     for place in (
         "fit.find_cells", "box_certificate.supremum_of_ratio", "box_certificate.log_integral_lower",
-        "quadratic_envelope.minimise", "quadratic_envelope.fit_mixture", "gaussian_evidence.minimise",
+        "quadratic_envelope.minimise", "quadratic_envelope.fit_mixture", "gaussian_evidence.search_weights",
         "quadratic_envelope.posterior_moments",
     ):  # fmt: skip
         monkeypatch.setattr(f"certify.envelopes.{place}", search)

@@ -182,10 +182,8 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
         proof, parts = record.mean, lifted.parts()
         if parts is None or not (len(proof.mean) == d and same_rows(proof.factor, d)):
             return -math.inf
-        if not all(len(row) == 5 for row in proof.forms):
-            return -math.inf
-        forms = np.array(proof.forms).reshape(-1, 5)
-        return evidence_again(*parts, np.array(proof.mean), matrix(proof.factor), forms)
+        weights = np.array(proof.weights, dtype=np.float64)
+        return evidence_again(*parts, np.array(proof.mean), matrix(proof.factor), weights)
     if record.cells is not None:
         cells = record.cells
         if len(cells.low) != d or len(cells.high) != d:
