@@ -1,6 +1,8 @@
 """The four statements at hostile decoders of one and two latents, against adaptive quadrature and exact reflections.
 
-    python -m benchmarks.hostile_statements [NAME ...] [--cases 60] [--out benchmarks/results/hostile_statements.md]
+    python -m benchmarks.hostile_statements [NAME ...] [--blocks 10] [--processes N] [--work FILE.jsonl]
+        [--out benchmarks/results/hostile_statements.md]
+    (ten minutes of one core; with --work what is finished is kept)
 
 `benchmarks.statement_truths` and `statement_attack` have affine decoders and four neurons; here are the fourteen kinds
 of `benchmarks.hostile_decoders`, evaluated from their files. The truth:
@@ -17,15 +19,19 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 from threadpoolctl import threadpool_limits
 
+import theorems
 from benchmarks.exact_onnx import evaluate
 from benchmarks.hostile_decoders import MAKERS, Writer
 from benchmarks.hostile_truths import Array, Case, integral, make_case, read
+from benchmarks.resumable import code_digest, run
 from benchmarks.statement_attack import nearest_product
 from benchmarks.statement_truths import Truth, closed_forms, summary
 from certify.atomic import write_text_atomically
@@ -52,16 +58,19 @@ ERROR = 2e-3
 SMOOTH = ("layer norm", "softmax", "residual", "scales", "dead", "quotients")
 """Kinds that may have a certified bound of their curvature."""
 
+BLOCK = 6
+"""Decoders that are looked at together."""
+
 Random = np.random.Generator
 
 
 def cases(random: Random, d: int | None, count: int) -> Iterator[Case]:
     """Gaussian cases of every kind in turn; of `waves` the slower ones are left out."""
     kinds = [kind for kind in MAKERS if kind != "waves"]
-    found = 0
+    found, first = 0, int(random.integers(len(kinds)))
     while found < count:
         size = 1 + int(random.random() < 0.4) if d is None else d
-        case = make_case(kinds[found % len(kinds)], size, random, NOISES)
+        case = make_case(kinds[(first + found) % len(kinds)], size, random, NOISES)
         if isinstance(case.likelihood, GaussianLikelihood):
             found += 1
             yield case
@@ -127,15 +136,17 @@ def modes(random: Random, count: int) -> list[Truth]:
         outputs = evaluate(case.model, nodes[:, None])
         direction = random.standard_normal(outputs.shape[1])
         line = outputs @ (direction / np.linalg.norm(direction))
+        levels = np.linspace(line.min() - 6 * case.beta, line.max() + 6 * case.beta, 400)
+        masses = np.array([weights @ ndtr((level - line) / case.beta) for level in levels])
         for share in (0.5, float(random.uniform(0.02, 0.98))):
-            # A gap where the model has as little as possible is what the bound could get wrong.
             for distance in math.hypot(slope, case.beta) * random.uniform(0.05, 3, 3):
-                low = float(random.choice(line, p=weights) - random.uniform(0, 1) * distance)
+                # The model has one group right: what is left is how much it has of the other.
+                low = float(np.interp(share, masses, levels)) - float(random.choice([0.0, distance]))
                 below = float(weights @ ndtr((low - line) / case.beta))
                 above = float(weights @ ndtr((line - low - distance) / case.beta))
-                second = math.nextafter(1 - share, 0)
-                forms = closed_forms("modes", {"M": slope, "r": distance, "p1": share, "p2": second}, case.beta)
-                exact = max(0.0, share - below, second - above, share + second - below - above)
+                first, second = share, 1 - share - 1e-12
+                forms = closed_forms("modes", {"M": slope, "r": distance, "p1": first, "p2": second}, case.beta)
+                exact = max(0.0, first - below, second - above, first + second - below - above)
                 found.append(Truth("two half-spaces", forms["tv_lower"][0], exact + 1e-6))
     return found
 
@@ -162,9 +173,9 @@ def _by_draws(random: Random, count: int) -> Iterator[Truth]:
 
 def _by_profiles(random: Random, count: int) -> Iterator[Truth]:
     # Half of them have no certified m or M2.
-    for number in range(5 * count // 2):
+    for _ in range(5 * count // 2):
         writer, n = Writer(random, np.float64), int(random.integers(1, 4))
-        inner = MAKERS[SMOOTH[number % len(SMOOTH)]](writer, 1, n)
+        inner = MAKERS[str(random.choice(SMOOTH))](writer, 1, n)
         amount = float(10 ** random.uniform(-5, -1.5))
         scaled = writer.op("Mul", inner, writer.constant(np.full(n, amount)))
         last = writer.op("Add", scaled, writer.given("z", np.ones((1, n)), np.zeros(n)))
@@ -222,28 +233,42 @@ ATTACKS: Mapping[str, Callable[[Random, int], list[Truth]]] = {
 }  # fmt: skip
 
 
+def solve(task: tuple[str, int, int]) -> list[Any]:
+    """The truths of one attack in its block (name, block, seed), as JSON holds them."""
+    name, block, seed = task
+    random = np.random.default_rng([seed, block, *name.encode()])
+    with np.errstate(all="ignore"), threadpool_limits(1):
+        return [asdict(item) for item in ATTACKS[name](random, BLOCK)]
+
+
 def main() -> None:
     """Attack, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(ATTACKS))
-    parser.add_argument("--cases", type=int, default=60)
+    parser.add_argument("--blocks", type=int, default=10, help=f"of {BLOCK} decoders each")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--work", type=Path, help="file of finished blocks, a line each, read at the next start")
     options = parser.parse_args()
+    code = code_digest(theorems)
+    blocks = [(name, block, options.seed) for name in options.names or ATTACKS for block in range(options.blocks)]
+    kept = run(solve, {f"{code} {task}": task for task in blocks}, options.processes, options.work)
+    truths = [Truth(**item) for several in kept.values() for item in several]
     body = []
-    with np.errstate(all="ignore"), threadpool_limits(1):
-        for name in options.names or ATTACKS:
-            truths = ATTACKS[name](np.random.default_rng([options.seed, 0x57]), options.cases)
-            for kind, count, violations, middle, most in summary(truths):
-                counts = (text_cell(str(count)), text_cell(str(violations)))
-                body.append((text_cell(kind), *counts, number_cell(middle, digits=4), number_cell(most, digits=4)))
-            print(name, body[-1][0], [item for item in truths if item.violated], flush=True)
+    for kind, count, violations, middle, most in summary(truths):
+        counts = (text_cell(str(count)), text_cell(str(violations)))
+        body.append((text_cell(kind), *counts, number_cell(middle, digits=4), number_cell(most, digits=4)))
     heads = ("what", "cases", "violations", "median certified/exact", "largest")
     found = Table(
         "hostile-statements", "The four statements at hostile decoders", columns(heads, heads[1:]), tuple(body)
     )
-    comments = (f"version {__version__}, seed {options.seed}", "made by python -m benchmarks.hostile_statements")
+    comments = (
+        f"version {__version__}, seed {options.seed}, code {code}",
+        "made by python -m benchmarks.hostile_statements",
+    )
     write_text_atomically(options.out, table_formats()["markdown"].render(Document((found,), comments)))
+    print(f"{len(truths)} truths, violated: {[item for item in truths if item.violated]}")
 
 
 if __name__ == "__main__":
