@@ -108,12 +108,19 @@ def _against_draws(
 ) -> _Interval:
     """Kolmogorov distance of log E + f under both laws, which is TV; bias of the reference taken off and added."""
     points = law.sample(draws, np.random.default_rng(seed))
-    scores = [law.log_density(sample) + posterior.potential(sample) for sample in (points, reference.points)]
+    samples = (points, reference.points)
+    known = [guarded_value(posterior.generator.graph, sample)[1] for sample in samples]
+    scores = [
+        np.where(there, law.log_density(sample) + posterior.potential(sample), np.inf)
+        for sample, there in zip(samples, known, strict=True)
+    ]
     interval = score_distance(scores[0], scores[1], error / 2)
+    # Where floats overflow before f a score is none of the log ratio's: it bounds the distance from below alone.
+    upper = interval.upper + reference.bias_upper if all(there.all() for there in known) else 1.0
     return _Interval(
         interval.estimate,
         max(0.0, interval.lower - reference.bias_upper),
-        min(1.0, interval.upper + reference.bias_upper),
+        min(1.0, upper),
         error + reference.bias_error,
         f"laws of the log density ratio (DKW band at error {error:.2g}), {draws} draws against {reference.method}",
         reference.assumption,

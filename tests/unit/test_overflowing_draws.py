@@ -12,7 +12,8 @@ from scipy.special import expit
 
 import certify
 from certify.arithmetic.balls import precision
-from certify.audits.brackets import _against_normaliser
+from certify.audits.brackets import _against_draws, _against_normaliser
+from certify.audits.reference import PosteriorDraws
 from certify.envelopes import best
 from certify.envelopes.box_certificate import Envelope, box_envelope
 from certify.envelopes.box_search import BoxLimits
@@ -126,10 +127,14 @@ def test_the_rate_of_a_row_has_its_upper_end_alone() -> None:
 
 def test_a_gaussian_encoder_is_bracketed_with_what_is_not_known_at_both_ends() -> None:
     points, potential, integral = exact(MAPS["quotient"][1])
-    law = GaussianLaw(np.array([0.7]), np.array([[0.36]]))
-    density = np.exp(-0.5 * ((points - 0.7) / 0.6) ** 2) / (0.6 * math.sqrt(2 * math.pi))
-    distance = 0.5 * float(np.abs(density - np.exp(-potential - integral)).sum()) * (points[1] - points[0])
+    law, posterior = GaussianLaw(np.array([0.7]), np.array([[0.36]])), Posterior(quotient(), ROW, BETA)
+    density, weights = np.exp(-0.5 * ((points - 0.7) / 0.6) ** 2), np.exp(-potential)
+    distance = 0.5 * float(np.abs(density / density.sum() - weights / weights.sum()).sum())
     truth = IntervalEstimate(integral, integral - 1e-6, integral + 1e-6, 0.0, 1, "quadrature")
+    drawn = np.random.default_rng(1).choice(points, 20_000, p=weights / weights.sum())[:, None]
     with np.errstate(all="ignore"):
-        found = _against_normaliser(law, Posterior(quotient(), ROW, BETA), truth, 20_000, 0, 1e-6)
-    assert found.lower <= distance <= found.upper
+        by_integral = _against_normaliser(law, posterior, truth, 20_000, 0, 1e-6)
+        by_draws = _against_draws(law, posterior, PosteriorDraws(drawn, "the grid"), 20_000, 0, 1e-6)
+    for found in (by_integral, by_draws):
+        assert found.lower <= distance <= found.upper
+    assert by_draws.upper == 1.0
