@@ -19,6 +19,7 @@ from certify.audits.encoder_law import EncoderLaw
 from certify.audits.records import DistanceEnd, EncoderBracket
 from certify.audits.reference import PosteriorDraws
 from certify.audits.score import score_distance
+from certify.generators.derivatives import guarded_value
 from certify.measure.burn_in import gaussian_distance
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import IntervalEstimate, mean_interval
@@ -84,12 +85,15 @@ def _against_normaliser(
 ) -> _Interval:
     """TV = E_E (1 - exp(-f)/(Z E))_+ over draws of E, which grows with Z: its ends are those of log Z."""
     points = law.sample(draws, np.random.default_rng(seed))
-    log_ratio = -posterior.potential(points) - law.log_density(points)
+    known = guarded_value(posterior.generator.graph, points)[1]
+    log_ratio = np.where(known, -posterior.potential(points) - law.log_density(points), 0.0)
 
-    def at(log_z: float) -> IntervalEstimate:
-        return mean_interval(-np.expm1(np.minimum(log_ratio - log_z, 0.0)), 0.0, 1.0, error / 2)
+    def at(log_z: float, unknown: float) -> IntervalEstimate:
+        gaps = np.where(known, -np.expm1(np.minimum(log_ratio - log_z, 0.0)), unknown)
+        return mean_interval(gaps, 0.0, 1.0, error / 2)
 
-    low, middle, high = at(truth.lower), at(truth.estimate), at(truth.upper)
+    # Where floats overflow before f the share of that draw is somewhere in [0, 1].
+    low, middle, high = at(truth.lower, 0.0), at(truth.estimate, 0.5), at(truth.upper, 1.0)
     return _Interval(
         middle.estimate,
         low.lower,
@@ -104,12 +108,19 @@ def _against_draws(
 ) -> _Interval:
     """Kolmogorov distance of log E + f under both laws, which is TV; bias of the reference taken off and added."""
     points = law.sample(draws, np.random.default_rng(seed))
-    scores = [law.log_density(sample) + posterior.potential(sample) for sample in (points, reference.points)]
+    samples = (points, reference.points)
+    known = [guarded_value(posterior.generator.graph, sample)[1] for sample in samples]
+    scores = [
+        np.where(there, law.log_density(sample) + posterior.potential(sample), np.inf)
+        for sample, there in zip(samples, known, strict=True)
+    ]
     interval = score_distance(scores[0], scores[1], error / 2)
+    # Where floats overflow before f a score is none of the log ratio's: it bounds the distance from below alone.
+    upper = interval.upper + reference.bias_upper if all(there.all() for there in known) else 1.0
     return _Interval(
         interval.estimate,
         max(0.0, interval.lower - reference.bias_upper),
-        min(1.0, interval.upper + reference.bias_upper),
+        min(1.0, upper),
         error + reference.bias_error,
         f"laws of the log density ratio (DKW band at error {error:.2g}), {draws} draws against {reference.method}",
         reference.assumption,

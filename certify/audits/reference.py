@@ -150,11 +150,14 @@ def _enveloped(posterior: Posterior, count: int, seed: int) -> PosteriorDraws | 
             return None
         # The acceptance need not be certified for the draws to be exact, only large enough to get some.
         random = np.random.default_rng([seed, 0x9107])
-        _, passed = propose(posterior.generator, likelihood, envelope, PILOT_PROPOSALS, random)
+        _, passed, _ = propose(posterior.generator, likelihood, envelope, PILOT_PROPOSALS, random)
         rate = float(passed.mean())
         if rate * MOST_PROPOSALS < LEAST_DRAWS:
             return None
-        points = exact_draws(posterior.generator, likelihood, envelope, count, seed, MOST_PROPOSALS)
+        try:
+            points = exact_draws(posterior.generator, likelihood, envelope, count, seed, MOST_PROPOSALS)
+        except InputError:
+            return None
     return PosteriorDraws(
         points,
         f"{len(points)} exact posterior draws by rejection under a certified envelope ({envelope.method}), acceptance "

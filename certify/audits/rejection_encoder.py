@@ -24,7 +24,7 @@ from certify.audits.source import EncoderSource
 from certify.encoders.convention import observation_digest
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, LARGEST_REACH, tail_constant, tail_reach
-from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio
+from certify.envelopes.box_search import BoxLimits, known_log_ratio, supremum_of_ratio
 from certify.envelopes.likelihood import Likelihood, likelihood_of
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import first_accepted
@@ -86,7 +86,7 @@ def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSa
 def rejection_bracket(
     sampler: DeclaredSampler, encoder: EncoderSource, posterior: Posterior, seed: int, error_probability: float
 ) -> tuple[str, EncoderBracket] | None:
-    """What the encoder is and its bracket; None if it is not the sampler, or (R1) is not certified.
+    """What the encoder is and its bracket; None if it is not the sampler, or (R1) is not certified, or floats overflow.
 
     Both ends together fail with probability at most `error_probability`.
     """
@@ -99,7 +99,10 @@ def rejection_bracket(
             return None
         mixture, graph = sampler.proposal.mixture, posterior.generator.graph
         batches = [mixture.draw(min(BATCH, PROPOSALS - first), random) for first in range(0, PROPOSALS, BATCH)]
-        ratio = np.concatenate([log_ratio(graph, likelihood, mixture, points) for points in batches])
+        ratios, known = zip(*(known_log_ratio(graph, likelihood, mixture, points) for points in batches), strict=True)
+        if not np.concatenate(known).all():
+            return None
+        ratio = np.concatenate(ratios)
         weights = np.exp(np.minimum(ratio - sampler.log_constant, math.log(largest)))
     heights = np.minimum(weights, 1.0)
     ends = accepted_ends(heights, sampler.proposals, share)

@@ -10,12 +10,13 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
 from certify.envelopes.box_weights import multiplications
-from certify.envelopes.likelihood import Likelihood, block_of, potential
+from certify.envelopes.likelihood import Likelihood, block_of, known_potential, potential
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
 
@@ -79,7 +80,15 @@ convolutions (millions of weights that are not zero) it is these that end a sear
 
 def log_ratio(graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray) -> FloatArray:
     """-f - log rho at points (b, d). Estimate."""
-    return np.asarray(-potential(graph, likelihood, points) - proposal.log_density(points))
+    return known_log_ratio(graph, likelihood, proposal, points)[0]
+
+
+def known_log_ratio(
+    graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`log_ratio`, and where floats know it (`known_potential`). Estimate."""
+    found, known = known_potential(graph, likelihood, points)
+    return np.asarray(-found - proposal.log_density(points)), known
 
 
 def supremum_of_ratio(

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.errors import InputError
 from certify.generators.activations import derivatives, range_enclosure
-from certify.generators.derivatives import value as graph_value
+from certify.generators.derivatives import guarded_value
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.nodes import Graph
 
@@ -59,14 +60,19 @@ def likelihood_of(generator: Generator, observation: FloatArray, beta: float) ->
 
 def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
     """The potential f at points (b, d); infinite where floats overflow or are undefined. Estimate."""
+    return known_potential(graph, likelihood, points)[0]
+
+
+def known_potential(
+    graph: Graph, likelihood: Likelihood, points: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`potential` (b,), and where floats know it: elsewhere something overflowed before the likelihood. Estimate."""
     block = block_of(graph)
     with np.errstate(over="ignore", invalid="ignore"):
-        parts = [
-            likelihood.value(graph_value(graph, points[start : start + block]))
-            for start in range(0, max(len(points), 1), block)
-        ]
-        found = 0.5 * (points * points).sum(axis=1) + np.concatenate(parts)
-    return np.where(np.isnan(found), np.inf, found)
+        parts = [guarded_value(graph, points[start : start + block]) for start in range(0, max(len(points), 1), block)]
+        misfits = [likelihood.value(outputs) for outputs, _ in parts]
+        found = 0.5 * (points * points).sum(axis=1) + np.concatenate(misfits)
+    return np.where(np.isnan(found), np.inf, found), np.concatenate([known for _, known in parts])
 
 
 BLOCK, LEAST_BLOCK, CACHED = 512, 32, 2**20

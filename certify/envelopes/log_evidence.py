@@ -24,7 +24,7 @@ from certify.bounds.bracket import json_number
 from certify.codec import Readable
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.box_search import log_ratio
+from certify.envelopes.box_search import known_log_ratio
 from certify.envelopes.likelihood import Likelihood, likelihood_of
 from certify.generators.graph import BERNOULLI, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
@@ -155,19 +155,23 @@ def log_integrals(
     The same bits for any number of BLAS threads only where the caller has one.
     """
     random = np.random.default_rng([seed, 0xE71D])
-    heights = []
+    heights, unknown = [], []
     for start in range(0, proposals, BATCH):
         points = envelope.proposal.draw(min(BATCH, proposals - start), random)
-        ratio = log_ratio(generator.graph, likelihood, envelope.proposal, points)
-        heights.append(np.exp(np.minimum(ratio - envelope.log_constant, 0.0)))
-    rate = mean_interval(np.concatenate(heights), 0.0, 1.0, error, "acceptance probabilities of proposals")
+        ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
+        heights.append(np.where(known, np.exp(np.minimum(ratio - envelope.log_constant, 0.0)), 0.0))
+        unknown.append(~known)
+    # Where floats do not know f the acceptance is somewhere in [0, 1].
+    least, most = np.concatenate(heights), np.concatenate(heights) + np.concatenate(unknown)
+    rate = mean_interval(least, 0.0, 1.0, error, "acceptance probabilities of proposals")
+    top = mean_interval(most, 0.0, 1.0, error).upper
     rigorous = Interval(
         envelope.log_integral if envelope.acceptance > 0 else -math.inf, envelope.log_constant, "rigorous", 1.0
     )
     with precision():
         base = ball(envelope.log_constant)
         low = lower(base + ball(rate.lower).log() - ball(ROUNDING)) if rate.lower > 0 else -math.inf
-        sampled = Interval(low, upper(base + ball(rate.upper).log() + ball(ROUNDING)), "statistical", 1 - error)
+        sampled = Interval(low, upper(base + ball(top).log() + ball(ROUNDING)), "statistical", 1 - error)
     return rigorous, sampled
 
 

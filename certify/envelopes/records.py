@@ -30,6 +30,9 @@ from certify.profiles.records import GeneratorIdentity, exact, identity
 METHOD = "rejection-2"
 """What a record was checked by when it was made. A change of what is admitted changes this, and old records end."""
 
+THEOREM = "Theorem R"
+"""What proves a record, as rows of observations name it."""
+
 PLACES = Decimal("1e-7")
 """Unit of the last decimal of a logarithm that is claimed, rounded outward."""
 

@@ -8,7 +8,7 @@ with p from the envelope (certified) and, beside it, from a run of proposals (Cl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -17,9 +17,10 @@ from flint import arb
 
 from certify.arithmetic.balls import ball, precision, upper
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.box_search import log_ratio
+from certify.envelopes.box_search import known_log_ratio, log_ratio
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.thresholds import ThresholdMixture
+from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 
@@ -57,33 +58,50 @@ def proposals_needed(acceptance: float, epsilon: Fraction, tail: float = 0.0) ->
 def measured_acceptance(
     generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, seed: int
 ) -> IntervalEstimate:
-    """Clopper-Pearson interval of P(one proposal is accepted), from `count` proposals of the float sampler."""
+    """Clopper-Pearson interval of P(one proposal is accepted), from `count` proposals of the float sampler.
+
+    Proposals at which floats do not know f (`known_potential`) may be accepted or not: they widen it.
+    """
     random = np.random.default_rng([seed, 0xAC])
-    accepted = 0
+    accepted = unknown = 0
     for start in range(0, count, BATCH):
-        _, passed = propose(generator, likelihood, envelope, min(BATCH, count - start), random)
-        accepted += int(passed.sum())
-    return frequency_interval(accepted, count, ERROR_PROBABILITY, "proposals")
+        _, passed, known = propose(generator, likelihood, envelope, min(BATCH, count - start), random)
+        accepted, unknown = accepted + int(passed.sum()), unknown + int((~known).sum())
+    least, most = (
+        frequency_interval(number, count, ERROR_PROBABILITY, "proposals") for number in (accepted, accepted + unknown)
+    )
+    return replace(least, upper=most.upper)
 
 
 def propose(
     generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, random: np.random.Generator
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """`count` proposals z (count, d) and whether each is accepted: E >= log C - log(exp(-f)/rho), E ~ Exp(1)."""
+) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """`count` proposals z (count, d), whether each is accepted: E >= log C - log(exp(-f)/rho), E ~ Exp(1); and whether
+    floats know f there: none is accepted where they do not.
+    """
     points = envelope.proposal.draw(count, random)
-    ratio = log_ratio(generator.graph, likelihood, envelope.proposal, points)
-    return points, random.exponential(size=count) >= envelope.log_constant - ratio
+    ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
+    return points, known & (random.exponential(size=count) >= envelope.log_constant - ratio), known
 
 
 def exact_draws(
     generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, seed: int, most: int = 10**7
 ) -> FloatArray:
-    """Up to `count` independent draws of the posterior, exact up to rounding; fewer after `most` proposals."""
+    """Up to `count` independent draws of the posterior, exact up to rounding; fewer after `most` proposals.
+
+    Raises:
+        InputError: where the decoder overflows in floats at a proposal: whether to accept it is not known.
+    """
     random = np.random.default_rng([seed, 0xED])
     kept: list[FloatArray] = []
     found = tried = 0
     while found < count and tried < most:
-        points, passed = propose(generator, likelihood, envelope, BATCH, random)
+        points, passed, known = propose(generator, likelihood, envelope, BATCH, random)
+        if not known.all():
+            raise InputError(
+                f"`{generator.name}` overflows in floats at {int((~known).sum())} of {BATCH} proposals, so draws would "
+                "not be of the posterior: write exp(a)/(1 + exp(a)) as Sigmoid, log(1 + exp(a)) as Softplus"
+            )
         kept.append(points[passed])
         found += int(passed.sum())
         tried += BATCH

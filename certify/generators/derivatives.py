@@ -25,6 +25,24 @@ Directions: TypeAlias = frozenset[int]
 def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
     """G(z), shape (batch, n). Estimate."""
     points, squeeze = _batch(graph, z)
+    for found in _in_turn(graph, points):
+        last = found
+    return _unbatch(last, squeeze)
+
+
+def guarded_value(graph: Graph, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """G at points (batch, d), and where floats know it, (batch,): where every node on the way is finite. Estimate.
+
+    An overflow need not be seen in the output: sigmoid(log(exp(800)) - 800) is 1 in floats and 1/2 in truth.
+    """
+    known = np.ones(len(points), dtype=bool)
+    for found in _in_turn(graph, points):
+        known &= np.isfinite(found).all(axis=1)
+    return found, known
+
+
+def _in_turn(graph: Graph, points: FloatArray) -> Iterator[FloatArray]:
+    """The nodes' values at points (batch, d), one after the other."""
     last_use = {source: index for index, node in enumerate(graph.nodes) for source in node.sources}
     values: list[FloatArray] = []
     for index, node in enumerate(graph.nodes):
@@ -33,7 +51,7 @@ def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
         for source in node.sources:
             if last_use[source] == index:
                 values[source] = np.empty(0)
-    return _unbatch(values[-1], squeeze)
+        yield values[-1]
 
 
 def jacobian(graph: Graph, z: npt.ArrayLike) -> FloatArray:

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.rejection import exact_draws
+from certify.errors import InputError
 from certify.generators.graph import FloatArray
 from certify.posteriors.gaussian import is_affine, posterior_law
 from certify.posteriors.mode import find_mode
@@ -90,7 +91,10 @@ def enveloped_draws(posterior: Posterior, count: int, seed: int, proposals_maxim
         envelope = certified_envelope(posterior.generator, likelihood)
         if isinstance(envelope, str) or envelope.acceptance * proposals_maximal < count:
             return None
-        points = exact_draws(posterior.generator, likelihood, envelope, count, seed, proposals_maximal)
+        try:
+            points = exact_draws(posterior.generator, likelihood, envelope, count, seed, proposals_maximal)
+        except InputError:
+            return None
     return ReferenceDraws(points, f"exact draws by rejection under an envelope certified over {envelope.method}")
 
 

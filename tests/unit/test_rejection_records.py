@@ -292,6 +292,17 @@ def test_a_table_names_the_decoder_that_was_given(tmp_path: Path) -> None:
         assert verdict is Verdict.PROVED or "its row says generator" in str(found)
 
 
+def test_proposals_are_not_sold_as_layers_of_another_theorem(tmp_path: Path) -> None:
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    (row,) = [item.to_dict() for item in rows_of(generator, np.array([[0.4]]), None)]
+    path = tmp_path / "checked.json"
+    for theorem, verdict in (("Theorem R", Verdict.PROVED), ("Theorem 1*", Verdict.REFUTED), ("", Verdict.REFUTED)):
+        path.write_text(json.dumps({"theorems": [{"id": "t", "observations": [row | {"theorem": theorem}]}]}))
+        found = certify.verify(path, generator)
+        assert found.verdict is verdict, theorem
+        assert verdict is Verdict.PROVED or "its row says theorem" in str(found)
+
+
 def test_a_largest_noise_of_a_table_is_that_of_its_certificate(tmp_path: Path) -> None:
     generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
     rows = np.array([[0.4]])

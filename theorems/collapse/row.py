@@ -29,6 +29,7 @@ from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.log_evidence import ROUNDING, log_integrals
 from certify.envelopes.records import UNUSED_EPSILON, RejectionProof, rejection_proof
 from certify.envelopes.rejection import exact_draws
+from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
 
@@ -121,7 +122,10 @@ def _mean_misfit(
     generator: Generator, likelihood: GaussianLikelihood, envelope: Envelope, cut: float, error: float
 ) -> tuple[float, float] | str:
     """An interval of E Y over exact draws, with P(Y > t) <= ROOM e^(cut - t); why there is none."""
-    points = exact_draws(generator, likelihood, envelope, DRAWS, 0, PROPOSALS)
+    try:
+        points = exact_draws(generator, likelihood, envelope, DRAWS, 0, PROPOSALS)
+    except InputError as reason:
+        return str(reason)
     if len(points) < LEAST:
         return f"of {PROPOSALS} proposals {len(points)} were accepted: too few draws of the posterior"
     misfits = potential(generator.graph, likelihood, points) - 0.5 * (points * points).sum(axis=1)

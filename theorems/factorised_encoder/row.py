@@ -199,7 +199,10 @@ def few_draws(generator: Generator, likelihood: Likelihood, envelope: Envelope |
     """
     if isinstance(envelope, str):
         return envelope
-    points = exact_draws(generator, likelihood, envelope, count, 0, MOST_PROPOSALS)
+    try:
+        points = exact_draws(generator, likelihood, envelope, count, 0, MOST_PROPOSALS)
+    except InputError as error:
+        return str(error)
     if len(points) < LEAST:
         return f"of {MOST_PROPOSALS} proposals {len(points)} were accepted: too few draws of the posterior"
     return points

@@ -15,7 +15,7 @@ from certify.certificates.discovery import document_of
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
 from certify.envelopes.likelihood import likelihood_of
-from certify.envelopes.records import RejectionProof, rejection_proof
+from certify.envelopes.records import THEOREM, RejectionProof, rejection_proof
 from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
@@ -26,7 +26,6 @@ from certify.verdict import Verdict
 from theorems.rejection_encoder.found import Rejection, Task, measured
 from theorems.rejection_encoder.kept import decode_rejection, doubt, encode_rejection
 
-NAME = "Theorem R"
 REACH_OBSERVATIONS = 3
 """Observations whose largest certified noise is looked for."""
 
@@ -132,10 +131,10 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
             assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
             reason = f"supported, not proved: {said}; {reason}"
-            return record(Verdict.SUPPORTED, NAME, None, None, reason, values, numbers, document)
+            return record(Verdict.SUPPORTED, THEOREM, None, None, reason, values, numbers, document)
         return record(Verdict.INCONCLUSIVE, "", None, None, reason, values, numbers, document)
     values["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals)
-    return record(Verdict.PROVED, NAME, found.proposals, found.tv_bound, "", values, numbers, document)
+    return record(Verdict.PROVED, THEOREM, found.proposals, found.tv_bound, "", values, numbers, document)
 
 
 def _is_supported(numbers: RejectionNumbers | None) -> bool:

@@ -26,7 +26,7 @@ from certify.envelopes.gaussian_evidence import evidence_again
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, likelihood_of
 from certify.envelopes.quadratic_envelope import form_of, network_of
-from certify.envelopes.records import METHOD, RegionsProof, RejectionProof, matrix, same_rows
+from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, matrix, same_rows
 from certify.envelopes.region_bound import SHARE_STEPS, region_bound
 from certify.envelopes.regions import Ellipsoid, input_ranges, regions_between
 from certify.envelopes.rejection import MOST_PROPOSALS
@@ -240,6 +240,7 @@ def _said(record: RejectionProof) -> dict[str, float | int | str | None]:
         "log_constant": record.log_constant, "log_integral": record.log_integral, "envelope": record.envelope_method,
         "components": len(record.proposal), "epsilon": float(record.epsilon),
         **({} if record.likelihood == BERNOULLI else {"beta": float(record.beta)}),
+        **({} if record.proposals is None else {"theorem": THEOREM}),
     }  # fmt: skip
 
 
