@@ -33,11 +33,26 @@ class Cap:
     began: float
     processor: float
     skipped: list[str] = field(default_factory=list)
+    seen: float = 0.0
 
     def seconds(self, units: float) -> float:
         """How long a step of `units` (millions of operations) takes at the load seen so far. Estimate."""
-        processor = time.process_time() - self.processor
-        load = max(1.0, (now() - self.began) / processor) if processor > LEAST_MEASURED else 1.0
+        self.seen = time.process_time() - self.processor
+        return self._loaded(units, now())
+
+    def fits(self, units: float) -> bool:
+        """Whether a step of `units` (millions of operations) ends before the deadline. Estimate.
+
+        Processor time only grows: what was seen last bounds the load from above, and where the step fits under that
+        bound the clock of the processor, dearer than many a step, is not read again.
+        """
+        read = now()
+        if self.seen > LEAST_MEASURED and read + self._loaded(units, read) <= self.deadline:
+            return True
+        return read + self.seconds(units) <= self.deadline
+
+    def _loaded(self, units: float, read: float) -> float:
+        load = max(1.0, (read - self.began) / self.seen) if self.seen > LEAST_MEASURED else 1.0
         return units / UNITS_PER_SECOND * load
 
 
@@ -68,7 +83,7 @@ def capped(deadline: float) -> Iterator[Cap]:
 def fits(units: float = 0.0) -> bool:
     """Whether a step of `units` (millions of operations) ends before the cap, if there is one. Estimate."""
     cap = _CAP.get()
-    return cap is None or cap.deadline == math.inf or now() + cap.seconds(units) <= cap.deadline
+    return cap is None or cap.deadline == math.inf or cap.fits(units)
 
 
 def ask(units: float = 0.0) -> None:
