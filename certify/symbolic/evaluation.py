@@ -15,6 +15,9 @@ from certify.arithmetic.balls import exact_integer
 from certify.symbolic.functions import EnclosedFunction
 from certify.symbolic.names import name_tex
 
+KEPT_EXPRESSIONS = 1024
+"""Expressions that stay compiled: a search asks all closed forms of its theorem, some sixty, hundreds of times."""
+
 
 def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
     """Enclosure of `expression` at symbols taking any real values in the balls `values` (keyed by name).
@@ -52,6 +55,12 @@ def without_enclosure(expression: sp.Basic) -> tuple[str, ...]:
     return tuple(sorted(item.__name__ for item in {*nodes, *map(type, numbers)} if item not in _BALL_RULES))
 
 
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
+def symbols_of(expression: sp.Basic) -> tuple[sp.Symbol, ...]:
+    """The free symbols of an expression, by name. Exact."""
+    return tuple(sorted(expression.free_symbols, key=lambda symbol: str(symbol.name)))  # type: ignore[attr-defined]
+
+
 def compile_estimate(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
@@ -59,7 +68,7 @@ def compile_estimate(
     return _compile(tuple(expressions), tuple(symbols))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
 def _compile(
     expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
