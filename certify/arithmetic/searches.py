@@ -52,9 +52,9 @@ def largest(feasible: Callable[[float], bool], low: float, high: float, halvings
 def first_feasible(feasible: Callable[[float], bool], scale: float, exponents: Sequence[int]) -> float | None:
     """scale 2^e for the first exponent e at which it is feasible; None if it is at none of them.
 
-    One exponent in STRIDE is asked first, then those before the first feasible one of these, then all others. Exact
-    where no more than one run of the exponents is feasible, or the first run has STRIDE of them; a feasible number, or
-    an exact None, in any case.
+    One exponent in STRIDE is asked first, then those between the first feasible one of these and the one before, or
+    all others. Exact: a number that is feasible, or None where no exponent is; the first of them wherever one run of
+    the exponents is feasible, or the first run has STRIDE of them.
     """
     strides = range(STRIDE - 1, len(exponents), STRIDE)
     reached = next((index for index in strides if feasible(scale * 2.0 ** exponents[index])), None)

@@ -26,7 +26,7 @@ def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
         for quantity in theorem.definitions:
             if quantity.name in values:
                 continue
-            if all(symbol.name in values for symbol in symbols_of(quantity.definition)):  # type: ignore[arg-type]
+            if all(symbol.name in values for symbol in symbols_of(quantity.definition)):
                 values[quantity.name] = evaluate_ball(quantity.definition, values)
     return values
 
