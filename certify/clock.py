@@ -38,22 +38,20 @@ class Cap:
     def seconds(self, units: float) -> float:
         """How long a step of `units` (millions of operations) takes at the load seen so far. Estimate."""
         self.seen = time.process_time() - self.processor
-        return self._loaded(units, now())
+        load = (now() - self.began) / self.seen if self.seen > LEAST_MEASURED else 1.0
+        return units / UNITS_PER_SECOND * max(1.0, load)
 
     def fits(self, units: float) -> bool:
         """Whether a step of `units` (millions of operations) ends before the deadline. Estimate.
 
-        Processor time only grows: what was seen last bounds the load from above, and where the step fits under that
-        bound the clock of the processor, dearer than many a step, is not read again.
+        Processor time only grows, so what was seen last bounds the load from above. A step that fits under that bound
+        does not ask the clock of the processor, which is dearer than many a step.
         """
         read = now()
-        if self.seen > LEAST_MEASURED and read + self._loaded(units, read) <= self.deadline:
+        highest = max(1.0, (read - self.began) / max(self.seen, LEAST_MEASURED))
+        if read + units / UNITS_PER_SECOND * highest <= self.deadline:
             return True
         return read + self.seconds(units) <= self.deadline
-
-    def _loaded(self, units: float, read: float) -> float:
-        load = max(1.0, (read - self.began) / self.seen) if self.seen > LEAST_MEASURED else 1.0
-        return units / UNITS_PER_SECOND * load
 
 
 _CAP: ContextVar[Cap | None] = ContextVar("cap", default=None)

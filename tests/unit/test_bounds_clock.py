@@ -157,6 +157,8 @@ def test_the_processor_is_asked_again_only_where_its_last_answer_does_not_settle
     monkeypatch.setattr(clock, "time", times)
     with capped(10.0):
         state.wall, state.processor = 1.0, 1.0
+        assert all(fits(0.1 * clock.UNITS_PER_SECOND) for _ in range(100)) and len(read) == 1
+        # At the least processor time that is measured the load would be 50.
         assert all(fits(clock.UNITS_PER_SECOND) for _ in range(100)) and len(read) == 2
         # At the load of one second in four the step would be late; in truth the processor had all four.
         state.wall = state.processor = 4.0
