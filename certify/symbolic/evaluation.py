@@ -87,8 +87,12 @@ def _compile(
 
 def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:
     """LaTeX of an expression, with symbols printed by the TeX in `tex` (by symbol name), others by their names."""
-    names = {symbol: tex.get(symbol.name) or name_tex(symbol.name) for symbol in expression.free_symbols}
-    return str(sp.latex(expression, symbol_names=names))
+    return _latex(expression, tuple(tex.get(symbol.name) or name_tex(symbol.name) for symbol in symbols_of(expression)))
+
+
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
+def _latex(expression: sp.Basic, names: tuple[str, ...]) -> str:
+    return str(sp.latex(expression, symbol_names=dict(zip(symbols_of(expression), names, strict=True))))
 
 
 def _power(arguments: list[arb]) -> arb:
