@@ -56,6 +56,7 @@ def code_digest() -> str:
     return digest.hexdigest()
 
 
+@cache
 def _installed_version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)

@@ -23,7 +23,6 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 from flint import arb
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import ball, precision
 from certify.checking.check import check_theorem
@@ -38,6 +37,7 @@ from certify.proof.theorem import Finding, Theorem
 from certify.strategies.probing import brackets
 from certify.stress_tests.bank import instances, placed
 from certify.stress_tests.power import wrong_constants, wrong_signs
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 Check: TypeAlias = Callable[[Instance], tuple[Finding, ...]]
@@ -163,7 +163,7 @@ def surviving_claims(theorem: str | Path | Theorem, places: Sequence[str] = ()) 
     """
     found = loaded(theorem)
     bank = instances_at(found, places)
-    with np.errstate(all="ignore"), threadpool_limits(1):
+    with np.errstate(all="ignore"), one_thread():
         rows = (*wrong_constants(found, bank, 0), *wrong_signs(found, bank))
     return tuple(dict.fromkeys(f"{row.step} {row.claim}: {row.change}" for row in rows if not row.refuted))
 

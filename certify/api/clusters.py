@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError, MissingExtraError
+from certify.threads import one_thread
 
 PREFIX = "clusters:"
 
@@ -37,6 +37,6 @@ def clustered(rows: FloatArray, count: int, seed: int = 0) -> FloatArray:
         from sklearn.cluster import KMeans
     except ImportError as error:
         raise MissingExtraError("scikit-learn", "clusters", "a clustering") from error
-    with threadpool_limits(1):
+    with one_thread():
         found = KMeans(count, n_init=10, random_state=seed).fit(rows[::2])
         return np.asarray(found.predict(rows), dtype=np.float64)

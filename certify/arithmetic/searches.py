@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TypeVar
 
@@ -14,6 +14,9 @@ MARGINS = tuple(Fraction(1, 10**digits) for digits in (9, 6, 4, 2))
 """Relative distances kept from a target, in turn: for what the floats of a proposal may be off."""
 FROM_THE_EDGE = (Fraction(0), *(Fraction(1, 10**digits) for digits in (7, 5, 3, 2, 1)))
 """Relative distances kept from the end of a feasible range, in turn, the end itself first."""
+
+STRIDE = 8
+"""Exponents between two that a search asks first."""
 
 
 def confirmed(
@@ -46,6 +49,18 @@ def largest(feasible: Callable[[float], bool], low: float, high: float, halvings
     return low
 
 
-def first_feasible(feasible: Callable[[float], bool], scale: float, exponents: Iterable[int]) -> float | None:
-    """scale 2^e for the first exponent e at which it is feasible; None if it is at none of them. Exact."""
-    return next((point for e in exponents if feasible(point := scale * 2.0**e)), None)
+def first_feasible(feasible: Callable[[float], bool], scale: float, exponents: Sequence[int]) -> float | None:
+    """scale 2^e for the first exponent e at which it is feasible; None if it is at none of them.
+
+    One exponent in STRIDE is asked first, then those between the first feasible one of these and the one before, or
+    all others. Exact: a number that is feasible, or None where no exponent is; the first of them wherever one run of
+    the exponents is feasible, or the first run has STRIDE of them.
+    """
+    strides = range(STRIDE - 1, len(exponents), STRIDE)
+    reached = next((index for index in strides if feasible(scale * 2.0 ** exponents[index])), None)
+    if reached is None:
+        left = [index for index in range(len(exponents)) if index not in strides]
+    else:
+        left = list(range(reached - STRIDE + 1, reached))
+    found = next((index for index in left if feasible(scale * 2.0 ** exponents[index])), reached)
+    return None if found is None else scale * 2.0 ** exponents[found]

@@ -7,7 +7,6 @@ Quadrature (d <= 3, one basin, smooth) has an interval that is an estimate of it
 from __future__ import annotations
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.envelopes.best import best_envelope
 from certify.envelopes.likelihood import likelihood_of
@@ -16,6 +15,7 @@ from certify.errors import CertifyError
 from certify.posteriors.estimates import IntervalEstimate
 from certify.posteriors.posterior import Posterior
 from certify.posteriors.quadrature import MAXIMAL_DIMENSION, build_quadrature
+from certify.threads import one_thread
 
 WIDEST = 0.05
 """Interval of log int exp(-f) beyond which it says too little: a distance moves by as much."""
@@ -29,7 +29,7 @@ def normaliser(posterior: Posterior, seed: int, error_probability: float) -> Int
 def _enveloped(posterior: Posterior, seed: int, error: float) -> IntervalEstimate | None:
     generator = posterior.generator
     likelihood = likelihood_of(generator, posterior.observation, posterior.beta)
-    with threadpool_limits(1):
+    with one_thread():
         envelope = best_envelope(generator, likelihood)
         if isinstance(envelope, str):
             return None

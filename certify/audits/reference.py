@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.envelopes.best import best_envelope
@@ -40,6 +39,7 @@ from certify.sampling.couplings.streams import ReplicateStreams
 from certify.sampling.mala import Mala
 from certify.sampling.options import RunOptions
 from certify.sampling.runs import run
+from certify.threads import one_thread
 
 PILOT_DRAWS = 400
 SMALLEST_ACCEPTANCE = 0.01
@@ -144,7 +144,7 @@ def _rejection(posterior: Posterior, count: int, m_lower: float, seed: int) -> P
 def _enveloped(posterior: Posterior, count: int, seed: int) -> PosteriorDraws | None:
     """Exact draws under an envelope certified at this observation (Theorem R); None where none is, or too high."""
     likelihood = likelihood_of(posterior.generator, posterior.observation, posterior.beta)
-    with threadpool_limits(1):
+    with one_thread():
         envelope = best_envelope(posterior.generator, likelihood)
         if isinstance(envelope, str):
             return None

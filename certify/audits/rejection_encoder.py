@@ -14,7 +14,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, midpoint, precision, upper
@@ -32,6 +31,7 @@ from certify.envelopes.thresholds import ThresholdMixture, by_thresholds, realis
 from certify.generators.graph import GAUSSIAN
 from certify.posteriors.estimates import IntervalEstimate, frequency_interval, mean_interval
 from certify.posteriors.posterior import Posterior
+from certify.threads import one_thread
 
 CHECKED = 50_000
 """Most noises that the file is held to its sampler at."""
@@ -92,7 +92,7 @@ def rejection_bracket(
     """
     likelihood = likelihood_of(posterior.generator, posterior.observation, posterior.beta)
     share, random = error_probability / 5, np.random.default_rng([seed, 0x5A])
-    with threadpool_limits(1):
+    with one_thread():
         largest = _largest_weight(sampler, posterior, likelihood)
         others = None if largest is None else _disagreement(sampler, encoder, posterior, likelihood, share, random)
         if largest is None or others is None or others.upper > MOST_OTHERS:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.rounding import UNKNOWN, interval_text
 from certify.bounds.bracket import ConstantBrackets, Multipliers, Region
@@ -30,6 +29,7 @@ from certify.clock import OutOfTimeError, capped, now
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import Affine, Generator, Sum
 from certify.progress import Progress, SilentProgress
+from certify.threads import one_thread
 
 __all__ = ["NAMES", "CrossedBracketError", "constants", "constants_on_regions"]
 
@@ -109,7 +109,7 @@ def constants_on_regions(
     run = _Run(generator, tuple(regions), budget, seed, shown, effort, _selected(methods), began)
     # Many small matrices: a second BLAS thread costs ten times what it brings.
     # An overflow or a NaN is a value like any other: each bound says what it then knows, without a warning.
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with one_thread(), np.errstate(all="ignore"):
         try:
             run.recall(() if store is None else store.read(), methods is None)
             run.work_through()

@@ -9,7 +9,6 @@ import itertools
 from collections.abc import Mapping
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import ConstantBrackets, Multipliers, Region
 from certify.bounds.lattice import NAMES, Lattice
@@ -17,6 +16,7 @@ from certify.bounds.method import ConstantName, Problem, bound_methods
 from certify.bounds.ranges import uncertified_domains
 from certify.bounds.semidefinite import recalled
 from certify.generators.graph import Generator
+from certify.threads import one_thread
 
 CLOSED_RULES = ("affine map", "composition", "neuron by neuron", "residual rule")
 """Methods that evaluate and look for nothing."""
@@ -31,7 +31,7 @@ def evaluated_constants(generator: Generator, multipliers: Mapping[ConstantName,
     lattice = Lattice.over(generator.graph, (Region(),))
     known, methods = lattice.known[0], bound_methods()
     problem = Problem(generator, Region(), best=known.best, starts=dict(multipliers), searches=False)
-    with threadpool_limits(1), np.errstate(all="ignore"):
+    with one_thread(), np.errstate(all="ignore"):
         if not uncertified_domains(problem.ranges):
             closed = (methods[name].propose(problem) for name in CLOSED_RULES)
             for proposal in itertools.chain(recalled(problem), *closed):

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, partial
 
-from threadpoolctl import threadpool_limits
-
 from certify import provenance
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, upper
@@ -38,6 +36,7 @@ from certify.proof.records import (
     TheoremRecord,
 )
 from certify.proof.theorem import ObservationsAsked, Theorem
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 NOT_LOOKED_AT = "not looked at: another assumption is refuted from the graph (`certify constants` brackets it)"
@@ -237,7 +236,7 @@ def check_theorem(
     )
     seen = None if below_resolution(instance) else instance
     # Batches of small matrices: a second BLAS thread costs more than it brings.
-    with threadpool_limits(1):
+    with one_thread():
         steps = run_steps(instance)
         conclusion = concluded_by_each(record, conclude(theorem, generator, setting, seen, assumptions, steps), steps)
         record = replace(record, losses=() if seen is None else slack_along(instance))

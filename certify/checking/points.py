@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from flint import arb
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import precision
 from certify.bounds.bracket import unknown_brackets
@@ -26,6 +25,7 @@ from certify.proof.printing import printing
 from certify.proof.records import AssumptionRecord, TheoremRecord
 from certify.proof.theorem import Theorem
 from certify.symbolic.evaluation import evaluate_ball
+from certify.threads import one_thread
 from certify.validation import constants_from_text
 from certify.verdict import Evidence, Verdict, weakest_verdict
 
@@ -84,7 +84,7 @@ def check_point(
         return replace(record, seconds=time.perf_counter() - clock)
     if theorem.file is not None and record.generator is not None:
         check_domains(theorem, theorem.file, instance.values, record.generator)
-    with threadpool_limits(1):
+    with one_thread():
         steps = run_steps(instance)
         losses = slack_along(instance)
     assert record.conclusion is not None, "a record at constants has one"

@@ -7,8 +7,6 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from certify.arithmetic.arrays import FloatArray
 from certify.audits.audit import check_dimensions
 from certify.audits.source import source_from_file
@@ -21,6 +19,7 @@ from certify.discovery.registry import parts
 from certify.errors import CertifyError
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
 from certify.progress import Progress
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 EFFORT = 0.25
@@ -67,7 +66,7 @@ def diagnose(
 
 
 def _answered(question: Question, asked: Asked) -> Answer | None:
-    with threadpool_limits(1):
+    with one_thread():
         try:
             return question.answer(asked)
         except CertifyError as error:

@@ -15,7 +15,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -80,10 +80,16 @@ def _in_packages() -> Iterator[Theorem]:
 def _packages() -> Iterator[ModuleType]:
     """The project's own package of theorems, and those that installed packages offer."""
     yield importlib.import_module(_OWN_PACKAGE)
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for entry in _entry_points():
         found = entry.load()
         if isinstance(found, ModuleType) and hasattr(found, "__path__"):
             yield found
+
+
+@cache
+def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """What installed packages offer, read once: looking through all of them takes as long as a small check."""
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINT_GROUP))
 
 
 def leaves() -> Mapping[str, Leaf]:
@@ -114,7 +120,7 @@ def load_theorem(name: str) -> Theorem:
 
 def _discovered() -> Iterator[Theorem]:
     yield from _in_package(importlib.import_module(_OWN_PACKAGE))
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+    for entry in _entry_points():
         found = entry.load()
         if isinstance(found, Theorem):
             yield found

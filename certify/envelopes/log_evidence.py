@@ -16,7 +16,6 @@ from typing import Any, Self
 
 import numpy as np
 from flint import arb
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
@@ -28,6 +27,7 @@ from certify.envelopes.box_search import known_log_ratio
 from certify.envelopes.likelihood import Likelihood, likelihood_of
 from certify.generators.graph import BERNOULLI, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
+from certify.threads import one_thread
 
 PROPOSALS = 100_000
 BATCH = 8192
@@ -105,7 +105,7 @@ def log_evidence(
     generator: Generator, observation: FloatArray, beta: float, proposals: int = PROPOSALS, seed: int = 0
 ) -> LogEvidence:
     """log p(x) at `observation` (n,), under the best envelope that is found; see `evidence_under`."""
-    with threadpool_limits(1):
+    with one_thread():
         envelope = best_envelope(generator, likelihood_of(generator, observation, beta))
     if isinstance(envelope, str):
         return LogEvidence(None, None, "", envelope)
@@ -127,7 +127,7 @@ def evidence_under(
     """
     likelihood = likelihood_of(generator, observation, beta)
     # A second BLAS thread would change the last bits.
-    with threadpool_limits(1):
+    with one_thread():
         rigorous, sampled = log_integrals(generator, likelihood, envelope, proposals, seed, ERROR_PROBABILITY)
     with precision():
         constant = log_normaliser(generator, beta)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from threadpoolctl import threadpool_limits
-
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import Likelihood
 from certify.envelopes.rejection import exact_draws
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
+from certify.threads import one_thread
 
 ROOM = 10.0
 """Proposals made at most, in units of the expected number."""
@@ -36,7 +35,7 @@ def posterior_sample(generator: Generator, likelihood: Likelihood, count: int, s
         InputError: where no envelope is certified, or the acceptance is too small for so many draws.
     """
     # A second BLAS thread would change the last bits.
-    with threadpool_limits(1):
+    with one_thread():
         envelope = certified_envelope(generator, likelihood)
         if isinstance(envelope, str):
             raise InputError(f"`{generator.name}` has no exact sampler at this observation: {envelope}")

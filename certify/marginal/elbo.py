@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import gammaincc
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
@@ -30,6 +29,7 @@ from certify.generators.nodes import Affine, Graph, Input
 from certify.generators.noise import moved
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
 from certify.posteriors.gaussian import GaussianLaw
+from certify.threads import one_thread
 
 DRAWS = 200_000
 METHODS = ("composition", "residual rule", "semidefinite")
@@ -73,7 +73,7 @@ def gaussian_elbo(
         factor = np.asarray(np.linalg.cholesky(law.covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
         return Elbo(None, described, "the encoder's covariance is singular: its ELBO is -inf")
-    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+    with one_thread(), np.errstate(over="ignore", invalid="ignore"):
         growth = _growth(law, factor, generator, likelihood, beta)
         if growth is None:
             return Elbo(None, described, "no Lipschitz constant of the decoder is certified: w has no known tail")

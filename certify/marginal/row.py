@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from threadpoolctl import threadpool_limits
-
 from certify.arithmetic.arrays import FloatArray
 from certify.audits.source import EncoderSource
 from certify.certificates.entries import entry_of, parts_of
@@ -24,6 +22,7 @@ from certify.envelopes.log_evidence import Interval, LogEvidence, evidence_under
 from certify.envelopes.records import UNUSED_EPSILON, RejectionProof, rejection_proof
 from certify.generators.graph import Generator
 from certify.marginal.elbo import Elbo, encoder_elbo
+from certify.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class Found:
 def evidence_of_row(asked: Asked, row: FloatArray) -> Found:
     """log p(x) at `row` (n,), and the encoder's ELBO there."""
     # A second BLAS thread would change the last bits.
-    with threadpool_limits(1):
+    with one_thread():
         envelope = best_envelope(asked.generator, likelihood_of(asked.generator, row, asked.beta))
     if isinstance(envelope, str):
         return Found(None, envelope, _following(asked, row, envelope))

@@ -12,7 +12,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.likelihood import GaussianLikelihood
@@ -27,6 +26,7 @@ from certify.posteriors.transition import Projection
 from certify.sampling.mala import Mala
 from certify.sampling.options import RunOptions
 from certify.sampling.runs import run
+from certify.threads import one_thread
 
 PILOT_DRAWS = 400
 MALA_ROUNDS = 40
@@ -87,7 +87,7 @@ def reference_draws(
 def enveloped_draws(posterior: Posterior, count: int, seed: int, proposals_maximal: int) -> ReferenceDraws | None:
     """`count` exact draws under an envelope certified at this observation; None where its acceptance is too small."""
     likelihood = GaussianLikelihood(posterior.observation, posterior.beta)
-    with threadpool_limits(1):
+    with one_thread():
         envelope = certified_envelope(posterior.generator, likelihood)
         if isinstance(envelope, str) or envelope.acceptance * proposals_maximal < count:
             return None

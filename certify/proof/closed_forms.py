@@ -12,7 +12,7 @@ from flint import arb
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, precision
 from certify.proof.theorem import Search, Theorem
-from certify.symbolic.evaluation import compile_estimate, evaluate_ball
+from certify.symbolic.evaluation import compile_estimate, evaluate_ball, symbols_of
 
 
 def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
@@ -26,8 +26,7 @@ def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
         for quantity in theorem.definitions:
             if quantity.name in values:
                 continue
-            needed = {symbol.name for symbol in quantity.definition.free_symbols}  # type: ignore[union-attr]
-            if needed <= values.keys():
+            if all(symbol.name in values for symbol in symbols_of(quantity.definition)):
                 values[quantity.name] = evaluate_ball(quantity.definition, values)
     return values
 
@@ -49,7 +48,7 @@ def estimate(
         expression = quantity.definition if quantity.definition is not None else rules.get(quantity.name)
         if expression is None:
             continue
-        symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))
+        symbols = symbols_of(expression)
         if all(symbol.name in values for symbol in symbols):
             (values[quantity.name],) = compile_estimate([expression], symbols)(
                 *(values[symbol.name] for symbol in symbols)

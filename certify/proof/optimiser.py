@@ -20,7 +20,7 @@ from certify.arithmetic.searches import FROM_THE_EDGE, confirmed, first_feasible
 from certify.proof.certified_choices import Certificate as Certificate
 from certify.proof.closed_forms import enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
-from certify.symbolic.evaluation import compile_estimate, evaluate_ball
+from certify.symbolic.evaluation import compile_estimate, evaluate_ball, symbols_of
 
 COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 10, 0.35
 LARGEST_EXPONENT, SMALLEST_EXPONENT, HALVINGS = 64, -200, 24
@@ -105,7 +105,7 @@ def largest_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> tuple[float, C
     def feasible(beta: float) -> bool:
         if search is None:
             return certify_within(theorem, {**inputs, "beta": beta}, {}) is not None
-        return _zoom(theorem, {**inputs, "beta": beta}, epsilon, require_epsilon=True) is not None
+        return _zoom(theorem, {**inputs, "beta": beta}, epsilon, any_will_do=True) is not None
 
     low = first_feasible(feasible, scale, range(LARGEST_EXPONENT - 1, SMALLEST_EXPONENT, -1))
     if low is None:
@@ -132,14 +132,15 @@ def admits_every_noise(theorem: Theorem, inputs: Mapping[str, Real]) -> bool:
 
 
 def _zoom(
-    theorem: Theorem, inputs: Mapping[str, Real], epsilon: float, require_epsilon: bool | None = None
+    theorem: Theorem, inputs: Mapping[str, Real], epsilon: float, any_will_do: bool = False
 ) -> dict[str, Fraction] | None:
     """Grid search on the coordinates and the logarithm of the length, refined around the best cell.
 
     The score is the logarithm of the length where the distance is at most epsilon and the distance itself
-    elsewhere; with epsilon = 0 the smallest distance wins.
+    elsewhere; with epsilon = 0 the smallest distance wins. If `any_will_do` the first cell within epsilon is not
+    refined: no later round could lose it.
     """
-    require = epsilon > 0.0 if require_epsilon is None else require_epsilon
+    require = epsilon > 0.0 or any_will_do
     search = _grid(theorem)
     constants = {name: _as_float(value) for name, value in inputs.items()}
     axes = [_axis(item.lower, item.upper, item.points, item.scale) for item in search.coordinates]
@@ -158,6 +159,8 @@ def _zoom(
             )
         if best is None:
             return None
+        if any_will_do and best[1] <= epsilon:
+            break
         spans = [span * ZOOM_FACTOR for span in spans]
         axes = [
             np.clip(np.linspace(centre - span / 2, centre + span / 2, ZOOM_POINTS), *_ends(search, index))
@@ -209,7 +212,7 @@ def _exact_choices(
 
 
 def _evaluate(expression: Any, values: Mapping[str, FloatArray]) -> FloatArray:
-    symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))
+    symbols = symbols_of(expression)
     (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
     return result
 

@@ -151,7 +151,7 @@ class Claim:
     bound: sp.Expr
     domain: str
 
-    @property
+    @cached_property
     def relation_text(self) -> str:
         """The claim in plain characters, without its domain."""
         return f"{self.quantity} {self.relation} {self.bound}"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling.gradient import borrow, gather, gather_observations, potential_gradient, scatter
-from certify.sampling.numba_options import block_kernel, kernel
+from certify.sampling.numba_options import block_kernel, body, kernel
 from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_normals
 from certify.sampling.recording import record
 from certify.sampling.windows import window
@@ -81,7 +81,7 @@ def advance_langevin(
         )
 
 
-@kernel
+@body
 def _advance_block(
     workspace: FloatArray,
     program: Any,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling.elementary import log
 from certify.sampling.gradient import gather, gather_observations, potential_gradient, potential_values, scatter
-from certify.sampling.numba_options import block_kernel, kernel
+from certify.sampling.numba_options import block_kernel, body, kernel
 from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_normals
 from certify.sampling.recording import record
 from certify.sampling.windows import window
@@ -68,7 +68,7 @@ def advance_mala(
         )
 
 
-@kernel
+@body
 def _advance_block(
     program: Any,
     observations: FloatArray,

@@ -42,6 +42,14 @@ def kernel(function: Function) -> Function:
     return _compile(function, fastmath=set(REASSOCIATE), forceinline=INLINE)
 
 
+def body(function: Function) -> Function:
+    """Make a serial function part of its one caller before anything is compiled.
+
+    Compiled by itself first, the longest functions would be optimised twice: a quarter of the time of all kernels.
+    """
+    return _compile(function, fastmath=set(REASSOCIATE), inline="always")
+
+
 def block_kernel(function: Function) -> Function:
     """Compile the outermost loop over blocks; it releases the interpreter lock, so that threads share the blocks."""
     return _compile(function, fastmath=set(REASSOCIATE), nogil=True)

@@ -48,7 +48,8 @@ def analytic_integral(segments: Sequence[Segment], power: int) -> arb:
         if segment.start == segment.end:
             continue
         # The integrand is entire, so no branch cut has to be announced to the integrator.
-        integrand = partial(_integrand, segment=segment, power=power)
+        weight, exponent = segment.weight.coeffs(), segment.exponent.coeffs()
+        integrand = partial(_integrand, weight=weight[::-1], exponent=exponent[::-1], power=power)
         total += acb.integral(integrand, acb(segment.start), acb(segment.end), rel_tol=tolerance).real
     return total
 
@@ -63,13 +64,16 @@ def taylor_integral(segments: Sequence[Segment], power: int) -> arb:
         return sum((_taylor_segment(segment, power) for segment in segments), arb(0))
 
 
-def _integrand(r: acb, _analytic: bool, segment: Segment, power: int) -> acb:
-    return r**power * _evaluate(segment.weight, r) * (-_evaluate(segment.exponent, r)).exp()
+def _integrand(r: acb, _analytic: bool, weight: Sequence[arb], exponent: Sequence[arb], power: int) -> acb:
+    # The integrator asks tens of thousands of times: coefficients are read once, and a weight of 1 costs nothing.
+    scale = r**power if len(weight) == 1 and weight[0] == 1 else r**power * _evaluate(weight, r)
+    return scale * (-_evaluate(exponent, r)).exp()
 
 
-def _evaluate(polynomial: arb_poly, r: acb) -> acb:
+def _evaluate(coefficients: Sequence[arb], r: acb) -> acb:
+    """Horner's rule, the leading coefficient first."""
     total = acb(0)
-    for coefficient in reversed(polynomial.coeffs()):
+    for coefficient in coefficients:
         total = total * r + coefficient
     return total
 

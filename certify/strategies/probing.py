@@ -9,7 +9,6 @@ from typing import TypeVar
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.strategies import SearchStrategy
-from threadpoolctl import threadpool_limits
 
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants
@@ -17,6 +16,7 @@ from certify.generators.graph import Generator
 from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Theorem
 from certify.strategies.seeded import seed_alone
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 Drawn = TypeVar("Drawn")
@@ -54,7 +54,7 @@ def _brackets(key: _Key) -> ConstantBrackets:
 def decided(theorem: Theorem, generator: Generator) -> tuple[AssumptionRecord, ...]:
     """The theorem's own decision of each of its assumptions."""
     found = brackets(generator)
-    with threadpool_limits(1):
+    with one_thread():
         return tuple(item.at(generator, found) for item in theorem.assumptions)
 
 

@@ -18,7 +18,6 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import sympy as sp
 from flint import arb
-from threadpoolctl import threadpool_limits
 
 from certify import provenance
 from certify.arithmetic.balls import midpoint, precision
@@ -35,6 +34,7 @@ from certify.stress_tests.dropped import dropped_assumptions
 from certify.stress_tests.mutations import Constant, constants_of
 from certify.stress_tests.wrong_definitions import wrong_definitions
 from certify.stress_tests.wrong_growth import wrong_growth
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 FACTORS = (1.1, 1.25, 1.5, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0)
@@ -151,7 +151,7 @@ def power_table(
     rows: list[WrongClaim] = []
     named = [load_theorem(name) for name in theorem_names] or list(theorems().values())
     progress.start("power", len(named) * 4)
-    with np.errstate(all="ignore"), threadpool_limits(1):
+    with np.errstate(all="ignore"), one_thread():
         for theorem in named:
             bank = instances(theorem, seed)
             for part in (wrong_constants, _definitions, _dropped, _growth):

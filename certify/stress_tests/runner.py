@@ -12,7 +12,6 @@ import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import Flaky, Unsatisfiable
-from threadpoolctl import threadpool_limits
 
 from certify.errors import CertifyError
 from certify.proof.theorem import Theorem
@@ -21,6 +20,7 @@ from certify.strategies.seeded import seed_alone
 from certify.stress_tests.case import Case
 from certify.stress_tests.property import Measurement, Property
 from certify.stress_tests.records import ClaimSummary, Failure
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 SHRINKING = 250
@@ -111,7 +111,7 @@ def evaluate(theorem: Theorem, item: Property, case: Case) -> tuple[Measurement,
     """The property's measurements of a case; what this program cannot do is undecided, a crash is a finding."""
     try:
         # Extreme scales overflow where the result is right nevertheless.
-        with np.errstate(all="ignore"), threadpool_limits(1):
+        with np.errstate(all="ignore"), one_thread():
             return item.evaluate(theorem, case)
     except CertifyError as error:
         return (Measurement(CRASH, Verdict.INCONCLUSIVE, reason=str(error)),)

@@ -15,6 +15,9 @@ from certify.arithmetic.balls import exact_integer
 from certify.symbolic.functions import EnclosedFunction
 from certify.symbolic.names import name_tex
 
+KEPT_EXPRESSIONS = 1024
+"""Expressions that stay compiled: a search asks all closed forms of its theorem, some sixty, hundreds of times."""
+
 
 def evaluate_ball(expression: sp.Expr, values: Mapping[str, arb]) -> arb:
     """Enclosure of `expression` at symbols taking any real values in the balls `values` (keyed by name).
@@ -52,6 +55,12 @@ def without_enclosure(expression: sp.Basic) -> tuple[str, ...]:
     return tuple(sorted(item.__name__ for item in {*nodes, *map(type, numbers)} if item not in _BALL_RULES))
 
 
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
+def symbols_of(expression: sp.Basic) -> tuple[sp.Symbol, ...]:
+    """The free symbols of an expression, by name. Exact."""
+    return tuple(sorted(expression.free_symbols, key=lambda symbol: str(symbol.name)))
+
+
 def compile_estimate(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
@@ -59,7 +68,7 @@ def compile_estimate(
     return _compile(tuple(expressions), tuple(symbols))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
 def _compile(
     expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
@@ -78,8 +87,12 @@ def _compile(
 
 def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:
     """LaTeX of an expression, with symbols printed by the TeX in `tex` (by symbol name), others by their names."""
-    names = {symbol: tex.get(symbol.name) or name_tex(symbol.name) for symbol in expression.free_symbols}
-    return str(sp.latex(expression, symbol_names=names))
+    return _latex(expression, tuple(tex.get(symbol.name) or name_tex(symbol.name) for symbol in symbols_of(expression)))
+
+
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
+def _latex(expression: sp.Basic, names: tuple[str, ...]) -> str:
+    return str(sp.latex(expression, symbol_names=dict(zip(symbols_of(expression), names, strict=True))))
 
 
 def _power(arguments: list[arb]) -> arb:

@@ -149,6 +149,25 @@ def test_load_is_seen_in_what_processor_time_the_clock_gives(monkeypatch: pytest
     assert cap.skipped == ["this"]
 
 
+def test_the_processor_is_asked_again_only_where_its_last_answer_does_not_settle_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state, read = SimpleNamespace(wall=0.0, processor=0.0), []
+    times = SimpleNamespace(monotonic=lambda: state.wall, process_time=lambda: read.append(0) or state.processor)
+    monkeypatch.setattr(clock, "time", times)
+    with capped(10.0):
+        state.wall, state.processor = 1.0, 1.0
+        assert all(fits(0.1 * clock.UNITS_PER_SECOND) for _ in range(100)) and len(read) == 1
+        # At the least processor time that is measured the load would be 50.
+        assert all(fits(clock.UNITS_PER_SECOND) for _ in range(100)) and len(read) == 2
+        # At the load of one second in four the step would be late; in truth the processor had all four.
+        state.wall = state.processor = 4.0
+        assert fits(3.0 * clock.UNITS_PER_SECOND) and len(read) == 3
+        state.wall = 8.0
+        assert not fits(1.1 * clock.UNITS_PER_SECOND) and len(read) == 4
+        assert fits(clock.UNITS_PER_SECOND)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("method", list(bound_methods()))
 def test_every_method_stops_when_its_time_is_over(ticking: Clock, name: str, method: str) -> None:
@@ -189,7 +208,7 @@ def test_a_loop_that_does_not_ask_is_noticed(ticking: Clock) -> None:
 def test_a_run_of_all_methods_ends_after_its_budget_and_says_what_it_cut(ticking: Clock, name: str) -> None:
     generator = NETWORKS[name]()
     regions = [Region(), Region(1.0)]
-    whole = constants_on_regions(generator, regions, methods=["composition", "residual rule"])
+    whole = constants_on_regions(generator, regions, methods=["affine map", "composition", "residual rule"])
     began, budget = now(), 40.0
     found = constants_on_regions(generator, regions, budget=budget)
     always = 50.0 + 6.0 * len(generator.graph.nodes)

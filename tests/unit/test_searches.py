@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.arithmetic.searches import FROM_THE_EDGE, MARGINS, confirmed, first_feasible, largest
+from certify.arithmetic.searches import FROM_THE_EDGE, MARGINS, STRIDE, confirmed, first_feasible, largest
 
 
 @given(edge=st.floats(1.0, 2.0, exclude_max=True), geometric=st.booleans())
@@ -32,6 +32,31 @@ def test_one_evaluation_a_halving() -> None:
 def test_the_first_feasible_power() -> None:
     assert first_feasible(lambda x: x <= 3.0, 1.5, range(8, -8, -1)) == 3.0
     assert first_feasible(lambda x: False, 1.5, range(8, -8, -1)) is None
+
+
+@given(
+    first=st.integers(0, 40),
+    length=st.integers(1, 40),
+    exponents=st.integers(1, 30),
+    others=st.sets(st.integers(0, 29)),
+)
+def test_the_first_of_one_run_and_a_feasible_one_of_several(
+    first: int, length: int, exponents: int, others: set[int]
+) -> None:
+    def found(feasible: set[int]) -> int | None:
+        point = first_feasible(lambda x: -int(math.log2(x / 3.0)) in feasible, 3.0, range(0, -exponents, -1))
+        return None if point is None else -int(math.log2(point / 3.0))
+
+    run = set(range(first, first + length))
+    assert found(run) == (first if first < exponents else None)
+    among = others & set(range(exponents))
+    assert found(among) in among if among else found(among) is None
+
+
+def test_few_are_asked_before_a_long_run() -> None:
+    asked: list[float] = []
+    assert first_feasible(lambda x: bool(asked.append(x)) or x <= 2.0**-50, 1.0, range(63, -200, -1)) == 2.0**-50
+    assert len(asked) <= len(set(asked)) <= 113 // STRIDE + STRIDE + 1
 
 
 @pytest.mark.parametrize(("error", "margin"), [(1e-10, 1e-9), (1e-7, 1e-6), (1e-3, 1e-2)])

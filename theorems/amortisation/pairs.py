@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat
 from scipy.special import betaincinv, ndtri
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.ball_matrices import ball_matrix
 from certify.arithmetic.balls import Real, ball, euclidean_norm, lower, precision, upper
@@ -19,6 +18,7 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.profiles.gaussian import NearbyGaussian, nearby_gaussian
+from certify.threads import one_thread
 from theorems.sharp_langevin.observations import global_constants
 
 LOOKED_AT = 12
@@ -61,7 +61,7 @@ def steepest(generator: Generator, brackets: ConstantBrackets, rows: FloatArray,
     """
     constants = global_constants(brackets)
     places = np.unique(np.linspace(0, len(rows) - 1, LOOKED_AT).round().astype(int))
-    with threadpool_limits(1):
+    with one_thread():
         near = {int(i): nearby_gaussian(generator, constants, rows[i], beta) for i in places}
     pairs = [pair for pair in itertools.combinations(near, 2) if not np.array_equal(*(rows[i] for i in pair))]
     if not pairs:

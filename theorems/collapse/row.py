@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.certificates.entries import entry_of, parts_of
 from certify.certificates.kinds.rejection import doubt_at
@@ -32,6 +31,7 @@ from certify.envelopes.rejection import exact_draws
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
+from certify.threads import one_thread
 
 DRAWS, PROPOSALS, LEAST = 50_000, 1_000_000, 1000
 """Exact draws of a posterior, proposals made for them at most, and draws below which their mean is not taken."""
@@ -61,7 +61,7 @@ class FoundRate:
 def rate_of_row(generator: Generator, beta: float, row: FloatArray) -> FoundRate:
     """The interval at the observation `row` (n,): statistical, for every number of draws."""
     # A second BLAS thread would change the last bits.
-    with threadpool_limits(1):
+    with one_thread():
         envelope = best_envelope(generator, GaussianLikelihood(row, beta))
     if isinstance(envelope, str):
         return FoundRate(None, envelope, following(generator, beta, row, envelope))
@@ -103,7 +103,7 @@ def following(generator: Generator, beta: float, row: FloatArray, proof: Rejecti
     if isinstance(proof, str):
         return RowRate(0.0, math.inf, 1.0, proof)
     likelihood, envelope, error = GaussianLikelihood(row, beta), proof.envelope(), ERROR_PROBABILITY / 2
-    with threadpool_limits(1):
+    with one_thread():
         rigorous, sampled = log_integrals(generator, likelihood, envelope, DRAWS, 0, error)
         shift = 0.5 * generator.latent_dim * math.log(2 * math.pi)
         low, high = (max(rigorous.lower, sampled.lower) - shift, min(rigorous.upper, sampled.upper) - shift)

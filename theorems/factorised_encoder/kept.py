@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from certify.arithmetic.balls import precision
 from certify.certificates.kinds.observation import verify as verify_gaussian
 from certify.certificates.kinds.rejection import verify as verify_envelope
@@ -18,6 +16,7 @@ from certify.codec import decode
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.records import GlobalConstants, ObservationProof, exact
+from certify.threads import one_thread
 from theorems.factorised_encoder.cells import has_cells, least_mass
 from theorems.factorised_encoder.row import NUMBERS, RowPrice, certified_price, covariance_of, gaussian_numbers
 
@@ -38,7 +37,7 @@ def doubt(
 
     m, M and M2 are those of the run that asks.
     """
-    with threadpool_limits(1), precision():
+    with one_thread(), precision():
         return next(_doubts(generator, constants, beta, row, found), "")
 
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import ball, lower, precision
 from certify.envelopes.best import certified_envelope
@@ -19,6 +18,7 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.gaussian import distance_of, nearby_gaussian
 from certify.profiles.records import GlobalConstants, ObservationProof
+from certify.threads import one_thread
 from theorems.factorised_encoder.cells import OppositeCells, has_cells, least_mass, opposite_cells, price_of_cells
 from theorems.factorised_encoder.price import price_of
 from theorems.factorised_encoder.splits import (
@@ -116,7 +116,7 @@ def row_price(
     proof, covariance, reasons = RowProof(), None, []
     groups: Groups = ((), ())
     pair: tuple[int, ...] = ()
-    with threadpool_limits(1), precision():
+    with one_thread(), precision():
         if constants is not None:
             near = nearby_gaussian(generator, constants, row, beta)
             proof, covariance = replace(proof, gaussian=near.proof), _covariance(near.proof)

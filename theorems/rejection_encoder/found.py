@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.envelopes.likelihood import likelihood_of
@@ -16,6 +15,7 @@ from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, pro
 from certify.generators.graph import Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.proof.records import RejectionNumbers
+from certify.threads import one_thread
 
 PROPOSALS = 20_000
 """Proposals of which the acceptance frequency is measured."""
@@ -85,7 +85,7 @@ class Rejection:
 def measured(generator: Generator, proof: RejectionProof) -> tuple[float, float]:
     """Clopper-Pearson interval of how often a proposal is accepted: the same bits wherever they are drawn again."""
     likelihood = likelihood_of(generator, np.array(proof.observation), proof.beta)
-    with threadpool_limits(1):
+    with one_thread():
         found = measured_acceptance(generator, likelihood, proof.envelope(), PROPOSALS, 0)
     return found.lower, found.upper
 

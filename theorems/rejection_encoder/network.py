@@ -11,7 +11,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 from flint import arb
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
@@ -25,6 +24,7 @@ from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
 from certify.generators.graph import Generator
+from certify.threads import one_thread
 from theorems.rejection_encoder.typical import build
 
 
@@ -38,7 +38,7 @@ def at_observation(
 ) -> AtObservation:
     """The encoder of the posterior at `observation` (n,), or the reason why none is certified; no constant is used."""
     noise = float(beta)
-    with threadpool_limits(1):
+    with one_thread():
         envelope = certified_envelope(generator, likelihood_of(generator, observation, noise))
     if isinstance(envelope, str):
         return AtObservation(None, envelope)

@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.certificates.discovery import document_of
@@ -22,6 +21,7 @@ from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
 from certify.proof.records import ObservationRecord, RejectionNumbers
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest
+from certify.threads import one_thread
 from certify.verdict import Verdict
 from theorems.rejection_encoder.found import Rejection, Task, measured
 from theorems.rejection_encoder.kept import decode_rejection, doubt, encode_rejection
@@ -76,7 +76,7 @@ def certify_row(generator: Generator, beta: float, epsilon: Fraction, row: Float
 
 def _proved(generator: Generator, beta: float, epsilon: Fraction, row: FloatArray) -> RejectionProof | str:
     """The record of the best envelope, or why there is none."""
-    with threadpool_limits(1):
+    with one_thread():
         envelope = best_envelope(generator, likelihood_of(generator, row, beta))
     return envelope if isinstance(envelope, str) else rejection_proof(generator, row, beta, epsilon, envelope)
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.rounding import Direction, outward
 from certify.arithmetic.searches import largest
@@ -35,6 +34,7 @@ from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, 
 from certify.progress import Progress
 from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
+from certify.threads import one_thread
 from certify.verdict import Verdict
 
 REACH_OBSERVATIONS, REACH_STEPS = 3, 5
@@ -175,7 +175,7 @@ def _certify_one(
     epsilon: Fraction,
     task: Task,
 ) -> ObservationCertificate:
-    with threadpool_limits(1):
+    with one_thread():
         found = certify_observation(generator, constants, task.row, beta, epsilon, task.start)
         if not task.with_reach:
             return found
@@ -223,7 +223,7 @@ def _doubt(
         return "the largest noise is missing"
     proof, wider = certificate.proof, None if certificate.noise is None else certificate.noise.proof
     asked = exact(task.row), epsilon, constants.values
-    with threadpool_limits(1):
+    with one_thread():
         for item in (proof, wider):
             if item is None:
                 continue

@@ -9,7 +9,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import ConstantBrackets
@@ -25,6 +24,7 @@ from certify.posteriors.posterior import Posterior
 from certify.profiles.certificate import CHAIN, certify_observation
 from certify.sharp.centre import Centre, find_centre
 from certify.sharp.schedule import Schedule
+from certify.threads import one_thread
 from theorems.sharp_langevin.observations import global_constants
 
 
@@ -46,7 +46,7 @@ def at_observation(
     noise = float(beta)
     starts = amortised_starts(generator, observation[None])
     start = None if starts is None else starts[0]
-    with threadpool_limits(1):
+    with one_thread():
         found = certify_observation(generator, global_constants(brackets), observation, noise, epsilon, start)
         if not found.certified or found.layers is None or found.tv_bound is None:
             return AtObservation(None, found.reason)

@@ -12,7 +12,6 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from certify.arithmetic.balls import ball, precision, upper
 from certify.arithmetic.intervals import FloatArray, MatrixBall
@@ -33,6 +32,7 @@ from certify.envelopes.rejection import MOST_PROPOSALS
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
 from certify.profiles.records import exact
+from certify.threads import one_thread
 
 MOST_COMPONENTS, MOST_REGIONS = 2000, 200
 """More are no record of ours, and would take what memory there is."""
@@ -48,7 +48,7 @@ def verify(record: RejectionProof, generator: Generator) -> Verification:
     """Whether every claim of the record holds at the decoder. Rounded outward."""
     try:
         # What overflows in the arithmetic of a made-up record is no bound, and ends as a refusal.
-        with threadpool_limits(1), np.errstate(all="ignore"):
+        with one_thread(), np.errstate(all="ignore"):
             reason = next(_doubts(record, generator), "")
     except (InputError, np.linalg.LinAlgError) as error:
         reason = str(error)
