@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -34,32 +36,80 @@ VERDICT_STYLES = {
     "refuted": "bold red",
 }
 _NARROWEST_TEXT = 10
+_WIDEST_WORD = 14
+"""Longer words of a text that wraps may be cut."""
 
 
 def draw(table: Table) -> RenderableType:
-    """A table as something rich can print; long texts wrap, numbers and labels do not."""
+    """A table as something rich can print; long texts wrap between words, numbers and labels do not.
+
+    Where even so it is wider than the terminal, one blank is between columns in place of two, then long words are cut,
+    then the last columns are left out, and a note names them.
+    """
+    return Group(_Fitted(table), *(_note(note) for note in table.notes))
+
+
+def _note(note: str) -> Text:
+    return Text(f"note: {note}", style="italic")
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        shown = len(self.table.columns)
+        while shown > 2 and self._missing(shown, _NARROWEST_TEXT, 0, options.max_width) > 0:
+            shown -= 1
+        ways = ((_WIDEST_WORD, 1), (_WIDEST_WORD, 0), (_NARROWEST_TEXT, 1), (_NARROWEST_TEXT, 0))
+        word, padding = next((way for way in ways if self._missing(shown, *way, options.max_width) <= 0), ways[-1])
+        yield _drawn(self.table, padding, word, shown)
+        if left := [column.heading for column in self.table.columns[shown:]]:
+            yield _note(f"not shown in {options.max_width} columns: {', '.join(left)}")
+
+    def _missing(self, shown: int, word: int, padding: int, width: int) -> int:
+        """By how much the first columns are wider than the terminal, where words longer than `word` may be cut."""
+        least = sum(_least_width(self.table, index, word) for index in range(shown))
+        return least + (1 + padding) * shown + 1 - width
+
+
+def _drawn(table: Table, padding: int, word: int, shown: int) -> RichTable:
     drawn = RichTable(
         box=box.SIMPLE_HEAD,
         title=table.title,
         title_justify="left",
         title_style="bold",
         pad_edge=False,
+        padding=(0, padding),
         collapse_padding=True,
     )
-    for index, column in enumerate(table.columns):
-        kinds = {row[index].kind for row in table.rows}
-        wraps = kinds == {"text"} and any(len(row[index].text) > _NARROWEST_TEXT for row in table.rows)
+    for index, column in enumerate(table.columns[:shown]):
+        wraps = _wraps(table, index)
         drawn.add_column(
             column.heading,
             justify="right" if column.numeric else "left",
             no_wrap=not wraps,
             overflow="fold",
-            min_width=_NARROWEST_TEXT if wraps else None,
+            min_width=_least_width(table, index, word) if wraps else None,
         )
     for row in table.rows:
-        drawn.add_row(*(_text(cell) for cell in row))
-    notes = [Text(f"note: {note}", style="italic") for note in table.notes]
-    return Group(drawn, *notes)
+        drawn.add_row(*(_text(cell) for cell in row[:shown]))
+    return drawn
+
+
+def _wraps(table: Table, index: int) -> bool:
+    kinds = {row[index].kind for row in table.rows}
+    return kinds == {"text"} and any(len(row[index].text) > _NARROWEST_TEXT for row in table.rows)
+
+
+def _least_width(table: Table, index: int, word: int) -> int:
+    """The longest that must stay together: a cell, or where the column wraps a word of up to `word` letters."""
+    cells = [row[index].text for row in table.rows]
+    heading = table.columns[index].heading
+    if not _wraps(table, index):
+        return max(len(text) for text in (*cells, heading))
+    longest = max(len(word) for text in (*cells, heading) for word in text.split())
+    return max(_NARROWEST_TEXT, min(longest, word))
 
 
 def theorem_report(record: TheoremRecord) -> RenderableType:

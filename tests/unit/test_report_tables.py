@@ -14,7 +14,7 @@ from certify.report.discovery import formats_from_text
 from certify.report.files import slug, table_files
 from certify.report.json import json_text
 from certify.report.quantities import conclusion_direction
-from certify.report.table import Table
+from certify.report.table import Table, columns, text_cell
 from certify.report.tables import (
     claims_table,
     conclusion_table,
@@ -24,7 +24,7 @@ from certify.report.tables import (
     steps_table,
     summary_table,
 )
-from certify.report.terminal import VERDICT_STYLES, check_report, render_text, verdict_text
+from certify.report.terminal import VERDICT_STYLES, check_report, draw, render_text, verdict_text
 from certify.verdict import Verdict
 from tests.records import BRACKET, claim, record, result
 
@@ -136,6 +136,22 @@ def test_the_terminal_report_fits_and_loses_nothing(width: int) -> None:
     assert "\x1b" not in text
     for word in ("cases", "1024", "tv_bound", "0.092613", "109123", "S3", "note:", "verdict: refuted"):
         assert word in text
+
+
+@pytest.mark.parametrize("width", [30, 36, 44, 50, 80, 200])
+def test_a_narrow_terminal_is_told_what_it_does_not_show(width: int) -> None:
+    headings = ("step", "claimed", "measured", "slack", "verdict", "algebra")
+    row = tuple(text_cell(text) for text in ("S7e+", "0.0014022", "1.180e-05", "118.8", "supported", "kernel"))
+    text = render_text(draw(Table("steps", "Steps", columns(headings, headings[1:4]), (row, row))), width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    _, _, left = " ".join(text.split()).partition(f"not shown in {width} columns: ")
+    hidden = set(left.split(", ")) - {""}
+    assert (width >= 50) == (not hidden)
+    for heading, cell in zip(headings, row, strict=True):
+        # A column is whole, or it is named.
+        shown = any(heading in line.split() for line in lines[:4]) and text.split().count(cell.text) == 2
+        assert shown != (heading in hidden)
 
 
 def test_the_summary_has_one_row_per_theorem_and_generator() -> None:
