@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.envelopes.box_weights import values
 from certify.errors import InputError
 from certify.generators.activations import derivatives, range_enclosure
-from certify.generators.derivatives import value as graph_value
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.nodes import Graph
 
@@ -62,7 +62,7 @@ def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> Float
     block = block_of(graph)
     with np.errstate(over="ignore", invalid="ignore"):
         parts = [
-            likelihood.value(graph_value(graph, points[start : start + block]))
+            likelihood.value(values(graph, points[start : start + block]))
             for start in range(0, max(len(points), 1), block)
         ]
         found = 0.5 * (points * points).sum(axis=1) + np.concatenate(parts)

@@ -6,7 +6,7 @@ exact up to rounding (no finite differences). Estimates: the rigorous counterpar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, combinations
 from typing import TypeAlias
 
@@ -22,13 +22,18 @@ from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, N
 Directions: TypeAlias = frozenset[int]
 
 
-def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
-    """G(z), shape (batch, n). Estimate."""
+def value(
+    graph: Graph, z: npt.ArrayLike, product: Callable[[Affine, FloatArray], FloatArray] | None = None
+) -> FloatArray:
+    """G(z), shape (batch, n), by `product`(node, v) = W v where it is given. Estimate."""
     points, squeeze = _batch(graph, z)
     last_use = {source: index for index, node in enumerate(graph.nodes) for source in node.sources}
     values: list[FloatArray] = []
     for index, node in enumerate(graph.nodes):
-        values.append(_node_value(node, points, values))
+        if product is not None and isinstance(node, Affine):
+            values.append(product(node, values[node.source]) + node.bias)
+        else:
+            values.append(_node_value(node, points, values))
         # A deep network's values together are many times what a layer needs.
         for source in node.sources:
             if last_use[source] == index:
