@@ -69,7 +69,7 @@ def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> Float
     return np.where(np.isnan(found), np.inf, found)
 
 
-BLOCK, LEAST_BLOCK, CACHED = 512, 32, 2**20
+BLOCK, LEAST_BLOCK, CACHED = 256, 32, 2**20
 """Points whose values are held at a time, at most and at least; numbers of the widest node that stay in a cache."""
 
 
