@@ -38,10 +38,11 @@ class Quadratic:
 
 @dataclass(frozen=True, eq=False)
 class BoxBounds:
-    """lower (b,) <= f + log rho over each box; `split` (b,) the axis to bisect."""
+    """lower (b,) <= f + log rho over each box; `split` (b,) the axis to bisect; f + log rho near `middle` (b,) at c."""
 
     lower: FloatArray
     split: npt.NDArray[np.intp]
+    middle: FloatArray
 
 
 def potential_plus_log_density(
@@ -65,6 +66,7 @@ def potential_plus_log_density(
         prior_curvature = (np.eye(centres.shape[1]) - precision) * halves[:, :, None] * halves[:, None, :]
         least = box_minimum_lower(prior_curvature, (centres + gradient) * halves)
         middle = 0.5 * (centres * centres).sum(axis=1)
+        seen = likelihood.value(final.value) + middle + constant
         rest = (
             16
             * EPSILON
@@ -79,7 +81,7 @@ def potential_plus_log_density(
         plain = floor + middle + constant + least - slack - rest
     lower = np.fmax(np.where(np.isnan(quadratic), -np.inf, quadratic), np.where(np.isnan(plain), -np.inf, plain))
     steep = halves * np.sqrt(1.0 + planes)
-    return BoxBounds(lower, np.argmax(steep, axis=1))
+    return BoxBounds(lower, np.argmax(steep, axis=1), np.where(np.isnan(seen), np.inf, seen))
 
 
 def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadratic, FloatArray]:
@@ -92,9 +94,8 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
         first = weighted_quadratic_lower(forms, weights)
         slope, rest = first.slope, first.rest
         least, _ = likelihood.curvature(final.low, final.high)
-        plane = spread(final.slope, halves)
         # |A u + shift| at its largest, against the remainder E: the squares are dropped where E is most of it.
-        reach = plane + np.abs(final.shift)
+        reach = final.span + np.abs(final.shift)
         share = np.where(final.radius > 0, final.radius / np.maximum(reach, 1e-300), 0.0)
         used = np.isfinite(share) & (share < 0.5) & np.isfinite(final.slope).all(axis=2)
         kept = np.where(used, least * (1.0 - share), 0.0)
@@ -116,8 +117,16 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
     return Quadratic(constant, linear, curvature, error), bent
 
 
-def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArray, halves: FloatArray) -> FloatArray:
-    """Upper bounds (b,) of the mean of f over each box, rounded outward; by Jensen int_box exp(-f) >= vol exp(-mean).
+@dataclass(frozen=True, eq=False)
+class MeanBounds:
+    """`upper` (b,) >= the mean of f over each box; f near `middle` (b,) at its centre."""
+
+    upper: FloatArray
+    middle: FloatArray
+
+
+def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArray, halves: FloatArray) -> MeanBounds:
+    """Upper bounds of the mean of f over each box, rounded outward; by Jensen int_box exp(-f) >= vol exp(-mean).
 
     (A u + s + e)^2 <= (1+t)(A u + s)^2 + (1+1/t) E^2 for |e| <= E and any t > 0; the mean of u_j^2 is R_j^2/3.
     """
@@ -139,4 +148,5 @@ def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArr
         size = np.abs(base) + prior + bent + np.abs(first.rest)
         size = size + np.einsum("bii,bi->b", np.abs(first.curvature), halves * halves)
         mean = mean + 16 * (n + 64) * EPSILON * size + (off * final.reach).sum(axis=1) * (1 + n * EPSILON)
-    return np.where(np.isnan(mean), np.inf, mean)
+        middle = likelihood.value(final.value) + 0.5 * (centres * centres).sum(axis=1)
+    return MeanBounds(*(np.where(np.isnan(item), np.inf, item) for item in (mean, middle)))

@@ -83,6 +83,7 @@ def _closer(item: BoxForm, found: Plane, halves: FloatArray) -> BoxForm:
         np.where(better, found.radius, item.radius),
         met.low,
         met.high,
+        np.where(better, met.span, item.span),
     )
 
 
@@ -91,24 +92,22 @@ def _coordinates(centres: FloatArray, halves: FloatArray) -> BoxForm:
     zero = np.zeros((count, d))
     low = np.nextafter(centres - halves, -np.inf)
     high = np.nextafter(centres + halves, np.inf)
-    return BoxForm(centres, np.broadcast_to(np.eye(d), (count, d, d)), zero, zero, low, high)
+    return BoxForm(centres, np.broadcast_to(np.eye(d), (count, d, d)), zero, zero, low, high, halves)
 
 
 def _affine(node: Affine, source: BoxForm, halves: FloatArray) -> BoxForm:
     weights, inner = weights_of(node), node.weight.shape[1]
     growth = (inner + 16) * EPSILON
-    plane = spread(source.slope, halves)
-    size = np.abs(source.value) + plane + np.abs(source.shift) + source.radius
-    value = weights.forward(source.value) + node.bias
-    slope = weights.planes(source.slope)
-    shift = weights.forward(source.shift)
-    rounding = growth * (weights.spread(size) + np.abs(node.bias)) + _underflow(halves, inner + 1)
-    radius = (weights.spread(source.radius) + 2 * rounding) * (1 + 4 * growth)
+    size = np.abs(source.value) + source.span + np.abs(source.shift) + source.radius
     middle = 0.5 * source.low + 0.5 * source.high
     half = np.maximum(source.high - middle, middle - source.low) * (1 + 4 * EPSILON)
-    image = weights.forward(middle) + node.bias
-    wide = weights.spread(half + growth * np.abs(middle)) * (1 + 4 * growth) + growth * np.abs(node.bias)
-    wide = wide + (inner + 1) * SMALLEST_NORMAL
+    (value, shift, image), slope = weights.with_planes((source.value, source.shift, middle), source.slope)
+    value, image = value + node.bias, image + node.bias
+    # What is not the sources' own remainder is rounding; the least normal numbers keep it where it underflows.
+    remainders = source.radius + 2 * (growth * size + SMALLEST_NORMAL), half + growth * np.abs(middle) + SMALLEST_NORMAL
+    summed = weights.spread(np.stack(remainders, axis=1))
+    radius = (summed[:, 0] + 2 * (growth * np.abs(node.bias) + _underflow(halves, inner + 1))) * (1 + 4 * growth)
+    wide = summed[:, 1] * (1 + 4 * growth) + growth * np.abs(node.bias) + (inner + 1) * SMALLEST_NORMAL
     return _met(value, slope, shift, radius, image - wide, image + wide, halves)
 
 
@@ -123,8 +122,7 @@ def _sum(sources: list[BoxForm], coefficients: tuple[float, ...], halves: FloatA
         radius = radius + abs(factor) * item.radius
         first, second = factor * item.low, factor * item.high
         low, high = low + np.minimum(first, second), high + np.maximum(first, second)
-        plane = spread(item.slope, halves)
-        size = size + abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
+        size = size + abs(factor) * (np.abs(item.value) + item.span + np.abs(item.shift) + item.radius)
     rounding = growth * size + _underflow(halves, 2 * len(sources))
     radius = (radius + rounding) * (1 + growth)
     return _met(value, slope, shift, radius, low - rounding, high + rounding, halves)
@@ -149,8 +147,7 @@ def _activated(source: BoxForm, image: Image, lines: Lines, halves: FloatArray) 
     slope = lines.slope[..., None] * source.slope
     middle = 0.5 * lines.rest_low + 0.5 * lines.rest_high
     shift = lines.slope * source.shift + middle
-    plane = spread(source.slope, halves)
-    size = np.abs(lines.slope) * (plane + np.abs(source.shift) + source.radius) + np.abs(middle)
+    size = np.abs(lines.slope) * (source.span + np.abs(source.shift) + source.radius) + np.abs(middle)
     radius = np.abs(lines.slope) * source.radius + np.maximum(lines.rest_high - middle, middle - lines.rest_low)
     radius = (radius + 16 * EPSILON * size) * (1 + 8 * EPSILON) + _underflow(halves, 2)
     return _met(image.value, slope, shift, radius, image.low, image.high, halves)
@@ -185,4 +182,4 @@ def _met(
     low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
     low, high = np.fmin(low, value), np.fmax(high, value)
     radius = np.where(np.isfinite(radius) & np.isfinite(shift), radius, np.inf)
-    return BoxForm(value, slope, np.where(np.isfinite(shift), shift, 0.0), radius, low, high)
+    return BoxForm(value, slope, np.where(np.isfinite(shift), shift, 0.0), radius, low, high, plane)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 
 @dataclass(frozen=True, eq=False)
 class BoxForm:
-    """Shapes: value, shift, radius, low, high (b, k); slope (b, k, d)."""
+    """Shapes: value, shift, radius, low, high (b, k); slope (b, k, d); `span` (b, k) is how far slope . u reaches."""
 
     value: FloatArray
     slope: FloatArray
@@ -19,8 +20,9 @@ class BoxForm:
     radius: FloatArray
     low: FloatArray
     high: FloatArray
+    span: FloatArray
 
-    @property
+    @cached_property
     def reach(self) -> FloatArray:
         """Upper bound of |v - value| over the box, rounded outward, (b, k)."""
         return np.maximum(self.high - self.value, self.value - self.low) * (1 + 4 * EPSILON) + SMALLEST_NORMAL
@@ -51,7 +53,10 @@ class Lines:
 
 def spread(slopes: FloatArray, halves: FloatArray) -> FloatArray:
     """sum_j |slopes_kj| halves_j, (b, k): how far planes (b, k, d) reach over half-widths (b, d). Estimate."""
-    return np.asarray(np.matmul(np.abs(slopes), halves[:, :, None])[..., 0])
+    total = np.abs(slopes[..., 0]) * halves[:, :1]
+    for axis in range(1, halves.shape[1]):
+        total += np.abs(slopes[..., axis]) * halves[:, axis, None]
+    return np.asarray(total)
 
 
 def along(slopes: FloatArray, weights: FloatArray) -> FloatArray:

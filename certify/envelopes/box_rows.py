@@ -19,21 +19,35 @@ import numpy as np
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.envelopes.box_parts import BoxForm, Lines, Plane
 from certify.envelopes.box_sums import Chosen
-from certify.envelopes.box_weights import weights_of
+from certify.envelopes.box_weights import multiplications, weights_of
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 LARGEST_COST = 6e6
 """Multiplications per box above which a node keeps its forward form."""
 
+ENTRY = 100
+"""Multiplications in a product that take as long as all that is done with one entry of a node."""
+
 ENTRIES = 400_000
 """Entries of one block of rows: what stays in a cache."""
 
 
-@lru_cache(maxsize=16)
 def nodes_with_rows(graph: Graph) -> frozenset[int]:
     """The nodes for which rows are worth their cost: what activations and products read behind two activations, and
     the outputs behind three; none where all of them together cost more than `LARGEST_COST`.
     """
+    return frozenset(_row_costs(graph))
+
+
+def work_of_box(graph: Graph) -> float:
+    """What one box of the graph costs, in multiplications: products, passes over the nodes' entries, and rows."""
+    entries = sum(node.width for node in graph.nodes)
+    return (graph.latent_dim + 3) * (multiplications(graph) + ENTRY * entries) + sum(_row_costs(graph).values())
+
+
+@lru_cache(maxsize=16)
+def _row_costs(graph: Graph) -> dict[int, float]:
+    """Multiplications per box by the nodes that have rows."""
     last = len(graph.nodes) - 1
     depth: list[int] = []
     above: list[frozenset[int]] = []
@@ -49,7 +63,8 @@ def nodes_with_rows(graph: Graph) -> frozenset[int]:
         entries = sum(node.weight.size for node in below if isinstance(node, Affine))
         return float(graph.nodes[index].width * (entries + 4 * sum(node.width for node in below)))
 
-    return frozenset(wanted) if sum(cost(index) for index in wanted) <= LARGEST_COST else frozenset()
+    costs = {index: cost(index) for index in wanted}
+    return costs if sum(costs.values()) <= LARGEST_COST else {}
 
 
 def row_plane(

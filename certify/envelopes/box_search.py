@@ -115,7 +115,7 @@ def supremum_of_ratio(
     worst = inside[int(np.argmax(ratios))]
     lows, highs = lattice(low, high, 1)
     numbers, cuts = np.arange(1), Cuts(1)
-    bounds, splits = log_ratio_upper(graph, likelihood, proposal, lows, highs)
+    bounds, splits, _ = _log_ratios(graph, likelihood, proposal, lows, highs)
     count, finished_bound = 1, -math.inf
     while len(bounds):
         # Finished boxes keep their bound; the others are bisected, the worst first.
@@ -129,11 +129,10 @@ def supremum_of_ratio(
         taken, kept = order[:BATCH], order[BATCH:]
         halves = bisected(lows[taken], highs[taken], splits[taken])
         numbers = np.concatenate([numbers[kept], cuts.bisect(numbers[taken], splits[taken])])
-        centres = 0.5 * halves[0] + 0.5 * halves[1]
-        here = log_ratio(graph, likelihood, proposal, centres)
-        if here.max() > best:
-            best, worst = float(here.max()), centres[int(np.argmax(here))]
-        found = log_ratio_upper(graph, likelihood, proposal, *halves)
+        found = _log_ratios(graph, likelihood, proposal, *halves)
+        top = int(np.argmax(found[2]))
+        if found[2][top] > best:
+            best, worst = float(found[2][top]), 0.5 * halves[0][top] + 0.5 * halves[1][top]
         count += len(found[0])
         lows = np.concatenate([lows[kept], halves[0]])
         highs = np.concatenate([highs[kept], halves[1]])
@@ -159,7 +158,7 @@ def log_integral_lower(
     sides = LATTICE[min(d, 4)]
     lows, highs = lattice(low, high, sides)
     numbers, cuts = np.arange(len(lows)), Cuts(len(lows))
-    masses, middles = log_masses_lower(graph, likelihood, lows, highs), _midpoint_masses(graph, likelihood, lows, highs)
+    masses, middles = _log_masses(graph, likelihood, lows, highs)
     count = len(masses)
     while True:
         top = max(float(masses.max()), float(middles.max()))
@@ -178,8 +177,8 @@ def log_integral_lower(
         numbers = np.concatenate([numbers[rest], cuts.bisect(numbers[taken], axes)])
         count += len(halves[0])
         lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
-        masses = np.concatenate([masses[rest], log_masses_lower(graph, likelihood, *halves)])
-        middles = np.concatenate([middles[rest], _midpoint_masses(graph, likelihood, *halves)])
+        found = _log_masses(graph, likelihood, *halves)
+        masses, middles = np.concatenate([masses[rest], found[0]]), np.concatenate([middles[rest], found[1]])
     return IntegralBound(log_sum_lower(masses), Tiling(low, high, sides, cuts.splits()))
 
 
@@ -196,12 +195,22 @@ def log_ratio_upper(
     graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
 ) -> tuple[FloatArray, IntArray]:
     """Upper bounds of log exp(-f)/rho over boxes, rounded outward, and the axes to bisect."""
+    return _log_ratios(graph, likelihood, proposal, lows, highs)[:2]
+
+
+def _log_ratios(
+    graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
+) -> tuple[FloatArray, IntArray, FloatArray]:
+    """What `log_ratio_upper` says, and log exp(-f)/rho near the boxes' centres."""
     centres, halves = centred_boxes(lows, highs)
     found = [
         potential_plus_log_density(graph, likelihood, proposal, centres[part], halves[part])
         for part in _parts(graph, len(lows))
     ]
-    return -np.concatenate([item.lower for item in found]), np.concatenate([item.split for item in found])
+    lower, split, middle = (
+        np.concatenate([getattr(item, name) for item in found]) for name in ("lower", "split", "middle")
+    )
+    return -lower, split, -middle
 
 
 def _parts(graph: Graph, count: int) -> list[slice]:
@@ -211,7 +220,14 @@ def _parts(graph: Graph, count: int) -> list[slice]:
 
 
 def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
-    """Lower bounds of log int exp(-f) over boxes: their log volume less the mean of f, rounded down.
+    """Lower bounds of log int exp(-f) over boxes: their log volume less the mean of f, rounded down."""
+    return _log_masses(graph, likelihood, lows, highs)[0]
+
+
+def _log_masses(
+    graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What `log_masses_lower` says, and the midpoint rule's estimates.
 
     The centred box must not be larger than the one that is counted, so both are the one of the rounded half-widths
     around the centre, cut by a rounding.
@@ -219,15 +235,11 @@ def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, hig
     centres = 0.5 * lows + 0.5 * highs
     halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)
     parts = _parts(graph, len(lows))
-    mean = np.concatenate([mean_potential_upper(graph, likelihood, centres[part], halves[part]) for part in parts])
+    found = [mean_potential_upper(graph, likelihood, centres[part], halves[part]) for part in parts]
+    mean, middle = np.concatenate([item.upper for item in found]), np.concatenate([item.middle for item in found])
     volume = np.log(2 * halves).sum(axis=1)
-    return np.asarray(volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1]))
-
-
-def _midpoint_masses(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
-    """Log of volume times exp(-f) at the centre. Estimate."""
-    found = potential(graph, likelihood, 0.5 * lows + 0.5 * highs)
-    return np.asarray(np.log(highs - lows).sum(axis=1) - np.where(np.isnan(found), np.inf, found))
+    lower = volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1])
+    return np.asarray(lower), np.asarray(volume - middle)
 
 
 def centred_boxes(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -79,7 +79,8 @@ def chosen(choice: Choice, forms: Sequence[BoxForm], halves: FloatArray) -> tupl
     # Where s is off [0, 1] by a rounding the sum is off the hull of both branches by as much of their difference.
     off = np.maximum(np.maximum(-step.low, step.high - 1.0), 0.0) * size * (1 + 8 * EPSILON) + SMALLEST_NORMAL
     bottom, top = np.minimum(first.low, second.low) - off, np.maximum(first.high, second.high) + off
-    return BoxForm(value, slope, shift, radius, bottom, top), Chosen(choice, at_first, rest_low, rest_high)
+    span = np.where(at_first, first.span, second.span)
+    return BoxForm(value, slope, shift, radius, bottom, top, span), Chosen(choice, at_first, rest_low, rest_high)
 
 
 def shared_plane(
@@ -99,8 +100,7 @@ def shared_plane(
         nonlocal size, terms
         item = forms[index]
         pieces[index] = pieces.get(index, np.zeros(shape)) + factor
-        plane = spread(item.slope, halves)
-        size = size + np.abs(factor) * (np.abs(item.value) + plane + np.abs(item.shift) + item.radius)
+        size = size + np.abs(factor) * (np.abs(item.value) + item.span + np.abs(item.shift) + item.radius)
         terms += 1
 
     for source, factor in zip(node.sources, node.coefficients, strict=True):

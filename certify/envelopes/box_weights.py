@@ -1,4 +1,5 @@
-"""Weights of affine nodes as the box engines multiply with them: dense on BLAS, sparse where few entries are not zero.
+"""Weights of affine nodes as the box engines multiply with them: dense on BLAS, sparse where few entries are not zero,
+in dense blocks where sparse rows share their columns (`block_weights`).
 
 Every product is a sum of at most k products, k the width of the source, in some order: an error of at most
 gamma_k |a|'|b| plus what underflows cost, whichever way it is made. A product with an exact zero is left out.
@@ -10,11 +11,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import dense
-from certify.generators.derivatives import apply_weight
+from certify.clock import ask
+from certify.envelopes.block_weights import BlockWeight, block_weight
+from certify.generators.derivatives import apply_weight, guarded_value
 from certify.generators.nodes import Affine, Graph, Matrix, Node
 
 SPARSE_SHARE = 0.1
@@ -23,34 +27,35 @@ SPARSE_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """W (n, k) and |W|, each with its transpose."""
+    """W (n, k) and |W|, and the transpose of each."""
 
-    matrix: Matrix
-    transposed: Matrix
-    magnitude: Matrix
-    magnitude_transposed: Matrix
+    matrix: Matrix | BlockWeight
+    magnitude: Matrix | BlockWeight
+    transposed: Matrix | BlockWeight
+    magnitude_transposed: Matrix | BlockWeight
 
     def forward(self, vectors: FloatArray) -> FloatArray:
         """W v along the last axis, (..., k) to (..., n). Estimate, like the three others."""
-        return apply_weight(self.matrix, vectors)
+        return _times(self.matrix, vectors)
 
     def spread(self, vectors: FloatArray) -> FloatArray:
         """|W| v along the last axis."""
-        return apply_weight(self.magnitude, vectors)
+        return _times(self.magnitude, vectors)
 
     def backward(self, rows: FloatArray) -> FloatArray:
         """Rows times W, (..., n) to (..., k)."""
-        return apply_weight(self.transposed, rows)
+        return _times(self.transposed, rows)
 
     def spread_backward(self, rows: FloatArray) -> FloatArray:
         """Rows times |W|."""
-        return apply_weight(self.magnitude_transposed, rows)
+        return _times(self.magnitude_transposed, rows)
 
-    def planes(self, slopes: FloatArray) -> FloatArray:
-        """W times slopes (b, k, d)."""
-        if isinstance(self.matrix, np.ndarray):
-            return np.asarray(np.matmul(self.matrix, slopes))
-        return np.ascontiguousarray(np.swapaxes(self.forward(np.swapaxes(slopes, 1, 2)), 1, 2))
+    def with_planes(self, vectors: tuple[FloatArray, ...], slopes: FloatArray) -> tuple[list[FloatArray], FloatArray]:
+        """W times each of `vectors` (b, k) and times `slopes` (b, k, d), in one product."""
+        stack = np.concatenate([np.stack(vectors, axis=1), np.swapaxes(slopes, 1, 2)], axis=1)
+        found = self.forward(stack)
+        count = len(vectors)
+        return [found[:, index] for index in range(count)], np.swapaxes(found[:, count:], 1, 2)
 
 
 @lru_cache(maxsize=16)
@@ -80,7 +85,28 @@ def weights_of(node: Affine) -> Weights:
     entries = np.count_nonzero(matrix.data if sp.issparse(matrix) else matrix)
     if entries > SPARSE_SHARE * rows * columns:
         matrix = dense(matrix)
-        return Weights(matrix, np.ascontiguousarray(matrix.T), np.abs(matrix), np.abs(matrix.T))
+        return Weights(matrix, np.abs(matrix), np.ascontiguousarray(matrix.T), np.abs(matrix.T))
     matrix = sp.csr_array(matrix)
     transposed = sp.csr_array(matrix.T)
-    return Weights(matrix, transposed, abs(matrix), abs(transposed))
+    return Weights(*_in_blocks(matrix), *_in_blocks(transposed))
+
+
+def known_values(graph: Graph, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`guarded_value` at points (b, d), by the products of the box engines. Estimate."""
+    return guarded_value(graph, points, lambda node, rows: weights_of(node).forward(rows))
+
+
+def _in_blocks(matrix: sp.csr_array) -> tuple[Matrix | BlockWeight, Matrix | BlockWeight]:
+    """W and |W|, in blocks where that is faster."""
+    blocks = block_weight(matrix)
+    return (matrix, abs(matrix)) if blocks is None else (blocks, blocks.magnitude())
+
+
+def _times(weight: Matrix | BlockWeight, vectors: FloatArray) -> FloatArray:
+    """W v along the last axis."""
+    if not isinstance(weight, BlockWeight):
+        # As one matrix: numpy multiplies a stack of them one by one.
+        rows = vectors.reshape(-1, vectors.shape[-1])
+        return apply_weight(weight, rows).reshape(*vectors.shape[:-1], weight.shape[0])
+    ask(2e-6 * weight.entries * (vectors.size // max(vectors.shape[-1], 1)))
+    return weight.times(vectors)

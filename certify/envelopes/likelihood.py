@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.envelopes.box_weights import known_values
 from certify.errors import InputError
 from certify.generators.activations import derivatives, range_enclosure
-from certify.generators.derivatives import guarded_value
 from certify.generators.graph import BERNOULLI, Generator
 from certify.generators.nodes import Graph
 
@@ -69,13 +69,13 @@ def known_potential(
     """`potential` (b,), and where floats know it: elsewhere something overflowed before the likelihood. Estimate."""
     block = block_of(graph)
     with np.errstate(over="ignore", invalid="ignore"):
-        parts = [guarded_value(graph, points[start : start + block]) for start in range(0, max(len(points), 1), block)]
+        parts = [known_values(graph, points[start : start + block]) for start in range(0, max(len(points), 1), block)]
         misfits = [likelihood.value(outputs) for outputs, _ in parts]
         found = 0.5 * (points * points).sum(axis=1) + np.concatenate(misfits)
     return np.where(np.isnan(found), np.inf, found), np.concatenate([known for _, known in parts])
 
 
-BLOCK, LEAST_BLOCK, CACHED = 512, 32, 2**20
+BLOCK, LEAST_BLOCK, CACHED = 256, 32, 2**20
 """Points whose values are held at a time, at most and at least; numbers of the widest node that stay in a cache."""
 
 

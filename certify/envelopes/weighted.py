@@ -7,14 +7,15 @@ outputs cancel before they are bounded. Rounded outward.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.envelopes.box_activations import CONVEX_KINKS, ends_at, flat_slope
 from certify.envelopes.box_forms import BoxForms
-from certify.envelopes.box_parts import BoxForm, Lines, along, spread
+from certify.envelopes.box_parts import BoxForm, Lines, along
 from certify.envelopes.box_sums import Chosen
 from certify.envelopes.box_weights import weights_of
 from certify.generators.graph import Activation, Affine, Input, Product, Sum
@@ -104,7 +105,7 @@ class _Squares:
 
     def cost(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> FloatArray:
         """Upper bound of what `add` leaves of factor * increment * increment, entry by entry (b, k)."""
-        one, other = self._spread(first), self._spread(second)
+        one, other = (item.span + np.abs(item.shift) for item in (first, second))
         left = one * second.radius + other * first.radius + first.radius * second.radius
         # Sums over the k entries, the box's ends and the nodes are rounded: at most that many eps of the sizes.
         growth = 8 * (factor.shape[1] + self._terms) * EPSILON
@@ -114,17 +115,16 @@ class _Squares:
         underflow = underflow + 4 * SMALLEST_NORMAL * (one + first.radius) * (other + second.radius)
         return np.asarray(np.abs(factor) * (left + rounding) * (1 + 16 * EPSILON) + underflow)
 
-    def add(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> None:
-        """Add factor (b, k) * (A u + shift) * (A' u + shift')."""
-        left = factor[..., None] * first.slope
-        product = np.matmul(np.swapaxes(left, 1, 2), second.slope)
+    def add(
+        self, factor: FloatArray, first: tuple[FloatArray, FloatArray], second: tuple[FloatArray, FloatArray]
+    ) -> None:
+        """Add factor (b, k) * (A u + s) * (A' u + s') for planes (A, s) and (A', s')."""
+        left = factor[..., None] * first[0]
+        product = np.matmul(np.swapaxes(left, 1, 2), second[0])
         self.curvature = self.curvature + product + np.swapaxes(product, 1, 2)
-        self.linear = self.linear + along(left, second.shift)
-        self.linear = self.linear + along(second.slope, factor * first.shift)
-        self.constant = self.constant + (factor * first.shift * second.shift).sum(axis=1)
-
-    def _spread(self, item: BoxForm) -> FloatArray:
-        return np.asarray(spread(item.slope, self._halves) + np.abs(item.shift))
+        self.linear = self.linear + along(left, second[1])
+        self.linear = self.linear + along(second[0], factor * first[1])
+        self.constant = self.constant + (factor * first[1] * second[1]).sum(axis=1)
 
 
 class Rows:
@@ -204,13 +204,13 @@ def _kept(
     """What is paid entry by entry, with factor * increment * increment kept where that leaves less than `worst`."""
     chosen = cost < worst
     if chosen.any():
-        mask = chosen[..., None]
-        squares.add(
-            np.where(chosen, factor, 0.0),
-            replace(first, slope=np.where(mask, first.slope, 0.0), shift=np.where(chosen, first.shift, 0.0)),
-            replace(second, slope=np.where(mask, second.slope, 0.0), shift=np.where(chosen, second.shift, 0.0)),
-        )
+        squares.add(np.where(chosen, factor, 0.0), _plane_where(chosen, first), _plane_where(chosen, second))
     return np.where(chosen, cost, worst)
+
+
+def _plane_where(chosen: npt.NDArray[np.bool_], item: BoxForm) -> tuple[FloatArray, FloatArray]:
+    """Slope and shift, 0 where nothing is kept: there they may not be finite."""
+    return np.where(chosen[..., None], item.slope, 0.0), np.where(chosen, item.shift, 0.0)
 
 
 def _through_activation(

@@ -6,7 +6,7 @@ exact up to rounding (no finite differences). Estimates: the rigorous counterpar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, combinations
 from typing import TypeAlias
 
@@ -20,6 +20,8 @@ from certify.generators import activations
 from certify.generators.nodes import Activation, Affine, Graph, Input, Matrix, Node, Product, Sum
 
 Directions: TypeAlias = frozenset[int]
+Multiplication: TypeAlias = Callable[[Affine, FloatArray], FloatArray]
+"""W v for the weight W of a node and vectors v (batch, k)."""
 
 
 def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
@@ -30,23 +32,29 @@ def value(graph: Graph, z: npt.ArrayLike) -> FloatArray:
     return _unbatch(last, squeeze)
 
 
-def guarded_value(graph: Graph, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+def guarded_value(
+    graph: Graph, points: FloatArray, product: Multiplication | None = None
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """G at points (batch, d), and where floats know it, (batch,): where every node on the way is finite. Estimate.
 
+    By `product` where it is given.
     An overflow need not be seen in the output: sigmoid(log(exp(800)) - 800) is 1 in floats and 1/2 in truth.
     """
     known = np.ones(len(points), dtype=bool)
-    for found in _in_turn(graph, points):
+    for found in _in_turn(graph, points, product):
         known &= np.isfinite(found).all(axis=1)
     return found, known
 
 
-def _in_turn(graph: Graph, points: FloatArray) -> Iterator[FloatArray]:
+def _in_turn(graph: Graph, points: FloatArray, product: Multiplication | None = None) -> Iterator[FloatArray]:
     """The nodes' values at points (batch, d), one after the other."""
     last_use = {source: index for index, node in enumerate(graph.nodes) for source in node.sources}
     values: list[FloatArray] = []
     for index, node in enumerate(graph.nodes):
-        values.append(_node_value(node, points, values))
+        if product is not None and isinstance(node, Affine):
+            values.append(product(node, values[node.source]) + node.bias)
+        else:
+            values.append(_node_value(node, points, values))
         # A deep network's values together are many times what a layer needs.
         for source in node.sources:
             if last_use[source] == index:

@@ -72,7 +72,7 @@ def test_no_sampled_value_is_below_the_bound(name: str, kind: str) -> None:
         # Not vacuous: in the smallest boxes the bound is close.
         small = halves.max(axis=1) < 3e-3
         assert (seen.min(axis=0) - found.lower)[small].max(initial=0.0) < 0.5
-        largest = mean_potential_upper(graph, likelihood, centres, halves)
+        largest = mean_potential_upper(graph, likelihood, centres, halves).upper
         assert (potentials[20:].min(axis=0) <= largest + SLACK * scale).all()
 
 

@@ -213,4 +213,6 @@ def test_sparse_weights_multiply_like_dense_ones() -> None:
     rows, slopes = random.standard_normal((7, 30)), random.standard_normal((7, 40, 3))
     assert np.allclose(sparse.backward(rows), rows @ matrix, atol=1e-13)
     assert np.allclose(sparse.spread_backward(rows), rows @ np.abs(matrix), atol=1e-13)
-    assert np.allclose(sparse.planes(slopes), np.matmul(matrix, slopes), atol=1e-13)
+    (first, second), planes = sparse.with_planes((vectors, 2 * vectors), slopes)
+    assert np.allclose(planes, np.matmul(matrix, slopes), atol=1e-13)
+    assert np.allclose(first, vectors @ matrix.T, atol=1e-13) and np.allclose(second, 2 * first, atol=1e-13)

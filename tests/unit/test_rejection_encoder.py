@@ -17,6 +17,7 @@ from certify.checking.check import check
 from certify.checking.running import run_step
 from certify.discovery.registry import load_theorem
 from certify.envelopes.box_certificate import Envelope, box_envelope, tail_constant
+from certify.envelopes.box_rows import work_of_box
 from certify.envelopes.box_search import BoxLimits, log_integral_lower, log_ratio, supremum_of_ratio
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, potential
 from certify.envelopes.mixture import Mixture
@@ -35,6 +36,7 @@ from certify.report.observations import observation_table, observation_tables
 from certify.report.terminal import draw, render_text
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
+from theorems.rejection_encoder import observations
 from theorems.rejection_encoder.found import Rejection
 from theorems.rejection_encoder.observations import _record, certify_row, certify_rows
 
@@ -297,6 +299,26 @@ def test_a_measured_acceptance_supports_and_a_reason_names_the_quantity(
     assert (record.certificate is None) is ("measured below" in said)
     other = _record(generator, 0, replace(found_with(*numbers), largest_noise=0.0), 0.4)
     assert "not certified at noise 0.2, 0.1, 0.05 either" in other.reason
+
+
+def test_work_that_is_counted_leaves_the_other_noise_out_and_says_how_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = one_hidden_layer("relu", 1, 4, 2)
+    rows = observation(generator, 0.4, 8)[None].repeat(4, axis=0)
+    question = asked(generator, rows, Fraction(1, 10), None)
+    looked = certify_rows(question)
+    assert [item.values.get("largest_noise") for item in looked] == [0.8] * 3 + [None]
+    assert all(item.reason == "" for item in looked)
+    numbers = looked[0].rejection
+    assert numbers is not None
+    work = numbers.boxes * work_of_box(generator.graph)
+    monkeypatch.setattr(observations, "LARGEST_WORK", work)
+    assert certify_rows(question)[0].reason == "", "as much as that is looked at"
+    monkeypatch.setattr(observations, "LARGEST_WORK", 0.99 * work)
+    found = certify_rows(question)
+    assert [item.layers for item in found] == [item.layers for item in looked]
+    assert all("largest_noise" not in item.values for item in found)
+    assert all("noise 0.8 was left out" in item.reason and "--beta 0.8" in item.reason for item in found[:3])
+    assert found[3].reason == "" and all(item.reason == "" for item in certify_rows(question, beyond=False))
 
 
 def test_a_decoder_with_three_hidden_layers_is_supported() -> None:

@@ -13,6 +13,8 @@ from certify.arithmetic.arrays import FloatArray
 from certify.certificates.discovery import document_of
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.best import best_envelope
+from certify.envelopes.box_rows import work_of_box
+from certify.envelopes.box_weights import with_dense_weights
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.records import THEOREM, RejectionProof, rejection_proof
 from certify.execution.each import certify_each, row_key
@@ -29,6 +31,9 @@ from theorems.rejection_encoder.kept import decode_rejection, doubt, encode_reje
 REACH_OBSERVATIONS = 3
 """Observations whose largest certified noise is looked for."""
 
+LARGEST_WORK = 2e10
+"""Multiplications of one search by boxes, some ten seconds, beyond which no other noise is looked at."""
+
 SHARES = (0.5, 0.25, 0.125)
 """Of the noise: what is tried where an observation is not certified at it."""
 
@@ -38,7 +43,8 @@ SCHEMA = 4
 def certify_rows(asked: ObservationsAsked, beyond: bool = True) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope.
 
-    `beyond`: whether the first observations that are certified are looked at with twice the noise as well.
+    `beyond`: whether the first observations that are certified are looked at with twice the noise as well. Another
+    noise is looked at only where one search takes no more than `LARGEST_WORK`, counted.
     """
     generator, beta, epsilon = asked.generator, asked.beta, asked.epsilon
     question = {
@@ -61,7 +67,10 @@ def certify_rows(asked: ObservationsAsked, beyond: bool = True) -> tuple[Observa
         asked.progress,
         asked.execution,
     )
-    return tuple(_record(generator, index, item, beta) for index, item in enumerate(found))
+    return tuple(
+        _record(generator, index, item, beta, index < REACH_OBSERVATIONS and (beyond or item.proposals is None))
+        for index, item in enumerate(found)
+    )
 
 
 def _key(task: Task) -> str:
@@ -85,8 +94,16 @@ def _certify(generator: Generator, beta: float, epsilon: Fraction, beyond: bool,
     found = certify_row(generator, beta, epsilon, task.row)
     if not task.with_reach or generator.likelihood != GAUSSIAN or (found.proposals is not None and not beyond):
         return found
+    if search_work(generator, found) > LARGEST_WORK:
+        return found
     noise, proof = largest_noise(generator, beta, epsilon, task.row, found.proposals is not None)
     return replace(found, largest_noise=noise, noise=proof)
+
+
+def search_work(generator: Generator, found: Rejection) -> float:
+    """What the boxes of `found` took, in multiplications: counted, so the same on every machine; 0 for forms."""
+    boxes = 0 if found.numbers is None else found.numbers.boxes
+    return boxes * work_of_box(with_dense_weights(generator.graph))
 
 
 def largest_noise(
@@ -104,6 +121,20 @@ def largest_noise(
     return (beta if at_beta else 0.0), None
 
 
+def _left_out(generator: Generator, found: Rejection, beta: float) -> str:
+    """That no other noise was looked at because of the work, and how to ask for it; empty where it was not so."""
+    if generator.likelihood != GAUSSIAN or found.largest_noise is not None:
+        return ""
+    work = search_work(generator, found)
+    if work <= LARGEST_WORK:
+        return ""
+    share = 2.0 if found.proposals is not None else SHARES[0]
+    return (
+        f"noise {beta * share:.4g} was left out: the search took {work:.1g} multiplications, and beyond "
+        f"{LARGEST_WORK:.0g} no other noise is looked at; --beta {beta * share:.4g} asks for it"
+    )
+
+
 def _change(found: Rejection, beta: float) -> str:
     """What to change where nothing is proved; empty where it is not known."""
     if found.largest_noise is None:
@@ -116,7 +147,9 @@ def _change(found: Rejection, beta: float) -> str:
     )
 
 
-def _record(generator: Generator, index: int, found: Rejection, beta: float) -> ObservationRecord:
+def _record(
+    generator: Generator, index: int, found: Rejection, beta: float, with_reach: bool = False
+) -> ObservationRecord:
     values: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
     # What contradicts itself is no certificate.
     document = None if found.proof is None or found.is_contradicted else document_of(found.proof)
@@ -125,8 +158,9 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
     if found.largest_noise is not None:
         values["largest_noise"] = found.largest_noise
     numbers = found.numbers
+    left_out = _left_out(generator, found, beta) if with_reach else ""
     if found.proposals is None or numbers is None:
-        reason = found.reason + _change(found, beta)
+        reason = found.reason + _change(found, beta) + (f"; {left_out}" if left_out else "")
         if _is_supported(numbers):
             assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
@@ -134,7 +168,7 @@ def _record(generator: Generator, index: int, found: Rejection, beta: float) -> 
             return record(Verdict.SUPPORTED, THEOREM, None, None, reason, values, numbers, document)
         return record(Verdict.INCONCLUSIVE, "", None, None, reason, values, numbers, document)
     values["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals)
-    return record(Verdict.PROVED, THEOREM, found.proposals, found.tv_bound, "", values, numbers, document)
+    return record(Verdict.PROVED, THEOREM, found.proposals, found.tv_bound, left_out, values, numbers, document)
 
 
 def _is_supported(numbers: RejectionNumbers | None) -> bool:

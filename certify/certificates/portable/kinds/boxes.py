@@ -127,10 +127,10 @@ def _mass(
     while len(places):
         centres, halves = 0.5 * lows + 0.5 * highs, 0.5 * (highs - lows)
         means = mean_potential_upper(graph, likelihood, centres, halves)
-        here = np.exp(np.minimum(-means - unit, 700.0)) * (2 * halves).prod(axis=1)
+        here = np.exp(np.minimum(-means.upper - unit, 700.0)) * (2 * halves).prod(axis=1)
         # A box is left alone where Jensen's inequality loses little, or there is little to lose: of a box that is no
         # longer large the corners say so.
-        loss = np.maximum(means - potential(graph, likelihood, centres), 0.0)
+        loss = np.maximum(means.upper - means.middle, 0.0)
         fine = ((2 * halves) <= (high - low) / COARSE).all(axis=1)
         most = np.exp(np.minimum(-_least(graph, likelihood, centres, halves) - unit, 700.0)) * (2 * halves).prod(axis=1)
         done = (loss < 1 - SHARE) | (fine & (most < (1 - SHARE) / 2000))
