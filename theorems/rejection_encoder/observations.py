@@ -40,11 +40,13 @@ SHARES = (0.5, 0.25, 0.125)
 SCHEMA = 4
 
 
-def certify_rows(asked: ObservationsAsked, beyond: bool = True) -> tuple[ObservationRecord, ...]:
+def certify_rows(
+    asked: ObservationsAsked, beyond: bool = True, reach: int = REACH_OBSERVATIONS
+) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope.
 
-    `beyond`: whether the first observations that are certified are looked at with twice the noise as well. Another
-    noise is looked at only where one search takes no more than `LARGEST_WORK`, counted.
+    The first `reach` rows are looked at with other noises too: with twice theirs, if `beyond`, where they are
+    certified, with less where they are not, unless one search takes more than `LARGEST_WORK`, counted.
     """
     generator, beta, epsilon = asked.generator, asked.beta, asked.epsilon
     question = {
@@ -61,14 +63,14 @@ def certify_rows(asked: ObservationsAsked, beyond: bool = True) -> tuple[Observa
         f"observations at {generator.name}",
         question,
         _key,
-        [Task(row, index < REACH_OBSERVATIONS) for index, row in enumerate(asked.rows)],
+        [Task(row, index < reach) for index, row in enumerate(asked.rows)],
         partial(_certify, generator, beta, epsilon, beyond),
         Codec(encode_rejection, decode_rejection, partial(doubt, generator, beta, epsilon)),
         asked.progress,
         asked.execution,
     )
     return tuple(
-        _record(generator, index, item, beta, index < REACH_OBSERVATIONS and (beyond or item.proposals is None))
+        _record(generator, index, item, beta, index < reach and (beyond or item.proposals is None))
         for index, item in enumerate(found)
     )
 
