@@ -105,8 +105,12 @@ def factorised(random: Random, count: int) -> list[Truth]:
 
 def table(case: Case, side: int = 1201) -> Array:
     """Masses of a posterior of two latents on cells between quantiles of each, by a fine grid around its mass."""
-    low, high = np.full(2, -12.0), np.full(2, 12.0)
-    for _ in range(4):
+    reach, lattice = 12.0, np.stack(np.meshgrid(*[np.linspace(-1, 1, 401)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
+    while reach < 1e4 and np.abs(lattice[np.argmin(case.potential(reach * lattice))]).max() > 0.7:
+        # The posterior of a far observation may lie beyond.
+        reach *= 2
+    low, high = np.full(2, -reach), np.full(2, reach)
+    for _ in range(5):
         axes = [np.linspace(a, b, side) for a, b in zip(low, high, strict=True)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
         logs = -np.concatenate([case.potential(part) for part in np.array_split(points, 30)])

@@ -133,7 +133,7 @@ def box_envelope(
         potentials = potential(graph, likelihood, rows)
     if best is None:
         return None
-    support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]
+    support = cells.points[cells.log_masses >= cells.log_masses.max() - 16.0]
     margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
     integral = log_integral_lower(
         graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share or limits.share, limits

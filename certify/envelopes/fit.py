@@ -74,7 +74,7 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
     """
     for reach in REACHES:
         cells = _divided_cells(graph, likelihood, extra, reach)
-        heavy = cells.points[cells.log_masses > cells.log_masses.max() - 12.0]
+        heavy = cells.points[cells.log_masses >= cells.log_masses.max() - 12.0]
         if np.abs(heavy).max() < reach * (1 - 2 / _side(graph)):
             break
     return cells
@@ -109,7 +109,8 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
         potentials = np.concatenate([potentials[~heavy], potential(graph, likelihood, children)])
         widths = np.concatenate([widths[~heavy], np.repeat(widths[heavy] / 2, len(offsets))])
     masses = d * np.log(widths) - potentials
-    kept = masses > masses.max() - 40.0
+    # Beyond 2^58 nats a difference of 40 is none in floats: the heaviest are kept all the same.
+    kept = masses >= masses.max() - 40.0
     return Cells(points[kept], potentials[kept], masses[kept])
 
 

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from certify.cli.main import main
+from certify.envelopes.best import best_envelope
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.generators.graph import Affine, Generator, Graph, Input
 from certify.generators.onnx_export import export_onnx
 from certify.generators.specification import load_generator
 
@@ -97,3 +100,11 @@ def test_a_row_that_is_not_there(folder: Path, capsys: pytest.CaptureFixture[str
         assert main([*base, *extra]) == 2
         message = capsys.readouterr().err
         assert says in message and message.count("\n") == 1
+
+
+@pytest.mark.parametrize("far", [1e8, 1e9, 1e100, 1e200])
+def test_an_observation_beyond_what_floats_tell_apart_is_not_certified(far: float) -> None:
+    """From 1e9 noise levels on f is so large that a difference of 40 nats is none in floats."""
+    graph = Graph((Input(1), Affine(0, np.array([[1.0], [0.0]]), np.zeros(2))))
+    found = best_envelope(Generator("far", graph, 2), GaussianLikelihood(np.array([0.3, far]), 0.3))
+    assert isinstance(found, str) and ("gave up" in found or "no point of a lattice" in found)

@@ -115,7 +115,7 @@ def _mass(
     """Corners, log of what the boxes hold of int exp(-f) (Estimate) and their tree."""
     graph = question.generator.graph
     cells = find_cells(graph, likelihood)
-    support = cells.points[cells.log_masses > cells.log_masses.max() - 16.0]
+    support = cells.points[cells.log_masses >= cells.log_masses.max() - 16.0]
     margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
     low, high = support.min(axis=0) - margin, support.max(axis=0) + margin
     lows, highs, places = low[None], high[None], [""]
