@@ -110,7 +110,7 @@ def single_boxes(case: Case, random: np.random.Generator) -> Iterator[Excess]:
         gaps = arb(float(bound)) - (potentials + log_density(proposal, points))
         yield _excess("box", gaps, case.rounded * _size(case, potentials), f"{case.where}, half-width {half.max():.1e}")
     if d == 1:
-        yield from _means(case, mean_potential_upper(graph, case.likelihood, centres, halves), centres, halves)
+        yield from _means(case, mean_potential_upper(graph, case.likelihood, centres, halves).upper, centres, halves)
 
 
 def _means(case: Case, upper: Array, centres: Array, halves: Array) -> Iterator[Excess]:

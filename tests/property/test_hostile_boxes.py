@@ -17,8 +17,7 @@ from benchmarks.hostile_boxes import solve
 from benchmarks.hostile_decoders import MAKERS, decoder
 from benchmarks.hostile_truths import LIFT, Case, integral, log_density, read
 from certify.arithmetic.balls import precision
-from certify.arithmetic.intervals import FloatArray
-from certify.envelopes.box_bounds import BoxBounds
+from certify.envelopes.box_bounds import BoxBounds, MeanBounds
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, potential
 from certify.envelopes.mixture import Mixture
@@ -90,9 +89,9 @@ def test_bounds_of_boxes_that_are_too_good_are_seen(monkeypatch: pytest.MonkeyPa
         found = below(*arguments)
         return replace(found, lower=found.lower + 1e-9 * (1 + np.abs(found.lower)))
 
-    def smaller(*arguments: Any) -> FloatArray:
+    def smaller(*arguments: Any) -> MeanBounds:
         found = mean(*arguments)
-        return found - 1e-6 * (1 + np.abs(found))
+        return replace(found, upper=found.upper - 1e-6 * (1 + np.abs(found.upper)))
 
     monkeypatch.setattr(hostile_boxes, "potential_plus_log_density", better)
     monkeypatch.setattr(hostile_boxes, "mean_potential_upper", smaller)
