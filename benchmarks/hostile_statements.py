@@ -84,6 +84,9 @@ def collapse(random: Random, count: int) -> list[Truth]:
         seeds = random.standard_normal((500, case.generator.latent_dim))
         log_z, misfit, error = integral(case, seeds, lambda points, f: f - (points * points).sum(axis=1) / 2)
         rate = 0.5 * case.generator.latent_dim * math.log(2 * math.pi) - log_z - misfit
+        if not math.isfinite(rate):
+            # A well that is far deeper than every point that was begun with: no truth.
+            continue
         room = 1e-6 + 10 * error * (1 + abs(misfit))
         found.append(Truth("rate of a row, lower end", known.lower, rate + room))
         if math.isfinite(known.upper):
