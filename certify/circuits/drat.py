@@ -49,25 +49,28 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
     """
     literals: list[int] = []
     starts = [0]
-    known: dict[tuple[int, ...], list[int]] = {}
+    keys: list[tuple[int, ...]] = []
 
-    def store(clause: Iterable[int]) -> tuple[tuple[int, ...], int]:
-        key = tuple(sorted(set(clause)))
-        literals.extend(2 * abs(literal) + (literal < 0) for literal in key)
+    def store(key: tuple[int, ...]) -> int:
+        literals.extend([2 * literal if literal > 0 else 1 - 2 * literal for literal in key])
         starts.append(len(literals))
-        known.setdefault(key, []).append(len(starts) - 2)
-        return key, len(starts) - 2
+        keys.append(key)
+        return len(keys) - 1
 
     variables = 0
     for clause in clauses:
         if 0 in clause:
             return ProofCheck(False, 0, "a clause has the literal 0")
-        variables = max(variables, *map(abs, clause), 0)
+        key = tuple(sorted(set(clause)))
+        variables = max(variables, key[-1], -key[0]) if key else variables
         if variables > LARGEST_VARIABLE:
             return ProofCheck(False, 0, f"the formula has the variable {variables}; at most {LARGEST_VARIABLE}")
-        store(clause)
-    given = len(starts) - 1
+        store(key)
+    given = len(keys)
     operations: list[int] = []
+    # Where each clause stands: asked for by deletions alone.
+    known: dict[tuple[int, ...], list[int]] = {}
+    noted = 0
     for number, line in enumerate(proof):
         parsed = parsed_line(line)
         if parsed is None:
@@ -76,9 +79,14 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
         # A definition of a new variable keeps satisfiability only (RAT), so no clause with one can be of use here.
         if (beyond := max(map(abs, clause), default=0)) > variables:
             return ProofCheck(False, number, f"line {number + 1} has the variable {beyond} beyond the formula's")
+        key = tuple(sorted(set(clause)))
         if not deletes:
-            operations.append(store(clause)[1])
-        elif indices := known.get(tuple(sorted(set(clause)))):
+            operations.append(store(key))
+            continue
+        for index in range(noted, len(keys)):
+            known.setdefault(keys[index], []).append(index)
+        noted = len(keys)
+        if indices := known.get(key):
             operations.append(-1 - indices.pop())
     result = _check(
         np.array(literals, dtype=np.int64),

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling.activation_kernels import activate
-from certify.sampling.numba_options import kernel
+from certify.sampling.numba_options import body, kernel
 from certify.sampling.products import (
     clear,
     multiply,
@@ -62,7 +62,7 @@ def borrow(program: Any) -> Any:
     )
 
 
-@kernel
+@body
 def forward(program: Any, values: FloatArray, scratch: FloatArray, lanes: int) -> None:
     """Fill the rows of every node from the input rows of `values` (flat, row * lanes + lane).
 
@@ -102,7 +102,7 @@ def forward(program: Any, values: FloatArray, scratch: FloatArray, lanes: int) -
             _multiply(source, second, target, adds)
 
 
-@kernel
+@body
 def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: FloatArray, lanes: int) -> None:
     """From the output rows of `adjoints` (r) and a completed `forward`, fill the input rows with J(z)^T r."""
     reals, integers = program.reals, program.integers

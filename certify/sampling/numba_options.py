@@ -45,7 +45,7 @@ def kernel(function: Function) -> Function:
 def body(function: Function) -> Function:
     """Make a serial function part of its one caller before anything is compiled.
 
-    Compiled by itself first, the longest functions would be optimised twice: a quarter of the time of all kernels.
+    Compiled by themselves first, the longest functions would be optimised twice: a quarter of the time of all kernels.
     """
     return _compile(function, fastmath=set(REASSOCIATE), inline="always")
 

@@ -338,10 +338,12 @@ ALONE = {
 
 
 def parallel_imports(text: str) -> set[str]:
-    tree = ast.parse(text)
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     forks = {"os.fork"} if "os.fork(" in text else set()
+    if not any(name in text for name in PARALLEL):
+        return forks
+    nodes = list(ast.walk(ast.parse(text)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
     return {name for name in names if name.split(".")[0] in PARALLEL} | forks
 
 
