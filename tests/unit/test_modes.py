@@ -141,6 +141,17 @@ def test_a_flat_decoder_is_far_from_two_clusters() -> None:
     assert "nothing is claimed" in record.conclusion.notes[0]
 
 
+def test_a_group_without_a_counted_row_has_no_mass() -> None:
+    """All rows far off are even ones: what was chosen by them is met by none of the rows that are counted."""
+    rows = 0.1 * np.random.default_rng(3).standard_normal((60, 3))
+    rows[::4] += 50.0
+    assert min(two_groups(rows, 1.0).masses) == 0.0
+    generator = load_generator("linear:d=3,kappa=1,m=0.5")
+    (record,) = check(["modes"], [generator], beta=Fraction(1, 2), observations=rows).theorems
+    assert record.conclusion is not None and record.conclusion.tv_lower == 0.0
+    assert "counted observations in both" in record.conclusion.notes[0]
+
+
 def test_labels_of_one_kind_are_refused() -> None:
     with pytest.raises(InputError, match="two kinds"):
         two_groups(np.zeros((60, 2)), 1.0, np.zeros(60))

@@ -38,12 +38,18 @@ class TwoGroups:
 def group_inputs(
     generator: Generator, brackets: ConstantBrackets, rows: FloatArray, beta: float, labels: FloatArray | None = None
 ) -> Mapping[str, Real]:
-    """`r`, `p1`, `p2` of two groups of the rows (k, n); with few rows two halves at distance L, to show the bound."""
+    """`r`, `p1`, `p2` of two groups of the rows (k, n), r = 0 where one of them has no counted row.
+
+    With few rows two halves at distance L, to show the bound.
+    """
     assert brackets.M.upper is not None, "A2-M holds"
     slope = float(np.hypot(brackets.M.upper, beta))
     found = two_groups(rows, slope, labels) if len(rows) >= FEWEST else None
     if found is None:
         return {"r": slope, "p1": 0.5, "p2": 0.5}
+    if not min(found.masses) > 0.0:
+        # Of a group without a counted row no mass is known; of all points, at distance 0 from themselves, it is.
+        return {"r": 0.0, "p1": 0.5, "p2": 0.5}
     return {"r": found.distance, "p1": found.masses[0], "p2": found.masses[1]}
 
 
@@ -72,7 +78,7 @@ def two_groups(rows: FloatArray, slope: float, labels: FloatArray | None = None)
     assert best is not None
     _, direction, low, high = best
     lines = [_exact_side(row, direction, low, high) for row in second]
-    masses = [frequency_interval(lines.count(side), len(lines), ERROR_PROBABILITY).lower or 1e-12 for side in (-1, 1)]
+    masses = [frequency_interval(lines.count(side), len(lines), ERROR_PROBABILITY).lower for side in (-1, 1)]
     with precision():
         length = euclidean_norm([ball(float(entry)) for entry in direction])
         distance = max(0.0, lower((ball(high) - ball(low)) / length))

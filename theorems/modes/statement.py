@@ -102,7 +102,7 @@ def notes(certificate: Certificate, generator: Generator | None) -> tuple[str, .
     groups = f"data with {masses} at distance {at_least(certificate, 'r')}"
     if not certificate["tv_lower"] > 0:
         if not certificate["r"] > 0:
-            return ("nothing is claimed: no two groups of observations with a gap between them were found",)
+            return ("nothing is claimed: no two groups with a gap and counted observations in both were found",)
         return (f"nothing is claimed: a decoder with M <= {at_most(certificate, 'M')} may have {groups}",)
     needed = at_least(certificate, "slope_needed")
     counted = (
