@@ -79,31 +79,49 @@ def tangent(node: Activation, source: BoxForm, image: Image) -> Lines:
     slope = np.where(unbounded, 0.0, slope)
     rest_low = np.where(unbounded, image.low - value, rest_low)
     rest_high = np.where(unbounded, image.high - value, rest_high)
-    return _rounded_lines(slope, rest_low, rest_high, source, value, image.spread, bend, bent_rest)
+    rest_low, rest_high, rounding = _rounded_rests(slope, rest_low, rest_high, source, value, image.spread)
+    bent_rest = bent_rest + rounding + 8 * EPSILON * (bent_rest + np.abs(bend) * source.reach * source.reach)
+    bent_rest = np.where(np.isnan(bent_rest), np.inf, bent_rest)
+    return Lines(slope, rest_low, rest_high, bend, bent_rest)
 
 
 def _kink_tangent(name: str, parameters: tuple[float, ...], source: BoxForm) -> Lines:
     """The branch that the range keeps to, exactly; where the kink lies inside a finite range, the chord."""
     low, high, centre = source.low, source.high, source.value
-    flat = flat_slope(name, parameters)
     value = ends_at(name, parameters, centre)
+    slope = np.where(low >= 0, 1.0, np.where(high <= 0, flat_slope(name, parameters), 0.0))
+    rest_low, rest_high = np.zeros_like(value), np.zeros_like(value)
+    # Few neurons change their branch within a small box: only these need a chord.
+    crossing = np.nonzero((low < 0) & (high > 0))
+    if crossing[0].size:
+        found = _chord(name, parameters, low[crossing], high[crossing], centre[crossing], value[crossing])
+        slope[crossing], rest_low[crossing], rest_high[crossing] = found
+    rest_low, rest_high, _ = _rounded_rests(slope, rest_low, rest_high, source, value, 0.0)
+    none, unknown = np.broadcast_to(0.0, value.shape), np.broadcast_to(np.inf, value.shape)
+    return Lines(slope, rest_low, rest_high, none, unknown)
+
+
+def _chord(
+    name: str, parameters: tuple[float, ...], low: FloatArray, high: FloatArray, centre: FloatArray, value: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Slope and rests around the kink: of the chord, or of the constant where an end is not finite; (k,) each."""
+    flat = flat_slope(name, parameters)
     bottom, top = kink_range(name, parameters, low, high)
-    crossing, finite = (low < 0) & (high > 0), np.isfinite(low) & np.isfinite(high)
+    finite = np.isfinite(low) & np.isfinite(high)
     start, end = np.where(finite, low, -1.0), np.where(finite, high, 1.0)
     at_start, at_end = ends_at(name, parameters, start), ends_at(name, parameters, end)
     with np.errstate(divide="ignore"):
-        chord = np.where(crossing, (at_end - at_start) / (end - start), 0.0)
+        chord = (at_end - at_start) / (end - start)
     chord = np.clip(chord, min(flat, 1.0), max(flat, 1.0))
     anchor = value - chord * centre
     # sigma - chord t is piecewise linear: its extremes are at the ends and at the kink, where it is 0.
     ends = at_start - chord * start, at_end - chord * end
     lowest, highest = np.minimum(np.minimum(*ends), 0.0) - anchor, np.maximum(np.maximum(*ends), 0.0) - anchor
-    branch = np.where(low >= 0, 1.0, np.where(high <= 0, flat, 0.0))
-    slope = np.where(crossing & finite, chord, branch)
-    rest_low = np.where(crossing, np.where(finite, lowest, bottom - value), 0.0)
-    rest_high = np.where(crossing, np.where(finite, highest, top - value), 0.0)
-    none, unknown = np.zeros_like(value), np.full_like(value, np.inf)
-    return _rounded_lines(slope, rest_low, rest_high, source, value, none, none, unknown)
+    return (
+        np.where(finite, chord, 0.0),
+        np.where(finite, lowest, bottom - value),
+        np.where(finite, highest, top - value),
+    )
 
 
 def kink_range(
@@ -119,26 +137,22 @@ def kink_range(
     return round_down(bottom), round_up(top)
 
 
-def _rounded_lines(
+def _rounded_rests(
     slope: FloatArray,
     rest_low: FloatArray,
     rest_high: FloatArray,
     source: BoxForm,
     value: FloatArray,
-    spread: FloatArray,
-    bend: FloatArray,
-    bent_rest: FloatArray,
-) -> Lines:
-    """Lines whose rests hold the rounding of `value`, within `spread` of sigma at the centre, and of the sums."""
+    spread: FloatArray | float,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The rests with the rounding of `value`, within `spread` of sigma at the centre, and of the sums; the rounding."""
     low, high, centre = source.low, source.high, source.value
     # A slope of 0 stands where the range is unbounded: then only the ends of sigma's own range were rounded.
     along = np.where(slope == 0, 0.0, np.abs(slope) * (np.abs(centre) + np.abs(low) + np.abs(high)))
     rounding = spread + 32 * EPSILON * (np.abs(value) + along) + SMALLEST_NORMAL
     rest_low = rest_low - rounding - 8 * EPSILON * np.abs(rest_low)
     rest_high = rest_high + rounding + 8 * EPSILON * np.abs(rest_high)
-    bent_rest = bent_rest + rounding + 8 * EPSILON * (bent_rest + np.abs(bend) * source.reach * source.reach)
-    bent_rest = np.where(np.isnan(bent_rest), np.inf, bent_rest)
-    return Lines(slope, np.minimum(rest_low, 0.0), np.maximum(rest_high, 0.0), bend, bent_rest)
+    return np.minimum(rest_low, 0.0), np.maximum(rest_high, 0.0), np.asarray(rounding)
 
 
 def ends_at(name: str, parameters: tuple[float, ...], at: FloatArray) -> FloatArray:

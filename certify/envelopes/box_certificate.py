@@ -94,9 +94,10 @@ def box_envelope(
     extra = np.zeros((0, graph.latent_dim))
     boxes = 0
     dictionary = fit.dictionary_of(cells, components, seed)
-    rows = fit.programme_rows(cells, dictionary, seed)
-    potentials = potential(graph, likelihood, rows)
+    rows, potentials = fit.programme_rows(cells, dictionary, seed)
     for _ in range(rounds):
+        # f is known at the first rows: only the new ones are evaluated.
+        potentials = np.append(potentials, potential(graph, likelihood, rows[len(potentials) :]))
         chosen = fit.choose_weights(graph, likelihood, dictionary, rows, potentials, seed)
         if chosen is None:
             break
@@ -129,8 +130,8 @@ def box_envelope(
             # A mode that the cells have missed: look again around it.
             cells = fit.find_cells(graph, likelihood, extra)
             dictionary = fit.dictionary_of(cells, components, seed)
-            rows = np.concatenate([fit.programme_rows(cells, dictionary, seed), extra])
-        potentials = potential(graph, likelihood, rows)
+            rows, potentials = fit.programme_rows(cells, dictionary, seed)
+            rows = np.concatenate([rows, extra])
     if best is None:
         return None
     support = cells.points[cells.log_masses >= cells.log_masses.max() - 16.0]

@@ -16,7 +16,7 @@ from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
 from certify.envelopes.box_weights import multiplications
-from certify.envelopes.likelihood import Likelihood, block_of, known_potential, potential
+from certify.envelopes.likelihood import Likelihood, boxes_of, known_potential, potential
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
 
@@ -215,7 +215,7 @@ def _log_ratios(
 
 def _parts(graph: Graph, count: int) -> list[slice]:
     """Boxes that are bounded at a time."""
-    step = 2 * block_of(graph)
+    step = boxes_of(graph)
     return [slice(start, start + step) for start in range(0, max(count, 1), step)]
 
 

@@ -239,12 +239,15 @@ def _programme(matrix: FloatArray) -> FloatArray | None:
     return solved_by_cuts(matrix, chosen, solve, CUTS, CUT_ROUNDS)
 
 
-def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int = 1800) -> FloatArray:
-    """Points at which the programme asks for the envelope: heavy cells, and draws of the dictionary."""
+def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int = 1800) -> tuple[FloatArray, FloatArray]:
+    """Points at which the programme asks for the envelope: heavy cells, and draws of the dictionary.
+
+    With f at the first of them, the cells, where it is known.
+    """
     random = np.random.default_rng([seed, 0x10])
     order = np.argsort(-cells.log_masses)[: 4 * count]
     chosen = order if len(order) <= count else random.choice(order, count, replace=False)
-    return np.concatenate([cells.points[chosen], dictionary.draw(count, random)])
+    return np.concatenate([cells.points[chosen], dictionary.draw(count, random)]), cells.potentials[chosen]
 
 
 def _expectation_maximisation(

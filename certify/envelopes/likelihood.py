@@ -80,8 +80,17 @@ BLOCK, LEAST_BLOCK, CACHED = 256, 32, 2**20
 
 
 def block_of(graph: Graph) -> int:
-    """Points or boxes that are taken at a time: behind wide nodes few, or every product waits for memory."""
+    """Points that are taken at a time: behind wide nodes few, or every product waits for memory."""
     return max(LEAST_BLOCK, min(BLOCK, CACHED // max(node.width for node in graph.nodes)))
+
+
+LEAST_BOXES, ARRAYS = 8, 4
+"""Boxes whose forms are held at a time, at least; how many arrays of a node that is for a box, about."""
+
+
+def boxes_of(graph: Graph) -> int:
+    """Boxes that are taken at a time."""
+    return max(LEAST_BOXES, min(2 * BLOCK, CACHED // ARRAYS // max(node.width for node in graph.nodes)))
 
 
 LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100

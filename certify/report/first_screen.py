@@ -180,7 +180,9 @@ def _observations_sentence(record: TheoremRecord) -> str:
         said += f", {supported} supported (measured, not proved)"
     if layers:
         said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
-    return said + "".join(f"; {mean_sentence(item)}" for item in record.means)
+    # Of a certified observation the reason says what was left out.
+    left_out = next((item.reason for item in record.observations if item.certified and item.reason), "")
+    return said + "".join(f"; {text}" for text in (*map(mean_sentence, record.means), left_out) if text)
 
 
 def _number(value: object, name: str) -> str:

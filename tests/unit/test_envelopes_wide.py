@@ -13,7 +13,7 @@ from certify.envelopes.box_certificate import box_envelope
 from certify.envelopes.box_search import LIMITS, WORK_FEW, BoxLimits, log_masses_lower, log_ratio_upper
 from certify.envelopes.box_tree import lattice
 from certify.envelopes.box_weights import multiplications
-from certify.envelopes.likelihood import BLOCK, CACHED, LEAST_BLOCK, GaussianLikelihood, block_of, potential
+from certify.envelopes.likelihood import BLOCK, CACHED, LEAST_BLOCK, GaussianLikelihood, block_of, boxes_of, potential
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Activation, Affine, Graph, Input
 from tests.generators import one_hidden_layer
@@ -31,6 +31,7 @@ def test_blocks_shrink_with_the_widest_node() -> None:
     assert block_of(one_hidden_layer("relu", 2, 2, 0).graph) == BLOCK
     assert block_of(stretched(CACHED // 100, 6000)) == 100
     assert block_of(stretched(CACHED, 60)) == LEAST_BLOCK
+    assert boxes_of(one_hidden_layer("relu", 2, 2, 0).graph) == 2 * BLOCK and boxes_of(stretched(CACHED, 60)) == 8
 
 
 def test_boxes_in_parts_have_the_bounds_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +49,7 @@ def test_boxes_in_parts_have_the_bounds_of_all_at_once(monkeypatch: pytest.Monke
             return inner(*arguments)  # type: ignore[operator]
 
         monkeypatch.setattr(box_search, name, counted)
-    monkeypatch.setattr(box_search, "block_of", lambda graph: 5)
+    monkeypatch.setattr(box_search, "boxes_of", lambda graph: 10)
     parts = log_ratio_upper(graph, likelihood, proposal, lows, highs), log_masses_lower(graph, likelihood, lows, highs)
     assert asked == [10, 10, 10, 10, 9] * 2
     assert np.allclose(whole[0][0], parts[0][0], rtol=1e-12, atol=1e-12) and np.allclose(whole[1], parts[1], rtol=1e-12)

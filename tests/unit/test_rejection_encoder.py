@@ -318,6 +318,8 @@ def test_work_that_is_counted_leaves_the_other_noise_out_and_says_how_to_ask(mon
     assert [item.layers for item in found] == [item.layers for item in looked]
     assert all("largest_noise" not in item.values for item in found)
     assert all("noise 0.8 was left out" in item.reason and "--beta 0.8" in item.reason for item in found[:3])
+    result = check(["rejection-encoder"], [generator], beta=Fraction(2, 5), observations=rows)
+    assert "--beta 0.8 asks for it" in in_words(result.theorems[0])
     assert found[3].reason == "" and all(item.reason == "" for item in certify_rows(question, beyond=False))
 
 
