@@ -35,6 +35,9 @@ from certify.generators.graph import Activation, Affine, Graph, Input, Product, 
 Sigma = tuple[str, tuple[float, ...]]
 """An activation by name with resolved parameters."""
 
+MOST_NEURONS = 2000
+"""A search has five unknowns for each neuron and some matrices of their square: with this many 800 MB each."""
+
 
 @dataclass(frozen=True, eq=False)
 class LiftedNetwork:
@@ -65,13 +68,21 @@ class LiftedNetwork:
         return 1 + self.latent_dim + self.neurons
 
 
+def neurons_of(graph: Graph) -> int:
+    """How many outputs activations have."""
+    return sum(node.width for node in graph.nodes if isinstance(node, Activation))
+
+
 def lifted_network(graph: Graph) -> LiftedNetwork | None:
-    """The network in lifted form, rounded outward; None where it multiplies two nodes, which no such form covers."""
+    """The network in lifted form, rounded outward; None where it multiplies two nodes, which no such form covers.
+
+    None too for more than `MOST_NEURONS` neurons.
+    """
     live, _ = live_graph(graph)
-    if any(isinstance(node, Product) for node in live.nodes):
+    if any(isinstance(node, Product) for node in live.nodes) or neurons_of(live) > MOST_NEURONS:
         return None
     d = live.latent_dim
-    size = 1 + d + sum(node.width for node in live.nodes if isinstance(node, Activation))
+    size = 1 + d + neurons_of(live)
     maps: list[MatrixBall] = []
     inputs: list[MatrixBall] = []
     sigmas: list[Sigma] = []

@@ -330,6 +330,15 @@ def test_what_forms_do_not_cover_is_a_reason() -> None:
     assert found.numbers is not None and found.numbers.layers_measured is not None
 
 
+def test_a_network_too_wide_for_forms_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.envelopes.lifted_form.MOST_NEURONS", 10)
+    monkeypatch.setattr("certify.envelopes.best.MOST_NEURONS", 10)
+    narrow, wide = network("tanh", 5, 5, 1, layers=1, width=10), network("tanh", 5, 5, 1, layers=1, width=11)
+    assert lifted_network(narrow.graph) is not None and lifted_network(wide.graph) is None
+    found = certify_row(wide, BETA, Fraction(1, 10), observation(wide, 1))
+    assert found.proposals is None and "at most 10 neurons (this one has 11)" in found.reason
+
+
 def test_an_observation_with_four_latents_is_certified() -> None:
     generator = network("tanh", 4, 8, 3)
     row = observation(generator, 3)
