@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 from dataclasses import replace
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -39,7 +40,7 @@ def public_functions(module: ModuleType) -> set[str]:
         if name.startswith("_") or getattr(item, "__module__", None) != module.__name__:
             continue
         if inspect.isclass(item):
-            own = [key for key, value in vars(item).items() if inspect.isfunction(value) or isinstance(value, property)]
+            own = [key for key, value in vars(item).items() if inspect.isfunction(value) or isinstance(value, property | cached_property)]
             found |= {f"{name}.{key}" for key in own if not key.startswith("_") or key in OPERATORS}
         elif callable(item):
             found.add(name)
