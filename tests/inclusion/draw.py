@@ -98,6 +98,7 @@ UNCHECKED |= {
     "certify.envelopes.box_parts.along": "an estimate: its rounding is paid for where it is used",
     "certify.envelopes.box_parts.spread": "an estimate: its rounding is paid for where it is used",
     "certify.envelopes.box_rows.nodes_with_rows": "says where rows are worth their cost",
+    "certify.bounds.enclosure.LinearParts.is_shallow": "says of which form the parts are",
     "certify.envelopes.box_rows.work_of_box": "counts what a box costs",
     "certify.envelopes.weighted.Rows.add": "an estimate: `rounding` is what it is off by",
     "certify.envelopes.weighted.Rows.rounding": "checked within `weighted_lower`, which pays it",

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 from dataclasses import replace
 from functools import cached_property
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ def public_functions(module: ModuleType) -> set[str]:
         if name.startswith("_") or getattr(item, "__module__", None) != module.__name__:
             continue
         if inspect.isclass(item):
-            own = [key for key, value in vars(item).items() if inspect.isfunction(value) or isinstance(value, property | cached_property)]
+            methods = FunctionType | property | cached_property
+            own = [key for key, value in vars(item).items() if isinstance(value, methods)]
             found |= {f"{name}.{key}" for key in own if not key.startswith("_") or key in OPERATORS}
         elif callable(item):
             found.add(name)
