@@ -29,6 +29,9 @@ from certify.strategies.probing import decided, failing, probes
 from certify.strategies.violations import VIOLATIONS
 
 PROBES, PROBE_SEED = 3, 1
+PROBE_EFFORT = 300.0
+"""Units of work for the constants of a probe: whether m > 0 is certified, not how sharply."""
+
 NETWORKS: Mapping[str, Callable[[], st.SearchStrategy[Generator]]] = {
     "affine": affine_generators,
     "residual": residual_generators,
@@ -83,7 +86,7 @@ def _kinds(key: _Same) -> Kinds:
     failures: dict[str, list[frozenset[str]]] = {}
     for name in (*NETWORKS, *(FAMILY + family for family in families()), EXAMPLES, *VIOLATIONS):
         for generator in _probed(theorem, name):
-            records = decided(theorem, generator)
+            records = decided(theorem, generator, PROBE_EFFORT)
             if not failing(records):
                 admissible += [name] if name not in admissible else []
             else:

@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants
+from certify.bounds.effort import DEFAULT_EFFORT
 from certify.generators.graph import Generator
 from certify.proof.records import AssumptionRecord
 from certify.proof.theorem import Theorem
@@ -41,19 +42,19 @@ class _Key:
         return isinstance(other, _Key) and other.digest == self.digest
 
 
-def brackets(generator: Generator) -> ConstantBrackets:
+def brackets(generator: Generator, effort: float = DEFAULT_EFFORT) -> ConstantBrackets:
     """Certified brackets of the constants on all of R^d, by the methods that need no time limit. Rounded outward."""
-    return _brackets(_Key(generator))
+    return _brackets(_Key(generator), effort)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _brackets(key: _Key) -> ConstantBrackets:
-    return constants(key.generator, budget=BUDGET, methods=METHODS)
+def _brackets(key: _Key, effort: float) -> ConstantBrackets:
+    return constants(key.generator, budget=BUDGET, methods=METHODS, effort=effort)
 
 
-def decided(theorem: Theorem, generator: Generator) -> tuple[AssumptionRecord, ...]:
-    """The theorem's own decision of each of its assumptions."""
-    found = brackets(generator)
+def decided(theorem: Theorem, generator: Generator, effort: float = DEFAULT_EFFORT) -> tuple[AssumptionRecord, ...]:
+    """The theorem's own decision of each of its assumptions, by constants found with this effort."""
+    found = brackets(generator, effort)
     with one_thread():
         return tuple(item.at(generator, found) for item in theorem.assumptions)
 
