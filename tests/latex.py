@@ -48,14 +48,14 @@ def named_tables(record: TheoremRecord) -> list[tuple[str, Table]]:
 
 
 def source(tables: Sequence[tuple[str, Table]]) -> str:
-    """The tables in the text, then as floats on pages of their own, each behind a mark in the log."""
+    """The tables in the text, no blank line between them, then as floats on pages of their own, each behind a mark."""
     write = table_formats()["latex"].render
     texts = [rf"\typeout{{AT: {name}}}" + "\n" + write(Document((table,))) for name, table in tables]
     floats = [
         rf"\typeout{{AT: {name}-float}}" + "\n" + float_latex(Document((table,)), "x") + r"\clearpage"
         for name, table in tables
     ]
-    return "\n".join([*texts, r"\clearpage", *floats])
+    return "\n".join(["".join(texts), r"\clearpage", *floats])
 
 
 def problems(body: str, kind: str, folder: Path) -> list[str]:

@@ -61,14 +61,15 @@ def tabular(table: Table, found: Layout) -> list[str]:
     macro = r"\certifytable" if found.wraps else r"\certifyfit"
     kind, width = ("tabular*", r"{\linewidth}") if found.below else ("tabular", "")
     return [
-        "{" + _size(found) + rf"\noindent{macro}{{%",
+        "{" + _size(found) + rf"\par\noindent{macro}{{%",
         rf"\begin{{{kind}}}{width}{{{_columns(table, found)}}}",
         r"\toprule",
         _heading(table, found),
         r"\midrule",
         *_rows(table, found),
         r"\bottomrule",
-        rf"\end{{{kind}}}}}}}",
+        # Of a paragraph of its own: two files that are \input one after the other do not share a line.
+        rf"\end{{{kind}}}}}\par}}",
     ]
 
 
