@@ -41,12 +41,15 @@ SCHEMA = 4
 
 
 def certify_rows(
-    asked: ObservationsAsked, beyond: bool = True, reach: int = REACH_OBSERVATIONS
+    asked: ObservationsAsked,
+    beyond: bool = True,
+    reach: int = REACH_OBSERVATIONS,
+    shares: tuple[float, ...] = SHARES,
 ) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope.
 
     The first `reach` rows are looked at with other noises too: with twice theirs, if `beyond`, where they are
-    certified, with less where they are not, unless one search takes more than `LARGEST_WORK`, counted.
+    certified, with these `shares` of it where they are not, unless one search takes more than `LARGEST_WORK`, counted.
     """
     generator, beta, epsilon = asked.generator, asked.beta, asked.epsilon
     question = {
@@ -58,19 +61,20 @@ def certify_rows(
         "beta": beta,
         "epsilon": str(epsilon),
         **({} if beyond else {"beyond": False}),
+        **({} if shares == SHARES else {"shares": shares}),
     }
     found = certify_each(
         f"observations at {generator.name}",
         question,
         _key,
         [Task(row, index < reach) for index, row in enumerate(asked.rows)],
-        partial(_certify, generator, beta, epsilon, beyond),
+        partial(_certify, generator, beta, epsilon, beyond, shares),
         Codec(encode_rejection, decode_rejection, partial(doubt, generator, beta, epsilon)),
         asked.progress,
         asked.execution,
     )
     return tuple(
-        _record(generator, index, item, beta, index < reach and (beyond or item.proposals is None))
+        _record(generator, index, item, beta, index < reach and (beyond or item.proposals is None), shares)
         for index, item in enumerate(found)
     )
 
@@ -92,13 +96,15 @@ def _proved(generator: Generator, beta: float, epsilon: Fraction, row: FloatArra
     return envelope if isinstance(envelope, str) else rejection_proof(generator, row, beta, epsilon, envelope)
 
 
-def _certify(generator: Generator, beta: float, epsilon: Fraction, beyond: bool, task: Task) -> Rejection:
+def _certify(
+    generator: Generator, beta: float, epsilon: Fraction, beyond: bool, shares: tuple[float, ...], task: Task
+) -> Rejection:
     found = certify_row(generator, beta, epsilon, task.row)
     if not task.with_reach or generator.likelihood != GAUSSIAN or (found.proposals is not None and not beyond):
         return found
     if search_work(generator, found) > LARGEST_WORK:
         return found
-    noise, proof = largest_noise(generator, beta, epsilon, task.row, found.proposals is not None)
+    noise, proof = largest_noise(generator, beta, epsilon, task.row, (2.0,) if found.proposals is not None else shares)
     return replace(found, largest_noise=noise, noise=proof)
 
 
@@ -109,18 +115,18 @@ def search_work(generator: Generator, found: Rejection) -> float:
 
 
 def largest_noise(
-    generator: Generator, beta: float, epsilon: Fraction, row: FloatArray, at_beta: bool
+    generator: Generator, beta: float, epsilon: Fraction, row: FloatArray, shares: tuple[float, ...]
 ) -> tuple[float, RejectionProof | None]:
-    """The largest noise found at which the observation is certified, by halves or doubles of `beta`; 0 if none is.
+    """The first share of `beta` at which the observation is certified, with its record.
 
-    At most twice `beta` (`at_beta`: it is certified there), or at least an eighth of it: a certified noise, and an
-    estimate of the largest. With its record where it is another than `beta`.
+    If there is none, 0, or `beta` itself where more was asked: it is certified there. A certified noise, and an
+    estimate of the largest.
     """
-    for share in (2.0,) if at_beta else SHARES:
+    for share in shares:
         found = _proved(generator, beta * share, epsilon, row)
         if not isinstance(found, str) and found.proposals is not None:
             return beta * share, found
-    return (beta if at_beta else 0.0), None
+    return (beta if shares[0] > 1.0 else 0.0), None
 
 
 def _left_out(generator: Generator, found: Rejection, beta: float) -> str:
@@ -137,20 +143,25 @@ def _left_out(generator: Generator, found: Rejection, beta: float) -> str:
     )
 
 
-def _change(found: Rejection, beta: float) -> str:
+def _change(found: Rejection, beta: float, shares: tuple[float, ...]) -> str:
     """What to change where nothing is proved; empty where it is not known."""
     if found.largest_noise is None:
         return ""
     if found.largest_noise > 0.0:
         return f"; this observation is certified at noise {found.largest_noise:.4g}"
-    tried = ", ".join(f"{beta * share:.3g}" for share in SHARES)
+    tried = ", ".join(f"{beta * share:.3g}" for share in shares)
     return (
         f"; not certified at noise {tried} either: a decoder that is less curved (spectral normalisation, fewer layers)"
     )
 
 
 def _record(
-    generator: Generator, index: int, found: Rejection, beta: float, with_reach: bool = False
+    generator: Generator,
+    index: int,
+    found: Rejection,
+    beta: float,
+    with_reach: bool = False,
+    shares: tuple[float, ...] = SHARES,
 ) -> ObservationRecord:
     values: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
     # What contradicts itself is no certificate.
@@ -162,7 +173,7 @@ def _record(
     numbers = found.numbers
     left_out = _left_out(generator, found, beta) if with_reach else ""
     if found.proposals is None or numbers is None:
-        reason = found.reason + _change(found, beta) + (f"; {left_out}" if left_out else "")
+        reason = found.reason + _change(found, beta, shares) + (f"; {left_out}" if left_out else "")
         if _is_supported(numbers):
             assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
