@@ -19,7 +19,6 @@ from certify.audits.encoder_law import EncoderLaw
 from certify.audits.records import DistanceEnd, EncoderBracket
 from certify.audits.reference import PosteriorDraws
 from certify.audits.score import score_distance
-from certify.generators.derivatives import guarded_value
 from certify.measure.burn_in import gaussian_distance
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import IntervalEstimate, mean_interval
@@ -85,8 +84,8 @@ def _against_normaliser(
 ) -> _Interval:
     """TV = E_E (1 - exp(-f)/(Z E))_+ over draws of E, which grows with Z: its ends are those of log Z."""
     points = law.sample(draws, np.random.default_rng(seed))
-    known = guarded_value(posterior.generator.graph, points)[1]
-    log_ratio = np.where(known, -posterior.potential(points) - law.log_density(points), 0.0)
+    potential, known = posterior.known_potential(points)
+    log_ratio = np.where(known, -potential - law.log_density(points), 0.0)
 
     def at(log_z: float, unknown: float) -> IntervalEstimate:
         gaps = np.where(known, -np.expm1(np.minimum(log_ratio - log_z, 0.0)), unknown)
@@ -108,15 +107,15 @@ def _against_draws(
 ) -> _Interval:
     """Kolmogorov distance of log E + f under both laws, which is TV; bias of the reference taken off and added."""
     points = law.sample(draws, np.random.default_rng(seed))
-    samples = (points, reference.points)
-    known = [guarded_value(posterior.generator.graph, sample)[1] for sample in samples]
-    scores = [
-        np.where(there, law.log_density(sample) + posterior.potential(sample), np.inf)
-        for sample, there in zip(samples, known, strict=True)
-    ]
-    interval = score_distance(scores[0], scores[1], error / 2)
+
+    def scored(sample: FloatArray) -> tuple[FloatArray, bool]:
+        potential, known = posterior.known_potential(sample)
+        return np.where(known, law.log_density(sample) + potential, np.inf), bool(known.all())
+
+    (own, whole), (others, wholly) = scored(points), scored(reference.points)
+    interval = score_distance(own, others, error / 2)
     # Where floats overflow before f a score is none of the log ratio's: it bounds the distance from below alone.
-    upper = interval.upper + reference.bias_upper if all(there.all() for there in known) else 1.0
+    upper = interval.upper + reference.bias_upper if whole and wholly else 1.0
     return _Interval(
         interval.estimate,
         max(0.0, interval.lower - reference.bias_upper),

@@ -68,21 +68,16 @@ class LiftedNetwork:
         return 1 + self.latent_dim + self.neurons
 
 
-def neurons_of(graph: Graph) -> int:
-    """How many outputs activations have."""
-    return sum(node.width for node in graph.nodes if isinstance(node, Activation))
-
-
 def lifted_network(graph: Graph) -> LiftedNetwork | None:
     """The network in lifted form, rounded outward; None where it multiplies two nodes, which no such form covers.
 
     None too for more than `MOST_NEURONS` neurons.
     """
     live, _ = live_graph(graph)
-    if any(isinstance(node, Product) for node in live.nodes) or neurons_of(live) > MOST_NEURONS:
+    if any(isinstance(node, Product) for node in live.nodes) or live.neurons > MOST_NEURONS:
         return None
     d = live.latent_dim
-    size = 1 + d + neurons_of(live)
+    size = 1 + d + live.neurons
     maps: list[MatrixBall] = []
     inputs: list[MatrixBall] = []
     sigmas: list[Sigma] = []

@@ -108,3 +108,8 @@ class Graph:
     def observed_dim(self) -> int:
         """n, the width of the output."""
         return self.nodes[-1].width
+
+    @property
+    def neurons(self) -> int:
+        """How many outputs all activations have together."""
+        return sum(node.width for node in self.nodes if isinstance(node, Activation))

@@ -9,12 +9,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from flint import arb, arb_series, ctx
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import WORKING_PRECISION, ball, precision
 from certify.errors import InputError
-from certify.generators.derivatives import hessian_contraction, jacobian, value, vector_jacobian_product
+from certify.generators.derivatives import (
+    guarded_value,
+    hessian_contraction,
+    jacobian,
+    value,
+    vector_jacobian_product,
+)
 from certify.generators.graph import Generator
 from certify.generators.jets import line_jet
 from certify.generators.logits import require_gaussian
@@ -66,8 +73,16 @@ class Posterior:
 
     def potential(self, points: FloatArray) -> FloatArray:
         """f(z) = |z|^2/2 + |r|^2/(2 beta^2), shape (batch,) or (). Estimate (float64)."""
-        residual = self.residual(points) / self.beta
-        return np.asarray(0.5 * (np.sum(points * points, axis=-1) + np.sum(residual * residual, axis=-1)))
+        return self._potential(points, self.residual(points))
+
+    def known_potential(self, points: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """`potential` at points (batch, d), and where floats know it (`guarded_value`). Estimate (float64)."""
+        values, known = guarded_value(self.generator.graph, points)
+        return self._potential(points, values - self.observation), known
+
+    def _potential(self, points: FloatArray, residual: FloatArray) -> FloatArray:
+        scaled = residual / self.beta
+        return np.asarray(0.5 * (np.sum(points * points, axis=-1) + np.sum(scaled * scaled, axis=-1)))
 
     def log_density(self, points: FloatArray) -> FloatArray:
         """-f(z): the logarithm of pi_x up to its normaliser."""

@@ -43,7 +43,7 @@ def values_over_balls(graph: Graph, centre: FloatArray, factor: FloatArray, radi
     Enclosure, rounded outward.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        return _values(graph, forms.coordinates(radii, centre, factor, _symbol_count(graph)))
+        return _values(graph, forms.coordinates(radii, centre, factor, graph.neurons))
 
 
 def propagate(
@@ -57,10 +57,6 @@ def propagate(
     with np.errstate(invalid="ignore", over="ignore"):
         values = values_over_balls(graph, centre, factor, radii)
         return Propagation(graph, values, _adjoints(graph, values, observation, beta))
-
-
-def _symbol_count(graph: Graph) -> int:
-    return sum(node.width for node in graph.nodes if isinstance(node, Activation))
 
 
 def _values(graph: Graph, start: Form) -> tuple[Form, ...]:

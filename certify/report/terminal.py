@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -58,22 +59,25 @@ class _Fitted:
     table: Table
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        shown = len(self.table.columns)
-        while shown > 2 and self._missing(shown, _NARROWEST_TEXT, 0, options.max_width) > 0:
-            shown -= 1
+        total = len(self.table.columns)
+        widths = {
+            word: [_least_width(self.table, index, word) for index in range(total)]
+            for word in (_WIDEST_WORD, _NARROWEST_TEXT)
+        }
+
+        def fits(word: int, padding: int, count: int) -> bool:
+            return sum(widths[word][:count]) + (1 + padding) * count + 1 <= options.max_width
+
+        count = max(n for n in range(total + 1) if n <= 2 or fits(_NARROWEST_TEXT, 0, n))
         ways = ((_WIDEST_WORD, 1), (_WIDEST_WORD, 0), (_NARROWEST_TEXT, 1), (_NARROWEST_TEXT, 0))
-        word, padding = next((way for way in ways if self._missing(shown, *way, options.max_width) <= 0), ways[-1])
-        yield _drawn(self.table, padding, word, shown)
-        if left := [column.heading for column in self.table.columns[shown:]]:
+        word, padding = next((way for way in ways if fits(*way, count)), ways[-1])
+        yield _drawn(self.table, padding, widths[word][:count])
+        if left := [column.heading for column in self.table.columns[count:]]:
             yield _note(f"not shown in {options.max_width} columns: {', '.join(left)}")
 
-    def _missing(self, shown: int, word: int, padding: int, width: int) -> int:
-        """By how much the first columns are wider than the terminal, where words longer than `word` may be cut."""
-        least = sum(_least_width(self.table, index, word) for index in range(shown))
-        return least + (1 + padding) * shown + 1 - width
 
-
-def _drawn(table: Table, padding: int, word: int, shown: int) -> RichTable:
+def _drawn(table: Table, padding: int, widths: Sequence[int]) -> RichTable:
+    """The first columns, as many as there are `widths`, none narrower than that where it wraps."""
     drawn = RichTable(
         box=box.SIMPLE_HEAD,
         title=table.title,
@@ -83,17 +87,17 @@ def _drawn(table: Table, padding: int, word: int, shown: int) -> RichTable:
         padding=(0, padding),
         collapse_padding=True,
     )
-    for index, column in enumerate(table.columns[:shown]):
+    for index, (column, width) in enumerate(zip(table.columns, widths, strict=False)):
         wraps = _wraps(table, index)
         drawn.add_column(
             column.heading,
             justify="right" if column.numeric else "left",
             no_wrap=not wraps,
             overflow="fold",
-            min_width=_least_width(table, index, word) if wraps else None,
+            min_width=width if wraps else None,
         )
     for row in table.rows:
-        drawn.add_row(*(_text(cell) for cell in row[:shown]))
+        drawn.add_row(*(_text(cell) for cell in row[: len(widths)]))
     return drawn
 
 

@@ -38,7 +38,7 @@ from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
 from theorems.rejection_encoder import observations
 from theorems.rejection_encoder.found import Rejection
-from theorems.rejection_encoder.observations import _record, certify_row, certify_rows
+from theorems.rejection_encoder.observations import REACH, Reach, _record, certify_row, certify_rows
 
 THEOREM = load_theorem("rejection-encoder")
 CONSTANTS = dict(d=8, n=8, m=1, M="1.5", M2="0.15", t_x=2, N=1000)
@@ -297,7 +297,7 @@ def test_a_measured_acceptance_supports_and_a_reason_names_the_quantity(
     assert "certified at noise 0.05" in record.reason
     assert ("supported, not proved: K = " in record.reason) is (verdict is Verdict.SUPPORTED)
     assert (record.certificate is None) is ("measured below" in said)
-    other = _record(generator, 0, replace(found_with(*numbers), largest_noise=0.0), 0.4)
+    other = _record(generator, 0, replace(found_with(*numbers), largest_noise=0.0), 0.4, REACH.below)
     assert "not certified at noise 0.2, 0.1, 0.05 either" in other.reason
 
 
@@ -320,7 +320,7 @@ def test_work_that_is_counted_leaves_the_other_noise_out_and_says_how_to_ask(mon
     assert all("noise 0.8 was left out" in item.reason and "--beta 0.8" in item.reason for item in found[:3])
     result = check(["rejection-encoder"], [generator], beta=Fraction(2, 5), observations=rows)
     assert "--beta 0.8 asks for it" in in_words(result.theorems[0])
-    assert found[3].reason == "" and all(item.reason == "" for item in certify_rows(question, beyond=False))
+    assert found[3].reason == "" and all(item.reason == "" for item in certify_rows(question, Reach(above=())))
 
 
 def test_a_decoder_with_three_hidden_layers_is_supported() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from certify.diagnosis.question import Asked, Question, weakest
 from certify.diagnosis.records import Answer
-from theorems.rejection_encoder.observations import certify_rows
+from theorems.rejection_encoder.observations import Reach, certify_rows
 from theorems.rejection_encoder.statement import THEOREM
 
 ROWS = 3
@@ -12,7 +12,7 @@ ROWS = 3
 
 def samplers(asked: Asked) -> Answer:
     """How many proposals put out the posterior within epsilon, at each of a few observations."""
-    found = certify_rows(asked.observations(THEOREM, ROWS), beyond=False, reach=1, shares=(0.5,))
+    found = certify_rows(asked.observations(THEOREM, ROWS), Reach(rows=1, above=(), below=(0.5,)))
     counts = [item.layers for item in found if item.verdict.holds and item.layers is not None]
     where = f"{len(counts)} of {len(found)} observations"
     if not counts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
@@ -28,28 +28,31 @@ from certify.verdict import Verdict
 from theorems.rejection_encoder.found import Rejection, Task, measured
 from theorems.rejection_encoder.kept import decode_rejection, doubt, encode_rejection
 
-REACH_OBSERVATIONS = 3
-"""Observations whose largest certified noise is looked for."""
-
 LARGEST_WORK = 2e10
 """Multiplications of one search by boxes, some ten seconds, beyond which no other noise is looked at."""
-
-SHARES = (0.5, 0.25, 0.125)
-"""Of the noise: what is tried where an observation is not certified at it."""
 
 SCHEMA = 4
 
 
-def certify_rows(
-    asked: ObservationsAsked,
-    beyond: bool = True,
-    reach: int = REACH_OBSERVATIONS,
-    shares: tuple[float, ...] = SHARES,
-) -> tuple[ObservationRecord, ...]:
+@dataclass(frozen=True)
+class Reach:
+    """With which other noises the first `rows` observations are looked at too, as multiples of the one asked for.
+
+    `above` where they are certified at it, `below` where they are not; the first that is certified ends the search.
+    """
+
+    rows: int = 3
+    above: tuple[float, ...] = (2.0,)
+    below: tuple[float, ...] = (0.5, 0.25, 0.125)
+
+
+REACH = Reach()
+
+
+def certify_rows(asked: ObservationsAsked, reach: Reach = REACH) -> tuple[ObservationRecord, ...]:
     """One record per row (k, n): how many proposals are within epsilon of its posterior, and by which envelope.
 
-    The first `reach` rows are looked at with other noises too: with twice theirs, if `beyond`, where they are
-    certified, with these `shares` of it where they are not, unless one search takes more than `LARGEST_WORK`, counted.
+    Another noise is looked at only where one search takes no more than `LARGEST_WORK`, counted.
     """
     generator, beta, epsilon = asked.generator, asked.beta, asked.epsilon
     question = {
@@ -60,21 +63,20 @@ def certify_rows(
         "likelihood": generator.likelihood,
         "beta": beta,
         "epsilon": str(epsilon),
-        **({} if beyond else {"beyond": False}),
-        **({} if shares == SHARES else {"shares": shares}),
+        **({} if reach == REACH else {"reach": [list(reach.above), list(reach.below)]}),
     }
     found = certify_each(
         f"observations at {generator.name}",
         question,
         _key,
-        [Task(row, index < reach) for index, row in enumerate(asked.rows)],
-        partial(_certify, generator, beta, epsilon, beyond, shares),
+        [Task(row, index < reach.rows) for index, row in enumerate(asked.rows)],
+        partial(_certify, generator, beta, epsilon, reach),
         Codec(encode_rejection, decode_rejection, partial(doubt, generator, beta, epsilon)),
         asked.progress,
         asked.execution,
     )
     return tuple(
-        _record(generator, index, item, beta, index < reach and (beyond or item.proposals is None), shares)
+        _record(generator, index, item, beta, _others(reach, item) if index < reach.rows else ())
         for index, item in enumerate(found)
     )
 
@@ -96,16 +98,21 @@ def _proved(generator: Generator, beta: float, epsilon: Fraction, row: FloatArra
     return envelope if isinstance(envelope, str) else rejection_proof(generator, row, beta, epsilon, envelope)
 
 
-def _certify(
-    generator: Generator, beta: float, epsilon: Fraction, beyond: bool, shares: tuple[float, ...], task: Task
-) -> Rejection:
+def _certify(generator: Generator, beta: float, epsilon: Fraction, reach: Reach, task: Task) -> Rejection:
     found = certify_row(generator, beta, epsilon, task.row)
-    if not task.with_reach or generator.likelihood != GAUSSIAN or (found.proposals is not None and not beyond):
+    others = _others(reach, found) if task.with_reach else ()
+    if not others or generator.likelihood != GAUSSIAN or search_work(generator, found) > LARGEST_WORK:
         return found
-    if search_work(generator, found) > LARGEST_WORK:
-        return found
-    noise, proof = largest_noise(generator, beta, epsilon, task.row, (2.0,) if found.proposals is not None else shares)
-    return replace(found, largest_noise=noise, noise=proof)
+    for share in others:
+        proof = _proved(generator, beta * share, epsilon, task.row)
+        if not isinstance(proof, str) and proof.proposals is not None:
+            return replace(found, largest_noise=beta * share, noise=proof)
+    return replace(found, largest_noise=0.0 if found.proposals is None else beta)
+
+
+def _others(reach: Reach, found: Rejection) -> tuple[float, ...]:
+    """The multiples of the noise that are tried beside it."""
+    return reach.below if found.proposals is None else reach.above
 
 
 def search_work(generator: Generator, found: Rejection) -> float:
@@ -114,54 +121,34 @@ def search_work(generator: Generator, found: Rejection) -> float:
     return boxes * work_of_box(with_dense_weights(generator.graph))
 
 
-def largest_noise(
-    generator: Generator, beta: float, epsilon: Fraction, row: FloatArray, shares: tuple[float, ...]
-) -> tuple[float, RejectionProof | None]:
-    """The first share of `beta` at which the observation is certified, with its record.
-
-    If there is none, 0, or `beta` itself where more was asked: it is certified there. A certified noise, and an
-    estimate of the largest.
-    """
-    for share in shares:
-        found = _proved(generator, beta * share, epsilon, row)
-        if not isinstance(found, str) and found.proposals is not None:
-            return beta * share, found
-    return (beta if shares[0] > 1.0 else 0.0), None
-
-
-def _left_out(generator: Generator, found: Rejection, beta: float) -> str:
+def _left_out(generator: Generator, found: Rejection, beta: float, others: tuple[float, ...]) -> str:
     """That no other noise was looked at because of the work, and how to ask for it; empty where it was not so."""
-    if generator.likelihood != GAUSSIAN or found.largest_noise is not None:
+    if not others or generator.likelihood != GAUSSIAN or found.largest_noise is not None:
         return ""
     work = search_work(generator, found)
     if work <= LARGEST_WORK:
         return ""
-    share = 2.0 if found.proposals is not None else SHARES[0]
+    noise = f"{beta * others[0]:.4g}"
     return (
-        f"noise {beta * share:.4g} was left out: the search took {work:.1g} multiplications, and beyond "
-        f"{LARGEST_WORK:.0g} no other noise is looked at; --beta {beta * share:.4g} asks for it"
+        f"noise {noise} was left out: the search took {work:.1g} multiplications, and beyond {LARGEST_WORK:.0g} no "
+        f"other noise is looked at; --beta {noise} asks for it"
     )
 
 
-def _change(found: Rejection, beta: float, shares: tuple[float, ...]) -> str:
+def _change(found: Rejection, beta: float, others: tuple[float, ...]) -> str:
     """What to change where nothing is proved; empty where it is not known."""
     if found.largest_noise is None:
         return ""
     if found.largest_noise > 0.0:
         return f"; this observation is certified at noise {found.largest_noise:.4g}"
-    tried = ", ".join(f"{beta * share:.3g}" for share in shares)
+    tried = ", ".join(f"{beta * share:.3g}" for share in others)
     return (
         f"; not certified at noise {tried} either: a decoder that is less curved (spectral normalisation, fewer layers)"
     )
 
 
 def _record(
-    generator: Generator,
-    index: int,
-    found: Rejection,
-    beta: float,
-    with_reach: bool = False,
-    shares: tuple[float, ...] = SHARES,
+    generator: Generator, index: int, found: Rejection, beta: float, others: tuple[float, ...] = ()
 ) -> ObservationRecord:
     values: dict[str, float] = {} if generator.likelihood == BERNOULLI else {"beta": beta}
     # What contradicts itself is no certificate.
@@ -171,9 +158,9 @@ def _record(
     if found.largest_noise is not None:
         values["largest_noise"] = found.largest_noise
     numbers = found.numbers
-    left_out = _left_out(generator, found, beta) if with_reach else ""
+    left_out = _left_out(generator, found, beta, others)
     if found.proposals is None or numbers is None:
-        reason = found.reason + _change(found, beta, shares) + (f"; {left_out}" if left_out else "")
+        reason = found.reason + _change(found, beta, others) + (f"; {left_out}" if left_out else "")
         if _is_supported(numbers):
             assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
