@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -82,7 +83,7 @@ def two_layers(network: LiftedNetwork, mean: FloatArray, factor: FloatArray) -> 
 class Expansion:
     """Neurons with inputs w_k = a_k + b_k . y = a_k + s_k xi_k.
 
-    plain    Hermite coefficients of sigma, (k, ORDER + 1); squares    those of sigma^2
+    plain    Hermite coefficients of sigma, (k, ORDER + 1); square    E sigma^2, (k, 1)
     units    b_k/s_k, (k, d); tails (k,) >= the root of what sigma has beyond ORDER; lipschitz (k,) >= sup |sigma'|
     """
 
@@ -90,9 +91,18 @@ class Expansion:
     deviations: MatrixBall
     units: MatrixBall
     plain: MatrixBall
-    squares: MatrixBall
+    square: MatrixBall
     tails: FloatArray
     lipschitz: FloatArray
+
+    @cached_property
+    def correlations(self) -> tuple[MatrixBall, ...]:
+        """Those of the inputs to the powers 0, ..., ORDER, (k, k) each: what Mehler's series are made of."""
+        first = multiply(self.units, self.units.transpose)
+        powers = [exact_matrix(np.ones(first.shape)), first]
+        while len(powers) <= ORDER:
+            powers.append(hadamard(powers[-1], first))
+        return tuple(powers)
 
     def inverse_deviations(self) -> MatrixBall:
         """1/s_k, (k, 1)."""
@@ -117,44 +127,41 @@ def _expansion(network: LiftedNetwork, chosen: IntArray, offsets: MatrixBall, sl
     low = np.sqrt(np.maximum(squares.midpoint - squares.radius, 0.0)) * (1 - 2.0**-50)
     deviations = matrix_from_bounds(low, high)
     count = len(chosen)
-    values, second = (MatrixBall(np.zeros((count, ORDER + 1)), np.zeros((count, ORDER + 1))) for _ in range(2))
+    plain, squared = (MatrixBall(np.zeros((count, ORDER + 1)), np.zeros((count, ORDER + 1))) for _ in range(2))
     lipschitz = np.zeros(count)
     sigmas = [network.sigmas[index] for index in chosen]
     for sigma in dict.fromkeys(sigmas):
         which = np.array([other == sigma for other in sigmas])
         found = hermite_coefficients(sigma, rows_of(offsets, which), rows_of(deviations, which))
-        for target, source in zip((values, second), found, strict=True):
+        for target, source in zip((plain, squared), found, strict=True):
             target.midpoint[which], target.radius[which] = source.midpoint, source.radius
         with precision():
             lipschitz[which] = upper(activation_constants(*sigma).slope_modulus)
-    known = row_sums(hadamard(columns(values, 0, ORDER + 1), columns(values, 0, ORDER + 1)))
-    beyond = subtract(column(second, 0), known)
+    square = column(squared, 0)
+    beyond = subtract(square, row_sums(hadamard(plain, plain)))
     tails = np.sqrt(np.maximum(beyond.midpoint + beyond.radius, 0.0))[:, 0] * (1 + 2.0**-50)
     # A direction of a law without spread is any: then it is all of the unit box.
     safe = low > 1e-280
     units = hadamard(slopes, _reciprocal(matrix_from_bounds(np.where(safe, low, 1.0), np.where(safe, high, 1.0))))
     units = MatrixBall(np.where(safe, units.midpoint, 0.0), np.where(safe, units.radius, 1.0))
-    return Expansion(offsets, deviations, units, values, second, tails, lipschitz)
+    return Expansion(offsets, deviations, units, plain, square, tails, lipschitz)
 
 
 def second_moments(base: Expansion, mean: FloatArray, factor: FloatArray) -> MatrixBall:
-    """E[uu'] for u = (1, z, s of the first layer): E[s_i s_j] = sum_n rho^n c_n c_n', on the diagonal E s^2 itself."""
+    """E[uu'] for u = (1, z, s), s the neurons': E[s_i s_j] = sum_n rho^n c_n c_n', on the diagonal E s^2 itself."""
     d = mean.size
     root = np.zeros((1 + d, 1 + d))
     root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
     linear = beside([column(base.plain, 0), hadamard(column(base.plain, 1), base.units)])
     mixed = multiply(exact_matrix(root), linear.transpose)
-    correlation = multiply(base.units, base.units.transpose)
-    ones = exact_matrix(np.ones(correlation.shape))
-    total, power = exact_matrix(np.zeros(correlation.shape)), ones
-    for n in range(ORDER + 1):
+    total = exact_matrix(np.zeros((len(base.tails), len(base.tails))))
+    for n, power in enumerate(base.correlations):
         order = column(base.plain, n)
         total = add(total, hadamard(multiply(order, order.transpose), power))
-        power = hadamard(power, correlation)
     beyond = np.outer(base.tails, base.tails) * (1 + 2.0**-50)
     inner = MatrixBall(total.midpoint.copy(), np.nextafter(total.radius + beyond, np.inf))
     index = np.arange(len(base.tails))
-    inner.midpoint[index, index], inner.radius[index, index] = base.squares.midpoint[:, 0], base.squares.radius[:, 0]
+    inner.midpoint[index, index], inner.radius[index, index] = base.square.midpoint[:, 0], base.square.radius[:, 0]
     top = beside([multiply(exact_matrix(root), exact_matrix(root.T)), mixed])
     bottom = beside([mixed.transpose, inner])
     return MatrixBall(np.concatenate([top.midpoint, bottom.midpoint]), np.concatenate([top.radius, bottom.radius]))
@@ -177,12 +184,9 @@ def _rest(weights: MatrixBall, base: Expansion, own: Expansion, offsets: MatrixB
     linear = multiply(weights, hadamard(column(base.plain, 1), base.units))
     linear = subtract(add(slopes, linear), hadamard(own.units, own.deviations))
     orders = [hadamard(constant, constant), row_sums(hadamard(linear, linear))]
-    among = multiply(base.units, base.units.transpose)
-    power = among
     for n in range(2, ORDER + 1):
-        power = hadamard(power, among)
         order = hadamard(weights, column(base.plain, n).transpose)
-        orders.append(row_sums(hadamard(multiply(order, power), order)))
+        orders.append(row_sums(hadamard(multiply(order, base.correlations[n]), order)))
     tail = (magnitude_upper(weights) @ base.tails) * (1 + 2.0**-40)
     norms = upper_ends(beside(orders))
     total = (norms.sum(axis=1) + tail * tail) * (1 + 2.0**-45)

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from flint import arb
@@ -40,6 +41,7 @@ from certify.arithmetic.intervals import (
     magnitude_upper,
     matrix_from_bounds,
     multiply,
+    scale,
 )
 from certify.envelopes.gaussian_layers import (
     Expansion,
@@ -50,6 +52,7 @@ from certify.envelopes.gaussian_layers import (
     columns,
     roots,
     row_sums,
+    rows_of,
     second_moments,
     upper_ends,
 )
@@ -141,12 +144,10 @@ def _gradient(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradient
     )
     # H_2(D . y) = D D' : (yy' - I)/sqrt(2).
     second = hadamard(hadamard(inner, column(every.plain, 2).transpose), _root_half())
-    correlation = multiply(every.units, every.units.transpose)
-    power, squares = hadamard(correlation, correlation), []
+    squares = []
     for n in range(2, ORDER + 1):
         order = hadamard(inner, column(every.plain, n).transpose)
-        squares.append(row_sums(hadamard(multiply(order, power), order)))
-        power = hadamard(power, correlation)
+        squares.append(row_sums(hadamard(multiply(order, every.correlations[n]), order)))
     norms = upper_ends(beside([hadamard(constant, constant), row_sums(hadamard(linear, linear)), *squares]))
     lost = magnitude_upper(inner) @ every.tails
 
@@ -161,41 +162,37 @@ def _first_order(
     base: Expansion, own: Expansion, every: Expansion, weights: MatrixBall, gradient: Gradient
 ) -> FloatArray:
     """E[sigma'(w_k) R_k P_k] (k,), rounded up, but for the orders of R below the second."""
-    own_every = multiply(own.units, every.units.transpose)
-    own_base = multiply(own.units, base.units.transpose)
-    every_base = multiply(every.units, base.units.transpose)
+    # `every` has the neurons of `base` first.
+    first, others = np.arange(len(base.tails)), np.arange(len(base.tails), len(every.tails))
+    own_every = rows_of(every.correlations[1], others)
+    every_base = columns(every.correlations[1], 0, len(first))
     second = gradient.second
     along = row_sums(hadamard(gradient.linear, own.units))
     across = multiply(gradient.linear, base.units.transpose)
     both = row_sums(hadamard(second, hadamard(own_every, own_every)))
     mixed = multiply(hadamard(second, own_every), every_base)
     twice = multiply(second, hadamard(every_base, every_base))
+    own_base = [_block(power, others, first) for power in every.correlations]
     slopes = [_outer_derivative(own, order) for order in range(3)]
     inner = [_inner_derivative(base, order) for order in range(3)]
 
     def mean(i: int, j: int) -> MatrixBall:
         """E[phi^(i)(eta_k) h^(j)(xi_j)], phi = sigma' along the neuron's own direction."""
-        total: MatrixBall | None = None
-        power = exact_matrix(np.ones(own_base.shape))
-        for n in range(inner[j].shape[1]):
-            term = hadamard(hadamard(power, column(slopes[i], n)), column(inner[j], n).transpose)
-            total = term if total is None else add(total, term)
-            power = hadamard(power, own_base)
-        assert total is not None, "orders begin with 0"
-        return total
+        parts = [
+            hadamard(hadamard(own_base[n], column(slopes[i], n)), column(inner[j], n).transpose)
+            for n in range(inner[j].shape[1])
+        ]
+        return reduce(add, parts)
 
     parts = [
         hadamard(mean(0, 0), gradient.constant),
         hadamard(mean(1, 0), along),
         hadamard(mean(0, 1), across),
         hadamard(mean(2, 0), both),
-        hadamard(hadamard(mean(1, 1), mixed), exact_matrix(np.full((1, 1), 2.0))),
+        scale(hadamard(mean(1, 1), mixed), 2.0),
         hadamard(mean(0, 2), twice),
     ]
-    total = parts[0]
-    for part in parts[1:]:
-        total = add(total, part)
-    found = row_sums(hadamard(weights, total))
+    found = row_sums(hadamard(weights, reduce(add, parts)))
     return np.asarray(np.nextafter(found.midpoint + found.radius, np.inf)[:, 0])
 
 
@@ -254,7 +251,7 @@ def _both(first: Expansion, second: Expansion) -> Expansion:
 
     return Expansion(
         joined(first.means, second.means), joined(first.deviations, second.deviations),
-        joined(first.units, second.units), joined(first.plain, second.plain), joined(first.squares, second.squares),
+        joined(first.units, second.units), joined(first.plain, second.plain), joined(first.square, second.square),
         np.concatenate([first.tails, second.tails]), np.concatenate([first.lipschitz, second.lipschitz]),
     )  # fmt: skip
 
