@@ -18,7 +18,6 @@ Every sixth instance has an envelope, the others bounds of single boxes alone.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from flint import arb
 from threadpoolctl import threadpool_limits
 
 from benchmarks.hostile_truths import LIFT, Array, Case, integral, kind_of, log_density, make_case
-from benchmarks.resumable import code_digest, finished, run
+from benchmarks.resumable import attacked
 from certify.arithmetic.balls import precision
 from certify.atomic import write_text_atomically
 from certify.bounds.bracket import Region
@@ -228,28 +227,15 @@ def table(found: list[Excess], caption: str) -> Table:
 
 def main() -> None:
     """Attack and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--instances", type=int, default=1400)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--work", type=Path, help="file of finished instances, a line each, read at the next start")
-    parser.add_argument("--partial", action="store_true", help="the table of what --work has; attack nothing")
-    arguments = parser.parse_args()
-    start, code, seed = time.perf_counter(), code_digest(), arguments.seed
-    tasks = {f"{code} {seed} {index}": (index, seed) for index in range(arguments.instances)}
-    if arguments.partial:
-        known = finished(arguments.work)
-        kept = {key: known[key] for key in tasks if key in known}
-    else:
-        kept = run(solve, tasks, arguments.processes, arguments.work)
-    found = [Excess(**item) for several, _ in kept.values() for item in several]
-    missed = [line for _, line in kept.values() if line]
-    caption = f"{len(kept)} instances, seed {seed}: {len(missed)} without a finite bound"
+    start = time.perf_counter()
+    known = attacked(solve, 1400, RESULTS, __doc__)
+    found = [Excess(**item) for several, _ in known.results for item in several]
+    missed = [line for _, line in known.results if line]
+    caption = f"{len(known.results)} instances, seed {known.seed}: {len(missed)} without a finite bound"
     print(f"{caption}, {sum(item.violated for item in found)} violations, {time.perf_counter() - start:.0f} s")
-    comments = (f"version {__version__}, code {code}", "made by python -m benchmarks.hostile_boxes")
+    comments = (f"version {__version__}, code {known.code}", "made by python -m benchmarks.hostile_boxes")
     document = Document((table(found, caption),), comments)
-    write_text_atomically(arguments.out, table_formats()["markdown"].render(document))
+    write_text_atomically(known.out, table_formats()["markdown"].render(document))
     for line in missed:
         print(f"not certified: {line}")
 

@@ -32,7 +32,7 @@ from benchmarks.exact_onnx import evaluate
 from benchmarks.hostile_decoders import MAKERS, Writer
 from benchmarks.hostile_truths import Array, Case, integral, make_case, read
 from benchmarks.resumable import code_digest, run
-from benchmarks.statement_attack import nearest_product
+from benchmarks.statement_attack import cell_masses, nearest_product
 from benchmarks.statement_truths import Truth, closed_forms, summary
 from certify.atomic import write_text_atomically
 from certify.bounds.constants import constants
@@ -50,8 +50,8 @@ from theorems.factorised_encoder.row import few_draws, row_price
 RESULTS = Path("benchmarks/results/hostile_statements.md")
 NOISES = (0.03, 0.1, 0.3, 1.0)
 ACCURACY, DRAWS, EFFORT = 0.05, 20_000, 0.05
-GRID, CELLS = 4001, 24
-"""Points of a line on which a posterior stands, and cells per axis of the table that product laws are fitted to."""
+GRID = 4001
+"""Points of a line on which a posterior stands."""
 ERROR = 2e-3
 """Of a distance on that line."""
 
@@ -107,27 +107,12 @@ def factorised(random: Random, count: int) -> list[Truth]:
 
 
 def table(case: Case, side: int = 1201) -> Array:
-    """Masses of a posterior of two latents on cells between quantiles of each, by a fine grid around its mass."""
+    """Masses of a posterior of two latents, see `cell_masses`."""
     reach, lattice = 12.0, np.stack(np.meshgrid(*[np.linspace(-1, 1, 401)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     while reach < 1e4 and np.abs(lattice[np.argmin(case.potential(reach * lattice))]).max() > 0.7:
         # The posterior of a far observation may lie beyond.
         reach *= 2
-    low, high = np.full(2, -reach), np.full(2, reach)
-    for _ in range(5):
-        axes = [np.linspace(a, b, side) for a, b in zip(low, high, strict=True)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-        logs = -np.concatenate([case.potential(part) for part in np.array_split(points, 30)])
-        masses = np.exp(logs - logs.max()).reshape(side, side)
-        masses /= masses.sum()
-        for axis in (0, 1):
-            kept = axes[axis][masses.sum(axis=1 - axis) > 1e-13]
-            room = axes[axis][1] - axes[axis][0]
-            low[axis], high[axis] = kept[0] - room, kept[-1] + room
-    for axis in (0, 1):
-        shares = np.cumsum(masses.sum(axis=1 - axis))
-        cuts = np.unique(np.searchsorted(shares, np.linspace(0, 1, CELLS + 1)[:-1]))
-        masses = np.add.reduceat(masses, cuts, axis=axis)
-    return masses
+    return cell_masses(case.potential, reach, 5, side)
 
 
 def modes(random: Random, count: int) -> list[Truth]:

@@ -13,7 +13,6 @@ Three statements at every certified posterior, each as left side over bound, so 
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -24,7 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from benchmarks.resumable import code_digest, finished, run
+from benchmarks.resumable import attacked
 from certify.arithmetic.arrays import FloatArray
 from certify.atomic import write_text_atomically
 from certify.envelopes.box_certificate import Envelope, box_envelope
@@ -236,31 +235,17 @@ def solve(task: tuple[int, int]) -> list[Any]:
 
 def main() -> None:
     """Attack and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--instances", type=int, default=520)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    parser.add_argument("--work", type=Path, help="file of finished instances, a line each, read at the next start")
-    parser.add_argument("--partial", action="store_true", help="the table of what --work has; attack nothing")
-    arguments = parser.parse_args()
     start = time.perf_counter()
-    code, seed = code_digest(), arguments.seed
-    tasks = {f"{code} {seed} {index}": (index, seed) for index in range(arguments.instances)}
-    if arguments.partial:
-        kept = finished(arguments.work)
-        kept = {key: kept[key] for key in tasks if key in kept}
-    else:
-        kept = run(solve, tasks, arguments.processes, arguments.work)
-    done = [([Ratio(**item) for item in several], line) for several, line in kept.values()]
+    known = attacked(solve, 520, RESULTS, __doc__)
+    done = [([Ratio(**item) for item in several], line) for several, line in known.results]
     ratios = [item for several, _ in done for item in several]
     missed = [line for _, line in done if line]
     certified = len(done) - len(missed)
-    found = table(ratios, len(done), seed, certified)
+    found = table(ratios, len(done), known.seed, certified)
     print(f"{certified} of {len(done)} certified, {sum(item.violated for item in ratios)} violations, "
           f"{time.perf_counter() - start:.0f} s")  # fmt: skip
-    comments = (f"version {__version__}, code {code}", "made by python -m benchmarks.rejection_attack")
-    write_text_atomically(arguments.out, table_formats()["markdown"].render(Document((found,), comments)))
+    comments = (f"version {__version__}, code {known.code}", "made by python -m benchmarks.rejection_attack")
+    write_text_atomically(known.out, table_formats()["markdown"].render(Document((found,), comments)))
     for line in missed:
         print(f"not certified: {line}")
 

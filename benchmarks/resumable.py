@@ -6,10 +6,11 @@ is not taken for what this one finds. A last line that was cut off is done again
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -74,6 +75,39 @@ def run(
     if failed:
         raise RuntimeError(f"no result for {failed}")
     return {key: kept[key] for key in tasks}
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What is known of the instances of an attack: results (JSON), the seed, the code's digest, where to write."""
+
+    results: list[Any]
+    seed: int
+    code: str
+    out: Path
+
+
+def attacked(solve: Callable[[tuple[int, int]], Any], count: int, out: Path, description: str | None) -> Instances:
+    """Every instance (index, seed) that the command line asks for, by `solve`, a module's function.
+
+    Options: --instances (`count`), --seed, --processes, --out, --work and --partial.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--instances", type=int, default=count)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=out)
+    parser.add_argument("--work", type=Path, help="file of finished instances, a line each, read at the next start")
+    parser.add_argument("--partial", action="store_true", help="the table of what --work has; attack nothing")
+    given = parser.parse_args()
+    code = code_digest()
+    tasks = {f"{code} {given.seed} {index}": (index, given.seed) for index in range(given.instances)}
+    if given.partial:
+        known = finished(given.work)
+        kept = {key: known[key] for key in tasks if key in known}
+    else:
+        kept = run(solve, tasks, given.processes, given.work)
+    return Instances(list(kept.values()), given.seed, code, given.out)
 
 
 def _append(work: Path, item: Any) -> None:

@@ -155,16 +155,29 @@ def prices(random: np.random.Generator) -> list[Truth]:
 
 
 def posterior_table(generator: Generator, row: FloatArray, noise: float) -> FloatArray:
-    """Masses of the posterior of two latents on cells between quantiles of each, by a fine grid around its mass."""
-    low, high = np.full(2, -8.0), np.full(2, 8.0)
-    for _ in range(4):
-        axes = [np.linspace(a, b, 1201) for a, b in zip(low, high, strict=True)]
+    """Masses of the posterior of two latents on cells, see `cell_masses`."""
+
+    def potential(points: FloatArray) -> FloatArray:
+        misfits = (generator.value(points) - row) / noise
+        return np.asarray(0.5 * (points**2).sum(axis=1) + 0.5 * (misfits**2).sum(axis=1))
+
+    return cell_masses(potential, 8.0, 4)
+
+
+def cell_masses(
+    potential: Callable[[FloatArray], FloatArray], reach: float, rounds: int, side: int = 1201
+) -> FloatArray:
+    """Masses of exp(-f) in the plane on cells between quantiles of each axis, by a fine grid around its mass.
+
+    f by `potential` at points (b, 2). The grid is of `side`^2 points, first on [-reach, reach]^2, and drawn in
+    `rounds` - 1 times. Estimate.
+    """
+    low, high = np.full(2, -reach), np.full(2, reach)
+    for _ in range(rounds):
+        axes = [np.linspace(a, b, side) for a, b in zip(low, high, strict=True)]
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-        logs = np.concatenate([
-            -0.5 * (part**2).sum(axis=1) - 0.5 * (((generator.value(part) - row) / noise) ** 2).sum(axis=1)
-            for part in np.array_split(points, 30)
-        ])  # fmt: skip
-        masses = np.exp(logs - logs.max()).reshape(1201, 1201)
+        logs = -np.concatenate([potential(part) for part in np.array_split(points, 30)])
+        masses = np.exp(logs - logs.max()).reshape(side, side)
         masses /= masses.sum()
         for axis in (0, 1):
             kept = axes[axis][masses.sum(axis=1 - axis) > 1e-13]
