@@ -100,7 +100,8 @@ def _expansion(network: LiftedNetwork, form: MatrixBall, mean: FloatArray, facto
 def _lower(expansion: MeanExpansion, factor: FloatArray, weights: FloatArray) -> float:
     """h(N) - E f from below, or -inf."""
     gap = subtract(exact_matrix(np.diag(weights)), expansion.form)
-    if not np.isfinite(weights).all() or positive_definite(gap) is not True:
+    # What is known of rho_k^2 is an upper end: a weight below 0 would need a lower one.
+    if not (np.isfinite(weights).all() and (weights >= 0.0).all()) or positive_definite(gap) is not True:
         return -math.inf
     diagonal = np.abs(np.diag(factor))
     if not diagonal.all():

@@ -104,7 +104,7 @@ def lifted_network(graph: Graph) -> LiftedNetwork | None:
                 total = scaled[0]
                 for term in scaled[1:]:
                     total = add(total, term)
-                maps.append(total)
+                maps.append(_restricted(total, seen))
             case Activation():
                 start = len(sigmas)
                 inputs.append(maps[node.source])

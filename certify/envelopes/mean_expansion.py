@@ -6,7 +6,7 @@ M the second layer's block of A,
     f = x'Ax/2 = X'AX/2 + rho'G + rho'M rho/2,    G = A_e X the derivative of f there by the second layer's outputs.
 
 - E X'AX/2 is a sum of Mehler's series: all inputs in X are Gaussian.
-- rho'M rho <= sum_k mu_k rho_k^2 for any weights mu with diag(mu) - M > 0, one Cholesky factorisation.
+- rho'M rho <= sum_k mu_k rho_k^2 for any weights mu >= 0 with diag(mu) - M > 0, one Cholesky factorisation.
 - G_k = P_k + H_k, P_k its orders in y up to the second. |E rho_k H_k| <= |rho_k| |H_k| in L2. With R the polynomial of
   degree CUT in r, r = R + r^, R = R' + R'' the orders up to some c and beyond, S >= sup |sigma''|, L >= sup |sigma'|
   and D the width of the range of sigma',
@@ -69,7 +69,7 @@ UP = 1 + 2.0**-40
 
 @dataclass(frozen=True, eq=False)
 class MeanExpansion:
-    """E f <= `known` + sum_k mu_k `squares`_k/2 for weights mu (k,) with diag(mu) - `form` > 0, rounded up.
+    """E f <= `known` + sum_k mu_k `squares`_k/2 for weights mu (k,) >= 0 with diag(mu) - `form` > 0, rounded up.
 
     `squares` (k,) >= E rho_k^2, `form` the second layer's block M of A.
     """
@@ -231,7 +231,8 @@ def _second_order(network: LiftedNetwork, layers: TwoLayers, gradient: Gradient)
         plain = gradient.size * rest.orders[:, 2 : last + 1].sum(axis=1) + gradient.moving * fourth
         curved = 0.5 * bends * plain if last > 1 else 0.0
         left = spread * np.sqrt(rest.orders[:, last + 1 : CUT + 1].sum(axis=1))
-        least = np.minimum(least, curved + left * gradient.norm)
+        # At a kink with nothing below the cut the product is no number, and says nothing.
+        least = np.fmin(least, curved + left * gradient.norm)
     return np.asarray((least + own.lipschitz * (low + beyond) * gradient.norm) * UP)
 
 

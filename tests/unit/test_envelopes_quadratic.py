@@ -289,6 +289,37 @@ def _without_squares(known: float, squares: FloatArray, form: MatrixBall) -> Mea
     return MeanExpansion(known, np.zeros_like(squares), form)
 
 
+def test_a_negative_weight_proves_nothing() -> None:
+    """z^2/2 - 2 sin(10 cos z)^2 as a form, M = -4: mu = -3.5 is definite, but rho^2 is known from above only."""
+    graph = Graph(
+        (Input(1), Activation(0, "cos", 1), Affine(1, np.array([[10.0]]), np.zeros(1)), Activation(2, "sin", 1))
+    )
+    lift = lifted_network(graph)
+    assert lift is not None
+    form = exact_matrix(np.diag([0.0, 1.0, 0.0, -4.0]))
+    given = np.zeros(1), np.eye(1)
+    assert evidence_again(lift, form, *given, np.array([-3.5])) == -np.inf
+    # log int exp(-f) is 1.953: the least weight of the right sign is far below, a negative one was far above.
+    assert -np.inf < evidence_again(lift, form, *given, np.zeros(1)) < 1.953
+
+
+def test_a_sum_before_an_activation_depends_on_no_more_than_its_terms() -> None:
+    random = np.random.default_rng(4)
+    a, c, w = random.standard_normal((3, 2)), 0.2 * random.standard_normal((2, 2)), 0.2 * random.standard_normal((2, 3))
+    inner = (Input(2), Affine(0, a, np.zeros(3)), Activation(1, "tanh", 3), Affine(2, w, np.zeros(2)))
+    both = (*inner, Affine(0, c, np.zeros(2)), Sum((3, 4), (1.0, 1.0), 2))
+    graph = Graph((*both, Activation(5, "tanh", 2)))
+    between = Graph((*both, Affine(5, np.eye(2), np.zeros(2)), Activation(6, "tanh", 2)))
+    found = []
+    for item in (graph, between):
+        lift = lifted_network(item)
+        assert lift is not None and not lift.inputs.radius[:, 6:].any()
+        bound = log_evidence_lower(lift, potential_form(lift, np.zeros(2), BETA), np.zeros(2), 0.3 * np.eye(2))
+        assert bound is not None
+        found.append(bound.lower)
+    assert found[0] == pytest.approx(found[1], abs=1e-12)
+
+
 def test_weights_that_are_too_small_prove_nothing() -> None:
     generator = network("tanh", 2, 3, 7, width=4)
     lift = lifted(generator)
