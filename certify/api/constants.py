@@ -139,11 +139,11 @@ def constants(
     Raises:
         InputError: for a radius, budget, effort or seed out of its domain.
 
-    >>> found = constants("linear:d=2,kappa=2,seed=0")
+    >>> found = constants("linear:d=2,kappa=2,m=0.333333,seed=0")
     >>> found
-    <constants of linear:d=2,kappa=2,m=1,n=0,seed=0:
-     m in [0.99999, 1.0001], M in [1.9999, 2], M2 in [0, 0], M3 in [0, 0]>
-    >>> found.m.lower <= 1 <= found.m.upper
+    <constants of linear:d=2,kappa=2,m=0.333333,n=0,seed=0:
+     m in [0.33333, 0.33334], M in [0.66666, 0.66667], M2 in [0, 0], M3 in [0, 0]>
+    >>> found.m.lower <= 0.333333 <= found.m.upper
     True
     """
     return bounded(generator, region, radii, effort, budget, cache, seed, progress, is_interruptible=False)

@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
-from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError, UnknownNameError
 from certify.generators.graph import Generator
 from certify.generators.nodes import Graph
@@ -53,7 +50,7 @@ class FamilyParameter:
 
 @dataclass(frozen=True)
 class Family:
-    """A seeded construction of generators: the same parameters give the same weights, bit for bit."""
+    """A seeded construction of generators: equal parameters give equal weights, bit for bit, on every processor."""
 
     name: str
     summary: str
@@ -85,17 +82,6 @@ def require_size(family: str, weights: int) -> None:
         raise InputError(
             f"family `{family}`: these sizes need {weights} weights, more than {MAXIMUM_PARAMETERS}; make them smaller"
         )
-
-
-def random_orthogonal(generator: np.random.Generator, rows: int, columns: int) -> FloatArray:
-    """A matrix with orthonormal columns (rows >= columns), Haar distributed, orthonormal up to rounding."""
-    q, r = np.linalg.qr(generator.standard_normal((rows, columns)))
-    return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0))
-
-
-def scaled_to_norm(matrix: FloatArray, norm: float) -> FloatArray:
-    """`matrix` scaled so that its spectral norm is `norm` less one part in 1e12 (room for rounding)."""
-    return np.asarray(matrix * (norm * (1.0 - 1e-12) / np.linalg.norm(matrix, 2)))
 
 
 def _text(value: Setting) -> str:

@@ -13,6 +13,7 @@ from certify.errors import InputError
 from certify.generators.family import Family, FamilyParameter, require_size
 from certify.generators.family_activations import SMOOTH_ACTIVATIONS, slope_bound
 from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Sum
+from certify.generators.random_matrices import norm_above
 
 KERNEL = 3
 DENSE_BELOW = 64
@@ -83,7 +84,7 @@ def _scaled(matrix: sp.csr_array, norm: float) -> sp.csr_array:
     else:
         start = np.random.default_rng(0).standard_normal(min(matrix.shape))
         largest = float(svds(matrix, k=1, v0=start, return_singular_vectors=False)[0])
-    return sp.csr_array(matrix * (norm * (1.0 - 1e-6) / largest))
+    return sp.csr_array(matrix * (norm * (1.0 - 1e-6) / norm_above(largest)))
 
 
 FAMILY = Family(

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from certify.errors import InputError
-from certify.generators.family import Family, FamilyParameter, random_orthogonal, require_size
+from certify.generators.family import Family, FamilyParameter, require_size
 from certify.generators.nodes import Affine, Graph, Input
+from certify.generators.random_matrices import matrix_product, random_orthogonal
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:
@@ -24,8 +25,9 @@ def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:
     require_size("linear", n * d)
     random = np.random.default_rng(parameters["seed"])
     left, right = random_orthogonal(random, n, d), random_orthogonal(random, d, d)
-    spectrum = np.geomspace(parameters["m"], parameters["m"] * parameters["kappa"], d)
-    weight = (left * spectrum) @ right.T
+    # A power of Python's, not of numpy's, whose last bit depends on the processor.
+    spectrum = np.array([parameters["m"] * parameters["kappa"] ** (step / max(1, d - 1)) for step in range(d)])
+    weight = matrix_product(left * spectrum, right.T)
     return Graph((Input(d), Affine(0, weight, np.zeros(n)))), n * d
 
 

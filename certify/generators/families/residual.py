@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from certify.generators.family import Family, FamilyParameter, require_size, scaled_to_norm
+from certify.generators.family import Family, FamilyParameter, require_size
 from certify.generators.family_activations import SMOOTH_ACTIVATIONS, slope_bound
 from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Sum
+from certify.generators.random_matrices import scaled_to_norm
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from certify.errors import InputError
-from certify.generators.family import Family, FamilyParameter, random_orthogonal, require_size
+from certify.generators.family import Family, FamilyParameter, require_size
 from certify.generators.family_activations import MONOTONE_ACTIVATIONS
 from certify.generators.nodes import Activation, Affine, Graph, Input, Node, Sum
+from certify.generators.random_matrices import random_orthogonal
 
 
 def build(parameters: Mapping[str, Any]) -> tuple[Graph, int]:
