@@ -11,6 +11,8 @@ LOAD ?= 0
 BENCHMARKS := constants soundness samplers coupling_example power fuzz_onnx onnx_campaign exported_files runtime_kernels circuit_formats extreme_scales
 
 .DEFAULT_GOAL := check
+# Tests start hundreds of interpreters: without bytecode each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: docs latex formal proofs check setup test repeat lint quickstart bench mutants lock clean
 
 check: setup  ## the main job: every theorem on the embedded generators

@@ -24,7 +24,7 @@ from certify.posteriors.posterior import Posterior
 
 pytestmark = pytest.mark.statistical
 
-SPEC, BETA, DRAWS = "manifold:d=1,outputs=3,width=4,bend=0.1", 0.3, 400_000
+SPEC, BETA, DRAWS = "manifold:d=1,outputs=3,width=4,bend=0.1", 0.3, 200_000
 
 
 @cache

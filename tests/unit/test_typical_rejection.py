@@ -178,7 +178,7 @@ def test_descent_on_f_goes_on_where_the_steps_need_not_contract_from_the_preimag
         assert early is not None
         far = max(far, float(np.linalg.norm(early.centre - mode)))
     assert far > 1e-6
-    audited = certify.audit(tmp_path / "e.onnx", generator, beta=str(noise), epsilon="0.1", seed=1)
+    audited = certify.audit(tmp_path / "e.onnx", generator, beta=str(noise), epsilon="0.1", count=1, seed=1)
     assert audited.observations[0].distance.upper.value <= chosen.tv_bound
 
 
