@@ -102,9 +102,7 @@ def test_the_same_seed_gives_the_same_run(folder: Path) -> None:
     )
     assert first == second
     assert first["verdict"] in {"supported", "inconclusive"}
-    other = (
-        stress([str(folder / "honest.py")], examples=6, seed=6, execution=Execution("serial")).theorems[0].to_dict()
-    )
+    other = stress([str(folder / "honest.py")], examples=6, seed=6, execution=Execution("serial")).theorems[0].to_dict()
     assert other != first
 
 
