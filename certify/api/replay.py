@@ -29,7 +29,7 @@ class Replayed(Shown, Replay):
 
 
 def replay(case: str | Path | SavedCase, theorem: str | None = None) -> Replayed:
-    """Judge a saved case again: under the same versions its numbers come out bit for bit.
+    """Judge a saved case again: under the same versions, on a processor of one kind, to the same bits.
 
     Args:
         case: a file that `stress` saved, or what was read from one.

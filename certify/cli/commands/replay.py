@@ -30,7 +30,8 @@ def run(
 ) -> int:
     """Run one saved case again.
 
-    The case holds everything its verdict depends on: under the same versions its numbers come out bit for bit.
+    The case holds everything its verdict depends on: its numbers come out bit for bit under the same versions, on a
+    processor of one kind.
 
     Exit code: 0 the claim holds now, 1 it still fails, 2 bad input, 3 it could not be decided.
     """
