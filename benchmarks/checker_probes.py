@@ -307,7 +307,7 @@ def _boxes(check: ModuleType) -> list[Any]:
         found.append((bool(rest.all()), f"{rooms.max():.1e}", bool((least <= truth[0] - truth[1] + 1e-12).all())))
         question = check.Question.__new__(check.Question)
         question.plan, question.output, question.y = box.plan, 1, [one // 4, -one // 2]
-        question.scale = Fraction(1, 2)
+        question.scale = Fraction(1, 2 * one)
         z = [c + h * part.ravel() for c, h, part in zip(centre, half, np.meshgrid(nodes, nodes), strict=True)]
         energy = sum(x**2 + (np.tanh(x) - y) ** 2 for x, y in zip(z, (0.25, -0.5), strict=True)) / 2
         exact, bound = float(pairs @ energy), float(question.mean(*ends))

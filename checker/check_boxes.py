@@ -205,7 +205,8 @@ def line(name, low, high):
     def greatest(start, end, first, last):
         largest = max(first - (slope * start >> P), last - (slope * end >> P))
         return max(largest, tangent) if end > 0 and ONE - (last * last >> P) - 1 < slope else largest
-    return slope, -greatest(-high, -low, -b[0], -a[0]), greatest(low, high, a[1], b[1])
+    bottom, top = -greatest(-high, -low, -b[0], -a[0]), greatest(low, high, a[1], b[1])   # at a jump: nearly the range
+    return (slope, bottom, top) if 4 * (top - bottom) < 3 * (b[1] - a[0]) else (0, a[0], b[1])
 def moved(rows, entries, den):
     return [sum(map(mul, row, entries)) // den for row in rows]
 def both(first, second):
@@ -259,12 +260,12 @@ class Box:
             for before in (source, *parts) if kind == "sum" else (source,):
                 at[before] = both(at[before], q) if before in at else q
         return total + sum(map(mul, at[0], self.centre)) >> P, at[0]
-def least(form, linear):
-    """Below v^T form v/2 + linear . v on [-1, 1]^d, axis by axis, the mixed terms at their worst; rationals."""
+def least(form, linear, R):
+    """Below u^T form u/2 + linear . u on |u_j| <= R_j, axis by axis, the mixed terms at their worst; rationals."""
     total = Fraction(0)
-    for j, (row, g) in enumerate(zip(form, map(abs, linear))):
-        total -= g * g / (2 * row[j]) if row[j] > g else g - row[j] / 2
-        total -= sum(map(abs, row[:j]))
+    for j, (row, g, r) in enumerate(zip(form, map(abs, linear), R)):
+        total -= g * g / (2 * row[j]) if row[j] * r > g else g * r - row[j] * r * r / 2
+        total -= r * sum(map(mul, map(abs, row[:j]), R))
     return total
 class Question:
     """f = |z|^2/2 + |G(z) - y|^2/(2 beta^2), and rho in parts: the log of the largest value, mean, L L^T."""
@@ -274,7 +275,7 @@ class Question:
         weights, means, roots = keys(record["proposal"], ("weights", "means", "roots"), "the proposal")
         weights = reals(weights, len(weights), "a weight")
         need(beta > 0 and min(weights) > 0, "beta or a weight is not positive")
-        self.scale, self.plan, self.parts = 1 / (2 * beta**2), [planned(*node) for node in network.nodes], []
+        self.scale, self.plan, self.parts = 1 / (2 * beta**2 * ONE), [planned(*node) for node in network.nodes], []
         means, roots = (items(entries, len(weights), "means and roots") for entries in (means, roots))
         for weight, mean, root in zip(weights, means, roots):
             L = [reals(row, i + 1, "a root's row") for i, row in enumerate(items(root, self.d, "a root"))]
@@ -282,8 +283,8 @@ class Question:
             peak = log(weight / sum(weights))[0] + sum(log(row[-1])[0] for row in L) - self.d * LOG_TWO_PI / 2
             square = [[sum(map(mul, x, y)) for y in L] for x in L]   # rows end at the diagonal
             self.parts.append((peak, reals(mean, self.d, "a mean"), square))
-    def mixture(self, c):
-        """Constant, slopes and form of a quadratic in u below log rho: sum of p_j (log of part j - log p_j)."""
+    def known(self, c):
+        """Constant, slopes, form of a quadratic in u below |z|^2/2 + log rho: sum of p_j (log of part j - log p_j)."""
         found = []
         for peak, mean, square in self.parts:
             gap = list(map(Fraction.__sub__, mean, c))
@@ -292,38 +293,37 @@ class Question:
         top = max(float(entry[0]) for entry in found)
         sizes = [math.floor(SHARES * math.exp(max(-700.0, float(entry[0]) - top))) for entry in found]
         used = [(Fraction(size, sum(sizes)), *entry) for size, entry in zip(sizes, found) if size > 0]
-        slopes = [sum(p * pull[j] for p, _, pull, _ in used) for j in range(self.d)]
-        form = [[-sum(p * S[j][k] for p, _, _, S in used) for k in range(self.d)] for j in range(self.d)]
-        return sum(p * (value - log(p)[1]) for p, value, _, _ in used), slopes, form
+        slopes = [x + sum(p * pull[j] for p, _, pull, _ in used) for j, x in enumerate(c)]
+        form = [[(j == k) - sum(p * S[j][k] for p, _, _, S in used) for k in range(self.d)] for j in range(self.d)]
+        return sum(p * (value - log(p)[1]) for p, value, _, _ in used) + sum(x * x for x in c) / 2, slopes, form
     def over(self, centre, half, side):
-        """Columns of G on the box, how far G is from them, and a bound below side (2 m . l - |m|^2), l = G - y."""
+        """Columns of G - y = l on the box, how far it is from them, and a bound below side (2 m . l - |m|^2)."""
         box = Box(self.plan, centre, half)
         columns, radius, fuzz, spread, *_ = box.nodes[self.output]
         middle = list(map(int.__sub__, columns[-1], self.y))
         constant, slopes = box.below(self.output, [2 * side * m for m in middle])
         constant -= sum(side * m * (2 * y + m) + 2 * abs(m) for m, y in zip(middle, self.y)) // ONE + 1   # y is a floor
-        return columns[:-1], [r + fuzz + 2 for r in radius], spread, constant, slopes
+        return [*columns[:-1], middle], [r + fuzz + 2 for r in radius], spread, constant, slopes
     def lower(self, centre, half):
-        """Below f + log rho on the box: |l|^2 = 2 m . l - |m|^2 + |l - m|^2, (v + e)^2 >= (1-t) v^2 - (1/t-1) e^2."""
-        columns, errors, spread, constant, slopes = self.over(centre, half, 1)
+        """Below f + log rho: |l|^2 = 2 m . l - |m|^2 + |l - m|^2, (v + e)^2 >= (1-t) v^2 - (1/t-1) e^2; or ranges."""
+        (*columns, middle), errors, spread, constant, slopes = self.over(centre, half, 1)
+        apart = sum(max(0, abs(m) - s - e) ** 2 for m, s, e in zip(middle, spread, errors)) // ONE
         shares = [min(SHARES, 1 + SHARES * e // s) for e, s in zip(errors, spread)]   # t
         constant -= sum((SHARES - t) * e * e // t + 1 for t, e in zip(shares, errors)) // ONE + 1
         kept = [[(SHARES - t) * x for t, x in zip(shares, column)] for column in columns]
         c, R = ([Fraction(x, ONE) for x in values] for values in (centre, half))
-        base, tilts, form = self.mixture(c)
-        base += self.scale * Fraction(constant, ONE) + sum(x * x for x in c) / 2
-        tilts = [r * (tilt + x + self.scale * Fraction(slope, ONE)) for r, tilt, x, slope in zip(R, tilts, c, slopes)]
+        base, tilts, form = self.known(c)
+        ranges = base + self.scale * apart + least(form, tilts, R)
+        tilts = [tilt + self.scale * slope for tilt, slope in zip(tilts, slopes)]
         for j, k in ((j, k) for j in range(self.d) for k in range(self.d)):
-            gram = Fraction(sum(map(mul, kept[j], columns[k])), SHARES * ONE * ONE)
-            form[j][k] = R[j] * R[k] * (form[j][k] + (j == k) + 2 * self.scale * gram)
-        return base + least(form, tilts)
+            form[j][k] += self.scale * Fraction(2 * sum(map(mul, kept[j], columns[k])), SHARES * ONE)
+        return max(ranges, base + self.scale * constant + least(form, tilts, R))
     def mean(self, centre, half):
         """Above the mean of f over the box, on which the mean of u is 0 and that of u_j^2 is R_j^2/3."""
-        columns, errors, _, constant, _ = self.over(centre, half, -1)
+        (*columns, _), errors, _, constant, _ = self.over(centre, half, -1)
         spread = [(math.isqrt(sum((x * r) ** 2 for x, r in zip(row, half)) // 3) >> P) + 2 for row in zip(*columns)]
         square = sum((s + e) ** 2 for s, e in zip(spread, errors)) // ONE + 1 - constant
-        own = sum(3 * x * x + r * r for x, r in zip(centre, half))
-        return Fraction(own, 6 * ONE * ONE) + self.scale * Fraction(square, ONE)
+        return self.scale * square + Fraction(sum(3 * x * x + r * r for x, r in zip(centre, half)), 6 * ONE * ONE)
 def planned(kind, *parts):
     """A node for `Box`: the name of a method and what it is given."""
     if kind != "affine":

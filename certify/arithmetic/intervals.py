@@ -52,24 +52,28 @@ class MatrixBall:
         return bool(np.isfinite(self.midpoint).all() and np.isfinite(self.radius).all())
 
 
-def round_up(values: FloatArray) -> FloatArray:
+def round_up(values: npt.ArrayLike) -> FloatArray:
     """Next float above each entry: >= the exact value of which the entry is the rounding to nearest.
 
-    Upper bound, rounded outward.
+    What `numpy.nextafter` gives, several times faster: floats of one sign are ordered like their bits. Upper bound,
+    rounded outward.
     """
-    with np.errstate(over="ignore"):
-        result: FloatArray = np.nextafter(values, np.inf)
+    ends = np.asarray(values, dtype=np.float64) + 0.0  # without -0.0
+    bits = ends.view(np.int64)
+    step = (bits >> 63) | 1
+    # Infinity and what is no number have nothing above them.
+    step *= ends < np.inf
+    step += bits
+    result: FloatArray = step.view(np.float64)
     return result
 
 
-def round_down(values: FloatArray) -> FloatArray:
+def round_down(values: npt.ArrayLike) -> FloatArray:
     """Next float below each entry: <= the exact value of which the entry is the rounding to nearest.
 
     Lower bound, rounded outward.
     """
-    with np.errstate(over="ignore"):
-        result: FloatArray = np.nextafter(values, -np.inf)
-    return result
+    return -round_up(-np.asarray(values, dtype=np.float64))
 
 
 def exact_matrix(matrix: npt.ArrayLike) -> MatrixBall:

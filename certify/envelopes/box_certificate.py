@@ -26,6 +26,7 @@ from certify.envelopes.mixture import Mixture
 from certify.envelopes.region_bound import MixtureBound
 from certify.errors import CertifyError, InternalError
 from certify.generators.graph import Graph
+from certify.heap import keep_freed_memory
 
 LARGEST_REACH = 1e3
 LARGEST_DIMENSION = 3
@@ -87,6 +88,7 @@ def box_envelope(
     if undefined:
         # Where G is undefined so is the posterior: a bound for the rest of it would say nothing.
         raise CertifyError(f"the decoder may be undefined somewhere on R^d: {undefined[0]}")
+    keep_freed_memory()
     graph = with_dense_weights(graph)
     limits = limits or BoxLimits.of(graph)
     cells = fit.find_cells(graph, likelihood)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
 from certify.envelopes.box_activations import Image, image_of, tangent
 from certify.envelopes.box_parts import BoxForm, Lines, Plane, spread
 from certify.envelopes.box_rows import nodes_with_rows, row_plane
@@ -90,8 +90,8 @@ def _closer(item: BoxForm, found: Plane, halves: FloatArray) -> BoxForm:
 def _coordinates(centres: FloatArray, halves: FloatArray) -> BoxForm:
     count, d = centres.shape
     zero = np.zeros((count, d))
-    low = np.nextafter(centres - halves, -np.inf)
-    high = np.nextafter(centres + halves, np.inf)
+    low = round_down(centres - halves)
+    high = round_up(centres + halves)
     return BoxForm(centres, np.broadcast_to(np.eye(d), (count, d, d)), zero, zero, low, high, halves)
 
 
@@ -176,10 +176,13 @@ def _met(
     centre = value + shift
     reach = reach + 4 * EPSILON * (np.abs(value) + np.abs(shift))
     bottom, top = centre - reach, centre + reach
-    low = np.fmax(np.nextafter(low, -np.inf), bottom)
-    high = np.fmin(np.nextafter(high, np.inf), top)
-    unknown = ~(np.isfinite(low) & np.isfinite(high))
-    low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+    low = np.fmax(round_down(low), bottom)
+    high = np.fmin(round_up(high), top)
+    known = np.isfinite(low) & np.isfinite(high)
+    if not known.all():
+        low, high = np.where(known, low, -np.inf), np.where(known, high, np.inf)
     low, high = np.fmin(low, value), np.fmax(high, value)
-    radius = np.where(np.isfinite(radius) & np.isfinite(shift), radius, np.inf)
-    return BoxForm(value, slope, np.where(np.isfinite(shift), shift, 0.0), radius, low, high, plane)
+    placed = np.isfinite(shift)
+    if not (placed.all() and np.isfinite(radius).all()):
+        radius, shift = np.where(placed & np.isfinite(radius), radius, np.inf), np.where(placed, shift, 0.0)
+    return BoxForm(value, slope, shift, radius, low, high, plane)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
 from certify.bounds.ranges import dense
 from certify.envelopes.box_parts import BoxForm, Lines, Plane, spread
 from certify.generators.graph import Activation, Affine, Graph, Product, Sum
@@ -140,8 +140,8 @@ def _difference(first: BoxForm, second: BoxForm, halves: FloatArray) -> tuple[Fl
     size = sum(np.abs(part) for item in (first, second) for part in (item.value, item.shift, item.radius))
     both = spread(np.abs(first.slope) + np.abs(second.slope), halves)
     reach = reach + 8 * (halves.shape[1] + 8) * EPSILON * (size + both) + SMALLEST_NORMAL
-    low = np.fmax(centre - reach, np.nextafter(first.low - second.high, -np.inf))
-    high = np.fmin(centre + reach, np.nextafter(first.high - second.low, np.inf))
+    low = np.fmax(centre - reach, round_down(first.low - second.high))
+    high = np.fmin(centre + reach, round_up(first.high - second.low))
     return low, high
 
 

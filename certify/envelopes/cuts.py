@@ -23,13 +23,17 @@ def solved_by_cuts(
     """x with matrix x >= 1, or None where `solve` finds none. Estimate.
 
     `solve` is given the rows `first` of the matrix (b, k), and in every round the `cuts` most violated ones too.
+    Where it fails in a later round, as solvers do on rows that are nearly the same, what was found before is enlarged
+    until it holds for every row.
     """
-    chosen = first
+    chosen, found, least = first, None, 0.0
     for _ in range(rounds):
-        found = solve(matrix[chosen])
-        if found is None:
-            return None
+        better = solve(matrix[chosen])
+        if better is None:
+            return found / least if found is not None and least > 0.0 else None
+        found = better
         covered = matrix @ found
+        least = float(covered.min())
         violated = np.argsort(covered)[:cuts]
         violated = violated[covered[violated] < 1.0 - TOLERANCE]
         if not len(violated):

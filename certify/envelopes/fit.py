@@ -21,6 +21,8 @@ from certify.envelopes.mixture import Mixture
 from certify.errors import CertifyError
 from certify.generators.graph import Graph
 
+IntArray = npt.NDArray[np.intp]
+
 WIDE = 1.3
 """Standard deviation of the component that is wider than the prior: it alone bounds the tail on all of R^d."""
 
@@ -155,17 +157,21 @@ def choose_weights(
     best: tuple[Mixture, float] | None = None
     random = np.random.default_rng([seed, 0xC1])
     # Behind millions of weights a climb costs more than the boxes that would find the peak.
+    binding: IntArray | None = None
     for _ in range(1 if multiplications(graph) > EXPENSIVE else CLIMBS):
-        chosen = _least_constant(potentials, dictionary, rows)
-        if chosen is None:
+        found = _least_constant(potentials, dictionary, rows, binding)
+        if found is None:
             return best
-        peaks, heights = _climbed(graph, likelihood, chosen[0], rows, potentials, random)
-        seen = max(chosen[1], float(heights.max()))
+        proposal, log_constant, binding = found
+        peaks, heights = _climbed(graph, likelihood, proposal, rows, potentials, random)
+        seen = max(log_constant, float(heights.max()))
         if best is None or seen < best[1]:
-            best = chosen[0], seen
-        if seen <= chosen[1] + CLOSE:
+            best = proposal, seen
+        if seen <= log_constant + CLOSE:
             break
-        peaks = peaks[heights > chosen[1]]
+        peaks = peaks[heights > log_constant]
+        # The next programme starts with the rows that bind in this one, or nearly, and the new ones.
+        binding = np.append(binding, len(rows) + np.arange(len(peaks)))
         rows = np.concatenate([rows, peaks])
         potentials = np.concatenate([potentials, potential(graph, likelihood, peaks)])
     return best
@@ -201,42 +207,51 @@ def _climbed(
     return points, heights
 
 
-def _least_constant(potentials: FloatArray, dictionary: Mixture, rows: FloatArray) -> tuple[Mixture, float] | None:
-    """The mixture with the least C on the rows, pruned, and log C there; None if the programme fails. Estimate."""
+def _least_constant(
+    potentials: FloatArray, dictionary: Mixture, rows: FloatArray, first: IntArray | None
+) -> tuple[Mixture, float, IntArray] | None:
+    """The mixture with the least C on the rows, pruned, log C there, and the rows that are nearest to binding.
+
+    Estimate; None if the programme fails. It begins with the rows `first`, or with some of its own choice.
+    """
     floor = potentials.min()
     # log N_j without weights, less -f: how far component j alone is above exp(-f).
     parts = dictionary.log_parts(rows) - np.log(dictionary.weights) + math.log(dictionary.weights.sum())
     relative = parts + (potentials - floor)[:, None]
     with np.errstate(over="ignore"):
         matrix = np.minimum(np.exp(relative), LARGEST_RATIO)
-    weights = _programme(matrix)
+    weights = _programme(matrix, first)
     if weights is None:
         return None
     kept = weights > 1e-6 * weights.sum()
     kept[0] = True
     chosen = Mixture(np.maximum(weights[kept], 1e-9 * weights.sum()), dictionary.means[kept], dictionary.roots[kept])
-    return chosen, float(math.log(weights.sum()) - floor)
+    return chosen, float(math.log(weights.sum()) - floor), np.argsort(matrix @ weights)[:CUTS]
 
 
-def _programme(matrix: FloatArray) -> FloatArray | None:
+def _programme(matrix: FloatArray, first: IntArray | None = None) -> FloatArray | None:
     """Weights w >= 0 with the least sum and matrix w >= 1, the wide component at `WIDE_SHARE` or more. Estimate.
 
-    By cuts: few rows bind, so the programme starts with few and is given those that its solution violates.
+    By cuts: few rows bind, so the programme starts with few, those of `first` where it is given, and is given those
+    that its solution violates.
     """
     from scipy.optimize import linprog
 
     rows, count = matrix.shape
     share_row = np.full((1, count), WIDE_SHARE)
     share_row[0, 0] -= 1.0
-    spread = np.linspace(0, rows - 1, CUTS).astype(int)
-    chosen = np.unique(np.concatenate([np.argsort(matrix.max(axis=1))[:CUTS], spread]))
+    if first is None:
+        spread = np.linspace(0, rows - 1, CUTS).astype(int)
+        first = np.unique(np.concatenate([np.argsort(matrix.max(axis=1))[:CUTS], spread]))
 
     def solve(some: FloatArray) -> FloatArray | None:
         constraint = np.concatenate([-some, share_row])
-        found = linprog(np.ones(count), constraint, np.append(-np.ones(len(some)), 0.0), method="highs")
+        # Dense rows without redundance: a presolve finds nothing.
+        ends = np.append(-np.ones(len(some)), 0.0)
+        found = linprog(np.ones(count), constraint, ends, method="highs", options={"presolve": False})
         return None if found.status != 0 else np.asarray(found.x)
 
-    return solved_by_cuts(matrix, chosen, solve, CUTS, CUT_ROUNDS)
+    return solved_by_cuts(matrix, first, solve, CUTS, CUT_ROUNDS)
 
 
 def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int = 1800) -> tuple[FloatArray, FloatArray]:

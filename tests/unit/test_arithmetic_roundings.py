@@ -127,3 +127,24 @@ def test_infinities_keep_their_sign_at_every_scale() -> None:
 def test_an_exact_number_is_read_back_from_its_text(value: Fraction | float | int) -> None:
     text = exact_text(value)
     assert (float(text) if isinstance(value, float) else Fraction(text)) == value
+
+
+def test_next_floats_are_those_of_numpy() -> None:
+    edges = [0.0, 5e-324, 2.0**-1074 * 3, 2.0**-1022, np.nextafter(2.0**-1022, 0.0), 1.0, 2.0, 1.7976931348623157e308]
+    values = np.array([*edges, *(-x for x in edges), np.inf, -np.inf, np.nan])
+    drawn = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, COUNT).view(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for array in (values, drawn, drawn.reshape(-1, 10)[:, ::3], values[:0]):
+            for found, end in ((intervals.round_up(array), np.inf), (intervals.round_down(array), -np.inf)):
+                expected = np.nextafter(array, end)
+                assert np.array_equal(found, expected, equal_nan=True)
+                assert np.array_equal(np.signbit(found), np.signbit(expected)) or np.isnan(array).any()
+        assert [float(intervals.round_up(x)) for x in (1, 0.0, math.inf)] == [1.0 + 2.0**-52, 5e-324, math.inf]
+        assert [float(intervals.round_down(x)) for x in (1, 0.0, -math.inf)] == [1.0 - 2.0**-53, -5e-324, -math.inf]
+
+
+def test_arguments_are_not_changed_by_rounding() -> None:
+    values = np.array([1.0, -0.0, np.inf])
+    kept = values.copy()
+    intervals.round_up(values), intervals.round_down(values)
+    assert np.array_equal(values, kept) and np.signbit(values[1])

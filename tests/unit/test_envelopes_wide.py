@@ -13,6 +13,7 @@ from certify.envelopes.box_certificate import box_envelope
 from certify.envelopes.box_search import LIMITS, WORK_FEW, BoxLimits, log_masses_lower, log_ratio_upper
 from certify.envelopes.box_tree import lattice
 from certify.envelopes.box_weights import multiplications
+from certify.envelopes.cuts import solved_by_cuts
 from certify.envelopes.likelihood import BLOCK, CACHED, LEAST_BLOCK, GaussianLikelihood, block_of, boxes_of, potential
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Activation, Affine, Graph, Input
@@ -97,3 +98,48 @@ def test_known_potentials_are_not_evaluated_again() -> None:
     assert 0 < outside.sum() < 20
     wrong = box_search.supremum_of_ratio(*arguments, np.where(outside, -1e3, known))
     assert (wrong.upper, wrong.lower) == (plain.upper, plain.lower)
+
+
+def test_a_programme_ends_at_the_same_least_sum_wherever_it_begins() -> None:
+    random = np.random.default_rng(3)
+    matrix = np.exp(random.normal(0.0, 1.5, (900, 12)))
+    whole = fit._programme(matrix)
+    assert whole is not None and (matrix @ whole).min() > 1.0 - 2e-3
+    for first in (np.arange(1), np.argsort(matrix @ whole)[: fit.CUTS]):
+        weights = fit._programme(matrix, first)
+        assert weights is not None and (matrix @ weights).min() > 1.0 - 2e-3
+        assert abs(weights.sum() / whole.sum() - 1.0) < 3e-3
+    # Rows that only the rest of the matrix would forbid are not believed.
+    assert fit._programme(np.concatenate([matrix, np.zeros((1, 12))]), np.arange(5)) is None
+
+
+def test_a_programme_that_fails_in_a_later_round_leaves_what_was_found() -> None:
+    matrix = np.array([[1.0, 0.5], [0.5, 1.0], [0.5, 0.25]])
+    answers: list[FloatArray | None] = [np.array([0.6, 0.9]), None]
+    # The last row is covered by 0.525 only.
+    found = solved_by_cuts(matrix, np.arange(2), lambda rows: answers[len(rows) - 2], 5, 4)
+    assert found is not None and np.allclose(found, np.array([0.6, 0.9]) / 0.525)
+    assert solved_by_cuts(matrix, np.arange(2), lambda rows: None, 5, 4) is None
+    # Nothing enlarges what does not cover a row at all.
+    rows = np.array([[1.0, 0.0], [0.0, 1.0]])
+    answers = [np.array([1.0, 0.0]), None]
+    assert solved_by_cuts(rows, np.arange(1), lambda some: answers[len(some) - 1], 5, 4) is None
+
+
+def test_peaks_are_added_to_the_rows_that_bind(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = one_hidden_layer("relu", 2, 3, 0).graph
+    likelihood = GaussianLikelihood(np.array([0.3, -0.2, 0.4]), 0.1)
+    begun: list[tuple[int, int]] = []
+    programme = fit._programme
+
+    def seen(matrix: FloatArray, first: fit.IntArray | None = None) -> FloatArray | None:
+        if first is not None:
+            # New rows are the last ones, and every row is one of the matrix.
+            assert first[-1] == len(matrix) - 1 and len(np.unique(first)) == len(first)
+            begun.append((len(first), len(matrix)))
+        return programme(matrix, first)
+
+    monkeypatch.setattr(fit, "_programme", seen)
+    monkeypatch.setattr(fit, "CLOSE", 0.0)
+    assert box_envelope(graph, likelihood) is not None
+    assert begun and all(first <= fit.CUTS + 2 * fit.STARTS < rows for first, rows in begun)

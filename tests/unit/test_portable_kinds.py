@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 from scipy.integrate import quad
 from scipy.special import logsumexp
 
@@ -70,12 +72,14 @@ def test_the_box_envelope_holds_at_points_and_its_acceptance_is_below_the_true_o
     assert 0.9 * truth < float(Fraction(document["claims"]["acceptance"])) <= truth
 
 
-@pytest.mark.parametrize("kinds", [("Tanh", "Relu"), ("Relu",), ("Tanh",)])
-def test_bounds_over_boxes_hold_at_points_of_them(kinds: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "steepness"), [(("Tanh", "Relu"), 1), (("Relu",), 1), (("Tanh",), 1), (("Tanh",), 1e3), (("Tanh",), 1e12)]
+)
+def test_bounds_over_boxes_hold_at_points_of_them(kinds: tuple[str, ...], steepness: float) -> None:
     """f + log rho is nowhere below `lower`, and the mean of f is not above `mean`; on small boxes both are close."""
     random = np.random.default_rng(11)
     for seed in range(6):
-        network = BOXES.Network(small_network(kinds, seed, double=bool(seed % 2)))
+        network = BOXES.Network(steeper(small_network(kinds, seed, double=bool(seed % 2)), steepness))
         means, roots = random.normal(size=(3, 2)), np.tril(random.normal(size=(3, 2, 2)) + 2 * np.eye(2))
         weights, x, beta = random.uniform(0.1, 1, 3), random.normal(size=3), 0.3
         record = {
@@ -97,7 +101,8 @@ def test_bounds_over_boxes_hold_at_points_of_them(kinds: tuple[str, ...]) -> Non
             box = [[math.floor(Fraction(float(v)) * BOXES.ONE) for v in part] for part in (centre, half)]
             lower, mean = float(question.lower(*box)), float(question.mean(*box))
             assert lower <= (f + rho).min() + 1e-9 and mean >= f.mean() - 4 * f.std() / 20 - 1e-9
-            assert size > 0.1 or (lower >= (f + rho).min() - 0.1 and mean <= f.mean() + 0.1)
+            # Behind a jump both ends of it count until the box is on one side.
+            assert size > 0.1 or steepness > 1 or (lower >= (f + rho).min() - 0.1 and mean <= f.mean() + 0.1)
 
 
 def test_the_boxes_of_the_mass_are_cut_where_the_posterior_is_narrow(tmp_path: Path) -> None:
@@ -106,6 +111,39 @@ def test_the_boxes_of_the_mass_are_cut_where_the_posterior_is_narrow(tmp_path: P
     document = certify.certificate("boxes", path, [1.5, -1.0, 1.0], beta=0.1).document
     # A box whose middle says nothing of its mass is not left alone: that gave 0.66.
     assert document is not None and float(Fraction(document["claims"]["acceptance"])) > 0.8
+
+
+@pytest.mark.parametrize("steepness", [1e6, 1e13])
+def test_a_certificate_over_jumps_is_confirmed_and_a_better_one_is_not(tmp_path: Path, steepness: float) -> None:
+    path = tmp_path / "steep.onnx"
+    path.write_bytes(steeper(small_network(("Tanh",), 3, double=True, latents=1), steepness, 3.0))
+    document = certify.certificate("boxes", path, [0.9, -0.7, 0.4], beta=0.3).document
+    assert document is not None and refusal(BOXES, json.dumps(document), path.read_bytes()) == ""
+    claims = document["claims"]
+    for name, better in (("log_constant", Fraction(-3, 20)), ("acceptance", Fraction(1, 8))):
+        other = {**document, "claims": {**claims, name: str(Fraction(claims[name]) + better)}}
+        assert refusal(BOXES, json.dumps(other), path.read_bytes()) == "no"
+    # Another jump in a file with its own digest.
+    moved = steeper(path.read_bytes(), 1.0, jump=-1.0)
+    other = {**document, "network": {**document["network"], "sha256": sha256(moved).hexdigest()}}
+    assert refusal(BOXES, json.dumps(other), moved) == "no"
+
+
+@pytest.mark.parametrize("ends", [(-1e9, 1e6), (-5.0, 1e4), (-1e4, 0.1), (31.0, 1e9), (-1e12, -33.0)])
+def test_a_jump_is_left_without_a_slope(ends: tuple[float, float]) -> None:
+    slope, bottom, top = BOXES.line("Tanh", *(int(end * 2**60) << 68 for end in ends))
+    exact = [Fraction(math.tanh(end)) * BOXES.ONE for end in ends]
+    assert bottom <= exact[0] + 2**77 and top >= exact[1] - 2**77 and top - bottom <= exact[1] - exact[0] + 2**78
+    assert slope == 0 or min(abs(end) for end in ends) > 30
+
+
+def steeper(network: bytes, steepness: float, jump: float = 1.0) -> bytes:
+    """The network of `small_network` with its first layer's inputs and outputs multiplied."""
+    model = onnx.load_from_string(network)
+    for constant, factor in zip(model.graph.initializer, (steepness, steepness, jump), strict=False):
+        array = numpy_helper.to_array(constant)
+        constant.CopyFrom(numpy_helper.from_array((factor * array).astype(array.dtype), constant.name))
+    return model.SerializeToString()
 
 
 def network_value(read: Any, point: Sequence[float]) -> np.ndarray[Any, Any]:
@@ -142,11 +180,12 @@ def test_lines_enclose_the_activation_over_their_range(name: str) -> None:
 def test_the_least_value_of_a_quadratic_is_not_overestimated() -> None:
     random = np.random.default_rng(3)
     for d in (1, 2, 3):
-        points = random.uniform(-1, 1, size=(4000, d)).round(2)
+        R = random.uniform(0.1, 2, d)
+        points = R * random.uniform(-1, 1, size=(4000, d)).round(2)
         for _ in range(20):
             half = random.normal(size=(d, d))
             Q, b = half + half.T, random.normal(size=d)
-            exact = [[Fraction(float(x)) for x in row] for row in Q], [Fraction(float(x)) for x in b]
+            exact = [[Fraction(float(x)) for x in row] for row in Q], *([Fraction(float(x)) for x in v] for v in (b, R))
             values = 0.5 * np.einsum("ki,ij,kj->k", points, Q, points) + points @ b
             assert float(BOXES.least(*exact)) <= values.min() + 1e-12
 

@@ -20,6 +20,7 @@ from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
+from certify.arithmetic.intervals import round_down, round_up
 
 FloatEnclosure: TypeAlias = tuple[FloatArray, FloatArray]
 Evaluator: TypeAlias = Callable[[FloatArray], FloatEnclosure]
@@ -140,7 +141,7 @@ def knots_at(location: float, values: Iterable[arb]) -> tuple[Knot, ...]:
 
 def outward(low: FloatArray, high: FloatArray) -> FloatEnclosure:
     """One float further out on each side: absorbs one rounding to nearest of a correctly rounded operation."""
-    return np.nextafter(low, -np.inf), np.nextafter(high, np.inf)
+    return round_down(low), round_up(high)
 
 
 def constant_evaluator(value: float) -> Evaluator:

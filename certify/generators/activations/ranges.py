@@ -49,14 +49,17 @@ def range_enclosure(
     unknown = np.isnan(low) | np.isnan(high)
     if bool(np.any((low > high) & ~unknown)):
         raise InputError("`lower` must not exceed `upper`: the interval is empty")
-    low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
-    if lower is upper and not bool(unknown.any()):
+    if bool(unknown.any()):
+        low, high = np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+    elif lower is upper:
         # A single point: one evaluation instead of two.
         high = low
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         bottom, top = profile(name, parameters, order).enclose(low, high)
     # A formula that overflows to inf - inf knows nothing.
     known = ~(unknown | np.isnan(bottom) | np.isnan(top))
+    if bool(known.all()):
+        return bottom.reshape(shape), top.reshape(shape)
     return np.where(known, bottom, -np.inf).reshape(shape), np.where(known, top, np.inf).reshape(shape)
 
 

@@ -20,6 +20,7 @@ from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
+from certify.arithmetic.intervals import round_down, round_up
 from certify.generators.activations.function import ActivationFunction, Parameters, always_smooth
 from certify.generators.activations.profile import PLUS_INFINITY, FloatEnclosure, Knot, KnotProfile
 from certify.generators.activations.taylor import Series, tabulated, taylor_table, value_ball
@@ -83,8 +84,8 @@ def _evaluate(shape: Shape, order: int, x: FloatArray) -> FloatEnclosure:
     exact = line == 0.0
     # Adding an exact zero rounds nothing; otherwise the sum is one float further out (and the line, with
     # slope and constant in {0, 1} and not both 1, is exact).
-    below = np.where(exact, mirrored_low, np.nextafter(line + mirrored_low, -np.inf))
-    above = np.where(exact, mirrored_high, np.nextafter(line + mirrored_high, np.inf))
+    below = np.where(exact, mirrored_low, round_down(line + mirrored_low))
+    above = np.where(exact, mirrored_high, round_up(line + mirrored_high))
     return np.where(right, below, low), np.where(right, above, high)
 
 
@@ -94,9 +95,10 @@ def _evaluate_left(shape: Shape, order: int, x: FloatArray, mirrored: bool) -> F
     if shape.tail is None:
         return tabulated(series, order, -shape.radius, 0, x)
     inside = x >= -shape.radius
-    low, high = taylor_table(series, order, -shape.radius, 0).evaluate(np.where(inside, x, 0.0))
+    table = taylor_table(series, order, -shape.radius, 0)
     if bool(inside.all()):
-        return low, high
+        return table.evaluate(x)
+    low, high = table.evaluate(np.where(inside, x, 0.0))
     with precision():
         tail_low, tail_high = _tail_range(shape, order, shape.tail)
     return np.where(inside, low, lower(tail_low)), np.where(inside, high, upper(tail_high))

@@ -21,7 +21,7 @@ from flint import arb, arb_series, ctx
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import lower, precision, upper
 from certify.generators.activations.function import Parameters
-from certify.generators.activations.profile import FloatEnclosure
+from certify.generators.activations.profile import FloatEnclosure, outward
 
 Series: TypeAlias = Callable[[arb_series, Parameters], arb_series]
 
@@ -53,7 +53,7 @@ class TaylorTable:
             total *= offset
             total += coefficient.take(cell)
         error = self.constant_error.take(cell) + np.abs(offset) * self.linear_error.take(cell)
-        return np.nextafter(total - error, -np.inf), np.nextafter(total + error, np.inf)
+        return outward(total - error, total + error)
 
 
 @cache
