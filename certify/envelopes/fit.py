@@ -120,8 +120,10 @@ def _coarse_neighbours(points: FloatArray, widths: FloatArray, masses: FloatArra
     """Cells that touch one of the heaviest and are wider: what is narrower than a cell may reach beyond its border."""
     top = np.argsort(-masses)[:HEAVIEST]
     wide = np.flatnonzero(widths > 1.5 * widths[top].min())
-    gaps = np.abs(points[wide, None, :] - points[top]).max(axis=2)
-    touching = gaps <= 0.501 * (widths[wide, None] + widths[top])
+    touching = np.ones((len(wide), len(top)), dtype=bool)
+    reach = 0.501 * (widths[wide, None] + widths[top])
+    for axis in range(points.shape[1]):
+        touching &= np.abs(points[wide, None, axis] - points[top, axis]) <= reach
     found = np.zeros(len(points), dtype=bool)
     found[wide] = (touching & (widths[wide, None] > 1.5 * widths[top])).any(axis=1)
     return found
@@ -269,24 +271,34 @@ def _expectation_maximisation(
     cells: Cells, shares: FloatArray, count: int, random: np.random.Generator, rounds: int = 30
 ) -> tuple[FloatArray, FloatArray]:
     """Means (k, d) and covariances (k, d, d) of a mixture fitted to the weighted cells."""
-    points, d = cells.points, cells.points.shape[1]
-    count = min(count, len(points))
     heavy = shares > 1e-7
-    points, shares = points[heavy], shares[heavy] / shares[heavy].sum()
-    count = min(count, len(points))
-    means = points[random.choice(len(points), count, replace=False, p=shares)]
+    points, shares = cells.points[heavy], shares[heavy] / shares[heavy].sum()
+    count, d = min(count, len(points)), points.shape[1]
     centre = shares @ points
-    total = (shares[:, None] * (points - centre)).T @ (points - centre) + 1e-12 * np.eye(d)
+    gaps = points - centre
+    # A component's log density is linear in these, and its moments are their means.
+    first, second = np.triu_indices(d)
+    features = np.concatenate([np.ones((len(gaps), 1)), gaps, gaps[:, first] * gaps[:, second]], axis=1)
+    means = gaps[random.choice(len(gaps), count, replace=False, p=shares)]
+    total = (shares[:, None] * gaps).T @ gaps + 1e-12 * np.eye(d)
     floor = 1e-4 * np.trace(total) / d / count * np.eye(d)
     covariances = np.repeat((total / count + floor)[None], count, axis=0)
     weights = np.full(count, 1.0 / count)
     for _ in range(rounds):
-        roots = np.linalg.cholesky(np.linalg.inv(covariances))
-        parts = Mixture(weights, means, roots).log_parts(points)
-        inside = np.exp(parts - parts.max(axis=1, keepdims=True))
-        inside = inside / inside.sum(axis=1, keepdims=True) * shares[:, None]
-        weights = np.maximum(inside.sum(axis=0), 1e-12)
-        means = inside.T @ points / weights[:, None]
-        gaps = points[:, None, :] - means
-        covariances = np.einsum("bk,bki,bkj->kij", inside, gaps, gaps) / weights[:, None, None] + floor
+        precisions = np.linalg.inv(covariances)
+        pulls = np.einsum("kij,kj->ki", precisions, means)
+        levels = np.log(weights) + 0.5 * (np.linalg.slogdet(precisions)[1] - (means * pulls).sum(axis=1))
+        bends = np.where(first == second, -0.5, -1.0) * precisions[:, first, second]
+        parts = features @ np.concatenate([levels[:, None], pulls, bends], axis=1).T
+        parts -= parts.max(axis=1, keepdims=True)
+        inside = np.exp(parts, out=parts)
+        inside *= (shares / inside.sum(axis=1))[:, None]
+        moments = inside.T @ features
+        weights = np.maximum(moments[:, 0], 1e-12)
+        moments /= weights[:, None]
+        means = moments[:, 1 : 1 + d]
+        covariances = np.zeros((count, d, d))
+        covariances[:, first, second] = covariances[:, second, first] = moments[:, 1 + d :]
+        covariances += floor - means[:, :, None] * means[:, None, :]
+    means = centre + means
     return means, covariances
