@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.envelopes.box_activations import CONVEX_KINKS
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
-from certify.envelopes.lifted_form import MOST_NEURONS
+from certify.envelopes.lifted_form import MOST_NEURONS, MOST_PRODUCTS
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from certify.envelopes.quadratic_envelope import Preparation, prepare, quadratic_envelope
 from certify.errors import CertifyError
@@ -70,8 +70,9 @@ def _found(generator: Generator, likelihood: Likelihood) -> Envelope | str:
         if prepared is None:
             return (
                 f"boxes certify envelopes up to d = {LARGEST_DIMENSION} ({LARGEST_KINKED} behind ReLU alone), this "
-                f"decoder has d = {generator.latent_dim}, and quadratic forms need a network without products, with "
-                f"Lipschitz activations and at most {MOST_NEURONS} neurons (this one has {generator.graph.neurons})"
+                f"decoder has d = {generator.latent_dim}, and quadratic forms need Lipschitz activations, a bounded "
+                f"factor in every product, and at most {MOST_NEURONS} neurons (this one has "
+                f"{generator.graph.neurons}), {MOST_PRODUCTS} with products"
             )
         return "no envelope was certified: the search for a quadratic form did not end inside"
     except (CertifyError, np.linalg.LinAlgError) as error:

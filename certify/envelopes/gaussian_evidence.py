@@ -1,9 +1,9 @@
-"""log int exp(-f) from below, by the mean of f under one Gaussian: for networks of up to two hidden layers.
+"""log int exp(-f) from below by the mean of f under a Gaussian: two hidden layers, or one and products of its outputs.
 
 By Jensen log int exp(-f) >= -E f + h(N) for z = m + B y, y ~ N(0, I), h its entropy. E f is bounded by
-`mean_expansion`: what it leaves open are weights mu with diag(mu) - M positive definite, M the second layer's block of
-f(z) = x'Ax/2 (`lifted_form`), one Cholesky factorisation in midpoint-radius arithmetic. They come from a float search
-and are not trusted.
+`mean_expansion` or `mean_products`: what they leave open are weights mu with diag(mu) - M positive definite, M the
+block of the second layer, or of the products, of f(z) = x'Ax/2 (`lifted_form`), one Cholesky factorisation in
+midpoint-radius arithmetic. They come from a float search and are not trusted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, s
 from certify.envelopes.gaussian_layers import two_layers
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import MeanExpansion, mean_expansion
+from certify.envelopes.mean_products import product_expansion
 from certify.envelopes.posterior_moments import Moments
 
 NARROWER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -35,7 +36,8 @@ RANK, SWEEPS = 20, 60
 class MeanBound:
     """log int exp(-f) >= `lower` by the mean of f under N(m, BB'), with all that `evidence_again` needs.
 
-    `mean` m (d,), `factor` B (d, d), lower triangular; `weights` mu (k,), one for each neuron of the second layer.
+    `mean` m (d,), `factor` B (d, d), lower triangular; `weights` mu (k,), one for each neuron of the second
+    layer, or product.
     """
 
     lower: float
@@ -93,6 +95,8 @@ def _expansion(network: LiftedNetwork, form: MatrixBall, mean: FloatArray, facto
     # The entropy is read off the diagonal.
     if np.triu(factor, 1).any() or not (np.isfinite(mean).all() and np.isfinite(factor).all()):
         return None
+    if network.partners is not None:
+        return product_expansion(network, form, mean, factor)
     layers = two_layers(network, mean, factor)
     return None if layers is None else mean_expansion(network, form, layers)
 

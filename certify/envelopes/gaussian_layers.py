@@ -69,12 +69,12 @@ def two_layers(network: LiftedNetwork, mean: FloatArray, factor: FloatArray) -> 
     at_mean = exact_matrix(np.concatenate([[1.0], mean])[:, None])
     offsets = multiply(columns(rows, 0, 1 + d), at_mean)
     slopes = multiply(columns(rows, 1, 1 + d), exact_matrix(factor))
-    base = _expansion(network, first, rows_of(offsets, first), rows_of(slopes, first))
+    base = expansion(network, first, rows_of(offsets, first), rows_of(slopes, first))
     weights = MatrixBall(rows.midpoint[np.ix_(second, 1 + d + first)], rows.radius[np.ix_(second, 1 + d + first)])
     if not len(second):
         return TwoLayers(mean, factor, first, second, base, None, weights, None)
     means, directions = _closest_gaussian(weights, base, rows_of(offsets, second), rows_of(slopes, second))
-    own = _expansion(network, second, exact_matrix(means), exact_matrix(directions))
+    own = expansion(network, second, exact_matrix(means), exact_matrix(directions))
     rest = _rest(weights, base, own, rows_of(offsets, second), rows_of(slopes, second))
     return TwoLayers(mean, factor, first, second, base, own, weights, rest)
 
@@ -121,7 +121,8 @@ class Rest:
     tail: FloatArray
 
 
-def _expansion(network: LiftedNetwork, chosen: IntArray, offsets: MatrixBall, slopes: MatrixBall) -> Expansion:
+def expansion(network: LiftedNetwork, chosen: IntArray, offsets: MatrixBall, slopes: MatrixBall) -> Expansion:
+    """The `chosen` neurons under inputs `offsets` (j, 1) + `slopes` (j, d) y."""
     squares = row_sums(hadamard(slopes, slopes))
     high = np.sqrt(np.maximum(squares.midpoint + squares.radius, 0.0)) * (1 + 2.0**-50)
     low = np.sqrt(np.maximum(squares.midpoint - squares.radius, 0.0)) * (1 - 2.0**-50)

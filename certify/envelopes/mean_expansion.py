@@ -92,19 +92,19 @@ def mean_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) 
     shared = second_moments(every, layers.mean, layers.factor)
     if not shared.is_finite:
         return None
-    traced = hadamard(_block(form, index, index), shared)
+    traced = hadamard(block(form, index, index), shared)
     if own is None or rest is None:
-        known = _known(traced, np.zeros(0))
-        return None if known is None else MeanExpansion(known, np.zeros(0), _block(form, tail, tail))
-    gradient = _gradient(_block(form, tail, index), layers, every)
+        known = known_mean(traced, np.zeros(0))
+        return None if known is None else MeanExpansion(known, np.zeros(0), block(form, tail, tail))
+    gradient = gradient_of(block(form, tail, index), layers, every)
     size = np.sqrt(rest.square) * own.lipschitz * UP
     paid = _second_order(network, layers, gradient) + size * gradient.beyond
     first = _first_order(layers.base, own, every, layers.weights, gradient)
-    known = _known(traced, np.concatenate([first, paid * UP]))
-    return None if known is None else MeanExpansion(known, size * size * UP, _block(form, tail, tail))
+    known = known_mean(traced, np.concatenate([first, paid * UP]))
+    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail))
 
 
-def _known(traced: MatrixBall, terms: FloatArray) -> float | None:
+def known_mean(traced: MatrixBall, terms: FloatArray) -> float | None:
     """Half of the sum of what is traced, and the sum of `terms`, rounded up; None where it is not finite."""
     if not (traced.is_finite and np.isfinite(terms).all()):
         return None
@@ -132,7 +132,7 @@ class Gradient:
     beyond: FloatArray
 
 
-def _gradient(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradient:
+def gradient_of(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradient:
     """G = A_e X for `rows` A_e, columns (1, z, s, t)."""
     d = layers.mean.size
     inner = columns(rows, 1 + d, rows.shape[1])
@@ -172,7 +172,7 @@ def _first_order(
     both = row_sums(hadamard(second, hadamard(own_every, own_every)))
     mixed = multiply(hadamard(second, own_every), every_base)
     twice = multiply(second, hadamard(every_base, every_base))
-    own_base = [_block(power, others, first) for power in every.correlations]
+    own_base = [block(power, others, first) for power in every.correlations]
     slopes = [_outer_derivative(own, order) for order in range(3)]
     inner = [_inner_derivative(base, order) for order in range(3)]
 
@@ -257,7 +257,8 @@ def _both(first: Expansion, second: Expansion) -> Expansion:
     )  # fmt: skip
 
 
-def _block(form: MatrixBall, rows: IntArray, cols: IntArray) -> MatrixBall:
+def block(form: MatrixBall, rows: IntArray, cols: IntArray) -> MatrixBall:
+    """The entries in those rows and columns."""
     at = np.ix_(rows, cols)
     return MatrixBall(form.midpoint[at], form.radius[at])
 

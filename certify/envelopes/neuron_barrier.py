@@ -4,8 +4,9 @@
 
 over rows q_k of five coefficients, J smooth and convex (`SmoothObjective`). The constraints enter at grid points, to
 which the peaks of psi_k are added as the search goes on, and as signs of the curvatures of psi_k along the two
-half-lines, which a bounded range of inputs does not have. eta_k meets no other neuron, so it is eliminated from the
-Newton system (Boyd and Vandenberghe, Convex Optimization, sections 10.4 and 11.3).
+half-lines, which a bounded range of inputs does not have. A product has nine coefficients, of which neurons leave the
+last four at 0; its grid is one of both factors (`product_forms`). eta_k meets no other neuron, so it is eliminated from
+the Newton system (Boyd and Vandenberghe, Convex Optimization, sections 10.4 and 11.3).
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
-from certify.envelopes.lifted_form import LiftedNetwork, Sigma
+from certify.envelopes.lifted_form import NEURON_WIDTH, LiftedNetwork, Sigma
 from certify.envelopes.neuron_forms import graph_points, half_line_curvatures, search_grid
+from certify.envelopes.product_forms import factor_ranges, product_peaks, search_points
 
 IntArray: TypeAlias = npt.NDArray[np.intp]
 
@@ -37,19 +39,20 @@ class SmoothObjective(Protocol):
     """J with its barrier at weight mu: J(q) - mu log det of what must stay positive definite."""
 
     def value(self, coefficients: FloatArray, mu: float) -> float:
-        """At `coefficients` (k, 5); inf outside the domain."""
+        """At `coefficients` (k, 5), with products (k, 9); inf outside the domain."""
 
     def derivatives(self, coefficients: FloatArray, mu: float) -> tuple[FloatArray, FloatArray]:
-        """Gradient (5k,) and Hessian (5k, 5k) there."""
+        """Gradient and Hessian there, for the coefficients in one row."""
 
 
 @dataclass(frozen=True, eq=False)
 class NeuronConstraints:
-    """points (k, j, 5): psi_k <= eta_k there; signs (k, i, 5): psi_k negative there, without eta.
+    """points (k, j, 5): psi_k <= eta_k there; signs (k, i, 5): psi_k negative there, without eta, unless all are 0.
 
     `neurons` says which they are of, out of all; the others pay nothing here. `scales` (all,): sizes that coefficients
     have where they matter. `inputs` (k, m), increasing, and `table` (k, m, 5), psi's numbers there: where peaks are
-    looked for, if anywhere (m > 0).
+    looked for, if anywhere (m > 0). With products nine numbers in place of five; `factors` are then the ranges of
+    theirs, `products` (k,) says which they are, and `inputs` and `table` are of the others.
     """
 
     neurons: IntArray
@@ -59,13 +62,32 @@ class NeuronConstraints:
     scales: FloatArray
     inputs: FloatArray
     table: FloatArray
+    products: npt.NDArray[np.bool_]
+    factors: tuple[Interval, Interval] | None = None
+
+    def free(self, shape: tuple[int, int]) -> IntArray:
+        """Places of the coefficients that have a meaning, in one row of all: neurons have five."""
+        used = np.ones(shape, dtype=bool)
+        used[self.neurons[~self.products], NEURON_WIDTH:] = False
+        return np.flatnonzero(used)
+
+    def depths(self, coefficients: FloatArray) -> FloatArray:
+        """By how much the signs are kept, (k, i); 1 where there is none to keep."""
+        found = -np.einsum("kji,ki->kj", self.signs, coefficients[self.neurons])
+        return np.where(self.signs.any(axis=2), found, 1.0)
 
     def with_peaks(self, coefficients: FloatArray) -> NeuronConstraints:
         """The same with each neuron's two highest local maxima of psi_k added, where the points are points of psi."""
-        if not self.inputs.size:
-            return self
-        inputs = _peaks(self.inputs, np.einsum("kji,ki->kj", self.table, coefficients[self.neurons]))
-        return replace(self, points=np.concatenate([self.points, _points(self.sigmas, inputs)], axis=1))
+        own = coefficients[self.neurons]
+        added = np.zeros((int((~self.products).sum()), 0, NEURON_WIDTH))
+        if self.inputs.size:
+            plain = own[~self.products, :NEURON_WIDTH]
+            inputs = _peaks(self.inputs, np.einsum("kji,ki->kj", self.table, plain))
+            added = _points(self.sigmas, inputs)
+        if self.factors is not None:
+            peaks = product_peaks(own[self.products], *self.factors)
+            added = _joined(self.products, added, peaks, peaks.shape[2])
+        return replace(self, points=np.concatenate([self.points, added], axis=1))
 
 
 def neuron_constraints(
@@ -73,6 +95,10 @@ def neuron_constraints(
 ) -> NeuronConstraints:
     """A coarse grid of the `neurons` (of all if None): over `ranges` [low, high], (k,) each, or over all of R."""
     which = np.arange(network.neurons) if neurons is None else neurons
+    products = network.products[which]
+    if products.any():
+        assert neurons is None, "with products all neurons are searched for together"
+        return _with_products(network, scales, ranges)
     sigmas = tuple(network.sigmas[index] for index in which)
     if ranges is None:
         kinds = dict.fromkeys(sigmas)
@@ -83,7 +109,35 @@ def neuron_constraints(
     else:
         signs = np.zeros((len(which), 0, 5))
         inputs, grid = (_range_grid(ranges, count) for count in (FINE_GRID, GRID))
-    return NeuronConstraints(which, sigmas, _points(sigmas, grid), signs, scales, inputs, _points(sigmas, inputs))
+    points, table = _points(sigmas, grid), _points(sigmas, inputs)
+    return NeuronConstraints(which, sigmas, points, signs, scales, inputs, table, products)
+
+
+def _with_products(network: LiftedNetwork, scales: FloatArray, ranges: Interval | None) -> NeuronConstraints:
+    """The constraints of the neurons that are no products in five of nine columns, and those of products."""
+    products, factors = network.products, factor_ranges(network, ranges)
+    plain = np.flatnonzero(~products)
+    own = None if ranges is None else (ranges[0][plain], ranges[1][plain])
+    single = replace(network, sigmas=tuple(network.sigmas[index] for index in plain), partners=None)
+    found = neuron_constraints(single, scales, None, own)
+    points, signs = (
+        _joined(products, *parts, network.width)
+        for parts in zip((found.points, found.signs), search_points(*factors), strict=True)
+    )
+    return NeuronConstraints(
+        np.arange(len(products)), found.sigmas, points, signs, scales, found.inputs, found.table, products, factors
+    )
+
+
+def _joined(products: npt.NDArray[np.bool_], plain: FloatArray, others: FloatArray, width: int) -> FloatArray:
+    """Tables of neurons (k - m, i, 5) and of products (m, j, 9) in one; shorter ones repeat their last row."""
+    longest = max(plain.shape[1], others.shape[1]) if len(plain) else others.shape[1]
+    found = np.zeros((len(products), longest, width))
+    for chosen, table in ((~products, plain), (products, others)):
+        if table.size:
+            rows = np.minimum(np.arange(longest), table.shape[1] - 1)
+            found[chosen, :, : table.shape[2]] = table[:, rows]
+    return found
 
 
 def _range_grid(ranges: Interval, count: int) -> FloatArray:
@@ -203,7 +257,7 @@ def _newton(
 ) -> tuple[BarrierPoint | None, float]:
     q, eta, which = point.coefficients, point.payments, constraints.neurons
     slack = eta[:, None] - np.einsum("kji,ki->kj", constraints.points, q[which])
-    depth = -np.einsum("kji,ki->kj", constraints.signs, q[which])
+    depth = constraints.depths(q)
     gradient, hessian = objective.derivatives(q, mu)
     # A neuron whose input hardly moves leaves its coefficients free: the ridge keeps them.
     ridge = np.broadcast_to(1.0 / constraints.scales[:, None] ** 2, q.shape)
@@ -223,10 +277,14 @@ def _newton(
     matrix[np.diag_indices(q.size)] += ridge.ravel()
     index = np.arange(q.size).reshape(q.shape)[which]
     matrix[index[:, :, None], index[:, None, :]] += own
+    free = constraints.free(q.shape)
+    if len(free) < q.size:
+        matrix = matrix[np.ix_(free, free)]
     scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    move = np.zeros(q.shape)
     try:
-        factor = cho_factor(scale[:, None] * matrix * scale + 1e-13 * np.eye(q.size))
-        move = -(scale * cho_solve(factor, scale * reduced.ravel())).reshape(q.shape)
+        factor = cho_factor(scale[:, None] * matrix * scale + 1e-13 * np.eye(len(free)))
+        move.flat[free] = -(scale * cho_solve(factor, scale * reduced.ravel()[free]))
     except (LinAlgError, ValueError):
         return None, np.inf
     shift = -(paid + (cross * move[which]).sum(axis=1)) / square
@@ -237,7 +295,7 @@ def _newton(
     def cost(length: float) -> float:
         coefficients, payments = q + length * move, eta + length * shift
         gaps = payments[:, None] - np.einsum("kji,ki->kj", constraints.points, coefficients[which])
-        depths = -np.einsum("kji,ki->kj", constraints.signs, coefficients[which])
+        depths = constraints.depths(coefficients)
         if not (gaps.min(initial=1.0) > 0 and depths.min(initial=1.0) > 0):
             return np.inf
         smooth = objective.value(coefficients, mu)

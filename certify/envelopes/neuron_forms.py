@@ -93,7 +93,7 @@ def _suprema(sigma: Sigma, coefficients: FloatArray, low: FloatArray, high: Floa
     first, last = graph.edges.low[0, 0], graph.edges.high[-1, 0]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         lengths = np.nextafter(np.stack([first - low, high - last], axis=1), np.inf)
-        bound = np.nextafter(starts + _gain(slopes, curvatures, lengths), np.inf)
+        bound = np.nextafter(starts + gain(slopes, curvatures, lengths), np.inf)
         found = np.where(lengths > 0, bound, -np.inf).max(axis=1)
         if graph.widths.size:
             grid, ends = graph.edges.low[:, 0], graph.edges.upper(coefficients)
@@ -121,7 +121,7 @@ def _at_points(sigma: Sigma, coefficients: FloatArray, at: FloatArray) -> FloatA
     return np.where(known, np.diagonal(places.upper(coefficients)), np.inf)
 
 
-def _gain(slopes: FloatArray, curvatures: FloatArray, lengths: FloatArray) -> FloatArray:
+def gain(slopes: FloatArray, curvatures: FloatArray, lengths: FloatArray) -> FloatArray:
     """Upper bounds of max(0, c_1 tau + c_2 tau^2) over 0 <= tau <= T, T > 0; of anything where T is not positive."""
     rise = np.maximum(slopes, 0.0)
     # The quotient first: a square underflows, and 4 c_2 overflows, where the gain does not.
@@ -129,8 +129,8 @@ def _gain(slopes: FloatArray, curvatures: FloatArray, lengths: FloatArray) -> Fl
     closed = (curvatures < 0) | ((curvatures <= 0) & (slopes <= 0))
     unbounded = np.where(closed, vertex, np.inf)
     # The parabola rises up to T if its slope there does; with c_2 >= 0 the larger end is the largest.
-    straight, curved = rise * lengths, curvatures * lengths * lengths
-    at_end = straight + curved + 8 * EPSILON * (straight + np.abs(curved)) + SMALLEST_NORMAL
+    straight, curved = slopes * lengths, curvatures * lengths * lengths
+    at_end = straight + curved + 8 * EPSILON * (np.abs(straight) + np.abs(curved)) + SMALLEST_NORMAL
     rises = (curvatures >= 0) | (slopes + 2 * curvatures * lengths > 8 * EPSILON * (rise - 2 * curvatures * lengths))
     bounded = np.where(rises, np.maximum(at_end, 0.0), unbounded)
     return np.where(np.isfinite(lengths) & ~np.isnan(bounded), bounded, unbounded)

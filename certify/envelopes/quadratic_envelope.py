@@ -12,8 +12,8 @@ one Cholesky factorisation in midpoint-radius arithmetic, then f(z) >= |L'(z - m
 That is one Gaussian for all of R^d. Inside an ellipsoid the neurons' inputs have ranges, so forms are sharper there:
 with forms of its own for each of a family of regions that cover R^d (`region_bound`) a mixture is proved, and that
 Gaussian, somewhat wider, is left for what lies far out. No derivative, no invertibility; every activation, kinks
-included; no products. The forms come from float searches (`quadratic_search`, `region_search`, `region_fit`) and are
-not trusted.
+included, and products of which one factor is bounded (`product_forms`). The forms come from float searches
+(`quadratic_search`, `region_search`, `region_fit`) and are not trusted.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from certify.envelopes.lifted_form import (
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, NeuronConstraints, minimise, neuron_constraints
-from certify.envelopes.neuron_forms import suprema_upper
 from certify.envelopes.posterior_moments import Moments, posterior_moments
+from certify.envelopes.product_forms import has_bounded_factors, payments_upper
 from certify.envelopes.quadratic_search import LowerObjective, first_point, lower_objective, minimised
 from certify.envelopes.region_bound import MixtureBound, region_bound
 from certify.envelopes.region_fit import fit_mixture
@@ -102,7 +102,7 @@ def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None
     The constraints and the definiteness of A + Psi do not depend on the observation, so any point is feasible for all.
     """
     network = network_of(graph, likelihood)
-    if network is None:
+    if network is None or not has_bounded_factors(network):
         return None
     form = form_of(network, likelihood).midpoint
     scales = np.maximum(1.0, np.diag(form)[1 + network.latent_dim :])
@@ -116,7 +116,7 @@ def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None
 
 
 def network_of(graph: Graph, likelihood: EnvelopedLikelihood) -> LiftedNetwork | None:
-    """The network in whose neurons the potential is a quadratic form; None where it multiplies two nodes."""
+    """The network in whose neurons the potential is a quadratic form; None where they are too many."""
     return lifted_network(with_softplus(graph) if isinstance(likelihood, BernoulliLikelihood) else graph)
 
 
@@ -182,7 +182,7 @@ def _single_bound(
     network: LiftedNetwork, form: MatrixBall, whole: QuadraticBound, forms: BarrierPoint
 ) -> MixtureBound | None:
     """The one Gaussian of `whole` as a mixture on one region, R^d."""
-    paid = float(suprema_upper(network.sigmas, forms.coefficients).sum())
+    paid = float(payments_upper(network, forms.coefficients).sum())
     proof = region_bound(
         network, form, whole.proposal, Region(None, None), None, forms.coefficients, np.ones(1), 0.0, 0.0,
         whole.offset - paid,
@@ -241,7 +241,7 @@ def verified_mixture(
 
 def verified_bound(network: LiftedNetwork, form: MatrixBall, coefficients: FloatArray) -> QuadraticBound | None:
     """The bound that forms with these `coefficients` (k, 5) give, or None. Guarantee: certified, whatever they are."""
-    payments = suprema_upper(network.sigmas, coefficients)
+    payments = payments_upper(network, coefficients)
     if not (np.isfinite(payments).all() and np.isfinite(coefficients).all()):
         return None
     total = add(form, neuron_form(network, coefficients))

@@ -17,13 +17,14 @@ import numpy as np
 from scipy.linalg import lapack
 
 from certify.arithmetic.intervals import FloatArray
-from certify.envelopes.lifted_form import LiftedNetwork, neuron_form
+from certify.envelopes.lifted_form import PRODUCT_WIDTH, LiftedNetwork, neuron_form
 from certify.envelopes.neuron_barrier import BarrierPoint, IntArray, NeuronConstraints, inside
 from certify.generators.activations import activation_constants
 
-FIRST = np.array([0, 0, 1, 1, 2])
-SECOND = np.array([1, 2, 1, 2, 2])
-"""psi's coefficients multiply the pairs (1, v), (1, s), (v, v), (v, s), (s, s)."""
+FIRST = np.array([0, 0, 1, 1, 2, 0, 3, 1, 2])
+SECOND = np.array([1, 2, 1, 2, 2, 3, 3, 3, 3])
+"""psi's coefficients multiply the pairs (1, v), (1, s), (v, v), (v, s), (s, s); for products (1, u), (u, u), (u, v),
+(u, s) too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +50,8 @@ def pairs_of(first: IntArray, second: IntArray, size: int) -> Pairs:
 class LowerObjective:
     """J(q) = h without the payments - log det S/2, for the form `form` = A.
 
-    `rows` are those of 1, v_1, .., v_k, s_1, .., s_k in x; `first` and `second` (5k,) say which two each coefficient
-    multiplies.
+    `rows` are those of 1, v_1, .., v_k, s_1, .., s_k in x, with products u_1, .., u_k too; `first` and `second` (5k,)
+    or (9k,) say which two each coefficient multiplies.
     """
 
     latent_dim: int
@@ -102,8 +103,10 @@ def lower_objective(network: LiftedNetwork, form: FloatArray, neurons: IntArray 
     k, d = len(chosen), network.latent_dim
     units = np.eye(network.size)
     rows = np.concatenate([units[:1], network.inputs.midpoint[chosen], units[1 + d + chosen]])
-    places = np.stack([np.zeros(k, dtype=int), 1 + np.arange(k), 1 + k + np.arange(k)], axis=1)
-    first, second = places[:, FIRST].ravel(), places[:, SECOND].ravel()
+    if network.partners is not None:
+        rows = np.concatenate([rows, network.partners.rows.midpoint[chosen]])
+    places = np.stack([np.zeros(k, dtype=int), *(1 + shift * k + np.arange(k) for shift in range(3))], axis=1)
+    first, second = (places[:, part[: network.width]].ravel() for part in (FIRST, SECOND))
     return LowerObjective(d, form, rows, first, second, pairs_of(first, second, len(rows)))
 
 
@@ -129,7 +132,7 @@ def sector_weights(network: LiftedNetwork) -> FloatArray | None:
     if not np.isfinite(sector_forms(network, np.ones(k))).all():
         return None
     weights = np.zeros(k)
-    nothing = neuron_form(network, np.zeros((k, 5))).midpoint
+    nothing = neuron_form(network, np.zeros((k, network.width))).midpoint
     for layer in reversed(network.layers):
         value = 1.0
         for _ in range(200):
@@ -159,19 +162,33 @@ def minimised(total: FloatArray, d: int) -> tuple[FloatArray, FloatArray, float]
 
 
 def sector_forms(network: LiftedNetwork, weights: FloatArray) -> FloatArray:
-    """Rows of c_k (s^2 - 4 L_k^2 v^2), bounded above on the graph of any L_k-Lipschitz activation, (k, 5)."""
-    growth = np.array([float(activation_constants(*sigma).slope_modulus.mid()) for sigma in network.sigmas])
-    zero = np.zeros(network.neurons)
-    return np.stack([zero, zero, -4.0 * weights * growth**2, zero, weights], axis=1)
+    """Rows of c_k (s^2 - 4 L_k^2 v^2), bounded above on the graph of any L_k-Lipschitz activation, (k, 5).
+
+    For a product s = u v it is c_k (s^2 - 4 V^2 u^2), V the largest |v|, and rows have nine entries.
+    """
+    found = np.zeros((network.neurons, network.width))
+    found[:, 4] = weights
+    plain = np.flatnonzero(~network.products)
+    growth = [float(activation_constants(*network.sigmas[index]).slope_modulus.mid()) for index in plain]
+    found[plain, 2] = -4.0 * weights[plain] * np.array(growth) ** 2
+    if network.partners is not None:
+        products, ends = network.products, network.partners.spans
+        largest = np.maximum(np.abs(ends[0]), np.abs(ends[1]))[: network.neurons][products]
+        found[products, 6] = -4.0 * weights[products] * largest**2
+    return found
 
 
 def float_form(objective: LowerObjective, coefficients: FloatArray) -> FloatArray:
     """Psi(q) in floats. Estimate."""
     k = len(coefficients)
-    rows, inner = objective.rows[1 : 1 + k], objective.rows[1 + k :]
-    b_v, b_s, q_vv, q_vs, q_ss = coefficients.T[:, :, None]
-    mixed = rows.T @ (b_v * objective.rows[:1] + q_vv * rows + q_vs * inner)
-    mixed += inner.T @ (b_s * objective.rows[:1] + q_ss * inner)
+    one, (rows, inner) = objective.rows[:1], (objective.rows[1 + shift * k : 1 + (shift + 1) * k] for shift in (0, 1))
+    b_v, b_s, q_vv, q_vs, q_ss = coefficients.T[:5, :, None]
+    mixed = rows.T @ (b_v * one + q_vv * rows + q_vs * inner)
+    mixed += inner.T @ (b_s * one + q_ss * inner)
+    if coefficients.shape[1] == PRODUCT_WIDTH:
+        b_u, q_uu, q_uv, q_us = coefficients.T[5:, :, None]
+        others = objective.rows[1 + 2 * k :]
+        mixed += others.T @ (b_u * one + q_uu * others + q_uv * rows + q_us * inner)
     return np.asarray(mixed + mixed.T)
 
 

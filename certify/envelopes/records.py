@@ -76,7 +76,7 @@ class RegionProof:
 class RegionsProof:
     """Regions that cover R^d: between ellipsoids {|L'(z - c)| <= R} of one centre and root, and beyond the last.
 
-    forms    rows (b_v, b_s, q_vv, q_vs, q_ss) for every neuron, (k, 5) each
+    forms    rows (b_v, b_s, q_vv, q_vs, q_ss) for every neuron, (k, 5) each; where there are products nine, (k, 9)
     regions  one more than there are radii
     """
 
@@ -107,7 +107,10 @@ class CellsProof:
 
 @dataclass(frozen=True)
 class MeanProof:
-    """N(mean, BB'), B = `factor`, and `weights` of the second layer's neurons: log int exp(-f) >= entropy - E f."""
+    """N(mean, BB'), B = `factor`: log int exp(-f) >= entropy - E f.
+
+    `weights` of the second layer's neurons, or of the products.
+    """
 
     mean: tuple[Exact, ...]
     factor: Rows

@@ -27,7 +27,7 @@ from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matr
 from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import LiftedNetwork, neuron_form
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.neuron_forms import suprema_upper
+from certify.envelopes.product_forms import payments_upper
 from certify.envelopes.regions import Region, distance_form, excess_form
 
 SHARE_STEPS = 2.0**20
@@ -41,7 +41,7 @@ ROOM = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 class RegionBound:
     """All that the proof of -f - log rho <= `log_constant` on one region needs.
 
-    coefficients    rows (b_v, b_s, q_vv, q_vs, q_ss) of psi_k, (k, 5); payments    eta (k,)
+    coefficients    rows (b_v, b_s, q_vv, q_vs, q_ss) of psi_k, (k, 5), or nine (`neuron_form`); payments    eta (k,)
     shares          p (j,), whole multiples of 2^-20 with sum 1
     inside, outside multipliers u, v >= 0 of the region's two ellipsoids; offset    h
     """
@@ -89,7 +89,7 @@ def region_bound(
 
     `ranges` enclose the neurons' inputs over the region, of all real inputs if None; `form` encloses A.
     """
-    payments = suprema_upper(network.sigmas, coefficients, ranges)
+    payments = payments_upper(network, coefficients, ranges)
     numbers = np.concatenate([coefficients.ravel(), payments, [inside, outside, offset]])
     whole = shares.sum() == 1.0 and bool((shares * SHARE_STEPS == np.rint(shares * SHARE_STEPS)).all())
     if not (np.isfinite(numbers).all() and whole and shares.min() >= 0.0 and inside >= 0.0 and outside >= 0.0):

@@ -16,8 +16,8 @@ from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPath, inside, minimise, neuron_constraints
-from certify.envelopes.neuron_forms import suprema_upper
 from certify.envelopes.posterior_moments import Moments
+from certify.envelopes.product_forms import payments_upper
 from certify.envelopes.quadratic_search import LowerObjective, minimised
 from certify.envelopes.region_fit import Minorant, alone
 from certify.envelopes.regions import Ellipsoid, Region
@@ -76,7 +76,7 @@ def search_forms(
     """
 
     def log_constant(coefficients: FloatArray, interval: Interval) -> float:
-        return objective.value(coefficients, 0.0) + float(suprema_upper(network.sigmas, coefficients, interval).sum())
+        return objective.value(coefficients, 0.0) + float(payments_upper(network, coefficients, interval).sum())
 
     found: list[FloatArray] = []
     first, start, best = FIRST_WEIGHT, whole.middle, whole.last.coefficients
@@ -97,7 +97,7 @@ def minorant(
     network: LiftedNetwork, objective: LowerObjective, region: Region, ranges: Interval | None, coefficients: FloatArray
 ) -> Minorant | None:
     """What forms with these coefficients say on a region; None where they say nothing."""
-    paid = float(suprema_upper(network.sigmas, coefficients, ranges).sum())
+    paid = float(payments_upper(network, coefficients, ranges).sum())
     least = minimised(objective.matrix(coefficients), network.latent_dim)
     if least is None or not math.isfinite(paid):
         return None

@@ -23,7 +23,7 @@ from certify.arithmetic.intervals import (
 )
 from certify.arithmetic.matrices import nonnegative_norm_upper
 from certify.bounds.ranges import Interval
-from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.lifted_form import LiftedNetwork, factor_ends
 from certify.generators.graph import Activation
 from certify.profiles.propagation import values_over_balls
 
@@ -73,7 +73,7 @@ def excess_form(ellipsoid: Ellipsoid, multiplier: float) -> MatrixBall:
 def input_ranges(network: LiftedNetwork, ellipsoids: Sequence[Ellipsoid]) -> list[Interval]:
     """Lower and upper ends (k,) of the inputs of all neurons over each of ellipsoids with one centre and one root.
 
-    Rounded outward; the whole line where nothing is known.
+    With products (2k,), those of their other factors last. Rounded outward; the whole line where nothing is known.
     """
     if not ellipsoids:
         return []
@@ -87,6 +87,9 @@ def input_ranges(network: LiftedNetwork, ellipsoids: Sequence[Ellipsoid]) -> lis
     radii = np.nextafter(radii / (1.0 - off) * (1.0 + 2.0**-50), np.inf) if off < 0.5 else np.full(len(radii), np.inf)
     graph = network.graph
     values = values_over_balls(graph, centre, factor, radii)
+    if network.partners is not None:
+        low, high = factor_ends(graph, [value.bounds() for value in values], network.partners.swapped)
+        return list(zip(low, high, strict=True))
     ends = [values[node.source].bounds() for node in graph.nodes if isinstance(node, Activation)]
     nothing = np.zeros((len(radii), 0))
     low, high = (np.concatenate([nothing, *(end[side] for end in ends)], axis=1) for side in (0, 1))

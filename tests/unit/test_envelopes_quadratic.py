@@ -278,9 +278,9 @@ def test_what_the_rest_costs_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     assert max(excesses()) <= 1e-9
-    gradient = mean_expansion_module._gradient
+    gradient = mean_expansion_module.gradient_of
     monkeypatch.setattr(mean_expansion_module, "_second_order", lambda *_: np.zeros(4))
-    monkeypatch.setattr(mean_expansion_module, "_gradient", lambda *a: replace(gradient(*a), beyond=np.zeros(4)))
+    monkeypatch.setattr(mean_expansion_module, "gradient_of", lambda *a: replace(gradient(*a), beyond=np.zeros(4)))
     monkeypatch.setattr(mean_expansion_module, "MeanExpansion", _without_squares)
     assert max(excesses()) > 1e-3
 
@@ -351,7 +351,7 @@ def test_what_forms_do_not_cover_is_a_reason() -> None:
     wide = Graph((Input(4), Affine(0, np.eye(4), np.zeros(4)), Product((0, 1), 4)))
     assert prepare(wide, GaussianLikelihood(np.zeros(4), BETA)) is None
     found = certify_row(Generator("product", wide, 0), BETA, Fraction(1, 10), np.ones(4))
-    assert found.proposals is None and "products" in found.reason
+    assert found.proposals is None and "bounded factor" in found.reason
     steep = Graph((Input(4), Activation(0, "exp", 4)))
     found = certify_row(Generator("exp", steep, 0), BETA, Fraction(1, 10), np.ones(4))
     assert found.proposals is None and "Lipschitz" in found.reason

@@ -97,7 +97,8 @@ def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:
     if low > limit:
         # The measured acceptance would do: what is short is the lower bound of int exp(-f).
         failing = (
-            "the lower bound of the integral of exp(-f) has no finite form here (at most two hidden layers)"
+            "the lower bound of the integral of exp(-f) has no finite form here (at most two hidden layers, or "
+            "one and products of its outputs)"
             if numbers.log_integral == -math.inf
             else f"the lower bound of log int exp(-f) is {_gap(numbers, low):.3g} too low"
         )

@@ -110,7 +110,7 @@ class _Lifted:
         self._graph, self._likelihood = generator.graph, likelihood
 
     def parts(self) -> tuple[LiftedNetwork, MatrixBall] | None:
-        """None where the network multiplies nodes."""
+        """None where the network has no such form."""
         if not isinstance(self._likelihood, GaussianLikelihood | BernoulliLikelihood):
             return None
         network = network_of(self._graph, self._likelihood)
@@ -126,7 +126,7 @@ def _regions(record: RejectionProof, lifted: _Lifted) -> float:
     centre, root = np.array(proof.centre), matrix(proof.root)
     ellipsoids = [Ellipsoid(centre, root, float(radius)) for radius in proof.radii]
     ranges = [*input_ranges(network, ellipsoids), None]
-    forms = [np.array(rows).reshape(network.neurons, 5) for rows in proof.forms]
+    forms = [np.array(rows).reshape(network.neurons, network.width) for rows in proof.forms]
     mixture, worst = record.mixture(), -math.inf
     for region, item, interval in zip(regions_between(ellipsoids), proof.regions, ranges, strict=True):
         found = region_bound(
@@ -148,7 +148,7 @@ def _fits(proof: RegionsProof, network: LiftedNetwork, components: int) -> bool:
         and 1 <= count == len(proof.radii) + 1 <= MOST_REGIONS
         and all(0.0 <= radius < EXTREME for radius in proof.radii)
         and len(proof.forms) <= MOST_REGIONS
-        and all(same_rows(form, network.neurons, 5) for form in proof.forms)
+        and all(same_rows(form, network.neurons, network.width) for form in proof.forms)
         and all(
             0 <= item.form < len(proof.forms)
             and len(item.shares) == components

@@ -43,7 +43,7 @@ def envelope_record(question: Question) -> EnvelopeRecord | str:
     generator, observation, beta = asked(question)
     prepared = prepare(generator.graph, GaussianLikelihood(generator.value(np.zeros(generator.latent_dim)), beta))
     if prepared is None:
-        return "quadratic forms need a network without products, or the search did not start"
+        return "the search for a quadratic form did not start"
     network = prepared.network
     if not {sigma for sigma, _ in network.sigmas} <= set(KNOWN):
         return f"the checker knows the forms of {', '.join(KNOWN)}"

@@ -34,7 +34,7 @@ def stretch_certificate(question: Question, name: str, sign: float) -> dict[str,
     graph = question.generator.graph
     form = reduced_form(graph, node_ranges(graph, Region(None)))
     network = lifted_network(graph)
-    if form is None or network is None or form.size > LARGEST_SIZE:
+    if form is None or network is None or network.partners is not None or form.size > LARGEST_SIZE:
         return "the matrix inequality needs a network without products, with bounded slopes, of at most 1,200 neurons"
     if not {sigma for sigma, _ in network.sigmas} <= set(GREATEST_SLOPE):
         return f"the checker knows the activations {', '.join(GREATEST_SLOPE)}"
