@@ -191,8 +191,9 @@ def main() -> None:
         name: (latents, beta, [Found(**found[key]) for key in own if key in found])
         for name, (latents, beta, own) in chosen.items()
     }
-    comments = (f"version {__version__}, code {code_digest()}", "made by python -m benchmarks.zoo_rejection")
-    document = Document((table({name: item for name, item in every.items() if item[2]}),), comments)
+    shown = {name: item for name, item in every.items() if item[2]}
+    made = f"made by python -m benchmarks.zoo_rejection {' '.join(sorted(shown))} --count {options.count}"
+    document = Document((table(shown),), (f"version {__version__}, code {code_digest()}", made))
     write_text_atomically(options.out, table_formats()["markdown"].render(document))
 
 

@@ -55,8 +55,8 @@ class MatrixBall:
 def round_up(values: npt.ArrayLike) -> FloatArray:
     """Next float above each entry: >= the exact value of which the entry is the rounding to nearest.
 
-    What `numpy.nextafter` gives, several times faster: floats of one sign are ordered like their bits. Upper bound,
-    rounded outward.
+    What `numpy.nextafter` gives, several times faster: floats of one sign are ordered like their bits.
+    Upper bound, rounded outward.
     """
     ends = np.asarray(values, dtype=np.float64) + 0.0  # without -0.0
     bits = ends.view(np.int64)
