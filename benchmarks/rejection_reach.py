@@ -155,7 +155,8 @@ def main() -> None:
         tried = ", ".join(f"{multiple:g}" for multiple in MULTIPLES)
         comments = (
             f"version {__version__}, noise at {tried} times its own",
-            "made by python -m benchmarks.rejection_reach",
+            f"made by python -m benchmarks.rejection_reach --count {options.count} --decoders "
+            + " ".join(decoder for decoder, _, _ in every),
         )
         text = table_formats()["markdown"].render(Document((table(every),), comments))
         write_text_atomically(options.out.with_suffix(".md"), text)
