@@ -35,9 +35,9 @@ def instance(name: str, generator: Generator, ends: tuple[float, float, float], 
 
 @cache
 def product_instance() -> Instance:
-    """G(z) = (z, 0.1 tanh(z_1) tanh(z_2)), d = 4, n = 5: no envelope is certified for a product beyond three latents.
+    """G(z) = (z, 0.1 tanh(z_1) tanh(z_2)), d = 4, n = 5: no envelope, as neither factor is known to be bounded.
 
-    m = 1, M^2 <= 1 + 0.01 |grad|^2 <= 1.01, M2 <= 0.1 (0.77 + 1).
+    They are written as z - (z - tanh z), which intervals leave unbounded. m = 1, M^2 <= 1 + 0.01 |grad|^2 <= 1.01, M2 <= 0.1 (0.77 + 1).
     """
     first, second = np.eye(1, 4, 0), np.eye(1, 4, 1)
     nodes = (
@@ -46,10 +46,14 @@ def product_instance() -> Instance:
         Affine(0, second, np.zeros(1)),
         Activation(1, "tanh", 1),
         Activation(2, "tanh", 1),
-        Product((3, 4), 1),
+        Sum((1, 3), (1.0, -1.0), 1),
+        Sum((2, 4), (1.0, -1.0), 1),
+        Sum((1, 5), (1.0, -1.0), 1),
+        Sum((2, 6), (1.0, -1.0), 1),
+        Product((7, 8), 1),
         Affine(0, np.eye(5, 4), np.zeros(5)),
-        Affine(5, 0.1 * np.eye(5, 1, -4), np.zeros(5)),
-        Sum((6, 7), (1.0, 1.0), 5),
+        Affine(9, 0.1 * np.eye(5, 1, -4), np.zeros(5)),
+        Sum((10, 11), (1.0, 1.0), 5),
     )
     return instance("sharp-langevin", Generator("product", Graph(nodes), 4), (1.0, 1.005, 0.177), "0.05")
 
