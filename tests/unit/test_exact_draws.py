@@ -37,7 +37,8 @@ def instance(name: str, generator: Generator, ends: tuple[float, float, float], 
 def product_instance() -> Instance:
     """G(z) = (z, 0.1 tanh(z_1) tanh(z_2)), d = 4, n = 5: no envelope, as neither factor is known to be bounded.
 
-    They are written as z - (z - tanh z), which intervals leave unbounded. m = 1, M^2 <= 1 + 0.01 |grad|^2 <= 1.01, M2 <= 0.1 (0.77 + 1).
+    They are written as z - (z - tanh z), which intervals leave unbounded.
+    m = 1, M^2 <= 1 + 0.01 |grad|^2 <= 1.01, M2 <= 0.1 (0.77 + 1).
     """
     first, second = np.eye(1, 4, 0), np.eye(1, 4, 1)
     nodes = (
