@@ -98,11 +98,7 @@ class Expansion:
     @cached_property
     def correlations(self) -> tuple[MatrixBall, ...]:
         """Those of the inputs to the powers 0, ..., ORDER, (k, k) each: what Mehler's series are made of."""
-        first = multiply(self.units, self.units.transpose)
-        powers = [exact_matrix(np.ones(first.shape)), first]
-        while len(powers) <= ORDER:
-            powers.append(hadamard(powers[-1], first))
-        return tuple(powers)
+        return powers_of(multiply(self.units, self.units.transpose))
 
     def inverse_deviations(self) -> MatrixBall:
         """1/s_k, (k, 1)."""
@@ -192,6 +188,23 @@ def _rest(weights: MatrixBall, base: Expansion, own: Expansion, offsets: MatrixB
     norms = upper_ends(beside(orders))
     total = (norms.sum(axis=1) + tail * tail) * (1 + 2.0**-45)
     return Rest(total, norms, tail)
+
+
+def powers_of(values: MatrixBall) -> tuple[MatrixBall, ...]:
+    """Powers 0, ..., ORDER of every entry."""
+    powers = [exact_matrix(np.ones(values.shape)), values]
+    while len(powers) <= ORDER:
+        powers.append(hadamard(powers[-1], values))
+    return tuple(powers)
+
+
+def derivative(coefficients: MatrixBall, order: int) -> MatrixBall:
+    """Hermite coefficients of the derivative of that order: c_(n + order) times the root of (n + 1) ... (n + order)."""
+    count = coefficients.shape[1] - order
+    found = columns(coefficients, order, coefficients.shape[1])
+    for shift in range(1, 1 + order):
+        found = hadamard(found, roots(shift, shift + count))
+    return found
 
 
 def upper_ends(squares: MatrixBall) -> FloatArray:

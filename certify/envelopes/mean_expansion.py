@@ -50,7 +50,7 @@ from certify.envelopes.gaussian_layers import (
     beside,
     column,
     columns,
-    roots,
+    derivative,
     row_sums,
     rows_of,
     second_moments,
@@ -198,22 +198,14 @@ def _first_order(
 
 def _outer_derivative(own: Expansion, order: int) -> MatrixBall:
     """Coefficients 0 .. CUT of phi^(order), phi(eta) = sigma'(w): derivatives of sigma by eta, divided by s once."""
-    count = CUT + 1
-    found = columns(own.plain, 1 + order, 1 + order + count)
-    for shift in range(1, 2 + order):
-        found = hadamard(found, roots(shift, shift + count))
-    return hadamard(found, own.inverse_deviations())
+    return hadamard(derivative(columns(own.plain, 0, CUT + 2 + order), 1 + order), own.inverse_deviations())
 
 
 def _inner_derivative(base: Expansion, order: int) -> MatrixBall:
     """Coefficients 0 .. CUT - order of h^(order), h the orders 2 .. CUT of sigma."""
     middle, radius = base.plain.midpoint[:, : CUT + 1].copy(), base.plain.radius[:, : CUT + 1].copy()
     middle[:, :2], radius[:, :2] = 0.0, 0.0
-    count = CUT + 1 - order
-    found = columns(MatrixBall(middle, radius), order, CUT + 1)
-    for shift in range(1, 1 + order):
-        found = hadamard(found, roots(shift, shift + count))
-    return found
+    return derivative(MatrixBall(middle, radius), order)
 
 
 def _second_order(network: LiftedNetwork, layers: TwoLayers, gradient: Gradient) -> FloatArray:

@@ -34,7 +34,6 @@ from certify.arithmetic.intervals import (
     magnitude_upper,
     multiply,
     scale,
-    scale_columns,
     subtract,
 )
 from certify.envelopes.gaussian_layers import (
@@ -45,8 +44,9 @@ from certify.envelopes.gaussian_layers import (
     beside,
     column,
     columns,
+    derivative,
     expansion,
-    roots,
+    powers_of,
     row_sums,
     rows_of,
     second_moments,
@@ -54,7 +54,7 @@ from certify.envelopes.gaussian_layers import (
 )
 from certify.envelopes.gaussian_moments import ORDER, hermite_coefficients
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
-from certify.envelopes.mean_expansion import UP, MeanExpansion, block, gradient_of, known_mean
+from certify.envelopes.mean_expansion import UP, Gradient, MeanExpansion, block, gradient_of, known_mean
 
 CUT = ORDER - 2
 HALF = ORDER // 2
@@ -105,9 +105,10 @@ def product_expansion(
     gradient = gradient_of(turned, layers, base)
     shifted = tuple(_shifted(part.plain, at) for part, at in zip((g, h), centres, strict=True))
     rough = [_beyond(h, order) for order in (CUT, HALF)]
-    size = _norms(shifted, squares, centres[0], _correlations(g, h)) + largest * rough[1]
+    powers = powers_of(row_sums(hadamard(g.units, h.units)))
+    size = _norms(shifted, squares, centres[0], powers) + largest * rough[1]
     cost = largest * rough[0] * gradient.norm + size * gradient.beyond
-    linear = _linear_part(g, h, shifted, base, gradient.constant, gradient.linear, gradient.second)
+    linear = _linear_part(g, h, shifted, powers, base, gradient)
     known = known_mean(hadamard(whole, shared), np.concatenate([_upper(linear), cost * UP]))
     return None if known is None or not np.isfinite(size).all() else MeanExpansion(known, size * size * UP, own)
 
@@ -198,17 +199,8 @@ def _beyond(part: Expansion, order: int) -> FloatArray:
     return np.asarray(np.sqrt(squares + part.tails**2) * UP)
 
 
-def _correlations(g: Expansion, h: Expansion) -> list[MatrixBall]:
-    """Powers 0, ..., ORDER of a_i . b_i, (m, 1) each."""
-    first = row_sums(hadamard(g.units, h.units))
-    powers = [exact_matrix(np.ones(first.shape)), first]
-    while len(powers) <= ORDER:
-        powers.append(hadamard(powers[-1], first))
-    return powers
-
-
 def _norms(
-    shifted: tuple[MatrixBall, ...], squares: MatrixBall, centre: MatrixBall, powers: list[MatrixBall]
+    shifted: tuple[MatrixBall, ...], squares: MatrixBall, centre: MatrixBall, powers: Sequence[MatrixBall]
 ) -> FloatArray:
     """Upper bounds (m,) of |(g - g*) R| for R the orders of h - h* up to HALF."""
     # (g - g*)^2 = g^2 - 2 g* (g - g*) - g*^2.
@@ -239,16 +231,18 @@ def _linear_part(
     g: Expansion,
     h: Expansion,
     shifted: tuple[MatrixBall, ...],
+    powers: Sequence[MatrixBall],
     base: Expansion,
-    constant: MatrixBall,
-    linear: MatrixBall,
-    second: MatrixBall,
+    gradient: Gradient,
 ) -> MatrixBall:
-    """E[(g - g*) R P], R the orders of h - h* up to CUT, P with the given orders, (m, 1)."""
-    powers = _correlations(g, h)
+    """E[(g - g*) R P], R the orders of h - h* up to CUT, P those of the gradient up to the second, (m, 1).
+
+    `powers` are those of a_i . b_i, (m, 1) each.
+    """
+    linear, second = gradient.linear, gradient.second
     along, across = (multiply(part.units, base.units.transpose) for part in (g, h))
     weights = (
-        (0, 0, constant, 1.0),
+        (0, 0, gradient.constant, 1.0),
         (1, 0, row_sums(hadamard(linear, g.units)), 1.0),
         (0, 1, row_sums(hadamard(linear, h.units)), 1.0),
         (2, 0, row_sums(hadamard(second, hadamard(along, along))), 1.0),
@@ -257,16 +251,7 @@ def _linear_part(
     )
     total = []
     for i, j, weight, times in weights:
-        outer, inner = _derivative(shifted[0], i), _derivative(columns(shifted[1], 0, CUT + 1), j)
+        outer, inner = derivative(shifted[0], i), derivative(columns(shifted[1], 0, CUT + 1), j)
         terms = [hadamard(hadamard(column(outer, n), column(inner, n)), powers[n]) for n in range(inner.shape[1])]
         total.append(scale(hadamard(reduce(add, terms), weight), times))
     return reduce(add, total)
-
-
-def _derivative(coefficients: MatrixBall, order: int) -> MatrixBall:
-    """Hermite coefficients of the derivative of that order: c_(n + 1) sqrt(n + 1), so often."""
-    found = coefficients
-    for _ in range(order):
-        found = columns(found, 1, found.shape[1])
-        found = scale_columns(found, roots(1, 1 + found.shape[1]))
-    return found

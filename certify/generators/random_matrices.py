@@ -38,9 +38,9 @@ def random_orthogonal(generator: np.random.Generator, rows: int, columns: int) -
     return np.ascontiguousarray(vectors.T)
 
 
-def scaled_to_norm(matrix: FloatArray, norm: float, room: float = 1e-12) -> FloatArray:
-    """`matrix` scaled so that its spectral norm is `norm` less `room`, for rounding, and less one part in 2^31."""
-    return np.asarray(matrix * (norm * (1.0 - room) / norm_above(float(np.linalg.norm(matrix, 2)))))
+def scaled_to_norm(matrix: FloatArray, norm: float) -> FloatArray:
+    """`matrix` scaled so that its spectral norm is `norm` less 1e-12 of it, for rounding, and less one part in 2^31."""
+    return np.asarray(matrix * (norm * (1.0 - 1e-12) / norm_above(float(np.linalg.norm(matrix, 2)))))
 
 
 def norm_above(norm: float) -> float:
