@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 from certify.version import __version__
 
 if TYPE_CHECKING:
-    from certify.api import audit as audit
-    from certify.api import certificate as certificate
-    from certify.api import check as check
-    from certify.api import check_constants as check_constants
-    from certify.api import constants as constants
-    from certify.api import diagnose as diagnose
-    from certify.api import encoder as encoder
-    from certify.api import evidence as evidence
-    from certify.api import load_generator as load_generator
-    from certify.api import new_theorem as new_theorem
-    from certify.api import prove as prove
-    from certify.api import replay as replay
-    from certify.api import sample as sample
-    from certify.api import slack as slack
-    from certify.api import stress as stress
-    from certify.api import sweep as sweep
-    from certify.api import theorems as theorems
-    from certify.api import verify as verify
-    from certify.api import write_report as write_report
+    from certify.api.audit import audit as audit
+    from certify.api.certificate import certificate as certificate
+    from certify.api.check import check as check
+    from certify.api.check_constants import check_constants as check_constants
+    from certify.api.constants import constants as constants
+    from certify.api.diagnose import diagnose as diagnose
+    from certify.api.encoder import encoder as encoder
+    from certify.api.evidence import evidence as evidence
+    from certify.api.load_generator import load_generator as load_generator
+    from certify.api.new_theorem import new_theorem as new_theorem
+    from certify.api.prove import prove as prove
+    from certify.api.replay import replay as replay
+    from certify.api.sample import sample as sample
+    from certify.api.slack import slack as slack
+    from certify.api.stress import stress as stress
+    from certify.api.sweep import sweep as sweep
+    from certify.api.theorems import theorems as theorems
+    from certify.api.verify import verify as verify
+    from certify.api.write_report import write_report as write_report
     from certify.bounds.bracket import Region as Region
     from certify.errors import CertifyError as CertifyError
     from certify.errors import InputError as InputError
@@ -55,7 +55,7 @@ _HOMES = {
     "UnknownNameError": "certify.errors",
     "Verdict": "certify.verdict",
 }
-"""Where the types come from; every verb comes from `certify.api`."""
+"""Where the types come from; every verb comes from the file of its name in `certify.api`."""
 
 __all__ = [
     "CertifyError",
@@ -93,7 +93,7 @@ def __getattr__(name: str) -> Any:
     """Import a public name from its home the first time it is asked for."""
     if name not in __all__:
         raise AttributeError(f"module 'certify' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES.get(name, "certify.api")), name)
+    value = getattr(importlib.import_module(_HOMES.get(name, f"certify.api.{name}")), name)
     globals()[name] = value
     return value
 

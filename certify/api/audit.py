@@ -103,7 +103,7 @@ def audit(
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> file = folder.name + "/encoder.onnx"
-    >>> from certify.api import encoder
+    >>> from certify import encoder
     >>> made = encoder("gaussian-encoder", "linear:d=2,kappa=1.5,seed=0", beta="0.1", out=file)
     >>> found = audit(file, "linear:d=2,kappa=1.5,seed=0", beta="0.1", epsilon="0.1", count=1, draws=1000, pairs=0)
     >>> found.verdict

@@ -44,7 +44,7 @@ class Reading:
 
     def generator(self, specification: str) -> Generator:
         """The generator of this specification, read so."""
-        from certify.api import load_generator
+        from certify import load_generator
 
         return load_generator(specification, self.output_name, self.deviations, self.likelihood, self.measurement)
 

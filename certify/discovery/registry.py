@@ -113,10 +113,24 @@ def load_theorem(name: str) -> Theorem:
     """
     if name.endswith(".py"):
         return _from_file(Path(name))
+    if (own := _own(name)) is not None:
+        return own
     known = theorems()
     if name not in known:
         raise UnknownNameError("theorem", name, known)
     return known[name]
+
+
+def _own(name: str) -> Theorem | None:
+    """The theorem of this project whose folder bears its id, without a look at the others.
+
+    None where no folder does, or where installed packages offer theorems: one of those may have the same id.
+    """
+    module = f"{_OWN_PACKAGE}.{name.replace('-', '_')}"
+    if _entry_points() or not name.replace("-", "").isalnum() or importlib.util.find_spec(module) is None:
+        return None
+    theorem = getattr(importlib.import_module(module), "THEOREM", None)
+    return theorem if isinstance(theorem, Theorem) and theorem.id == name else None
 
 
 def _discovered() -> Iterator[Theorem]:

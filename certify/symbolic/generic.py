@@ -31,10 +31,21 @@ def one_minus_exp(x: Number) -> Number:
 
 
 def minimum(x: Number, y: Number) -> Number:
-    """The smaller of the two."""
+    """The smaller of the two; of expressions as they stand: asking sympy which it is takes longer than a proof."""
     if isinstance(x, arb) or isinstance(y, arb):
         return arb(x).min(y)
-    return sp.Min(x, y) if isinstance(x, sp.Basic) or isinstance(y, sp.Basic) else np.minimum(x, y)
+    return sp.Min(x, y, evaluate=False) if _symbolic(x, y) else np.minimum(x, y)
+
+
+def maximum(x: Number, y: Number) -> Number:
+    """The larger of the two; of expressions as they stand."""
+    if isinstance(x, arb) or isinstance(y, arb):
+        return arb(x).max(y)
+    return sp.Max(x, y, evaluate=False) if _symbolic(x, y) else np.maximum(x, y)
+
+
+def _symbolic(x: Number, y: Number) -> bool:
+    return isinstance(x, sp.Basic) or isinstance(y, sp.Basic)
 
 
 def euler(like: Number) -> Number:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from certify.api import check
+from certify import check
 from certify.circuits.circuit import Circuit
 from certify.circuits.formats import blif_hierarchy
 from certify.circuits.formats.blif import read_blif

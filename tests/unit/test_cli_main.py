@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import typer
 
-from certify import api
-from certify.api import Result
+import certify
+from certify.api.check import Result
 from certify.bounds.constants import CrossedBracketError
 from certify.cli import main as cli
 from certify.errors import CertifyError, InputError
@@ -36,7 +36,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
         found: CheckResult = state["found"]
         return Result(found.theorems, found.provenance)
 
-    monkeypatch.setattr(api, "check", fake)
+    monkeypatch.setattr(certify, "check", fake)
     return state
 
 
@@ -133,7 +133,7 @@ def _raising(error: BaseException) -> Any:
 def test_an_input_error_of_the_mathematics_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(api, "check", _raising(InputError("first line\nsecond line")))
+    monkeypatch.setattr(certify, "check", _raising(InputError("first line\nsecond line")))
     assert cli.main(["check", "--json", "-"]) == 2
     captured = capsys.readouterr()
     assert captured.err == "certify: first line second line\n"
@@ -144,7 +144,7 @@ def test_an_input_error_of_the_mathematics_is_one_line(
 def test_an_interrupt_ends_with_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
-    monkeypatch.setattr(api, "check", _raising(error))
+    monkeypatch.setattr(certify, "check", _raising(error))
     assert cli.main(["check"]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "certify: interrupted"
 
@@ -152,14 +152,14 @@ def test_an_interrupt_ends_with_a_line(
 def test_a_crash_does_not_read_as_a_refutation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(api, "check", _raising(ZeroDivisionError("defect")))
+    monkeypatch.setattr(certify, "check", _raising(ZeroDivisionError("defect")))
     assert cli.main(["check"]) == 70
     assert "ZeroDivisionError: defect" in capsys.readouterr().err
 
 
 def test_a_contradiction_is_no_bad_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A step may leave itself open for an error in its input; a contradiction of the program passes through it."""
-    monkeypatch.setattr(api, "check", _raising(CrossedBracketError("m: lower end 1.0 exceeds upper end 0.5")))
+    monkeypatch.setattr(certify, "check", _raising(CrossedBracketError("m: lower end 1.0 exceeds upper end 0.5")))
     assert cli.main(["check"]) == 70
     (line,) = capsys.readouterr().err.splitlines()[-1:]
     assert "report" in line and line.endswith("m: lower end 1.0 exceeds upper end 0.5")

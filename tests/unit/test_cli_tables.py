@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from certify import api
-from certify.api import Result
+import certify
+from certify.api.check import Result
 from certify.cli import main as cli
 from certify.verdict import Verdict
 from tests.records import record, result
@@ -20,7 +20,7 @@ def _without_mathematics(monkeypatch: pytest.MonkeyPatch) -> None:
         found = result()
         return Result(found.theorems, found.provenance)
 
-    monkeypatch.setattr(api, "check", fake)
+    monkeypatch.setattr(certify, "check", fake)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -75,7 +75,7 @@ def test_a_refuted_result_is_written_and_the_code_says_so(tmp_path: Path, monkey
         found = result(record(Verdict.REFUTED))
         return Result(found.theorems, found.provenance)
 
-    monkeypatch.setattr(api, "check", refuted)
+    monkeypatch.setattr(certify, "check", refuted)
     assert cli.main(["tables", "--out", str(tmp_path / "t"), "--quiet"]) == 1
     assert "refuted" in (tmp_path / "t" / "summary.md").read_text()
 

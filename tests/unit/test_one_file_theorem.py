@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import certify
+from certify.api.check import Result
 from certify.cli import main as cli
 from certify.errors import InputError
 from certify.proof.records import CheckResult
@@ -50,7 +51,7 @@ def stretch(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def found() -> certify.api.Result:  # type: ignore[name-defined]
+def found() -> Result:
     return certify.check(str(DESCENT))
 
 

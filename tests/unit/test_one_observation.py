@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify.api import audit, encoder
+from certify import audit, encoder
 from certify.audits.exponential_chain import ExponentialChain
 from certify.encoders.runtime import load_encoder
 from certify.encoders.single_precision import single_precision

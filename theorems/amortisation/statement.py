@@ -25,6 +25,7 @@ from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
+from certify.symbolic.generic import maximum
 from certify.symbolic.normal import NormalQuantile
 from theorems.amortisation.encoders import medians, slopes
 from theorems.amortisation.pairs import steepest_pair
@@ -45,7 +46,7 @@ W, X = variables("W X", "(0, inf)")
 
 def steepness(distance: sp.Expr, widths: sp.Expr, apart_by: sp.Expr, error: sp.Expr) -> sp.Expr:
     """(D - W Phi^{-1}(1/2 + tau))_+ / X."""
-    return sp.Max(0, distance - widths * NormalQuantile(sp.Rational(1, 2) + error)) / apart_by
+    return maximum(0, distance - widths * NormalQuantile(sp.Rational(1, 2) + error)) / apart_by
 
 
 QUANTITIES = (

@@ -21,12 +21,11 @@ A = Sigma^{-1}. This theorem is the project's. References. docs/factorised_encod
 
 from __future__ import annotations
 
-import sympy as sp
-
 from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
+from certify.symbolic.generic import maximum
 from theorems.evaluation import evaluated
 from theorems.factorised_encoder.observations import certify_rows, costliest_row
 from theorems.factorised_encoder.price import cell_mass, factorised_laws, price, product_laws, quadrants
@@ -44,7 +43,7 @@ QUANTITIES = (
     constant(corr),
     constant(t_g),
     definition(cost, price(corr), "lower"),
-    definition(tv_lower, sp.Max(0, cost - t_g), "lower"),
+    definition(tv_lower, maximum(0, cost - t_g), "lower"),
 )
 
 STEPS = (
@@ -57,7 +56,7 @@ STEPS = (
               "k^2 the mass of a quadrant"),
     ), ("Q",), product_laws),
     Step("F", "factorised encoders", (
-        Claim("every encoder", "TV(q, pi_x)", r"\mathrm{TV}(q,\pi_x)", ">=", sp.Max(0, price(corr) - t_g),
+        Claim("every encoder", "TV(q, pi_x)", r"\mathrm{TV}(q,\pi_x)", ">=", maximum(0, price(corr) - t_g),
               "q with independent coordinates, corr and t_g of x"),
     ), ("A0", "A1", "A2", "A2-M", "P"), factorised_laws),
 )  # fmt: skip

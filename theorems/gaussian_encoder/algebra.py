@@ -9,6 +9,7 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.symbolic.generic import maximum, minimum
 from theorems.gaussian_encoder.statement import (
     FISHER,
     ON_BALL,
@@ -68,7 +69,7 @@ ALGEBRA: Algebra = {
         AlgebraicClaim(
             "conditioning",
             at_most(total, lead + mass + out),
-            (at_most(total, sp.Max(mass, out) + lead * (1 - sp.Max(mass, out))), at_most(mass, 1), at_most(out, 1)),
+            (at_most(total, maximum(mass, out) + lead * (1 - maximum(mass, out))), at_most(mass, 1), at_most(out, 1)),
             ("union bound",),
         ),
         AlgebraicClaim("ball inside", at_most(y + w, R0), (at_most(y, R_inner), at_most(w, R0 - R_inner))),
@@ -130,7 +131,7 @@ ALGEBRA: Algebra = {
     "G": (
         AlgebraicClaim(
             "total",
-            at_most(total, sp.Min(lead + mass, out)),
+            at_most(total, minimum(lead + mass, out)),
             (at_most(total, lead + mass), at_most(total, out)),
             ("union bound",),
         ),

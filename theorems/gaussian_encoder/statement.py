@@ -48,6 +48,7 @@ from certify.sharp.terms import gaussian_leading
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.evaluation import evaluate_ball
 from certify.symbolic.functions import ChiTail
+from certify.symbolic.generic import maximum, minimum
 from certify.symbolic.smaller_bound import SmallerBound
 from theorems.gaussian_encoder.at_the_mode import gaussian_at_mode, gaussian_on_ball, third_derivative_on_balls
 from theorems.gaussian_encoder.choices import GaussianStrategy
@@ -116,7 +117,7 @@ def gaussian_divergence(gradient: sp.Expr, hessian: sp.Expr) -> sp.Expr:
 
 def whitened_curvature(radius: sp.Expr) -> sp.Expr:
     """mu_F(r) of `sharp-langevin` without a factor's defect."""
-    near = sp.Max(sp.Max(0, 1 - e_star * radius) ** 2, phi)
+    near = maximum(maximum(0, 1 - e_star * radius) ** 2, phi)
     return near - p_star - e_star * radius - e_star**2 * radius**2 / 2
 
 
@@ -172,7 +173,7 @@ QUANTITIES = (
     definition(mu_star, whitened_curvature(R_star), "lower"),
     definition(leading_star, gaussian_leading(GaussianShift(*SHAPE, R_star), mu_star)),
     definition(
-        tail_star, sp.Min(1, OutsideMass(*SHAPE, R_star, R2_star) + FarMass(*SHAPE, R2_star, m, M2, beta, r_star, b))
+        tail_star, minimum(1, OutsideMass(*SHAPE, R_star, R2_star) + FarMass(*SHAPE, R2_star, m, M2, beta, r_star, b))
     ),
     definition(outside_star, ChiTail(d, R_star)),
     definition(tv_jacobian, leading_star + tail_star + outside_star),

@@ -23,6 +23,7 @@ from certify.generators.graph import Generator
 from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Step, Theorem
 from certify.symbolic.declaration import variables
+from certify.symbolic.generic import minimum
 from theorems.injective_decoder.observations import certify_rows
 from theorems.injective_decoder.start_and_mode import noise_curvature, residual_at_the_mode, start_by_descent
 from theorems.model import M2, M, m
@@ -50,7 +51,7 @@ OWN_STEPS = (
     Step("iv", "curvature of the noise", (
         Claim("noise", "P(||sum xi_i Hess G_i(z)|| > M2 (2 sqrt(d) + t0))",
               r"\mathrm P\bigl(\lVert\textstyle\sum\xi_i\nabla^2G_i(z)\rVert>M_2(2\sqrt d+t_0)\bigr)", "<=",
-              sp.Min(1, 2 * sp.exp(-(t0**2) / 2)), "xi ~ N(0, I_n), any z, t0 >= 0"),
+              minimum(1, 2 * sp.exp(-(t0**2) / 2)), "xi ~ N(0, I_n), any z, t0 >= 0"),
     ), ("A2",), noise_curvature),
 )  # fmt: skip
 

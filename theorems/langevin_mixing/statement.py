@@ -63,6 +63,7 @@ from certify.proof.theorem import (
 )
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.evaluation import evaluate_ball
+from certify.symbolic.generic import minimum
 from theorems.langevin_mixing.bounds import (
     L,
     affine_generator,
@@ -125,12 +126,12 @@ def project_total_variation(step: sp.Expr, count: sp.Expr) -> sp.Expr:
     scale = sp.sqrt(2 / (mu * (2 - step * mu)))
     contraction = 1 - step * mu
     start = contraction**count * sp.sqrt(d / mu) / 2
-    burn_in = sp.Min(start / sp.sqrt(sp.pi * step), start / (scale * sp.sqrt(1 - contraction ** (2 * count))))
+    burn_in = minimum(start / sp.sqrt(sp.pi * step), start / (scale * sp.sqrt(1 - contraction ** (2 * count))))
     return sp.sqrt(divergence / 2) + burn_in
 
 
 LAW = r"\mathcal L(X_k)"
-BEST = sp.Min(dalalyan_total_variation(eta, K), project_total_variation(eta, K))
+BEST = minimum(dalalyan_total_variation(eta, K), project_total_variation(eta, K))
 
 QUANTITIES = (
     *shared("d"),

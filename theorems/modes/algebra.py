@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most
+from certify.symbolic.generic import minimum
 from theorems.model import beta
 from theorems.modes.statement import M, p1, p2
 
@@ -28,7 +29,7 @@ ALGEBRA: Algebra = {
         # Between them I_s is convex: below the chord from (I_s(p2), p2) to (p1, I_s(p1)).
         AlgebraicClaim(
             "a between",
-            at_least(t, sp.Min(p2 - i1, p1 - i2)),
+            at_least(t, minimum(p2 - i1, p1 - i2)),
             (
                 at_least(t, p1 + p2 - a - b), at_most(b, lam * p2 + (1 - lam) * i1), at_most(lam, 1),
                 at_most(a, lam * i2 + (1 - lam) * p1),

@@ -28,6 +28,7 @@ from certify.generators.graph import Generator
 from certify.proof.certified_choices import Certificate
 from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
+from certify.symbolic.generic import maximum, minimum
 from certify.symbolic.normal import NormalMass, NormalQuantile
 from theorems.evaluation import evaluated
 from theorems.model import LIPSCHITZ, beta, epsilon, shared
@@ -59,10 +60,10 @@ def beyond(mass: sp.Expr, distance: sp.Expr) -> sp.Expr:
 
 def gap(first: sp.Expr, second: sp.Expr, distance: sp.Expr) -> sp.Expr:
     """The least distance of a law with such an isoperimetry from one with these two masses."""
-    return sp.Max(0, sp.Min(second - beyond(first, distance), first - beyond(second, distance)))
+    return maximum(0, minimum(second - beyond(first, distance), first - beyond(second, distance)))
 
 
-SPREAD = sp.Max(-NormalQuantile(p1) - NormalQuantile(p2 - epsilon), -NormalQuantile(p2) - NormalQuantile(p1 - epsilon))
+SPREAD = maximum(-NormalQuantile(p1) - NormalQuantile(p2 - epsilon), -NormalQuantile(p2) - NormalQuantile(p1 - epsilon))
 """The largest r/L at which the bound is at most epsilon."""
 
 QUANTITIES = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sympy as sp
 
 from certify.prover.algebra import Algebra, AlgebraicClaim, at_least, at_most, below, equal
+from certify.symbolic.generic import maximum
 from theorems.one_way.statement import LOSS, b, delta, eps0, gamma, loss, success_floor, tau_0, v, zeta
 
 u, x, rate = sp.symbols("u x rate", real=True)
@@ -41,7 +42,7 @@ ALGEBRA: Algebra = {
         # Orthant by orthant: pi q >= pi^2 - pi (pi - q)_+ >= pi^2 - (pi - q)_+.
         AlgebraicClaim(
             "pointwise",
-            at_least(pi_s * q_s + sp.Max(pi_s - q_s, 0), pi_s**2),
+            at_least(pi_s * q_s + maximum(pi_s - q_s, 0), pi_s**2),
             (at_most(pi_s, 1), at_most(q_s, 1)),
         ),
         AlgebraicClaim("ramp", at_least(success, success_floor - tv),

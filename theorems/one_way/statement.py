@@ -31,6 +31,7 @@ from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Assumption, Claim, Conclusion, Step, Theorem, constant, definition, setting
 from certify.symbolic.bit_variance import BitVariance
 from certify.symbolic.declaration import declare, variables
+from certify.symbolic.generic import maximum
 from theorems.one_way.choices import NoChoice
 from theorems.one_way.circuits import bijective_circuit, boolean_network, circuit_inputs
 from theorems.one_way.reduction import (
@@ -79,7 +80,7 @@ QUANTITIES = (
     definition(zeta, 1 - agreement),
     definition(gamma, half_normal_ramp(tau)),
     definition(success_floor, agreement - 2 * gamma, "lower"),
-    definition(beta_closed, 1 / sp.sqrt(2 * sp.Max(1, sp.log(d / (2 * epsilon)))), "lower"),
+    definition(beta_closed, 1 / sp.sqrt(2 * maximum(1, sp.log(d / (2 * epsilon)))), "lower"),
     definition(size_bound, 12 * s + 5 * d),
     definition(tv_bound, LOSS),
 )

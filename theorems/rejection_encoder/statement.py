@@ -22,6 +22,7 @@ from certify.proof.optimiser import Certificate
 from certify.proof.theorem import Claim, Conclusion, Condition, Step, Theorem, choice, definition
 from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, OutsideMass, UpperEnvelope
 from certify.symbolic.declaration import declare, variables
+from certify.symbolic.generic import minimum
 from theorems.model import ANY_MODEL, INJECTIVE, LIPSCHITZ, M2, NETWORK, SMOOTH, beta, d, m, shared
 from theorems.rejection_encoder.network import ENCODER
 from theorems.rejection_encoder.observations import certify_rows
@@ -52,7 +53,7 @@ SHAPE = (d, g, e, p_r, phi, om)
 
 def tail_beyond(radius: sp.Expr) -> sp.Expr:
     """t(R) through R2: dominating law up to R2, far field beyond."""
-    return sp.Min(1, OutsideMass(*SHAPE, radius, R2) + FarMass(*SHAPE, R2, m, M2, beta, r_c, b))
+    return minimum(1, OutsideMass(*SHAPE, radius, R2) + FarMass(*SHAPE, R2, m, M2, beta, r_c, b))
 
 
 def distance_after(proposals: sp.Expr) -> sp.Expr:

@@ -39,7 +39,7 @@ from certify.sharp.functions import (
 )
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.functions import ChiTail
-from certify.symbolic.generic import one_minus_exp
+from certify.symbolic.generic import maximum, minimum, one_minus_exp
 from theorems.model import INJECTIVE, LIPSCHITZ, M2, MODEL, NETWORK, SMOOTH, M, beta, d, m, n, shared, t_x
 from theorems.sharp_langevin.chain import (
     drift_changes,
@@ -118,13 +118,13 @@ def distance_from_identity(radius: sp.Expr) -> sp.Expr:
 
 def whitened_curvature(radius: sp.Expr) -> sp.Expr:
     """mu_F(r) = max{(1 - e r)_+^2, (1+a)/(1+b)} - (p + e r + e^2 r^2/2), less om (1 + q) for a factor of defect om."""
-    near = sp.Max(sp.Max(0, terms.near_floor(radius, e, om)) ** 2, phi)
+    near = maximum(maximum(0, terms.near_floor(radius, e, om)) ** 2, phi)
     return near - terms.curvature_loss(radius, e, p, om)
 
 
 def tail_beyond(radius: sp.Expr) -> sp.Expr:
     """t(R) through R2: dominating law up to R2, far field beyond."""
-    return sp.Min(1, OutsideMass(*SHAPE, radius, R2) + FarMass(*SHAPE, R2, m, M2, beta, r_c, b))
+    return minimum(1, OutsideMass(*SHAPE, radius, R2) + FarMass(*SHAPE, R2, m, M2, beta, r_c, b))
 
 
 def exit_before(radius: sp.Expr, width: sp.Expr, time: sp.Expr) -> sp.Expr:
@@ -141,7 +141,7 @@ def sandwich_tail(radius: sp.Expr) -> sp.Expr:
     """A3 at a point with residual r0 and gradient s0: prefactor times a chi tail."""
     low, high = curvature_at(r0), stiffness_at(r0)
     prefactor = (high / low) ** (d / 2) * sp.exp(s0**2 / 2 * (1 / low - 1 / high))
-    return sp.Min(1, prefactor * ChiTail(d, sp.sqrt(low) * radius - s0 / sp.sqrt(low)))
+    return minimum(1, prefactor * ChiTail(d, sp.sqrt(low) * radius - s0 / sp.sqrt(low)))
 
 
 TYPICAL = (1 + beta / m) * sp.sqrt(d) + sp.sqrt(1 + beta**2 / m**2) * t_x

@@ -38,6 +38,7 @@ from certify.proof.theorem import (
 )
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.functions import ChiTail
+from certify.symbolic.generic import maximum, minimum
 from theorems.langevin_mixing.curves import drawable_curves
 from theorems.model import (
     LIPSCHITZ,
@@ -143,13 +144,13 @@ def curvature_upper(radius: sp.Expr) -> sp.Expr:
 def tail_mass(radius: sp.Expr) -> sp.Expr:
     """S4: bound on pi_x(|z - zh| > R0), with a = m^2/beta^2 and b = M^2/beta^2."""
     prefactor = ((1 + b) / (1 + a)) ** (d / 2) * sp.exp(rho**2 / 2 * (b / (1 + b) - a / (1 + a)))
-    return sp.Min(1, prefactor * ChiTail(d, sp.sqrt(1 + a) * radius - rho / sp.sqrt(1 + a)))
+    return minimum(1, prefactor * ChiTail(d, sp.sqrt(1 + a) * radius - rho / sp.sqrt(1 + a)))
 
 
 def burn_in_bound(steps: sp.Expr) -> sp.Expr:
     """S7f: the smaller of the two forms after `steps` steps."""
     start = rho_c**steps * (sp.sqrt(d / mu) + delta1)
-    return sp.Min(start / (2 * sp.sqrt(sp.pi * eta)), start / (2 * s * sp.sqrt(1 - rho_c ** (2 * steps))))
+    return minimum(start / (2 * sp.sqrt(sp.pi * eta)), start / (2 * s * sp.sqrt(1 - rho_c ** (2 * steps))))
 
 
 def path_divergence(steps: sp.Expr) -> sp.Expr:
@@ -165,7 +166,7 @@ def shell_exit(radius: sp.Expr, width: sp.Expr, time: sp.Expr) -> sp.Expr:
 
 def shell_width(room: sp.Expr) -> sp.Expr:
     """A width near the best one for S7d+ with long tau: 2 over the decay rate of the chi tail at sqrt(mu) room."""
-    return sp.Min(room / 2, 2 / sp.Max(mu * room - (d - 1) / room, mu * room / 4))
+    return minimum(room / 2, 2 / maximum(mu * room - (d - 1) / room, mu * room / 4))
 
 
 def stationary_divergence(steps: sp.Expr) -> sp.Expr:
@@ -181,8 +182,8 @@ def shifted_burn_in(steps: sp.Expr) -> sp.Expr:
 
 def exit_margin() -> sp.Expr:
     """Largest t for which the side conditions of S7d and S7g hold."""
-    return sp.Min(
-        (R_D - delta1) / (s + sp.sqrt(2 * eta)) - sp.sqrt(d), (R_D - delta1 - sp.Max(delta1, s * sp.sqrt(d))) / s
+    return minimum(
+        (R_D - delta1) / (s + sp.sqrt(2 * eta)) - sp.sqrt(d), (R_D - delta1 - maximum(delta1, s * sp.sqrt(d))) / s
     )
 
 
@@ -210,8 +211,8 @@ QUANTITIES = (
     definition(B, sp.sqrt(d) * (1 + sp.sqrt(2 * sp.log(kappa))) + t_x + t),
     definition(rho_c, 1 - eta * mu),
     definition(L_Phi, M**2 + M * M2 * rho),
-    definition(q_Phi, sp.Max(1 - m**2 / L_Phi, SLOWEST_RATE)),
-    definition(K_gd, sp.ceiling(2 * sp.log(sp.Max(1, M * rho / (m * delta0))) / -sp.log(q_Phi))),
+    definition(q_Phi, maximum(1 - m**2 / L_Phi, SLOWEST_RATE)),
+    definition(K_gd, sp.ceiling(2 * sp.log(maximum(1, M * rho / (m * delta0))) / -sp.log(q_Phi))),
     definition(tail, tail_mass(R - 2 * delta0)),
     definition(exit_projected, 3 * K * sp.exp(-(t**2) / 2)),
     definition(exit_plain, 4 * K * sp.exp(-(t**2) / 2)),
@@ -225,7 +226,10 @@ QUANTITIES = (
     definition(burn_in_sharp, shifted_burn_in(K)),
     definition(
         tv_bound_sharp,
-        tail + sp.Min(exit_projected, exit_sharp) + sp.sqrt(sp.Min(KL, KL_sharp) / 2) + sp.Min(burn_in, burn_in_sharp),
+        tail
+        + minimum(exit_projected, exit_sharp)
+        + sp.sqrt(minimum(KL, KL_sharp) / 2)
+        + minimum(burn_in, burn_in_sharp),
     ),
     definition(C_grad, sp.Integer(2)),
     definition(size_bound, (N * C_grad + 4 * d) * (K_gd + K)),
@@ -241,7 +245,7 @@ CONDITIONS = (
     Condition("centre", delta1, R_D, strict=True),
     Condition("deviation", sp.Integer(0), t),
     Condition("exit (S7d)", (s + sp.sqrt(2 * eta)) * (sp.sqrt(d) + t), R_D - delta1),
-    Condition("no projection (S7g)", sp.Max(delta1, s * sp.sqrt(d)) + s * t, R_D - delta1),
+    Condition("no projection (S7g)", maximum(delta1, s * sp.sqrt(d)) + s * t, R_D - delta1),
 )  # fmt: skip
 
 SEARCH = Search(
@@ -251,8 +255,8 @@ SEARCH = Search(
         SearchCoordinate(delta_search, 1e-4, 0.06, 3, "log"),
     ),
     choices={
-        R: sp.Min(WHOLE_SPACE, theta_search * m**2 / (M * M2)),
-        delta0: delta_search * sp.Min(R, beta * sp.sqrt(d) / m),
+        R: minimum(WHOLE_SPACE, theta_search * m**2 / (M * M2)),
+        delta0: delta_search * minimum(R, beta * sp.sqrt(d) / m),
         eta: eta_search / L,
         t: (1 - sp.Rational(1, 10**9)) * exit_margin(),
     },
@@ -386,11 +390,11 @@ CONCLUSION = Conclusion(
         "beta <= 0.15 min{m, m^3/(M M2 B)} with theta = 1/2, delta0 = min(R/16, beta sqrt(d)/m), "
         "eta = min(1/(8L), eps^2 mu/(3.25 L^2 d Lam)), K = ceil(Lam/(eta mu)), t = sqrt(2 log(16K/eps))"
     ),
-    explicit_form_beta=sp.Rational(15, 100) * sp.Min(m, m**3 / (M * M2 * B)),
+    explicit_form_beta=sp.Rational(15, 100) * minimum(m, m**3 / (M * M2 * B)),
     explicit_form_choices={
-        R: sp.Min(WHOLE_SPACE, m**2 / (2 * M * M2)),
-        delta0: sp.Min(R / 16, beta * sp.sqrt(d) / m),
-        eta: sp.Min(1 / (8 * L), epsilon**2 * mu / (sp.Rational(325, 100) * L**2 * d * Lam)),
+        R: minimum(WHOLE_SPACE, m**2 / (2 * M * M2)),
+        delta0: minimum(R / 16, beta * sp.sqrt(d) / m),
+        eta: minimum(1 / (8 * L), epsilon**2 * mu / (sp.Rational(325, 100) * L**2 * d * Lam)),
         K: sp.ceiling(Lam / (eta * mu)),
         t: sp.sqrt(2 * sp.log(16 * K / epsilon)),
     },

@@ -73,12 +73,12 @@ def run(
 
         prepare_folder(figures)
     output.first_line(f"audit of {encoder} on {generator}", random_seed(common.seed))
-    import certify.api as api
+    import certify
     from certify.report.audit_tables import audit_report, summary_line
     from certify.verdict import exit_code
 
     with progress_on_terminal(common.quiet) as progress:
-        result = api.audit(
+        result = certify.audit(
             encoder,
             reading.generator(generator),
             beta=noise,

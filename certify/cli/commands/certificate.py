@@ -66,7 +66,7 @@ def run(
     output.first_line(f"{kind} certificate of {about}")
     import json as json_format
 
-    from certify.api import certificate
+    from certify import certificate
     from certify.verdict import exit_code
 
     found = certificate(

@@ -122,13 +122,13 @@ def run(
         prepare_folder(figures)
     where = ", ".join(generator or ()) or EMBEDDED
     output.first_line(f"{', '.join(names) or 'every theorem'} on {where}", random_seed(common.seed))
-    import certify.api as api
+    import certify
 
     loaded = loaded_generators(generator, reading, inverse)
     rows = output.prints and not common.quiet and not details
     with progress_on_terminal(common.quiet) as bars:
         progress = Announcing(bars, _announced(output, names)) if rows else bars
-        result = api.check(
+        result = certify.check(
             names,
             loaded,
             beta=noise,
@@ -191,10 +191,10 @@ def _check_constants(
     if len(names) != 1:
         raise InputError(f"`--constants` needs exactly one THEOREM; got {len(names)}")
     output.first_line(f"{names[0]} on constants {text}")
-    import certify.api as api
+    import certify
 
     with progress_on_terminal(output.quiet) as progress:
-        return api.check_constants(names[0], text, beta=beta, epsilon=epsilon, progress=progress, command=command)
+        return certify.check_constants(names[0], text, beta=beta, epsilon=epsilon, progress=progress, command=command)
 
 
 def _announced(output: Output, names: list[str]) -> Callable[[object], None]:

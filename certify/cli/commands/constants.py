@@ -78,7 +78,7 @@ def run(
         prepare_figure(figure)
     subject = generator if measurement is None else f"{generator} behind {measurement}"
     output.first_line(f"constants of {subject}", random_seed(common.seed))
-    import certify.api as api
+    import certify
     from certify.api.constants import bounded
     from certify.bounds.bracket import Region
     from certify.bounds.effort import DEFAULT_EFFORT
@@ -88,7 +88,7 @@ def run(
 
     start, began = started(), now()
     with progress_on_terminal(common.quiet) as progress:
-        loaded = api.load_generator(generator, output_name, deviations, measurement=measurement)
+        loaded = certify.load_generator(generator, output_name, deviations, measurement=measurement)
         point = None if centre is None else point_from_file(centre, loaded.latent_dim)
         main = Region(radius, None if radius is None else point)
         balls = None if sizes is None else [Region(size, point) for size in sizes]

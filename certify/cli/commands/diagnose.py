@@ -45,7 +45,7 @@ def run(
     output = Output(common.json, common.quiet)
     output.check_destination()
     output.first_line(f"diagnosis of {decoder} at {data}", random_seed(common.seed))
-    import certify.api as api
+    import certify
     from certify.diagnosis.records import Answer
     from certify.report.diagnosis_tables import answer_lines, closing_lines, summary_line
 
@@ -53,7 +53,7 @@ def run(
         output.line(answer_lines(cast("Answer", answer)))
 
     with progress_on_terminal(common.quiet) as bars:
-        result = api.diagnose(
+        result = certify.diagnose(
             reading.generator(decoder),
             data,
             encoder=encoder,

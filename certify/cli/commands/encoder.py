@@ -80,12 +80,12 @@ def run(
 
         check_encoder_path(out)
     output.first_line(f"encoder of {theorem or 'the smallest kind'} for {generator}", random_seed(common.seed))
-    import certify.api as api
+    import certify
     from certify.report.encoder_tables import encoder_report, summary_line
     from certify.verdict import exit_code
 
     with progress_on_terminal(common.quiet) as progress:
-        result = api.encoder(
+        result = certify.encoder(
             theorem,
             reading.generator(generator),
             beta=noise,

@@ -54,12 +54,12 @@ def run(
     output = Output(common.json, common.quiet)
     output.check_destination()
     output.first_line(f"evidence of {observations} under {generator}", random_seed(common.seed))
-    import certify.api as api
+    import certify
     from certify.report.evidence_tables import evidence_report, summary_line
     from certify.verdict import exit_code
 
     with progress_on_terminal(common.quiet) as progress:
-        result = api.evidence(
+        result = certify.evidence(
             reading.generator(generator),
             observations,
             beta=noise,

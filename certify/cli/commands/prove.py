@@ -42,7 +42,7 @@ def run(
     start_seed = random_seed(common.seed)
     output = Output(common.json, common.quiet)
     output.check_destination()
-    from certify.api import prove
+    from certify import prove
     from certify.provenance import provenance, started
     from certify.verdict import exit_code
 

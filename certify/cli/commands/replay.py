@@ -41,7 +41,7 @@ def run(
 
     saved = saved_case(case)
     output.first_line(f"replay {saved.claim} of {saved.case.theorem} on {saved.case.describe()}")
-    from certify.api import replay
+    from certify import replay
     from certify.report.stress import replay_line
 
     found = replay(saved, theorem)

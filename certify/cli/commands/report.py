@@ -77,12 +77,12 @@ def run(
             if given:
                 raise InputError(f"`--from` shows a finished check; leave out `--{option}`")
     output.first_line(f"page of {', '.join(theorems or ()) or source or 'every theorem'}", random_seed(common.seed))
-    import certify.api as api
+    import certify
 
     wanted = None if source is not None else generator
     loaded = loaded_generators(wanted, reading)
     with progress_on_terminal(common.quiet) as progress:
-        found = api.write_report(
+        found = certify.write_report(
             list(theorems or ()),
             loaded,
             out=out,

@@ -63,12 +63,12 @@ def run(
     radius = region_radius(region)
     if chosen is None:
         output.first_line(f"slack of {theorem} on {generator}", random_seed(common.seed))
-    import certify.api as api
+    import certify
 
     loaded = loaded_generators([generator], reading)
     assert loaded is not None
     with progress_on_terminal(common.quiet) as progress:
-        found = api.slack(
+        found = certify.slack(
             theorem,
             loaded[0],
             beta=beta,

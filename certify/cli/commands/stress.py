@@ -67,7 +67,7 @@ def run(
     output = Output(common.json, common.quiet)
     output.check_destination()
     output.first_line(f"stress {', '.join(theorems or ()) or 'every theorem'}", common.seed)
-    from certify.api import stress
+    from certify import stress
     from certify.atomic import check_folder_writable
     from certify.stress_tests.campaign import PROFILES
     from certify.validation import random_seed

@@ -92,7 +92,7 @@ def run(
         check_columns(kept)
     if not prints_tables:
         output.first_line("tables of " + (", ".join(theorems or ()) or "every theorem"), random_seed(common.seed))
-    import certify.api as api
+    import certify
 
     given = {
         "output": output_name, "noise": deviations, "measurement": measurement, "beta": beta,
@@ -104,10 +104,10 @@ def run(
         names = list(theorems or ())
         if len(names) != 1:
             raise InputError(f"`--constants` needs exactly one THEOREM; got {len(names)}")
-        result = api.check_constants(names[0], constants, beta=noise, epsilon=distance, command=context.obj)
+        result = certify.check_constants(names[0], constants, beta=noise, epsilon=distance, command=context.obj)
     else:
         with progress_on_terminal(common.quiet) as progress:
-            result = api.check(
+            result = certify.check(
                 list(theorems or ()),
                 loaded_generators(generator, Reading(output_name, deviations, measurement)),
                 beta=noise,

@@ -53,7 +53,7 @@ def run(
     destination = Output(json, quiet)
     destination.check_destination()
     destination.first_line(f"verify {file}")
-    from certify.api import verify
+    from certify import verify
     from certify.cli.generators import loaded_generators
     from certify.cli.groups import Reading
 
