@@ -42,19 +42,23 @@ class _Key:
         return isinstance(other, _Key) and other.digest == self.digest
 
 
-def brackets(generator: Generator, effort: float = DEFAULT_EFFORT) -> ConstantBrackets:
-    """Certified brackets of the constants on all of R^d, by the methods that need no time limit. Rounded outward."""
-    return _brackets(_Key(generator), effort)
+def brackets(
+    generator: Generator, effort: float = DEFAULT_EFFORT, methods: tuple[str, ...] = METHODS
+) -> ConstantBrackets:
+    """Certified brackets of the constants on all of R^d, by methods that need no time limit. Rounded outward."""
+    return _brackets(_Key(generator), effort, methods)
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _brackets(key: _Key, effort: float) -> ConstantBrackets:
-    return constants(key.generator, budget=BUDGET, methods=METHODS, effort=effort)
+def _brackets(key: _Key, effort: float, methods: tuple[str, ...]) -> ConstantBrackets:
+    return constants(key.generator, budget=BUDGET, methods=methods, effort=effort)
 
 
-def decided(theorem: Theorem, generator: Generator, effort: float = DEFAULT_EFFORT) -> tuple[AssumptionRecord, ...]:
+def decided(
+    theorem: Theorem, generator: Generator, effort: float = DEFAULT_EFFORT, methods: tuple[str, ...] = METHODS
+) -> tuple[AssumptionRecord, ...]:
     """The theorem's own decision of each of its assumptions, by constants found with this effort."""
-    found = brackets(generator, effort)
+    found = brackets(generator, effort, methods)
     with one_thread():
         return tuple(item.at(generator, found) for item in theorem.assumptions)
 
