@@ -119,7 +119,10 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
 def _coarse_neighbours(points: FloatArray, widths: FloatArray, masses: FloatArray) -> npt.NDArray[np.bool_]:
     """Cells that touch one of the heaviest and are wider: what is narrower than a cell may reach beyond its border."""
     top = np.argsort(-masses)[:HEAVIEST]
-    wide = np.flatnonzero(widths > 1.5 * widths[top].min())
+    # Of the many cells few are near any of the heaviest.
+    reach = 0.501 * (widths + widths[top].max())
+    near = (widths > 1.5 * widths[top].min())[:, None] & (points >= points[top].min(axis=0) - reach[:, None])
+    wide = np.flatnonzero((near & (points <= points[top].max(axis=0) + reach[:, None])).all(axis=1))
     touching = np.ones((len(wide), len(top)), dtype=bool)
     reach = 0.501 * (widths[wide, None] + widths[top])
     for axis in range(points.shape[1]):

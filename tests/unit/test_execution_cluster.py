@@ -126,25 +126,25 @@ def _with_decoder(decoder: bytes, task: int) -> float:
 
 def test_inversions_and_exact_circuits_are_those_of_one_process(client: Any) -> None:
     def costs(execution: Execution) -> list[tuple[str, str, int, float, bool]]:
-        found = measure_hardness(["feistel", "linear"], [4, 6], runs=1, effort=0.1, execution=execution)
+        found = measure_hardness(["feistel", "linear"], [4], runs=1, effort=0.03, execution=execution)
         return [(run.family, run.method, run.bits, run.cost, run.finished) for c in found.curves for run in c.runs]
 
-    problems = [(2, [8, 6]), (3, [150, 232]), (4, [27030])]
+    problems = [(2, [8, 6]), (3, [150, 232])]
     with Execution("serial") as here, Execution(client) as there:
         assert costs(here) == costs(there)
         sizes = least_sizes(problems, here)
         assert sizes == least_sizes(problems, there)
-    # A half adder, a full adder, and the parity of four bits.
-    assert [(size.lower, size.upper) for size in sizes] == [(2, 2), (5, 5), (3, 3)]
+    # A half adder and a full adder.
+    assert [(size.lower, size.upper) for size in sizes] == [(2, 2), (5, 5)]
 
 
 def test_killed_workers_lose_and_repeat_nothing(client: Any, tmp_path: Path) -> None:
-    """A worker dies after every 15 results: by count, so that it happens on every machine."""
-    tasks, killed, choice, found, came = range(60), [], random.Random(0), {}, 0
+    """A worker dies after every 12 results: by count, so that it happens on every machine."""
+    tasks, killed, choice, found, came = range(30), [], random.Random(0), {}, 0
     with Execution("serial", tmp_path / "here") as here, Execution(client, tmp_path / "there") as there:
         for place, item in there.map(work_of(slow_square, 0.02), tasks):
             found[place], came = item, came + 1
-            if came % 15 == 0:
+            if came % 12 == 0:
                 with suppress(ProcessLookupError, IndexError):
                     killed.append(kill_one(client, choice))
         assert here.collect("squares", work_of(square), tasks) == [found[task] for task in tasks]
@@ -367,7 +367,7 @@ def verbs(folder: Path) -> dict[str, Callable[..., Any]]:
         "sweep": partial(
             certify.sweep, "strong-invertibility", d=8, m=1, M=[1.2, 1.5], M2=0.15, epsilon=0.1, beta=0.05
         ),
-        "stress": partial(certify.stress, "langevin-mixing", examples=4),
+        "stress": partial(certify.stress, "langevin-mixing", examples=2),
     }
 
 
@@ -420,12 +420,12 @@ def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
     try:
         with Execution(address, tmp_path) as execution:
             found: dict[int, Any] = {}
-            for place, item in execution.map(work_of(slow_square, 0.05), range(150)):
+            for place, item in execution.map(work_of(slow_square, 0.05), range(60)):
                 found[place] = item
                 if len(found) == 20:
                     end()
                     start()
-            assert found == {task: square(task) for task in range(150)}
-        assert len(list(stored_documents(tmp_path))) == 150
+            assert found == {task: square(task) for task in range(60)}
+        assert len(list(stored_documents(tmp_path))) == 60
     finally:
         end()
