@@ -31,7 +31,7 @@ LONG = "long"
 TICK = 2.0**-5
 """Seconds that pass at each look at the clock; about what the work between two looks takes."""
 
-for _name, _examples in (("quick", 50), ("ci", 300), (LONG, 5000)):
+for _name, _examples in (("quick", 30), ("ci", 300), (LONG, 5000)):
     settings.register_profile(
         _name,
         max_examples=_examples,

@@ -96,7 +96,7 @@ def test_without_coq_nothing_is_verified_and_it_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(coqc, "coq_version", lambda: None)
-    assert main(["formalize", "one-way", "--out", str(tmp_path), "--verify"]) == 3
+    assert main(["formalize", "modes", "--out", str(tmp_path), "--verify"]) == 3
     assert "not run: coqc is not installed" in capsys.readouterr().out
-    assert (tmp_path / "one_way.v").is_file() and (tmp_path / "CertifyLemmas.v").is_file()
-    assert main(["formalize", "one-way", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "modes.v").is_file() and (tmp_path / "CertifyLemmas.v").is_file()
+    assert main(["formalize", "modes", "--out", str(tmp_path)]) == 0
