@@ -159,12 +159,14 @@ def _specified(text: str, output: str | None) -> Generator:
     if not text or len(text) > MAXIMUM_LENGTH or not text.isprintable():
         raise InputError("expected FILE.onnx, a family like `linear:d=8,kappa=2`, or `pkg.mod:callable`")
     head, _, tail = text.partition(":")
+    suffix = Path(text).suffix.lower()
+    if suffix == ".onnx" and "." in head:  # no family's name has a point: they need not be loaded
+        return _from_onnx(text, output)
     known = families()
-    if output is not None and (head in known or Path(text).suffix.lower() != ".onnx"):
+    if output is not None and (head in known or suffix != ".onnx"):
         raise InputError(f"`output` chooses an output of an ONNX file; `{text}` is none")
     if head in known:
         return known[head].generator(_settings(head, tail))
-    suffix = Path(text).suffix.lower()
     if suffix == ".onnx":
         return _from_onnx(text, output)
     if suffix in {".blif", ".aag", ".aig"}:

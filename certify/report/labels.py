@@ -5,8 +5,12 @@ Labels in JSON and on the command line stay as they are: there steps and assumpt
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from certify.proof.records import TheoremRecord
-from certify.proof.theorem import Theorem
+
+if TYPE_CHECKING:
+    from certify.proof.theorem import Theorem
 
 
 def own_label(label: str) -> str:
