@@ -233,7 +233,10 @@ def main() -> None:
     missed = [line for _, line in known.results if line]
     caption = f"{len(known.results)} instances, seed {known.seed}: {len(missed)} without a finite bound"
     print(f"{caption}, {sum(item.violated for item in found)} violations, {time.perf_counter() - start:.0f} s")
-    comments = (f"version {__version__}, code {known.code}", "made by python -m benchmarks.hostile_boxes")
+    comments = (
+        f"version {__version__}, code {known.code}",
+        f"made by python -m benchmarks.hostile_boxes {known.options}",
+    )
     document = Document((table(found, caption),), comments)
     write_text_atomically(known.out, table_formats()["markdown"].render(document))
     for line in missed:

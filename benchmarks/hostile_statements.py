@@ -256,8 +256,9 @@ def main() -> None:
         "hostile-statements", "The four statements at hostile decoders", columns(heads, heads[1:]), tuple(body)
     )
     comments = (
-        f"version {__version__}, seed {options.seed}, code {code}",
-        "made by python -m benchmarks.hostile_statements",
+        f"version {__version__}, code {code}",
+        f"made by python -m benchmarks.hostile_statements {' '.join(options.names)} --blocks {options.blocks} "
+        f"--seed {options.seed}",
     )
     write_text_atomically(options.out, table_formats()["markdown"].render(Document((found,), comments)))
     print(f"{len(truths)} truths, violated: {[item for item in truths if item.violated]}")

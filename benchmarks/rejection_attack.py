@@ -244,7 +244,10 @@ def main() -> None:
     found = table(ratios, len(done), known.seed, certified)
     print(f"{certified} of {len(done)} certified, {sum(item.violated for item in ratios)} violations, "
           f"{time.perf_counter() - start:.0f} s")  # fmt: skip
-    comments = (f"version {__version__}, code {known.code}", "made by python -m benchmarks.rejection_attack")
+    comments = (
+        f"version {__version__}, code {known.code}",
+        f"made by python -m benchmarks.rejection_attack {known.options}",
+    )
     write_text_atomically(known.out, table_formats()["markdown"].render(Document((found,), comments)))
     for line in missed:
         print(f"not certified: {line}")

@@ -79,10 +79,14 @@ def run(
 
 @dataclass(frozen=True)
 class Instances:
-    """What is known of the instances of an attack: results (JSON), the seed, the code's digest, where to write."""
+    """What is known of the instances of an attack: results (JSON), the code's digest, where to write.
+
+    `options` are those of the command line that the results follow from.
+    """
 
     results: list[Any]
     seed: int
+    options: str
     code: str
     out: Path
 
@@ -107,7 +111,8 @@ def attacked(solve: Callable[[tuple[int, int]], Any], count: int, out: Path, des
         kept = {key: known[key] for key in tasks if key in known}
     else:
         kept = run(solve, tasks, given.processes, given.work)
-    return Instances(list(kept.values()), given.seed, code, given.out)
+    options = f"--instances {given.instances} --seed {given.seed}"
+    return Instances(list(kept.values()), given.seed, options, code, given.out)
 
 
 def _append(work: Path, item: Any) -> None:

@@ -31,6 +31,9 @@ LAST = 40.0
 FAR = (45.0, 60.0, 80.0, 120.0, 200.0, 400.0, 1e3, 1e4)
 """Further inputs that a search looks at."""
 
+VANISHED = SMALLEST_NORMAL / EPSILON
+"""Size of a coefficient whose relative error is more than all that underflows can have lost of it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Features:
@@ -143,10 +146,12 @@ def _line_suprema(sigma: Sigma, coefficients: FloatArray, low: FloatArray, high:
     found = np.full(len(coefficients), -np.inf)
     pieces = ((left, low, np.minimum(high, 0.0)), (1.0, np.maximum(low, 0.0), high))
     for slope, start, end in pieces:
-        rise, bend = b_v + slope * b_s, q_vv + slope * q_vs + slope * slope * q_ss
+        # The coefficient first: a square of the slope vanishes where the term does not.
+        rise, bend = b_v + slope * b_s, q_vv + slope * q_vs + slope * (slope * q_ss)
         farthest = np.maximum(np.abs(start), np.abs(end))
-        size = (np.abs(b_v) + np.abs(slope * b_s)) * farthest
-        size = size + (np.abs(q_vv) + np.abs(slope * q_vs) + np.abs(slope * slope * q_ss)) * farthest**2
+        size = (np.abs(b_v) + np.abs(slope * b_s) + VANISHED) * farthest
+        curved = np.abs(q_vv) + np.abs(slope * q_vs) + np.abs(slope * (slope * q_ss)) + VANISHED
+        size = size + curved * farthest * farthest
         peak = -0.5 * rise / bend
         # Outside the piece by a rounding or not: there the vertex is as high as the end.
         near = (bend < 0) & (peak >= start - 1e-9 * farthest) & (peak <= end + 1e-9 * farthest)

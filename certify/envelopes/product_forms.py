@@ -6,7 +6,7 @@ two in each factor: g = C_0(v) + C_1(v) u + C_2(v) u^2. What multiplies p - u v 
 
 The range of v, which must be bounded, is cut into cells. For fixed u the second derivative of g by v is 2 kappa(u),
 kappa = q_vv + q_vp u + q_pp u^2, so between two neighbouring cuts g exceeds the larger of its values there by
-w^2/4 max(0, -kappa(u)) at most, w the width: eta is the largest of sup_u g(u, v_i) and sup_u g(u, v_i) - w^2 kappa(u)/4
+h^2 max(0, -kappa(u)) at most, 2h the width: eta is the largest of sup_u g(u, v_i) and sup_u g(u, v_i) - h^2 kappa(u)
 over the cuts v_i, suprema of parabolas over a range of u, bounded or not. Everything is rounded outward.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import PRODUCT_WIDTH, LiftedNetwork
-from certify.envelopes.neuron_forms import FAR, gain, suprema_upper
+from certify.envelopes.neuron_forms import FAR, VANISHED, gain, suprema_upper
 
 CUTS = 257
 """Where the range of v is cut, its ends among them."""
@@ -69,15 +69,15 @@ def product_suprema_upper(coefficients: FloatArray, first: Interval, second: Int
     start, end = np.where(known, low, 0.0), np.where(known, high, 0.0)
     steps = np.linspace(0.0, 1.0, CUTS)
     cuts = np.clip(start[:, None] * (1.0 - steps) + end[:, None] * steps, start[:, None], end[:, None])
-    width = np.nextafter(np.abs(np.diff(cuts, axis=1)).max(axis=1), np.inf)
+    half = np.nextafter(0.5 * np.abs(np.diff(cuts, axis=1)).max(axis=1), np.inf)[:, None]
     b_v, b_p, q_vv, q_vp, q_pp, b_u, q_uu, q_uv, q_up = coefficients.T[:, :, None]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        share = (0.25 * width * width)[:, None]
-        # Polynomials in u at the cuts, without and with what a cell may add: values, and their absolute terms.
+        # Polynomials in u at the cuts, without and with what a cell may add: values, and their absolute terms. The
+        # coefficient first: a square of v vanishes where the term does not.
         terms = (
-            (b_v * cuts, q_vv * cuts * cuts, -q_vv * share),
-            (b_u, b_p * cuts, q_uv * cuts, q_vp * cuts * cuts, -q_vp * share),
-            (q_uu, q_up * cuts, q_pp * cuts * cuts, -q_pp * share),
+            (b_v * cuts, q_vv * cuts * cuts, -q_vv * half * half),
+            (b_u, b_p * cuts, q_uv * cuts, q_vp * cuts * cuts, -q_vp * half * half),
+            (q_uu, q_up * cuts, q_pp * cuts * cuts, -q_pp * half * half),
         )
         # A power that is not there at all has no rounding either: u may be unbounded.
         present = [
@@ -88,7 +88,10 @@ def product_suprema_upper(coefficients: FloatArray, first: Interval, second: Int
         for added in (False, True):
             chosen = [np.broadcast_arrays(cuts, *(parts if added else parts[:-1]))[1:] for parts in terms]
             polynomial = [np.sum(parts, axis=0) for parts in chosen]
-            sizes = [np.sum(np.abs(parts), axis=0) for parts in chosen]
+            # A term that vanishes here may matter where u is large.
+            sizes = [
+                np.sum(np.abs(parts), axis=0) + VANISHED * there for parts, there in zip(chosen, present, strict=True)
+            ]
             found = np.maximum(found, _parabolas(polynomial, sizes, present, *first).max(axis=1))
     return np.where(known & ~np.isnan(found), found, np.inf)
 

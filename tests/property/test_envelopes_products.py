@@ -176,6 +176,53 @@ def test_an_unbounded_factor_is_followed_all_the_way() -> None:
         assert (points @ row - rounding).max() <= supremum(*row)
 
 
+def exact_psi(coefficients: FloatArray, u: float, v: float) -> Fraction:
+    u_, v_ = Fraction(u), Fraction(v)
+    parts = (v_, u_ * v_, v_**2, v_ * u_ * v_, (u_ * v_) ** 2, u_, u_**2, u_ * v_, u_ * u_ * v_)
+    return sum((Fraction(float(a)) * part for a, part in zip(coefficients, parts, strict=True)), Fraction(0))
+
+
+@pytest.mark.parametrize(
+    ("terms", "u", "v"),
+    [
+        ({4: 1e-80}, (1e200, 1e200), (-1e-160, 1e-160)),  # p^2 with a v^2 that is no float: 1
+        ({4: 1e-30}, (1e150, 1.001e150), (1e-150, 1e-150)),
+        ({2: -1e300, 0: 1e140}, (0.0, 0.0), (-128e-160, 128e-160)),  # a peak between cuts whose width has no square
+        ({4: -1e100, 1: 2e200 / 512 * 1e-160}, (1e100, 1e100), (-1e-160, 1e-160)),
+        ({6: 1e-320}, (1e200, 1e200), (-1.0, 1.0)),
+        ({8: 1e-160, 3: 1e-160}, (1e160, 1e160), (1e-160, 1e-160)),
+    ],
+)
+def test_what_no_float_is_small_enough_for_is_paid(
+    terms: dict[int, float], u: tuple[float, float], v: tuple[float, float]
+) -> None:
+    row = np.zeros(9)
+    row[list(terms)] = list(terms.values())
+    found = product_suprema_upper(row[None], *((np.array(ends[:1]), np.array(ends[1:])) for ends in (u, v)))[0]
+    inner = np.clip(np.linspace(*v, 1025), *v)
+    assert max(exact_psi(row, x, y) for x in u for y in inner) <= (Fraction(float(found)) if found < np.inf else found)
+
+
+def test_a_constant_factor_of_any_size_proves_nothing_false() -> None:
+    """G = z + 1e163 (1e-163 tanh z): a record may add any multiple of p^2, which is 1 where v^2 is no float."""
+    one = np.ones((1, 1))
+    nodes: tuple[Node, ...] = (
+        Input(1), Activation(0, "tanh", 1), Affine(1, 1e-163 * one, np.zeros(1)), Affine(0, 0 * one, np.full(1, 1e163)),
+        Product((3, 2), 1), Sum((0, 4), (1.0, 1.0), 1),
+    )  # fmt: skip
+    likelihood = GaussianLikelihood(np.array([0.7]), BETA)
+    lift = lifted(Generator("huge", Graph(nodes), 0))
+    points = np.linspace(-6, 6, 2001)[:, None]
+    known = potential(lift.graph, likelihood, points)
+    for weight in (1.0, 10.0, 100.0):
+        coefficients = np.zeros((2, 9))
+        coefficients[0, 2], coefficients[0, 4], coefficients[1, 4] = -0.5, 0.5, weight
+        bound = verified_bound(lift, potential_form(lift, likelihood.observation, BETA), coefficients)
+        if bound is not None:
+            shifted = (points - bound.mean) @ bound.root
+            assert (known + bound.offset >= 0.5 * (shifted * shifted).sum(axis=1)).all()
+
+
 @pytest.mark.parametrize(("d", "seed"), [(1, 0), (1, 1), (2, 2), (4, 5)])
 def test_the_form_is_below_the_potential_everywhere(d: int, seed: int) -> None:
     generator = gated(d, d + 2, seed, width=3)

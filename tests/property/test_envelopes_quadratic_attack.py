@@ -103,6 +103,28 @@ def test_no_magnitude_makes_a_supremum_of_lines_too_small(name: str) -> None:
                 assert rise**2 / (-4 * bend) <= Fraction(bound)
 
 
+def test_no_magnitude_makes_a_supremum_over_a_range_too_small() -> None:
+    """Slopes, coefficients and inputs of which no square is a float."""
+    random, finite = np.random.default_rng(5), 0
+    for trial in range(60):
+        slope, far = float(10.0 ** random.uniform(-200, 0.5)), float(10.0 ** random.uniform(-160, 153))
+        sizes = np.array([far, slope * far, far * far, slope * far * far, (slope * far) * (slope * far)])
+        with np.errstate(all="ignore"):
+            row = np.nan_to_num(random.standard_normal(5) * (random.random(5) < 0.5) / sizes, posinf=0.0, neginf=0.0)
+        if trial == 0:
+            slope, far, row = 1e-200, 1e150, np.array([0.0, 0.0, 0.0, 0.0, 1e100])
+        low, high = np.sort(far * random.uniform(-1, [0.0, random.choice([-0.5, 1.0])]))
+        found = suprema_upper((("leaky_relu", (slope,)),), row[None], (np.array([low]), np.array([high])))[0]
+        finite += found < np.inf
+        b_v, b_s, q_vv, q_vs, q_ss = map(Fraction, row)
+        for at in (low, high, np.clip(0.0, low, high), *np.clip(random.uniform(low, high, 4), low, high)):
+            v = Fraction(float(at))
+            s = v if v >= 0 else Fraction(slope) * v
+            value = b_v * v + b_s * s + q_vv * v * v + q_vs * v * s + q_ss * s * s
+            assert found == np.inf or value <= Fraction(float(found))
+    assert finite > 40
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_network_is_below_its_bound(kind: str) -> None:
     certified = 0

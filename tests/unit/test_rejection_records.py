@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from certify.certificates.kinds.rejection import verify
 from certify.cli.main import main
 from certify.codec import Exact
 from certify.discovery.registry import load_theorem
+from certify.envelopes import records
 from certify.envelopes.box_search import BoxLimits, log_ratio, supremum_of_ratio
 from certify.envelopes.box_tree import Cuts, Tiling, bisected, lattice
 from certify.envelopes.likelihood import GaussianLikelihood
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.records import RejectionProof
+from certify.envelopes.records import METHOD, RejectionProof
 from certify.errors import InputError
 from certify.execution.door import Execution
 from certify.generators.derivatives import value
@@ -383,3 +385,12 @@ def test_the_leaves_carry_the_bound_of_the_search() -> None:
         assert leaves is not None
         points = np.concatenate(leaves)
         assert log_ratio(generator.graph, likelihood, proposal, points).max() <= found.upper
+
+
+def test_the_page_has_the_keys_and_the_method_of_a_record() -> None:
+    page = Path("docs/certificates.md").read_text(encoding="utf-8")
+    block = page.split("## Format of the kind `rejection`")[1].split("\n## ")[0].split("\n\n")[1]
+    parts = ("Component", "Regions", "Region", "Boxes", "Cells", "Mean", "Rejection")
+    names = {field.name for part in parts for field in fields(getattr(records, f"{part}Proof"))}
+    values = {"rejection", METHOD, "gaussian", "bernoulli", "1/10"}
+    assert set(re.findall(r'"([^"]+)"', block)) == names | values | {"kind"}
