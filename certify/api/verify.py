@@ -8,7 +8,8 @@ from typing import Any
 
 from certify.api.arguments import GeneratorLike, Observations, loaded, observations_of
 from certify.api.shown import Shown, values_of
-from certify.certificates.verification import VerificationResult, verify_file
+from certify.certificates.verification import TableRule, VerificationResult, verify_file
+from certify.discovery.registry import theorems
 from certify.report.table import Table, columns, label_cell, text_cell, verdict_cell
 from certify.validation import file_path, flag
 
@@ -69,4 +70,5 @@ def verify(
     derived = flag("constants", constants)
     given = None if generator is None else loaded(generator)
     rows = observations_of(observations, None if given is None else [given])
-    return Verified(**values_of(verify_file(source, given, rows, derived)))
+    tables = {name: TableRule(item.title, item.conclusion.rows_say) for name, item in theorems().items()}
+    return Verified(**values_of(verify_file(source, given, rows, derived, tables)))

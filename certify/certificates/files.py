@@ -22,11 +22,16 @@ ENTRY = frozenset({"certificate", "reason", "noise"})
 
 @dataclass(frozen=True)
 class Stored:
-    """A certificate's `record` at its `place` in a file; `row` is what a table says of that observation, beside it."""
+    """A certificate's `record` at its `place` in a file.
+
+    row     what a table says of that observation, beside it
+    table   the `id` of that table, and its `title` where it has one
+    """
 
     place: str
     record: Any
     row: Mapping[str, Any] | None = None
+    table: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class StoredCertificates:
     not_covered: Mapping[str, int] = field(default_factory=dict)
 
 
-Documents = Iterator[tuple[str, Any, Mapping[str, Any] | None]]
+Said = Mapping[str, Any] | None
+Documents = Iterator[tuple[str, Any, Said, Said]]
 
 
 def certificates_from_file(path: str | Path) -> StoredCertificates:
@@ -67,8 +73,8 @@ def certificates_from_file(path: str | Path) -> StoredCertificates:
     return StoredCertificates(_read(path, found), open_rows)
 
 
-def _read(path: str | Path, found: Sequence[tuple[str, Any, Mapping[str, Any] | None]]) -> tuple[Stored, ...]:
-    return tuple(Stored(place, record_of(document, f"`{path}`, {place}"), row) for place, document, row in found)
+def _read(path: str | Path, found: Sequence[tuple[str, Any, Said, Said]]) -> tuple[Stored, ...]:
+    return tuple(Stored(place, record_of(document, f"`{path}`, {place}"), *said) for place, document, *said in found)
 
 
 def _of_folder(folder: Path) -> tuple[Stored, ...]:
@@ -98,13 +104,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _documents(content: Any) -> Documents:
     if NAME in content:
-        yield "the certificate", content, None
+        yield "the certificate", content, None, None
     elif "theorems" in content:
         for theorem in content["theorems"]:
             epsilon = ((theorem.get("conclusion") or {}).get("values") or {}).get("epsilon")
             named = {key: theorem[key] for key in ("generator",) if key in theorem}
             asked = named if epsilon is None else {**named, "epsilon": epsilon}
-            yield from _of_table(theorem["id"], theorem["observations"], asked)
+            table = {key: theorem[key] for key in ("id", "title") if key in theorem}
+            for item in _of_table(theorem["id"], theorem["observations"], asked):
+                yield (*item, table)
     else:
         for index, entry in enumerate(content["observations"].values()):
             yield from _of_entry(f"entry {index}", entry)
@@ -125,7 +133,9 @@ def _holds_certificate(row: Mapping[str, Any]) -> bool:
     return row["certificate"] is not None or row.get("largest_noise_certificate") is not None
 
 
-def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> Documents:
+def _of_table(
+    theorem: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     """The certificates of a theorem's rows; where one has a certificate, each that says proved needs its own.
 
     So does a largest noise, unless it is the noise at which the row is proved. A row is also about what is `asked` of
@@ -152,7 +162,7 @@ def _of_table(theorem: str, rows: Sequence[Mapping[str, Any]], asked: Mapping[st
 def _of_entry(place: str, entry: Mapping[str, Any]) -> Documents:
     """The certificate of one observation, and that of its largest noise where there is one."""
     if entry["certificate"] is not None:
-        yield place, entry["certificate"], None
+        yield place, entry["certificate"], None, None
     noise = entry.get("noise")
     if noise is not None and noise["certificate"] is not None:
-        yield f"{place}, largest noise", noise["certificate"], None
+        yield f"{place}, largest noise", noise["certificate"], None, None

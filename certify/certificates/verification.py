@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +14,7 @@ from certify.bounds.bracket import ConstantBrackets, json_number
 from certify.bounds.constants import constants as bracket_constants
 from certify.bounds.evaluation import evaluated_constants
 from certify.certificates.discovery import kind_of
-from certify.certificates.files import certificates_from_file
+from certify.certificates.files import Stored, certificates_from_file
 from certify.certificates.kind import Verification, premise_text
 from certify.codec import Readable, decode
 from certify.errors import InputError
@@ -25,18 +26,35 @@ from certify.verdict import Verdict, exit_code, weakest_verdict
 
 
 @dataclass(frozen=True)
+class TableRule:
+    """What a table of a theorem may say: its `title`, and by the kind of certificate what a row says beside its own."""
+
+    title: str
+    rows: Mapping[str, Callable[[Any, Generator], Mapping[str, Any]]]
+
+
+MEASURED, HOLDS_ACCEPTANCE = "p_measured", "rejection"
+"""What a row says of a run of proposals, and the kind of certificate from which they are drawn again."""
+
+AGREEMENT = 1e-9
+"""Relative, of measured numbers: what the same proposals give on another machine."""
+
+
+@dataclass(frozen=True)
 class VerificationResult(Readable):
     """What came out of checking a file: every certificate by its place, and whether the constants were derived again.
 
     verdict     `proved` where every claim and the constants were confirmed, `conditional` where a constant was taken
                 for granted, `refuted` where a claim was not confirmed
     not_covered by theorem, how many rows of tables without any certificate say proved: the verdict is not about them
+    unheld      by theorem, how many rows say an acceptance that their certificate, of another kind, does not determine
     """
 
     path: str
     verifications: Mapping[str, Verification]
     constants_derived: bool
     not_covered: Mapping[str, int] = field(default_factory=dict)
+    unheld: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -66,6 +84,7 @@ class VerificationResult(Readable):
                 for place, item in self.verifications.items()
             ],
             "not_covered": dict(self.not_covered),
+            "unheld": dict(self.unheld),
         }
 
     @classmethod
@@ -80,6 +99,7 @@ class VerificationResult(Readable):
             found,
             decode(bool, document["constants_derived"], "`constants_derived`"),
             decode(dict[str, int], document.get("not_covered", {}), "`not_covered`"),
+            decode(dict[str, int], document.get("unheld", {}), "`unheld`"),
         )
 
     @property
@@ -89,15 +109,29 @@ class VerificationResult(Readable):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the file says proved and no certificate in it is about, a line for each theorem."""
-        return tuple(
-            f"not covered: {theorem}, {count} row{'s' if count > 1 else ''} said proved, without any certificate"
-            for theorem, count in self.not_covered.items()
+        """What the file says and no certificate in it is about, a line for each theorem."""
+        return (
+            *(
+                f"not covered: {theorem}, {_rows(count)} said proved, without any certificate"
+                for theorem, count in self.not_covered.items()
+            ),
+            *(
+                f"not verified: {theorem}, the acceptance by Theorem R in {_rows(count)}, which no certificate holds"
+                for theorem, count in self.unheld.items()
+            ),
         )
 
 
+def _rows(count: int) -> str:
+    return f"{count} row{'s' if count > 1 else ''}"
+
+
 def verify_file(
-    path: str | Path, generator: Generator | None = None, rows: FloatArray | None = None, constants: bool = False
+    path: str | Path,
+    generator: Generator | None = None,
+    rows: FloatArray | None = None,
+    constants: bool = False,
+    tables: Mapping[str, TableRule] | None = None,
 ) -> VerificationResult:
     """Check every certificate of a file again, in balls, without the engine that found it.
 
@@ -107,6 +141,7 @@ def verify_file(
         rows: observations (k, n); every certificate must be about one of them.
         constants: whether m, M and M2 are bounded anew, by a search; otherwise the evidence that the record holds of
             them is checked, and what neither that nor a closed rule gives is a premise, which the result states.
+        tables: what a table of each theorem may say; None: what rows say beside their certificates is not looked at.
 
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
@@ -114,7 +149,7 @@ def verify_file(
     stored = certificates_from_file(path)
     decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
-    found = {}
+    found, unheld = {}, dict[str, int]()
     for item in stored.certificates:
         place, record = item.place, item.record
         kind = kind_of(record)
@@ -129,8 +164,12 @@ def verify_file(
         said = {**kind.said(record), "generator": decoder.name}
         if item.row is not None and generator is not None and _is_called(decoder, item.row.get("generator")):
             del said["generator"]
-        if checked.holds and item.row is not None and (reason := row_doubt(item.row, said)):
+        doubts = _row_doubts(item, kind.name, decoder, said, tables)
+        if checked.holds and (reason := next(doubts, "")):
             checked = replace(checked, holds=False, reason=reason)
+        if item.table is not None and kind.name != HOLDS_ACCEPTANCE and MEASURED in (item.row or {}):
+            theorem = str(item.table["id"])
+            unheld[theorem] = unheld.get(theorem, 0) + 1
         premise = kind.premise(record)
         if premise is not None and checked.holds:
             asked = identity.sha256, None if constants else premise
@@ -140,7 +179,7 @@ def verify_file(
                 )
             checked = _with_constants(checked, premise, known[asked], identity.sha256, constants)
         found[place] = checked
-    return VerificationResult(str(path), found, constants, stored.not_covered)
+    return VerificationResult(str(path), found, constants, stored.not_covered, unheld)
 
 
 def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str, Any] | None, place: str) -> None:
@@ -152,15 +191,46 @@ def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str,
         raise InputError(f"{place}: is about row {found[0]} of the observations that were given")
 
 
-def row_doubt(row: Mapping[str, Any], said: Mapping[str, float | int | str | None]) -> str:
+def _row_doubts(
+    item: Stored, kind: str, decoder: Generator, said: Mapping[str, Any], tables: Mapping[str, TableRule] | None
+) -> Iterator[str]:
+    """Why what a table says beside a certificate is not believed, the cheap reasons first."""
+    if item.row is None:
+        return
+    yield from filter(None, (row_doubt(item.row, said),))
+    if tables is None or item.table is None:
+        return
+    name, title = item.table["id"], item.table.get("title")
+    rule = tables.get(name) if isinstance(name, str) else None
+    if rule is None or kind not in rule.rows:
+        yield f"its table is said to be of `{name!s:.40}`, of which no row holds a certificate of the kind `{kind}`"
+        return
+    if title not in (None, rule.title):
+        yield f"its table is said to be of `{name}` with another theorem's title, {title!r:.40}"
+    # The row of a largest noise has none of this.
+    if "certificate" in item.row:
+        yield from filter(None, (row_doubt(item.row, {**said, **rule.rows[kind](item.record, decoder)}),))
+
+
+def row_doubt(row: Mapping[str, Any], said: Mapping[str, Any]) -> str:
     """What the row of a table says that its certificate, which gives `said`, does not; "" if nothing."""
     for name, value in said.items():
         known = json_number(value) if isinstance(value, float) else value
-        if name in row and row[name] != known:
-            return f"its row says {name} = {row[name]!r:.40}, the certificate {known!r:.40}"
+        if name in row and not _is_same(row[name], known):
+            return f"its row says {name} = {row[name]!r:.60}, the certificate {known!r:.60}"
     if row.get("verdict") == Verdict.PROVED and said["layers"] is None:
         return "its row says proved, the certificate does not meet epsilon"
     return ""
+
+
+def _is_same(row: Any, known: Any) -> bool:
+    """Equal; an object, which holds what was measured, up to `AGREEMENT`."""
+    if not isinstance(known, Mapping):
+        return bool(row == known)
+    if not isinstance(row, Mapping) or row.keys() != known.keys():
+        return False
+    pairs = [(row[key], known[key]) for key in known]
+    return all(type(one) is float and math.isclose(one, other, rel_tol=AGREEMENT) for one, other in pairs)
 
 
 def _decoder(identity: GeneratorIdentity, likelihood: str, given: Generator | None, place: str) -> Generator:

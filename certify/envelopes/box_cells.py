@@ -28,9 +28,10 @@ from certify.envelopes.box_forms import box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
 from certify.envelopes.box_search import centred_boxes, log_masses_lower
 from certify.envelopes.box_tree import bisected, boxes_between
-from certify.envelopes.likelihood import Likelihood
+from certify.envelopes.likelihood import Likelihood, boxes_of
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
+from certify.progress import Progress, SilentProgress
 from certify.symbolic.normal import NormalMass
 
 IntArray = npt.NDArray[np.int64]
@@ -48,6 +49,21 @@ class Cut:
     place: float
 
 
+@dataclass(frozen=True, eq=False)
+class CellMasses:
+    """Lower bounds `masses` (2,) * cuts of the cells' masses, rounded outward; index 0 is the side z <= place.
+
+    boxes     boxes that B is cut into
+    open      share of the whole that lies between the bounds of these, an estimate
+    finished  whether that is as little as was asked for: otherwise the number of boxes ended the search
+    """
+
+    masses: FloatArray
+    boxes: int
+    open: float
+    finished: bool
+
+
 def cell_masses_lower(
     graph: Graph,
     likelihood: Likelihood,
@@ -56,7 +72,8 @@ def cell_masses_lower(
     cuts: tuple[Cut, ...],
     share: float = 0.005,
     boxes: int = 40_000,
-) -> FloatArray:
+    progress: Progress | None = None,
+) -> CellMasses:
     """Lower bounds of the posterior's masses of the 2^len(cuts) cells, rounded down.
 
     Args:
@@ -66,22 +83,27 @@ def cell_masses_lower(
         box: low and high (d,) ends of B; every cut inside it.
         cuts: on axes of their own.
         share: the search ends when what is open is less than this share of the whole.
-        boxes: the largest number of boxes.
+        boxes: the largest number of boxes, but for those that the search begins with.
+        progress: receives how many of them there are.
 
     Returns:
-        Lower bounds, rounded outward, (2,) * len(cuts); index 0 is the side z <= place. 0 where nothing is known.
+        The masses, rounded outward, 0 where nothing is known; and how the search ended.
     """
+    progress = progress or SilentProgress()
+    progress.start("cells of the posterior", boxes)
     lows, highs = _tiles(box, cuts)
     cells = _cells(lows, highs, cuts)
     least, most = _bounds(graph, likelihood, lows, highs)
-    while len(lows) < boxes:
+    progress.advance(len(lows))
+    while True:
         top = float(np.max(np.where(np.isfinite(most), most, -math.inf), initial=-math.inf))
         open_shares = np.where(np.isfinite(most), np.exp(np.minimum(most - top, 0.0)), np.inf)
         open_shares = open_shares - np.where(np.isfinite(least), np.exp(np.minimum(least - top, 0.0)), 0.0)
-        total = float(np.exp(least[np.isfinite(least)] - top).sum())
-        if not math.isfinite(top) or float(open_shares.sum()) <= share * total:
+        total, left = float(np.exp(least[np.isfinite(least)] - top).sum()), float(open_shares.sum())
+        finished = left <= share * total
+        if finished or not math.isfinite(top) or len(lows) >= boxes:
             break
-        taken = np.argsort(-open_shares)[:BATCH]
+        taken = np.argsort(-open_shares)[: min(BATCH, boxes - len(lows))]
         rest = np.setdiff1d(np.arange(len(lows)), taken)
         axes = np.argmax((highs[taken] - lows[taken]) / (box[1] - box[0]), axis=1)
         halves = bisected(lows[taken], highs[taken], axes)
@@ -89,9 +111,12 @@ def cell_masses_lower(
         lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
         cells = np.concatenate([cells[rest], cells[taken], cells[taken]])
         least, most = (np.concatenate([old[rest], new]) for old, new in zip((least, most), found, strict=True))
+        progress.advance(len(taken))
+    progress.finish()
     with precision():
         outside = ball(envelope.log_constant).exp() * mass_outside(envelope.proposal, *box)
-    return _masses(least, most, cells, 2 ** len(cuts), outside, envelope.log_constant).reshape((2,) * len(cuts))
+    masses = _masses(least, most, cells, 2 ** len(cuts), outside, envelope.log_constant).reshape((2,) * len(cuts))
+    return CellMasses(masses, len(lows), left / (left + total) if math.isfinite(left) else 1.0, finished)
 
 
 def mass_outside(mixture: Mixture, low: FloatArray, high: FloatArray) -> arb:
@@ -135,9 +160,9 @@ def log_mass_upper(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs
 
 
 def _bounds(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    parts = []
-    for start in range(0, len(lows), BATCH):
-        block = lows[start : start + BATCH], highs[start : start + BATCH]
+    parts, step = [], boxes_of(graph)
+    for start in range(0, len(lows), step):
+        block = lows[start : start + step], highs[start : start + step]
         parts.append((log_masses_lower(graph, likelihood, *block), log_mass_upper(graph, likelihood, *block)))
     return np.concatenate([item[0] for item in parts]), np.concatenate([item[1] for item in parts])
 

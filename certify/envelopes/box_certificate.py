@@ -95,8 +95,9 @@ def box_envelope(
     best: tuple[float, Mixture, Tiling] | None = None
     extra = np.zeros((0, graph.latent_dim))
     boxes = 0
+    count = fit.effort_of(graph).rows
     dictionary = fit.dictionary_of(cells, components, seed)
-    rows, potentials = fit.programme_rows(cells, dictionary, seed)
+    rows, potentials = fit.programme_rows(cells, dictionary, seed, count)
     for _ in range(rounds):
         # f is known at the first rows: only the new ones are evaluated.
         potentials = np.append(potentials, potential(graph, likelihood, rows[len(potentials) :]))
@@ -132,7 +133,7 @@ def box_envelope(
             # A mode that the cells have missed: look again around it.
             cells = fit.find_cells(graph, likelihood, extra)
             dictionary = fit.dictionary_of(cells, components, seed)
-            rows, potentials = fit.programme_rows(cells, dictionary, seed)
+            rows, potentials = fit.programme_rows(cells, dictionary, seed, count)
             rows = np.concatenate([rows, extra])
     if best is None:
         return None

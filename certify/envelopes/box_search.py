@@ -15,7 +15,7 @@ import numpy.typing as npt
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
-from certify.envelopes.box_weights import multiplications
+from certify.envelopes.box_weights import is_expensive, multiplications
 from certify.envelopes.likelihood import Likelihood, boxes_of, known_potential, potential
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
@@ -42,8 +42,12 @@ class BoxLimits:
         found = LIMITS[min(graph.latent_dim, 4)]
         work = WORK if graph.latent_dim > 3 else WORK_FEW
         each = (graph.latent_dim + 3) * max(multiplications(graph), 1)
-        return replace(found, boxes=min(found.boxes, max(1, int(work / each))))
+        share = min(found.share, EXPENSIVE_SHARE) if is_expensive(graph) else found.share
+        return replace(found, boxes=min(found.boxes, max(1, int(work / each))), share=share)
 
+
+EXPENSIVE_SHARE = 0.85
+"""Of the integral, where one evaluation is expensive."""
 
 LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}
 """By dimension: a tolerance t costs a factor e^-t of the acceptance at most, and boxes grow like t^(-d/2)."""

@@ -8,7 +8,7 @@ gamma_k |a|'|b| plus what underflows cost, whichever way it is made. A product w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from certify.generators.nodes import Affine, Graph, Matrix, Node
 SPARSE_SHARE = 0.1
 """Share of entries that are not zero above which BLAS is faster."""
 
+EXPENSIVE = 1e6
+"""Multiplications of one evaluation beyond which a search looks at fewer points and stops at less."""
+
 
 @dataclass(frozen=True, eq=False)
 class Weights:
@@ -33,6 +36,16 @@ class Weights:
     magnitude: Matrix | BlockWeight
     transposed: Matrix | BlockWeight
     magnitude_transposed: Matrix | BlockWeight
+
+    @property
+    def is_in_blocks(self) -> bool:
+        """Whether W is large and in blocks, as a convolution's: then a product is most of what a box costs."""
+        return isinstance(self.matrix, BlockWeight)
+
+    @cached_property
+    def row_sums(self) -> FloatArray:
+        """|W| 1, (n,). Estimate."""
+        return self.spread(np.ones(self.matrix.shape[1]))
 
     def forward(self, vectors: FloatArray) -> FloatArray:
         """W v along the last axis, (..., k) to (..., n). Estimate, like the three others."""
@@ -75,6 +88,11 @@ def with_dense_weights(graph: Graph) -> Graph:
 def multiplications(graph: Graph) -> int:
     """Multiplications by weights in one evaluation of the graph. Exact."""
     return sum(int(node.weight.size) for node in graph.nodes if isinstance(node, Affine))
+
+
+def is_expensive(graph: Graph) -> bool:
+    """Whether one evaluation takes so many multiplications that searches are content with less. Exact."""
+    return multiplications(graph) > EXPENSIVE
 
 
 @lru_cache(maxsize=64)

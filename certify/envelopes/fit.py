@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.intervals import FloatArray
-from certify.envelopes.box_weights import multiplications
+from certify.envelopes.box_weights import is_expensive
 from certify.envelopes.cuts import solved_by_cuts
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
@@ -29,11 +29,32 @@ WIDE = 1.3
 WIDE_SHARE = 0.005
 SCALES = (1.0, 1.25, 1.6, 2.2)
 MOMENT_SCALES = (1.0, 1.5, 2.5)
-CLIMBS, STARTS, STEPS, CLOSE = 6, 64, 16, 0.02
-"""Programmes at most, points that climb, their steps, and the excess of log C over the programme's that ends them."""
+CLOSE = 0.02
+"""Excess of log C over the programme's that ends the climbs."""
 
-EXPENSIVE = 1e6
-"""Multiplications of one evaluation beyond which fewer points are looked at."""
+
+@dataclass(frozen=True)
+class Effort:
+    """How many points are looked at.
+
+    side      by how much the lattice has fewer points on an axis
+    finest    share of the mass above which a cell is divided
+    rows      heavy cells, and draws of the dictionary, that the programme starts with
+    climbs    programmes at most, each followed by a climb
+    starts    points that climb
+    steps     of each
+    """
+
+    side: int
+    finest: float
+    rows: int
+    climbs: int
+    starts: int
+    steps: int
+
+
+FULL, SPARING = Effort(1, 1 / 2000, 1800, 6, 64, 16), Effort(3, 1 / 500, 500, 2, 16, 8)
+"""The second where one evaluation is expensive: there a thousand points cost as much as a hundred boxes."""
 
 REACHES = (6.0, 12.0, 24.0, 48.0)
 """Half-widths of the lattice, from the prior's bulk on."""
@@ -83,13 +104,17 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
 
 
 def _side(graph: Graph) -> int:
-    full = {1: 512, 2: 96, 3: 20}.get(graph.latent_dim, 6)
-    return full // 2 if multiplications(graph) > EXPENSIVE else full
+    return {1: 512, 2: 96, 3: 20}.get(graph.latent_dim, 6) // effort_of(graph).side
+
+
+def effort_of(graph: Graph) -> Effort:
+    """How many points are looked at for this graph."""
+    return SPARING if is_expensive(graph) else FULL
 
 
 def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None, reach: float) -> Cells:
     d = graph.latent_dim
-    side = _side(graph)
+    side, finest = _side(graph), effort_of(graph).finest
     axis = (np.arange(side) + 0.5) / side * 2 * reach - reach
     points = np.array(list(product(axis, repeat=d)))
     widths = np.full(len(points), 2 * reach / side)
@@ -103,7 +128,7 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
         masses = d * np.log(widths) - potentials
         shares = np.exp(masses - masses.max())
         shares = shares / shares.sum()
-        heavy = (shares > 1.0 / 2000) | _coarse_neighbours(points, widths, masses)
+        heavy = (shares > finest) | _coarse_neighbours(points, widths, masses)
         if not heavy.any() or len(points) > 30_000:
             break
         children = (points[heavy][:, None, :] + widths[heavy][:, None, None] * offsets).reshape(-1, d)
@@ -161,9 +186,8 @@ def choose_weights(
     """
     best: tuple[Mixture, float] | None = None
     random = np.random.default_rng([seed, 0xC1])
-    # Behind millions of weights a climb costs more than the boxes that would find the peak.
     binding: IntArray | None = None
-    for _ in range(1 if multiplications(graph) > EXPENSIVE else CLIMBS):
+    for _ in range(effort_of(graph).climbs):
         found = _least_constant(potentials, dictionary, rows, binding)
         if found is None:
             return best
@@ -196,12 +220,13 @@ def _climbed(
         found = -(potential(graph, likelihood, points) if known is None else known) - proposal.log_density(points)
         return np.where(np.isnan(found), -np.inf, found)
 
+    effort = effort_of(graph)
     heights = ratio(rows, potentials)
-    order = np.argsort(-heights)[: STARTS // 2]
-    order = np.union1d(order, random.choice(len(rows), min(len(rows), STARTS // 2), replace=False))
+    order = np.argsort(-heights)[: effort.starts // 2]
+    order = np.union1d(order, random.choice(len(rows), min(len(rows), effort.starts // 2), replace=False))
     points, heights, radius = rows[order], heights[order], np.full(len(order), 0.2)
     each = np.arange(len(order))
-    for _ in range(STEPS):
+    for _ in range(effort.steps):
         tried = points[:, None, :] + radius[:, None, None] * random.standard_normal((len(order), 8, rows.shape[1]))
         found = ratio(tried.reshape(-1, rows.shape[1])).reshape(len(order), 8)
         top = np.argmax(found, axis=1)
@@ -259,7 +284,7 @@ def _programme(matrix: FloatArray, first: IntArray | None = None) -> FloatArray 
     return solved_by_cuts(matrix, first, solve, CUTS, CUT_ROUNDS)
 
 
-def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int = 1800) -> tuple[FloatArray, FloatArray]:
+def programme_rows(cells: Cells, dictionary: Mixture, seed: int, count: int) -> tuple[FloatArray, FloatArray]:
     """Points at which the programme asks for the envelope: heavy cells, and draws of the dictionary.
 
     With f at the first of them, the cells, where it is known.

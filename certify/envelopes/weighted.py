@@ -157,11 +157,15 @@ class Rows:
 
 
 def _through_affine(node: Affine, row: FloatArray, source: BoxForm) -> tuple[FloatArray, FloatArray]:
+    """The coefficients of the source, and what rounding loses: behind blocks by the largest of its entries."""
     weights = weights_of(node)
-    size = weights.spread_backward(np.abs(row))
     growth = (sum(node.weight.shape) + 16) * EPSILON
-    lost = growth * ((size * (source.reach + np.abs(source.value))).sum(axis=1) + np.abs(row) @ np.abs(node.bias))
-    return weights.backward(row), lost
+    size = source.reach + np.abs(source.value)
+    if weights.is_in_blocks:
+        lost = (np.abs(row) @ weights.row_sums) * size.max(axis=1) * (1 + growth)
+    else:
+        lost = (weights.spread_backward(np.abs(row)) * size).sum(axis=1)
+    return weights.backward(row), growth * (lost + np.abs(row) @ np.abs(node.bias))
 
 
 def _through_sum(rows: Rows, node: Sum, row: FloatArray, forms: BoxForms) -> FloatArray:

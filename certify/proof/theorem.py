@@ -257,6 +257,7 @@ class Conclusion:
     observations_need    labels of the assumptions that `certify_observations` rests on; None: all of them
     observations_kept_as entries of the question that every kept result of `certify_observations` answers, by which a
                          file of another theorem's is known before the work
+    rows_say             by kind of certificate: what a row that holds one says beside it, of the record and its decoder
     takes_logits         whether `certify_observations` holds for decoders of Bernoulli logits too, outside A0
     sample_inputs        inputs that all observations together decide (two groups of them, a pair), at the noise level,
                          with their labels (k,) where they have some
@@ -284,6 +285,7 @@ class Conclusion:
     certify_observations: Callable[[ObservationsAsked], tuple[ObservationRecord, ...]] | None = None
     observations_need: tuple[str, ...] | None = None
     observations_kept_as: Mapping[str, str] = field(default_factory=dict)
+    rows_say: Mapping[str, Callable[[Any, Generator], Mapping[str, Any]]] = field(default_factory=dict)
     takes_logits: bool = False
     sample_inputs: (
         Callable[[Generator, ConstantBrackets, FloatArray, float, FloatArray | None], Mapping[str, Real]] | None

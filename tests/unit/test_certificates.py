@@ -149,7 +149,7 @@ def test_files_are_verified(setting: Setting, tmp_path: Path, capsys: pytest.Cap
     good = document_of(proof)
     alone = write(tmp_path / "alone.json", good)
     kept = {"observations": {"a": {"certificate": good, "noise": {"certificate": good}}, "b": {"certificate": None}}}
-    checked = {"theorems": [{"id": "t", "observations": [{"index": 3, "certificate": good}]}]}
+    checked = {"theorems": [{"id": "sharp-langevin", "observations": [{"index": 3, "certificate": good}]}]}
     np.save(tmp_path / "rows.npy", np.stack([row + 1, row]))
     result = certify.verify(alone)
     assert result.verdict is Verdict.CONDITIONAL and result.exit_code == 0 and "premise: |G(z)" in str(result)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from certify.envelopes import weighted
 from certify.envelopes.block_weights import LEAST_ENTRIES, BlockWeight, block_weight
-from certify.envelopes.box_weights import known_values, weights_of
+from certify.envelopes.box_forms import box_forms
+from certify.envelopes.box_search import BoxLimits
+from certify.envelopes.box_weights import is_expensive, known_values, weights_of
+from certify.envelopes.fit import FULL, SPARING, effort_of, find_cells
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.generators.derivatives import value
-from certify.generators.graph import Activation, Affine, Graph, Input
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input
+from theorems.rejection_encoder.found import LEAST_PROPOSALS, PROPOSALS, proposals_measured
 
 SIDE, INNER, OUTER = 12, 32, 24
 """Pixels of a line, channels below and above."""
@@ -81,3 +86,36 @@ def test_the_box_engines_multiply_in_blocks_and_the_potential_is_the_same() -> N
     likelihood = GaussianLikelihood(np.zeros(weight.shape[0]), 0.5)
     known = 0.5 * (points**2).sum(axis=1) + likelihood.value(exact)
     assert np.allclose(potential(graph, likelihood, points), known, rtol=1e-12)
+
+
+def test_what_rounding_loses_behind_blocks_is_no_less_than_entry_by_entry() -> None:
+    random = np.random.default_rng(3)
+    weight = 0.05 * repeated(3, random)
+    first = Affine(0, random.standard_normal((weight.shape[1], 2)), random.standard_normal(weight.shape[1]))
+    wide = Affine(2, weight, random.standard_normal(weight.shape[0]))
+    graph = Graph((Input(2), first, Activation(1, "tanh", weight.shape[1]), wide))
+    forms = box_forms(graph, random.standard_normal((6, 2)), np.full((6, 2), 0.1))
+    row, source = random.standard_normal((6, weight.shape[0])), forms.nodes[2]
+    moved, lost = weighted._through_affine(wide, row, source)
+    growth = (sum(weight.shape) + 16) * np.finfo(float).eps / 2
+    inputs = (source.reach + np.abs(source.value))[:, :, None]
+    exact = (np.abs(row)[:, None] @ np.array([abs(weight) @ item for item in inputs]))[:, 0, 0]
+    assert (lost >= growth * (exact + np.abs(row) @ np.abs(wide.bias))).all()
+    assert (lost <= 1e-6).all() and np.allclose(moved, row @ weight, rtol=1e-12, atol=1e-12)
+
+
+def test_where_an_evaluation_is_expensive_fewer_points_and_boxes_are_asked_for() -> None:
+    def network(width: int) -> Graph:
+        random = np.random.default_rng(4)
+        first = Affine(0, random.standard_normal((width, 2)), np.zeros(width))
+        square = Affine(2, random.standard_normal((width, width)) / width, np.zeros(width))
+        return Graph((Input(2), first, Activation(1, "relu", width), square))
+
+    small, large = network(50), network(1001)
+    assert not is_expensive(small) and is_expensive(large)
+    assert effort_of(small) == FULL and effort_of(large) == SPARING
+    assert BoxLimits.of(large).share < BoxLimits.of(small).share
+    cells = [find_cells(item, GaussianLikelihood(np.zeros(item.observed_dim), 1.0)) for item in (small, large)]
+    assert len(cells[1].points) < len(cells[0].points)
+    assert proposals_measured(Generator("small", small, 0)) == PROPOSALS
+    assert LEAST_PROPOSALS <= proposals_measured(Generator("large", large, 0)) < PROPOSALS

@@ -24,7 +24,7 @@ def cells_of(generator: Generator, row: np.ndarray, beta: float, cuts: tuple[Cut
     envelope = certified_envelope(generator, likelihood)
     assert isinstance(envelope, Envelope)
     box = np.full(generator.latent_dim, -6.0), np.full(generator.latent_dim, 6.0)
-    return cell_masses_lower(generator.graph, likelihood, envelope, box, cuts, 0.002, boxes)
+    return cell_masses_lower(generator.graph, likelihood, envelope, box, cuts, 0.002, boxes).masses
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -95,7 +95,7 @@ def test_what_lies_outside_counts() -> None:
     envelope = certified_envelope(generator, likelihood)
     assert isinstance(envelope, Envelope)
     box = np.array([-6.0, -6.0]), np.array([0.0, 6.0])
-    masses = cell_masses_lower(generator.graph, likelihood, envelope, box, (Cut(1, 0.0),), 0.01, 4000)
+    masses = cell_masses_lower(generator.graph, likelihood, envelope, box, (Cut(1, 0.0),), 0.01, 4000).masses
     assert masses.shape == (2,) and masses.max() < 0.26
 
 

@@ -16,23 +16,30 @@ from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.bounds.constants import constants
 from certify.checking.check import check, check_constants
 from certify.codec import Exact, encode
+from certify.envelopes.box_rows import work_of_box
+from certify.envelopes.box_weights import multiplications
 from certify.errors import InputError
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 from certify.generators.specification import load_generator
+from certify.progress import SilentProgress
 from certify.proof.instance import Instance
 from certify.proof.judgement import decide
 from certify.stress_tests.power import wrong_constants
 from certify.verdict import Verdict
 from tests.power_instances import settled
-from theorems.factorised_encoder.cells import best_cuts, price_of_cells
+from theorems.factorised_encoder.cells import MOST_BOXES, best_cuts, boxes_at_most, price_of_cells
 from theorems.factorised_encoder.kept import decode_price, doubt
 from theorems.factorised_encoder.price import four_cells, price_of
 from theorems.factorised_encoder.rotation import cheapest_rotation, rotated_price
 from theorems.factorised_encoder.row import (
     CELLS,
     GAUSSIAN_DISTANCE,
+    LEAST,
+    MOST_PROPOSALS,
     RowProof,
     certified_price,
     gaussian_numbers,
+    proposals_at_most,
     row_price,
 )
 from theorems.factorised_encoder.splits import (
@@ -289,3 +296,50 @@ def test_the_split_is_not_chosen_by_the_draws_that_count(monkeypatch: pytest.Mon
     assert not found.method and len(points) == 3000
     first, all_of_them = (costliest_split(np.cov(part.T)) for part in (points[:1500], points))
     assert np.array_equal(split.first, first.first) and not np.allclose(split.first, all_of_them.first)
+
+
+class Heard(SilentProgress):
+    """What a progress was told."""
+
+    def __init__(self) -> None:
+        self.total = self.done = 0.0
+        self.is_finished = False
+
+    def start(self, description: str, total: float) -> None:
+        self.total = total
+
+    def advance(self, amount: float = 1.0) -> None:
+        self.done += amount
+
+    def finish(self) -> None:
+        self.is_finished = True
+
+
+def test_counted_work_ends_the_sums_and_the_draws_and_the_row_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off, a row certifies less and never more, with the end said; what is kept may not leave that out."""
+    generator, row = load_generator("linear:d=2,kappa=6,m=1"), np.array([0.3, -0.2])
+    full, heard = row_price(generator, None, 1.0, row, draws=0), Heard()
+    monkeypatch.setattr("theorems.factorised_encoder.cells.WORK", 4 * 700 * work_of_box(generator.graph))
+    assert boxes_at_most(generator) == 700
+    cut = row_price(generator, None, 1.0, row, draws=0, progress=heard)
+    assert full.ended == "" and "ended at 700 boxes" in cut.ended and 0 < cut.tv_lower < full.tv_lower
+    assert (heard.total, heard.done, heard.is_finished) == (700, 700, True)
+    assert doubt(generator, None, 1.0, row, cut) == ""
+    assert "does not say" in doubt(generator, None, 1.0, row, replace(cut, ended=""))
+    rows = check(["factorised-encoder"], [generator], beta=Fraction(1), observations=row[None]).theorems[0].observations
+    assert rows[0].verdict is Verdict.PROVED and "ended at 700 boxes" in rows[0].reason
+    monkeypatch.setattr("theorems.factorised_encoder.row.WORK", 9000 * multiplications(generator.graph))
+    assert proposals_at_most(generator) == 9000
+    drawn = row_price(load_generator("linear:d=2,kappa=1,m=1"), None, 1.0, row, draws=30_000)
+    assert not drawn.method and "of 9000 proposals" in drawn.ended and "30000 draws were asked for" in drawn.ended
+
+
+def test_the_widest_networks_get_less_of_both() -> None:
+    width = 3000
+    wide = Graph((Input(2), Affine(0, np.ones((width, 2)), np.zeros(width)), Activation(1, "relu", width),
+                  Affine(2, np.ones((width, width)), np.zeros(width))))  # fmt: skip
+    generator = Generator("wide", wide, 0)
+    assert 500 < boxes_at_most(generator) < MOST_BOXES
+    assert 2 * LEAST <= proposals_at_most(generator) < MOST_PROPOSALS
+    small = load_generator("linear:d=2,kappa=6,m=1")
+    assert (boxes_at_most(small), proposals_at_most(small)) == (MOST_BOXES, MOST_PROPOSALS)

@@ -18,6 +18,7 @@ from benchmarks.forged_rejection import forgeries, refusal
 from certify.bounds.bracket import unknown_brackets
 from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.rejection import verify
+from certify.certificates.verification import row_doubt
 from certify.cli.main import main
 from certify.codec import Exact
 from certify.discovery.registry import load_theorem
@@ -36,7 +37,7 @@ from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
-from theorems.rejection_encoder.found import Rejection
+from theorems.rejection_encoder.found import Rejection, said_beside
 from theorems.rejection_encoder.kept import decode_rejection, encode_rejection
 from theorems.rejection_encoder.observations import certify_row, certify_rows
 
@@ -235,6 +236,13 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
     ):  # fmt: skip
         found = verified({name: better})
         assert found.verdict is Verdict.REFUTED and "its row says" in str(found)
+    row = table[0]
+    size, ends = row["values"]["encoder_parameters"], row["p_measured"]
+    for forged in (
+        {"values": {**row["values"], "encoder_parameters": size - 1}}, {"p_measured": {**ends, "lower": ends["upper"]}},
+    ):  # fmt: skip
+        found = verified(forged)
+        assert found.verdict is Verdict.REFUTED and "its row says" in str(found)
     other_name = verified({}, name="residual:d=1,width=4,depth=1,seed=1")
     assert other_name.verdict is Verdict.REFUTED and "its row says generator" in str(other_name)
     with pytest.raises(InputError, match="observation 0: says `tv_bound` twice"):
@@ -278,6 +286,60 @@ def test_a_table_without_any_certificate_is_named_and_covers_nothing(
         verified([table[0], bare[1]])
 
 
+def test_what_a_row_says_beside_its_certificate_is_evaluated_and_measured_again() -> None:
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    (row,) = [item.to_dict() for item in rows_of(generator, np.array([[0.4]]), None)]
+    row |= row["values"]
+    known = said_beside(record_of(row["certificate"], "it"), generator)
+    said, ends = {"layers": row["layers"], **known}, row["p_measured"]
+    assert known.keys() <= row.keys() and row_doubt(row, said) == ""
+    assert row_doubt({**row, "p_measured": {**ends, "lower": ends["lower"] * (1 + 1e-12)}}, said) == ""
+    low, high = ends["lower"], ends["upper"]
+    for name, forged in (
+        ("encoder_parameters", row["encoder_parameters"] - 1), ("encoder_parameters", None), ("boxes", 10**6),
+        ("p_measured", {**ends, "lower": low + 1e-6}), ("p_measured", {**ends, "upper": high - 1e-6}),
+        ("p_measured", {**ends, "confidence": 1.0}), ("p_measured", {"lower": low, "upper": high}),
+        ("p_measured", {**ends, "lower": True}), ("p_measured", {**ends, "lower": "0.9"}), ("p_measured", None),
+        ("p_measured", high), ("layers_measured", 0), ("components", 1000), ("envelope", "another"),
+    ):  # fmt: skip
+        assert row_doubt({**row, name: forged}, said).startswith(f"its row says {name} = ")
+    unmet = said_beside(replace(record_of(row["certificate"], "it"), proposals=None, tv_bound=None), generator)
+    assert "encoder_parameters" in row_doubt(row | {"verdict": "supported"}, unmet)
+
+
+def test_a_table_is_of_a_theorem_whose_rows_hold_such_certificates(tmp_path: Path) -> None:
+    generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
+    table = [item.to_dict() for item in rows_of(generator, np.array([[0.4]]), None)]
+    path, title = tmp_path / "checked.json", load_theorem("rejection-encoder").title
+    for said, verdict in (
+        ({"id": "rejection-encoder", "title": title}, Verdict.PROVED),
+        ({"id": "injective-decoder"}, Verdict.PROVED), ({"id": "injective-decoder", "title": title}, Verdict.REFUTED),
+        ({"id": "sharp-langevin"}, Verdict.REFUTED), ({"id": "one-way"}, Verdict.REFUTED),
+        ({"id": "t"}, Verdict.REFUTED),
+        ({"id": ["rejection-encoder"]}, Verdict.REFUTED), ({"id": "rejection-encoder", "title": "R"}, Verdict.REFUTED),
+    ):  # fmt: skip
+        path.write_text(json.dumps({"theorems": [said | {"observations": table}]}))
+        found = certify.verify(path, generator)
+        assert found.verdict is verdict and (verdict is Verdict.PROVED or "its table is said to be of" in str(found)), (
+            said
+        )
+
+
+def test_an_acceptance_beside_another_kind_of_certificate_is_said_not_to_be_verified(tmp_path: Path) -> None:
+    checked = certify.check("sharp-langevin", "linear:d=2,kappa=1.5,seed=0", beta="0.3", observations=[0.3, -0.2])
+    (row,) = checked.to_dict()["theorems"][0]["observations"]
+    row["p_measured"] = {"lower": 0.5, "upper": 0.6, "confidence": 0.999999}
+    path = tmp_path / "checked.json"
+    path.write_text(json.dumps({"theorems": [{"id": "injective-decoder", "observations": [row]}]}))
+    found = certify.verify(path)
+    assert found.unheld == {"injective-decoder": 1} and found.verdict is Verdict.PROVED
+    assert found.warnings == (
+        "not verified: injective-decoder, the acceptance by Theorem R in 1 row, which no certificate holds",
+    )
+    assert "note: not verified: injective-decoder" in str(found)
+    assert found.to_dict()["unheld"] == {"injective-decoder": 1}
+
+
 def test_a_table_names_the_decoder_that_was_given(tmp_path: Path) -> None:
     """By digest: a family's name stands for its weights, a file may be called anything."""
     generator = certify.load_generator("residual:d=1,width=4,depth=1,seed=0")
@@ -288,7 +350,9 @@ def test_a_table_names_the_decoder_that_was_given(tmp_path: Path) -> None:
         ("moved.onnx", Verdict.PROVED), ("residual:d=1,width=4,depth=1,seed=1", Verdict.REFUTED),
         ("residual:depth=none", Verdict.REFUTED), (None, Verdict.REFUTED),
     ):  # fmt: skip
-        path.write_text(json.dumps({"theorems": [{"id": "t", "generator": name, "observations": table}]}))
+        path.write_text(
+            json.dumps({"theorems": [{"id": "rejection-encoder", "generator": name, "observations": table}]})
+        )
         found = certify.verify(path, generator)
         assert found.verdict is verdict, name
         assert verdict is Verdict.PROVED or "its row says generator" in str(found)
@@ -299,7 +363,9 @@ def test_proposals_are_not_sold_as_layers_of_another_theorem(tmp_path: Path) -> 
     (row,) = [item.to_dict() for item in rows_of(generator, np.array([[0.4]]), None)]
     path = tmp_path / "checked.json"
     for theorem, verdict in (("Theorem R", Verdict.PROVED), ("Theorem 1*", Verdict.REFUTED), ("", Verdict.REFUTED)):
-        path.write_text(json.dumps({"theorems": [{"id": "t", "observations": [row | {"theorem": theorem}]}]}))
+        path.write_text(
+            json.dumps({"theorems": [{"id": "rejection-encoder", "observations": [row | {"theorem": theorem}]}]})
+        )
         found = certify.verify(path, generator)
         assert found.verdict is verdict, theorem
         assert verdict is Verdict.PROVED or "its row says theorem" in str(found)

@@ -16,9 +16,11 @@ from certify.arithmetic.balls import ball, lower, precision
 from certify.codec import Exact
 from certify.envelopes.box_cells import Cut, cell_masses_lower
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope
+from certify.envelopes.box_rows import work_of_box
 from certify.envelopes.likelihood import Likelihood
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.records import exact
+from certify.progress import Progress
 
 LEVELS = np.linspace(0.3, 0.7, 9)
 """Of the quantiles at which a coordinate is cut."""
@@ -26,6 +28,8 @@ REACH = 0.25
 """Of the draws' range, by which the box of the sums is larger."""
 SHARES = {2: 0.005, 3: 0.02}
 """Of the posterior's mass that the sums may leave open, by dimension."""
+MOST_BOXES, WORK = 40_000, 2.7e11
+"""Boxes of one sum at most, and multiplications in all of them: half a minute or so, whatever the network."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +75,37 @@ def opposite_cells(points: FloatArray) -> OppositeCells:
     return OppositeCells(pair, (Exact(places[0]), Exact(places[1])), opposite, exact(low), exact(high))
 
 
-def least_mass(generator: Generator, likelihood: Likelihood, envelope: Envelope, cells: OppositeCells) -> float:
+@dataclass(frozen=True)
+class CellMass:
+    """The posterior `mass` that each of two cells has at least; and what `ended` the sums early, "" if nothing did."""
+
+    mass: float
+    ended: str = ""
+
+
+def boxes_at_most(generator: Generator) -> int:
+    """Boxes of one sum: as many as `WORK` gives, each bounded from both sides and, but for the first, cut off one."""
+    return max(1, min(MOST_BOXES, int(WORK / (4 * work_of_box(generator.graph)))))
+
+
+def least_mass(
+    generator: Generator,
+    likelihood: Likelihood,
+    envelope: Envelope,
+    cells: OppositeCells,
+    progress: Progress | None = None,
+) -> CellMass:
     """The posterior mass that each of the two cells has at least, under a certified envelope. Lower bound."""
     cuts = tuple(Cut(axis, place) for axis, place in zip(cells.pair, cells.places, strict=True))
     box, share = (np.array(cells.low), np.array(cells.high)), SHARES[generator.latent_dim]
-    masses = cell_masses_lower(generator.graph, likelihood, envelope, box, cuts, share)
+    most = boxes_at_most(generator)
+    found = cell_masses_lower(generator.graph, likelihood, envelope, box, cuts, share, most, progress)
+    masses = found.masses
     two = (masses[0, 1], masses[1, 0]) if cells.opposite else (masses[0, 0], masses[1, 1])
-    return float(min(two))
+    ended = (
+        "" if found.finished else f"the sums over cells ended at {found.boxes} boxes, {found.open:.2g} of the mass open"
+    )
+    return CellMass(float(min(two)), ended)
 
 
 def best_cuts(points: FloatArray) -> tuple[tuple[int, int], tuple[float, float], bool]:

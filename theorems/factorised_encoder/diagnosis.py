@@ -29,7 +29,8 @@ def price(asked: Asked) -> Answer | None:
     generator = asked.generator
     if generator.likelihood != GAUSSIAN or generator.latent_dim < 2:
         return None
-    found = row_price(generator, constants_if_any(asked.brackets), float(asked.beta), asked.rows[0], DRAWS)
+    known = constants_if_any(asked.brackets)
+    found = row_price(generator, known, float(asked.beta), asked.rows[0], DRAWS, progress=asked.progress)
     names = ("correlation", "gaussian_distance", "divergence_price", "cell_mass")
     numbers = {name: value for name in names if (value := getattr(found, name)) is not None}
     numbers["tv_lower"] = found.price
@@ -38,7 +39,7 @@ def price(asked: Asked) -> Answer | None:
     if in_kl is not None:
         numbers["divergence_price_mean"], numbers["divergence_price_rotated"] = in_kl
     if not found.price:
-        text = f"no distance is certified: {found.reason}{rotation}"
+        text = f"no distance is certified: {'; '.join(filter(None, (found.reason, found.ended)))}{rotation}"
         return Answer("diagonal encoder", Verdict.INCONCLUSIVE, text, numbers)
     verdict = Verdict.PROVED if found.method else Verdict.SUPPORTED
     return Answer("diagonal encoder", verdict, _sentence(found) + rotation, numbers, _advice(found.price, in_kl))
@@ -77,6 +78,7 @@ def _advice(found: float, in_kl: tuple[float, float] | None) -> str:
 def _sentence(found: RowPrice) -> str:
     certified = "certified over boxes" if found.method == CELLS else "certified by G1*"
     by = certified if found.method else "by exact draws, error 1e-6"
+    by = f"{by}; {found.ended}" if found.ended else by
     return f"none is closer than {decimal_text(found.price, 3, Direction.DOWN)} in TV to the posterior of row 0 ({by})"
 
 

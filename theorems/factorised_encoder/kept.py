@@ -62,7 +62,10 @@ def _doubts(
         if not (has_cells(generator) and proof.cells.fits(generator.latent_dim)) or found.pair != proof.cells.pair:
             yield "its cells are none"
         likelihood = GaussianLikelihood(row, beta)
-        known["cell_mass"] = least_mass(generator, likelihood, proof.envelope.envelope(), proof.cells)
+        mass = least_mass(generator, likelihood, proof.envelope.envelope(), proof.cells)
+        known["cell_mass"] = mass.mass
+        if mass.ended not in found.ended:
+            yield "it does not say that its sums ended early"
     for name in NUMBERS:
         if getattr(found, name) != known.get(name):
             yield f"{name} is {getattr(found, name)}, its proof gives {known.get(name)}"

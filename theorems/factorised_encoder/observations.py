@@ -91,7 +91,8 @@ def _record(index: int, found: RowPrice, beta: float, rotated: float | None) -> 
         # Where there is no certified Gaussian: that of the draws' covariance, an estimate as well.
         numbers.setdefault("divergence_price", rotated_price(covariance, np.eye(len(covariance))))
     by = found.method or ("exact draws" if seen else "")
-    reason = found.reason if not by else f"latents {_named(found)}"
+    parts = (found.reason if not by else f"latents {_named(found)}", found.ended)
+    reason = "; ".join(filter(None, parts))
     return ObservationRecord(index, verdict, by, None, None, reason, {"beta": beta, **numbers}, shown=SHOWN)
 
 

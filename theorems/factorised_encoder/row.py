@@ -11,6 +11,7 @@ import numpy as np
 from certify.arithmetic.balls import ball, lower, precision
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.box_weights import multiplications, with_dense_weights
 from certify.envelopes.likelihood import GaussianLikelihood, Likelihood
 from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.envelopes.rejection import exact_draws
@@ -18,6 +19,7 @@ from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
 from certify.profiles.gaussian import distance_of, nearby_gaussian
 from certify.profiles.records import GlobalConstants, ObservationProof
+from certify.progress import Progress
 from certify.threads import one_thread
 from theorems.factorised_encoder.cells import OppositeCells, has_cells, least_mass, opposite_cells, price_of_cells
 from theorems.factorised_encoder.price import price_of
@@ -33,8 +35,8 @@ DRAWS = 200_000
 """Exact draws of a posterior where nothing is certified."""
 CELL_DRAWS = 4000
 """Exact draws that place the cuts of the cells."""
-MOST_PROPOSALS, LEAST = 2_000_000, 2000
-"""Proposals made for them at most, and draws below which nothing is done with them."""
+MOST_PROPOSALS, LEAST, WORK = 2_000_000, 2000, 1e11
+"""Proposals made for them at most, draws below which nothing is done with them, and multiplications for all of them."""
 EPSILON = Fraction(1, 2)
 """In the record of an envelope: nothing is asked to be below it."""
 Groups: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
@@ -71,6 +73,7 @@ class RowPrice:
     pair                the costliest pair of latents: of the cells, else under N(c, B B^T), else under the draws
     covariance          B B^T, or that of exact draws, an estimate; empty where neither was made
     reason              why nothing is certified
+    ended               which counted work ended early, so that the numbers are less sharp than asked for; "" if none
     proof               what `tv_lower` and the numbers behind it follow from, without a search
     """
 
@@ -86,6 +89,7 @@ class RowPrice:
     pair: tuple[int, ...]
     covariance: tuple[tuple[float, ...], ...]
     reason: str = ""
+    ended: str = ""
     proof: RowProof = RowProof()
 
     @property
@@ -101,10 +105,12 @@ def row_price(
     row: FloatArray,
     draws: int = DRAWS,
     with_cells: bool = True,
+    progress: Progress | None = None,
 ) -> RowPrice:
     """The price at the observation `row` (n,); without certified `constants` (None) by cells and draws alone.
 
-    Exact draws are made where nothing is certified and `draws` > 0.
+    Exact draws are made where nothing is certified and `draws` > 0. All of it is counted work: the same on every
+    machine, about a minute behind the widest networks.
 
     Raises:
         InputError: for a decoder of one latent, or an observation with numbers that are not finite.
@@ -113,7 +119,7 @@ def row_price(
         raise InputError(f"`{generator.name}` has one latent: nothing is lost by independent coordinates")
     likelihood = GaussianLikelihood(row, beta)
     known: dict[str, float] = {}
-    proof, covariance, reasons = RowProof(), None, []
+    proof, covariance, reasons, ended = RowProof(), None, [], []
     groups: Groups = ((), ())
     pair: tuple[int, ...] = ()
     with one_thread(), precision():
@@ -133,7 +139,9 @@ def row_price(
                 cells = opposite_cells(points)
                 claimed = rejection_proof(generator, row, beta, EPSILON, envelope)
                 proof = replace(proof, envelope=claimed, cells=cells)
-                known["cell_mass"], pair = least_mass(generator, likelihood, claimed.envelope(), cells), cells.pair
+                mass = least_mass(generator, likelihood, claimed.envelope(), cells, progress)
+                known["cell_mass"], pair = mass.mass, cells.pair
+                ended.append(mass.ended)
                 covariance = np.cov(points.T) if covariance is None else covariance
                 reasons.append("no two opposite cells have a certified mass above 1/4 each")
         certified, method = certified_price(known)
@@ -150,6 +158,9 @@ def row_price(
                 gaussian = None if constants is None else covariance
                 split = costliest_split(own if gaussian is None else gaussian)
                 sampled = sampled_price(points, split)
+                if len(points) < draws:
+                    most = proposals_at_most(generator)
+                    ended.append(f"of {most} proposals {len(points)} were accepted, {draws} draws were asked for")
                 if covariance is None:
                     two = costliest_pair(own)
                     covariance, groups, pair = own, split.groups, (*two.groups[0], *two.groups[1])
@@ -157,7 +168,8 @@ def row_price(
         given = {name: known.get(name) for name in NUMBERS}
         return RowPrice(
             certified, method, sampled, **given, groups=groups, pair=pair, covariance=table,
-            reason="" if method else "; ".join(reasons) or "no exact draws were asked for", proof=proof,
+            reason="" if method else "; ".join(reasons) or "no exact draws were asked for",
+            ended="; ".join(filter(None, ended)), proof=proof,
         )  # fmt: skip
 
 
@@ -192,19 +204,26 @@ def _table(covariance: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(entry) for entry in line) for line in covariance)
 
 
+def proposals_at_most(generator: Generator) -> int:
+    """Proposals of which exact draws are made: as many as `WORK` gives."""
+    each = max(1, multiplications(with_dense_weights(generator.graph)))
+    return min(MOST_PROPOSALS, max(2 * LEAST, int(WORK / each)))
+
+
 def few_draws(generator: Generator, likelihood: Likelihood, envelope: Envelope | str, count: int) -> FloatArray | str:
-    """Exact draws, `count` or what `MOST_PROPOSALS` give of them; why there are none where they are fewer than `LEAST`.
+    """Exact draws, `count` or what `proposals_at_most` give of them; why there are none where they are below `LEAST`.
 
     The acceptance that is certified may be far below that of the proposals: so they are tried rather than refused.
     """
     if isinstance(envelope, str):
         return envelope
+    most = proposals_at_most(generator)
     try:
-        points = exact_draws(generator, likelihood, envelope, count, 0, MOST_PROPOSALS)
+        points = exact_draws(generator, likelihood, envelope, count, 0, most)
     except InputError as error:
         return str(error)
     if len(points) < LEAST:
-        return f"of {MOST_PROPOSALS} proposals {len(points)} were accepted: too few draws of the posterior"
+        return f"of {most} proposals {len(points)} were accepted: too few draws of the posterior"
     return points
 
 

@@ -27,6 +27,7 @@ from certify.symbolic.generic import minimum
 from theorems.injective_decoder.observations import certify_rows
 from theorems.injective_decoder.start_and_mode import noise_curvature, residual_at_the_mode, start_by_descent
 from theorems.model import M2, M, m
+from theorems.rejection_encoder.found import said_beside
 from theorems.sharp_langevin import statement as sharp_langevin
 
 r0, r1, F0, F1, t0 = variables("r0 r1 F0 F1 t0", "[0, inf)")
@@ -79,7 +80,12 @@ THEOREM = Theorem(
     quantities=sharp_langevin.QUANTITIES,
     assumptions=sharp_langevin.ASSUMPTIONS,
     steps=(*OWN_STEPS, *(_used_labels(step) for step in sharp_langevin.STEPS)),
-    conclusion=replace(sharp_langevin.CONCLUSION, notes=notes, certify_observations=certify_rows),
+    conclusion=replace(
+        sharp_langevin.CONCLUSION,
+        notes=notes,
+        certify_observations=certify_rows,
+        rows_say={**sharp_langevin.CONCLUSION.rows_say, "rejection": said_beside},
+    ),
     shown=sharp_langevin.THEOREM.shown,
     slack_steps=sharp_langevin.THEOREM.slack_steps,
     examples=("manifold:d=2,outputs=6,width=6,bend=0.1",),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
+from certify.encoders.rejection_network import parameter_bound
+from certify.envelopes.box_weights import multiplications, with_dense_weights
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.records import RejectionProof
 from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
@@ -17,8 +20,8 @@ from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.proof.records import RejectionNumbers
 from certify.threads import one_thread
 
-PROPOSALS = 20_000
-"""Proposals of which the acceptance frequency is measured."""
+PROPOSALS, LEAST_PROPOSALS, WORK = 20_000, 2000, 1e10
+"""Proposals of which the acceptance frequency is measured: at most, at least, and multiplications for all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +89,23 @@ def measured(generator: Generator, proof: RejectionProof) -> tuple[float, float]
     """Clopper-Pearson interval of how often a proposal is accepted: the same bits wherever they are drawn again."""
     likelihood = likelihood_of(generator, np.array(proof.observation), proof.beta)
     with one_thread():
-        found = measured_acceptance(generator, likelihood, proof.envelope(), PROPOSALS, 0)
+        found = measured_acceptance(generator, likelihood, proof.envelope(), proposals_measured(generator), 0)
     return found.lower, found.upper
+
+
+def said_beside(proof: RejectionProof, generator: Generator) -> dict[str, Any]:
+    """What a row says beside its certificate: the encoder's size; the acceptance, by the same proposals."""
+    numbers = Rejection(proof, "", measured(generator, proof)).numbers
+    assert numbers is not None, "it is measured"
+    count = proof.proposals
+    size = None if count is None else float(parameter_bound(generator, numbers.components, count))
+    return {"encoder_parameters": size, **numbers.to_dict()}
+
+
+def proposals_measured(generator: Generator) -> int:
+    """How many proposals are drawn for it: fewer where an evaluation takes many multiplications."""
+    each = max(1, multiplications(with_dense_weights(generator.graph)))
+    return max(LEAST_PROPOSALS, min(PROPOSALS, int(WORK / each)))
 
 
 def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:

@@ -24,6 +24,7 @@ from certify.sharp.functions import EnvelopeRatio, FarMass, LowerEnvelope, Outsi
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.generic import minimum
 from theorems.model import ANY_MODEL, INJECTIVE, LIPSCHITZ, M2, NETWORK, SMOOTH, beta, d, m, shared
+from theorems.rejection_encoder.found import said_beside
 from theorems.rejection_encoder.network import ENCODER
 from theorems.rejection_encoder.observations import certify_rows
 from theorems.rejection_encoder.proposals import (
@@ -138,6 +139,7 @@ THEOREM = Theorem(
         certify_observations=certify_rows,
         observations_need=(ANY_MODEL.label,),
         observations_kept_as={"theorem": "rejection-encoder"},
+        rows_say={"rejection": said_beside},
         takes_logits=True,
     ),
     shown=("R", "rho"),

@@ -304,6 +304,7 @@ CONCLUSION = Conclusion(
     notes=notes,
     certify_observations=certify_rows,
     observations_kept_as={"method": METHOD},
+    rows_say={"observation": lambda record, generator: {}},
 )
 
 THEOREM = Theorem(
