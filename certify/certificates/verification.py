@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -48,6 +49,8 @@ class VerificationResult(Readable):
                 for granted, `refuted` where a claim was not confirmed
     not_covered by theorem, how many rows of tables without any certificate say proved: the verdict is not about them
     unheld      by theorem, how many rows say an acceptance that their certificate, of another kind, does not determine
+    unknown     by theorem, how many rows are in the table of one that is not installed, as an author's own: of these
+                only the certificates are verified, not what the rows say beside them
     """
 
     path: str
@@ -55,6 +58,7 @@ class VerificationResult(Readable):
     constants_derived: bool
     not_covered: Mapping[str, int] = field(default_factory=dict)
     unheld: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -85,6 +89,7 @@ class VerificationResult(Readable):
             ],
             "not_covered": dict(self.not_covered),
             "unheld": dict(self.unheld),
+            "unknown": dict(self.unknown),
         }
 
     @classmethod
@@ -100,6 +105,7 @@ class VerificationResult(Readable):
             decode(bool, document["constants_derived"], "`constants_derived`"),
             decode(dict[str, int], document.get("not_covered", {}), "`not_covered`"),
             decode(dict[str, int], document.get("unheld", {}), "`unheld`"),
+            decode(dict[str, int], document.get("unknown", {}), "`unknown`"),
         )
 
     @property
@@ -118,6 +124,10 @@ class VerificationResult(Readable):
             *(
                 f"not verified: {theorem}, the acceptance by Theorem R in {_rows(count)}, which no certificate holds"
                 for theorem, count in self.unheld.items()
+            ),
+            *(
+                f"not verified: {theorem}, which is not installed: what {_rows(count)} said beside the certificates"
+                for theorem, count in self.unknown.items()
             ),
         )
 
@@ -149,7 +159,7 @@ def verify_file(
     stored = certificates_from_file(path)
     decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
-    found, unheld = {}, dict[str, int]()
+    found, unheld, unknown = {}, Counter[str](), Counter[str]()
     for item in stored.certificates:
         place, record = item.place, item.record
         kind = kind_of(record)
@@ -167,9 +177,10 @@ def verify_file(
         doubts = _row_doubts(item, kind.name, decoder, said, tables)
         if checked.holds and (reason := next(doubts, "")):
             checked = replace(checked, holds=False, reason=reason)
-        if item.table is not None and kind.name != HOLDS_ACCEPTANCE and MEASURED in (item.row or {}):
+        if item.table is not None:
             theorem = str(item.table["id"])
-            unheld[theorem] = unheld.get(theorem, 0) + 1
+            unheld[theorem] += kind.name != HOLDS_ACCEPTANCE and MEASURED in (item.row or {})
+            unknown[theorem] += _is_unknown(item.table["id"], tables)
         premise = kind.premise(record)
         if premise is not None and checked.holds:
             asked = identity.sha256, None if constants else premise
@@ -179,7 +190,11 @@ def verify_file(
                 )
             checked = _with_constants(checked, premise, known[asked], identity.sha256, constants)
         found[place] = checked
-    return VerificationResult(str(path), found, constants, stored.not_covered, unheld)
+    return VerificationResult(str(path), found, constants, stored.not_covered, dict(+unheld), dict(+unknown))
+
+
+def _is_unknown(theorem: Any, tables: Mapping[str, TableRule] | None) -> bool:
+    return tables is not None and isinstance(theorem, str) and theorem not in tables
 
 
 def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str, Any] | None, place: str) -> None:
@@ -198,7 +213,7 @@ def _row_doubts(
     if item.row is None:
         return
     yield from filter(None, (row_doubt(item.row, said),))
-    if tables is None or item.table is None:
+    if tables is None or item.table is None or _is_unknown(item.table["id"], tables):
         return
     name, title = item.table["id"], item.table.get("title")
     rule = tables.get(name) if isinstance(name, str) else None
