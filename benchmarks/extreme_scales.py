@@ -24,6 +24,7 @@ from benchmarks.soundness import excluded
 from certify.arithmetic.balls import ball, precision
 from certify.bounds.bracket import ConstantBrackets
 from certify.bounds.constants import constants
+from certify.bounds.effort import DEFAULT_EFFORT
 from certify.bounds.method import bound_methods
 from certify.generators.graph import Generator
 
@@ -37,14 +38,16 @@ def runs() -> dict[str, list[str] | None]:
     return {**{name: [name] for name in bound_methods()}, WHOLE: None}
 
 
-def examine(index: int, seed: int, counts: dict[str, Counter[str]], budget: float = 2.0) -> list[str]:
+def examine(
+    index: int, seed: int, counts: dict[str, Counter[str]], budget: float = 2.0, effort: float = DEFAULT_EFFORT
+) -> list[str]:
     """Bracket one network by every run, add up the outcomes, and return what is false or crashed."""
     with precision(BITS):
         case = extreme_network(index, seed)
     faults = []
     for run, methods in runs().items():
         try:
-            found = constants(Generator(case.kind, case.graph, 1), case.region, budget, index, None, methods)
+            found = constants(Generator(case.kind, case.graph, 1), case.region, budget, index, None, methods, effort)
         except Exception as error:
             counts[run]["crash"] += 1
             place = traceback.extract_tb(error.__traceback__)[-1]

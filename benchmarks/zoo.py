@@ -26,6 +26,7 @@ import onnx
 
 from certify.atomic import write_text_atomically
 from certify.errors import InputError
+from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 
 ZOO = Path(__file__).parents[1] / "examples" / "zoo"
@@ -66,13 +67,18 @@ def specification(path: Path) -> list[str]:
     return ["--generator", str(path), *(["--output", outputs[0]] if len(outputs) > 1 else [])]
 
 
-def refusal(path: Path) -> str:
-    """Why the file cannot be loaded as it is, in a line; empty where it can."""
+def loaded(path: Path) -> Generator | str:
+    """The generator of the file as it is, or why it cannot be loaded, in a line."""
     try:
-        load_generator(str(path))
+        return load_generator(str(path))
     except InputError as error:
         return str(error).replace(f"`{path}`: ", "").partition("; supported ")[0]
-    return ""
+
+
+def refusal(path: Path) -> str:
+    """Why the file cannot be loaded as it is, in a line; empty where it can."""
+    found = loaded(path)
+    return found if isinstance(found, str) else ""
 
 
 def row(path: Path, seconds: float) -> str:

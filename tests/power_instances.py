@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -15,7 +16,7 @@ from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.proof.conclusion import settle
 from certify.proof.instance import Instance
-from certify.proof.theorem import Theorem
+from certify.proof.theorem import Finding, Step, Theorem
 from tests.generators import wave
 
 THEOREM = load_theorem("strong-invertibility")
@@ -31,6 +32,18 @@ HIDDEN = {
     ("S7", "chain"): "discretisation and burn-in are bounded one by one, each loosely",
     ("S8", "total"): "discretisation and burn-in are bounded one by one, each loosely",
 }
+
+
+def remembering(step: Step) -> Step:
+    """The step with a check that runs once at each instance, whichever of its claims is asked about."""
+    found: dict[int, tuple[Instance, tuple[Finding, ...]]] = {}
+
+    def check(instance: Instance) -> tuple[Finding, ...]:
+        if id(instance) not in found:
+            found[id(instance)] = instance, tuple(step.check(instance))
+        return found[id(instance)][1]
+
+    return replace(step, check=check)
 
 
 def settled(theorem: Theorem, cases: Iterable[tuple[Generator, str, FloatArray | None]]) -> tuple[Instance, ...]:

@@ -146,8 +146,9 @@ def _walk(values: Any, inputs: int, targets: Any, chosen: Any, state: Any) -> No
         state[0] += is_last
         if is_last and filtered and not bloom[hashes[index] % np.uint64(BLOOM)]:
             continue
-        values[counts[depth]] = chosen[depth] = candidates[index]
-        missing[depth + 1] = missing[depth]
+        _copied(candidates[index], values[counts[depth]])
+        _copied(candidates[index], chosen[depth])
+        _copied(missing[depth], missing[depth + 1])
         reached = _closed(values, counts[depth], counts[depth] + 1, targets, missing[depth + 1])
         if not missing[depth + 1].any():
             state[1] = 1
@@ -175,7 +176,7 @@ def _closed(values: Any, new: int, count: int, targets: Any, missing: Any) -> in
                 for target in range(len(targets)):
                     if missing[target] and _makes(operator, values[place], values[other], targets[target]):
                         missing[target] = False
-                        values[count] = targets[target]
+                        _copied(targets[target], values[count])
                         count += 1
         place += 1
     return count
@@ -215,10 +216,25 @@ def _listed(values: Any, new: int, count: int, candidates: Any, hashes: Any, lis
 def _is_known(values: Any, count: int, candidates: Any, hashes: Any, listed: int) -> bool:
     known = False
     for earlier in range(listed):
-        known |= hashes[earlier] == hashes[listed] and (candidates[earlier] == candidates[listed]).all()
+        known |= hashes[earlier] == hashes[listed] and _equal(candidates[earlier], candidates[listed])
     for place in range(count):
-        known |= (values[place] == candidates[listed]).all()
+        known |= _equal(values[place], candidates[listed])
     return known
+
+
+@numba.njit(cache=True)
+def _equal(one: Any, other: Any) -> bool:
+    equal = True
+    for word in range(len(one)):
+        equal &= one[word] == other[word]
+    return equal
+
+
+@numba.njit(cache=True)
+def _copied(source: Any, target: Any) -> None:
+    """Entry by entry: an assignment of slices takes seconds to compile."""
+    for place in range(len(source)):
+        target[place] = source[place]
 
 
 @numba.njit(cache=True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numba
@@ -47,26 +48,15 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
         A proof that ends without a conflict, has a malformed line or a variable that the formula has not, or adds a
         clause that is not implied is not.
     """
-    literals: list[int] = []
-    starts = [0]
-    keys: list[tuple[int, ...]] = []
-
-    def store(key: tuple[int, ...]) -> int:
-        literals.extend([2 * literal if literal > 0 else 1 - 2 * literal for literal in key])
-        starts.append(len(literals))
-        keys.append(key)
-        return len(keys) - 1
-
-    variables = 0
-    for clause in clauses:
-        if 0 in clause:
-            return ProofCheck(False, 0, "a clause has the literal 0")
-        key = tuple(sorted(set(clause)))
-        variables = max(variables, key[-1], -key[0]) if key else variables
-        if variables > LARGEST_VARIABLE:
-            return ProofCheck(False, 0, f"the formula has the variable {variables}; at most {LARGEST_VARIABLE}")
-        store(key)
-    given = len(keys)
+    formula = list(clauses)
+    entries = list(chain.from_iterable(formula))
+    if 0 in entries:
+        return ProofCheck(False, 0, "a clause has the literal 0")
+    variables = max(map(abs, entries), default=0)
+    if variables > LARGEST_VARIABLE:
+        return ProofCheck(False, 0, f"the formula has the variable {variables}; at most {LARGEST_VARIABLE}")
+    literals, starts = _sets(entries, list(map(len, formula)))
+    learnt: list[tuple[int, ...]] = []
     operations: list[int] = []
     # Where each clause stands: asked for by deletions alone.
     known: dict[tuple[int, ...], list[int]] = {}
@@ -81,17 +71,23 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
             return ProofCheck(False, number, f"line {number + 1} has the variable {beyond} beyond the formula's")
         key = tuple(sorted(set(clause)))
         if not deletes:
-            operations.append(store(key))
+            operations.append(len(formula) + len(learnt))
+            learnt.append(key)
             continue
-        for index in range(noted, len(keys)):
-            known.setdefault(keys[index], []).append(index)
-        noted = len(keys)
+        if not known:
+            numbers = literals.tolist()
+            for index, (start, end) in enumerate(pairwise(starts.tolist())):
+                known.setdefault(tuple(numbers[start:end]), []).append(index)
+        for index in range(noted, len(learnt)):
+            known.setdefault(learnt[index], []).append(len(formula) + index)
+        noted = len(learnt)
         if indices := known.get(key):
             operations.append(-1 - indices.pop())
+    literals = np.append(literals, np.array(list(chain.from_iterable(learnt)), dtype=np.int64))
     result = _check(
-        np.array(literals, dtype=np.int64),
-        np.array(starts, dtype=np.int64),
-        given,
+        np.where(literals > 0, 2 * literals, 1 - 2 * literals),
+        np.append(starts, starts[-1] + np.cumsum(np.array(list(map(len, learnt)), dtype=np.int64))),
+        len(formula),
         np.array(operations, dtype=np.int64),
         variables,
     )
@@ -102,12 +98,25 @@ def check_refutation(clauses: Iterable[Sequence[int]], proof: Iterable[str]) -> 
     return ProofCheck(False, int(result), f"step {int(result) + 1} does not follow by unit propagation")
 
 
+def _sets(entries: list[int], sizes: list[int]) -> tuple[IntArray, IntArray]:
+    """The literals of clauses of these sizes, in each ascending and each once, and where every clause begins and ends.
+
+    Shapes (literals,) and (clauses + 1,).
+    """
+    literals, owners = np.array(entries, dtype=np.int64), np.repeat(np.arange(len(sizes)), sizes)
+    literals = literals[np.lexsort((literals, owners))]
+    is_new = np.ones(len(literals), dtype=np.bool_)
+    is_new[1:] = (literals[1:] != literals[:-1]) | (owners[1:] != owners[:-1])
+    counts = np.bincount(owners[is_new], minlength=len(sizes))
+    return literals[is_new], np.append(0, np.cumsum(counts)).astype(np.int64)
+
+
 def parsed_line(line: str) -> tuple[bool, list[int]] | None:
     """Whether a line of a DRAT file deletes, and its clause; None where it is none."""
     words = line.split()
     deletes = bool(words) and words[0] == "d"
     try:
-        numbers = [int(word) for word in words[deletes:]]
+        numbers = list(map(int, words[deletes:]))
     except ValueError:
         return None
     if not numbers or numbers[-1] != 0 or 0 in numbers[:-1]:

@@ -131,11 +131,13 @@ def _profile(
 def _log_likelihood(
     size: FloatArray, logs: FloatArray, cut: npt.NDArray[np.bool_], rate: float, intercept: float, spread: float
 ) -> float:
-    from scipy.special import log_ndtr
-
     sigma = max(spread, SMALLEST_SPREAD)
     standard = (logs - intercept - rate * size) / sigma
     finished = -0.5 * standard**2 - math.log(sigma) - 0.5 * math.log(2.0 * math.pi)
+    if not cut.any():
+        return float(finished.sum())
+    from scipy.special import log_ndtr
+
     return float(np.where(cut, log_ndtr(-standard), finished).sum())
 
 

@@ -9,10 +9,10 @@ refuted, or is listed as hidden, with the slack that hides it and the factor at 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -232,9 +232,10 @@ def _wrong(
     best: tuple[float, str] | None = None
     sharper = None
     for up in (True, False):
-        moved = {factor: _moved(spelled, constant, factor, up) for factor in FACTORS}
+        # A closed form is made when it is asked for: sympy takes long over a minimum of many terms.
+        moved = cache(partial(_moved, spelled, constant, up))
         # Only findings whose bound moves can tell: at M2 = 0 the constant beside M2 does nothing.
-        moving = [pair for pair in mine if _claims_more(spelled, moved[ASKED], *pair)][:MOST_FINDINGS]
+        moving = [pair for pair in mine if _claims_more(spelled, moved(ASKED), *pair)][:MOST_FINDINGS]
         if not moving:
             continue
         change = f"{constant.text} {'doubled' if up else 'halved'}"
@@ -252,16 +253,16 @@ def _wrong(
     return WrongClaim(theorem.id, label, claim.name, best[1], outcome, best[0], honest)
 
 
-def _smallest(moved: Mapping[float, Claim], mine: Sequence[Measured]) -> float | None:
+def _smallest(moved: Callable[[float], Claim], mine: Sequence[Measured]) -> float | None:
     """The smallest factor that is refuted: below 2 if 2 is, else above."""
     below = [factor for factor in FACTORS if factor <= ASKED]
     above = [factor for factor in FACTORS if factor > ASKED]
-    if _refuted(moved[ASKED], mine):
-        return next(factor for factor in below if factor == ASKED or _refuted(moved[factor], mine))
-    return next((factor for factor in above if _refuted(moved[factor], mine)), None)
+    if _refuted(moved(ASKED), mine):
+        return next(factor for factor in below if factor == ASKED or _refuted(moved(factor), mine))
+    return next((factor for factor in above if _refuted(moved(factor), mine)), None)
 
 
-def _moved(claim: Claim, constant: Constant, factor: float, up: bool) -> Claim:
+def _moved(claim: Claim, constant: Constant, up: bool, factor: float) -> Claim:
     exact = sp.Rational(str(factor))
     if claim.bound.is_zero:
         # Nothing can be multiplied: 0 becomes 1 - factor or factor - 1.

@@ -36,9 +36,10 @@ def generator(*nodes: Node) -> Generator:
     return Generator("test", Graph(nodes), 1)
 
 
-@pytest.mark.parametrize("index", range(0, 20, 2))
+@pytest.mark.parametrize("index", range(0, 12, 2))
 def test_networks_with_closed_forms(index: int) -> None:
-    assert examine(index, 7, defaultdict(Counter)) == []
+    # With this effort every method ends, or speaks of as many constants as with the default one.
+    assert examine(index, 7, defaultdict(Counter), effort=600.0) == []
 
 
 def test_the_campaign_sees_a_false_end() -> None:
@@ -94,14 +95,14 @@ def test_squares_of_gaps_do_not_overflow() -> None:
 )
 @pytest.mark.parametrize("region", [Region(), Region(1.0), Region(1e-200), Region(1e200, (1e250,))])
 def test_what_once_crashed_ends_in_brackets(nodes: tuple[Node, ...], region: Region) -> None:
-    found = constants(generator(*nodes), region, effort=4000.0)
+    found = constants(generator(*nodes), region, effort=300.0)
     assert found.M.upper is not None and found.M.upper >= (found.M.lower or 0.0)
 
 
 @pytest.mark.parametrize("region", [Region(1.0, (1e17,)), Region(1e-3, (1e17,)), Region(5e-324, (1.0,))])
 def test_far_regions_have_no_pair_of_identical_points(region: Region) -> None:
     """ReLU is the identity there; once m = [0, 0] was certified from a point and its own rounding."""
-    found = constants(generator(Input(1), scalar(1.0), Activation(1, "relu", 1)), region)
+    found = constants(generator(Input(1), scalar(1.0), Activation(1, "relu", 1)), region, effort=300.0)
     assert found.m.lower is not None and 0.99 <= found.m.lower <= 1.0 and found.m.upper == 1.0
     assert found.M.lower == 1.0 and found.M2.upper == 0.0
 

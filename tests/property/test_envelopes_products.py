@@ -283,8 +283,8 @@ def attacked(seed: int) -> list[float]:
 
 
 def test_regions_prove_nothing_false_whatever_is_proposed() -> None:
-    gaps = [gap for seed in range(14) for gap in attacked(seed)]
-    assert len(gaps) > 20 and min(gaps) >= -1e-9 and np.median(gaps) < 1.0
+    gaps = [gap for seed in range(9) for gap in attacked(seed)]
+    assert len(gaps) > 12 and min(gaps) >= -1e-9 and np.median(gaps) < 1.0
 
 
 def test_ranges_hold_what_the_factors_take() -> None:
@@ -365,7 +365,7 @@ def shallow(kind: str, seed: int) -> Generator:
 
 @pytest.mark.parametrize("kind", ["neurons", "input", "square", "highway"])
 def test_the_mean_of_the_potential_is_bounded_and_near(kind: str) -> None:
-    for seed, width in ((0, 1.0), (1, 0.4), (2, 0.1), (3, 0.02)):
+    for seed, width in ((0, 1.0), (2, 0.1)):
         generator, random = shallow(kind, seed), np.random.default_rng(seed)
         lift, row = lifted(generator), 0.5 * random.standard_normal(4)
         form = potential_form(lift, row, BETA)
@@ -383,7 +383,7 @@ def test_the_mean_of_the_potential_is_bounded_and_near(kind: str) -> None:
 def test_every_part_of_the_mean_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     def excess() -> float:
         worst = -np.inf
-        for seed in range(12):
+        for seed in range(6):
             generator, random = shallow("neurons", seed), np.random.default_rng(seed)
             lift, row = lifted(generator), 3.0 * random.standard_normal(4)
             form, mean, factor = potential_form(lift, row, BETA), random.standard_normal(2), 0.8 * np.eye(2)
@@ -429,8 +429,8 @@ def test_a_gated_decoder_is_certified_and_no_forged_record_of_it_is_believed() -
 
 
 def test_gates_of_a_second_layer_are_enveloped_and_their_integral_is_said_to_be_open() -> None:
-    graph = gated(4, 6, 2, width=3).graph
-    deep = Graph((*graph.nodes, Activation(8, "sigmoid", 6), Product((8, 9), 6), Affine(10, np.eye(6), np.zeros(6))))
+    graph = gated(4, 4, 2, width=2).graph
+    deep = Graph((*graph.nodes, Activation(8, "sigmoid", 4), Product((8, 9), 4), Affine(10, np.eye(4), np.zeros(4))))
     generator = Generator("deep gates", deep, 0)
     found = certify_row(generator, 1.0, Fraction(1, 10), row_of(generator, 0))
     assert found.proposals is None and "products of its outputs" in found.reason

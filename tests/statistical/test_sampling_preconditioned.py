@@ -157,7 +157,7 @@ def test_preconditioned_mala_draws_from_the_posterior_although_its_step_is_large
 def numpy_mala(metric: FloatArray, steps: int, eta: float) -> FloatArray:
     """Preconditioned MALA in numpy; proposal densities are taken with `metric` in place of (B B^T)^{-1}."""
     generator = np.random.default_rng(1)
-    chains, spread = 50_000, OBLIQUE.factor @ OBLIQUE.factor.T
+    chains, spread = 20_000, OBLIQUE.factor @ OBLIQUE.factor.T
     state = np.tile(CENTRE, (chains, 1))
 
     def potential(z: FloatArray) -> FloatArray:
@@ -180,7 +180,7 @@ def numpy_mala(metric: FloatArray, steps: int, eta: float) -> FloatArray:
 
 def test_a_wrong_acceptance_ratio_is_caught() -> None:
     right = np.linalg.inv(OBLIQUE.factor @ OBLIQUE.factor.T)
-    assert gaussian_p_value(numpy_mala(right, 80, 0.6), CENTRE, COVARIANCE) > LEVEL
+    assert gaussian_p_value(numpy_mala(right, 50, 0.6), CENTRE, COVARIANCE) > LEVEL
     # The proposal measured without the preconditioner, and not measured at all.
     for metric in (np.eye(2), np.zeros((2, 2))):
-        assert gaussian_p_value(numpy_mala(metric, 80, 0.6), CENTRE, COVARIANCE) < LEVEL
+        assert gaussian_p_value(numpy_mala(metric, 50, 0.6), CENTRE, COVARIANCE) < LEVEL

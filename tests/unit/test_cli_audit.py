@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from certify.cli.main import main
@@ -101,14 +102,25 @@ def test_figures_are_written(exact: Path, tmp_path: Path) -> None:
     assert written == ["distances.pdf", "distances.png", "ranks.pdf", "ranks.png"]
 
 
-def test_the_trained_encoder_of_the_digits_is_measured_at_its_noise_and_noted_at_another(tmp_path: Path) -> None:
+def test_the_trained_encoder_of_the_digits_is_measured_at_its_noise(tmp_path: Path) -> None:
     arguments = ("--observations", str(DIGITS / "observations_d8.npy"), "--count", "1", "--pairs", "0")
     encoder, decoder = DIGITS / "encoder_residual_d8.onnx", str(DIGITS / "residual_d8.onnx")
     code, found = run(encoder, tmp_path, *arguments, spec=decoder, beta="0.386173")
     assert code == 0 and found["notes"] == [] and found["calibration"] is None
     tv = found["observations"][0]["tv"]
     assert 0.05 < tv["lower"] < tv["upper"] < 0.12 and "certified envelope (quadratic form)" in tv["method"]
-    code, found = run(encoder, tmp_path, *arguments, "--epsilon", "0.5", spec=decoder, beta="0.05")
+    metadata = {entry.key: entry.value for entry in onnx.load(encoder).metadata_props}
+    assert float(metadata["certify.trained_beta"]) == pytest.approx(0.386173, abs=1e-6)
+
+
+def test_an_encoder_is_noted_at_another_noise_than_its_own(exact: Path, tmp_path: Path) -> None:
+    model = onnx.load(exact)
+    onnx.helper.set_model_props(model, {"certify.trained_beta": "0.3"})
+    onnx.save(model, exact)
+    arguments = ("--count", "1", "--pairs", "0", "--epsilon", "0.5")
+    code, found = run(exact, tmp_path, *arguments)
+    assert code == 0 and found["notes"] == []
+    code, found = run(exact, tmp_path, *arguments, beta="0.05")
     assert code == 1 and "trained at beta" in found["notes"][0]
 
 

@@ -88,7 +88,7 @@ def test_files_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_above_epsilon_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "e.onnx"
-    command = ["encoder", "strong-invertibility", "-g", "residual:d=2,width=4,depth=1", "--beta", "5", "--quiet"]
+    command = ["encoder", "strong-invertibility", "-g", "residual:d=1,width=2,depth=1", "--beta", "5", "--quiet"]
     assert main([*command, "--out", str(path)]) == 3
     assert "largest noise level" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []

@@ -19,7 +19,7 @@ pytest.importorskip("pysat.solvers")
 
 @pytest.fixture(scope="module")
 def found() -> Hardness:
-    return measure_hardness(["gf2exp", "linear"], range(5, 12), runs=6, seed=2)
+    return measure_hardness(["gf2exp", "linear"], range(5, 12), runs=3, seed=2)
 
 
 def test_growth_of_search_is_one_bit_per_bit_and_the_control_is_flat(found: Hardness) -> None:
@@ -45,11 +45,12 @@ def test_a_method_that_is_cut_off_everywhere_is_not_tried_further() -> None:
     assert cut and all(run.cost >= 2.0**24 * 1e-4 for run in cut)
 
 
-def test_the_same_seed_gives_the_same_costs(found: Hardness) -> None:
-    again = measure_hardness(["gf2exp", "linear"], range(5, 12), runs=6, seed=2)
-    assert [[run.cost for run in curve.runs] for curve in again.curves] == [
-        [run.cost for run in curve.runs] for curve in found.curves
-    ]
+def test_the_same_seed_gives_the_same_costs() -> None:
+    def costs(seed: int) -> list[float]:
+        found = measure_hardness(["gf2exp", "linear"], [6], runs=2, seed=seed)
+        return [run.cost for curve in found.curves for run in curve.runs]
+
+    assert costs(2) == costs(2) != costs(3)
 
 
 def test_tables_say_that_a_measurement_is_not_a_proof(found: Hardness, tmp_path: Path) -> None:

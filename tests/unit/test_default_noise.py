@@ -37,8 +37,8 @@ def test_the_rule(
 
 def test_a_result_says_where_its_noise_comes_from() -> None:
     values = {"d": 8, "m": 1, "M": "1.5", "M2": "0.15"}
-    given = certify.check_constants("sharp-langevin", values, beta="0.05")["sharp-langevin"].conclusion
-    taken = certify.check_constants("sharp-langevin", values)["sharp-langevin"].conclusion
+    given = certify.check_constants("projected-langevin", values, beta="0.05")["projected-langevin"].conclusion
+    taken = certify.check_constants("projected-langevin", values)["projected-langevin"].conclusion
     assert given is not None and taken is not None
     assert given.noise_from == "given" and taken.to_dict()["noise_from"] == "half the largest that the theorem admits"
     assert taken.beta <= taken.beta_max / 2

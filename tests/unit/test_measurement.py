@@ -76,9 +76,8 @@ def test_which_matrices_only_take_coordinates() -> None:
     assert not selects(np.ones((1, 2)) / np.sqrt(2)), "A A^T = 1 up to rounding is not enough"
 
 
-@pytest.mark.parametrize("draw", range(3))
 @pytest.mark.parametrize("rows", range(1, 5))
-@pytest.mark.parametrize("d", range(1, 4))
+@pytest.mark.parametrize(("d", "draw"), [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0)])
 def test_constants_and_evidence_against_the_exact_law(d: int, rows: int, draw: int) -> None:
     """Every number of latents with every number of rows: fewer, as many, more."""
     seed = 12 * draw + 4 * d + rows

@@ -75,7 +75,7 @@ def test_the_largest_noise_is_beyond_the_langevin_encoders() -> None:
 @pytest.fixture(scope="module")
 def instance() -> Instance:
     generator = certify.load_generator("residual:d=2,width=8,depth=1,lipschitz=0.4,activation=tanh,seed=3")
-    brackets = certify.constants(generator)
+    brackets = certify.constants(generator, effort=2000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(1, 5), Fraction(1, 1000), None, 0)
     assert setting.certificate is not None
     return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0)
@@ -326,10 +326,10 @@ def test_work_that_is_counted_leaves_the_other_noise_out_and_says_how_to_ask(mon
 def test_a_decoder_with_three_hidden_layers_is_supported() -> None:
     random = np.random.default_rng(3)
     nodes: list[Node] = [Input(4)]
-    for width, fan in ((5, 4), (5, 5), (5, 5)):
+    for width, fan in ((3, 4), (3, 3), (3, 3)):
         nodes.append(Affine(len(nodes) - 1, random.standard_normal((width, fan)) / fan, np.zeros(width)))
         nodes.append(Activation(len(nodes) - 1, "tanh", width))
-    nodes.append(Affine(len(nodes) - 1, random.standard_normal((6, 5)) / 5, np.zeros(6)))
+    nodes.append(Affine(len(nodes) - 1, random.standard_normal((6, 3)) / 3, np.zeros(6)))
     generator = Generator("deep", Graph(tuple(nodes)), 100, {})
     result = check(["rejection-encoder"], [generator], beta=Fraction(1), observations=np.zeros((1, 6)))
     (record,) = result.theorems[0].observations

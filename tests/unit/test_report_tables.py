@@ -214,10 +214,10 @@ def test_what_was_given_exactly_is_printed_as_it_is_written() -> None:
 
 def test_a_check_on_constants_keeps_its_inputs_exact() -> None:
     values = {"d": "8", "m": "1", "M": "1.5", "M2": "0.15"}
-    found = certify.check_constants("sharp-langevin", values, beta="0.0927")["sharp-langevin"]
+    found = certify.check_constants("projected-langevin", values, beta="0.0927")["projected-langevin"]
     rows = {row[0]: row[1:3] for row in _texts(definitions_table(found))}
     for name, text in {**values, "beta": "0.0927", "epsilon": "0.1"}.items():
         assert found.inputs[name] == text and rows[name] == [text, text]
     assert "tv_bound" not in found.inputs and rows["tv_bound"][0] < rows["tv_bound"][1]
-    third = certify.check_constants("sharp-langevin", {**values, "M2": Fraction(1, 7)}, beta="0.0927")
-    assert third["sharp-langevin"].inputs["M2"] == "1/7"
+    third = certify.check_constants("projected-langevin", {**values, "M2": Fraction(1, 7)}, beta="0.0927")
+    assert third["projected-langevin"].inputs["M2"] == "1/7"

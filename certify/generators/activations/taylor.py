@@ -33,6 +33,12 @@ DEGREE = 9
 UNDERFLOW = 2.0**-1060
 """More than all underflows of one evaluation together (each is at most 2^-1075)."""
 
+# All of them exact: dyadic, of few digits.
+_ONE, _GAMMA = arb(1), arb(2 * DEGREE + 4) / 2**53
+_POWERS = [arb(HALF_CELL) ** j for j in range(DEGREE + 1)]
+_SLACK = 1 + arb(2) ** -49
+"""The allowance is evaluated in floats with four roundings, and enlarged by this beforehand."""
+
 
 @dataclass(frozen=True, eq=False)
 class TaylorTable:
@@ -60,7 +66,8 @@ class TaylorTable:
 def taylor_table(series: Series, order: int, left: int, right: int) -> TaylorTable:
     """The table of the derivative of `order` of a function without parameters, on [left, right]."""
     first, last = left * CELLS_PER_UNIT, right * CELLS_PER_UNIT
-    rows = [_cell(series, order, index) for index in range(first, last + 1)]
+    with precision(), _series_length(order + DEGREE + 2):
+        rows = [_cell(series, order, index) for index in range(first, last + 1)]
     table = np.array(rows, dtype=np.float64).T
     return TaylorTable(first, np.ascontiguousarray(table[:-2]), table[-2].copy(), table[-1].copy())
 
@@ -85,20 +92,14 @@ def tabulated(series: Series, order: int, left: int, right: int, x: FloatArray) 
 
 def _cell(series: Series, order: int, index: int) -> list[float]:
     """Rounded coefficients of one cell, then the constant and the linear part of its error allowance."""
-    centre = arb(index) / CELLS_PER_UNIT
-    length = order + DEGREE + 2
-    with precision(), _series_length(length):
-        jet = series(arb_series([centre, arb(1)]), ())
-        around = series(arb_series([arb(index / CELLS_PER_UNIT, HALF_CELL), arb(1)]), ())
-        exact = [_derived(jet, order, j) for j in range(DEGREE + 1)]
-        rounded = [float(coefficient.mid()) for coefficient in exact]
-        gamma = arb(2 * DEGREE + 4) / 2**53
-        errors = [abs(c - arb(r)) + gamma * abs(c) for c, r in zip(exact, rounded, strict=True)]
-        remainder = abs(_derived(around, order, DEGREE + 1)) * arb(HALF_CELL) ** DEGREE
-        linear = sum((error * arb(HALF_CELL) ** j for j, error in enumerate(errors[1:])), remainder)
-        # The allowance itself is evaluated in floats with four roundings: enlarge it beforehand.
-        slack = 1 + arb(2) ** -49
-        return [*rounded, upper(errors[0] * slack + UNDERFLOW), upper(linear * slack)]
+    jet = series(arb_series([arb(index) / CELLS_PER_UNIT, _ONE]), ())
+    around = series(arb_series([arb(index / CELLS_PER_UNIT, HALF_CELL), _ONE]), ())
+    exact = [_derived(jet, order, j) for j in range(DEGREE + 1)]
+    rounded = [float(coefficient.mid()) for coefficient in exact]
+    errors = [abs(c - arb(r)) + _GAMMA * abs(c) for c, r in zip(exact, rounded, strict=True)]
+    remainder = abs(_derived(around, order, DEGREE + 1)) * _POWERS[DEGREE]
+    linear = sum((error * power for power, error in zip(_POWERS, errors[1:], strict=False)), remainder)
+    return [*rounded, upper(errors[0] * _SLACK + UNDERFLOW), upper(linear * _SLACK)]
 
 
 def _derived(jet: arb_series, order: int, j: int) -> arb:
