@@ -25,7 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from certify.atomic import write_bytes_atomically, write_text_atomically
-from certify.circuits.asymmetry import BITS, asymmetric, classes, images, list_permutations, permutation_key
+from certify.circuits.asymmetry import (
+    BITS,
+    Listing,
+    asymmetric,
+    classes,
+    images,
+    list_permutations,
+    permutation_key,
+)
 from certify.circuits.drat import check_refutation
 from certify.circuits.exact_synthesis import Chain, Clause, Gate, formula_of_size, least_conceivable, minimal_chain
 from certify.circuits.permutation_classes import inverse, truth_tables
@@ -79,9 +87,8 @@ def computed(folder: Path) -> dict[str, Any]:
     return {"schema": 1, "counts": list(listing.counts()), "asymmetric": len(keys), "seconds": seconds, "pairs": pairs}
 
 
-def complaints(kept: dict[str, Any], folder: Path, program: str | None) -> Iterator[str]:
-    """What the kept data gets wrong, line by line; nothing where all of it was confirmed."""
-    listing = list_permutations(GATES)
+def complaints(kept: dict[str, Any], folder: Path, program: str | None, listing: Listing) -> Iterator[str]:
+    """What the kept data gets wrong, line by line; nothing where all of it was confirmed. `listing`: of `GATES`."""
     keys = asymmetric(listing)
     if kept["counts"] != list(listing.counts()) or kept["asymmetric"] != len(keys):
         yield f"listing gives {listing.counts()} and {len(keys)} asymmetric ones, not what is kept"
@@ -119,8 +126,9 @@ def side_complaints(side: dict[str, Any], folder: Path, program: str | None) -> 
         if (digest(formula), digest(proof)) != (item["formula_sha256"], item["proof_sha256"]):
             yield f"{where}: formula or proof has another checksum"
         lines = proof.decode().splitlines()
-        if not check_refutation(clauses, lines).accepted:
-            yield f"{where}: {check_refutation(clauses, lines).reason}"
+        answer = check_refutation(clauses, lines)
+        if not answer.accepted:
+            yield f"{where}: {answer.reason}"
         if program and not verified(program, formula, proof):
             yield f"{where}: drat-trim does not accept the proof"
         satisfiable = formula_of_size(BITS, targets, side["size"])
@@ -202,7 +210,7 @@ def main() -> int:
     if arguments.check and table(kept) != (arguments.out / "asymmetry.md").read_text():
         print("asymmetry.md is not the table of the data")
         return 1
-    wrong = list(complaints(kept, proofs, program))
+    wrong = list(complaints(kept, proofs, program, list_permutations(GATES)))
     count = sum(len(side["refuted"]) for pair in kept["pairs"] for side in (pair["forward"], pair["inverse"]))
     checkers = "certify.circuits.drat" + (" and drat-trim" if program else " (drat-trim was not found)")
     print("\n".join(wrong) or f"confirmed: {kept['asymmetric']} asymmetric permutations, {count} proofs by {checkers}")

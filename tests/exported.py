@@ -92,7 +92,7 @@ def _specifications(family: Family) -> Iterator[str]:
     small = ",".join(f"{item.name}={sizes[item.name]}" for item in family.parameters if item.name in sizes)
     yield f"{family.name}:{small}"
     for item in family.parameters:
-        for choice in item.choices:
+        for choice in (choice for choice in item.choices if choice != item.default):
             # An S-box takes so many bits as it has, or a multiple.
             fitting = {"chi3": small.replace("bits=8", "bits=6"), "chi5": small.replace("bits=8", "bits=10")}
             yield f"{family.name}:{fitting.get(choice, small)},{item.name}={choice}"

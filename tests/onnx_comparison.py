@@ -25,7 +25,7 @@ FLOATS = {TensorProto.FLOAT, TensorProto.DOUBLE}
 UNITS = {TensorProto.FLOAT: 2.0**-24, TensorProto.FLOAT16: 2.0**-11, TensorProto.BFLOAT16: 2.0**-8}
 SINGLE_INSIDE = {"Gelu", "GroupNormalization", "HardSwish"}
 """Operators with constants or statistics in float32 in the runtime's float64 kernels."""
-POINTS = 3
+POINTS = 2
 
 
 @dataclass

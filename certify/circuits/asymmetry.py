@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 import numba
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.circuits.complexity import gate_word, is_known
-from certify.circuits.permutation_classes import bit_moves, inverse
+from certify.circuits.permutation_classes import bit_moves
 from certify.codec import decode, encode
 from certify.errors import InputError
 from certify.execution.door import Execution
@@ -115,13 +116,12 @@ def classes_after(prefix: Prefix) -> tuple[int, ...]:
             return ()
         values[count] = word
     found = _every_chain(values, BITS + len(chosen), size - len(chosen), ranks, size)
-    return tuple(sorted({int(key) for key in _least_keys(found, bit_moves(BITS))}))
+    return tuple(sorted({int(key) for key in _least_keys(found, _moved_bytes())}))
 
 
 def expanded(keys: Sequence[int]) -> npt.NDArray[np.int64]:
     """The keys of all permutations that differ from one with a key by the order and negation of inputs; ascending."""
-    moves = bit_moves(BITS)
-    return np.unique(_moved_keys(np.array(keys, dtype=np.int64), moves)) if len(keys) else np.zeros(0, dtype=np.int64)
+    return np.unique(_moved_keys(np.array(keys, dtype=np.int64), _moved_bytes()))
 
 
 def images(key: int) -> tuple[int, ...]:
@@ -141,23 +141,27 @@ def permutation_key(permutation: Sequence[int]) -> int:
     return _packed(words)
 
 
-def inverse_key(key: int) -> int:
-    """The key of the inverse of `images(key)`.
+def inverse_keys(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The key of the inverse of `images(key)` for every key (k,).
 
     The other permutations with this key have inverses that differ by the order and negation of inputs: of other keys
     perhaps, but of one size.
     """
-    return permutation_key(inverse(images(key)))
+    rows, places = np.arange(ROWS), np.arange(BITS)
+    words = (keys[:, None] >> 15 * places & 0x7FFF) << 1
+    found = np.argsort(((words[:, :, None] >> rows & 1) << places[:, None]).sum(axis=1), axis=1)
+    inverses = np.sort(((found[:, None, :] >> places[:, None] & 1) << rows).sum(axis=2) >> 1, axis=1)
+    return np.asarray((inverses << 15 * places).sum(axis=1))
 
 
 def asymmetric(listing: Listing) -> tuple[int, ...]:
     """The keys of the listed permutations whose inverse is not listed: it is larger than all of them."""
-    return tuple(key for key in listing.keys.tolist() if listing.size(inverse_key(key)) is None)
+    return tuple(listing.keys[np.isin(inverse_keys(listing.keys), listing.keys, invert=True)].tolist())
 
 
 def classes(keys: Sequence[int]) -> dict[int, int]:
     """Least keys up to the order and negation of inputs too, each with how many of `keys` it stands for."""
-    least, counts = np.unique(_least_keys(np.array(keys, dtype=np.int64), bit_moves(BITS)), return_counts=True)
+    least, counts = np.unique(_least_keys(np.array(keys, dtype=np.int64), _moved_bytes()), return_counts=True)
     return dict(zip(least.tolist(), counts.tolist(), strict=True))
 
 
@@ -207,16 +211,29 @@ def _every_chain(
         room *= 8
 
 
+@cache
+def _moved_bytes() -> npt.NDArray[np.int64]:
+    """For every move of the inputs and each half of a word (., 2, 256): what the move makes of the half's values."""
+    moves, halves = bit_moves(BITS), np.arange(256) << np.array([[0], [8]])
+    return np.asarray(sum((halves >> moves[:, row, None, None] & 1) << row for row in range(ROWS)))
+
+
+@numba.njit(cache=True)
+def _moved_word(word: int, move: Any) -> int:
+    """The 15 bits of x -> f(move(x)) for the 15 bits of f, negated where that makes it normal."""
+    moved: int = move[0, word << 1 & 0xFF] | move[1, word >> 7]
+    return (moved ^ 0xFFFF if moved & 1 else moved) >> 1
+
+
 @numba.njit(cache=True)
 def _moved_key(key: int, move: Any) -> int:
     """The key of x -> P(move(x)), its outputs negated where that makes them normal."""
-    words = np.zeros(4, dtype=np.int64)
-    for place in range(4):
-        word = (key >> 15 * place & 0x7FFF) << 1
-        flip = word >> move[0] & 1
-        for row in range(1, 16):
-            words[place] |= ((word >> move[row] & 1) ^ flip) << (row - 1)
-    return _sorted_key(words[0], words[1], words[2], words[3])
+    return _sorted_key(
+        _moved_word(key & 0x7FFF, move),
+        _moved_word(key >> 15 & 0x7FFF, move),
+        _moved_word(key >> 30 & 0x7FFF, move),
+        _moved_word(key >> 45 & 0x7FFF, move),
+    )
 
 
 @numba.njit(cache=True)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certify.bounds.bracket import ConstantBrackets, Region
@@ -28,6 +28,9 @@ METHODS = (
     "semidefinite",
 )
 
+FEWER = settings(max_examples=settings.default.max_examples * 3 // 5)
+"""Of the profile's examples, where each bounds the constants of one network."""
+
 seeds = st.integers(0, 2**32 - 1)
 methods = st.sampled_from(METHODS)
 
@@ -41,9 +44,7 @@ def dense(source: int, weight: np.ndarray, rng: np.random.Generator | None = Non
     return Affine(source, weight, bias)
 
 
-def brackets(
-    nodes: list[object], method: str, region: Region | None = None, effort: float = 2_000.0
-) -> ConstantBrackets:
+def brackets(nodes: list[object], method: str, region: Region | None = None, effort: float = 500.0) -> ConstantBrackets:
     """Ends by composition and one method, so that no method hides behind a sharper one; none needs long to be wrong."""
     chosen = dict.fromkeys(("composition", method))
     return constants(Generator("test", Graph(tuple(nodes)), 1), region, methods=tuple(chosen), effort=effort)
@@ -77,6 +78,7 @@ def test_linear_maps_of_prescribed_spectrum(
     assert found.M2.upper == 0.0 == found.M3.upper
 
 
+@FEWER
 @given(seed=seeds, d=st.integers(1, 3), name=st.sampled_from(sorted(SLOPE)), scale=st.floats(-40, 40))
 def test_orthogonal_sandwich_of_one_dimensional_maps(seed: int, d: int, name: str, scale: float) -> None:
     """Q1 (a z + c sigma(w z + b)) Q2: m, M and M2 are those of the one-dimensional maps."""
@@ -93,7 +95,7 @@ def test_orthogonal_sandwich_of_one_dimensional_maps(seed: int, d: int, name: st
         Sum((4, 5), (1.0, 1.0), d),
         dense(6, orthogonal(d, rng)),
     ]
-    found = brackets(nodes, "semidefinite", effort=150_000.0)
+    found = brackets(nodes, "semidefinite", effort=10_000.0)
     low, high = SLOPE[name]
     truth = {
         "m": float((slope + gain * rate * low).min()),
@@ -107,6 +109,7 @@ def test_orthogonal_sandwich_of_one_dimensional_maps(seed: int, d: int, name: st
     assert found.m.lower >= 0.3 * truth["m"] and found.M.upper <= 2 * truth["M"]
 
 
+@FEWER
 @given(slope=st.floats(0.01, 20.0))
 def test_additive_coupling_rule(slope: float) -> None:
     """(x, y) -> (x, y + s tanh x): M = (s + sqrt(s^2 + 4))/2 and m = 1/M exactly."""
@@ -117,13 +120,14 @@ def test_additive_coupling_rule(slope: float) -> None:
         dense(2, np.array([[0.0], [slope]])),
         Sum((0, 3), (1.0, 1.0), 2),
     ]
-    found = brackets(nodes, "semidefinite", effort=150_000.0)
+    found = brackets(nodes, "semidefinite", effort=10_000.0)
     largest = (slope + math.sqrt(slope**2 + 4)) / 2
     assert found.M.upper is not None and found.m.lower is not None
     assert largest * (1 - 1e-12) <= found.M.upper <= largest * (1 + 1e-4)
     assert (1 - 1e-4) / largest <= found.m.lower <= (1 + 1e-12) / largest
 
 
+@FEWER
 @given(seed=seeds, d=st.integers(1, 3), depth=st.integers(1, 2), radius=st.floats(0.01, 5.0), method=methods)
 def test_samples_of_random_graphs_on_balls_stay_inside(
     seed: int, d: int, depth: int, radius: float, method: str
@@ -160,6 +164,7 @@ def test_samples_of_random_graphs_on_balls_stay_inside(
     assert found.M3.upper is not None and np.all(twists <= found.M3.upper * (1 + 1e-9))
 
 
+@FEWER
 @given(
     seed=seeds,
     d=st.integers(1, 4),

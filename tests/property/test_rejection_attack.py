@@ -14,20 +14,20 @@ INSTANCES = (1, 3, 7, 18, 24)
 """Of one latent, so that the grids are small: kinks, logits and many modes among them."""
 
 
-@pytest.mark.parametrize("index", INSTANCES)
-def test_no_statement_is_violated(index: int) -> None:
-    found, reason = attack(index, 0)
-    assert found, reason
-    assert not [item for item in found if item.violated]
-    assert max(item.value for item in found if item.statement == "integral") > 0.9
-
-
 @cache
 def certified() -> tuple[Case, Envelope]:
     case = make_case(INSTANCES[0], 0)
     envelope = box_envelope(case.graph, case.likelihood, components=6, limits=LIMITS, rounds=2)
     assert envelope is not None
     return case, envelope
+
+
+@pytest.mark.parametrize("index", INSTANCES)
+def test_no_statement_is_violated(index: int) -> None:
+    found, reason = (tuple(ratios_of(*certified(), index)), "") if index == INSTANCES[0] else attack(index, 0)
+    assert found, reason
+    assert not [item for item in found if item.violated]
+    assert max(item.value for item in found if item.statement == "integral") > 0.9
 
 
 def test_a_constant_that_is_too_small_is_seen() -> None:

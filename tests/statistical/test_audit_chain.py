@@ -5,6 +5,7 @@ Every end fails with probability at most 1e-6: false alarms below 1e-5 for the w
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,12 @@ def written(
 def posterior_at(spec: str, beta: float = BETA) -> Posterior:
     generator = load_generator(spec)
     return Posterior(generator, 0.7 * np.ones(generator.observed_dim), beta)
+
+
+@cache
+def draws() -> PosteriorDraws:
+    """Exact draws at `posterior_at(CURVED)`, which all chains are held against."""
+    return posterior_draws(posterior_at(CURVED), 20_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
 
 
 def test_a_file_is_held_to_the_chain_it_declares(tmp_path: Path) -> None:
@@ -135,7 +142,7 @@ def test_the_coupling_bounds_the_closed_form(step: float, layers: int) -> None:
 
 def test_a_curved_posterior_gets_both_ends_from_the_chain(tmp_path: Path) -> None:
     chain, posterior = LangevinChain(0.2, 40, 2e-4, 1500), posterior_at(CURVED)
-    reference = posterior_draws(posterior, 20_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
+    reference = draws()
     assert reference.exact
     good = chain_bracket(chain.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
     assert good.lower.value <= good.estimate <= good.upper.value < 0.06
@@ -152,7 +159,7 @@ def test_a_curved_posterior_gets_both_ends_from_the_chain(tmp_path: Path) -> Non
 def test_the_preconditioned_chain_is_followed_and_bracketed(gaussian_start: bool) -> None:
     # Its own run at given noise is the encoder here: the coupling must stay above what the draws show.
     posterior = posterior_at(CURVED)
-    reference = posterior_draws(posterior, 20_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
+    reference = draws()
     fine = ExponentialChain(np.full(40, 0.1), 8.0, gaussian_start).at(posterior)
     source = EncoderSource("sharp", 4, 4, fine.noise_size, pairs=lambda x, noise: fine.run(noise))
     assert follows(fine, source, posterior.observation, 0)

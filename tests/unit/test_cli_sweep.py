@@ -6,6 +6,7 @@ import csv
 import json
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,17 @@ def test_a_table_says_what_stands_for_inputs_that_were_not_given(tmp_path: Path)
     assert r"M2 = 0.15, n = d, N = 1, t\_\allowbreak{}x = 2." in (tmp_path / "sweep.tex").read_text()
 
 
+@cache
+def solved(kappa: str) -> tuple[cells.Cell, cells.Solution]:
+    """A cell of the theorem at its largest noise, and what was found."""
+    theorem = load_theorem("strong-invertibility")
+    (cell,) = cells_of(theorem, theorem.id, {"m": "1", "M2": "0.15"}, {"d": ["2"], "kappa": [kappa]})
+    return cell, solve(cell)
+
+
 def test_a_cell_is_what_check_says_of_its_constants() -> None:
     theorem = load_theorem("strong-invertibility")
-    (cell,) = cells_of(theorem, theorem.id, {"m": "1", "M2": "0.15"}, {"d": ["2"], "kappa": ["1.5"]})
-    found = numbers(cell, solve(cell))
+    found = numbers(*solved("1.5"))
     alone = certify.check_constants(theorem.id, {"d": 2, "m": 1, "M": "1.5", "M2": "0.15"})[theorem.id].conclusion
     assert found["K"] == alone.K and found["beta"] == alone.beta and found["beta_max"] == alone.beta_max
     assert found["tv_bound"] == alone.tv_bound and found["mu"] == alone.mu
@@ -72,10 +80,7 @@ def test_a_cell_is_what_check_says_of_its_constants() -> None:
 
 def test_layers_do_not_follow_the_edge_of_the_search() -> None:
     """Constants that differ by a thousandth have layers that differ little, though the largest noise is a search's."""
-    theorem = load_theorem("strong-invertibility")
-    axes = {"kappa": ["1.5", "1.5015"]}
-    near = cells_of(theorem, theorem.id, {"d": "2", "m": "1", "M2": "0.15"}, axes)
-    first, second = (numbers(cell, solve(cell))["K"] for cell in near)
+    first, second = (numbers(*solved(kappa))["K"] for kappa in ("1.5", "1.5015"))
     assert abs(first - second) <= 0.05 * first
 
 
@@ -103,9 +108,7 @@ def test_a_changed_solution_is_not_believed(change: dict[str, object], why: str)
 
 
 def test_a_largest_noise_that_is_too_large_is_not_believed() -> None:
-    theorem = load_theorem("strong-invertibility")
-    (cell,) = cells_of(theorem, theorem.id, {"d": "2", "m": "1", "M2": "0.15"}, {"kappa": ["1.5"]})
-    found = solve(cell)
+    cell, found = solved("1.5")
     assert found.beta_max is not None and doubt(cell, found) == ""
     assert "largest noise" in doubt(cell, replace(found, beta_max=1.1 * found.beta_max))
     assert "largest noise" in doubt(cell, replace(found, beta_max=float("inf")))

@@ -20,7 +20,12 @@ from certify import encoder
 from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.audits.audit import model_observations
 from certify.audits.typical_rejection import DeclaredProposals
+from certify.bounds.bracket import ConstantBrackets
+from certify.bounds.constants import constants
 from certify.cli.main import main
+from certify.construction.build import build_encoder
+from certify.construction.built import EncoderChoice
+from certify.discovery.registry import encoder_kinds, load_theorem
 from certify.encoders import rejection_network
 from certify.encoders.centre import Factorisation
 from certify.encoders.centre_plan import CentrePlan
@@ -28,10 +33,10 @@ from certify.encoders.count import encoder_count
 from certify.encoders.kind import LAYOUTS, EncoderOptions
 from certify.encoders.mode_plan import ModeModel, plan_mode
 from certify.errors import InputError, NotCertifiedError
-from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.posteriors.mode import find_mode
 from certify.posteriors.posterior import Posterior
+from certify.report.encoder_files import write_encoder
 from certify.sharp.gaussian_proposal import ProposalBound, ProposalChoice, best_proposal, proposal_bound
 from certify.sharp.problem import closed_form_problem
 from certify.verdict import Verdict
@@ -40,11 +45,26 @@ from theorems.rejection_encoder.typical import TypicalDesign, parameter_bound, t
 
 BETA = 0.1
 RESIDUAL = "residual:d=2,width=6,depth=1"
+LINEAR = "linear:d=2,kappa=1.5,seed=0"
 
 
 @cache
-def chosen(*options: tuple[str, Any]) -> Any:
-    return encoder("rejection-encoder", RESIDUAL, beta=BETA, epsilon="0.001", **dict(options)).choice.chosen
+def known() -> ConstantBrackets:
+    return constants(load_generator(RESIDUAL), effort=2000.0)
+
+
+def built(beta: str = "0.1", epsilon: str = "0.001", **options: Any) -> Any:
+    """The encoder that `certify.encoder` chooses, from constants that are bounded once for the module."""
+    theorem, kind = load_theorem("rejection-encoder"), encoder_kinds()["rejection-encoder"]
+    return build_encoder(
+        theorem, kind, load_generator(RESIDUAL), known(), Fraction(beta), Fraction(epsilon), None,
+        EncoderOptions(**options), 0,
+    )  # fmt: skip
+
+
+@cache
+def chosen(layout: str, products_only: bool) -> Any:
+    return built(layout=layout, products_only=products_only)
 
 
 def declared(certificate: Mapping[str, Any]) -> DeclaredProposals:
@@ -102,32 +122,35 @@ def test_the_yardstick_of_one_gaussian() -> None:
             assert bound.proposals(Fraction("1e-12")) is None
 
 
-@pytest.mark.parametrize("products_only", [False, True])
-@pytest.mark.parametrize("layout", LAYOUTS)
+FORMS = (("sequence", False), ("parallel", True))
+"""Both layouts, both ways to factorise: what follows the centre does not depend on how it was factorised."""
+
+
+@pytest.mark.parametrize(("layout", "products_only"), FORMS)
 def test_the_file_draws_what_the_float_sampler_draws(layout: str, products_only: bool, tmp_path: Path) -> None:
-    built = chosen(("layout", layout), ("products_only", products_only))
-    assert built.verdict is Verdict.PROVED and built.tv_bound <= 0.001
-    generator, certificate = load_generator(RESIDUAL), built.certificate
-    loaded = written(built.program, tmp_path)
+    found = chosen(layout, products_only)
+    assert found.verdict is Verdict.PROVED and found.tv_bound <= 0.001
+    generator, certificate = load_generator(RESIDUAL), found.certificate
+    loaded = written(found.program, tmp_path)
     assert loaded.noise_shape == (certificate["K"], 4)
     for seed, x in enumerate(model_observations(generator, BETA, 3, 0)):
-        noise = np.random.default_rng(seed).standard_normal((2000, certificate["K"], 4))
-        found = loaded.push(np.tile(x, (len(noise), 1)), noise)
+        noise = np.random.default_rng(seed).standard_normal((500, certificate["K"], 4))
+        drawn = loaded.push(np.tile(x, (len(noise), 1)), noise)
         posterior = Posterior(generator, x, BETA)
         sampler = declared(certificate).at(posterior)
         assert sampler is not None and np.linalg.norm(sampler.centre - find_mode(posterior, np.zeros(2))) < 1e-8
-        assert np.abs(found - sampler.run(noise)).max() <= 1e-9
+        assert np.abs(drawn - sampler.run(noise)).max() <= 1e-9
         # A height that is off by 1, or a ball that is too small, accepts other proposals.
         for change in ({"height": certificate["height"] + 1.0}, {"limit": 0.5}):
             other = declared({**certificate, **change}).at(posterior)
-            assert other is not None and np.abs(found - other.run(noise)).max() > 1e-3
+            assert other is not None and np.abs(drawn - other.run(noise)).max() > 1e-3
 
 
 def test_a_batch_of_observations_is_one_observation_after_another(tmp_path: Path) -> None:
     generator = load_generator(RESIDUAL)
     rows = model_observations(generator, BETA, 5, 1)
-    for layout in LAYOUTS:
-        loaded = written(chosen(("layout", layout), ("products_only", False)).program, tmp_path)
+    for form in FORMS:
+        loaded = written(chosen(*form).program, tmp_path)
         assert loaded.noise_shape is not None
         noise = np.random.default_rng(0).standard_normal((5, *loaded.noise_shape))
         together = loaded.push(rows, noise)
@@ -156,19 +179,16 @@ def test_the_count_is_below_the_bound(spec: str, products: tuple[float, int] | N
 def test_descent_on_f_goes_on_where_the_steps_need_not_contract_from_the_preimage(tmp_path: Path) -> None:
     """n = d at a larger noise: S6, descent on f, steps; c is as close to the mode as the plan says."""
     generator, noise = load_generator(RESIDUAL), 0.4
-    built = encoder("rejection-encoder", generator, beta=str(noise), epsilon="0.1", out=tmp_path / "e.onnx").choice
-    chosen = built.chosen
-    assert chosen.program is not None and chosen.count is not None and chosen.tv_bound is not None
-    certificate = chosen.program.certificate
-    assert certificate is not None and certificate["onward_layers"] > 0 and chosen.tv_bound <= 0.1
-    bound = chosen.program.parameter_bound
-    assert bound is not None and chosen.count.parameters_unrolled <= bound
+    found = built(str(noise), "0.1")
+    certificate = found.program.certificate
+    assert certificate["onward_layers"] > 0 and found.tv_bound <= 0.1
+    assert found.count.parameters_unrolled <= found.program.parameter_bound
     plan = replace(
         declared(certificate), onward_layers=certificate["onward_layers"], onward_step=certificate["onward_step"],
         onward_decay=certificate["onward_decay"],
     )  # fmt: skip
     far = 0.0
-    for x in model_observations(generator, noise, 20, 3):
+    for x in model_observations(generator, noise, 10, 3):
         posterior = Posterior(generator, x, noise)
         placed, mode = plan.at(posterior), find_mode(posterior, np.zeros(2))
         assert placed is not None
@@ -178,21 +198,24 @@ def test_descent_on_f_goes_on_where_the_steps_need_not_contract_from_the_preimag
         assert early is not None
         far = max(far, float(np.linalg.norm(early.centre - mode)))
     assert far > 1e-6
-    audited = certify.audit(tmp_path / "e.onnx", generator, beta=str(noise), epsilon="0.1", count=1, seed=1)
-    assert audited.observations[0].distance.upper.value <= chosen.tv_bound
+    path = tmp_path / "e.onnx"
+    choice = EncoderChoice(found, (found,), generator, known(), Fraction(str(noise)), Fraction("0.1"))
+    write_encoder(choice, path, False, False)
+    audited = certify.audit(path, generator, beta=str(noise), epsilon="0.1", count=1, seed=1, draws=4000, pairs=0)
+    assert audited.observations[0].distance.upper.value <= found.tv_bound
 
 
-def manifold() -> Generator:
-    return load_generator("manifold:d=2,outputs=6,width=8,bend=0.05")
-
-
-def test_the_descent_on_f_finds_the_mode() -> None:
+def test_more_outputs_than_latents_are_served_and_the_descent_on_f_finds_the_mode(tmp_path: Path) -> None:
     """n > d: |r| never exceeds r_0, and c is as close to the mode, and its gradient as small, as the plan says."""
-    generator = manifold()
-    built = encoder("rejection-encoder", generator, beta="0.2").choice
-    m, M, M2 = built.brackets.m.lower, built.brackets.M.upper, built.brackets.M2.upper
+    generator = load_generator("manifold:d=2,outputs=6,width=8,bend=0.05")
+    result = encoder("rejection-encoder", generator, beta="0.2", out=tmp_path / "e.onnx")
+    assert result.verdict is Verdict.PROVED
+    certificate = json.loads((tmp_path / "e.json").read_text())["encoder"]["certificate"]
+    assert certificate["tv_bound"] == result.choice.chosen.tv_bound <= 0.1 and certificate["descent_decay"] > 0
+    brackets = result.choice.brackets
+    m, M, M2 = brackets.m.lower, brackets.M.upper, brackets.M2.upper
     assert m is not None and M is not None and M2 is not None
-    for x in model_observations(generator, 0.2, 20, 3):
+    for x in model_observations(generator, 0.2, 10, 3):
         posterior = Posterior(generator, x, 0.2)
         start = float(np.linalg.norm(posterior.residual(np.zeros(2))))
         mode = find_mode(posterior, np.zeros(2))
@@ -214,34 +237,24 @@ def test_the_descent_on_f_finds_the_mode() -> None:
         plan_mode(ModeModel(ball(m), ball(M), ball(100), ball(0.2), ball(3), ball(1)), 0.0)
 
 
-def test_more_outputs_than_latents_are_served(tmp_path: Path) -> None:
-    result = encoder("rejection-encoder", manifold(), beta="0.2", out=tmp_path / "e.onnx")
-    assert result.verdict is Verdict.PROVED
-    document = json.loads((tmp_path / "e.json").read_text())
-    certificate = document["encoder"]["certificate"]
-    assert certificate["tv_bound"] == result.choice.chosen.tv_bound <= 0.1 and certificate["descent_decay"] > 0
-
-
 def test_where_nothing_is_certified_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "e.onnx"
-    command = ["encoder", "rejection-encoder", "-g", "manifold:d=2,outputs=6,width=8,bend=0.9", "--beta", "0.1"]
+    command = ["encoder", "rejection-encoder", "-g", "manifold:d=2,outputs=3,width=2,bend=0.9", "--beta", "0.1"]
     assert main([*command, "--quiet", "--out", str(path)]) == 3
     assert list(tmp_path.iterdir()) == [] and "inconclusive" in capsys.readouterr().out
 
 
-def test_the_parallel_form_must_fit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_parallel_form_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejection_network, "LARGEST_PARALLEL", 10)
-    command = ["encoder", "rejection-encoder", "-g", RESIDUAL, "--beta", "0.1", "--epsilon", "1e-3", "--quiet"]
-    assert main(command) == 0
-    capsys.readouterr()
-    assert main([*command, "--layout", "parallel"]) == 2
-    message = capsys.readouterr().err
-    assert "side by side" in message and "`sequence`" in message and message.count("\n") == 1
+    assert built().verdict is Verdict.PROVED
+    with pytest.raises(InputError, match="side by side.*`sequence`") as caught:
+        built(layout="parallel")
+    assert "\n" not in str(caught.value)
 
 
 def test_options_of_other_kinds_are_refused() -> None:
     with pytest.raises(InputError, match="no option `projected`"):
-        encoder("rejection-encoder", RESIDUAL, beta=BETA, projected=True)
+        encoder("rejection-encoder", LINEAR, beta=BETA, projected=True)
     with pytest.raises(InputError, match="one layout"):
-        encoder("gaussian-encoder", RESIDUAL, beta=BETA, layout="parallel")
+        encoder("gaussian-encoder", LINEAR, beta=BETA, layout="parallel")
     assert EncoderOptions().layout == "sequence"
