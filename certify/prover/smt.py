@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -22,6 +23,8 @@ STAGES = ((False, 1_000), (True, 3_000))
 
 CORE_MILLISECONDS = 1_000
 """For finding out which lemmas a proof can do without."""
+
+KEPT_POLYNOMIALS = 4_096
 
 
 @dataclass(frozen=True)
@@ -125,15 +128,7 @@ class Translation:
     def literal(self, literal: Literal) -> Any:
         """`expression SIGN 0` with its denominator cleared."""
         expression, sign = literal
-        numerator, denominator = sp.fraction(sp.together(expression))
-        if sign in (Sign.ZERO, Sign.NON_ZERO) or denominator.is_Rational:
-            polynomial = sp.expand(numerator / denominator) if denominator.is_Rational else sp.expand(numerator)
-        else:
-            # The sign of n/d is that of n d; squares in the denominator say nothing about it.
-            odd = sp.Mul(*(base for base, power in sp.factor_list(denominator)[1] if power % 2))
-            constant = sp.factor_list(denominator)[0]
-            polynomial = sp.expand(numerator * odd * sp.sign(constant))
-        term = self._term(polynomial)
+        term = self._term(_cleared(expression, sign))
         return {
             Sign.NON_NEGATIVE: term >= 0,
             Sign.POSITIVE: term > 0,
@@ -168,6 +163,20 @@ class Translation:
         if isinstance(polynomial, sp.Pow) and polynomial.exp.is_Integer and polynomial.exp > 0:
             return self.z3.Product([self._term(polynomial.base)] * int(polynomial.exp))
         raise NotImplementedError(f"`{polynomial}` is not a polynomial")
+
+
+@lru_cache(maxsize=KEPT_POLYNOMIALS)
+def _cleared(expression: sp.Expr, sign: Sign) -> sp.Expr:
+    """A polynomial p with p SIGN 0 where expression SIGN 0; kept, as the stages and parts of a claim share lemmas."""
+    numerator, denominator = sp.fraction(sp.together(expression))
+    if denominator.is_Rational:
+        return sp.expand(numerator / denominator)
+    if sign in (Sign.ZERO, Sign.NON_ZERO):
+        return sp.expand(numerator)
+    # The sign of n/d is that of n d; squares in the denominator say nothing about it.
+    constant, factors = sp.factor_list(denominator)
+    odd = sp.Mul(*(base for base, power in factors if power % 2))
+    return sp.expand(numerator * odd * sp.sign(constant))
 
 
 def _z3() -> Any:

@@ -88,8 +88,10 @@ def bit_variance_by_integral(beta: arb) -> arb:
     if not beta > 0:
         return arb("nan")
 
+    noise, square = acb(beta), acb(beta) ** 2
+
     def density(t: acb, analytic: bool) -> acb:
-        u = (1 + acb(beta) * t) / acb(beta) ** 2
+        u = (1 + noise * t) / square
         return (-t * t / 2).exp() * (2 * u.cosh()) ** -2
 
     reach = arb(math.ceil(math.sqrt(1.4 * ctx.prec) + 1.0 / float(beta.lower())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 import pytest
 import sympy as sp
@@ -33,6 +34,7 @@ TEXTS = (
 )
 
 
+@cache
 def lemmas_of(text: str, assumptions: tuple[str, ...]) -> tuple[Abstraction, list[Lemma], tuple[sp.Symbol, ...]]:
     (claim,) = read_claim(text, assumptions)
     abstraction = Abstraction(claim.integers)

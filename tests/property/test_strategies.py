@@ -57,7 +57,7 @@ def test_a_spectrum_of_the_wrong_length_is_refused() -> None:
 @settings(max_examples=15)
 @given(residual_generators())
 def test_residual_generators_are_strongly_invertible_by_construction(generator: Generator) -> None:
-    lower = brackets(generator).m.lower
+    lower = brackets(generator, effort=300.0).m.lower
     assert lower is not None and lower > 0.0
 
 

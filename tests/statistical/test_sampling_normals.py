@@ -63,7 +63,7 @@ def test_draws_are_uncorrelated_in_time_across_chains_pairs_and_seeds() -> None:
 
 
 def test_the_battery_catches_planted_faults() -> None:
-    draws = standard_normals(14, 1000, 1000)
+    draws = standard_normals(14, 400, 1000)
     assert smallest_p_value(draws * 1.02) < LEVEL
     assert smallest_p_value(draws + 0.02) < LEVEL
     assert smallest_p_value(np.clip(draws, -3.5, 3.5)) < LEVEL

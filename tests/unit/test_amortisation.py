@@ -114,8 +114,8 @@ def test_every_wrong_constant_is_seen() -> None:
 
 
 def test_the_check_on_a_curved_decoder() -> None:
-    generator = load_generator("residual:d=2,width=8")
-    (record,) = check(["amortisation"], [generator], beta=Fraction(1, 10), epsilon=Fraction(1, 20)).theorems
+    generator = load_generator("residual:d=2,width=4,depth=1")
+    (record,) = check(["amortisation"], [generator], beta=Fraction(1, 10), epsilon=Fraction(1, 20), effort=0.1).theorems
     assert record.verdict is Verdict.SUPPORTED and record.conclusion is not None
     assert 0 < record.conclusion.slope_lower <= record.conclusion.slope_exact
     assert math.isfinite(record.conclusion.slope_exact)

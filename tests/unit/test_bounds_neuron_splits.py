@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_no_search_exceeds_the_bounds(specification: str, region: Region) -> Non
     problem = Problem(generator, region, Work(2000.0))
     found = [proposal.value for proposal in METHOD.propose(problem) if proposal.value is not None]
     seen = extreme_curvature(generator.graph, region, 2, np.inf, np.random.default_rng(1), 4).objective
-    assert all(seen <= value for value in found)
+    assert found and all(seen <= value for value in found)
 
 
 def test_cases_are_sharper_than_the_inequality_alone() -> None:
@@ -96,17 +97,17 @@ def test_a_bound_that_forgets_the_worse_side_is_noticed(monkeypatch: pytest.Monk
         Affine(2, np.full((1, 1), 2.0), np.zeros(1)),
         Activation(3, "tanh", 1),
     )
-    generator, region, work = Generator("chain", Graph(nodes), 1), Region(1.0), Work(1e6)
+    generator, region, work = Generator("chain", Graph(nodes), 1), Region(1.0), Work(1e4)
     seen = extreme_curvature(generator.graph, region, 2, np.inf, np.random.default_rng(1), 4).objective
     whole, honest = root(generator, region, work), halves
-    assert seen <= min(bounds(whole, work)) <= 1.5 * seen
+    assert seen <= min(islice(bounds(whole, work), 20)) <= 1.5 * seen
 
     def forgetful(part: Part, work: Work) -> Iterator[Part | None]:
         better = min(honest(part, work), key=lambda half: np.inf if half is None else half.found.value)
         yield from (better, better)
 
     monkeypatch.setattr(neuron_splits, "halves", forgetful)
-    assert min(bounds(whole, work)) < seen
+    assert min(islice(bounds(whole, work), 20)) < seen
 
 
 def test_one_layer_and_many_neurons_are_left_alone() -> None:

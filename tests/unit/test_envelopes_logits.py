@@ -125,12 +125,12 @@ def test_bits_on_a_dense_grid(name: str, d: int) -> None:
 
 @pytest.mark.parametrize("name", ["tanh", "relu"])
 def test_bits_with_five_latents(name: str) -> None:
-    generator = decoder(name, 5, 8, 2)
+    generator = decoder(name, 5, 6, 2, width=4)
     likelihood = BernoulliLikelihood(bits_of(generator, 2))
     envelope = best_envelope(generator, likelihood)
     assert not isinstance(envelope, str)
     assert -3.0 < highest_excess(generator, likelihood, envelope, 3) <= 1e-9
-    measured = measured_acceptance(generator, likelihood, envelope, 20_000, 4)
+    measured = measured_acceptance(generator, likelihood, envelope, 5_000, 4)
     assert 0.01 < envelope.acceptance <= measured.upper
     assert isinstance(envelope.proof, MixtureBound)
     network = lifted(generator)
@@ -151,7 +151,7 @@ def test_narrower_gaussians_bound_the_integral() -> None:
     likelihood = GaussianLikelihood(row, beta)
     form = potential_form(network, row, beta)
     moments = posterior_moments(generator.graph, likelihood)
-    axis = np.linspace(-7, 7, 1401)
+    axis = np.linspace(-7, 7, 561)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     truth = np.log(np.exp(-potential(generator.graph, likelihood, grid)).sum()) + 2 * np.log(axis[1] - axis[0])
     tried = [log_evidence_lower(network, form, moments.mean, width * moments.factor) for width in NARROWER]

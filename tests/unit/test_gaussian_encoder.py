@@ -49,9 +49,9 @@ def search(theorem: Theorem = THEOREM) -> GaussianStrategy:
     return found
 
 
-def instance_of(specification: str, beta: str, effort: float = 0.3) -> Instance:
+def instance_of(specification: str, beta: str, effort: float = 0.1) -> Instance:
     generator = load_generator(specification)
-    brackets = constants(generator, effort=10000.0)
+    brackets = constants(generator, effort=4000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(beta), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
     return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, effort)
@@ -183,7 +183,7 @@ def test_the_encoders_law_has_the_covariance_with_the_smaller_bound(plane: Insta
 
 def test_an_affine_generator_is_exact_at_every_noise_level() -> None:
     generator = load_generator("linear:d=3,kappa=2,seed=1")
-    brackets = constants(generator, effort=6000.0)
+    brackets = constants(generator, effort=1000.0)
     record = check_theorem(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0, effort=0.2)
     assert record.verdict is Verdict.SUPPORTED
     assert record.conclusion is not None
@@ -204,7 +204,7 @@ def kinked() -> Generator:
     ("generator", "label"), [(kinked(), "A2"), (load_generator("linear:d=2,n=4,kappa=2,seed=0"), "A0")]
 )
 def test_a_violated_assumption_makes_it_not_applicable(generator: Generator, label: str) -> None:
-    record = check_theorem(THEOREM, generator, constants(generator, effort=4000.0), None, Fraction(1, 10), None, 0)
+    record = check_theorem(THEOREM, generator, constants(generator, effort=1000.0), None, Fraction(1, 10), None, 0)
     assert record.verdict is Verdict.NOT_APPLICABLE
     assert next(item for item in record.assumptions if item.label == label).verdict is Verdict.REFUTED
 
@@ -212,7 +212,7 @@ def test_a_violated_assumption_makes_it_not_applicable(generator: Generator, lab
 def test_the_third_derivative_must_be_certified() -> None:
     """ELU has a Lipschitz derivative, and its second derivative jumps."""
     generator = load_generator("residual:d=2,width=4,depth=1,activation=elu,seed=0")
-    record = check_theorem(THEOREM, generator, constants(generator, effort=4000.0), None, Fraction(1, 10), None, 0)
+    record = check_theorem(THEOREM, generator, constants(generator, effort=1000.0), None, Fraction(1, 10), None, 0)
     assert record.verdict is Verdict.NOT_APPLICABLE
     assert "A2-M3" in record.reason
 

@@ -33,10 +33,10 @@ NUMBERS = {
 @pytest.fixture(scope="module")
 def instance() -> Instance:
     generator = load_generator("manifold:d=2,outputs=6,width=6,bend=0.1")
-    brackets = constants(generator)
+    brackets = constants(generator, effort=5000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(1, 5), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
-    return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.5)
+    return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.2)
 
 
 def evaluated(claim: Claim, **values: object) -> float:

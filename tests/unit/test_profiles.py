@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -31,12 +32,16 @@ from certify.sharp.centre import find_centre
 EPSILON = Fraction(1, 10)
 SIDES: tuple[Literal["lower", "upper"], ...] = ("lower", "upper")
 MANIFOLD = "manifold:d=2,outputs=6,width=6,bend=0.1"
+BENT = "residual:d=2,width=8,depth=2,lipschitz=0.6,seed=0"
 
 
-def global_constants(generator: Generator) -> GlobalConstants:
-    found = constants(generator)
+@cache
+def known_of(specification: str) -> tuple[Generator, GlobalConstants]:
+    """A generator and its constants, found once for all tests."""
+    generator = load_generator(specification)
+    found = constants(generator, effort=20_000.0)
     assert found.m.lower is not None and found.M.upper is not None and found.M2.upper is not None
-    return GlobalConstants(found.m.lower, found.M.upper, found.M2.upper)
+    return generator, GlobalConstants(found.m.lower, found.M.upper, found.M2.upper)
 
 
 def observation(generator: Generator, beta: float, seed: int = 0) -> FloatArray:
@@ -146,16 +151,16 @@ def test_profiles_refuse_what_does_not_fit(centre: FloatArray, factor: FloatArra
 def test_a_network_too_wide_for_a_profile_is_certified_by_the_closed_forms(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = load_generator(f"manifold:d=2,outputs=4,width={LARGEST_WIDTH + 1}")
     assert hessian_profile(Posterior(wide, np.zeros(4), 0.5), np.zeros(2), np.eye(2), np.array([1.0])) is None
-    generator = load_generator("manifold:d=2,outputs=6,width=6,bend=0.1")
-    row, known = observation(generator, 0.02), global_constants(generator)
+    generator, known = known_of(MANIFOLD)
+    row = observation(generator, 0.02)
+    bent, bends = known_of(BENT)
     with_profile = certify_observation(generator, known, row, 0.02, EPSILON)
     monkeypatch.setattr("certify.profiles.hessian_profile.LARGEST_WIDTH", 1)
     alone = certify_observation(generator, known, row, 0.02, EPSILON)
     assert with_profile.certified and alone.certified
     assert alone.tv_bound is not None and measured_distance(generator, row, 0.02) < alone.tv_bound
     # Where they do not suffice the reason is one of theirs.
-    bent = load_generator("residual:d=2,width=8,depth=2,lipschitz=0.6,seed=0")
-    failing = certify_observation(bent, global_constants(bent), observation(bent, 0.8), 0.8, EPSILON)
+    failing = certify_observation(bent, bends, observation(bent, 0.8), 0.8, EPSILON)
     assert not failing.certified and failing.reason
 
 
@@ -194,8 +199,7 @@ def test_the_residual_has_a_curvature_of_its_own(specification: str) -> None:
 
 
 def test_a_small_residual_is_bounded_by_its_length() -> None:
-    generator = load_generator(MANIFOLD)
-    known = global_constants(generator)
+    generator, known = known_of(MANIFOLD)
     posterior = Posterior(generator, generator.value(np.zeros(2)), 0.2)
     centre = find_centre(posterior)
     assert residual_bend(posterior, centre, known) <= known.M2 * centre.residual_upper * (1 + 2e-7)
@@ -214,9 +218,9 @@ def measured_distance(generator: Generator, row: FloatArray, beta: float) -> flo
 
 
 def test_one_layer_is_certified_above_its_measured_distance() -> None:
-    generator = load_generator("manifold:d=2,outputs=6,width=6,bend=0.2")
+    generator, known = known_of("manifold:d=2,outputs=6,width=6,bend=0.2")
     row = observation(generator, 0.1)
-    found = certify_observation(generator, global_constants(generator), row, 0.1, EPSILON)
+    found = certify_observation(generator, known, row, 0.1, EPSILON)
     assert found.certified and found.theorem == "G1*" and found.layers == 1 and found.tv_bound is not None
     measured = measured_distance(generator, row, 0.1)
     assert measured < found.tv_bound <= 0.1
@@ -224,8 +228,7 @@ def test_one_layer_is_certified_above_its_measured_distance() -> None:
 
 
 def test_more_noise_needs_more_layers_and_then_fails_with_a_reason() -> None:
-    generator = load_generator("residual:d=2,width=8,depth=2,lipschitz=0.6,seed=0")
-    known = global_constants(generator)
+    generator, known = known_of(BENT)
     low, middle, high = (
         certify_observation(generator, known, observation(generator, beta), beta, EPSILON) for beta in (0.2, 0.4, 0.8)
     )

@@ -51,7 +51,7 @@ def observed(generator: Generator, seed: int) -> FloatArray:
     return np.asarray(image + BETA * random.standard_normal(generator.observed_dim))
 
 
-@pytest.fixture(scope="module", params=[("relu", 2, 6, 21), ("tanh", 5, 8, 1)], ids=["boxes", "quadratic form"])
+@pytest.fixture(scope="module", params=[("relu", 2, 6, 21), ("tanh", 4, 6, 1)], ids=["boxes", "quadratic form"])
 def setting(request: pytest.FixtureRequest) -> Setting:
     """A decoder, an observation, and what is certified there."""
     generator = one_hidden_layer(*request.param)
