@@ -104,7 +104,8 @@ def find_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | None = 
 
 
 def _side(graph: Graph) -> int:
-    return {1: 512, 2: 96, 3: 20}.get(graph.latent_dim, 6) // effort_of(graph).side
+    # Fewer than four have no inner points, by which a lattice is known to reach far enough.
+    return max(4, {1: 512, 2: 96, 3: 20}.get(graph.latent_dim, 6) // effort_of(graph).side)
 
 
 def effort_of(graph: Graph) -> Effort:

@@ -76,8 +76,8 @@ def test_an_expensive_network_is_certified_from_fewer_points(monkeypatch: pytest
 
     monkeypatch.setattr(fit, "potential", counted)
     found = []
-    for limit in (fit.EXPENSIVE, 0.0):
-        monkeypatch.setattr(fit, "EXPENSIVE", limit)
+    for effort in (fit.FULL, fit.SPARING):
+        monkeypatch.setattr(fit, "effort_of", lambda graph, effort=effort: effort)
         counts.append(0)
         envelope = box_envelope(graph, likelihood)
         assert envelope is not None
@@ -142,4 +142,4 @@ def test_peaks_are_added_to_the_rows_that_bind(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(fit, "_programme", seen)
     monkeypatch.setattr(fit, "CLOSE", 0.0)
     assert box_envelope(graph, likelihood) is not None
-    assert begun and all(first <= fit.CUTS + 2 * fit.STARTS < rows for first, rows in begun)
+    assert begun and all(first <= fit.CUTS + 2 * fit.FULL.starts < rows for first, rows in begun)
