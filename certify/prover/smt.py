@@ -21,7 +21,7 @@ from certify.prover.claim import Claim, Sign
 STAGES = ((False, 1_000), (True, 3_000))
 """In turn: whether the pairwise lemmas are offered, and z3's time in milliseconds."""
 
-CORE_MILLISECONDS = 1_000
+CORE_MILLISECONDS = 250
 """For finding out which lemmas a proof can do without."""
 
 KEPT_POLYNOMIALS = 4_096

@@ -75,7 +75,7 @@ def test_ends_go_down_and_witnesses_go_up() -> None:
 def by_radius() -> tuple[Generator, tuple[ConstantBrackets, ...]]:
     made = generator()
     regions = [Region(), *(Region(radius) for radius in (0.1, 1.0, 3.0)), Region(0.2, (4.0, -3.0, 0.0, 0.0))]
-    return made, constants_on_regions(made, regions, effort=20_000.0)
+    return made, constants_on_regions(made, regions, effort=2000.0)
 
 
 def test_constants_are_monotone_in_the_region(by_radius: tuple[Generator, tuple[ConstantBrackets, ...]]) -> None:
@@ -165,11 +165,10 @@ def _bits(efforts: tuple[float, ...]) -> list[str]:
 
 
 def test_the_same_effort_gives_the_same_bits_however_busy_the_machine() -> None:
-    """Three processes with two BLAS threads each on what cores there are; `benchmarks.same_bits` loads them more."""
-    with ThreadPoolExecutor(3) as pool:
-        first, *others = pool.map(_bits, [(60.0, 1.0), (60.0,), (60.0,)])
-    alone, with_less = first
-    assert others == [[alone], [alone]]
+    """Two processes with two BLAS threads each on what cores there are; `benchmarks.same_bits` loads them more."""
+    with ThreadPoolExecutor(2) as pool:
+        (alone, with_less), (other,) = pool.map(_bits, [(60.0, 1.0), (60.0,)])
+    assert alone == other
     assert with_less != alone, "the effort cut nothing: the test says nothing"
 
 

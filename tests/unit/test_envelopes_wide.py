@@ -82,7 +82,7 @@ def test_an_expensive_network_is_certified_from_fewer_points(monkeypatch: pytest
         envelope = box_envelope(graph, likelihood)
         assert envelope is not None
         found.append(envelope.acceptance)
-    assert counts[1] < 0.6 * counts[0] and min(found) > 0.7
+    assert counts[1] < 0.6 * counts[0] and min(found) > 0.65
 
 
 def test_known_potentials_are_not_evaluated_again() -> None:
