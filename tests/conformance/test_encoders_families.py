@@ -26,10 +26,10 @@ AGREEMENT = 1e-9
 
 
 def instance(network: Generator | str, rows: int) -> tuple[Generator, FloatArray, FloatArray]:
-    """The generator, observations of length 0.1 to 100 (to 1 where an activation grows faster than lines) and noise."""
+    """The generator, observations of lengths 0.1 and 100 (1 where an activation grows faster than lines) and noise."""
     generator = load_generator(network) if isinstance(network, str) else network
     random = np.random.default_rng(7)
-    lengths = np.array([0.1, 1.0] if grows(generator) else [0.1, 1.0, 10.0, 100.0])
+    lengths = np.array([0.1, 1.0] if grows(generator) else [0.1, 100.0])
     observations = random.standard_normal((len(lengths), generator.observed_dim))
     observations *= (lengths / np.linalg.norm(observations, axis=1))[:, None]
     return generator, observations, random.standard_normal((len(lengths), rows, generator.latent_dim))
@@ -68,11 +68,11 @@ def test_langevin_encoder(network: Generator | str, unrolled: bool, tmp_path: Pa
 def test_gaussian_encoder(network: Generator | str, unrolled: bool, tmp_path: Path) -> None:
     generator, observations, noise = instance(network, 1)
     layers = 5 if unrolled else 20
+    starts = [descent(generator, x, STEP, layers) for x in observations]
     for products in (None, products_only(arb(1), arb(3000))):
         program = gaussian_encoder(generator, BETA, STEP, layers, 2, products)
         found = written(program, tmp_path, unrolled=unrolled).push(observations, noise)
-        for x, xi, z in zip(observations, noise, found, strict=True):
-            start = descent(generator, x, STEP, layers)
+        for x, start, xi, z in zip(observations, starts, noise, found, strict=True):
             assert relative(z, gaussian(Posterior(generator, x, BETA), start, 2, xi, products is not None)) < AGREEMENT
 
 

@@ -128,7 +128,7 @@ def test_no_magnitude_makes_a_supremum_over_a_range_too_small() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_network_is_below_its_bound(kind: str) -> None:
     certified = 0
-    for seed in range(4):
+    for seed in range(3):
         random = np.random.default_rng([KINDS.index(kind), seed])
         d = int(random.choice([1, 2, 5]))
         generator = network(random, tuple(LIPSCHITZ), d, int(random.integers(0, 4)), kind)

@@ -46,7 +46,7 @@ def network(seed: int, names: tuple[str, ...], d: int, layers: int) -> Generator
 @pytest.mark.parametrize("name", REALS)
 def test_no_input_of_a_range_exceeds_its_supremum(name: str) -> None:
     random = np.random.default_rng(len(name))
-    sigma, count = (name, activation(name).resolve(())), 300
+    sigma, count = (name, activation(name).resolve(())), 150
     coefficients = random.standard_normal((count, 5)) * 10.0 ** random.uniform(-3, 2, (count, 5))
     low = random.uniform(-60, 50, count) * 10.0 ** random.uniform(-3, 0, count)
     high = low + 10.0 ** random.uniform(-3, 2, count)
@@ -62,7 +62,7 @@ def test_no_input_of_a_range_exceeds_its_supremum(name: str) -> None:
     inside = np.isfinite(found) & (np.abs(low) < 7) & (np.abs(high) < 7) & (high - low > 0.1)
     scale = (np.abs(coefficients[:, None]) * np.abs(features)).sum(axis=2).max(axis=1)
     if name not in {"sign", "exp"}:
-        assert (found - values.max(axis=1) <= 0.35 * scale + 1e-9)[inside].all() and inside.sum() > 20
+        assert (found - values.max(axis=1) <= 0.35 * scale + 1e-9)[inside].all() and inside.sum() > 10
 
 
 def test_a_range_that_is_cut_makes_a_supremum_too_small() -> None:
@@ -115,13 +115,13 @@ def points_of(region: Region, d: int, count: int = 4000) -> FloatArray:
 
 def test_regions_prove_nothing_false_whatever_is_proposed() -> None:
     gaps = []
-    for seed in range(15):
+    for seed in range(8):
         for bound, generator, row, beta, mixture in attacked(seed, tuple(REALS)):
             points = points_of(bound.region, generator.latent_dim)
             ratios = log_ratio(generator.graph, GaussianLikelihood(row, beta), mixture, points)
             gaps.append(bound.log_constant - ratios.max())
             assert gaps[-1] >= -1e-9 * (1 + abs(bound.log_constant)), seed
-    assert len(gaps) > 50 and np.median(gaps) < 30.0
+    assert len(gaps) > 25 and np.median(gaps) < 30.0
 
 
 def test_what_is_not_a_proof_is_refused() -> None:
@@ -151,10 +151,10 @@ def test_what_is_not_a_proof_is_refused() -> None:
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_an_envelope_by_regions_is_above_the_posterior_everywhere(d: int) -> None:
-    axis = np.concatenate([np.linspace(-9, 9, 4001 if d == 1 else 241), [-1e3, 1e3, -40.0, 40.0]])
+    axis = np.concatenate([np.linspace(-9, 9, 2001 if d == 1 else 121), [-1e3, 1e3, -40.0, 40.0]])
     grid = axis[:, None] if d == 1 else np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     certified = mixtures = 0
-    for seed in range(3):
+    for seed in range(2):
         generator, random = network(100 + seed, LIPSCHITZ, d, 1 + seed % 2), np.random.default_rng([seed, 7])
         beta = float(10.0 ** random.uniform(-1, 0.5))
         row = generator.value(random.standard_normal(d)) + beta * random.standard_normal(generator.observed_dim)

@@ -64,7 +64,7 @@ def posterior_at(spec: str, beta: float = BETA) -> Posterior:
 @cache
 def draws() -> PosteriorDraws:
     """Exact draws at `posterior_at(CURVED)`, which all chains are held against."""
-    return posterior_draws(posterior_at(CURVED), 20_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
+    return posterior_draws(posterior_at(CURVED), 10_000, lambda: 0.5, lambda count, seed: np.zeros((count, 4)), 1, 1e-7)
 
 
 def test_a_file_is_held_to_the_chain_it_declares(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_in_the_plane_the_chain_is_known_by_its_transition_operator(tmp_path: Pa
     # eta lambda_max about 0.5: the bias is visible, and the draws alone must agree with the operator.
     chain = LangevinChain(0.2, 40, 1e-2, 200)
     source = written(tmp_path, PLANE, chain)
-    plan = AuditPlan(draws=20_000, pairs=0, count=1)
+    plan = AuditPlan(draws=10_000, pairs=0, count=1)
     item = audit_encoder(source, load_generator(PLANE), BETA, None, plan).observations[0]
     assert "transition operator" in item.distance.upper.method and "assuming" in item.reason
     stripped = EncoderSource("stripped", 2, 2, source.noise_size, source.pairs)
@@ -141,7 +141,7 @@ def test_the_coupling_bounds_the_closed_form(step: float, layers: int) -> None:
 
 
 def test_a_curved_posterior_gets_both_ends_from_the_chain(tmp_path: Path) -> None:
-    chain, posterior = LangevinChain(0.2, 40, 2e-4, 1500), posterior_at(CURVED)
+    chain, posterior = LangevinChain(0.2, 40, 3e-4, 1000), posterior_at(CURVED)
     reference = draws()
     assert reference.exact
     good = chain_bracket(chain.at(posterior), posterior, lambda: reference, 2, 1e-6, SilentProgress())
@@ -168,8 +168,8 @@ def test_the_preconditioned_chain_is_followed_and_bracketed(gaussian_start: bool
     good = chain_bracket(fine, posterior, lambda: reference, 2, 1e-6, SilentProgress())
     assert good.lower.value <= good.upper.value < 0.1
     # The compiled sampler and the run at given noise are one law.
-    drawn = fine.run(np.random.default_rng(5).standard_normal((20_000, fine.noise_size)))
-    simulated = fine.simulate(20_000, 6)
+    drawn = fine.run(np.random.default_rng(5).standard_normal((10_000, fine.noise_size)))
+    simulated = fine.simulate(10_000, 6)
     assert total_variation_lower(drawn, simulated, 1e-6).lower == 0.0
     if gaussian_start:
         short = ExponentialChain(np.full(4, 0.1), 8.0, True).at(posterior)

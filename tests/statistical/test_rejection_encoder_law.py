@@ -75,7 +75,7 @@ def exact() -> Exact:
     found = supremum_of_ratio(generator.graph, likelihood, chosen, -reach, reach, chosen.means, BoxLimits(0.01))
     log_constant = max(found.upper, tail_constant(chosen, 8.0, 0.0))
     proposal, realised = realised_envelope(Envelope(chosen, log_constant, -np.inf, found.boxes))
-    grid = np.linspace(-12.0, 12.0, 480_001)
+    grid = np.linspace(-12.0, 12.0, 120_001)
     potential = 0.5 * grid**2 + likelihood.value(generator.value(grid[:, None]))
     unnormalised, step = np.exp(-potential), grid[1] - grid[0]
     mass = float(unnormalised.sum() * step)
@@ -109,8 +109,8 @@ def written(
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("proposals", [1, 2, 4])
 def test_the_file_has_the_exact_law(layout: str, proposals: int, tmp_path: Path) -> None:
-    """Kolmogorov distance of 200,000 draws to the exact law within the DKW band; for another K it is outside."""
-    found, count = exact(), 200_000
+    """Kolmogorov distance of 100,000 draws to the exact law within the DKW band; for another K it is outside."""
+    found, count = exact(), 100_000
     path, random = written(tmp_path, layout, proposals), np.random.default_rng(proposals)
     draws = load_encoder(path, threads=1).draw(X, count, random)
     band = np.sqrt(np.log(2 / BAND_ERROR) / (2 * count))
@@ -121,7 +121,7 @@ def test_the_file_has_the_exact_law(layout: str, proposals: int, tmp_path: Path)
         assert abs(masses[-1] - 1) < 1e-6
         return float(np.abs(np.interp(np.sort(draws[:, 0]), found.grid, masses) - ranks).max())
 
-    assert gap(found.law(proposals)) <= band + 1e-5
+    assert gap(found.law(proposals)) <= band + 1e-4
     assert gap(found.law(proposals - 1 if proposals > 1 else 2)) > 2 * band
 
 

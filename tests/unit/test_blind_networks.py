@@ -29,13 +29,13 @@ def test_the_layers_are_positive_and_aligned(case: Blind) -> None:
 def test_branch_and_bound_wins_where_the_inequality_inherits_the_product(case: Blind) -> None:
     generator = case.generator()
     assert semidefinite_value(generator) == pytest.approx(case.product, rel=1e-6)
-    found = constants(generator, methods=["composition", "semidefinite", "branch and bound"], effort=20_000.0).M
+    found = constants(generator, methods=["composition", "semidefinite", "branch and bound"], effort=4_000.0).M
     assert found.upper is not None and found.upper < 0.6 * case.product
     assert found.upper_evidence is not None and found.upper_evidence.method == "branch and bound"
     without = constants(generator, methods=["composition", "semidefinite", "residual rule"]).M
     assert without.upper is not None and without.upper >= case.product * (1 - 1e-9)
     # The truth, from a dense grid: the bound is one, and not far off.
-    points = np.random.default_rng(0).uniform(-4.0, 4.0, (20_000, case.latents))
+    points = np.random.default_rng(0).uniform(-4.0, 4.0, (4_000, case.latents))
     from certify.generators.derivatives import jacobian
 
     true = np.linalg.norm(jacobian(generator.graph, points), ord=2, axis=(1, 2)).max()

@@ -61,7 +61,7 @@ REGIONS = [Region(0.1), Region(1.0), Region(3.0), Region(0.05, (40.0, -30.0, 20.
 def test_ranges_and_gradients_hold_what_is_sampled(region: Region, kind: str, activation: str) -> None:
     graph = network(kind, 3, 5, activation)
     found = reach(graph, region, Work())
-    points = sample(region, 3, 600, np.random.default_rng(0))
+    points = sample(region, 3, 150, np.random.default_rng(0))
     for index in range(1, len(graph.nodes)):
         part = Graph(graph.nodes[: index + 1])
         values = derivatives.value(part, points)
@@ -89,8 +89,8 @@ def test_curvatures_hold_what_is_sampled(region: Region, kind: str, activation: 
     assert found.passage is not None
     second, third = curvatures(graph, found.ranges, found.passage, Work())
     rng = np.random.default_rng(1)
-    points = sample(region, 3, 2000, rng) if region.radius else rng.normal(size=(2000, 3)) * np.array([[3.0]])
-    u = rng.normal(size=(2000, 3))
+    points = sample(region, 3, 400, rng) if region.radius else rng.normal(size=(400, 3)) * np.array([[3.0]])
+    u = rng.normal(size=(400, 3))
     u /= np.linalg.norm(u, axis=1, keepdims=True)
     bends = np.linalg.norm(derivatives.second_derivative(graph, points, u, u), axis=1).max()
     twists = np.linalg.norm(derivatives.third_derivative(graph, points, u, u, u), axis=1).max()

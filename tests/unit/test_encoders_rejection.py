@@ -63,7 +63,7 @@ def run(program: EncoderProgram, options: ExportOptions | None = None) -> Runtim
 def test_the_file_draws_what_the_float_sampler_draws(name: str, d: int, n: int, proposals: int, layout: str) -> None:
     generator, design = designed(name, d, n, proposals)
     encoder = run(rejection_network(generator, design, layout))
-    noise = np.random.default_rng(0).standard_normal((4000, proposals, d + 3))
+    noise = np.random.default_rng(0).standard_normal((1000, proposals, d + 3))
     found = encoder.push(np.tile(design.observation, (len(noise), 1)), noise)
     likelihood = GaussianLikelihood(design.observation, BETA)
     expected = first_accepted(generator, likelihood, design.proposal, design.log_constant, noise)

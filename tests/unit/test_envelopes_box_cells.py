@@ -51,7 +51,7 @@ def test_kinks_against_a_fine_grid() -> None:
     generator = Generator("kinks", Graph(nodes), 48)
     row, beta = generator.value(np.array([0.4, -0.3])), 0.7
     masses = cells_of(generator, row, beta, (Cut(0, 0.2), Cut(1, -0.1)), 8000)
-    axis = np.linspace(-6, 6, 1201)
+    axis = np.linspace(-6, 6, 601)
     middles = 0.5 * (axis[1:] + axis[:-1])
     points = np.stack(np.meshgrid(middles, middles, indexing="ij"), axis=-1).reshape(-1, 2)
     weights = np.exp(-potential(generator.graph, GaussianLikelihood(row, beta), points))

@@ -51,7 +51,7 @@ def search(theorem: Theorem = THEOREM) -> GaussianStrategy:
 
 def instance_of(specification: str, beta: str, effort: float = 0.1) -> Instance:
     generator = load_generator(specification)
-    brackets = constants(generator, effort=4000.0)
+    brackets = constants(generator, effort=1000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(beta), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
     return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, effort)
@@ -184,7 +184,7 @@ def test_the_encoders_law_has_the_covariance_with_the_smaller_bound(plane: Insta
 def test_an_affine_generator_is_exact_at_every_noise_level() -> None:
     generator = load_generator("linear:d=3,kappa=2,seed=1")
     brackets = constants(generator, effort=1000.0)
-    record = check_theorem(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0, effort=0.2)
+    record = check_theorem(THEOREM, generator, brackets, None, Fraction(1, 10), None, 0, effort=0.1)
     assert record.verdict is Verdict.SUPPORTED
     assert record.conclusion is not None
     assert record.conclusion.values["beta_max"] == math.inf
@@ -241,7 +241,7 @@ def test_a_network_whose_curvature_vanishes_is_affine_whatever_its_form() -> Non
     """z + 0 tanh(z): no affine form by structure, M2 = 0 certified; nothing is compared with rounding noise."""
     nodes = (Input(1), Activation(0, "tanh", 1), Sum((0, 1), (1.0, 0.0), 1))
     generator = Generator("flat", Graph(nodes), 1)
-    brackets = constants(generator, effort=4000.0)
+    brackets = constants(generator, effort=1000.0)
     assert brackets.M2.upper == 0.0
     record = check_theorem(THEOREM, generator, brackets, Fraction(1, 2), Fraction(1, 10), None, 0, effort=0.2)
     assert record.verdict is Verdict.SUPPORTED

@@ -133,7 +133,7 @@ def test_the_constants_of_a_convolutional_decoder() -> None:
     generator = small_images()
     assert generator.parameters == 15_513
     assert not has_increment_form(generator.graph)
-    found = constants(generator, methods=["composition", "residual rule", "witness"])
+    found = constants(generator, methods=["composition", "residual rule", "witness"], effort=1000.0)
     for name in ("M", "M2", "M3"):
         bracket = dict(found.items())[name]
         assert bracket.lower is not None and bracket.upper is not None
@@ -164,7 +164,7 @@ def relu_network() -> Generator:
 def test_climbing_leaves_random_points_behind_on_a_kinked_network(largest: bool) -> None:
     graph, region = relu_network().graph, Region(radius=3.0)
     found = climbed_stretch(graph, region, largest, Work(), np.random.default_rng(0))
-    points = np.random.default_rng(1).standard_normal((2000, 4))
+    points = np.random.default_rng(1).standard_normal((500, 4))
     points *= 3.0 / np.maximum(3.0, np.linalg.norm(points, axis=1, keepdims=True))
     values = np.linalg.svd(derivatives.jacobian(graph, points), compute_uv=False)
     assert found.objective > values.max() if largest else found.objective < values[:, -1].min()

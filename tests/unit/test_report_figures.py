@@ -37,7 +37,7 @@ SLACK = {THEOREM.id: THEOREM.slack_steps}
 
 
 def instance_of(generator: Any, epsilon: str = "0.3") -> Instance:
-    brackets = constants(generator, effort=4000.0)
+    brackets = constants(generator, effort=1000.0)
     setting = settle(THEOREM, generator, brackets, Fraction(1, 10), Fraction(epsilon), None, 0)
     assert setting.certificate is not None
     return Instance(THEOREM, setting.certificate, generator, brackets, setting.observations, setting.beta, 0)
@@ -46,7 +46,7 @@ def instance_of(generator: Any, epsilon: str = "0.3") -> Instance:
 @pytest.fixture(scope="module")
 def curves() -> MixingCurves:
     """A curved generator on the line, at a loose epsilon: few steps."""
-    return mixing_curves(instance_of(wave(1)), steps=STEPS, replicates=200)
+    return mixing_curves(instance_of(wave(1)), steps=STEPS, replicates=100)
 
 
 def chain_result() -> CheckResult:
@@ -83,11 +83,11 @@ def test_the_bound_at_k_layers_is_the_certificates_at_its_own() -> None:
 
 def test_curves_need_a_known_truth_and_a_certificate() -> None:
     generator = load_generator("linear:d=2,kappa=1.5,seed=0")
-    brackets = constants(generator, effort=4000.0)
+    brackets = constants(generator, effort=1000.0)
     with pytest.raises(InputError, match="relaxation time is"):
         curves_at(THEOREM, generator, brackets, Fraction(1, 10), Fraction(1, 10**6))
     line = wave(1)
-    known = constants(line, effort=4000.0)
+    known = constants(line, effort=1000.0)
     with pytest.raises(InputError, match="no curves of"):
         curves_at(THEOREM, line, known, Fraction(100))
     with pytest.raises(InputError, match="no curves of .* m is not certified there"):

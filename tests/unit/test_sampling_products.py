@@ -38,7 +38,7 @@ def integers(generator: np.random.Generator, *shape: int) -> FloatArray:
 def test_every_shape_is_exact_on_integers(lanes: int, transposed: bool) -> None:
     generator = np.random.default_rng(lanes)
     for rows in (1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 21):
-        for columns in (1, 2, 3, 8, 17):
+        for columns in (1, 2, 17):
             weight, source = integers(generator, rows, columns), integers(generator, columns, lanes)
             target = integers(generator, rows, lanes)
             assert np.array_equal(product(weight, source, target, transposed, True), target + weight @ source)
