@@ -98,7 +98,7 @@ def test_what_is_declared_is_read_or_refused(kind: str, opset: int) -> None:
     assert declared is not None
     pieces = [RECIPES[kind](draw, opset, None) for _ in range(DRAWS)]
     verdicts = {outcome(piece, opset).verdict for piece in pieces}
-    for piece in pieces[::2]:
+    for piece in pieces[::3]:
         constants_compared(piece, opset)
     assert verdicts & {"equal", "no kernel"}, "the recipe has no model that both read"
     for position, formal in enumerate(declared.inputs):

@@ -9,7 +9,7 @@ from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.region_fit import least_on_region
 from certify.envelopes.regions import Ellipsoid, Region
 
-AXIS = np.linspace(-12.0, 12.0, 1001)
+AXIS = np.linspace(-12.0, 12.0, 501)
 GRID = np.stack(np.meshgrid(AXIS, AXIS), axis=-1).reshape(-1, 2)
 
 

@@ -24,7 +24,7 @@ from certify.posteriors.posterior import Posterior
 
 pytestmark = pytest.mark.statistical
 
-SPEC, BETA, DRAWS = "manifold:d=1,outputs=3,width=4,bend=0.1", 0.3, 60_000
+SPEC, BETA, DRAWS = "manifold:d=1,outputs=3,width=4,bend=0.1", 0.3, 30_000
 
 
 @cache
@@ -59,7 +59,7 @@ def written(folder: Path, **changes: str) -> Path:
 
 def test_the_files_law_is_as_close_as_certified_and_the_audit_says_so(tmp_path: Path) -> None:
     generator, source = load_generator(SPEC), source_from_file(written(tmp_path))
-    rows, bound = model_observations(generator, BETA, 2, 5), certified().chosen.tv_bound
+    rows, bound = model_observations(generator, BETA, 1, 5), certified().chosen.tv_bound
     result = audit_encoder(source, generator, BETA, rows, AuditPlan(pairs=0, epsilon=bound))
     for row, audited in zip(rows, result.observations, strict=True):
         assert "first accepted" in audited.law and audited.distance.upper.value <= bound
@@ -98,5 +98,5 @@ def test_a_file_that_is_not_what_it_declares_is_not_believed(changes: dict[str, 
     generator = load_generator(SPEC)
     source = source_from_file(written(tmp_path, **changes))
     row = model_observations(generator, BETA, 1, 5)
-    audited = audit_encoder(source, generator, BETA, row, AuditPlan(draws=2000, pairs=0)).observations[0]
+    audited = audit_encoder(source, generator, BETA, row, AuditPlan(draws=1000, pairs=0)).observations[0]
     assert "first accepted" not in audited.law

@@ -20,6 +20,7 @@ from tests.wrong_arguments import CASE, verbs
 LINEAR = "linear:d=2,kappa=1.5,seed=0"
 OTHER = "linear:d=2,kappa=1.6,seed=0"
 X = np.array([0.3, -0.2])
+POLYAK = "examples/theorems/polyak_lojasiewicz.py"
 CONSTANTS = {"d": 2, "m": 1, "M": 1.5, "M2": 0}
 
 
@@ -94,8 +95,8 @@ def calls(encoder_file: Path, checked_file: Path) -> dict[str, tuple[Callable[[]
             lambda: certify.slack("langevin-mixing", LINEAR, beta="0.6"),
         ),
         "stress": (
-            lambda: certify.stress("langevin-mixing", examples=4),
-            lambda: certify.stress("langevin-mixing", examples=4, seed=1),
+            lambda: certify.stress(POLYAK, examples=4),
+            lambda: certify.stress(POLYAK, examples=4, seed=1),
         ),
         "sweep": (
             lambda: certify.sweep("strong-invertibility", d=8, m=1, M=[1.2, 9], M2=0.15, epsilon=0.1, beta=0.05),

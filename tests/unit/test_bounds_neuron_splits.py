@@ -70,9 +70,9 @@ def test_every_bound_holds_on_its_part_and_the_parts_cover(specification: str) -
 @pytest.mark.parametrize("specification", NETWORKS)
 def test_no_search_exceeds_the_bounds(specification: str, region: Region) -> None:
     generator = network(specification).generator
-    problem = Problem(generator, region, Work(2000.0))
+    problem = Problem(generator, region, Work(1200.0))
     found = [proposal.value for proposal in METHOD.propose(problem) if proposal.value is not None]
-    seen = extreme_curvature(generator.graph, region, 2, np.inf, np.random.default_rng(1), 4).objective
+    seen = extreme_curvature(generator.graph, region, 2, np.inf, np.random.default_rng(1), 2).objective
     assert found and all(seen <= value for value in found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -14,11 +16,22 @@ from certify.circuits.permutation_classes import truth_tables
 from certify.errors import InputError
 
 
+def renamed(table: int, order: tuple[int, ...]) -> int:
+    """The truth table after its inputs are taken in another order."""
+    return sum((table >> sum((t >> i & 1) << k for i, k in enumerate(order)) & 1) << t for t in range(8))
+
+
 def test_every_function_of_three_inputs_has_the_size_that_listing_all_chains_gives() -> None:
+    """One function of each class under renaming of the inputs: neither size depends on their names."""
     sizes = function_sizes(3, 5)
-    for word in range(1, 1 << 7):
-        found = least_size_listed(3, [word << 1], 4)
-        assert found.chain is not None and found.lower == len(found.chain.gates) == sizes[word]
+    orders = list(permutations(range(3)))
+    classes = {frozenset(renamed(word << 1, order) for order in orders) for word in range(1, 1 << 7)}
+    assert sum(map(len, classes)) == 127
+    for tables in classes:
+        table = min(tables)
+        assert {sizes[item >> 1] for item in tables} == {sizes[table >> 1]}
+        found = least_size_listed(3, [table], 4)
+        assert found.chain is not None and found.lower == len(found.chain.gates) == sizes[table >> 1]
 
 
 def test_permutations_of_three_bits_have_the_sizes_that_sat_gives() -> None:

@@ -15,7 +15,7 @@ SPEC = "residual:d=2,width=4,depth=1,seed=0"
 
 def run(tmp_path: Path, *extra: str) -> tuple[int, dict[str, object]]:
     target = tmp_path / "out.json"
-    effort = () if "--effort" in extra else ("--effort", "200")
+    effort = () if "--effort" in extra else ("--effort", "50")
     code = main(["constants", "--generator", SPEC, *effort, "--quiet", "--json", str(target), *extra])
     return code, json.loads(target.read_text()) if target.exists() else {}
 

@@ -39,7 +39,7 @@ def test_both_arithmetics_meet(name: str, place: float) -> None:
 
 @pytest.mark.parametrize("index", range(len(KINDS)))
 def test_sound_ends_pass(index: int) -> None:
-    outcome = examine(index, 5, 200.0)
+    outcome = examine(index, 5, 60.0)
     assert outcome.kind == drawn(index, 5).kind
     assert outcome.violations == []
 

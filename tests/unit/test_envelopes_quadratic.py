@@ -30,7 +30,7 @@ from theorems.rejection_encoder.observations import certify_row
 
 BETA = 0.4
 LIPSCHITZ = ("sin", "tanh", "sigmoid", "softplus", "silu", "gelu", "atan", "elu", "relu", "leaky_relu")
-FAR = np.array([*np.linspace(-60, 60, 12_001), *(sign * 10.0**power for power in range(2, 9) for sign in (-1, 1))])
+FAR = np.array([*np.linspace(-60, 60, 4_001), *(sign * 10.0**power for power in range(2, 9) for sign in (-1, 1))])
 
 
 @cache
@@ -71,7 +71,7 @@ def lowest_gap(generator: Generator, row: FloatArray, bound: QuadraticBound, see
         return potential(generator.graph, likelihood, points) - 0.5 * (shifted * shifted).sum(axis=1) + bound.offset
 
     starts = bound.mean + random.standard_normal((400, generator.latent_dim)) * random.choice([0.2, 1, 4], (400, 1))
-    best = starts[np.argsort(gap(starts))[:3]]
+    best = starts[np.argsort(gap(starts))[:2]]
     found = [minimize(lambda z: float(gap(z[None])[0]), start, method="Nelder-Mead").fun for start in best]
     return float(min([*found, gap(starts).min()]))
 
@@ -144,7 +144,7 @@ def test_a_supremum_beyond_every_grid_is_seen() -> None:
 
 @pytest.mark.parametrize("name", LIPSCHITZ)
 def test_a_quadratic_bound_is_below_the_potential_everywhere(name: str) -> None:
-    for seed, d in enumerate((1, 4)):
+    for seed, d in enumerate((1, 3)):
         generator = network(name, d, d + 2, seed, layers=1 + seed)
         row = observation(generator, seed)
         assert lowest_gap(generator, row, bound_of(generator, row), seed) >= -1e-8
@@ -204,7 +204,7 @@ def test_extreme_scales_are_certified_or_refused_in_silence(capfd: pytest.Captur
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus"])
 def test_certified_acceptance_is_below_the_measured(name: str) -> None:
-    generator = network(name, 4, 6, 3, width=4)
+    generator = network(name, 4, 6, 3, width=3)
     row = observation(generator, 3)
     envelope = best_envelope(generator, GaussianLikelihood(row, BETA))
     assert not isinstance(envelope, str) and envelope.method == "quadratic form"

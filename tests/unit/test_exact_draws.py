@@ -30,7 +30,7 @@ def instance(name: str, generator: Generator, ends: tuple[float, float, float], 
     theorem = load_theorem(name)
     setting = settle(theorem, generator, brackets, Fraction(beta), Fraction(1, 10), None, 0)
     assert setting.certificate is not None
-    return Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.1)
+    return Instance(theorem, setting.certificate, generator, brackets, setting.observations, setting.beta, 0, 0.03)
 
 
 @cache

@@ -33,7 +33,7 @@ def wave_posterior() -> Posterior:
 
 def exact_distances(posterior: Posterior, step: float, steps: Sequence[int]) -> list[float]:
     """TV of MALA from START to the posterior by its transition matrix on cells of [-6, 6]."""
-    nodes = np.linspace(-6, 6, 1201)
+    nodes = np.linspace(-6, 6, 601)
     width = nodes[1] - nodes[0]
     start = int(np.argmin(np.abs(nodes - START[0])))
     heights = posterior.potential(nodes[:, None])
@@ -57,7 +57,7 @@ def exact_distances(posterior: Posterior, step: float, steps: Sequence[int]) -> 
 def test_the_bracket_contains_the_exact_distance(posterior: Posterior) -> None:
     """False-alarm probability of the seeded ends: 8e-3 over the four times."""
     truth = exact_distances(posterior, 0.1, STEPS)
-    found = mala_distance_brackets(posterior, START, 0.1, STEPS, replicates=1000, draws=6000, error_probability=1e-3)
+    found = mala_distance_brackets(posterior, START, 0.1, STEPS, replicates=500, draws=3000, error_probability=1e-3)
     assert truth[0] > 0.8 > 0.05 > truth[-1]
     for bracket, distance in zip(found, truth, strict=True):
         assert bracket.contains(distance), (bracket, distance)

@@ -118,8 +118,8 @@ def test_means_are_confirmed_from_just_above_and_refused_from_just_below(varianc
             return (v * (b_v + q_vv * v + q_vs * s) + s * (b_s + q_ss * s)) * mpmath.npdf(x)
 
         with mpmath.workdps(20):
-            step = mpmath.mpf(1) / 64
-            truth = Fraction(float(step * mpmath.fsum(value(j * step) for j in range(-768, 769))))
+            step = mpmath.mpf(1) / 32
+            truth = Fraction(float(step * mpmath.fsum(value(j * step) for j in range(-384, 385))))
         room = Fraction(1, 10**10) * (1 + abs(truth))
         CHECK.expectation(form, middle, variance, truth + room)
         with pytest.raises(CHECK.No, match="below its mean"):

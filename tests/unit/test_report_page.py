@@ -181,7 +181,7 @@ def test_grid_values_are_certified_and_printed_on_their_side() -> None:
     assert all(bound is None or float(bound) <= 0.1 for bound in grid.bounds)
     cells = list(enumerate(itertools.product(*AXES["small"].values())))
     assert len(set(grid.layers)) == 8, "no two places can be confused"
-    for place, (beta, d, kappa, epsilon) in (cells[0], cells[3], cells[4]):
+    for place, (beta, d, kappa, epsilon) in (cells[1], cells[4]):
         found = _alone(str(beta), d, str(kappa), str(epsilon))
         assert grid.layers[place] == str(found.K)
         assert found.tv_bound <= float(str(grid.bounds[place])) <= found.tv_bound * (1 + 1e-3)

@@ -133,8 +133,8 @@ def test_the_file_draws_what_the_float_sampler_draws(layout: str, products_only:
     generator, certificate = load_generator(RESIDUAL), found.certificate
     loaded = written(found.program, tmp_path)
     assert loaded.noise_shape == (certificate["K"], 4)
-    for seed, x in enumerate(model_observations(generator, BETA, 3, 0)):
-        noise = np.random.default_rng(seed).standard_normal((500, certificate["K"], 4))
+    for seed, x in enumerate(model_observations(generator, BETA, 2, 0)):
+        noise = np.random.default_rng(seed).standard_normal((200, certificate["K"], 4))
         drawn = loaded.push(np.tile(x, (len(noise), 1)), noise)
         posterior = Posterior(generator, x, BETA)
         sampler = declared(certificate).at(posterior)
@@ -188,7 +188,7 @@ def test_descent_on_f_goes_on_where_the_steps_need_not_contract_from_the_preimag
         onward_decay=certificate["onward_decay"],
     )  # fmt: skip
     far = 0.0
-    for x in model_observations(generator, noise, 10, 3):
+    for x in model_observations(generator, noise, 5, 3):
         posterior = Posterior(generator, x, noise)
         placed, mode = plan.at(posterior), find_mode(posterior, np.zeros(2))
         assert placed is not None
@@ -201,7 +201,7 @@ def test_descent_on_f_goes_on_where_the_steps_need_not_contract_from_the_preimag
     path = tmp_path / "e.onnx"
     choice = EncoderChoice(found, (found,), generator, known(), Fraction(str(noise)), Fraction("0.1"))
     write_encoder(choice, path, False, False)
-    audited = certify.audit(path, generator, beta=str(noise), epsilon="0.1", count=1, seed=1, draws=4000, pairs=0)
+    audited = certify.audit(path, generator, beta=str(noise), epsilon="0.1", count=1, seed=1, draws=1000, pairs=0)
     assert audited.observations[0].distance.upper.value <= found.tv_bound
 
 
