@@ -78,7 +78,7 @@ WRONG: tuple[Any, ...] = (
     [], (), {}, set(), [1, 2], ["a", 1], [None], [[1.0], [1.0, 2.0]], [object()], {"a": 1}, {1: 2}, {"d": None},
     np.zeros(0), np.zeros((0, 2)), np.zeros((2, 2, 2)), np.zeros(()), np.array([np.nan, 0.0]), np.array([np.inf, 0.0]),
     np.array(["a", "b"]), np.array([1j, 0]), np.array([object(), None]), np.array([1, 2], dtype=np.uint8),
-    np.array([True, False]), np.ma.masked_array([1.0, 2.0], mask=[True, False]), np.zeros(10**4),
+    np.array([True, False]), np.ma.masked_array([1.0, 2.0], mask=[True, False]), np.zeros(300),
     Path("/no/such/file.npy"), Path("no-such.csv"), Path("."), ROOT, ROOT / "README.md", Path("/no/such/e.onnx"),
     certify.Region(-1.0), certify.Region(None, (0.0, 0.0)), certify.Region(1.0, (0.0,)), certify.Region("x"),
     certify.Region(1.0, 3), certify.Region(1.0, ("a", None)), certify.Verdict.PROVED,

@@ -36,10 +36,10 @@ def generator(*nodes: Node) -> Generator:
     return Generator("test", Graph(nodes), 1)
 
 
-@pytest.mark.parametrize("index", range(0, 12, 2))
-def test_networks_with_closed_forms(index: int) -> None:
+@pytest.mark.parametrize(("index", "effort"), [(0, 50.0), (2, 600.0), (4, 600.0), (6, 600.0), (8, 600.0), (10, 50.0)])
+def test_networks_with_closed_forms(index: int, effort: float) -> None:
     # With this effort every method ends, or speaks of as many constants as with the default one.
-    assert examine(index, 7, defaultdict(Counter), effort=600.0) == []
+    assert examine(index, 7, defaultdict(Counter), effort=effort) == []
 
 
 def test_the_campaign_sees_a_false_end() -> None:
@@ -95,7 +95,7 @@ def test_squares_of_gaps_do_not_overflow() -> None:
 )
 @pytest.mark.parametrize("region", [Region(), Region(1.0), Region(1e-200), Region(1e200, (1e250,))])
 def test_what_once_crashed_ends_in_brackets(nodes: tuple[Node, ...], region: Region) -> None:
-    found = constants(generator(*nodes), region, effort=300.0)
+    found = constants(generator(*nodes), region, effort=100.0)
     assert found.M.upper is not None and found.M.upper >= (found.M.lower or 0.0)
 
 

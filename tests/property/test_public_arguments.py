@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -76,6 +76,7 @@ def test_the_right_arguments_are_right(verb: str) -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - {"check_constants", "sample", "theorems"}))
+@settings(max_examples=settings.default.max_examples // 3)
 @given(data=st.data())
 def test_any_value_is_refused_or_accepted(verb: str, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(set(parameters(VERBS[verb])) - {"progress"})))

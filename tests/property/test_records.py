@@ -372,7 +372,7 @@ def test_a_result_of_a_public_function_comes_back_equal(kind: type[Readable], da
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_what_a_record_writes_it_reads_and_nothing_else(kind: type[Readable], data: st.DataObject) -> None:
     document = through_text(data.draw(STRATEGIES[kind]).to_dict())

@@ -55,7 +55,7 @@ FAULTS = ("scale", "mean", "generator", "prior", "constant")
 
 
 def run(source: EncoderSource, spec: str, beta: float = BETA, count: int = 1, **plan: object) -> AuditResult:
-    settings = AuditPlan(**{"epsilon": 0.1, "count": count, "pairs": 0, "draws": 40_000, **plan})  # type: ignore[arg-type]
+    settings = AuditPlan(**{"epsilon": 0.1, "count": count, "pairs": 0, "draws": 20_000, **plan})  # type: ignore[arg-type]
     return audit_encoder(source, load_generator(spec), beta, None, settings)
 
 

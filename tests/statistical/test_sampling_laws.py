@@ -102,10 +102,10 @@ def test_mala_draws_from_the_posterior_although_its_step_is_large() -> None:
 
 def test_a_wrong_acceptance_ratio_is_caught() -> None:
     # The same chain with the proposal densities left out of the ratio (numpy), and with the right ratio.
-    faulty, right = (numpy_mala(0.15, 120, 50_000, correction) for correction in (0.0, 1.0))
+    faulty, right = (numpy_mala(0.15, 120, 20_000, correction) for correction in (0.0, 1.0))
     assert gaussian_p_value(faulty, CENTRE, np.linalg.inv(PRECISION)) < LEVEL
     assert gaussian_p_value(right, CENTRE, np.linalg.inv(PRECISION)) > LEVEL
-    unadjusted = run(Langevin(), affine_target(), CENTRE, 0.15, 120, RunOptions(seed=3, chains=50_000)).positions
+    unadjusted = run(Langevin(), affine_target(), CENTRE, 0.15, 120, RunOptions(seed=3, chains=20_000)).positions
     assert gaussian_p_value(unadjusted, CENTRE, np.linalg.inv(PRECISION)) < LEVEL
 
 

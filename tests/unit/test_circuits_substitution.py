@@ -90,7 +90,7 @@ def test_networks_that_do_not_fit_are_refused(bits: int, rounds: int) -> None:
         substitution_network("present", bits, rounds, 0)
 
 
-@pytest.mark.parametrize("spec", ["sbox:name=aes,form=relu", "spn:sbox=gift,bits=128,rounds=2"])
+@pytest.mark.parametrize("spec", ["sbox:name=aes,form=relu", "spn:sbox=gift,bits=64,rounds=2"])
 def test_real_circuits_are_decoders_of_theorem_2(spec: str) -> None:
     (record,) = check(["one-way"], [load_generator(spec)], beta=Fraction(1, 5)).theorems
     assert record.verdict is Verdict.CONDITIONAL

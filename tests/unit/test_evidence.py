@@ -124,15 +124,15 @@ def test_the_first_digit_and_its_encoder(tmp_path: Path, caplog: pytest.LogCaptu
     decoder, encoder = str(DIGITS / "residual_d8.onnx"), DIGITS / "encoder_residual_d8.onnx"
     row = np.load(DIGITS / "observations_d8.npy")[0]
     kept = tmp_path / "kept.json"
-    found = certify.evidence(decoder, row, encoder=encoder, proposals=5_000, resume=kept)
+    found = certify.evidence(decoder, row, encoder=encoder, proposals=3_500, resume=kept)
     (item,) = found.observations
     best, gap = item.log_evidence.best, item.gap
     assert best is not None and gap is not None and item.elbo is not None and item.elbo.interval is not None
     assert best.lower < -10.3875 and best.upper > -10.4137 and best.width < 0.05
     assert 0 <= gap.lower <= gap.upper < 0.1 and item.elbo.interval.lower < best.upper
-    assert certify.evidence(decoder, row, encoder=encoder, proposals=5_000, resume=kept) == found
+    assert certify.evidence(decoder, row, encoder=encoder, proposals=3_500, resume=kept) == found
     with pytest.raises(InputError, match="another generator"):
-        certify.evidence(decoder, row, encoder=encoder, proposals=5_001, resume=kept)
+        certify.evidence(decoder, row, encoder=encoder, proposals=3_501, resume=kept)
     assert certify.verify(kept, decoder, row[None]).verdict is Verdict.PROVED
     stored = json.loads(kept.read_text())
     (entry,) = stored["observations"].values()
@@ -141,7 +141,7 @@ def test_the_first_digit_and_its_encoder(tmp_path: Path, caplog: pytest.LogCaptu
     better = replace(held.elbo.interval, lower=held.elbo.interval.lower + 1e-6)
     entry["evidence"] = replace(held, elbo=replace(held.elbo, interval=better)).to_dict()
     kept.write_text(json.dumps(stored))
-    assert certify.evidence(decoder, row, encoder=encoder, proposals=5_000, resume=kept) == found
+    assert certify.evidence(decoder, row, encoder=encoder, proposals=3_500, resume=kept) == found
     assert "not those of its envelope and its draws" in caplog.text
 
 

@@ -163,7 +163,7 @@ def test_a_closer_encoder_would_be_refuted() -> None:
 
 
 def test_single_observations_of_a_curved_decoder() -> None:
-    generator = load_generator("residual:d=4,width=8")
+    generator = load_generator("residual:d=4,width=4")
     known = global_constants(constants(generator, effort=500.0))
     row = generator.value(np.full((1, 4), 0.5))[0]
     near = row_price(generator, known, 0.005, row, draws=0)

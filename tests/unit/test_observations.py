@@ -36,7 +36,7 @@ def setting() -> tuple[Generator, ConstantBrackets, FloatArray]:
     generator = load_generator("manifold:d=2,outputs=6,width=6,bend=0.1")
     random = np.random.default_rng(0)
     rows = generator.value(random.standard_normal((3, 2))) + BETA * random.standard_normal((3, 6))
-    return generator, constants(generator), rows
+    return generator, constants(generator, effort=2000.0), rows
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ def test_a_kept_line_that_is_not_confirmed_is_computed_again(
 def test_constants_must_be_certified_everywhere(setting: tuple[Generator, ConstantBrackets, FloatArray]) -> None:
     assert global_constants(setting[1]).m > 0.9
     with pytest.raises(InputError, match="region"):
-        global_constants(constants(setting[0], region=Region(1.0)))
+        global_constants(constants(setting[0], region=Region(1.0), effort=10.0))
     with pytest.raises(InputError, match="certified m > 0"):
         global_constants(replace(setting[1], m=replace(setting[1].m, lower=0.0)))
     with pytest.raises(InputError, match="certified m > 0"):

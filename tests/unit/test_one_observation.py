@@ -35,11 +35,11 @@ def logits() -> Generator:
     random = np.random.default_rng(2)
     nodes = (
         Input(2),
-        Affine(0, random.standard_normal((6, 2)), random.standard_normal(6)),
-        Activation(1, "relu", 6),
-        Affine(2, random.standard_normal((5, 6)), random.standard_normal(5)),
+        Affine(0, random.standard_normal((3, 2)), random.standard_normal(3)),
+        Activation(1, "relu", 3),
+        Affine(2, random.standard_normal((5, 3)), random.standard_normal(5)),
     )
-    return with_likelihood(Generator("bits", Graph(nodes), 53), "bernoulli")
+    return with_likelihood(Generator("bits", Graph(nodes), 29), "bernoulli")
 
 
 def test_one_gaussian_layer_around_the_computed_point(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_encoder_of_logits_draws_what_the_sampler_draws(tmp_path: Path, layo
     expected = first_accepted(generator, BernoulliLikelihood(bits), sampler.proposal, sampler.log_constant, noise)
     assert np.abs(loaded.push(np.tile(bits, (500, 1)), noise) - expected).max() < 1e-9
     # The same network with Gaussian noise is another model.
-    gaussian = Generator("bits", generator.graph, 53)
+    gaussian = Generator("bits", generator.graph, 29)
     assert declared_sampler(source_from_runtime(loaded), Posterior(gaussian, bits, 1.0)) is None
     found = audit(path, generator, epsilon="0.1", draws=1000)
     assert found.verdict is Verdict.SUPPORTED and found.beta is None and "outside A0" in found.notes[0]
@@ -170,7 +170,7 @@ def test_where_neither_is_certified_both_reasons_stand() -> None:
 def test_an_audit_beyond_three_latents_has_two_ends(tmp_path: Path) -> None:
     import onnx
 
-    spec, x, path = "residual:d=4,width=4,depth=1,seed=0", np.array([0.3, -0.2, 0.5, 0.1]), tmp_path / "e.onnx"
+    spec, x, path = "residual:d=4,width=2,depth=1,seed=0", np.array([0.3, -0.2, 0.5, 0.1]), tmp_path / "e.onnx"
     built = encoder("rejection-encoder", spec, beta="0.3", observations=x, out=path).choice.chosen
     assert built.tv_bound is not None
     found = audit(path, spec, beta="0.3", epsilon="0.1", draws=1000).observations[0]

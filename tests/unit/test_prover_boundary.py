@@ -67,7 +67,7 @@ def test_what_is_false_by_a_thousandth_in_one_corner_is_refuted(claim: str, assu
     ],
 )
 def test_what_holds_has_no_counterexample(claim: str, assumptions: list[str]) -> None:
-    for seed in range(4):
+    for seed in range(2):
         assert all(boundary.search(part, seed) is None for part in read_claim(claim, assumptions))
 
 

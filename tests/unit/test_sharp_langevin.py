@@ -217,7 +217,7 @@ def test_a_claim_that_is_half_too_strong_is_refuted(label: str, claim: str) -> N
 
 
 def test_every_step_holds_for_more_outputs_than_latents() -> None:
-    generator, (m, M, M2) = separable(np.random.default_rng(3), 3, 6)
+    generator, (m, M, M2) = separable(np.random.default_rng(3), 2, 4)
     evidence = BoundEvidence(Evidence.RIGOROUS, "by hand", None)
     ends = [Bracket(value, value, evidence, evidence) for value in (m, M, M2, 1.0)]
     brackets = ConstantBrackets(*ends, Region(), 0.0)
