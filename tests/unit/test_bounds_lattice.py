@@ -223,7 +223,7 @@ def _edited(document: dict[str, object], how: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("how", ["objective", "zero", "witness"])
 def test_an_edited_cache_never_yields_a_false_end(tmp_path: Path, how: str) -> None:
-    made = generator()
+    made = generator(2)
     store = Store(tmp_path / "cache.json", made.sha256)
     honest = constants_on_regions(made, [Region(1.0)], store=store)[0]
     store.path.write_text(json.dumps(_edited(json.loads(store.path.read_text()), how)))

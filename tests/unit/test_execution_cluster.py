@@ -367,7 +367,7 @@ def verbs(folder: Path) -> dict[str, Callable[..., Any]]:
         "sweep": partial(
             certify.sweep, "strong-invertibility", d=8, m=1, M=[1.2, 1.5], M2=0.15, epsilon=0.1, beta=0.05
         ),
-        "stress": partial(certify.stress, "langevin-mixing", examples=2),
+        "stress": partial(certify.stress, "modes", examples=4),
     }
 
 
