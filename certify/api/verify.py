@@ -9,7 +9,7 @@ from typing import Any
 from certify.api.arguments import GeneratorLike, Observations, loaded, observations_of
 from certify.api.shown import Shown, values_of
 from certify.certificates.verification import TableRule, VerificationResult, verify_file
-from certify.discovery.registry import theorems
+from certify.discovery.registry import installed_theorem
 from certify.report.table import Table, columns, label_cell, text_cell, verdict_cell
 from certify.validation import file_path, flag
 
@@ -70,5 +70,9 @@ def verify(
     derived = flag("constants", constants)
     given = None if generator is None else loaded(generator)
     rows = observations_of(observations, None if given is None else [given])
-    tables = {name: TableRule(item.title, item.conclusion.rows_say) for name, item in theorems().items()}
-    return Verified(**values_of(verify_file(source, given, rows, derived, tables)))
+    return Verified(**values_of(verify_file(source, given, rows, derived, _rule_of)))
+
+
+def _rule_of(theorem: str) -> TableRule | None:
+    found = installed_theorem(theorem)
+    return None if found is None else TableRule(found.title, found.conclusion.rows_say)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -33,6 +33,9 @@ class TableRule:
     title: str
     rows: Mapping[str, Callable[[Any, Generator], Mapping[str, Any]]]
 
+
+RuleOf: TypeAlias = Callable[[str], TableRule | None]
+"""By the id of a theorem; None: it is not installed."""
 
 MEASURED, HOLDS_ACCEPTANCE = "p_measured", "rejection"
 """What a row says of a run of proposals, and the kind of certificate from which they are drawn again."""
@@ -141,7 +144,7 @@ def verify_file(
     generator: Generator | None = None,
     rows: FloatArray | None = None,
     constants: bool = False,
-    tables: Mapping[str, TableRule] | None = None,
+    rule_of: RuleOf | None = None,
 ) -> VerificationResult:
     """Check every certificate of a file again, in balls, without the engine that found it.
 
@@ -151,7 +154,8 @@ def verify_file(
         rows: observations (k, n); every certificate must be about one of them.
         constants: whether m, M and M2 are bounded anew, by a search; otherwise the evidence that the record holds of
             them is checked, and what neither that nor a closed rule gives is a premise, which the result states.
-        tables: what a table of each theorem may say; None: what rows say beside their certificates is not looked at.
+        rule_of: what a table of a theorem may say, by its id; None: what rows say beside their certificates is not
+            looked at.
 
     Raises:
         InputError: if the file cannot be read, or is about another decoder or other observations.
@@ -174,13 +178,13 @@ def verify_file(
         said = {**kind.said(record), "generator": decoder.name}
         if item.row is not None and generator is not None and _is_called(decoder, item.row.get("generator")):
             del said["generator"]
-        doubts = _row_doubts(item, kind.name, decoder, said, tables)
+        doubts = _row_doubts(item, kind.name, decoder, said, rule_of)
         if checked.holds and (reason := next(doubts, "")):
             checked = replace(checked, holds=False, reason=reason)
         if item.table is not None:
             theorem = str(item.table["id"])
             unheld[theorem] += kind.name != HOLDS_ACCEPTANCE and MEASURED in (item.row or {})
-            unknown[theorem] += _is_unknown(item.table["id"], tables)
+            unknown[theorem] += _is_unknown(item.table["id"], rule_of)
         premise = kind.premise(record)
         if premise is not None and checked.holds:
             asked = identity.sha256, None if constants else premise
@@ -193,8 +197,8 @@ def verify_file(
     return VerificationResult(str(path), found, constants, stored.not_covered, dict(+unheld), dict(+unknown))
 
 
-def _is_unknown(theorem: Any, tables: Mapping[str, TableRule] | None) -> bool:
-    return tables is not None and isinstance(theorem, str) and theorem not in tables
+def _is_unknown(theorem: Any, rule_of: RuleOf | None) -> bool:
+    return rule_of is not None and isinstance(theorem, str) and rule_of(theorem) is None
 
 
 def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str, Any] | None, place: str) -> None:
@@ -207,16 +211,16 @@ def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str,
 
 
 def _row_doubts(
-    item: Stored, kind: str, decoder: Generator, said: Mapping[str, Any], tables: Mapping[str, TableRule] | None
+    item: Stored, kind: str, decoder: Generator, said: Mapping[str, Any], rule_of: RuleOf | None
 ) -> Iterator[str]:
     """Why what a table says beside a certificate is not believed, the cheap reasons first."""
     if item.row is None:
         return
     yield from filter(None, (row_doubt(item.row, said),))
-    if tables is None or item.table is None or _is_unknown(item.table["id"], tables):
+    if rule_of is None or item.table is None or _is_unknown(item.table["id"], rule_of):
         return
     name, title = item.table["id"], item.table.get("title")
-    rule = tables.get(name) if isinstance(name, str) else None
+    rule = rule_of(name) if isinstance(name, str) else None
     if rule is None or kind not in rule.rows:
         yield f"its table is said to be of `{name!s:.40}`, of which no row holds a certificate of the kind `{kind}`"
         return

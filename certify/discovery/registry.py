@@ -113,12 +113,15 @@ def load_theorem(name: str) -> Theorem:
     """
     if name.endswith(".py"):
         return _from_file(Path(name))
-    if (own := _own(name)) is not None:
-        return own
-    known = theorems()
-    if name not in known:
-        raise UnknownNameError("theorem", name, known)
-    return known[name]
+    if (found := installed_theorem(name)) is None:
+        raise UnknownNameError("theorem", name, theorems())
+    return found
+
+
+def installed_theorem(name: str) -> Theorem | None:
+    """The installed theorem with this id, or None; it runs no file, so an id from a document may be asked for."""
+    own = _own(name)
+    return theorems().get(name) if own is None else own
 
 
 def _own(name: str) -> Theorem | None:

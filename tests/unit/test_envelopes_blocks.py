@@ -73,12 +73,19 @@ def test_rows_without_entries_are_zero_and_what_gains_nothing_is_left() -> None:
     assert scattered.nnz >= LEAST_ENTRIES and block_weight(scattered) is None, "no shared columns"
 
 
-def test_the_box_engines_multiply_in_blocks_and_the_potential_is_the_same() -> None:
-    random = np.random.default_rng(2)
+def behind_blocks(random: np.random.Generator) -> tuple[Graph, Affine]:
+    """A decoder of two latents whose last node, given beside it, has a weight in blocks."""
     weight = 0.05 * repeated(3, random)
     first = Affine(0, random.standard_normal((weight.shape[1], 2)), random.standard_normal(weight.shape[1]))
     wide = Affine(2, weight, random.standard_normal(weight.shape[0]))
     graph = Graph((Input(2), first, Activation(1, "tanh", weight.shape[1]), wide))
+    return graph, wide
+
+
+def test_the_box_engines_multiply_in_blocks_and_the_potential_is_the_same() -> None:
+    random = np.random.default_rng(2)
+    graph, wide = behind_blocks(random)
+    weight = wide.weight
     assert isinstance(weights_of(wide).matrix, BlockWeight) and isinstance(weights_of(wide).transposed, BlockWeight)
     points = random.standard_normal((40, 2))
     exact = value(graph, points)
@@ -90,10 +97,8 @@ def test_the_box_engines_multiply_in_blocks_and_the_potential_is_the_same() -> N
 
 def test_what_rounding_loses_behind_blocks_is_no_less_than_entry_by_entry() -> None:
     random = np.random.default_rng(3)
-    weight = 0.05 * repeated(3, random)
-    first = Affine(0, random.standard_normal((weight.shape[1], 2)), random.standard_normal(weight.shape[1]))
-    wide = Affine(2, weight, random.standard_normal(weight.shape[0]))
-    graph = Graph((Input(2), first, Activation(1, "tanh", weight.shape[1]), wide))
+    graph, wide = behind_blocks(random)
+    weight = wide.weight
     forms = box_forms(graph, random.standard_normal((6, 2)), np.full((6, 2), 0.1))
     row, source = random.standard_normal((6, weight.shape[0])), forms.nodes[2]
     moved, lost = weighted._through_affine(wide, row, source)
