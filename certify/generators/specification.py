@@ -63,10 +63,17 @@ FOREIGN_ERRORS = (
 
 def families() -> dict[str, Family]:
     """Every family by name, found by discovery in `certify/generators/families`, sorted."""
-    prefix = f"{families_package.__name__}."
-    modules = [importlib.import_module(info.name) for info in pkgutil.iter_modules(families_package.__path__, prefix)]
-    found = {module.FAMILY.name: module.FAMILY for module in modules}
-    return dict(sorted(found.items()))
+    return {name: _family(name) for name in sorted(_family_names())}
+
+
+def _family_names() -> set[str]:
+    return {info.name for info in pkgutil.iter_modules(families_package.__path__)}
+
+
+def _family(name: str) -> Family:
+    """The family in the file that bears its name; no other is loaded."""
+    found: Family = importlib.import_module(f"{families_package.__name__}.{name}").FAMILY
+    return found
 
 
 def load_generator(
@@ -160,13 +167,11 @@ def _specified(text: str, output: str | None) -> Generator:
         raise InputError("expected FILE.onnx, a family like `linear:d=8,kappa=2`, or `pkg.mod:callable`")
     head, _, tail = text.partition(":")
     suffix = Path(text).suffix.lower()
-    if suffix == ".onnx" and "." in head:  # no family's name has a point: they need not be loaded
-        return _from_onnx(text, output)
-    known = families()
-    if output is not None and (head in known or suffix != ".onnx"):
+    is_family = head in _family_names()
+    if output is not None and (is_family or suffix != ".onnx"):
         raise InputError(f"`output` chooses an output of an ONNX file; `{text}` is none")
-    if head in known:
-        return known[head].generator(_settings(head, tail))
+    if is_family:
+        return _family(head).generator(_settings(head, tail))
     if suffix == ".onnx":
         return _from_onnx(text, output)
     if suffix in {".blif", ".aag", ".aig"}:
@@ -183,8 +188,8 @@ def _specified(text: str, output: str | None) -> Generator:
     if os.sep in text or Path(text).exists():
         raise InputError(f"`{text}`: expected a file that ends in .onnx")
     if tail and "=" not in tail and all(part.isidentifier() for part in (*head.split("."), *tail.split("."))):
-        return _from_callable(head, tail, known)
-    raise UnknownNameError("family", head, known)
+        return _from_callable(head, tail)
+    raise UnknownNameError("family", head, families())
 
 
 def _settings(family: str, text: str) -> dict[str, Setting]:
@@ -210,7 +215,7 @@ def _from_onnx(text: str, output: str | None) -> Generator:
     return load_onnx(path, output)
 
 
-def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -> Generator:
+def _from_callable(module_name: str, attribute: str) -> Generator:
     """Import `module_name`, call `attribute` and turn what it returns into a `Generator`."""
     with _working_directory_importable():
         try:
@@ -218,7 +223,7 @@ def _from_callable(module_name: str, attribute: str, known: dict[str, Family]) -
         except ModuleNotFoundError as error:
             if error.name != module_name.split(".")[0]:
                 raise InputError(f"`{module_name}:{attribute}`: {_one_line(error)}") from error
-            raise UnknownNameError("family or module", module_name, known) from None
+            raise UnknownNameError("family or module", module_name, families()) from None
         except CertifyError:
             raise
         except FOREIGN_ERRORS as error:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from certify.errors import InputError, UnknownNameError
-from certify.generators import Affine, Generator, Graph, Input, load_generator, specification
-from certify.generators.family import Family, FamilyParameter
+from certify.generators import Generator, load_generator, specification
 
 MODULE = """
 from certify.generators import load_generator
@@ -137,12 +135,26 @@ def test_family_names_win_over_modules(tmp_path: Path, monkeypatch: pytest.Monke
     assert load_generator("linear:d=2").latent_dim == 2
 
 
-def test_a_new_family_is_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(parameters: object) -> tuple[Graph, int]:
-        return Graph((Input(1), Affine(0, np.eye(1), np.zeros(1)))), 1
+SAME = """
+import numpy as np
 
-    family = Family("same", "the identity", (FamilyParameter("seed", 0, "an integer"),), build)
-    monkeypatch.setattr(specification, "families", lambda: {"same": family})
+from certify.generators.family import Family, FamilyParameter
+from certify.generators.nodes import Affine, Graph, Input
+
+
+def build(parameters):
+    return Graph((Input(1), Affine(0, np.eye(1), np.zeros(1)))), 1
+
+
+FAMILY = Family("same", "the identity", (FamilyParameter("seed", 0, "an integer"),), build)
+"""
+
+
+def test_a_new_family_is_one_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "same.py").write_text(SAME)
+    package = specification.families_package
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    assert "same" in specification.families()
     generator = load_generator("same:seed=4")
     assert isinstance(generator, Generator) and generator.name == "same:seed=4"
     assert generator.value([2.0]).tolist() == [2.0]
