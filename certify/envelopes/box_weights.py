@@ -90,6 +90,12 @@ def multiplications(graph: Graph) -> int:
     return sum(int(node.weight.size) for node in graph.nodes if isinstance(node, Affine))
 
 
+def evaluations_of(graph: Graph, work: float, least: int, most: int) -> int:
+    """How many evaluations `work` multiplications in all allow, but at least `least` and at most `most`. Exact."""
+    each = max(1, multiplications(with_dense_weights(graph)))
+    return max(least, min(most, int(work / each)))
+
+
 def is_expensive(graph: Graph) -> bool:
     """Whether one evaluation takes so many multiplications that searches are content with less. Exact."""
     return multiplications(graph) > EXPENSIVE

@@ -11,7 +11,7 @@ import numpy as np
 from certify.arithmetic.balls import ball, lower, precision
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.box_weights import multiplications, with_dense_weights
+from certify.envelopes.box_weights import evaluations_of
 from certify.envelopes.likelihood import GaussianLikelihood, Likelihood
 from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.envelopes.rejection import exact_draws
@@ -206,8 +206,7 @@ def _table(covariance: FloatArray) -> tuple[tuple[float, ...], ...]:
 
 def proposals_at_most(generator: Generator) -> int:
     """Proposals of which exact draws are made: as many as `WORK` gives."""
-    each = max(1, multiplications(with_dense_weights(generator.graph)))
-    return min(MOST_PROPOSALS, max(2 * LEAST, int(WORK / each)))
+    return evaluations_of(generator.graph, WORK, 2 * LEAST, MOST_PROPOSALS)
 
 
 def few_draws(generator: Generator, likelihood: Likelihood, envelope: Envelope | str, count: int) -> FloatArray | str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.encoders.rejection_network import parameter_bound
-from certify.envelopes.box_weights import multiplications, with_dense_weights
+from certify.envelopes.box_weights import evaluations_of
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.records import RejectionProof
 from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
@@ -104,8 +104,7 @@ def said_beside(proof: RejectionProof, generator: Generator) -> dict[str, Any]:
 
 def proposals_measured(generator: Generator) -> int:
     """How many proposals are drawn for it: fewer where an evaluation takes many multiplications."""
-    each = max(1, multiplications(with_dense_weights(generator.graph)))
-    return max(LEAST_PROPOSALS, min(PROPOSALS, int(WORK / each)))
+    return evaluations_of(generator.graph, WORK, LEAST_PROPOSALS, PROPOSALS)
 
 
 def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:
