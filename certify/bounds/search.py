@@ -9,15 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
+from certify.bounds.descent import descend
 from certify.clock import now
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Graph
-
-PATIENCE = 5
-"""A search ends after this many starts in a row that did not improve the best by one part in a million."""
 
 SCALES = (0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1e4)
 """Standard deviations of the starting points on R^d; the large ones reach the saturated ends of the activations."""
@@ -111,18 +110,15 @@ def extreme_stretch(
     scores = values[:, 0] if largest else _smallest(values, graph)
     order = np.argsort(sign * scores, kind="stable")
 
-    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        point = project(graph, region, flat)
-        value, left, right = _singular_pair(graph, point, largest)
-        gradient = derivatives.hessian_contraction(graph, point, left) @ right
-        return sign * value, sign * _through_projection(graph, region, flat, gradient)
+    def objective(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        points = project(graph, region, rows)
+        values, left, right = _singular_pairs(graph, points, largest)
+        gradients = np.einsum("ijk,ik->ij", derivatives.hessian_contraction(graph, points, left), right)
+        return sign * values, sign * _through_projection(graph, region, rows, gradients)
 
-    def refine(start: int) -> Candidate:
-        point = project(graph, region, _descend(objective, pool[start], deadline))
-        value, _, direction = _singular_pair(graph, point, largest)
-        return Candidate(point, direction, value)
-
-    return _best_of(refine, order[:starts].tolist(), sign, deadline)
+    points = project(graph, region, descend(objective, pool[order[:starts]], deadline))
+    values, _, directions = _singular_pairs(graph, points, largest)
+    return _best(points, directions, values, sign)
 
 
 def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.Generator, starts: int = 6) -> Candidate:
@@ -138,25 +134,21 @@ def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.G
     pool[::4, d:] = project(graph, region, 2 * _centre(graph, region) - pool[::4, :d])
     order = np.argsort(in_batches(graph, lambda rows: pair_quotients(graph, rows), pool, 2, deadline), kind="stable")
 
-    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        pair = project(graph, region, flat.reshape(2, d))
-        images = derivatives.value(graph, pair)
-        image, gap = images[0] - images[1], pair[0] - pair[1]
-        top, bottom = float(image @ image) + 1e-300, float(gap @ gap) + 1e-300
-        pulls = derivatives.vector_jacobian_product(graph, pair, np.stack([image, -image]))
-        gradient = 2 * pulls / top - 2 * np.stack([gap, -gap]) / bottom
-        rows = [
-            _through_projection(graph, region, row, part)
-            for row, part in zip(flat.reshape(2, d), gradient, strict=True)
-        ]
-        return float(np.log(top) - np.log(bottom)), np.concatenate(rows)
+    def objective(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        pairs = project(graph, region, rows.reshape(-1, d))
+        images = derivatives.value(graph, pairs)
+        image, gap = images[::2] - images[1::2], pairs[::2] - pairs[1::2]
+        top, bottom = ((part**2).sum(axis=1, keepdims=True) + 1e-300 for part in (image, gap))
+        # Each pair's two gradients follow one another, of opposite signs but for the points where they are taken.
+        pulls = derivatives.vector_jacobian_product(graph, pairs, _both_signs(image / top))
+        gradients = 2.0 * (pulls - _both_signs(gap / bottom))
+        moves = _through_projection(graph, region, rows.reshape(-1, d), gradients)
+        return (np.log(top) - np.log(bottom))[:, 0], moves.reshape(-1, 2 * d)
 
-    def refine(start: int) -> Candidate:
-        moved = project(graph, region, _descend(objective, pool[start], deadline).reshape(2, d)).ravel()
-        pair = moved if _separated(moved, d) else pool[start]
-        return Candidate(pair[:d], pair[d:], _quotient(graph, pair))
-
-    return _best_of(refine, order[:starts].tolist(), 1.0, deadline)
+    chosen = pool[order[:starts]]
+    moved = project(graph, region, descend(objective, chosen, deadline).reshape(-1, d)).reshape(-1, 2 * d)
+    pairs = np.where(_separated(moved, d)[:, None], moved, chosen)
+    return _best(pairs[:, :d], pairs[:, d:], pair_quotients(graph, pairs), 1.0)
 
 
 def extreme_curvature(
@@ -172,111 +164,72 @@ def extreme_curvature(
     pool = np.concatenate([points, directions], axis=1)
     scores = in_batches(graph, lambda rows: curvature_sizes(graph, region, order, rows), pool, 2**order, deadline)
 
-    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        length = float(np.linalg.norm(flat[d:])) + 1e-300
-        point, direction = project(graph, region, flat[:d]), flat[d:] / length
-        size, by_point, by_direction = curvature_gradient(graph, point, direction, order)
+    def objective(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        lengths = np.linalg.norm(rows[:, d:], axis=1, keepdims=True) + 1e-300
+        points, directions = project(graph, region, rows[:, :d]), rows[:, d:] / lengths
+        sizes, by_point, by_direction = curvature_gradients(graph, points, directions, order)
         # The direction counts only through its unit vector.
-        tangential = (by_direction - direction * float(direction @ by_direction)) / length
-        gradient = np.concatenate([_through_projection(graph, region, flat[:d], by_point), tangential])
-        return -float(np.log(size + 1e-300)), -gradient / (size + 1e-300)
+        along = (directions * by_direction).sum(axis=1, keepdims=True)
+        moves = _through_projection(graph, region, rows[:, :d], by_point)
+        gradients = np.concatenate([moves, (by_direction - directions * along) / lengths], axis=1)
+        return -np.log(sizes + 1e-300), -gradients / (sizes + 1e-300)[:, None]
 
-    def refine(start: int) -> Candidate:
-        flat = pool[start].copy()
-        flat[d:] /= np.linalg.norm(flat[d:])
-        flat = _descend(objective, flat, deadline)
-        value = float(curvature_sizes(graph, region, order, flat[None])[0])
-        return Candidate(project(graph, region, flat[:d]), flat[d:] / np.linalg.norm(flat[d:]), value)
-
-    return _best_of(refine, np.argsort(-scores, kind="stable")[:starts].tolist(), -1.0, deadline)
+    chosen = pool[np.argsort(-scores, kind="stable")[:starts]]
+    chosen[:, d:] /= np.linalg.norm(chosen[:, d:], axis=1, keepdims=True)
+    found = descend(objective, chosen, deadline)
+    units = found[:, d:] / np.linalg.norm(found[:, d:], axis=1, keepdims=True)
+    return _best(project(graph, region, found[:, :d]), units, curvature_sizes(graph, region, order, found), -1.0)
 
 
-def curvature_gradient(
-    graph: Graph, point: FloatArray, direction: FloatArray, order: int
-) -> tuple[float, FloatArray, FloatArray]:
-    """s = |D^kG(z)[u, ..., u]| for k = `order` in {2, 3} and its gradients in z and in u; all vectors (d,).
+def curvature_gradients(
+    graph: Graph, points: FloatArray, directions: FloatArray, order: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """s = |D^kG(z)[u, ..., u]| for k = `order` in {2, 3}, (batch,), and its gradients in z and in u, (batch, d).
 
     With r the unit vector of the image, the gradient in u is k times the (k - 1)-th, and the one in z the k-th
     derivative at t = 0 of t -> J(z + t u)^T r, found by central differences from five reverse passes. Estimate.
     """
     derivative = derivatives.second_derivative if order == 2 else derivatives.third_derivative
     with np.errstate(all="ignore"):
-        image = derivative(graph, point, *(direction,) * order)
-        size = float(np.linalg.norm(image))
-        step = STENCIL_STEP / max(1.0, _steepest_input(graph, point, direction))
-        points = point + step * np.arange(-2.0, 3.0)[:, None] * direction
-        pulls = derivatives.vector_jacobian_product(graph, points, (image / (size + 1e-300))[None])
-        lower_order, same_order = (_STENCILS[k] @ pulls / step**k for k in (order - 1, order))
-    return size, same_order, order * lower_order
+        images = derivative(graph, points, *(directions,) * order)
+        sizes = np.linalg.norm(images, axis=1)
+        steps = STENCIL_STEP / np.maximum(1.0, _steepest_inputs(graph, points, directions))[:, None]
+        stencil = points + steps * np.arange(-2.0, 3.0)[:, None, None] * directions
+        units = np.tile(images / (sizes + 1e-300)[:, None], (len(stencil), 1))
+        pulls = derivatives.vector_jacobian_product(graph, stencil.reshape(-1, points.shape[1]), units)
+        pulls = pulls.reshape(len(stencil), -1)
+        lower_order, same_order = ((_STENCILS[k] @ pulls).reshape(points.shape) / steps**k for k in (order - 1, order))
+    return sizes, same_order, order * lower_order
 
 
-def _steepest_input(graph: Graph, point: FloatArray, direction: FloatArray) -> float:
-    """Largest slope of an activation's input along the direction. Estimate."""
-    pair = derivatives.node_values(graph, np.stack([point + 1e-6 * direction, point - 1e-6 * direction]))
+def _steepest_inputs(graph: Graph, points: FloatArray, directions: FloatArray) -> FloatArray:
+    """Largest slope of an activation's input along each direction, (batch,); 1 without activations. Estimate."""
+    ends = np.concatenate([points + 1e-6 * directions, points - 1e-6 * directions])
+    values = derivatives.node_values(graph, ends)
     sources = {node.source for node in graph.nodes if isinstance(node, Activation)}
-    return max((float(np.abs(pair[k][0] - pair[k][1]).max(initial=0.0)) / 2e-6 for k in sources), default=1.0)
+    gaps = [np.abs(values[k][: len(points)] - values[k][len(points) :]) for k in sources if values[k].shape[1]]
+    if not gaps:
+        return np.ones(len(points))
+    return np.asarray(np.max([gap.max(axis=1) for gap in gaps], axis=0) / 2e-6)
 
 
-def _best_of(refine: Callable[[int], Candidate], starts: list[int], sign: float, deadline: float) -> Candidate:
-    """The refined start of smallest `sign` times objective; at least one start is refined."""
-    best, idle = refine(starts[0]), 0
-    for start in starts[1:]:
-        if now() > deadline or idle >= PATIENCE:
-            break
-        found = refine(start)
-        gain = sign * (best.objective - found.objective)
-        idle = 0 if gain > 1e-6 * abs(best.objective) else idle + 1
-        best = found if gain > 0 else best
-    return best
+def _best(points: FloatArray, directions: FloatArray, objectives: FloatArray, sign: float) -> Candidate:
+    """The candidate of smallest `sign` times objective; NaN counts as the worst."""
+    index = int(np.argmin(np.where(np.isnan(objectives), np.inf, sign * objectives)))
+    return Candidate(points[index], directions[index], float(objectives[index]))
 
 
-class _LateError(Exception):
-    """The deadline of a descent has passed."""
-
-
-def _descend(
-    objective: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, deadline: float
-) -> FloatArray:
-    """L-BFGS from `start` until the deadline; the start itself where the objective is not finite."""
-    # Imported here: scipy.optimize takes longer to load than a generator with known constants takes to bound.
-    from scipy.optimize import minimize
-
-    if now() > deadline:
-        return start
-    best = [(np.inf, start)]
-
-    def watched(place: FloatArray) -> tuple[float, FloatArray]:
-        # Asked of every evaluation: one line search alone has twenty.
-        if now() > deadline:
-            raise _LateError
-        value, gradient = objective(place)
-        if np.isfinite(value) and np.isfinite(place).all() and value < best[0][0]:
-            best[0] = value, place.copy()
-        return value, gradient
-
+def _singular_pairs(graph: Graph, points: FloatArray, largest: bool) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Singular values (batch,) and vectors (left, right) of J at points (batch, d); a wide Jacobian has the value 0."""
     with np.errstate(all="ignore"):
-        value, gradient = objective(start)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            return start
-        options = {"maxiter": 80, "maxcor": 12}
-        try:
-            found = minimize(watched, start, jac=True, method="L-BFGS-B", options=options)
-        except _LateError:
-            return best[0][1]
-    result: FloatArray = np.asarray(found.x, dtype=np.float64)
-    return result if np.isfinite(result).all() and np.isfinite(found.fun) and found.fun <= value else start
-
-
-def _singular_pair(graph: Graph, point: FloatArray, largest: bool) -> tuple[float, FloatArray, FloatArray]:
-    """Singular value and vectors (left, right) of J(point); a wide Jacobian has the singular value 0."""
-    with np.errstate(all="ignore"):
-        matrix = _finite(derivatives.jacobian(graph, point))
-    left, values, right = np.linalg.svd(matrix, full_matrices=matrix.shape[0] < matrix.shape[1])
+        matrices = _finite(derivatives.jacobian(graph, points))
+    is_wide = matrices.shape[1] < matrices.shape[2]
+    left, values, right = np.linalg.svd(matrices, full_matrices=is_wide)
     if largest:
-        return float(values[0]), left[:, 0], right[0]
-    if matrix.shape[0] < matrix.shape[1]:
-        return 0.0, np.zeros(matrix.shape[0]), right[-1]
-    return float(values[-1]), left[:, values.size - 1], right[-1]
+        return values[:, 0], left[:, :, 0], right[:, 0]
+    if is_wide:
+        return np.zeros(len(points)), np.zeros(matrices.shape[:2]), right[:, -1]
+    return values[:, -1], left[:, :, values.shape[1] - 1], right[:, -1]
 
 
 def _singular_values(graph: Graph, points: FloatArray) -> FloatArray:
@@ -294,22 +247,18 @@ def pair_quotients(graph: Graph, pairs: FloatArray) -> FloatArray:
         images = derivatives.value(graph, pairs.reshape(-1, d)).reshape(len(pairs), 2, -1)
         gaps = np.linalg.norm(pairs[:, :d] - pairs[:, d:], axis=1)
         values = np.linalg.norm(images[:, 0] - images[:, 1], axis=1) / gaps
-    apart = gaps > 1e-3 * (1e-3 + np.linalg.norm(pairs[:, :d], axis=1))
-    return np.where(apart & np.isfinite(values), values, np.inf)
+    return np.where(_separated(pairs, d) & np.isfinite(values), values, np.inf)
 
 
-def _quotient(graph: Graph, pair: FloatArray) -> float:
-    points = pair.reshape(2, graph.latent_dim)
-    with np.errstate(all="ignore"):
-        images = derivatives.value(graph, points)
-        gap = float(np.linalg.norm(points[0] - points[1]))
-        value = float(np.linalg.norm(images[0] - images[1])) / gap if gap > 0 else np.inf
-    return value if np.isfinite(value) else np.inf
+def _separated(pairs: FloatArray, d: int) -> npt.NDArray[np.bool_]:
+    """Which pairs (z, z'), (batch, 2d), differ by more than a thousandth of their size."""
+    gaps, sizes = np.linalg.norm(pairs[:, :d] - pairs[:, d:], axis=1), np.linalg.norm(pairs[:, :d], axis=1)
+    return np.asarray(gaps > 1e-3 * (1e-3 + sizes))
 
 
-def _separated(pair: FloatArray, d: int) -> bool:
-    """Whether the two points differ by more than a thousandth of their size."""
-    return bool(np.linalg.norm(pair[:d] - pair[d:]) > 1e-3 * (1e-3 + np.linalg.norm(pair[:d])))
+def _both_signs(rows: FloatArray) -> FloatArray:
+    """Each row followed by its negative."""
+    return np.stack([rows, -rows], axis=1).reshape(-1, rows.shape[1])
 
 
 def curvature_sizes(graph: Graph, region: Region, order: int, rows: FloatArray) -> FloatArray:
@@ -326,16 +275,19 @@ def curvature_sizes(graph: Graph, region: Region, order: int, rows: FloatArray) 
     return np.where(np.isfinite(norms), norms, 0.0)
 
 
-def _through_projection(graph: Graph, region: Region, flat: FloatArray, gradient: FloatArray) -> FloatArray:
-    """Gradient of z -> phi(project(z)) from that of phi."""
+def _through_projection(graph: Graph, region: Region, rows: FloatArray, gradients: FloatArray) -> FloatArray:
+    """Gradients (batch, d) of z -> phi(project(z)) at the rows from those of phi."""
     if region.radius is None:
-        return gradient
-    offset = flat - _centre(graph, region)
-    length = float(np.linalg.norm(offset))
-    if length <= region.radius:
-        return gradient
-    normal = offset / length
-    return (region.radius / length) * (gradient - normal * float(normal @ gradient))
+        return gradients
+    offsets = rows - _centre(graph, region)
+    lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+    normals = offsets / np.maximum(lengths, 1e-300)
+    outward = (normals * gradients).sum(axis=1, keepdims=True)
+    return np.where(
+        lengths <= region.radius,
+        gradients,
+        region.radius / np.maximum(lengths, 1e-300) * (gradients - normals * outward),
+    )
 
 
 def _centre(graph: Graph, region: Region) -> FloatArray:

@@ -62,7 +62,7 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     if not problem.is_settled("m"):
         until = _turn(problem, "m")
         if not is_large:
-            yield from _pair(_found(closest_pair, graph, region, until, rng, min(starts, 6)))
+            yield from _pair(_found(closest_pair, graph, region, until, rng, starts))
         if is_large or is_kinked:
             yield from _pair(_found(climbed_pair, graph, region, Work(deadline=until), rng))
     for constant, order in curvatures:

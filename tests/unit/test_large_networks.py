@@ -27,7 +27,7 @@ from certify.bounds.narrow import narrowest_cut
 from certify.bounds.ranges import node_ranges
 from certify.bounds.recomputation import derivative_size
 from certify.bounds.residual import stretch_bounds
-from certify.bounds.search import curvature_gradient, curvature_sizes
+from certify.bounds.search import curvature_gradients, curvature_sizes
 from certify.bounds.skip import skip_bounds
 from certify.bounds.structure import has_increment_form
 from certify.bounds.witness_climbing import climbed_curvature, climbed_pair, climbed_stretch
@@ -205,8 +205,10 @@ def test_a_spent_deadline_ends_a_climb_at_once() -> None:
 def test_curvature_gradients_are_those_of_differences(order: int) -> None:
     graph = perceptron((3, 16, 16, 9), "softplus", seed=1).graph
     random = np.random.default_rng(order)
-    point, direction = random.standard_normal((2, 3))
-    size, by_point, by_direction = curvature_gradient(graph, point, direction, order)
+    points, directions = random.standard_normal((2, 2, 3))
+    # The first row of two, so that neither borrows the other's size, step or image.
+    size, by_point, by_direction = (part[0] for part in curvature_gradients(graph, points, directions, order))
+    point, direction = points[0], directions[0]
 
     def value(z: np.ndarray, u: np.ndarray) -> float:
         along = derivatives.second_derivative if order == 2 else derivatives.third_derivative
