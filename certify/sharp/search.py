@@ -66,6 +66,19 @@ class _Candidates:
     exits: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class _Trials:
+    """Radii paired with lengths of the burn-in, and what it reaches: arrays (pairs,), `row` an index of the radii."""
+
+    row: IntegerArray
+    length: IntegerArray
+    distance: FloatArray
+    duration: FloatArray
+
+    def __getitem__(self, kept: npt.NDArray[np.bool_]) -> _Trials:
+        return _Trials(self.row[kept], self.length[kept], self.distance[kept], self.duration[kept])
+
+
 def best_layer(estimates: RadialEstimates) -> LayerChoice | None:
     """The radii with the smallest G1* bound; None if mu(R) > 0 at none. Estimate."""
     positive = estimates.mu > SMALLEST_CURVATURE
@@ -100,37 +113,33 @@ def closest_chain(estimates: RadialEstimates, limit: int = LAYER_LIMIT) -> Chain
     return min(both, key=lambda choice: choice.distance_estimate, default=None)
 
 
-def reachable_distance(estimates: RadialEstimates, limit: int = LAYER_LIMIT) -> float:
-    """The smallest distance of `limit` layers from either start: what a noise level admits. Estimate."""
-    best = np.inf
+def reaches(estimates: RadialEstimates, epsilon: float, limit: int = LAYER_LIMIT) -> bool:
+    """Whether `limit` layers from either start have a distance <= epsilon: what a noise level admits. Estimate."""
     for start in STARTS:
         candidates = _candidates(estimates, 1.0, start)
         if candidates is not None:
-            lengths = _burn_in_lengths(limit)
-            distances, durations = _burn_in(candidates, lengths)
-            layers = np.broadcast_to(np.maximum(limit - lengths, 1), distances.shape)
-            best = min(best, float(np.min(_distance(candidates, distances, durations, layers)[0])))
-    return best
+            trials = _trials(candidates, _burn_in_lengths(limit))
+            if _distance(candidates, trials, np.maximum(limit - trials.length, 1))[0].min() <= epsilon:
+                return True
+    return False
 
 
 def _shortest(estimates: RadialEstimates, epsilon: float, limit: int, start: Start) -> ChainChoice | None:
     candidates = _candidates(estimates, epsilon, start)
     if candidates is None:
         return None
-    starts = _burn_in_lengths(limit)
+    starts, best = _burn_in_lengths(limit), (0, 0, 0)
     for _ in range(3):
-        distances, durations = _burn_in(candidates, starts)
-        smoothing = _fewest(candidates, distances, durations, epsilon, limit)
-        total = np.where(smoothing <= limit, smoothing + starts, np.iinfo(np.int64).max // 2)
-        fewest = int(np.min(total))
+        fewest, trials = _fewest(candidates, _trials(candidates, starts), epsilon, limit)
         if fewest > limit:
             return None
         # Of all that need the fewest layers, the one with the smallest bound.
-        ties = np.where(total == fewest, _distance(candidates, distances, durations, smoothing)[0], np.inf)
-        row, column = np.unravel_index(int(np.argmin(ties)), total.shape)
+        pick = int(np.argmin(_distance(candidates, trials, fewest - trials.length)[0]))
+        length = int(trials.length[pick])
+        best = int(trials.row[pick]), length, fewest - length
         # Look closer, around the best length of the burn-in and the best radius.
-        low, high = starts[max(int(column) - 1, 0)], starts[min(int(column) + 1, len(starts) - 1)]
-        best = int(row), int(starts[int(column)]), int(smoothing[int(row), int(column)])
+        column = int(np.searchsorted(starts, length))
+        low, high = starts[max(column - 1, 0)], starts[min(column + 1, len(starts) - 1)]
         starts = np.unique(np.linspace(low, high, 25).astype(np.int64))
     return _choice(estimates, candidates, *best, start)
 
@@ -139,15 +148,14 @@ def _closest(estimates: RadialEstimates, limit: int, start: Start) -> ChainChoic
     candidates = _candidates(estimates, 1.0, start)
     if candidates is None:
         return None
-    starts = _burn_in_lengths(limit)
-    distances, durations = _burn_in(candidates, starts)
+    trials = _trials(candidates, _burn_in_lengths(limit))
     best: tuple[float, int, int, int] | None = None
     for layers in np.unique(np.geomspace(1, limit, 24).astype(np.int64)):
-        smoothing = np.maximum(layers - starts, 1)
-        total, _ = _distance(candidates, distances, durations, np.broadcast_to(smoothing, distances.shape))
-        row, column = np.unravel_index(int(np.argmin(total)), total.shape)
-        if best is None or total[row, column] < best[0]:
-            best = (float(total[row, column]), int(row), int(starts[column]), int(smoothing[column]))
+        smoothing = np.maximum(layers - trials.length, 1)
+        total, _ = _distance(candidates, trials, smoothing)
+        pick = int(np.argmin(total))
+        if best is None or total[pick] < best[0]:
+            best = float(total[pick]), int(trials.row[pick]), int(trials.length[pick]), int(smoothing[pick])
     assert best is not None
     return _choice(estimates, candidates, *best[1:], start) if np.isfinite(best[0]) else None
 
@@ -186,8 +194,8 @@ def _burn_in_lengths(limit: int) -> IntegerArray:
     return np.unique(np.concatenate([[0], np.geomspace(1, max(1, limit // 2), 48)]).astype(np.int64))
 
 
-def _burn_in(candidates: _Candidates, lengths: IntegerArray) -> tuple[FloatArray, FloatArray]:
-    """w_{K0} and the time spent, shape (radii, lengths), by the recursion of harmonic steps."""
+def _trials(candidates: _Candidates, lengths: IntegerArray) -> _Trials:
+    """Every radius with every length K0, and w_{K0} and the time spent by the recursion of harmonic steps."""
     distance, duration = candidates.initial.copy(), np.zeros_like(candidates.initial)
     found_distance, found_duration = [], []
     k, shortest = 0, int(np.min(candidates.offset))
@@ -203,36 +211,37 @@ def _burn_in(candidates: _Candidates, lengths: IntegerArray) -> tuple[FloatArray
             k += count
         found_distance.append(distance)
         found_duration.append(duration)
-    return np.array(found_distance).T, np.array(found_duration).T
+    rows = np.arange(len(candidates.index))
+    return _Trials(
+        np.repeat(rows, lengths.size),
+        np.tile(lengths, rows.size),
+        np.array(found_distance).T.ravel(),
+        np.array(found_duration).T.ravel(),
+    )
 
 
-def _distance(
-    candidates: _Candidates, distances: FloatArray, durations: FloatArray, layers: IntegerArray
-) -> tuple[FloatArray, FloatArray]:
-    """The smallest bound over the smoothing's step, and that step, for every radius and burn-in length."""
-    shape = (-1, 1, 1)
-    n = layers[:, :, None].astype(np.float64)
+def _distance(candidates: _Candidates, trials: _Trials, layers: IntegerArray) -> tuple[FloatArray, FloatArray]:
+    """The smallest bound over the step of `layers` smoothing layers, and that step, for every trial, (pairs,)."""
+    row = trials.row
+    n = layers[:, None].astype(np.float64)
     duration = np.geomspace(1e-3, 40.0, DURATIONS)
-    mu, force = candidates.mu.reshape(shape), candidates.force.reshape(shape)
+    mu, force, longest = (part[row, None] for part in (candidates.mu, candidates.force, candidates.longest))
     for _ in range(2):
-        eta = np.minimum(duration / n, candidates.longest.reshape(shape))
-        total = smoothing_bound(mu, force, distances[:, :, None], n, eta)
-        total = total + _exit_estimate(candidates, durations[:, :, None] + n * eta)
-        pick = np.argmin(total, axis=2)[:, :, None]
-        centre = np.take_along_axis(np.broadcast_to(eta * n, total.shape), pick, axis=2)
-        duration = centre * np.geomspace(0.75, 1.0 / 0.75, 13)
-    best = np.take_along_axis(total, pick, axis=2)[:, :, 0]
-    step = np.take_along_axis(np.broadcast_to(eta, total.shape), pick, axis=2)[:, :, 0]
-    return best + candidates.fixed[:, None], step
+        eta = np.minimum(duration / n, longest)
+        total = smoothing_bound(mu, force, trials.distance[:, None], n, eta)
+        total = total + _exit_estimate(candidates, row, trials.duration[:, None] + n * eta)
+        pick = np.argmin(total, axis=1)[:, None]
+        duration = np.take_along_axis(eta * n, pick, axis=1) * np.geomspace(0.75, 1.0 / 0.75, 13)
+    best = np.take_along_axis(total, pick, axis=1)[:, 0]
+    return best + candidates.fixed[row], np.take_along_axis(eta, pick, axis=1)[:, 0]
 
 
-def _exit_estimate(candidates: _Candidates, durations: FloatArray) -> FloatArray:
-    """The exit bound at durations (k, ...), interpolated in the logarithm of the table."""
+def _exit_estimate(candidates: _Candidates, row: IntegerArray, durations: FloatArray) -> FloatArray:
+    """The exit bound at durations (pairs, k), interpolated in the logarithm of the table."""
     place = (np.log(durations) - candidates.times[0]) / (candidates.times[1] - candidates.times[0])
     left = np.clip(place.astype(np.int64), 0, TIMES - 2)
-    rows = np.arange(len(candidates.index)).reshape(-1, *([1] * (durations.ndim - 1)))
     share = place - left
-    low, high = candidates.exits[rows, left], candidates.exits[rows, left + 1]
+    low, high = candidates.exits[row[:, None], left], candidates.exits[row[:, None], left + 1]
     return np.asarray(np.exp(low + share * (high - low)))
 
 
@@ -250,30 +259,34 @@ def smoothing_bound(
     return np.asarray(terms.discretisation(force, [(eta, layers)]) + smoothing)
 
 
-def _fewest(
-    candidates: _Candidates, distances: FloatArray, durations: FloatArray, epsilon: float, limit: int
-) -> IntegerArray:
-    """Smallest number of smoothing layers with bound <= epsilon, by bisection; above `limit` where there is none."""
-    low = np.zeros(distances.shape, dtype=np.int64)
-    high = np.full(distances.shape, limit, dtype=np.int64)
-    reachable = _distance(candidates, distances, durations, high)[0] <= epsilon
-    while np.any(high - low > 1):
-        middle = np.maximum((low + high) // 2, 1)
-        good = _distance(candidates, distances, durations, middle)[0] <= epsilon
-        low, high = np.where(good, low, middle), np.where(good, middle, high)
-        low = np.minimum(low, high - 1)
-    return np.where(reachable, high, limit + 1)
+def _fewest(candidates: _Candidates, trials: _Trials, epsilon: float, limit: int) -> tuple[int, _Trials]:
+    """The fewest layers with which some trial has a bound <= epsilon, and all that have; above `limit` if none.
+
+    A trial's bound only falls with the layers, so one that does not reach epsilon with as many as another needs is out.
+    """
+    low, high = 0, limit + 1
+    while high - low > 1:
+        # Between the orders of magnitude first: from 10^9 it is not far to what most need.
+        middle = limit if high > limit else max(low + 1, round((max(low, 1) * high) ** 0.5))
+        possible = trials[trials.length < middle]
+        good = _distance(candidates, possible, middle - possible.length)[0] <= epsilon
+        if good.any():
+            high, trials = middle, possible[good]
+        elif middle == limit:
+            break
+        else:
+            low = middle
+    return high, trials
 
 
 def _choice(
     estimates: RadialEstimates, candidates: _Candidates, row: int, burn_in: int, smoothing: int, start: Start
 ) -> ChainChoice:
     """Exact choices for one candidate: the numbers that the kernels and the balls will both use."""
-    here = np.array([burn_in], dtype=np.int64)
-    distances, durations = _burn_in(candidates, here)
-    total, step = _distance(candidates, distances, durations, np.full(distances.shape, smoothing, dtype=np.int64))
+    trials = _trials(candidates, np.array([burn_in], dtype=np.int64))
+    total, step = _distance(candidates, trials, np.full(trials.row.shape, smoothing, dtype=np.int64))
     index = int(candidates.index[row])
-    elapsed = float(durations[row, 0] + smoothing * step[row, 0])
+    elapsed = float(trials.duration[row] + smoothing * step[row])
     width = estimates.radii[index] - estimates.radii[:index]
     shell = np.maximum(1.0 - estimates.mass[:index] / estimates.mass[index], 1e-16)
     inner = int(np.argmin((1 + elapsed / width**2) * shell))
@@ -282,7 +295,7 @@ def _choice(
         Fraction(float(candidates.first[row])),
         Fraction(float(candidates.offset[row])),
         burn_in,
-        Fraction(float(step[row, 0])),
+        Fraction(float(step[row])),
         burn_in + smoothing,
     )
     return ChainChoice(
@@ -291,5 +304,5 @@ def _choice(
         min(radius - Fraction(float(estimates.radii[inner])), radius * Fraction(999, 1000)),
         schedule,
         start,
-        float(total[row, 0]),
+        float(total[row]),
     )

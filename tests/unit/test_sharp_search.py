@@ -22,7 +22,7 @@ from certify.sharp.functions import EnvelopeRatio, ForceMoment, GaussianShift, S
 from certify.sharp.laws import RadialLaw
 from certify.sharp.problem import SharpProblem, closed_form_problem, profile_problem
 from certify.sharp.schedule import first_step, longest_step
-from certify.sharp.search import best_layer, closest_chain, reachable_distance, shortest_chain, smoothing_bound
+from certify.sharp.search import best_layer, closest_chain, reaches, shortest_chain, smoothing_bound
 
 WORKED = (2, 1, "1.5", "0.25", "0.1", "0.00623188723", "0.00865542625")
 """d, m, M, M2, beta, g, |r_c| of the worked example of docs/sharp.md."""
@@ -102,11 +102,12 @@ def test_more_accuracy_costs_more_layers_and_a_limit_is_kept(estimates: RadialEs
     assert shortest_chain(estimates, 1e-6, 1000) is None
 
 
-def test_the_closest_chain_is_the_reachable_distance(problem: SharpProblem, estimates: RadialEstimates) -> None:
+def test_no_chain_reaches_below_the_closest(problem: SharpProblem, estimates: RadialEstimates) -> None:
     for limit in (100, 2000):
         closest = closest_chain(estimates, limit)
         assert closest is not None and closest.schedule.layers <= limit
-        assert reachable_distance(estimates, limit) == pytest.approx(closest.distance_estimate, rel=0.05)
+        assert reaches(estimates, 1.05 * closest.distance_estimate, limit)
+        assert not reaches(estimates, 0.95 * closest.distance_estimate, limit)
         certified = enclose_chain(problem, closest)
         assert certified is not None
         with precision():
@@ -129,7 +130,7 @@ def test_without_curvature_there_is_nothing_to_choose() -> None:
     with precision():
         found = radial_estimates(hopeless)
     assert closest_chain(found) is None and shortest_chain(found, 0.5) is None
-    assert reachable_distance(found) >= 1.0
+    assert not reaches(found, 0.99)
     assert smallest_chain_distance(hopeless) is None and fewest_layers(hopeless, "0.5") is None
 
 

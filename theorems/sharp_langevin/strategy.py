@@ -17,7 +17,7 @@ from certify.sharp.estimates import radial_estimates
 from certify.sharp.far import FarField
 from certify.sharp.problem import SharpProblem
 from certify.sharp.schedule import Schedule
-from certify.sharp.search import LAYER_LIMIT, ChainChoice, closest_chain, reachable_distance, shortest_chain
+from certify.sharp.search import LAYER_LIMIT, ChainChoice, closest_chain, reaches, shortest_chain
 
 LARGEST_EXPONENT, SMALLEST_EXPONENT, FIRST_EXPONENT, BISECTIONS = 10, -30, -6, 14
 
@@ -59,7 +59,7 @@ class SharpStrategy:
         def feasible(beta: float) -> bool:
             problem = problem_of(theorem, {**inputs, "beta": beta})
             with precision():
-                return problem is not None and reachable_distance(radial_estimates(problem)) <= epsilon
+                return problem is not None and reaches(radial_estimates(problem), epsilon)
 
         return end_of_noise(theorem, inputs, feasible, lambda beta: self.shortest(theorem, {**inputs, "beta": beta}))
 
