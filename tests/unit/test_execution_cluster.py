@@ -386,6 +386,19 @@ def test_every_command_with_independent_tasks_has_the_option(command: str) -> No
     assert "scheduler" in inspect.signature(spread(module.run)).parameters
 
 
+SERVER = """
+import asyncio, sys
+from distributed import Scheduler, Worker
+
+async def serve(port):
+    async with Scheduler(host="127.0.0.1", port=port, dashboard_address="127.0.0.1:0") as scheduler:
+        async with Worker(scheduler.address, nthreads=1, dashboard_address="127.0.0.1:0"):
+            await scheduler.finished()
+
+asyncio.run(serve(int(sys.argv[1])))
+"""
+
+
 @pytest.mark.slow
 def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
     """Scheduler and worker are killed in the middle and started again at the same address."""
@@ -395,19 +408,16 @@ def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
     address, started = f"tcp://127.0.0.1:{port}", []
 
     def start() -> None:
-        command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
-        worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-dashboard"]
-        for line in ([*command, "--no-dashboard"], [*worker, "--no-nanny", "--death-timeout", "60"]):
-            started.append(
-                subprocess.Popen(
-                    line,
-                    cwd=ROOT,
-                    env={**os.environ, "PYTHONPATH": str(ROOT)},
-                    start_new_session=True,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                )  # fmt: skip
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", SERVER, str(port)],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
+        )
 
     def end() -> None:
         for process in started:
