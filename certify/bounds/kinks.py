@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from flint import arb
@@ -41,6 +42,9 @@ from certify.generators.jets import (
 NAME = "kinks"
 
 SAMPLES, MOST_PROJECTED, TRIES_PER_NODE, MOST_TRIES = 64, 32, 4, 16
+REMEMBERED = 32
+"""Searches that are remembered: every theorem asks the same of a generator."""
+
 HALVINGS, APART = 200, 1e-9
 """Halvings of a segment at most, and its length relative to its ends at which they stop: floats still tell p's sign."""
 
@@ -90,6 +94,7 @@ def jumps(node: Activation, order: int) -> list[tuple[float, arb]]:
     return [(place, size) for place, size in found if size > 0 or size < 0]
 
 
+@lru_cache(maxsize=REMEMBERED)
 def find_break(graph: Graph, region: Region, order: int, seed: int = 0) -> tuple[Witness, str] | None:
     """Two points that prove G not C^order on the region, and the activation between them; None if none was found.
 

@@ -18,6 +18,9 @@ from certify.clock import now
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Graph
 
+POOL = 512
+"""Points at which a search evaluates its objective before it chooses where to start."""
+
 SCALES = (0.3, 1.0, 2.0, 4.0, 10.0, 100.0, 1e4)
 """Standard deviations of the starting points on R^d; the large ones reach the saturated ends of the activations."""
 
@@ -104,7 +107,7 @@ def extreme_stretch(
     The gradient of sigma = r^T J(z) u with respect to z is (sum_i r_i Hess G_i(z)) u. Estimate.
     """
     sign = -1.0 if largest else 1.0
-    pool = starting_points(graph, region, 256, rng)
+    pool = starting_points(graph, region, POOL, rng)
     with np.errstate(all="ignore"):
         values = in_batches(graph, lambda rows: _singular_values(graph, rows), pool, graph.latent_dim, deadline)
     scores = values[:, 0] if largest else _smallest(values, graph)
@@ -116,7 +119,7 @@ def extreme_stretch(
         gradients = np.einsum("ijk,ik->ij", derivatives.hessian_contraction(graph, points, left), right)
         return sign * values, sign * _through_projection(graph, region, rows, gradients)
 
-    points = project(graph, region, descend(objective, pool[order[:starts]], deadline))
+    points = project(graph, region, descend(objective, pool[_spread(order, starts)], deadline))
     values, _, directions = _singular_pairs(graph, points, largest)
     return _best(points, directions, values, sign)
 
@@ -128,7 +131,7 @@ def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.G
     """
     d = graph.latent_dim
     pool = np.concatenate(
-        [starting_points(graph, region, 256, rng), starting_points(graph, region, 256, rng)[::-1]], axis=1
+        [starting_points(graph, region, POOL, rng), starting_points(graph, region, POOL, rng)[::-1]], axis=1
     )
     # Antipodal points at the same scale see both saturated ends of a bounded map.
     pool[::4, d:] = project(graph, region, 2 * _centre(graph, region) - pool[::4, :d])
@@ -145,7 +148,7 @@ def closest_pair(graph: Graph, region: Region, deadline: float, rng: np.random.G
         moves = _through_projection(graph, region, rows.reshape(-1, d), gradients)
         return (np.log(top) - np.log(bottom))[:, 0], moves.reshape(-1, 2 * d)
 
-    chosen = pool[order[:starts]]
+    chosen = pool[_spread(order, starts)]
     moved = project(graph, region, descend(objective, chosen, deadline).reshape(-1, d)).reshape(-1, 2 * d)
     pairs = np.where(_separated(moved, d)[:, None], moved, chosen)
     return _best(pairs[:, :d], pairs[:, d:], pair_quotients(graph, pairs), 1.0)
@@ -159,8 +162,8 @@ def extreme_curvature(
     A symmetric multilinear map attains its norm at equal directions (Banach), so one direction is enough. Estimate.
     """
     d = graph.latent_dim
-    points = starting_points(graph, region, 512, rng)
-    directions = rng.normal(size=(512, d))
+    points = starting_points(graph, region, POOL, rng)
+    directions = rng.normal(size=(POOL, d))
     pool = np.concatenate([points, directions], axis=1)
     scores = in_batches(graph, lambda rows: curvature_sizes(graph, region, order, rows), pool, 2**order, deadline)
 
@@ -174,7 +177,7 @@ def extreme_curvature(
         gradients = np.concatenate([moves, (by_direction - directions * along) / lengths], axis=1)
         return -np.log(sizes + 1e-300), -gradients / (sizes + 1e-300)[:, None]
 
-    chosen = pool[np.argsort(-scores, kind="stable")[:starts]]
+    chosen = pool[_spread(np.argsort(-scores, kind="stable"), starts)]
     chosen[:, d:] /= np.linalg.norm(chosen[:, d:], axis=1, keepdims=True)
     found = descend(objective, chosen, deadline)
     units = found[:, d:] / np.linalg.norm(found[:, d:], axis=1, keepdims=True)
@@ -211,6 +214,14 @@ def _steepest_inputs(graph: Graph, points: FloatArray, directions: FloatArray) -
     if not gaps:
         return np.ones(len(points))
     return np.asarray(np.max([gap.max(axis=1) for gap in gaps], axis=0) / 2e-6)
+
+
+def _spread(order: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+    """`count` of the indices, from the first to the last, closer together at the first.
+
+    The best of a pool lie together, in one basin or at one scale; higher optima have been found from the others.
+    """
+    return order[np.unique((np.linspace(0.0, 1.0, count) ** 2 * (len(order) - 1)).astype(np.int64))]
 
 
 def _best(points: FloatArray, directions: FloatArray, objectives: FloatArray, sign: float) -> Candidate:

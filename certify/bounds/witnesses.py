@@ -30,10 +30,10 @@ from certify.clock import now
 from certify.generators.derivatives import hessian_contraction
 from certify.generators.graph import Graph
 
-STARTS = 16
-"""Local searches per constant for m and M; half as many for M2 and M3, whose objective is costlier."""
+STARTS, STARTS_PER_LATENT = 64, 8
+"""Local searches per constant, at most and for each latent; half as many for M2 and M3, whose objective is costlier."""
 
-START_UNITS = 12.0
+START_UNITS = 6.0
 """Units of work of a Jacobian times starts: on larger networks fewer local searches are begun."""
 
 SHARES: dict[ConstantName, float] = {"M": 2.0, "m": 2.0, "M2": 1.0, "M3": 1.0}
@@ -45,8 +45,9 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
     rng = np.random.default_rng(problem.seed)
     is_large = jacobian_units(graph) > LARGE_UNITS
     is_kinked = bool(kinked_activations(problem.generator))
-    starts = int(np.clip(START_UNITS / max(jacobian_units(graph), 1e-9), 1, STARTS))
-    bends = int(np.clip(START_UNITS / max(32e-6 * entries(graph), 1e-9), 1, STARTS // 2))
+    most = min(STARTS, STARTS_PER_LATENT * graph.latent_dim)
+    starts = int(np.clip(START_UNITS / max(jacobian_units(graph), 1e-9), 1, most))
+    bends = int(np.clip(START_UNITS / max(32e-6 * entries(graph), 1e-9), 1, most // 2))
     stretches: tuple[tuple[ConstantName, End], ...] = (("M", "lower"), ("m", "upper"))
     curvatures: tuple[tuple[ConstantName, int], ...] = (("M2", 2), ("M3", 3))
     for constant, end in stretches:

@@ -18,6 +18,7 @@ from certify.generators.activations import (
     activation_constants,
     derivatives,
 )
+from certify.generators.activations.taylor import TaylorTable
 
 NAMES = (
     *("tanh", "sigmoid", "softplus", "leaky_softplus", "silu", "gelu", "gelu_tanh", "sin", "cos", "atan"),
@@ -232,3 +233,15 @@ def test_exact_suprema_are_not_widened() -> None:
     assert upper(activation_constants("softplus").curvature_modulus) == 0.25
     assert lower(activation_constants("softplus").slope_infimum) == 0.0
     assert upper(activation_constants("leaky_softplus").slope_supremum) == 1.0
+
+
+def test_rows_of_a_table_are_made_when_they_are_needed_and_do_not_depend_on_the_order() -> None:
+    x = np.random.default_rng(0).uniform(-8.0, 0.0, 400)
+    whole, bit_by_bit = (TaylorTable(lambda jet, _: jet.exp(), 2, -48, 0) for _ in range(2))
+    low, high = whole.evaluate(x)
+    assert 100 < whole.is_made.sum() <= 8 * 32 + 1
+    parts = [bit_by_bit.evaluate(part) for part in np.array_split(x[::-1], 40)]
+    assert np.array_equal(low[::-1], np.concatenate([part[0] for part in parts]))
+    assert np.array_equal(high[::-1], np.concatenate([part[1] for part in parts]))
+    assert np.all((low <= np.exp(x)) & (np.exp(x) <= high) & (high - low <= 1e-14 * np.exp(x) + 1e-15))
+    assert bit_by_bit.is_made.sum() == whole.is_made.sum()
