@@ -35,6 +35,9 @@ def read_csv(path: Path, name: str) -> FloatArray:
         raise InputError(f"{name}: not a readable text file ({one_line(error)})") from error
     if len(rows) > 1 and not any(map(_is_number, rows[0])) and all(map(_is_number, rows[1])):
         raise InputError(f"{name}: the first row is a heading (`{one_line(','.join(rows[0]))}`); leave it out")
+    for place, row in enumerate(rows):
+        if len(row) != len(rows[0]):
+            raise InputError(f"{name}: row 0 has {len(rows[0])} entries, row {place} has {len(row)}")
     try:
         return np.array([[float(entry) for entry in row] for row in rows], dtype=np.float64)
     except (ValueError, OSError) as error:

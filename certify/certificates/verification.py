@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -37,8 +37,10 @@ class TableRule:
 RuleOf: TypeAlias = Callable[[str], TableRule | None]
 """By the id of a theorem; None: it is not installed."""
 
-MEASURED, HOLDS_ACCEPTANCE = "p_measured", "rejection"
-"""What a row says of a run of proposals, and the kind of certificate from which they are drawn again."""
+LABELS = frozenset(
+    ("index", "reason", "shown", "generator", "values", "certificate", "largest_noise", "largest_noise_certificate")
+)
+"""What a row says that is no claim of its certificate, or is compared elsewhere."""
 
 AGREEMENT = 1e-9
 """Relative, of measured numbers: what the same proposals give on another machine."""
@@ -51,7 +53,8 @@ class VerificationResult(Readable):
     verdict     `proved` where every claim and the constants were confirmed, `conditional` where a constant was taken
                 for granted, `refuted` where a claim was not confirmed
     not_covered by theorem, how many rows of tables without any certificate say proved: the verdict is not about them
-    unheld      by theorem, how many rows say an acceptance that their certificate, of another kind, does not determine
+    unheld      by theorem, how many rows say numbers that their certificate does not determine
+    unheld_names    by theorem, which numbers these are
     unknown     by theorem, how many rows are in the table of one that is not installed, as an author's own: of these
                 only the certificates are verified, not what the rows say beside them
     """
@@ -62,6 +65,7 @@ class VerificationResult(Readable):
     not_covered: Mapping[str, int] = field(default_factory=dict)
     unheld: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
+    unheld_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -93,6 +97,7 @@ class VerificationResult(Readable):
             "not_covered": dict(self.not_covered),
             "unheld": dict(self.unheld),
             "unknown": dict(self.unknown),
+            "unheld_names": {theorem: list(names) for theorem, names in self.unheld_names.items()},
         }
 
     @classmethod
@@ -109,6 +114,7 @@ class VerificationResult(Readable):
             decode(dict[str, int], document.get("not_covered", {}), "`not_covered`"),
             decode(dict[str, int], document.get("unheld", {}), "`unheld`"),
             decode(dict[str, int], document.get("unknown", {}), "`unknown`"),
+            decode(dict[str, tuple[str, ...]], document.get("unheld_names", {}), "`unheld_names`"),
         )
 
     @property
@@ -125,7 +131,8 @@ class VerificationResult(Readable):
                 for theorem, count in self.not_covered.items()
             ),
             *(
-                f"not verified: {theorem}, the acceptance by Theorem R in {_rows(count)}, which no certificate holds"
+                f"not verified: {theorem}, what {_rows(count)} said that the certificate does not determine: "
+                + ", ".join(self.unheld_names[theorem])
                 for theorem, count in self.unheld.items()
             ),
             *(
@@ -164,6 +171,7 @@ def verify_file(
     decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
     found, unheld, unknown = {}, Counter[str](), Counter[str]()
+    unheld_names: dict[str, dict[str, None]] = {}
     for item in stored.certificates:
         place, record = item.place, item.record
         kind = kind_of(record)
@@ -178,13 +186,15 @@ def verify_file(
         said = {**kind.said(record), "generator": decoder.name}
         if item.row is not None and generator is not None and _is_called(decoder, item.row.get("generator")):
             del said["generator"]
-        doubts = _row_doubts(item, kind.name, decoder, said, rule_of)
-        if checked.holds and (reason := next(doubts, "")):
+        reason, names = _row_doubt(item, kind.name, decoder, said, rule_of) if checked.holds else ("", ())
+        if reason:
             checked = replace(checked, holds=False, reason=reason)
         if item.table is not None:
             theorem = str(item.table["id"])
-            unheld[theorem] += kind.name != HOLDS_ACCEPTANCE and MEASURED in (item.row or {})
             unknown[theorem] += _is_unknown(item.table["id"], rule_of)
+            if names:
+                unheld[theorem] += 1
+                unheld_names.setdefault(theorem, {}).update(dict.fromkeys(names))
         premise = kind.premise(record)
         if premise is not None and checked.holds:
             asked = identity.sha256, None if constants else premise
@@ -194,7 +204,15 @@ def verify_file(
                 )
             checked = _with_constants(checked, premise, known[asked], identity.sha256, constants)
         found[place] = checked
-    return VerificationResult(str(path), found, constants, stored.not_covered, dict(+unheld), dict(+unknown))
+    return VerificationResult(
+        str(path),
+        found,
+        constants,
+        stored.not_covered,
+        dict(unheld),
+        dict(+unknown),
+        {theorem: tuple(names) for theorem, names in unheld_names.items()},
+    )
 
 
 def _is_unknown(theorem: Any, rule_of: RuleOf | None) -> bool:
@@ -210,25 +228,29 @@ def _require_given(rows: FloatArray, observation: FloatArray, said: Mapping[str,
         raise InputError(f"{place}: is about row {found[0]} of the observations that were given")
 
 
-def _row_doubts(
+def _row_doubt(
     item: Stored, kind: str, decoder: Generator, said: Mapping[str, Any], rule_of: RuleOf | None
-) -> Iterator[str]:
-    """Why what a table says beside a certificate is not believed, the cheap reasons first."""
+) -> tuple[str, tuple[str, ...]]:
+    """Why what a table says beside a certificate is not believed, "" if it is; and names of what is not determined."""
     if item.row is None:
-        return
-    yield from filter(None, (row_doubt(item.row, said),))
-    if rule_of is None or item.table is None or _is_unknown(item.table["id"], rule_of):
-        return
+        return "", ()
+    reason = row_doubt(item.row, said)
+    if reason or rule_of is None or item.table is None or _is_unknown(item.table["id"], rule_of):
+        return reason, ()
     name, title = item.table["id"], item.table.get("title")
     rule = rule_of(name) if isinstance(name, str) else None
     if rule is None or kind not in rule.rows:
-        yield f"its table is said to be of `{name!s:.40}`, of which no row holds a certificate of the kind `{kind}`"
-        return
+        return (
+            f"its table is said to be of `{name!s:.40}`, of which no row holds a certificate of the kind `{kind}`",
+            (),
+        )
     if title not in (None, rule.title):
-        yield f"its table is said to be of `{name}` with another theorem's title, {title!r:.40}"
-    # The row of a largest noise has none of this.
-    if "certificate" in item.row:
-        yield from filter(None, (row_doubt(item.row, {**said, **rule.rows[kind](item.record, decoder)}),))
+        return f"its table is said to be of `{name}` with another theorem's title, {title!r:.40}", ()
+    if "certificate" not in item.row:
+        # The row of a largest noise has nothing more.
+        return "", ()
+    beside = {**said, **rule.rows[kind](item.record, decoder)}
+    return row_doubt(item.row, beside), tuple(key for key in item.row if key not in beside and key not in LABELS)
 
 
 def row_doubt(row: Mapping[str, Any], said: Mapping[str, Any]) -> str:
@@ -243,9 +265,9 @@ def row_doubt(row: Mapping[str, Any], said: Mapping[str, Any]) -> str:
 
 
 def _is_same(row: Any, known: Any) -> bool:
-    """Equal; an object, which holds what was measured, up to `AGREEMENT`."""
+    """Equal, and no truth value for a number; an object, which holds what was measured, up to `AGREEMENT`."""
     if not isinstance(known, Mapping):
-        return bool(row == known)
+        return bool(row == known) and not isinstance(row, bool)
     if not isinstance(row, Mapping) or row.keys() != known.keys():
         return False
     pairs = [(row[key], known[key]) for key in known]

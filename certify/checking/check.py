@@ -211,10 +211,12 @@ def check_theorem(
     if failing:
         reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
         alone = assumptions_of_each(theorem, assumptions)
-        if singly is None or observations is None or beta is None or alone is None:
-            if singly is not None and beta is None and alone is not None:
-                reason = NONE_NAMED
+        if singly is None or observations is None or alone is None:
             return replace(record, reason=reason)
+        if beta is None:
+            setting = Setting({"epsilon": epsilon}, math.nan, None, observations, None, NONE_NAMED)
+            conclusion = conclude(theorem, generator, setting, None, alone, ())
+            return replace(record, assumptions=alone, conclusion=conclusion, reason=NONE_NAMED)
         each = singly(asked(observations, float(beta)))
         nothing = f"no choice for all observations: {reason}"
         setting = Setting({"epsilon": epsilon}, float(beta), None, observations, None, nothing, "", origin)

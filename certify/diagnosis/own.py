@@ -59,8 +59,8 @@ def theorems_for_all(asked: Asked) -> Answer | None:
     if admitted:
         return Answer(question, Verdict.PROVED, f"by {', '.join(admitted)} at noise {beta:.4g} ({ends})", numbers)
     if not numbers:
-        verdict = Verdict.INCONCLUSIVE if is_open else Verdict.PROVED
-        return Answer(question, verdict, f"by no theorem: an assumption of each {'is open' if is_open else 'fails'}")
+        verdict, how = (Verdict.INCONCLUSIVE, "is open") if is_open else (Verdict.PROVED, "fails")
+        return Answer(question, verdict, f"no theorem has one: an assumption of each {how}")
     advice = "one certified encoder for all x takes less noise in training; single observations are certified as it is"
     # The ends are certified; that nothing reaches further is not.
     return Answer(question, Verdict.INCONCLUSIVE, f"none found at noise {beta:.4g}, only {ends}", numbers, advice)

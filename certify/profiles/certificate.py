@@ -280,8 +280,13 @@ def start_numbers(posterior: Posterior, constants: GlobalConstants, start: Float
         values = value_ball(posterior.generator.graph, [ball(float(entry)) for entry in start])
         gaps = [value - ball(float(x)) for value, x in zip(values, posterior.observation, strict=True)]
         distance = upper(sum((gap * gap for gap in gaps), ball(0)).sqrt())
-        allowed = math.inf if constants.M2 == 0.0 else lower(ball(constants.m) ** 2 / ball(constants.M2))
-    return StartNumbers(distance, allowed)
+    return StartNumbers(distance, start_allowed(constants))
+
+
+def start_allowed(constants: GlobalConstants) -> float:
+    """m^2/M2: a start with a residual below it leads descent to the reconstruction. Lower bound, rounded outward."""
+    with precision():
+        return math.inf if constants.M2 == 0.0 else lower(ball(constants.m) ** 2 / ball(constants.M2))
 
 
 def _profile_numbers(problem: SharpProblem, profile: Profile | None, dimension: int) -> dict[str, float]:

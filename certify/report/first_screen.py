@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.discovery.registry import theorems
-from certify.proof.noise import NONE_NAMED
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
 from certify.report.labels import step_labels
 from certify.report.observations import mean_sentence
@@ -111,10 +110,9 @@ def in_words(record: TheoremRecord) -> str:
     """The verdict in a sentence: at which noise, why that one, and whether the decoder's own is covered."""
     where = f"{record.id} on {record.generator or 'these constants'}"
     if record.verdict is Verdict.NOT_APPLICABLE:
-        if record.reason == NONE_NAMED:
-            return f"{where}: {NONE_NAMED}"
-        refuted = ", ".join(item.label for item in record.assumptions if item.verdict is Verdict.REFUTED)
-        return f"{where}: says nothing, since {refuted} fails there{_asking_less(record)}"
+        refuted = [item.label for item in record.assumptions if item.verdict is Verdict.REFUTED]
+        fail = "fails" if len(refuted) == 1 else "fail"
+        return f"{where}: says nothing, since {', '.join(refuted)} {fail} there{_asking_less(record)}"
     if record.conclusion is None or not record.verdict.holds:
         reason = f", {_first_sentence(record.reason)}" if record.reason else _too_far(record)
         return f"{where}: {record.verdict}{reason}{_observations_sentence(record)}"
@@ -132,9 +130,14 @@ def _too_far(record: TheoremRecord) -> str:
 
 
 def _asking_less(record: TheoremRecord) -> str:
-    """Of theorems with an encoder: those whose encoder is certified at single observations under fewer assumptions."""
-    built = {name: theorem for name, theorem in theorems().items() if theorem.encoder is not None}
-    less = [name for name, theorem in built.items() if theorem.conclusion.observations_need is not None]
+    """What needs less: this theorem at single observations, or another whose encoder is certified at these."""
+    holding = {item.label for item in record.assumptions if item.verdict.holds}
+    need = {name: theorem.conclusion.observations_need for name, theorem in theorems().items()}
+    own = need.get(record.id)
+    if own is not None and holding.issuperset(own) and not record.observations:
+        return "; of single observations it needs less: give `--observations FILE`"
+    built = {name for name, theorem in theorems().items() if theorem.encoder is not None}
+    less = [name for name in need if name in built and need[name] is not None]
     if record.id not in built or record.id in less or not less or record.generator is None:
         return ""
     return f"; `certify check {less[0]} --observations FILE` needs less of it"

@@ -273,6 +273,9 @@ def test_a_decoder_of_one_latent_has_nothing_to_lose() -> None:
     generator = load_generator("linear:d=1")
     with pytest.raises(InputError, match="one latent"):
         row_price(generator, global_constants(constants(generator)), 0.5, np.zeros(1))
+    for rows in (None, np.zeros((1, 1))):
+        (record,) = check(["factorised-encoder"], [generator], beta=Fraction(1, 2), observations=rows).theorems
+        assert record.verdict is Verdict.NOT_APPLICABLE and "one latent" in record.reason
 
 
 def test_the_check_ends_with_each_observation() -> None:

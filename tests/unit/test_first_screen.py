@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from certify.bounds.bracket import Bracket
+from certify.checking.check import check
 from certify.cli.main import main
+from certify.proof.noise import NONE_NAMED
 from certify.proof.records import AssumptionRecord, CheckResult, ConclusionRecord, TheoremRecord
 from certify.report.first_screen import LONGEST_LIST, closing, heading, in_words, open_parts, row, weakest_step
 from certify.verdict import Evidence, Verdict
+from tests.generators import one_hidden_layer
 from tests.records import record as theorem_record
 
 WIDEST = 110
@@ -85,3 +89,14 @@ def test_a_distance_above_epsilon_says_by_how_much_and_where_it_is_not() -> None
     assert "the smallest bound found is 0.6153" in said and "above epsilon = 0.1; certified up to noise 0.4196" in said
     met = replace(missed, conclusion=replace(missed.conclusion, values={"epsilon": 0.1, "tv_bound": 0.05}))
     assert "above epsilon" not in in_words(met)
+
+
+def test_what_is_missing_for_single_observations_is_said() -> None:
+    """A kinked decoder that names no noise: with observations the noise is missing, without them the observations."""
+    generator = replace(one_hidden_layer("relu", 1, 4, 1), metadata={})
+    (record,) = check(["rejection-encoder"], [generator], observations=np.zeros((1, generator.observed_dim))).theorems
+    assert record.verdict is Verdict.INCONCLUSIVE and [item.label for item in record.assumptions] == ["A0"]
+    assert in_words(record).endswith(f"inconclusive, {NONE_NAMED}")
+    (record,) = check(["rejection-encoder"], [generator]).theorems
+    assert record.verdict is Verdict.NOT_APPLICABLE
+    assert in_words(record).endswith("fail there; of single observations it needs less: give `--observations FILE`")

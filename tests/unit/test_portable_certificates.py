@@ -20,6 +20,7 @@ from certify.arithmetic.intervals import exact_matrix
 from certify.certificates.portable.discovery import portable_kinds
 from certify.certificates.portable.exact_text import rounded_down, rounded_up
 from certify.certificates.portable.factor import semidefinite_factor
+from certify.certificates.portable.readable import why_unreadable
 from certify.certificates.portable.stretch import stretch_inequality
 from certify.cli.main import main
 from certify.envelopes.lifted_form import lifted_network
@@ -236,6 +237,37 @@ def test_bad_questions_are_bad_input(network: Path) -> None:
 def test_no_certificate_is_made_of_a_file_that_the_checker_cannot_read() -> None:
     found = certify.certificate("derivatives", "examples/zoo/sklearn_mlp_iris_d2.onnx")
     assert found.document is None and "has Cast, Reshape" in found.reason
+
+
+@pytest.mark.parametrize("change", ["alpha", "transA", "half", "external", "bias", "vector"])
+def test_what_the_checker_does_not_read_in_a_network_is_said_before(change: str, tmp_path: Path) -> None:
+    model = two_layers(**{"alpha": {"alpha": 2.0}, "transA": {"transA": 1}}.get(change, {}))
+    assert why_unreadable(two_layers(alpha=1.0, transB=1)) == ""
+    weight, bias, place = model.graph.initializer[0], model.graph.initializer[2], tmp_path / "network.onnx"
+    if change == "half":
+        weight.CopyFrom(numpy_helper.from_array(np.eye(2, dtype=np.float16), weight.name))
+    elif change == "bias":
+        bias.CopyFrom(numpy_helper.from_array(np.ones(1, dtype=np.float32), bias.name))
+    elif change == "vector":
+        del model.graph.input[0].type.tensor_type.shape.dim[0]
+    onnx.save(model, place, save_as_external_data=change == "external", size_threshold=0)
+    assert why_unreadable(onnx.load(place, load_external_data=False)).startswith("the checker reads ")
+    with pytest.raises(CHECK.Unreadable):
+        CHECK.Network(place.read_bytes())
+
+
+def test_derivatives_are_claimed_by_the_rules_of_the_page(tmp_path: Path) -> None:
+    """No sharper: inputs of the second tanh stay below the point where tanh'' is largest, which the checker ignores."""
+    model = two_layers()
+    weight = np.array([[0.3, 0.1], [-0.2, 0.25]], dtype=np.float32)
+    for tensor in model.graph.initializer[:2]:
+        tensor.CopyFrom(numpy_helper.from_array(weight, tensor.name))
+    model.graph.node.append(helper.make_node("Tanh", ["x"], ["y"]))
+    model.graph.output[0].name = "y"
+    path = tmp_path / "bounded.onnx"
+    onnx.save(model, path)
+    document = certify.certificate("derivatives", path).document
+    assert document is not None and refusal(CHECK, json.dumps(document), path.read_bytes()) == ""
 
 
 @pytest.mark.parametrize("name", ["check", "check_boxes", "check_circuits", "check_rejection", "check_totals"])

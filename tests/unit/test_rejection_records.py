@@ -249,7 +249,8 @@ def test_a_table_says_no_more_than_its_certificates(tmp_path: Path) -> None:
         verified({"values": {"beta": BETA, "tv_bound": 1e-9}})
     unmet = document_of(replace(record_of(table[0]["certificate"], "it"), proposals=None, tv_bound=None))
     assert verified({"layers": None, "tv_bound": None, "certificate": unmet}).verdict is Verdict.REFUTED
-    one, other = ({"certificate": row["certificate"]} for row in table)
+    names = "certificate", "largest_noise_certificate"
+    one, other = ({name: row[name] for name in names} for row in table)
     for first, second in ((other, one), (one, one), (other, other)):
         with pytest.raises(InputError, match="is about row"):
             verified(first, second)
@@ -347,10 +348,12 @@ def test_an_acceptance_beside_another_kind_of_certificate_is_said_not_to_be_veri
     found = certify.verify(path)
     assert found.unheld == {"injective-decoder": 1} and found.verdict is Verdict.PROVED
     assert found.warnings == (
-        "not verified: injective-decoder, the acceptance by Theorem R in 1 row, which no certificate holds",
+        "not verified: injective-decoder, what 1 row said that the certificate does not determine: p_measured",
     )
     assert "note: not verified: injective-decoder" in str(found)
     assert found.to_dict()["unheld"] == {"injective-decoder": 1}
+    assert found.to_dict()["unheld_names"] == {"injective-decoder": ["p_measured"]}
+    assert type(found).from_dict(found.to_dict()).unheld_names == found.unheld_names
 
 
 def test_a_table_names_the_decoder_that_was_given(tmp_path: Path) -> None:
@@ -395,8 +398,7 @@ def test_a_largest_noise_of_a_table_is_that_of_its_certificate(tmp_path: Path) -
     def verified(change: dict[str, Any], noise: float = reached) -> Any:
         path = tmp_path / "checked.json"
         forged = row | {"values": row["values"] | {"largest_noise": noise}} | change
-        conclusion = {"values": {"epsilon": float(EPSILON)}}
-        document = {"id": "rejection-encoder", "observations": [forged], "conclusion": conclusion}
+        document = {"id": "rejection-encoder", "observations": [forged], "conclusion": {"epsilon": float(EPSILON)}}
         path.write_text(json.dumps({"theorems": [document]}))
         return certify.verify(path, observations=rows)
 
@@ -406,9 +408,11 @@ def test_a_largest_noise_of_a_table_is_that_of_its_certificate(tmp_path: Path) -
     unmet = document_of(replace(proof, proposals=None, tv_bound=None))
     easier = document_of(replace(proof, epsilon=Fraction(1, 2)))
     better = document_of(replace(proof, log_constant=proof.log_constant - 1e-6))
-    for forged, reason in ((unmet, "does not meet"), (easier, "epsilon"), (better, "log C is not <=")):
+    for forged, reason in ((unmet, "does not meet"), (better, "log C is not <=")):
         found = verified({"largest_noise_certificate": forged})
         assert found.verdict is Verdict.REFUTED and reason in str(found)
+    with pytest.raises(InputError, match="another decoder or epsilon than the first of its table"):
+        verified({"largest_noise_certificate": easier})
     with pytest.raises(InputError, match="its largest noise holds no certificate"):
         verified({"largest_noise_certificate": None})
     # At the row's own noise, and where none was found, there is nothing more to prove.

@@ -112,7 +112,7 @@ def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
     [
         ("x.npy", b"not an array", "not a readable"),
         ("x.npy", b"", "not a readable"),
-        ("x.csv", b"1,2\n3\n", "not comma-separated"),
+        ("x.csv", b"1,2\n3\n", "row 0 has 2 entries, row 1 has 1"),
         ("x.csv", b"1,two\n", "not comma-separated"),
         ("x.csv", b"", "shape"),
         ("x.csv", b"1,nan,3\n", "row 0"),

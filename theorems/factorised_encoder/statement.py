@@ -29,7 +29,7 @@ from certify.symbolic.generic import maximum
 from theorems.evaluation import evaluated
 from theorems.factorised_encoder.observations import certify_rows, costliest_row
 from theorems.factorised_encoder.price import cell_mass, factorised_laws, price, product_laws, quadrants
-from theorems.model import ANY_MODEL, INJECTIVE, LIPSCHITZ, SMOOTH, shared
+from theorems.model import INJECTIVE, LIPSCHITZ, SEVERAL_LATENTS, SMOOTH, shared
 from theorems.wording import at_least, at_most
 
 corr = declare("corr", "[0, 1]", r"\varrho", "correlation of the two groups under N(c, Sigma)")
@@ -83,14 +83,14 @@ THEOREM = Theorem(
     summary="No encoder with independent coordinates, of any size, is closer to pi_x than its correlations allow.",
     source="docs/factorised_encoder.md",
     quantities=QUANTITIES,
-    assumptions=(ANY_MODEL, INJECTIVE, SMOOTH, LIPSCHITZ),
+    assumptions=(SEVERAL_LATENTS, INJECTIVE, SMOOTH, LIPSCHITZ),
     steps=STEPS,
     conclusion=evaluated(
         statement="TV(q_x, pi_x) >= tv_lower for every law q_x with independent coordinates",
         latex=r"\mathrm{TV}(q_x,\pi_x)\geq\sqrt{1+\tfrac2\pi\arcsin\varrho}-1-t_g",
         notes=notes,
         certify_observations=certify_rows,
-        observations_need=(ANY_MODEL.label,),
+        observations_need=(SEVERAL_LATENTS.label,),
         observations_kept_as={"theorem": "factorised-encoder"},
         sample_inputs=costliest_row,
     ),

@@ -28,14 +28,17 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
 
 
 def better(layers: ObservationRecord, proposals: ObservationRecord) -> ObservationRecord:
-    """The record with fewer layers, the numbers of both in it; where neither is certified, both reasons."""
-    values = {**proposals.values, **layers.values}
+    """The record with fewer layers, the numbers of both in it; where neither is certified, both reasons.
+
+    The size of the proposals' encoder stands beside the proposals alone.
+    """
     looked = [item for item in (layers, proposals) if "largest_noise" in item.values]
     farthest = max(looked, key=lambda item: item.values["largest_noise"], default=layers)
-    values |= {name: value for name, value in farthest.values.items() if name == "largest_noise"}
+    reached = {name: value for name, value in farthest.values.items() if name == "largest_noise"}
+    values = layers.values | reached
     wider = farthest.largest_noise_certificate
     if proposals.certified and (not layers.certified or _count(proposals) <= _count(layers)):
-        return replace(proposals, values=values, largest_noise_certificate=wider)
+        return replace(proposals, values=proposals.values | values, largest_noise_certificate=wider)
     layers = replace(layers, largest_noise_certificate=wider)
     if layers.certified:
         return replace(layers, values=values, rejection=proposals.rejection)

@@ -13,12 +13,13 @@ from certify.arithmetic.arrays import FloatArray
 from certify.encoders.rejection_network import parameter_bound
 from certify.envelopes.box_weights import evaluations_of
 from certify.envelopes.likelihood import likelihood_of
-from certify.envelopes.records import RejectionProof
+from certify.envelopes.records import THEOREM, RejectionProof
 from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
 from certify.generators.graph import Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.proof.records import RejectionNumbers
 from certify.threads import one_thread
+from certify.verdict import Verdict
 
 PROPOSALS, LEAST_PROPOSALS, WORK = 20_000, 2000, 1e10
 """Proposals of which the acceptance frequency is measured: at most, at least, and multiplications for all of them."""
@@ -70,6 +71,25 @@ class Rejection:
         return None if self.proof is None or self.is_contradicted else self.proof.proposals
 
     @property
+    def verdict(self) -> Verdict:
+        """`proved` with K; `supported` where (R1) is certified and (R2) holds with the acceptance that was measured.
+
+        A measurement that contradicts the certified acceptance supports nothing.
+        """
+        numbers = self.numbers
+        if numbers is None or self.is_contradicted:
+            return Verdict.INCONCLUSIVE
+        if self.proposals is not None:
+            return Verdict.PROVED
+        is_enough = math.isfinite(numbers.log_constant) and numbers.layers_measured is not None
+        return Verdict.SUPPORTED if is_enough else Verdict.INCONCLUSIVE
+
+    @property
+    def theorem(self) -> str:
+        """What the verdict is by; "" where nothing holds."""
+        return THEOREM if self.verdict.holds else ""
+
+    @property
     def tv_bound(self) -> float | None:
         """The distance after K proposals."""
         return None if self.proof is None or self.proposals is None else self.proof.tv_bound
@@ -94,12 +114,13 @@ def measured(generator: Generator, proof: RejectionProof) -> tuple[float, float]
 
 
 def said_beside(proof: RejectionProof, generator: Generator) -> dict[str, Any]:
-    """What a row says beside its certificate: the encoder's size; the acceptance, by the same proposals."""
-    numbers = Rejection(proof, "", measured(generator, proof)).numbers
+    """What a row says beside its certificate: verdict and encoder's size; the acceptance, by the same proposals."""
+    found = Rejection(proof, "", measured(generator, proof))
+    numbers, count = found.numbers, found.proposals
     assert numbers is not None, "it is measured"
-    count = proof.proposals
     size = None if count is None else float(parameter_bound(generator, numbers.components, count))
-    return {"encoder_parameters": size, **numbers.to_dict()}
+    said = {"verdict": str(found.verdict), "theorem": found.theorem, "encoder_parameters": size}
+    return {**said, **numbers.to_dict()}
 
 
 def proposals_measured(generator: Generator) -> int:

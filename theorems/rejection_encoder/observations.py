@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -16,11 +15,11 @@ from certify.envelopes.best import best_envelope
 from certify.envelopes.box_rows import work_of_box
 from certify.envelopes.box_weights import with_dense_weights
 from certify.envelopes.likelihood import likelihood_of
-from certify.envelopes.records import THEOREM, RejectionProof, rejection_proof
+from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.execution.each import certify_each, row_key
 from certify.execution.work import Codec
 from certify.generators.graph import BERNOULLI, GAUSSIAN, Generator
-from certify.proof.records import ObservationRecord, RejectionNumbers
+from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest
 from certify.threads import one_thread
@@ -161,21 +160,10 @@ def _record(
     left_out = _left_out(generator, found, beta, others)
     if found.proposals is None or numbers is None:
         reason = found.reason + _change(found, beta, others) + (f"; {left_out}" if left_out else "")
-        if _is_supported(numbers):
+        if found.verdict is Verdict.SUPPORTED:
             assert numbers is not None and numbers.layers_measured is not None, "supported by its numbers"
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
             reason = f"supported, not proved: {said}; {reason}"
-            return record(Verdict.SUPPORTED, THEOREM, None, None, reason, values, numbers, document)
-        return record(Verdict.INCONCLUSIVE, "", None, None, reason, values, numbers, document)
+        return record(found.verdict, found.theorem, None, None, reason, values, numbers, document)
     values["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals)
-    return record(Verdict.PROVED, THEOREM, found.proposals, found.tv_bound, left_out, values, numbers, document)
-
-
-def _is_supported(numbers: RejectionNumbers | None) -> bool:
-    """Whether (R2) holds with the acceptance that was measured: (R1) certified, p between its ends at error 1e-6.
-
-    A measurement that contradicts the certified acceptance supports nothing.
-    """
-    if numbers is None or not math.isfinite(numbers.log_constant):
-        return False
-    return numbers.layers_measured is not None and numbers.p_measured[1] >= numbers.p_certified
+    return record(found.verdict, found.theorem, found.proposals, found.tv_bound, left_out, values, numbers, document)

@@ -28,6 +28,7 @@ from certify.profiles.certificate import (
     ObservationCertificate,
     StartNumbers,
     certify_observation,
+    start_allowed,
     start_numbers,
 )
 from certify.profiles.records import METHOD, GlobalConstants, ObservationProof, StretchProof, exact
@@ -100,6 +101,13 @@ def certify_all(
         execution,
     )
     return tuple(_record(index, certificate, beta) for index, certificate in enumerate(certificates))
+
+
+def said_beside(proof: ObservationProof, generator: Generator) -> dict[str, Any]:
+    """What a row says beside its certificate; not the residual of the start, which no record holds."""
+    found = ObservationCertificate(proof)
+    verdict = Verdict.PROVED if found.certified else Verdict.INCONCLUSIVE
+    return {"verdict": str(verdict), **found.values, "start_allowed": start_allowed(proof.constants)}
 
 
 def global_constants(brackets: ConstantBrackets) -> GlobalConstants:

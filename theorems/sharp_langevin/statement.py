@@ -53,7 +53,7 @@ from theorems.sharp_langevin.chain import (
 )
 from theorems.sharp_langevin.geometry import curvature_of_whitened, envelopes, modes, sandwich
 from theorems.sharp_langevin.network import ENCODER
-from theorems.sharp_langevin.observations import certify_rows
+from theorems.sharp_langevin.observations import certify_rows, said_beside
 from theorems.sharp_langevin.places import centre_bounds
 from theorems.sharp_langevin.strategy import SharpStrategy
 
@@ -304,7 +304,7 @@ CONCLUSION = Conclusion(
     notes=notes,
     certify_observations=certify_rows,
     observations_kept_as={"method": METHOD},
-    rows_say={"observation": lambda record, generator: {}},
+    rows_say={"observation": said_beside},
 )
 
 THEOREM = Theorem(

@@ -13,11 +13,10 @@ import onnx
 
 from certify.certificates.portable import kinds
 from certify.certificates.portable.question import NETWORK, PortableKind, Question
+from certify.certificates.portable.readable import why_unreadable
 from certify.errors import UnknownNameError
 
 FORMAT = "portable-1"
-READ = frozenset({"Gemm", "MatMul", "Add", "Tanh", "Sigmoid", "Relu", "Softplus"})
-"""Operators that the files of `checker/` read."""
 
 
 @cache
@@ -44,9 +43,8 @@ def kind_named(name: str) -> PortableKind:
 
 def portable_document(kind: PortableKind, question: Question, network: Path | None = None) -> dict[str, Any] | str:
     """The certificate of `question`, about the ONNX file `network` if about one, or the reason why there is none."""
-    others = sorted({node.op_type for node in onnx.load(network).graph.node} - READ) if network is not None else []
-    if others:
-        return f"the checker reads {', '.join(sorted(READ))}; the file has {', '.join(others)}"
+    if network is not None and (unread := why_unreadable(onnx.load(network, load_external_data=False))):
+        return unread
     made = kind.make(question)
     if isinstance(made, str):
         return made

@@ -11,14 +11,13 @@ import numpy as np
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.intervals import MatrixBall, exact_matrix, multiply, subtract
 from certify.arithmetic.matrices import spectral_norm_upper
-from certify.bounds.bracket import Region
 from certify.bounds.compositional import derivative_norms
-from certify.bounds.ranges import dense, node_ranges
+from certify.bounds.ranges import NodeRanges, dense
 from certify.bounds.structure import live_graph
 from certify.certificates.portable.exact_text import rounded_up
 from certify.certificates.portable.factor import semidefinite_factor
 from certify.certificates.portable.question import PortableKind, Question
-from certify.generators.graph import Activation, Affine
+from certify.generators.graph import Activation, Affine, Graph
 
 KNOWN = ("tanh", "sigmoid", "softplus", "relu")
 NORM_DIGITS = 16
@@ -34,7 +33,7 @@ def _make(question: Question) -> dict[str, Any] | str:
     names = {node.name for node in graph.nodes if isinstance(node, Activation)}
     if not names <= set(KNOWN):
         return f"the checker knows the derivatives of {', '.join(KNOWN)}"
-    totals = derivative_norms(graph, node_ranges(graph, Region(None)))[-1].totals
+    totals = derivative_norms(graph, _no_ranges(graph))[-1].totals
     orders = ("M",) if "relu" in names else ("M", "M2", "M3")
     norms = [_norm(dense(node.weight)) for node in graph.nodes if isinstance(node, Affine)]
     proved = [norm for norm, _ in norms if norm is not None]
@@ -45,6 +44,12 @@ def _make(question: Question) -> dict[str, Any] | str:
     bounds = (Fraction(total) * (1 + MARGIN) * lost**order for order, total in enumerate(totals, 1))
     claims = {name: str(rounded_up(bound)) for name, bound in zip(orders, bounds, strict=False)}
     return {"claims": claims, "norms": proved}
+
+
+def _no_ranges(graph: Graph) -> NodeRanges:
+    """Nothing is known of the nodes' values: the checker bounds the derivatives of sigma over the whole line."""
+    ends = (np.full((1, node.width), np.inf) for node in graph.nodes)
+    return NodeRanges(graph, tuple((-end, end) for end in ends))
 
 
 def _norm(weight: FloatArray) -> tuple[dict[str, Any] | None, Fraction]:
