@@ -23,6 +23,7 @@ from certify.generators.graph import FloatArray, Generator
 from certify.generators.logits import with_likelihood
 from certify.generators.specification import families, load_generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
+from certify.threads import require_rounding_to_nearest
 from certify.verdict import Verdict, exit_code, weakest_verdict
 
 
@@ -165,8 +166,10 @@ def verify_file(
             looked at.
 
     Raises:
-        InputError: if the file cannot be read, or is about another decoder or other observations.
+        InputError: if the file cannot be read, or is about another decoder or other observations; if the process does
+            not round floats to nearest.
     """
+    require_rounding_to_nearest()
     stored = certificates_from_file(path)
     decoders: dict[tuple[str, str], Generator] = {}
     known: dict[tuple[str, GlobalConstants | None], ConstantBrackets] = {}
