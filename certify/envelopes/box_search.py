@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,16 @@ import numpy.typing as npt
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
-from certify.envelopes.box_weights import is_expensive, multiplications
+from certify.envelopes.box_weights import is_expensive, multiplications, with_dense_weights
 from certify.envelopes.likelihood import Likelihood, boxes_of, known_potential, potential
+from certify.envelopes.live_neurons import Local, local_graph
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
 
 BATCH = 512
+BULK = 6.0
+"""Deviations of rho's Gaussians around their means: most boxes lie there."""
+
 LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
 """Boxes per axis with which the integral starts, by dimension."""
 
@@ -159,6 +164,7 @@ def log_integral_lower(
     The midpoint rule on the same boxes only says when to stop.
     """
     d = low.size
+    graph = local_graph(graph, low, high).inside
     sides = LATTICE[min(d, 4)]
     lows, highs = lattice(low, high, sides)
     numbers, cuts = np.arange(len(lows)), Cuts(len(lows))
@@ -205,22 +211,33 @@ def log_ratio_upper(
 def _log_ratios(
     graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
 ) -> tuple[FloatArray, IntArray, FloatArray]:
-    """What `log_ratio_upper` says, and log exp(-f)/rho near the boxes' centres."""
+    """What `log_ratio_upper` says, and log exp(-f)/rho near the boxes' centres.
+
+    Boxes in the bulk of rho are bounded by what is left of the graph there (`live_neurons`).
+    """
     centres, halves = centred_boxes(lows, highs)
-    found = [
-        potential_plus_log_density(graph, likelihood, proposal, centres[part], halves[part])
-        for part in _parts(graph, len(lows))
-    ]
-    lower, split, middle = (
-        np.concatenate([getattr(item, name) for item in found]) for name in ("lower", "split", "middle")
-    )
+    local = _local_to(graph, proposal)
+    inside = local.holds(lows, highs)
+    lower, split, middle = np.empty(len(lows)), np.empty(len(lows), dtype=np.intp), np.empty(len(lows))
+    for network, boxes in ((local.graph, ~inside), (local.inside, inside)):
+        for part in _parts(network, np.flatnonzero(boxes)):
+            found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part])
+            lower[part], split[part], middle[part] = found.lower, found.split, found.middle
     return -lower, split, -middle
 
 
-def _parts(graph: Graph, count: int) -> list[slice]:
+@lru_cache(maxsize=1)
+def _local_to(graph: Graph, proposal: Mixture) -> Local:
+    """The graph in the bulk of rho: made once for all boxes of a search, or of a record that is verified."""
+    if not is_expensive(with_dense_weights(graph)):
+        return Local(graph, graph, *np.zeros((2, graph.latent_dim)))
+    return local_graph(graph, *proposal.bulk(BULK))
+
+
+def _parts(graph: Graph, boxes: IntArray) -> list[IntArray]:
     """Boxes that are bounded at a time."""
     step = boxes_of(graph)
-    return [slice(start, start + step) for start in range(0, max(count, 1), step)]
+    return [boxes[start : start + step] for start in range(0, len(boxes), step)]
 
 
 def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
@@ -238,7 +255,7 @@ def _log_masses(
     """
     centres = 0.5 * lows + 0.5 * highs
     halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)
-    parts = _parts(graph, len(lows))
+    parts = _parts(graph, np.arange(len(lows)))
     found = [mean_potential_upper(graph, likelihood, centres[part], halves[part]) for part in parts]
     mean, middle = np.concatenate([item.upper for item in found]), np.concatenate([item.middle for item in found])
     volume = np.log(2 * halves).sum(axis=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -101,9 +102,18 @@ def is_expensive(graph: Graph) -> bool:
     return multiplications(graph) > EXPENSIVE
 
 
-@lru_cache(maxsize=64)
+_MADE: WeakKeyDictionary[Affine, Weights] = WeakKeyDictionary()
+
+
 def weights_of(node: Affine) -> Weights:
-    """The weights of a node, made once."""
+    """The weights of a node, made once, and kept as long as the node is."""
+    found = _MADE.get(node)
+    if found is None:
+        found = _MADE[node] = _weights(node)
+    return found
+
+
+def _weights(node: Affine) -> Weights:
     rows, columns = node.weight.shape
     matrix: Matrix = node.weight
     entries = np.count_nonzero(matrix.data if sp.issparse(matrix) else matrix)

@@ -43,6 +43,12 @@ class Mixture:
         top = parts.max(axis=1)
         return np.asarray(top + np.log(np.exp(parts - top[:, None]).sum(axis=1)))
 
+    def bulk(self, deviations: float) -> tuple[FloatArray, FloatArray]:
+        """Ends (d,) of the least box with all means but the first one's, so many deviations around each. Estimate."""
+        deviation = np.sqrt((np.linalg.inv(self.roots) ** 2).sum(axis=1))[1:] * deviations
+        means = self.means[1:]
+        return (means - deviation).min(axis=0, initial=np.inf), (means + deviation).max(axis=0, initial=-np.inf)
+
     def draw(self, count: int, random: np.random.Generator) -> FloatArray:
         """`count` independent draws, (count, d)."""
         which = random.choice(self.size, count, p=self.weights / self.weights.sum())

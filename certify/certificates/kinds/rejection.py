@@ -24,6 +24,7 @@ from certify.envelopes.box_tree import Tiling
 from certify.envelopes.gaussian_evidence import evidence_again
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, likelihood_of
+from certify.envelopes.live_neurons import local_graph
 from certify.envelopes.quadratic_envelope import form_of, network_of
 from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, matrix, same_rows
 from certify.envelopes.region_bound import SHARE_STEPS, region_bound
@@ -188,10 +189,12 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
         cells = record.cells
         if len(cells.low) != d or len(cells.high) != d:
             return -math.inf
-        leaves = Tiling(np.array(cells.low), np.array(cells.high), cells.sides, cells.splits).leaves()
+        low, high = np.array(cells.low), np.array(cells.high)
+        leaves = Tiling(low, high, cells.sides, cells.splits).leaves()
         if leaves is None or uncertified_domains(node_ranges(generator.graph, Domain())):
             return -math.inf
-        masses = [log_masses_lower(generator.graph, likelihood, *part) for part in _batches(*leaves)]
+        graph = local_graph(generator.graph, low, high).inside
+        masses = [log_masses_lower(graph, likelihood, *part) for part in _batches(*leaves)]
         return log_sum_lower(np.concatenate(masses))
     return -math.inf
 
