@@ -16,7 +16,6 @@ from certify.proof.checks.assumptions import (
     injective,
     lipschitz,
     outputs_at_least_latents,
-    several_latents,
     smooth,
     strongly_invertible,
     thrice_smooth,
@@ -25,8 +24,8 @@ from certify.proof.theorem import Assumption, Quantity, constant, setting
 from certify.symbolic.model import M2, M3, M, N, beta, d, epsilon, m, n, t_x
 
 __all__ = [
-    "ANY_MODEL", "INJECTIVE", "LIPSCHITZ", "M", "M2", "M3", "MODEL", "N", "NETWORK", "SEVERAL_LATENTS", "SHARED",
-    "SMOOTH", "SQUARE_MODEL", "STRONGLY_INVERTIBLE", "THRICE_SMOOTH", "beta", "d", "epsilon", "m", "n", "shared", "t_x",
+    "ANY_MODEL", "INJECTIVE", "LIPSCHITZ", "M", "M2", "M3", "MODEL", "N", "NETWORK", "SHARED", "SMOOTH",
+    "SQUARE_MODEL", "STRONGLY_INVERTIBLE", "THRICE_SMOOTH", "beta", "d", "epsilon", "m", "n", "shared", "t_x",
 ]  # fmt: skip
 
 SHARED = (*map(constant, (d, n, m, M, M2, M3, N)), *map(setting, (beta, epsilon, t_x)))
@@ -49,10 +48,6 @@ MODEL = Assumption(
 ANY_MODEL = Assumption(
     "A0", "z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n), any n and d",
     r"z\sim\mathcal N(0,I_d),\ x\mid z\sim\mathcal N(G(z),\beta^2 I_n)", None, any_dimensions,
-)  # fmt: skip
-SEVERAL_LATENTS = Assumption(
-    "A0", "z ~ N(0, I_d), x | z ~ N(G(z), beta^2 I_n), any n, d >= 2",
-    r"z\sim\mathcal N(0,I_d),\ x\mid z\sim\mathcal N(G(z),\beta^2 I_n),\ d\geq 2", None, several_latents,
 )  # fmt: skip
 STRONGLY_INVERTIBLE = Assumption(
     "A1", "G is a bijection of R^d and |G(z)-G(z')| >= m|z-z'| with m > 0",

@@ -27,9 +27,10 @@ from certify.proof.theorem import Claim, Step, Theorem, constant, definition
 from certify.symbolic.declaration import declare, variables
 from certify.symbolic.generic import maximum
 from theorems.evaluation import evaluated
+from theorems.factorised_encoder.latents import SEVERAL_LATENTS
 from theorems.factorised_encoder.observations import certify_rows, costliest_row
 from theorems.factorised_encoder.price import cell_mass, factorised_laws, price, product_laws, quadrants
-from theorems.model import INJECTIVE, LIPSCHITZ, SEVERAL_LATENTS, SMOOTH, shared
+from theorems.model import INJECTIVE, LIPSCHITZ, SMOOTH, shared
 from theorems.wording import at_least, at_most
 
 corr = declare("corr", "[0, 1]", r"\varrho", "correlation of the two groups under N(c, Sigma)")

@@ -42,14 +42,6 @@ def any_dimensions(assumption: Assumption, generator: Generator, brackets: Const
     return _record(assumption, Verdict.PROVED, Evidence.RIGOROUS, None, reason)
 
 
-def several_latents(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
-    """A0 with d >= 2: of one latent there are no two coordinates that could depend on each other."""
-    reason = "the generator has one latent: nothing is lost by independent coordinates"
-    if generator.latent_dim < 2:
-        return _record(assumption, Verdict.REFUTED, Evidence.RIGOROUS, None, reason)
-    return any_dimensions(assumption, generator, brackets)
-
-
 def strongly_invertible(assumption: Assumption, generator: Generator, brackets: ConstantBrackets) -> AssumptionRecord:
     """A1: proved by a certified m > 0, refuted by a proof that m = 0."""
     bracket = brackets.m
