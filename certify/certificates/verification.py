@@ -43,6 +43,9 @@ LABELS = frozenset(
 )
 """What a row says that is no claim of its certificate, or is compared elsewhere."""
 
+NAMED = 4
+"""Names of numbers in a line for people."""
+
 AGREEMENT = 1e-9
 """Relative, of measured numbers: what the same proposals give on another machine."""
 
@@ -132,8 +135,8 @@ class VerificationResult(Readable):
                 for theorem, count in self.not_covered.items()
             ),
             *(
-                f"not verified: {theorem}, what {_rows(count)} said that the certificate does not determine: "
-                + ", ".join(self.unheld_names[theorem])
+                f"not verified: {theorem}, in {_rows(count)} what no certificate determines: "
+                + _names(self.unheld_names[theorem])
                 for theorem, count in self.unheld.items()
             ),
             *(
@@ -145,6 +148,12 @@ class VerificationResult(Readable):
 
 def _rows(count: int) -> str:
     return f"{count} row{'s' if count > 1 else ''}"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    """The first of them, and how many are left; all are in the JSON."""
+    left = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {left} more" if left > 0 else "")
 
 
 def verify_file(

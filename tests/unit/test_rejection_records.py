@@ -347,10 +347,10 @@ def test_an_acceptance_beside_another_kind_of_certificate_is_said_not_to_be_veri
     path.write_text(json.dumps({"theorems": [{"id": "injective-decoder", "observations": [row]}]}))
     found = certify.verify(path)
     assert found.unheld == {"injective-decoder": 1} and found.verdict is Verdict.PROVED
-    assert found.warnings == (
-        "not verified: injective-decoder, what 1 row said that the certificate does not determine: p_measured",
-    )
+    assert found.warnings == ("not verified: injective-decoder, in 1 row what no certificate determines: p_measured",)
     assert "note: not verified: injective-decoder" in str(found)
+    many = replace(found, unheld_names={"injective-decoder": tuple("abcdef")})
+    assert many.warnings[0].endswith(": a, b, c, d and 2 more")
     assert found.to_dict()["unheld"] == {"injective-decoder": 1}
     assert found.to_dict()["unheld_names"] == {"injective-decoder": ["p_measured"]}
     assert type(found).from_dict(found.to_dict()).unheld_names == found.unheld_names
