@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Region
-from certify.bounds.descent import descend
+from certify.bounds.lbfgs import descend
 from certify.clock import now
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Graph

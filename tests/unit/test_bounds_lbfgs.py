@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import minimize, rosen, rosen_der
 
 from benchmarks.large_networks import perceptron
-from certify.bounds import descent
+from certify.bounds import lbfgs
 from certify.bounds.bracket import Region
-from certify.bounds.descent import descend
+from certify.bounds.lbfgs import descend
 from certify.bounds.search import extreme_curvature, extreme_stretch
 from certify.generators import derivatives
 
@@ -21,7 +21,7 @@ def rosenbrock(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_curved_valley_is_followed_to_a_minimum_from_every_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descent, "STEPS", 300)
+    monkeypatch.setattr(lbfgs, "STEPS", 300)
     found = descend(rosenbrock, STARTS, np.inf)
     assert np.abs(rosenbrock(found)[1]).max() < 1e-3
     assert np.all(rosenbrock(found)[0] <= rosenbrock(STARTS)[0])
@@ -46,7 +46,7 @@ def test_as_low_as_scipy_on_functions_with_many_minima() -> None:
 
 
 def test_a_long_slope_is_descended_in_growing_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(descent, "STEPS", 1)
+    monkeypatch.setattr(lbfgs, "STEPS", 1)
 
     def slope(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.abs(rows - 1000.0).sum(axis=1), np.sign(rows - 1000.0)
