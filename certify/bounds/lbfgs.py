@@ -51,7 +51,7 @@ def descend(objective: Objective, starts: FloatArray, deadline: float) -> FloatA
         going = np.isfinite(values) & np.isfinite(gradients).all(axis=1)
         memory = _Memory()
         for _ in range(STEPS):
-            going &= np.abs(np.where(np.isfinite(gradients), gradients, 0.0)).max(axis=1, initial=0.0) > LEAST_SLOPE
+            going &= np.abs(gradients).max(axis=1, initial=0.0) > LEAST_SLOPE
             rows = np.flatnonzero(going)
             if rows.size == 0 or now() > deadline:
                 break

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
-from certify.envelopes.box_weights import is_expensive, multiplications, with_dense_weights
+from certify.envelopes.box_weights import is_expensive, multiplications
 from certify.envelopes.likelihood import Likelihood, boxes_of, known_potential, potential
 from certify.envelopes.live_neurons import Local, local_graph
 from certify.envelopes.mixture import Mixture
@@ -229,8 +229,6 @@ def _log_ratios(
 @lru_cache(maxsize=1)
 def _local_to(graph: Graph, proposal: Mixture) -> Local:
     """The graph in the bulk of rho: made once for all boxes of a search, or of a record that is verified."""
-    if not is_expensive(with_dense_weights(graph)):
-        return Local(graph, graph, *np.zeros((2, graph.latent_dim)))
     return local_graph(graph, *proposal.bulk(BULK))
 
 
