@@ -130,11 +130,12 @@ def _walk(values: Any, inputs: int, targets: Any, chosen: Any, state: Any) -> No
     counts, listed = np.zeros(depths + 1, dtype=np.int64), np.zeros(depths + 1, dtype=np.int64)
     following = np.zeros(depths + 1, dtype=np.int64)
     missing = np.ones((depths + 1, len(targets)), dtype=np.bool_)
-    counts[0] = _closed(values, 1, inputs, targets, missing[0])
+    none, one = np.int64(0), np.int64(1)  # Literals would be compiled for apart.
+    counts[0] = _closed(values, one, inputs, targets, missing[0])
     if depths == 0 or not missing[0].any():
         state[1] = depths == 0 and not missing[0].any()
         return
-    listed[0] = _listed(values, 1, counts[0], candidates, hashes, 0, depths > 1)
+    listed[0] = _listed(values, one, counts[0], candidates, hashes, none, depths > 1)
     filtered = depths == 1 and _needed_sums(values, counts[0], targets, missing[0], bloom)
     depth = 0
     while depth >= 0:

@@ -141,9 +141,12 @@ def every_input(inputs: int, start: int = 0, stop: int | None = None) -> Words:
 
 @numba.njit(cache=True, nogil=True)
 def _evaluate(words: Any, operations: Any, first: Any, second: Any, outputs: Any) -> Any:
+    """Word by word: an assignment of slices takes seconds to compile."""
     inputs, width = words.shape
     values = np.empty((inputs + len(operations), width), dtype=np.uint64)
-    values[:inputs] = words
+    for row in range(inputs):
+        for w in range(width):
+            values[row, w] = words[row, w]
     for gate in range(len(operations)):
         operation, left, right, target = operations[gate], values[first[gate]], values[second[gate]], inputs + gate
         if operation == 0:
@@ -160,7 +163,9 @@ def _evaluate(words: Any, operations: Any, first: Any, second: Any, outputs: Any
                 values[target, w] = ~left[w]
     result = np.empty((len(outputs), width), dtype=np.uint64)
     for row in range(len(outputs)):
-        result[row] = values[outputs[row]]
+        output = values[outputs[row]]
+        for w in range(width):
+            result[row, w] = output[w]
     return result
 
 
