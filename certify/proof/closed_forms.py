@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -32,18 +32,22 @@ def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
 
 
 def estimate(
-    theorem: Theorem, inputs: Mapping[str, npt.ArrayLike], choices: Mapping[sp.Symbol, sp.Expr] | None = None
+    theorem: Theorem,
+    inputs: Mapping[str, npt.ArrayLike],
+    choices: Mapping[sp.Symbol, sp.Expr] | None = None,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, FloatArray]:
     """Float arrays of all quantities, broadcast over the inputs; choices not given follow the rules `choices`.
 
-    The default rules are the search's. Estimate: for searching and plotting; `enclose` certifies.
+    The default rules are the search's; of quantities only the `wanted` ones where these are named, which must have
+    all that they depend on among them. Estimate: for searching and plotting; `enclose` certifies.
     """
     values = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
     search = theorem.conclusion.search
     given = choices or (search.choices if isinstance(search, Search) else {})
     rules = {symbol.name: rule for symbol, rule in given.items()}
     for quantity in theorem.quantities:
-        if quantity.name in values:
+        if quantity.name in values or (wanted is not None and quantity.name not in wanted):
             continue
         expression = quantity.definition if quantity.definition is not None else rules.get(quantity.name)
         if expression is None:
@@ -54,3 +58,18 @@ def estimate(
                 *(values[symbol.name] for symbol in symbols)
             )
     return values
+
+
+def dependencies(theorem: Theorem, expressions: Iterable[sp.Basic]) -> frozenset[str]:
+    """Names of all that the expressions depend on, through definitions and the search's rules. Exact."""
+    search = theorem.conclusion.search
+    rules = {symbol.name: rule for symbol, rule in search.choices.items()} if isinstance(search, Search) else {}
+    rules |= {quantity.name: quantity.definition for quantity in theorem.definitions}
+    found: set[str] = set()
+    waiting = list(expressions)
+    while waiting:
+        for symbol in symbols_of(waiting.pop()):
+            if symbol.name not in found:
+                found.add(symbol.name)
+                waiting += [rules[symbol.name]] if symbol.name in rules else []
+    return frozenset(found)

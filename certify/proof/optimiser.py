@@ -7,18 +7,20 @@ it runs in floats, and what it returns was evaluated again in balls, rounded out
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import sympy as sp
 from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
 from certify.arithmetic.searches import FROM_THE_EDGE, confirmed, first_feasible, largest
 from certify.proof.certified_choices import Certificate as Certificate
-from certify.proof.closed_forms import enclose, estimate
+from certify.proof.closed_forms import dependencies, enclose, estimate
 from certify.proof.theorem import Condition, Search, Theorem
 from certify.symbolic.evaluation import compile_estimate, evaluate_ball, symbols_of
 
@@ -143,20 +145,14 @@ def _zoom(
     require = epsilon > 0.0 or any_will_do
     search = _grid(theorem)
     constants = {name: _as_float(value) for name, value in inputs.items()}
+    wanted = dependencies(theorem, _goals(theorem, search))
     axes = [_axis(item.lower, item.upper, item.points, item.scale) for item in search.coordinates]
     axes.append(_axis(1.0, search.length_limit, COARSE_LENGTHS, "log"))
     spans = [np.ptp(axis) for axis in axes]
     best: tuple[float, float, list[float]] | None = None
     for _ in range(ZOOM_ROUNDS):
-        score, distance = _score(theorem, search, constants, axes, epsilon)
-        flat = int(np.argmin(score))
-        cell = np.unravel_index(flat, score.shape)
-        if np.isfinite(score[cell]) and (best is None or score[cell] < best[0]):
-            best = (
-                float(score[cell]),
-                float(distance[cell]),
-                [float(axis[i]) for axis, i in zip(axes, cell, strict=True)],
-            )
+        found = _best_cell(theorem, search, constants, axes, epsilon, wanted)
+        best = found if found is not None and (best is None or found[0] < best[0]) else best
         if best is None:
             return None
         if any_will_do and best[1] <= epsilon:
@@ -168,7 +164,15 @@ def _zoom(
         ]
     if best is None or (require and best[1] > epsilon):
         return None
-    return _exact_choices(theorem, search, constants, best[2])
+    return _exact_choices(theorem, search, constants, best[2], wanted)
+
+
+def _goals(theorem: Theorem, search: Search) -> list[sp.Basic]:
+    """What decides over a choice: the distance, the conditions, the length and the choices themselves."""
+    sides = [side for item in theorem.conclusion.conditions for side in (item.left, item.right)]
+    distance = theorem.conclusion.distance
+    assert distance is not None, "a search has a distance to keep below epsilon"
+    return [distance, search.length, *sides, *search.choices]
 
 
 def _grid(theorem: Theorem) -> Search:
@@ -177,35 +181,64 @@ def _grid(theorem: Theorem) -> Search:
     return search
 
 
-def _score(
-    theorem: Theorem, search: Search, constants: Mapping[str, float], axes: list[FloatArray], epsilon: float
-) -> tuple[FloatArray, FloatArray]:
-    values = _estimates(theorem, search, constants, list(np.ix_(*axes)))
+def _best_cell(
+    theorem: Theorem,
+    search: Search,
+    constants: Mapping[str, float],
+    axes: list[FloatArray],
+    epsilon: float,
+    wanted: Collection[str],
+) -> tuple[float, float, list[float]] | None:
+    """Score, distance and point of the first best cell of a grid; None where no cell has a distance.
+
+    What does not depend on the length comes first: where its conditions fail everywhere there is no more to evaluate.
+    """
     shape = tuple(len(axis) for axis in axes)
-    assert theorem.conclusion.distance is not None, "a search has a distance to keep below epsilon"
-    distance = np.broadcast_to(_evaluate(theorem.conclusion.distance, values), shape).copy()
-    for condition in theorem.conclusion.conditions:
-        violated = ~(_evaluate(condition.left, values) <= _evaluate(condition.right, values))
-        distance[np.broadcast_to(violated, shape)] = np.inf
-    distance[np.isnan(distance)] = np.inf
-    lengths = np.broadcast_to(np.log(values[search.length.name]), shape)
-    return np.where(distance <= epsilon, lengths - 1e3, distance), distance
+    *places, lengths = np.ix_(*axes)
+    values = estimate(theorem, {**constants, **_coordinates(search, places)}, wanted=wanted)
+    conditions = theorem.conclusion.conditions
+    early = [item for item in conditions if _is_known(item, values)]
+    holding = _holding(early, values, (*shape[:-1], 1))
+    if not holding.any():
+        return None
+    values = estimate(theorem, {**values, search.length.name: np.ceil(np.exp(lengths))}, wanted=wanted)
+    holding = holding & _holding([item for item in conditions if item not in early], values, shape)
+    assert theorem.conclusion.distance is not None
+    distance = np.broadcast_to(_evaluate(theorem.conclusion.distance, values), shape)
+    distance = np.where(holding & ~np.isnan(distance), distance, np.inf)
+    score = np.where(distance <= epsilon, np.log(values[search.length.name]) - 1e3, distance)
+    cell = np.unravel_index(int(np.argmin(score)), shape)
+    if not np.isfinite(score[cell]):
+        return None
+    return float(score[cell]), float(distance[cell]), [float(axis[i]) for axis, i in zip(axes, cell, strict=True)]
 
 
-def _estimates(
-    theorem: Theorem, search: Search, constants: Mapping[str, float], points: list[Any]
-) -> dict[str, FloatArray]:
-    inputs: dict[str, Any] = dict(constants)
-    for item, point in zip(search.coordinates, points, strict=False):
-        inputs[item.symbol.name] = np.exp(point) if item.scale == "log" else point
-    inputs[search.length.name] = np.ceil(np.exp(points[-1]))
-    return estimate(theorem, inputs)
+def _is_known(condition: Condition, values: Mapping[str, FloatArray]) -> bool:
+    return all(symbol.name in values for side in (condition.left, condition.right) for symbol in symbols_of(side))
+
+
+def _holding(
+    conditions: Iterable[Condition], values: Mapping[str, FloatArray], shape: tuple[int, ...]
+) -> npt.NDArray[np.bool_]:
+    holding = np.ones(shape, dtype=bool)
+    for item in conditions:
+        holding &= _evaluate(item.left, values) <= _evaluate(item.right, values)
+    return holding
+
+
+def _coordinates(search: Search, points: Sequence[Any]) -> dict[str, Any]:
+    return {
+        item.symbol.name: np.exp(point) if item.scale == "log" else point
+        for item, point in zip(search.coordinates, points, strict=True)
+    }
 
 
 def _exact_choices(
-    theorem: Theorem, search: Search, constants: Mapping[str, float], point: list[float]
+    theorem: Theorem, search: Search, constants: Mapping[str, float], point: list[float], wanted: Collection[str]
 ) -> dict[str, Fraction]:
-    values = _estimates(theorem, search, constants, [np.float64(item) for item in point])
+    *place, length = [np.float64(item) for item in point]
+    inputs = {**constants, **_coordinates(search, place), search.length.name: np.ceil(np.exp(length))}
+    values = estimate(theorem, inputs, wanted=wanted)
     choices = {symbol.name: Fraction(float(values[symbol.name])) for symbol in search.choices}
     choices[search.length.name] = Fraction(int(values[search.length.name]))
     return choices
