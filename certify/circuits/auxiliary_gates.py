@@ -130,7 +130,8 @@ def _walk(values: Any, inputs: int, targets: Any, chosen: Any, state: Any) -> No
     counts, listed = np.zeros(depths + 1, dtype=np.int64), np.zeros(depths + 1, dtype=np.int64)
     following = np.zeros(depths + 1, dtype=np.int64)
     missing = np.ones((depths + 1, len(targets)), dtype=np.bool_)
-    none, one = np.int64(0), np.int64(1)  # Literals would be compiled for apart.
+    none: Any = np.int64(0)
+    one: Any = np.int64(1)  # What follows would be compiled for literals apart.
     counts[0] = _closed(values, one, inputs, targets, missing[0])
     if depths == 0 or not missing[0].any():
         state[1] = depths == 0 and not missing[0].any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,16 @@ def is_kernel_checked(claim: AlgebraicClaim, entry: Mapping[str, Any]) -> bool:
 
 def is_about(claim: AlgebraicClaim, kernel: Mapping[str, Any]) -> bool:
     """Whether an entry about a Coq statement is about the one that this claim has now."""
+    digest = _statement_digest(claim)
+    return digest is not None and bool(digest == kernel.get("statement"))
+
+
+@lru_cache(maxsize=1024)
+def _statement_digest(claim: AlgebraicClaim) -> str | None:
     try:
-        return bool(statement_of(claim.conclusion, claim.premises).digest == kernel.get("statement"))
+        return statement_of(claim.conclusion, claim.premises).digest
     except NotFormalisedError:
-        return False
+        return None
 
 
 def proof_entry(claim: AlgebraicClaim) -> dict[str, Any]:

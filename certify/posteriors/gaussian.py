@@ -36,7 +36,7 @@ class GaussianLaw:
     def log_density(self, points: FloatArray) -> FloatArray:
         """Logarithm of the density at `points` (batch, d), shape (batch,); the covariance must be positive definite."""
         factor = np.linalg.cholesky(self.covariance)
-        whitened = np.linalg.solve(factor, (points - self.mean).T)
+        whitened = np.linalg.inv(factor) @ (points - self.mean).T
         log_normaliser = np.sum(np.log(np.diag(factor))) + 0.5 * self.mean.size * np.log(2 * np.pi)
         return np.asarray(-0.5 * np.sum(whitened * whitened, axis=0) - log_normaliser)
 

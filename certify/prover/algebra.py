@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 import sympy as sp
@@ -43,7 +44,7 @@ class AlgebraicClaim:
         """What the prover finds. See `certify.prover.prove.prove` for the guarantee."""
         return prove(self.conclusion, self.premises)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes with the conclusion, a premise or the domain of a symbol."""
         domains = sorted(
