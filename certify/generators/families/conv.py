@@ -59,13 +59,18 @@ def convolution(kernel: FloatArray, side: int) -> sp.csr_array:
     Images are vectors in the order (channel, row, column); shape (out side^2, in side^2).
     """
     reach = KERNEL // 2
-    total = sp.csr_array((kernel.shape[0] * side**2, kernel.shape[1] * side**2))
-    for row in range(KERNEL):
-        for column in range(KERNEL):
-            vertical, horizontal = (sp.eye_array(side, k=k - reach, format="csr") for k in (row, column))
-            shift = sp.kron(vertical, horizontal, format="csr")
-            total = total + sp.kron(sp.csr_array(kernel[:, :, row, column]), shift, format="csr")
-    return sp.csr_array(total)
+    # Over target pixel (y, x) and place (v, h) in the kernel, where the source pixel is inside the image.
+    y, x, v, h = np.indices((side, side, KERNEL, KERNEL), dtype=np.int32).reshape(4, -1)
+    inside = (y + v >= reach) & (y + v < side + reach) & (x + h >= reach) & (x + h < side + reach)
+    y, x, v, h = y[inside], x[inside], v[inside], h[inside]
+    targets, sources = y * side + x, (y + v - reach) * side + x + h - reach
+    outputs, inputs = (np.arange(count, dtype=np.int32)[:, None] * side**2 for count in kernel.shape[:2])
+    shape = (*kernel.shape[:2], len(y))
+    rows, columns = np.broadcast_to((outputs + targets)[:, None], shape), np.broadcast_to(inputs + sources, shape)
+    entries = kernel[:, :, v, h].ravel(), (rows.ravel(), columns.ravel())
+    matrix = sp.csr_array(entries, (kernel.shape[0] * side**2, kernel.shape[1] * side**2))
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def pooling(side: int, channels: int) -> sp.csr_array:
