@@ -16,7 +16,7 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import flint
-from flint import acb, arb, arb_poly, arb_series
+from flint import acb, acb_poly, arb, arb_poly, arb_series
 
 TAYLOR_CELLS, TAYLOR_ORDER = 32, 24
 
@@ -48,8 +48,8 @@ def analytic_integral(segments: Sequence[Segment], power: int) -> arb:
         if segment.start == segment.end:
             continue
         # The integrand is entire, so no branch cut has to be announced to the integrator.
-        weight, exponent = segment.weight.coeffs(), segment.exponent.coeffs()
-        integrand = partial(_integrand, weight=weight[::-1], exponent=exponent[::-1], power=power)
+        weight = None if segment.weight.coeffs() == [1] else acb_poly(segment.weight)
+        integrand = partial(_integrand, weight=weight, exponent=acb_poly(segment.exponent), power=power)
         total += acb.integral(integrand, acb(segment.start), acb(segment.end), rel_tol=tolerance).real
     return total
 
@@ -64,18 +64,10 @@ def taylor_integral(segments: Sequence[Segment], power: int) -> arb:
         return sum((_taylor_segment(segment, power) for segment in segments), arb(0))
 
 
-def _integrand(r: acb, _analytic: bool, weight: Sequence[arb], exponent: Sequence[arb], power: int) -> acb:
-    # The integrator asks tens of thousands of times: coefficients are read once, and a weight of 1 costs nothing.
-    scale = r**power if len(weight) == 1 and weight[0] == 1 else r**power * _evaluate(weight, r)
-    return scale * (-_evaluate(exponent, r)).exp()
-
-
-def _evaluate(coefficients: Sequence[arb], r: acb) -> acb:
-    """Horner's rule, the leading coefficient first."""
-    total = acb(0)
-    for coefficient in coefficients:
-        total = total * r + coefficient
-    return total
+def _integrand(r: acb, _analytic: bool, weight: acb_poly | None, exponent: acb_poly, power: int) -> acb:
+    # The integrator asks tens of thousands of times: a weight of 1 costs nothing.
+    scale = r**power if weight is None else r**power * weight(r)
+    return scale * (-exponent(r)).exp()
 
 
 def _taylor_segment(segment: Segment, power: int) -> arb:
