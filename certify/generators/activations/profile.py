@@ -67,9 +67,8 @@ class KnotProfile:
 
     def enclose(self, low: FloatArray, high: FloatArray) -> FloatEnclosure:
         """Hull of the values at both ends and at the knots between them. Rounded outward."""
-        first = self._at_ends(low)
-        second = first if high is low else self._at_ends(high)
-        bottom, top = np.minimum(first[0], second[0]), np.maximum(first[1], second[1])
+        lows, highs = self._at_ends(low[None] if high is low else np.stack((low, high)))
+        bottom, top = lows.min(axis=0), highs.max(axis=0)
         for (knot_low, knot_high), knot in zip(self._float_values[2:], self.knots, strict=True):
             inside = (low <= knot.right) & (high >= knot.left)
             if not inside.any():
