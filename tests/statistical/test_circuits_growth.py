@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
+
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 from certify.circuits.growth import fit_growth
 from certify.errors import InputError
@@ -29,6 +32,24 @@ def test_the_interval_covers_the_true_rate_as_often_as_it_says() -> None:
         covered += found.rate_lower <= RATE <= found.rate_upper
     assert binom.cdf(45, 60, 0.95) < 1e-6 and binom.cdf(45, 60, 0.6) > 0.99
     assert covered > 45
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_other_line_or_spread_is_likelier(seed: int) -> None:
+    capped, cut = costs(seed)
+    logs = np.log2(capped)
+    found = fit_growth(BITS, capped, cut)
+
+    def likelihood(rate: float, intercept: float, spread: float) -> float:
+        law = norm(intercept + rate * BITS, spread)
+        return float(np.where(cut, law.logsf(logs), law.logpdf(logs)).sum())
+
+    best = likelihood(found.rate, found.intercept, found.spread)
+    assert best == pytest.approx(found.log_likelihood, abs=1e-8)
+    for step in (0.3, 1e-2, 1e-4):
+        for rate, intercept, spread in product((-step, 0.0, step), repeat=3):
+            elsewhere = likelihood(found.rate + rate, found.intercept + intercept, found.spread * math.exp(spread))
+            assert elsewhere <= best + 1e-8
 
 
 def test_taking_the_limit_for_a_cost_would_understate_the_rate() -> None:
