@@ -77,28 +77,30 @@ def test_the_table_has_exactly_the_declared_names() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("x", [-7.25, -0.3, 0.7, 3.5])
-def test_jets_agree_with_independent_definitions(name: str, x: float) -> None:
-    x = abs(x) if name in POSITIVE else x
-    with mpmath.workdps(60), precision(160):
-        taylor = mpmath.taylor(REFERENCES[name], mpmath.mpf(x), 3)
-        for k, enclosure in enumerate(jet(name, x, 3)):
-            expected = arb(mpmath.nstr(taylor[k] * mpmath.factorial(k), 55))
-            assert abs(enclosure - expected) < arb("1e-14") * (1 + abs(expected)), (name, k)
+def test_jets_agree_with_independent_definitions(name: str) -> None:
+    for x in in_domain(name, [-7.25, -0.3, 0.7, 3.5]):
+        with mpmath.workdps(60), precision(160):
+            taylor = mpmath.taylor(REFERENCES[name], mpmath.mpf(x), 3)
+            for k, enclosure in enumerate(jet(name, x, 3)):
+                expected = arb(mpmath.nstr(taylor[k] * mpmath.factorial(k), 55))
+                assert abs(enclosure - expected) < arb("1e-14") * (1 + abs(expected)), (name, x, k)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("x", [-800.0, -41.5, -6.0, -1.3, -1e-9, 1e-8, 0.7, 5.5, 25.0, 700.0])
-def test_float_derivatives_agree_with_jets(name: str, x: float) -> None:
-    x = abs(x) if name in POSITIVE else x
-    with precision(160):
-        exact = jet(name, x, 3)
-        ball = activation(name).ball(arb(x), activation(name).resolve())
-        assert ball.overlaps(exact[0])
-        floats = derivatives(name, np.array([x]), (), 3)
-        for k in range(4):
-            error = abs(arb(float(floats[k][0])) - exact[k])
-            assert upper(error) <= 1e-13 * upper(abs(exact[k])) + 1e-300, (name, x, k)
+def test_float_derivatives_agree_with_jets(name: str) -> None:
+    for x in in_domain(name, [-800.0, -41.5, -6.0, -1.3, -1e-9, 1e-8, 0.7, 5.5, 25.0, 700.0]):
+        with precision(160):
+            exact = jet(name, x, 3)
+            ball = activation(name).ball(arb(x), activation(name).resolve())
+            assert ball.overlaps(exact[0]), (name, x)
+            floats = derivatives(name, np.array([x]), (), 3)
+            for k in range(4):
+                error = abs(arb(float(floats[k][0])) - exact[k])
+                assert upper(error) <= 1e-13 * upper(abs(exact[k])) + 1e-300, (name, x, k)
+
+
+def in_domain(name: str, points: list[float]) -> list[float]:
+    return [abs(x) for x in points] if name in POSITIVE else points
 
 
 @pytest.mark.parametrize("name", NAMES)
