@@ -32,7 +32,7 @@ from certify.audits.typical_rejection import declared_proposals, proposals_brack
 from certify.bounds.constants import constants
 from certify.errors import InputError
 from certify.execution.door import Execution
-from certify.execution.work import Codec, Work
+from certify.execution.work import Codec, Work, all_of_it
 from certify.generators.derivatives import value
 from certify.generators.graph import GAUSSIAN, Generator
 from certify.generators.logits import OUTSIDE_A0
@@ -130,7 +130,7 @@ def audit_encoder(
         rows = observations[: plan.count]
     work = Work(
         partial(_observation, encoder, generator, beta, rows, plan),
-        Codec(ObservationAudit.to_dict, ObservationAudit.from_dict, _doubt),
+        Codec(ObservationAudit.to_dict, ObservationAudit.from_dict, partial(_doubt, plan.epsilon), all_of_it),
         _question(encoder, generator, beta, rows, plan),
         "{:032x}".format,
     )
@@ -196,15 +196,22 @@ def _question(
         "encoder": hashlib.sha256(repr(encoder.to_dict()).encode()).hexdigest(),
         "generator": generator.sha256,
         "beta": beta,
-        "observations": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
+        "rows": hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest(),
         "plan": asdict(plan),
     }
 
 
-def _doubt(index: int, found: ObservationAudit) -> str:
+def _doubt(epsilon: float | None, index: int, found: ObservationAudit) -> str:
     """Why a stored audit is not believed; that its samples were drawn rightly is as sure as the code that drew them."""
-    ordered = found.distance.lower.value <= found.distance.upper.value
-    return "" if found.index == index and ordered else "it is of another observation, or its ends are crossed"
+    lower, upper = found.distance.lower, found.distance.upper
+    errors = lower.error_probability, upper.error_probability
+    if found.index != index:
+        return "it is of another observation"
+    if not (0.0 <= lower.value <= upper.value <= 1.0 and all(0.0 <= error <= 1.0 for error in errors)):
+        return "its ends are no bracket of a distance"
+    if (found.verdict, found.reason) != judge(found.distance, epsilon):
+        return "its verdict is not that of its ends"
+    return ""
 
 
 @lru_cache(maxsize=1)

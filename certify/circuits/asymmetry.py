@@ -29,7 +29,7 @@ from certify.circuits.permutation_classes import bit_moves
 from certify.codec import decode, encode
 from certify.errors import InputError
 from certify.execution.door import Execution
-from certify.execution.work import Codec, Work
+from certify.execution.work import Codec, Work, all_of_it
 from certify.progress import Progress
 from certify.provenance import code_digest
 
@@ -183,7 +183,7 @@ def _impossible(prefix: Prefix, found: tuple[int, ...]) -> str:
 
 
 WALKED_AGAIN = Codec(encode, _decode, _difference)
-TAKEN = Codec(encode, _decode, _impossible, is_trusted=True)
+TAKEN = Codec(encode, _decode, _impossible, all_of_it)
 
 
 def _input(index: int) -> int:

@@ -22,7 +22,7 @@ from certify.circuits.permutation import FAMILIES, Permutation, permutation
 from certify.codec import Readable, decode, encode
 from certify.errors import InputError, UnknownNameError
 from certify.execution.door import Execution
-from certify.execution.work import Codec, Work
+from certify.execution.work import Codec, Work, all_of_it
 from certify.progress import Progress, SilentProgress
 from certify.provenance import code_digest
 
@@ -229,7 +229,7 @@ def measure_hardness(
     question = {
         "work": "hardness", "bits": list(sizes), "runs": runs, "effort": effort, "seed": seed, "code": code_digest(),
     }  # fmt: skip
-    work = Work(partial(_runs, sizes, runs, effort, seed), Codec(encode, _decode, _doubt), question, _key)
+    work = Work(partial(_runs, sizes, runs, effort, seed), Codec(encode, _decode, _doubt, all_of_it), question, _key)
     with Execution("serial") if execution is None else nullcontext(execution) as place:
         found = place.collect("inversion", work, tasks, progress)
     curves = []

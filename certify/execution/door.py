@@ -127,12 +127,13 @@ class Execution:
                     )
                 if reply.kind == "new":
                     records.put(key, reply.text)
-                taken += reply.kind == "kept" and work.codec.is_trusted
+                result = work.read(reply.text) if reply.kind in ("new", "kept") else Failed(key, reply.text)
+                taken += reply.kind == "kept" and not isinstance(result, Failed) and work.codec.trusts(result)
                 bars.advance()
-                yield job.place, work.read(reply.text) if reply.kind in ("new", "kept") else Failed(key, reply.text)
+                yield job.place, result
             if taken:
                 _LOG.warning(
-                    "certify: results taken from `%s` without proving them again: %d; as sure as what wrote them",
+                    "certify: results taken from `%s` without deriving them again: %d; as sure as what wrote them",
                     self.resume,
                     taken,
                 )

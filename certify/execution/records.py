@@ -20,6 +20,8 @@ from certify.errors import InputError
 SAVED_PARTS = 32
 """A JSON file is written anew once this part of its results is new."""
 QUESTION = "question.json"
+RESULTS = "observations"
+"""The entry of a JSON file that holds the results; the others are the question's."""
 ANOTHER = "another generator, noise, epsilon, method or version; give another path or remove it"
 
 _LOG = logging.getLogger(__name__)
@@ -147,6 +149,7 @@ class RecordFile:
     """One JSON file, rewritten as results come in: for as many as one reads by eye."""
 
     def __init__(self, path: Path, question: Mapping[str, Any]) -> None:
+        assert RESULTS not in question, "the results stand there"
         check_writable(path)
         self.place = f"kept in `{path}`"
         self._path, self._question, self._unsaved = path, dict(question), 0
@@ -171,7 +174,7 @@ class RecordFile:
             # In the order of the tasks: the file does not tell in which order its results came.
             last = len(self._asked)
             entries = dict(sorted(self._entries.items(), key=lambda item: self._asked.get(item[0], last)))
-            write_text_atomically(self._path, json.dumps({**self._question, "observations": entries}) + "\n")
+            write_text_atomically(self._path, json.dumps({**self._question, RESULTS: entries}) + "\n")
             self._unsaved = 0
 
 
@@ -198,7 +201,7 @@ def _stored(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a file of results says: its question, and the results by key."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return document, dict(document.pop("observations").items())
+        return document, dict(document.pop(RESULTS).items())
     except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"`{path}` is not a file of stored observations; give another path or remove it") from error
 

@@ -33,19 +33,29 @@ ONE_AT_A_TIME = threading.RLock()
 """Held while a task runs in this process."""
 
 
+def none_of_it(found: Any) -> bool:
+    """Everything in the result is derived again."""
+    return False
+
+
+def all_of_it(found: Any) -> bool:
+    """The result is a measurement, or a search, that is not made again."""
+    return True
+
+
 @dataclass(frozen=True)
 class Codec(Generic[Task, Found]):
     """A result as JSON and back; `doubt` says why a stored one is not believed, "" if it is.
 
-    `is_trusted` where a result claims to be proved and `doubt` does not prove it again: a run says that it was read.
-    `decode` raises InputError, ValueError, KeyError or TypeError for what `encode` did not write; all three are
+    `trusts` says whether a stored result holds what `doubt` does not derive again: a run counts those in one line.
+    `decode` raises InputError, ValueError, KeyError or TypeError for what `encode` did not write; all four are
     importable by name.
     """
 
     encode: Callable[[Found], Any]
     decode: Callable[[Any], Found]
     doubt: Callable[[Task, Found], str]
-    is_trusted: bool = False
+    trusts: Callable[[Found], bool] = none_of_it
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def proved_on_boxes(claim: Claim, seconds: float = 3.0, most: int = MOST_BOXES) 
         return None
     deadline = monotonic() + seconds
     order = itertools.count()
-    queue: list[tuple[float, int, Box]] = [(0.0, next(order), box)]
+    queue: list[tuple[Fraction, int, Box]] = [(Fraction(0), next(order), box)]
     done = 0
     with precision(64):
         while queue:
@@ -68,7 +68,7 @@ def _is_decided(claim: Claim, box: Box) -> bool:
 def _certainly(relation: Relation, values: dict[str, arb]) -> bool:
     try:
         found = evaluate_ball(relation.expression, values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     if relation.sign is Sign.NON_NEGATIVE:
         return bool(found >= 0)
@@ -95,8 +95,8 @@ def _halves(box: Box, whole: Box) -> tuple[Box, Box]:
     )
 
 
-def _depth(box: Box) -> float:
-    return -float(sum((high - low) for low, high in box))
+def _depth(box: Box) -> Fraction:
+    return -sum((high - low for low, high in box), Fraction(0))
 
 
 def unbounded_parameters(claim: Claim) -> tuple[sp.Symbol, ...]:

@@ -27,6 +27,9 @@ NUMBERS = 4
 DENOMINATORS = (1, 2, 3, 4, 5, 8, 10, 20, 50, 100, 1000, 10**6)
 """A witness's coordinates are rounded to the first of these denominators that keeps the violation."""
 
+LARGEST_END = Fraction(2**1000)
+"""Of an assumption, near which points are drawn; one beyond is taken for it."""
+
 PLAIN = tuple(map(Fraction, ("0", "1", "-1", "2", "-2", "1/2", "-1/2", "3", "-3", "1/10", "10", "-10", "100", "-100")))
 """Values that are tried first when a counterexample is made short."""
 
@@ -118,14 +121,19 @@ def draw(claim: Claim, random: np.random.Generator, count: int) -> npt.NDArray[n
         low, high = bounds(claim, parameter)
         values = drawn[:, column]
         if low is not None and high is not None:
-            inside = float(low) + (float(high) - float(low)) * random.beta(0.5, 0.5, count)
+            inside = _float(low) + (_float(high) - _float(low)) * random.beta(0.5, 0.5, count)
             values = np.where(random.random(count) < 0.9, inside, values)
         elif low is not None:
-            values = np.where(random.random(count) < 0.9, float(low) + np.abs(values), values)
+            values = np.where(random.random(count) < 0.9, _float(low) + np.abs(values), values)
         elif high is not None:
-            values = np.where(random.random(count) < 0.9, float(high) - np.abs(values), values)
+            values = np.where(random.random(count) < 0.9, _float(high) - np.abs(values), values)
         drawn[:, column] = np.rint(values) if parameter in claim.integers else values
     return np.asarray(drawn)
+
+
+def _float(end: Fraction) -> float:
+    """An end near which points are drawn, as a float; one beyond the floats as a very large one."""
+    return float(max(-LARGEST_END, min(end, LARGEST_END)))
 
 
 def bounds(claim: Claim, parameter: sp.Symbol) -> tuple[Fraction | None, Fraction | None]:

@@ -19,7 +19,7 @@ from certify.atomic import write_text_atomically
 from certify.discovery.registry import load_theorem, theorems
 from certify.errors import InputError
 from certify.execution.door import Execution
-from certify.execution.work import Codec, Work
+from certify.execution.work import Codec, Work, all_of_it
 from certify.progress import Progress, SilentProgress
 from certify.proof.theorem import Theorem
 from certify.strategies.admissible import Kinds, kinds_of
@@ -132,7 +132,7 @@ def run_part(part: Part) -> tuple[ClaimSummary, ...]:
 def _work(named: dict[str, Theorem]) -> Work[Part, tuple[ClaimSummary, ...]]:
     files = {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in named if name.endswith(".py")}
     question = {"work": "stress", "code": provenance.code_digest(), "files": files}
-    return Work(run_part, Codec(_encode, _decode, _doubt), question, _key)
+    return Work(run_part, Codec(_encode, _decode, _doubt, all_of_it), question, _key)
 
 
 def _key(part: Part) -> str:

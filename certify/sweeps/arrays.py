@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.balls import Real, midpoint
+from certify.codec import decode, encode
 from certify.discovery.registry import load_theorem
 from certify.errors import InputError, UnknownNameError
 from certify.execution.door import Execution
@@ -23,6 +25,7 @@ from certify.proof.conclusion import DEFAULT_DEVIATION
 from certify.proof.optimiser import Certificate, largest_beta, shortest
 from certify.proof.theorem import Theorem
 from certify.provenance import code_digest
+from certify.sweeps.cells import NO_CERTIFICATE, Solution, certified, no_choice
 from certify.validation import accuracy, constants_from_text, noise_level, real_array, shown
 
 
@@ -74,21 +77,31 @@ def sweep(
         _check_cell(theorem, cell, solve_for)
     file = hashlib.sha256(Path(theorem_name).read_bytes()).hexdigest() if theorem_name.endswith(".py") else None
     question = {"work": "sweep", "theorem": theorem.id, "solve_for": solve_for, "code": code_digest(), "file": file}
-    work = Work(partial(_solved, theorem_name, solve_for), Codec(_plain, _plain, _doubt), question, _key)
+    codec = Codec(encode, _decoded, partial(_doubt, theorem_name, solve_for))
+    work = Work(partial(_solved, theorem_name, solve_for), codec, question, _key)
     with Execution("serial") if execution is None else nullcontext(execution) as place:
         solved = place.collect("sweep", work, list(cells.values()), progress)
-    for index, values in zip(cells, solved, strict=True):
-        for name in results.keys() & (values or {}).keys():
-            results[name][index] = (values or {})[name]
+    for (index, cell), found in zip(cells.items(), solved, strict=True):
+        values = _numbers(theorem, cell, found)
+        for name in results.keys() & values.keys():
+            results[name][index] = values[name]
     return results
 
 
-def _solved(theorem_name: str, solve_for: str, cell: Mapping[str, Real]) -> dict[str, float] | None:
-    """Every quantity at one cell's choices; None where no choice was found to work."""
-    theorem = load_theorem(theorem_name)
-    certificate = _solve(theorem, cell, solve_for)
+def _solved(theorem_name: str, solve_for: str, cell: Mapping[str, Real]) -> Solution:
+    """The choices found at one cell, with the noise level they are for where the theorem has one."""
+    certificate = _solve(load_theorem(theorem_name), cell, solve_for)
     if certificate is None:
-        return None
+        return Solution(reason=NO_CERTIFICATE)
+    noise = certificate.values.get("beta")
+    return Solution(None if noise is None else Fraction(float(midpoint(noise))), dict(certificate.choices))
+
+
+def _numbers(theorem: Theorem, cell: Mapping[str, Real], found: Solution) -> dict[str, float]:
+    """Every quantity at one cell's choices, evaluated again in balls; empty where no choice was found to work."""
+    certificate = None if found.choices is None else certified(theorem, cell, found)
+    if certificate is None:
+        return {}
     values = {name: float(midpoint(value)) for name, value in certificate.values.items()}
     return values if theorem.conclusion.distance is None else {**values, "tv_bound": certificate.distance_upper}
 
@@ -98,15 +111,21 @@ def _key(cell: Mapping[str, Real]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _plain(values: Any) -> Any:
-    return values
+def _decoded(document: Any) -> Solution:
+    return decode(Solution, document, "a cell")
 
 
-def _doubt(cell: Mapping[str, Real], values: Any) -> str:
-    """Why a stored cell is not believed; that its numbers hold is as sure as the code that found them."""
-    if values is None or (isinstance(values, dict) and all(isinstance(item, float) for item in values.values())):
-        return ""
-    return "it is no table of numbers"
+def _doubt(theorem_name: str, solve_for: str, cell: Mapping[str, Real], found: Solution) -> str:
+    """Why a stored cell is not believed: its choices are evaluated again. That there are none is believed."""
+    if found.choices is None:
+        return "" if found.reason == NO_CERTIFICATE else "it says no reason"
+    theorem = load_theorem(theorem_name)
+    if reason := no_choice(theorem, cell, found.choices):
+        return reason
+    asked = cell.get("beta") if solve_for == "length" else found.beta
+    if found.beta != asked or (found.beta is not None and not found.beta > 0):
+        return "its noise level is another"
+    return "" if certified(theorem, cell, found) is not None else "the bound is not confirmed at its choices"
 
 
 def input_arrays(inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[np.float64]]:

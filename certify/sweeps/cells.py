@@ -136,7 +136,7 @@ def solve(cell: Cell) -> Solution:
             if largest is None:
                 return Solution(reason=NO_CERTIFICATE)
             edge, at_edge = largest
-            noise = Fraction(repr(default_noise(edge, inputs)[0]))
+            noise = _noise_below(edge, inputs)
             found = shortest(theorem, {**inputs, "beta": noise})
             if found is None:
                 return Solution(reason=NO_CERTIFICATE)
@@ -154,22 +154,23 @@ def doubt(cell: Cell, solution: Solution) -> str:
         return "" if solution.reason == NO_CERTIFICATE else "there was no time for it"
     theorem, inputs = load_theorem(cell.theorem), _inputs(cell)
     for chosen in (solution.choices, solution.choices_max or {}):
-        if reason := _no_choice(theorem, inputs, chosen):
+        if reason := no_choice(theorem, inputs, chosen):
             return reason
     if not theorem.noisy:
-        return "" if _certified(theorem, inputs, solution) is not None else "it is not confirmed at its choices"
-    if solution.beta is None or solution.beta != inputs.get("beta", solution.beta):
-        return "its noise level is another"
-    if _certified(theorem, inputs, solution) is None:
-        return "the bound is not confirmed at its choices"
-    if ("beta" in inputs) != (solution.beta_max is None):
+        noiseless = (solution.beta, solution.beta_max, solution.choices_max) == (None, None, None)
+        confirmed = noiseless and certified(theorem, inputs, solution) is not None
+        return "" if confirmed else "it is not confirmed at its choices"
+    given = "beta" in inputs
+    if given != (solution.beta_max is None) or given != (solution.choices_max is None):
         return "it has no largest noise level of its own"
-    if solution.beta_max is not None and not _admitted(theorem, inputs, solution):
+    if solution.beta_max is not None and not (solution.beta_max > 0 and _admitted(theorem, inputs, solution)):
         return "its largest noise level is not confirmed"
-    return ""
+    if solution.beta != (inputs["beta"] if solution.beta_max is None else _noise_below(solution.beta_max, inputs)):
+        return "its noise level is another"
+    return "" if certified(theorem, inputs, solution) is not None else "the bound is not confirmed at its choices"
 
 
-def _no_choice(theorem: Theorem, inputs: Mapping[str, Real], chosen: Mapping[str, Fraction]) -> str:
+def no_choice(theorem: Theorem, inputs: Mapping[str, Real], chosen: Mapping[str, Fraction]) -> str:
     """Why these are no free choices: another name would take its place in the bound; "" if they are."""
     free = {item.name: item for item in theorem.quantities if item.role == "choice"}
     if others := chosen.keys() - free.keys():
@@ -189,7 +190,7 @@ def numbers(cell: Cell, solution: Solution) -> dict[str, float | int]:
     theorem = load_theorem(cell.theorem)
     if solution.choices is None or (solution.beta is None and theorem.noisy):
         return {}
-    certificate = _certified(theorem, _inputs(cell), solution)
+    certificate = certified(theorem, _inputs(cell), solution)
     if certificate is None:
         return {}
     named = [item for item in theorem.quantities if item.role != "variable" and item.name in certificate.values]
@@ -204,8 +205,8 @@ def numbers(cell: Cell, solution: Solution) -> dict[str, float | int]:
     return found
 
 
-def _certified(theorem: Theorem, inputs: Mapping[str, Real], solution: Solution) -> Certificate | None:
-    """The solution evaluated again in balls: within epsilon, where something is to be."""
+def certified(theorem: Theorem, inputs: Mapping[str, Real], solution: Solution) -> Certificate | None:
+    """The solution evaluated again in balls: within epsilon, where something is to be. Verified."""
     noise: dict[str, Real] = {} if solution.beta is None else {"beta": solution.beta}
     certify = certify_choices if theorem.conclusion.distance is None else certify_within
     return certify(theorem, {**inputs, **noise}, solution.choices or {})
@@ -228,6 +229,11 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
+
+
+def _noise_below(beta_max: float, inputs: Mapping[str, Real]) -> Fraction:
+    """The noise at which layers are counted where the largest one was looked for."""
+    return Fraction(repr(default_noise(beta_max, inputs)[0]))
 
 
 def _admitted(theorem: Theorem, inputs: Mapping[str, Real], solution: Solution) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, reduce
 from typing import Any
@@ -77,11 +78,16 @@ def _compile(
     names = {function.__name__: function.estimate for function in special}
     if len(names) < len(special):
         raise TypeError(f"two special functions share a name: {sorted(function.__name__ for function in special)}")
-    compiled = sp.lambdify(symbols, list(expressions), modules=[names, "numpy"], cse=True)
+    rationals = {item for expression in expressions for item in expression.atoms(sp.Rational)}
+    # Integers of Python's own that are no floats would end the arithmetic of arrays.
+    wide = {item: sp.Dummy() for item in rationals if max(abs(item.p), item.q) > sys.float_info.max}
+    given = [expression.xreplace(wide) for expression in expressions]
+    compiled = sp.lambdify((*symbols, *wide.values()), given, modules=[names, "numpy"], cse=True)
+    constants = [np.float64(arb(fmpq(int(item.p), int(item.q)))) for item in wide]
 
     def evaluate(*arguments: Any) -> list[npt.NDArray[np.float64]]:
         with np.errstate(all="ignore"):
-            return [np.asarray(value, dtype=np.float64) for value in compiled(*arguments)]
+            return [np.asarray(value, dtype=np.float64) for value in compiled(*arguments, *constants)]
 
     return evaluate
 

@@ -158,7 +158,7 @@ def test_a_kept_list_that_misses_a_permutation_is_walked_again(
         kept.write_text(json.dumps(stored))
         caplog.clear()
         assert listed() == (1, 12, 132)
-        assert "another walk does not find" in caplog.text and "without proving" not in caplog.text
+        assert "another walk does not find" in caplog.text and "without deriving" not in caplog.text
 
 
 def test_no_first_gate_but_a_product_and_a_sum_is_needed() -> None:

@@ -152,3 +152,29 @@ def test_bad_input_is_one_line(
     code = main(["audit", *(str(exact) if item == "EXACT" else item for item in arguments), "--quiet"])
     captured = capsys.readouterr()
     assert code == 2 and message in captured.err and len(captured.err.strip().splitlines()) == 1
+
+
+def test_a_kept_audit_is_counted_as_taken_and_must_fit_together(
+    exact: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = tmp_path / "kept.json"
+    asked = ("--count", "1", "--pairs", "0", "--epsilon", "0.05", "--resume", str(kept))
+    first = run(exact, tmp_path, *asked)[1]["observations"]
+    assert caplog.text == ""
+    assert run(exact, tmp_path, *asked)[1]["observations"] == first and "without deriving them again: 1" in caplog.text
+    good = json.loads(kept.read_text())
+    ((key, entry),) = good["observations"].items()
+    bracket = entry["tv"]
+    forged: list[tuple[dict[str, Any], str]] = [
+        ({"verdict": "refuted"}, "not that of its ends"),
+        ({"reason": "assuming nothing"}, "not that of its ends"),
+        ({"tv": {**bracket, "lower": 0.06, "upper": 0.07}}, "not that of its ends"),
+        ({"tv": {**bracket, "lower": -0.01}}, "no bracket"),
+        ({"tv": {**bracket, "upper_error": -1e-7}}, "no bracket"),
+        ({"index": 1}, "another observation"),
+    ]
+    for change, why in forged:
+        caplog.clear()
+        kept.write_text(json.dumps({**good, "observations": {key: {**entry, **change}}}))
+        assert run(exact, tmp_path, *asked)[1]["observations"] == first
+        assert why in caplog.text and "without deriving" not in caplog.text

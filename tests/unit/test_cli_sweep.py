@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +20,7 @@ from certify.report.sweep_files import sweep_figure
 from certify.sweeps import cells
 from certify.sweeps.cells import NO_CERTIFICATE, OVER_BUDGET, cells_of, defaults_of, doubt, numbers, solve, time_limit
 from certify.validation import axes_from_text, literals_from_text
+from tests.conftest import ROOT
 
 MIXING = "langevin-mixing"
 ARGUMENTS = ["sweep", MIXING, "--constants", "m=1,M2=0,epsilon=0.1", "--over", "d=2:4,kappa=1.2:1.5"]
@@ -112,6 +114,19 @@ def test_a_largest_noise_that_is_too_large_is_not_believed() -> None:
     assert found.beta_max is not None and doubt(cell, found) == ""
     assert "largest noise" in doubt(cell, replace(found, beta_max=1.1 * found.beta_max))
     assert "largest noise" in doubt(cell, replace(found, beta_max=float("inf")))
+    assert "largest noise" in doubt(cell, replace(found, beta_max=-found.beta_max))
+    assert "largest noise" in doubt(cell, replace(found, choices_max=None))
+    for factor in (Fraction(1, 2), Fraction(-1)):
+        assert found.beta is not None and "its noise" in doubt(cell, replace(found, beta=factor * found.beta))
+
+
+def test_a_theorem_without_noise_has_no_level_of_it() -> None:
+    name = str(ROOT / "examples" / "theorems" / "randomized_smoothing.py")
+    (cell,) = cells_of(load_theorem(name), name, {"sigma": "1", "pA": "0.9"}, {"pB": ["0.1"]})
+    found = solve(cell)
+    assert found.choices is not None and doubt(cell, found) == ""
+    for change in ({"beta": Fraction(1)}, {"beta_max": 2.0}, {"choices_max": {}}):
+        assert "not confirmed" in doubt(cell, replace(found, **change))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["injective-decoder", MIXING])
@@ -189,3 +204,27 @@ def test_texts_are_read_as_they_are() -> None:
 def test_a_figure_without_numbers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nothing to draw"):
         sweep_figure(tmp_path / "f.png", {"d": [1.0]}, [{"d": 1.0, "reason": "no"}], "K", "K", "title")
+
+
+def test_what_an_array_sweep_keeps_is_evaluated_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """No kept number is printed: choices are kept, and a bound is what balls make of them."""
+
+    def swept() -> dict[str, list[float]]:
+        found = certify.sweep(MIXING, d=2, m=1, M=1.5, M2=0, epsilon=0.1, beta=0.1, resume=tmp_path)
+        return {name: values.tolist() for name, values in found.items()}
+
+    right = swept()
+    assert swept() == right and caplog.text == ""
+    (path,) = tmp_path.glob("*/??/*.json")
+    text = path.read_text()
+    entry = json.loads(text.partition("\n")[0])
+    choices = entry["choices"]
+    for change in (
+        {"choices": {**choices, "K": "2"}}, {"choices": {**choices, "d": "1"}}, {"choices": {}}, {"beta": "-1/10"},
+        {"choices": None}, {"tv_bound": 0.0},
+    ):  # fmt: skip
+        forged = json.dumps({**entry, **change})
+        path.write_text(f"{forged}\n{hashlib.sha256(forged.encode()).hexdigest()}\n")
+        assert swept() == right and caplog.text.count("not believed and computed again") == 1, change
+        assert path.read_text() == text
+        caplog.clear()

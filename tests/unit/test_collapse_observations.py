@@ -182,7 +182,7 @@ def test_a_check_resumes_and_verify_reads_what_it_keeps(tmp_path: Path, caplog: 
 
     first = rates()
     assert certify.verify(path, CURVE, ROW[None]).verdict is Verdict.PROVED
-    assert rates() == first and "without proving" not in caplog.text and "not believed" not in caplog.text
+    assert rates() == first and "without deriving" not in caplog.text and "not believed" not in caplog.text
     stored = json.loads(path.read_text())
     (entry,) = stored["observations"].values()
     entry["rate"]["upper"] = last_digit(entry["rate"]["upper"], -1)

@@ -21,7 +21,7 @@ from certify.atomic import write_bytes_atomically
 from certify.cli.main import main
 from certify.errors import InputError
 from certify.execution.door import Execution, Failed, checked_scheduler
-from certify.execution.records import stored_documents
+from certify.execution.records import open_records, stored_documents
 from certify.execution.work import FailedTasksError, difference, environment
 from tests.conftest import ROOT
 from tests.execution_tasks import (
@@ -114,6 +114,8 @@ def test_one_file_keeps_its_entries_in_the_order_of_the_tasks(tmp_path: Path) ->
     assert list(json.loads((tmp_path / "a.json").read_text())["observations"].values()) == RIGHT
     with Execution("serial", tmp_path / "a.json") as execution, pytest.raises(InputError, match="results of another"):
         execution.collect("squares", work_of(square, question="other"), TASKS)
+    with pytest.raises(AssertionError, match="the results stand there"):
+        open_records(tmp_path / "b.json", {"observations": 3})
 
 
 @pytest.mark.parametrize("scheduler", ["serial", "processes:2"])

@@ -218,6 +218,7 @@ def test_cells_need_no_constant_and_are_below_the_exact_price() -> None:
     more = found.cell_mass + 1e-6
     for forged, reason in (
         (replace(found, method="price less G1*"), "does not follow"),
+        (replace(found, tv_lower_sampled=1.0), "drawn where nothing is"),
         (replace(found, cell_mass=more, tv_lower=price_of_cells(more)), "cell_mass is"),
         (replace(found, proof=replace(found.proof, envelope=lighter)), "log C is not"),
         (replace(found, proof=replace(found.proof, envelope=None)), "do not fit"),

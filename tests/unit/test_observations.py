@@ -142,6 +142,7 @@ def test_a_kept_line_that_is_not_confirmed_is_computed_again(
         {"more": 1},
     ]
     entries: list[object] = [{**good["observations"][key], "certificate": {**proof, **change}} for change in forged]
+    entries += [{**good["observations"][key], "noise": {"certificate": None}}]
     entries += [{**good["observations"][key], "reason": "none"}, 3, {}, {"theorem": "G1*", "tv_bound": 0.01}]
     for count, entry in enumerate(entries, 1):
         path.write_text(json.dumps({**good, "observations": {key: entry}}))

@@ -118,3 +118,20 @@ def test_huge_exponents_are_not_multiplied_out(claim: str, assumptions: tuple[st
 def test_a_tower_of_allowed_powers_is_refused() -> None:
     with pytest.raises(InputError, match="binary digits"):
         prove("((10**4096)**4096)**4096 > x")
+
+
+@pytest.mark.parametrize(
+    ("claim", "assumptions", "verdict"),
+    [
+        ("x <= 10**400", (), Verdict.INCONCLUSIVE),
+        ("x > 1e500", (), Verdict.REFUTED),
+        ("x**2 + 10**400 >= 0", (), Verdict.PROVED),
+        ("x*10**400/(3*10**400 - 1) <= x", (), Verdict.REFUTED),
+        ("n <= 10**400", ("n in N", "n >= 10**401"), Verdict.INCONCLUSIVE),
+        ("x <= 3", ("x >= 10**401", "x <= 10**402"), Verdict.INCONCLUSIVE),
+        ("x <= 10**403", ("x >= 10**401", "x <= 10**402"), Verdict.PROVED),
+        ("exp(-x)*x <= 1", ("x >= 1/10**401", "x <= 10**402"), Verdict.PROVED),
+    ],
+)
+def test_numbers_beyond_the_floats_are_numbers(claim: str, assumptions: tuple[str, ...], verdict: Verdict) -> None:
+    assert prove(claim, assumptions).verdict is verdict

@@ -169,6 +169,11 @@ def unproved_reach(entry: dict[str, Any]) -> None:
     entry["noise"], entry["largest_noise"] = None, 2 * BETA
 
 
+def no_reach(entry: dict[str, Any]) -> None:
+    """A row that is certified at its own noise, and at none."""
+    entry["noise"], entry["largest_noise"] = None, 0.0
+
+
 def measured(entry: dict[str, Any]) -> None:
     entry["measured"] = [0.97, 0.99]
 
@@ -181,7 +186,7 @@ def another_key(entry: dict[str, Any]) -> None:
     entry["proposals"] = 1
 
 
-@pytest.mark.parametrize("forge", [consistent, misplaced, reach, unproved_reach, measured, bare, another_key])
+@pytest.mark.parametrize("forge", [consistent, misplaced, reach, unproved_reach, no_reach, measured, bare, another_key])
 def test_a_kept_result_that_is_not_proved_again_is_computed_again(
     forge: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

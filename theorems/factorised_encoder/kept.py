@@ -41,6 +41,11 @@ def doubt(
         return next(_doubts(generator, constants, beta, row, found), "")
 
 
+def is_drawn(found: RowPrice) -> bool:
+    """Whether a number of it was estimated by draws, which are not made again."""
+    return found.tv_lower_sampled is not None or (bool(found.covariance) and found.proof.gaussian is None)
+
+
 def _doubts(
     generator: Generator, constants: GlobalConstants | None, beta: float, row: FloatArray, found: RowPrice
 ) -> Iterator[str]:
@@ -69,6 +74,8 @@ def _doubts(
     for name in NUMBERS:
         if getattr(found, name) != known.get(name):
             yield f"{name} is {getattr(found, name)}, its proof gives {known.get(name)}"
+    if found.method and found.tv_lower_sampled is not None:
+        yield "it was drawn where nothing is"
     if (found.tv_lower, found.method) != certified_price(known):
         yield f"tv_lower {found.tv_lower:.6g} does not follow from its correlation and distance, or its cells"
 

@@ -19,7 +19,7 @@ from certify.proof.records import ObservationRecord
 from certify.proof.theorem import ObservationsAsked
 from certify.provenance import code_digest
 from certify.verdict import Verdict
-from theorems.factorised_encoder.kept import decode_price, doubt
+from theorems.factorised_encoder.kept import decode_price, doubt, is_drawn
 from theorems.factorised_encoder.rotation import cheapest_rotation, rotated_price
 from theorems.factorised_encoder.row import NUMBERS, RowPrice, row_price
 from theorems.sharp_langevin.observations import global_constants
@@ -52,7 +52,7 @@ def certify_rows(asked: ObservationsAsked) -> tuple[ObservationRecord, ...]:
         row_key,
         list(asked.rows),
         partial(row_price, generator, constants, beta),
-        Codec(encode, decode_price, partial(doubt, generator, constants, beta)),
+        Codec(encode, decode_price, partial(doubt, generator, constants, beta), is_drawn),
         asked.progress,
         asked.execution,
     )

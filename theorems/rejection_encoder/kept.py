@@ -34,6 +34,8 @@ def doubt(generator: Generator, beta: float, epsilon: Fraction, task: Task, foun
             return "it is about another observation"
         if reason := verify(proof, generator).reason:
             return reason
+    if found.proposals is not None and found.largest_noise is not None and found.largest_noise < beta:
+        return "its largest noise is below its own"
     at_own = found.noise is None
     reached = found.proposals if found.noise is None else found.noise.proposals
     if found.largest_noise and (reached is None or (at_own and found.largest_noise != beta)):

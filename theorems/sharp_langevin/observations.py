@@ -230,6 +230,8 @@ def _doubt(
     if task.with_reach and certificate.noise is None:
         return "the largest noise is missing"
     proof, wider = certificate.proof, None if certificate.noise is None else certificate.noise.proof
+    if certificate.certified and certificate.noise is not None and certificate.noise.beta < beta:
+        return "its largest noise is below its own"
     asked = exact(task.row), epsilon, constants.values
     with one_thread():
         for item in (proof, wider):
