@@ -40,6 +40,7 @@ RESULTS = Path("benchmarks/results/forged_rejection")
 DECODERS = (
     ("examples/digits/residual_d8", "examples/digits/observations_d8"),
     ("examples/digits/pixels64_conditioned", "examples/digits/observations_pixels64"),
+    ("examples/digits/pixels64_free", "examples/digits/observations_pixels64"),
     ("examples/zoo/pythae_vae_digits_d2", "examples/zoo/pythae_vae_digits_d2"),
     ("examples/zoo/torch_softplus_breast_cancer_d2", "examples/zoo/torch_softplus_breast_cancer_d2"),
     ("examples/zoo/sklearn_mlp_iris_d2", "examples/zoo/sklearn_mlp_iris_d2"),
@@ -65,7 +66,9 @@ def forgeries(document: Mapping[str, Any], random: np.random.Generator) -> Itera
     yield "likelihood", {**document, "likelihood": "bernoulli"}
     yield "component left out", {**document, "proposal": document["proposal"][1:]}
     yield "evidence left out", {**document, "regions": None, "boxes": None}
-    yield "integral left out", {**document, "mean": None, "cells": None}
+    yield "integral left out", {**document, "mean": None, "cells": None, "gaussians": None}
+    if document.get("gaussians") is not None:
+        yield from _damaged_gaussians(document)
     if document["regions"] is not None:
         yield from _damaged_regions(document, random)
     else:
@@ -104,6 +107,44 @@ def _damaged_regions(document: Mapping[str, Any], random: np.random.Generator) -
     form = copy.deepcopy(proof["forms"])
     form[proof["regions"][place]["form"]].pop()
     yield "neuron left out", with_(forms=form)
+
+
+def _damaged_gaussians(document: Mapping[str, Any]) -> Iterator[tuple[str, Document_]]:
+    """The heaviest Gaussian's numbers, and the weights."""
+    proof = document["gaussians"]
+    place = int(np.argmax([float.fromhex(share) for share in proof["shares"]]))
+
+    def changed(name: str, value: Any, at: int = place) -> Document_:
+        rows = copy.deepcopy(proof[name])
+        rows[at] = value
+        return {**document, "gaussians": {**proof, name: rows}}
+
+    share, first = float.fromhex(proof["shares"][place]), [float.fromhex(entry) for entry in proof["means"][place]]
+    if len(proof["shares"]) > 1:
+        # Shares are divided by their sum: that of one Gaussian means nothing.
+        yield "share doubled", changed("shares", (2.0 * share).hex())
+    yield "share negative", changed("shares", (-share).hex())
+    yield "mean moved", changed("means", [(entry + 0.1).hex() for entry in first])
+    yield "tilt moved", changed("linear", [(float.fromhex(entry) + 0.3).hex() for entry in proof["linear"][place]])
+    yield (
+        "spread doubled",
+        changed("spreads", [(2.0 * float.fromhex(entry)).hex() for entry in proof["spreads"][place]]),
+    )
+    yield "spread negative", changed("spreads", [(-float.fromhex(entry)).hex() for entry in proof["spreads"][place]])
+    yield "row too short", changed("means", proof["means"][place][1:])
+    yield "factor singular", changed("factor", proof["factor"][0], -1)
+    largest = int(np.argmax([float.fromhex(weight) for weight in proof["weights"]]))
+    yield "weight halved", changed("weights", (0.5 * float.fromhex(proof["weights"][largest])).hex(), largest)
+    yield (
+        "Gaussian left out",
+        {
+            **document,
+            "gaussians": {
+                **proof,
+                **{name: proof[name][:place] + proof[name][place + 1 :] for name in ("shares", "means")},
+            },
+        },
+    )
 
 
 def _damaged_tree(

@@ -23,6 +23,7 @@ from certify.envelopes.box_weights import with_dense_weights
 from certify.envelopes.gaussian_evidence import MeanBound
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
+from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import MixtureBound
 from certify.errors import CertifyError, InternalError
 from certify.generators.graph import Graph
@@ -47,7 +48,7 @@ class Envelope:
     boxes: int
     method: str = "boxes"
     proof: MixtureBound | Tiling | None = None
-    integral: IntegralBound | MeanBound | None = None
+    integral: IntegralBound | MeanBound | MixtureEvidence | None = None
 
     @property
     def acceptance(self) -> float:

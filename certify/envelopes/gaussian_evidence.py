@@ -18,9 +18,11 @@ from certify.arithmetic.balls import ball, lower, precision
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, subtract
 from certify.envelopes.gaussian_layers import two_layers
+from certify.envelopes.gaussian_moments import EVEN, GRADED
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import MeanExpansion, mean_expansion
 from certify.envelopes.mean_products import product_expansion
+from certify.envelopes.mean_tangents import tangent_expansion
 from certify.envelopes.posterior_moments import Moments
 
 NARROWER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -69,7 +71,7 @@ def log_evidence_lower(
     network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray
 ) -> MeanBound | None:
     """Lower bound of log int exp(-f), rounded down, by N(m, BB') with lower triangular B; None where none is found."""
-    expansion = _expansion(network, form, mean, factor)
+    expansion = expanded_mean(network, form, mean, factor)
     if expansion is None:
         return None
     weights = search_weights(expansion.form.midpoint, expansion.squares)
@@ -85,27 +87,31 @@ def evidence_again(
     network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray, weights: FloatArray
 ) -> float:
     """Lower bound of log int exp(-f) by these weights, rounded down, without a search; -inf if they prove nothing."""
-    expansion = _expansion(network, form, mean, factor)
+    expansion = expanded_mean(network, form, mean, factor)
     if expansion is None or weights.shape != expansion.squares.shape:
         return -math.inf
     return _lower(expansion, factor, weights)
 
 
-def _expansion(network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray) -> MeanExpansion | None:
-    # The entropy is read off the diagonal.
-    if np.triu(factor, 1).any() or not (np.isfinite(mean).all() and np.isfinite(factor).all()):
+def expanded_mean(
+    network: LiftedNetwork, form: MatrixBall, mean: FloatArray, factor: FloatArray, tangents: bool = False
+) -> MeanExpansion | None:
+    """What is known of E f under N(m, BB'); by `mean_tangents` if asked for. None where nothing is."""
+    # One Gaussian's entropy is read off the diagonal.
+    if not tangents and np.triu(factor, 1).any() or not (np.isfinite(mean).all() and np.isfinite(factor).all()):
         return None
     if network.partners is not None:
         return product_expansion(network, form, mean, factor)
-    layers = two_layers(network, mean, factor)
-    return None if layers is None else mean_expansion(network, form, layers)
+    layers = two_layers(network, mean, factor, GRADED if tangents else EVEN)
+    if layers is None:
+        return None
+    expansion = tangent_expansion if tangents and layers.own is not None else mean_expansion
+    return expansion(network, form, layers)
 
 
 def _lower(expansion: MeanExpansion, factor: FloatArray, weights: FloatArray) -> float:
     """h(N) - E f from below, or -inf."""
-    gap = subtract(exact_matrix(np.diag(weights)), expansion.form)
-    # What is known of rho_k^2 is an upper end: a weight below 0 would need a lower one.
-    if not (np.isfinite(weights).all() and (weights >= 0.0).all()) or positive_definite(gap) is not True:
+    if not dominates(weights, expansion.form):
         return -math.inf
     diagonal = np.abs(np.diag(factor))
     if not diagonal.all():
@@ -117,6 +123,14 @@ def _lower(expansion: MeanExpansion, factor: FloatArray, weights: FloatArray) ->
         entropy = sum((ball(float(x)).log() for x in diagonal), len(factor) * (1 + (2 * arb.pi()).log()) / 2)
         found = lower(entropy - total)
     return found if math.isfinite(found) else -math.inf
+
+
+def dominates(weights: FloatArray, form: MatrixBall) -> bool:
+    """Whether `weights` mu (k,) are not negative and diag(mu) - M > 0, M = `form`. Verified."""
+    # What is known of rho_k^2 is an upper end: a weight below 0 would need a lower one.
+    if not (np.isfinite(weights).all() and (weights >= 0.0).all()):
+        return False
+    return positive_definite(subtract(exact_matrix(np.diag(weights)), form)) is True
 
 
 def search_weights(form: FloatArray, squares: FloatArray) -> FloatArray:

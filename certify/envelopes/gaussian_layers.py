@@ -28,7 +28,7 @@ from certify.arithmetic.intervals import (
     multiply,
     subtract,
 )
-from certify.envelopes.gaussian_moments import ORDER, hermite_coefficients
+from certify.envelopes.gaussian_moments import EVEN, ORDER, Lattice, hermite_coefficients
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.generators.activations import activation_constants
 
@@ -45,6 +45,7 @@ class TwoLayers:
     first, second    their places among the network's neurons
     base, own        the first layer, and the Gaussians w near the second layer's inputs; None where there is none
     weights          W (k, j) from the first layer to the second;  rest    r = v - w
+    offsets, slopes  the second layer's inputs without it: offsets (k, 1) + slopes (k, d) y
     """
 
     mean: FloatArray
@@ -55,10 +56,17 @@ class TwoLayers:
     own: Expansion | None
     weights: MatrixBall
     rest: Rest | None
+    offsets: MatrixBall
+    slopes: MatrixBall
 
 
-def two_layers(network: LiftedNetwork, mean: FloatArray, factor: FloatArray) -> TwoLayers | None:
-    """The layers under z = m + B y; None where a third layer, which has no such expansion, is met."""
+def two_layers(
+    network: LiftedNetwork, mean: FloatArray, factor: FloatArray, lattice: Lattice = EVEN
+) -> TwoLayers | None:
+    """The layers under z = m + B y; None where a third layer, which has no such expansion, is met.
+
+    `lattice` as in `gaussian_moments.hermite_cells`.
+    """
     d = network.latent_dim
     used = (np.abs(network.inputs.midpoint) + network.inputs.radius)[:, 1 + d :] > 0
     deep = np.asarray(used.any(axis=1))
@@ -69,14 +77,15 @@ def two_layers(network: LiftedNetwork, mean: FloatArray, factor: FloatArray) -> 
     at_mean = exact_matrix(np.concatenate([[1.0], mean])[:, None])
     offsets = multiply(columns(rows, 0, 1 + d), at_mean)
     slopes = multiply(columns(rows, 1, 1 + d), exact_matrix(factor))
-    base = expansion(network, first, rows_of(offsets, first), rows_of(slopes, first))
+    base = expansion(network, first, rows_of(offsets, first), rows_of(slopes, first), lattice)
     weights = MatrixBall(rows.midpoint[np.ix_(second, 1 + d + first)], rows.radius[np.ix_(second, 1 + d + first)])
+    offsets, slopes = rows_of(offsets, second), rows_of(slopes, second)
     if not len(second):
-        return TwoLayers(mean, factor, first, second, base, None, weights, None)
-    means, directions = _closest_gaussian(weights, base, rows_of(offsets, second), rows_of(slopes, second))
-    own = expansion(network, second, exact_matrix(means), exact_matrix(directions))
-    rest = _rest(weights, base, own, rows_of(offsets, second), rows_of(slopes, second))
-    return TwoLayers(mean, factor, first, second, base, own, weights, rest)
+        return TwoLayers(mean, factor, first, second, base, None, weights, None, offsets, slopes)
+    means, directions = _closest_gaussian(weights, base, offsets, slopes)
+    own = expansion(network, second, exact_matrix(means), exact_matrix(directions), lattice)
+    rest = _rest(weights, base, own, offsets, slopes)
+    return TwoLayers(mean, factor, first, second, base, own, weights, rest, offsets, slopes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +126,13 @@ class Rest:
     tail: FloatArray
 
 
-def expansion(network: LiftedNetwork, chosen: IntArray, offsets: MatrixBall, slopes: MatrixBall) -> Expansion:
+def expansion(
+    network: LiftedNetwork,
+    chosen: IntArray,
+    offsets: MatrixBall,
+    slopes: MatrixBall,
+    lattice: Lattice = EVEN,
+) -> Expansion:
     """The `chosen` neurons under inputs `offsets` (j, 1) + `slopes` (j, d) y."""
     squares = row_sums(hadamard(slopes, slopes))
     high = np.sqrt(np.maximum(squares.midpoint + squares.radius, 0.0)) * (1 + 2.0**-50)
@@ -129,7 +144,7 @@ def expansion(network: LiftedNetwork, chosen: IntArray, offsets: MatrixBall, slo
     sigmas = [network.sigmas[index] for index in chosen]
     for sigma in dict.fromkeys(sigmas):
         which = np.array([other == sigma for other in sigmas])
-        found = hermite_coefficients(sigma, rows_of(offsets, which), rows_of(deviations, which))
+        found = hermite_coefficients(sigma, rows_of(offsets, which), rows_of(deviations, which), lattice)
         for target, source in zip((plain, squared), found, strict=True):
             target.midpoint[which], target.radius[which] = source.midpoint, source.radius
         with precision():

@@ -9,8 +9,10 @@ forms, once and for all: (He_{n-1} phi)' = -He_n phi, xi He_n = He_{n+1} + n He_
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 from flint import arb
@@ -26,36 +28,43 @@ from certify.arithmetic.intervals import (
     matrix_from_bounds,
     multiply,
     scale,
+    subtract,
 )
 from certify.envelopes.lifted_form import Sigma
 from certify.generators.activations import activation_constants, range_enclosure
 
 ORDER = 12
 """Highest n."""
-REACH = 12
 _SIXTH = MatrixBall(np.full((1, 1), 1 / 6), np.full((1, 1), 2.0**-54))
-CELLS_PER_UNIT = 16
+Lattice: TypeAlias = tuple[tuple[int, int], ...]
+"""Up to |xi| = the first number, beyond the last one's, so many cells in a unit as the second says: powers of two."""
+EVEN: Lattice = ((12, 16),)
+GRADED: Lattice = ((4, 16), (6, 8), (8, 4), (12, 2))
+"""Half the cells, and the same to more digits than are used."""
 
 
 @dataclass(frozen=True, eq=False)
 class HermiteCells:
-    """Cells of width 1/16 on [-12, 12], `centres` (j,).
+    """Cells on [-12, 12] with `halves` (j,) of their widths and `centres` (j,).
 
     moments     for i = 0 .. 3 the integrals of (xi - c)^i H_n phi over each cell, (j, ORDER + 1) each
     absolute    upper bounds of the integrals of |H_n| phi, (j, ORDER + 1)
     outside     upper bound of the integral of (1 + xi^2) |H_n| phi beyond the lattice, any n
     """
 
+    halves: FloatArray
     centres: FloatArray
     moments: tuple[MatrixBall, ...]
     absolute: FloatArray
     outside: float
 
 
-def hermite_coefficients(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall) -> tuple[MatrixBall, MatrixBall]:
+def hermite_coefficients(
+    sigma: Sigma, mean: MatrixBall, deviation: MatrixBall, lattice: Lattice = EVEN
+) -> tuple[MatrixBall, MatrixBall]:
     """c_n of sigma and of sigma^2 for the laws N(a, s^2), `mean` and `deviation` (k, 1): (k, ORDER + 1) each."""
-    cells = hermite_cells()
-    half = 0.5 / CELLS_PER_UNIT
+    cells = hermite_cells(lattice)
+    half = cells.halves
     points = add(_spread(mean, cells), multiply(deviation, exact_matrix(cells.centres[None])))
     widened = MatrixBall(points.midpoint, (points.radius + magnitude_upper(deviation) * half) * (1 + 2.0**-50))
     at = [_range(sigma, order, points) for order in range(3)]
@@ -80,6 +89,62 @@ def hermite_coefficients(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall) 
     return _widened(first, lost), _widened(second, lost_square)
 
 
+def slope_moments(sigmas: Sequence[Sigma], mean: MatrixBall, deviation: MatrixBall, slopes: FloatArray) -> FloatArray:
+    """Upper bounds (k, 3) of E[h (xi^2 - 1)^2], E[h xi^2] and E h, h = (sigma'(v) - g)^2 for `slopes` g (k,).
+
+    v = a + s xi with `mean` a and `deviation` s, (k, 1).
+    """
+    found = np.empty((len(slopes), 3))
+    for sigma in dict.fromkeys(sigmas):
+        chosen = np.array([other == sigma for other in sigmas])
+        middle, width = (MatrixBall(part.midpoint[chosen], part.radius[chosen]) for part in (mean, deviation))
+        found[chosen] = _slope_moments(sigma, middle, width, slopes[chosen])
+    return found
+
+
+def _slope_moments(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall, slopes: FloatArray) -> FloatArray:
+    cells = hermite_cells(GRADED)
+    half = cells.halves
+    points = add(_spread(mean, cells), multiply(deviation, exact_matrix(cells.centres[None])))
+    widened = MatrixBall(points.midpoint, (points.radius + magnitude_upper(deviation) * half) * (1 + 2.0**-50))
+    level = _spread(exact_matrix(slopes[:, None]), cells)
+    at = subtract(_range(sigma, 1, points), level), _range(sigma, 2, points)
+    over = subtract(_range(sigma, 1, widened), level), _range(sigma, 2, widened), _range(sigma, 3, widened)
+    # h, h' and the largest h'' on a cell.
+    plain, slope = hadamard(at[0], at[0]), scale(hadamard(at[0], at[1]), 2.0)
+    curve = scale(add(hadamard(over[1], over[1]), hadamard(over[0], over[2])), 2.0)
+    bent = np.maximum(curve.midpoint + curve.radius, 0.0) * (1 + 2.0**-50)
+    square = hadamard(deviation, deviation)
+    table = _nonnegative_weights()
+    total = add(
+        multiply(plain, multiply(cells.moments[0], table)),
+        multiply(hadamard(slope, _spread(deviation, cells)), multiply(cells.moments[1], table)),
+    )
+    # These weights are not negative: the cell's largest h'' serves for all of it.
+    last = multiply(hadamard(exact_matrix(bent), _spread(scale(square, 0.5), cells)), multiply(cells.moments[2], table))
+    with precision():
+        known = activation_constants(*sigma)
+        ends = [
+            max(upper(known.slope_supremum - ball(slope)), upper(ball(slope) - known.slope_infimum))
+            for slope in slopes.tolist()
+        ]
+    lost = np.square(ends)[:, None] * (13.0 * cells.outside)
+    with np.errstate(invalid="ignore", over="ignore"):
+        high = total.midpoint + total.radius + np.maximum(last.midpoint + last.radius, 0.0) + lost
+    # Where sigma'' jumps nothing is known.
+    return np.where(np.isnan(high), np.inf, np.maximum(high, 0.0) * (1 + 2.0**-48))
+
+
+@cache
+def _nonnegative_weights() -> MatrixBall:
+    """Columns (xi^2 - 1)^2, xi^2 and 1 in the H_n; the sums of their coefficients are below 13."""
+    table = np.zeros((ORDER + 1, 3))
+    table[[0, 2, 4], 0] = 2.0, 4.0 * math.sqrt(2.0), math.sqrt(24.0)
+    table[[0, 2], 1] = 1.0, math.sqrt(2.0)
+    table[0, 2] = 1.0
+    return MatrixBall(table, np.abs(table) * 2.0**-51)
+
+
 def _integrals(
     cells: HermiteCells, derivatives: list[MatrixBall], plain: MatrixBall, deviation: MatrixBall
 ) -> MatrixBall:
@@ -99,7 +164,7 @@ def _integrals(
         radius = np.where(smooth, scaled.radius, 0.0)
         if index == 3:
             # The coefficient differs from point to point: what differs meets |xi - c|^3 |H_n| phi.
-            spread, radius = spread + radius * (0.5 / CELLS_PER_UNIT) ** 3, np.zeros_like(radius)
+            spread, radius = spread + radius * cells.halves**3, np.zeros_like(radius)
         total = add(total, multiply(MatrixBall(middle, radius), weight))
     with np.errstate(over="ignore", invalid="ignore"):
         lost = (spread @ cells.absolute) * (1 + 2 * (spread.shape[1] + 8) * 2.0**-52)
@@ -107,18 +172,24 @@ def _integrals(
 
 
 @cache
-def hermite_cells() -> HermiteCells:
+def hermite_cells(lattice: Lattice = EVEN) -> HermiteCells:
     """The lattice and its integrals."""
-    count = 2 * REACH * CELLS_PER_UNIT
+    inner, positive = 0, [0.0]
+    for reach, per_unit in lattice:
+        positive += [inner + index / per_unit for index in range(1, (reach - inner) * per_unit + 1)]
+        inner = reach
+    # All of these are exact.
+    corners = np.array([-edge for edge in positive[:0:-1]] + positive)
+    halves, centres = 0.5 * np.diff(corners), 0.5 * (corners[1:] + corners[:-1])
+    count = len(centres)
     roots = [math.factorial(n) for n in range(ORDER + 1)]
     with precision(192):
-        edges = [_edge(ball(-REACH) + ball(index) / CELLS_PER_UNIT) for index in range(count + 1)]
+        edges = [_edge(ball(float(corner))) for corner in corners]
         norms = [ball(value).sqrt() for value in roots]
-        half = ball(1) / (2 * CELLS_PER_UNIT)
         middles, radii = np.empty((4, count, ORDER + 1)), np.empty((4, count, ORDER + 1))
         absolute = np.empty((count, ORDER + 1))
         for index, ((low, low_mass), (high, high_mass)) in enumerate(zip(edges, edges[1:], strict=False)):
-            centre = ball(-REACH) + (2 * ball(index) + 1) / (2 * CELLS_PER_UNIT)
+            centre, half = ball(float(centres[index])), ball(float(halves[index]))
             mass = high_mass - low_mass
             row = [mass, *(a - b for a, b in zip(low, high, strict=True))]
             for power in range(4):
@@ -131,15 +202,14 @@ def hermite_cells() -> HermiteCells:
             for n, polynomial in enumerate(_hermite(box, ORDER)):
                 absolute[index, n] = upper(abs(polynomial) / norms[n] * mass)
         # Cauchy: E[(1 + xi^2)|H_n|; outside]^2 <= E[(1 + xi^2)^2; outside].
-        end = ball(REACH)
+        end = ball(inner)
         density = (-end * end / 2).exp() / (2 * arb.pi()).sqrt()
         beyond = (end / ball(2).sqrt()).erfc()
         square = 2 * density * end + beyond
         fourth = 2 * density * end**3 + 3 * square
         outside = upper((beyond + 2 * square + fourth).sqrt())
-        centres = np.array([-REACH + (2 * index + 1) / (2 * CELLS_PER_UNIT) for index in range(count)])
     moments = tuple(MatrixBall(middles[power], radii[power]) for power in range(4))
-    return HermiteCells(centres, moments, absolute, outside)
+    return HermiteCells(halves, centres, moments, absolute, outside)
 
 
 def _edge(x: arb) -> tuple[list[arb], arb]:

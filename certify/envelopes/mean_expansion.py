@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 from flint import arb
@@ -42,6 +42,7 @@ from certify.arithmetic.intervals import (
     matrix_from_bounds,
     multiply,
     scale,
+    subtract,
 )
 from certify.envelopes.gaussian_layers import (
     Expansion,
@@ -88,7 +89,7 @@ def mean_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) 
     start = 1 + network.latent_dim
     tail = start + layers.second
     index = np.concatenate([np.arange(start), start + layers.first, tail])
-    every = layers.base if own is None else _both(layers.base, own)
+    every = layers.base if own is None else both(layers.base, own)
     shared = second_moments(every, layers.mean, layers.factor)
     if not shared.is_finite:
         return None
@@ -99,9 +100,17 @@ def mean_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) 
     gradient = gradient_of(block(form, tail, index), layers, every)
     size = np.sqrt(rest.square) * own.lipschitz * UP
     paid = _second_order(network, layers, gradient) + size * gradient.beyond
-    first = _first_order(layers.base, own, every, layers.weights, gradient)
+    first = first_order(layers.base, own, every, layers.weights, gradient)
     known = known_mean(traced, np.concatenate([first, paid * UP]))
     return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail))
+
+
+@cache
+def fourth_norms() -> FloatArray:
+    """|R_n|_4 <= growth_n |R_n| for n = 0 .. CUT."""
+    growth = np.asarray(3.0 ** (0.5 * np.arange(CUT + 1)), dtype=np.float64)
+    growth[2] = 15.0**0.25
+    return growth
 
 
 def known_mean(traced: MatrixBall, terms: FloatArray) -> float | None:
@@ -120,7 +129,7 @@ class Gradient:
     """G_k in orders of y: p_0 (k, 1), p_1 (k, d), and Gamma_k = sum_l `second`_kl D_l D_l' over directions D_l.
 
     P_k = p_0 + p_1 . y + Gamma_k : (yy' - I); upper bounds (k,): `size` of |p_0|, `moving` of |P_k - p_0|, `norm` of
-    |P_k|, `beyond` of |G_k - P_k|.
+    |P_k|, `beyond` of |G_k - P_k|; `orders` (k, 3) of the norms of P_k's three.
     """
 
     constant: MatrixBall
@@ -130,6 +139,7 @@ class Gradient:
     moving: FloatArray
     norm: FloatArray
     beyond: FloatArray
+    orders: FloatArray
 
 
 def gradient_of(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradient:
@@ -143,7 +153,7 @@ def gradient_of(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradie
         multiply(hadamard(inner, column(every.plain, 1).transpose), every.units),
     )
     # H_2(D . y) = D D' : (yy' - I)/sqrt(2).
-    second = hadamard(hadamard(inner, column(every.plain, 2).transpose), _root_half())
+    second = hadamard(hadamard(inner, column(every.plain, 2).transpose), root_half())
     squares = []
     for n in range(2, ORDER + 1):
         order = hadamard(inner, column(every.plain, n).transpose)
@@ -155,13 +165,19 @@ def gradient_of(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradie
         return np.asarray(np.sqrt(norms[:, start:stop].sum(axis=1)) * UP)
 
     beyond = (length(3, ORDER + 1) + lost) * UP
-    return Gradient(constant, linear, second, length(0, 1), length(1, 3), length(0, 3), beyond)
+    orders = np.asarray(np.sqrt(norms[:, :3]) * UP)
+    return Gradient(constant, linear, second, length(0, 1), length(1, 3), length(0, 3), beyond, orders)
 
 
-def _first_order(
-    base: Expansion, own: Expansion, every: Expansion, weights: MatrixBall, gradient: Gradient
+def first_order(
+    base: Expansion,
+    own: Expansion,
+    every: Expansion,
+    weights: MatrixBall,
+    gradient: Gradient,
+    tangents: FloatArray | None = None,
 ) -> FloatArray:
-    """E[sigma'(w_k) R_k P_k] (k,), rounded up, but for the orders of R below the second."""
+    """E[sigma'(w_k) R_k P_k] (k,), rounded up, but for the orders of R below the second; sigma' less `tangents`."""
     # `every` has the neurons of `base` first.
     first, others = np.arange(len(base.tails)), np.arange(len(base.tails), len(every.tails))
     own_every = rows_of(every.correlations[1], others)
@@ -173,7 +189,11 @@ def _first_order(
     mixed = multiply(hadamard(second, own_every), every_base)
     twice = multiply(second, hadamard(every_base, every_base))
     own_base = [block(power, others, first) for power in every.correlations]
-    slopes = [_outer_derivative(own, order) for order in range(3)]
+    slopes = [outer_derivative(own, order) for order in range(3)]
+    if tangents is not None:
+        unit = np.zeros((1, slopes[0].shape[1]))
+        unit[0, 0] = 1.0
+        slopes[0] = subtract(slopes[0], multiply(exact_matrix(tangents[:, None]), exact_matrix(unit)))
     inner = [_inner_derivative(base, order) for order in range(3)]
 
     def mean(i: int, j: int) -> MatrixBall:
@@ -196,7 +216,7 @@ def _first_order(
     return np.asarray(np.nextafter(found.midpoint + found.radius, np.inf)[:, 0])
 
 
-def _outer_derivative(own: Expansion, order: int) -> MatrixBall:
+def outer_derivative(own: Expansion, order: int) -> MatrixBall:
     """Coefficients 0 .. CUT of phi^(order), phi(eta) = sigma'(w): derivatives of sigma by eta, divided by s once."""
     return hadamard(derivative(columns(own.plain, 0, CUT + 2 + order), 1 + order), own.inverse_deviations())
 
@@ -212,9 +232,8 @@ def _second_order(network: LiftedNetwork, layers: TwoLayers, gradient: Gradient)
     """Upper bounds (k,) of E rho_k P_k - E[sigma'(w_k) R_k P_k], orders of R below the second left to the former."""
     own, rest = layers.own, layers.rest
     assert own is not None and rest is not None, "the caller has looked"
-    bends, spread = _slopes(network, layers)
-    growth = 3.0 ** (0.5 * np.arange(CUT + 1))
-    growth[2] = 15.0**0.25
+    bends, spread = slope_spans(network, layers)
+    growth = fourth_norms()
     norms = np.sqrt(rest.orders) * UP
     low, beyond = norms[:, :2].sum(axis=1), np.sqrt(rest.orders[:, CUT + 1 :].sum(axis=1)) + rest.tail
     least = np.full(len(low), np.inf)
@@ -228,7 +247,7 @@ def _second_order(network: LiftedNetwork, layers: TwoLayers, gradient: Gradient)
     return np.asarray((least + own.lipschitz * (low + beyond) * gradient.norm) * UP)
 
 
-def _slopes(network: LiftedNetwork, layers: TwoLayers) -> tuple[FloatArray, FloatArray]:
+def slope_spans(network: LiftedNetwork, layers: TwoLayers) -> tuple[FloatArray, FloatArray]:
     """Upper bounds (k,) of sup |sigma''| and of the width of the range of sigma' in the second layer."""
     found = np.empty((2, len(layers.second)))
     with precision():
@@ -238,7 +257,9 @@ def _slopes(network: LiftedNetwork, layers: TwoLayers) -> tuple[FloatArray, Floa
     return found[0], found[1]
 
 
-def _both(first: Expansion, second: Expansion) -> Expansion:
+def both(first: Expansion, second: Expansion) -> Expansion:
+    """The neurons of `first`, then those of `second`."""
+
     def joined(a: MatrixBall, b: MatrixBall) -> MatrixBall:
         return MatrixBall(np.concatenate([a.midpoint, b.midpoint]), np.concatenate([a.radius, b.radius]))
 
@@ -255,5 +276,6 @@ def block(form: MatrixBall, rows: IntArray, cols: IntArray) -> MatrixBall:
     return MatrixBall(form.midpoint[at], form.radius[at])
 
 
-def _root_half() -> MatrixBall:
+def root_half() -> MatrixBall:
+    """sqrt(1/2), (1, 1)."""
     return matrix_from_bounds([[np.nextafter(math.sqrt(0.5), 0.0)]], [[np.nextafter(math.sqrt(0.5), 1.0)]])

@@ -101,7 +101,7 @@ def product_expansion(
     turned = add(mixed, multiply(own, tangent))
     first = multiply(tangent.transpose, mixed)
     whole = add(block(form, kept, kept), add(add(first, first.transpose), _sandwich(tangent, own)))
-    layers = TwoLayers(mean, factor, plain, products, base, None, own, None)
+    layers = TwoLayers(mean, factor, plain, products, base, None, own, None, own, own)
     gradient = gradient_of(turned, layers, base)
     shifted = tuple(_shifted(part.plain, at) for part, at in zip((g, h), centres, strict=True))
     rough = [_beyond(h, order) for order in (CUT, HALF)]

@@ -30,7 +30,6 @@ from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, subtract
 from certify.bounds.ranges import Interval
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.gaussian_evidence import best_evidence_lower
 from certify.envelopes.lifted_form import (
     LiftedNetwork,
     lifted_network,
@@ -41,6 +40,7 @@ from certify.envelopes.lifted_form import (
 )
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
 from certify.envelopes.mixture import Mixture
+from certify.envelopes.mixture_evidence import best_integral
 from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, NeuronConstraints, minimise, neuron_constraints
 from certify.envelopes.posterior_moments import Moments, posterior_moments
 from certify.envelopes.product_forms import has_bounded_factors, payments_upper
@@ -173,7 +173,7 @@ def quadratic_envelope(
     if not proofs:
         return None
     best = min(proofs, key=lambda bound: bound.log_constant)
-    integral = best_evidence_lower(network, form, moments)
+    integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
     return Envelope(best.proposal, best.log_constant, lower, 0, METHOD, best, integral)
 

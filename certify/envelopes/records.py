@@ -22,6 +22,8 @@ from certify.envelopes.box_search import IntegralBound
 from certify.envelopes.box_tree import Tiling
 from certify.envelopes.gaussian_evidence import MeanBound
 from certify.envelopes.mixture import Mixture
+from certify.envelopes.mixture_entropy import TiltedMixture
+from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import SHARE_STEPS, MixtureBound, RegionBound
 from certify.envelopes.rejection import proposals_needed
 from certify.generators.graph import Generator
@@ -118,6 +120,28 @@ class MeanProof:
 
 
 @dataclass(frozen=True)
+class GaussiansProof:
+    """Gaussians N(m_k, BB') of `shares` w: log int exp(-f) >= entropy of the mixture - E f (`mixture_entropy`).
+
+    `means` m (k, d), B = `factor` (d, d); `weights` as in `MeanProof`, for all; `linear`, `spreads` (k, d): the tilts.
+    """
+
+    shares: tuple[Exact, ...]
+    means: Rows
+    factor: Rows
+    weights: tuple[Exact, ...]
+    linear: Rows
+    spreads: Rows
+
+    def mixture(self) -> TiltedMixture:
+        """The mixture with its tilts. Exact."""
+        return TiltedMixture(
+            np.array(self.shares), np.array(self.means), np.array(self.factor), np.array(self.linear),
+            np.array(self.spreads),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class RejectionProof:
     """One observation x (n,) of one decoder at noise beta: what is claimed of it, with what proves it.
 
@@ -125,7 +149,7 @@ class RejectionProof:
     likelihood     what the decoder's outputs mean; a Bernoulli one has no noise
     proposal       rho
     regions, boxes the one of the two that proves exp(-f) <= C rho on R^d
-    mean, cells    the one that bounds int exp(-f); neither where nothing does
+    mean, cells, gaussians    the one that bounds int exp(-f); none where nothing does
     log_constant   log C from above; log_integral   log int exp(-f) from below
     acceptance     P(one proposal is accepted) from below
     proposals, tv_bound   K, and how close the first accepted of K is to pi_x; None where epsilon is not met
@@ -147,6 +171,7 @@ class RejectionProof:
     cells: CellsProof | None = None
     proposals: int | None = None
     tv_bound: float | None = None
+    gaussians: GaussiansProof | None = None
 
     def mixture(self) -> Mixture:
         """Rho. Exact."""
@@ -190,6 +215,7 @@ def rejection_proof(
         cells=_cells(integral.tiling) if isinstance(integral, IntegralBound) and math.isfinite(log_integral) else None,
         proposals=None if needed is None else needed.proposals,
         tv_bound=None if needed is None else needed.tv_bound,
+        gaussians=_gaussians(integral) if isinstance(integral, MixtureEvidence) else None,
     )  # fmt: skip
 
 
@@ -237,6 +263,14 @@ def _region(part: RegionBound, form: int) -> RegionProof:
 
 def _mean(bound: MeanBound) -> MeanProof:
     return MeanProof(exact(bound.mean), triangle(bound.factor), exact(bound.weights))
+
+
+def _gaussians(bound: MixtureEvidence) -> GaussiansProof:
+    found = bound.mixture
+    return GaussiansProof(
+        exact(found.shares), table(found.means), table(found.factor), exact(bound.weights), table(found.linear),
+        table(found.spreads),
+    )  # fmt: skip
 
 
 def _cells(tiling: Tiling) -> CellsProof:

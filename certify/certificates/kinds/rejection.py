@@ -2,7 +2,7 @@
 
 In this order, ending with the first claim that is not confirmed: p, K and the distance from log C and the integral;
 exp(-f) <= C rho, region by region by one definite matrix each, or box by box over the leaves of the record's tree; the
-integral of exp(-f), by a mean under one Gaussian or cell by cell. Nothing is searched: the regions and the
+integral of exp(-f), by means under one Gaussian or several, or cell by cell. Nothing is searched: the regions and the
 boxes cover R^d by how they are written. No constant of the decoder is taken for granted.
 """
 
@@ -25,6 +25,7 @@ from certify.envelopes.gaussian_evidence import evidence_again
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, likelihood_of
 from certify.envelopes.live_neurons import local_graph
+from certify.envelopes.mixture_evidence import mixture_evidence_again
 from certify.envelopes.quadratic_envelope import form_of, network_of
 from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, matrix, same_rows
 from certify.envelopes.region_bound import SHARE_STEPS, region_bound
@@ -100,8 +101,8 @@ def _outside_the_domain(record: RejectionProof, generator: Generator) -> Iterato
         yield "weights and diagonals must be positive, and no number of rho extreme"
     if (record.regions is None) == (record.boxes is None):
         yield "exp(-f) <= C rho must be proved by regions or by boxes"
-    if record.mean is not None and record.cells is not None:
-        yield "the integral must be bounded by a mean or by cells"
+    if sum(part is not None for part in (record.mean, record.cells, record.gaussians)) > 1:
+        yield "the integral must be bounded by a mean, by cells or by Gaussians"
 
 
 class _Lifted:
@@ -185,6 +186,14 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
             return -math.inf
         weights = np.array(proof.weights, dtype=np.float64)
         return evidence_again(*parts, np.array(proof.mean), matrix(proof.factor), weights)
+    if record.gaussians is not None:
+        given, parts = record.gaussians, lifted.parts()
+        count = len(given.shares)
+        tables = (given.means, given.linear, given.spreads)
+        fits = same_rows(given.factor, d, d) and all(same_rows(rows, count, d) for rows in tables)
+        if parts is None or not fits or not 1 <= count <= MOST_COMPONENTS:
+            return -math.inf
+        return mixture_evidence_again(*parts, given.mixture(), np.array(given.weights, dtype=np.float64))
     if record.cells is not None:
         cells = record.cells
         if len(cells.low) != d or len(cells.high) != d:
