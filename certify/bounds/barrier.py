@@ -41,6 +41,11 @@ class LinearMatrixInequality:
     latent_dim: int
     sign: float
 
+    @property
+    def count(self) -> int:
+        """Number of multipliers. Exact."""
+        return int(self.reach.shape[0])
+
     def matrix(self, s: float, multipliers: FloatArray) -> FloatArray:
         """F(s, T) in floats. Estimate."""
         return self.direction(s, multipliers) - self.sign * self.gram
@@ -50,6 +55,24 @@ class LinearMatrixInequality:
         result: FloatArray = (self.reach.T * -multipliers) @ self.reach
         result.flat[:: len(result) + 1] += np.concatenate([np.full(self.latent_dim, self.sign * s), multipliers])
         return result
+
+    def newton_system(
+        self, inverse: FloatArray, multipliers: FloatArray, kappa: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """Gradient and Hessian of the barrier in (s, T), from F^-1. Estimate."""
+        d, sign = self.latent_dim, self.sign
+        reached = self.reach @ inverse
+        pairs = reached @ self.reach.T
+        mixed, own = reached[:, d:], inverse[d:, d:]
+        gradient = np.concatenate(
+            [[sign * (kappa - np.trace(inverse[:d, :d]))], np.diag(pairs) - np.diag(own) - 1.0 / multipliers]
+        )
+        hessian = np.empty((gradient.size, gradient.size))
+        hessian[0, 0] = (inverse[:d, :d] ** 2).sum()
+        hessian[0, 1:] = -sign * ((reached[:, :d] ** 2).sum(axis=1) - (inverse[d:, :d] ** 2).sum(axis=1))
+        hessian[1:, 0] = hessian[0, 1:]
+        hessian[1:, 1:] = pairs**2 - mixed**2 - mixed.T**2 + own**2 + np.diag(1.0 / multipliers**2)
+        return gradient, hessian
 
 
 def solve(
@@ -62,16 +85,18 @@ def solve(
 ) -> tuple[float, FloatArray] | None:
     """A strictly feasible (s, T) close to the optimum, or None if no strictly feasible start was found.
 
-    `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier
-    coordinates only, so multipliers large enough, chosen from the last layer to the first, are feasible.
-    `start` is the solution of a similar problem: where it can be made feasible, most of the way is behind it,
-    and the first barrier weight is `weight` times that of a search from the beginning. Estimate.
+    `groups` are the multipliers of the successive layers: a layer's pre-activations depend on earlier coordinates only,
+    so multipliers large enough, chosen from the last layer to the first, are feasible. `start` is the solution of a
+    similar problem: where it can be made feasible, most of the way is behind it, and the first barrier weight is
+    `weight` times that of a search from the beginning. Without groups only a search near the start is made. Estimate.
     """
-    size = problem.gram.shape[0] + problem.reach.shape[0]
+    size = problem.gram.shape[0] + problem.count
     near = None if start is None else _feasible_near(problem, *start)
     if near is not None:
         s, multipliers = near
         kappa = weight * size / max(abs(s), 1.0)
+    elif problem.count and not groups:
+        return None
     else:
         found = _feasible_multipliers(problem, groups)
         objective = None if found is None else _feasible_objective(problem, found)
@@ -138,7 +163,7 @@ def _centre(
     problem: LinearMatrixInequality, s: float, multipliers: FloatArray, kappa: float, work: Work
 ) -> tuple[float, FloatArray]:
     """Damped Newton steps at one barrier weight."""
-    step_units = newton_units(problem.gram.shape[0], problem.reach.shape[0])
+    step_units = newton_units(problem.gram.shape[0], problem.count)
     for _ in range(200):
         if work.is_spent or not fits(step_units):
             break
@@ -147,7 +172,7 @@ def _centre(
         factor = _cholesky(matrix)
         if factor is None:
             break
-        gradient, hessian = _newton_system(problem, factor, multipliers, kappa)
+        gradient, hessian = problem.newton_system(_inverse(factor), multipliers, kappa)
         try:
             # Scaling by the diagonal keeps the system solvable when multipliers differ by many orders.
             scale = 1.0 / np.sqrt(np.diag(hessian))
@@ -166,27 +191,13 @@ def _centre(
     return s, multipliers
 
 
-def _newton_system(
-    problem: LinearMatrixInequality, factor: FloatArray, multipliers: FloatArray, kappa: float
-) -> tuple[FloatArray, FloatArray]:
-    """Gradient and Hessian of the barrier in (s, T), from G = F^-1."""
-    d, sign = problem.latent_dim, problem.sign
+def _inverse(factor: FloatArray) -> FloatArray:
+    """F^-1 from the lower factor of F."""
     # Above the diagonal the factor is zero, and the inverse is not written.
     inverse, _ = lapack.dpotri(factor, lower=1)
     inverse = inverse + inverse.T
     inverse.flat[:: len(inverse) + 1] *= 0.5
-    reached = problem.reach @ inverse
-    pairs = reached @ problem.reach.T
-    mixed, own = reached[:, d:], inverse[d:, d:]
-    gradient = np.concatenate(
-        [[sign * (kappa - np.trace(inverse[:d, :d]))], np.diag(pairs) - np.diag(own) - 1.0 / multipliers]
-    )
-    hessian = np.empty((gradient.size, gradient.size))
-    hessian[0, 0] = (inverse[:d, :d] ** 2).sum()
-    hessian[0, 1:] = -sign * ((reached[:, :d] ** 2).sum(axis=1) - (inverse[d:, :d] ** 2).sum(axis=1))
-    hessian[1:, 0] = hessian[0, 1:]
-    hessian[1:, 1:] = pairs**2 - mixed**2 - mixed.T**2 + own**2 + np.diag(1.0 / multipliers**2)
-    return gradient, hessian
+    return np.asarray(inverse)
 
 
 def _accepted_length(

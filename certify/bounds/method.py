@@ -89,8 +89,9 @@ class Problem:
 class BoundMethod:
     """A way to bound constants; `cost` orders the methods from cheap to expensive (any number).
 
-    A search (`is_search`) looks for witnesses: it runs last in time and has its own share of the budget. A method that
-    `reads_graph` decides at once, from the nodes and a few points, before any search.
+    A search (`is_search`) looks for witnesses, or sharpens an end that is there: it runs last in time, whatever the
+    effort, and has its own share of the budget. A method that `reads_graph` decides at once, from the nodes and a few
+    points, before any search.
     """
 
     name: str

@@ -100,11 +100,18 @@ def in_batches(
 
 
 def extreme_stretch(
-    graph: Graph, region: Region, largest: bool, deadline: float, rng: np.random.Generator, starts: int = 6
+    graph: Graph,
+    region: Region,
+    largest: bool,
+    deadline: float,
+    rng: np.random.Generator,
+    starts: int = 6,
+    further: FloatArray | None = None,
 ) -> Candidate:
     """Point and direction of (locally) largest or smallest |J(z) u|, by gradient steps on the singular value.
 
-    The gradient of sigma = r^T J(z) u with respect to z is (sum_i r_i Hess G_i(z)) u. Estimate.
+    They begin at `starts` points of a pool and at the `further` ones, shape (count, d). The gradient of
+    sigma = r^T J(z) u with respect to z is (sum_i r_i Hess G_i(z)) u. Estimate.
     """
     sign = -1.0 if largest else 1.0
     pool = starting_points(graph, region, POOL, rng)
@@ -119,7 +126,10 @@ def extreme_stretch(
         gradients = np.einsum("ijk,ik->ij", derivatives.hessian_contraction(graph, points, left), right)
         return sign * values, sign * _through_projection(graph, region, rows, gradients)
 
-    points = project(graph, region, descend(objective, pool[_spread(order, starts)], deadline))
+    chosen = pool[_spread(order, starts)]
+    if further is not None:
+        chosen = np.concatenate([chosen, further])
+    points = project(graph, region, descend(objective, chosen, deadline))
     values, _, directions = _singular_pairs(graph, points, largest)
     return _best(points, directions, values, sign)
 

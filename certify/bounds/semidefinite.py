@@ -29,12 +29,14 @@ from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, multiply, scale_columns, subtract
 from certify.arithmetic.matrices import normalised, unscale_lower, unscale_upper
-from certify.bounds.barrier import CLOSED_FORM_WEIGHT, RELATIVE_GAP, LinearMatrixInequality, newton_units, solve
+from certify.bounds.balanced import balanced_problem
+from certify.bounds.barrier import CLOSED_FORM_WEIGHT, RELATIVE_GAP, newton_units, solve
 from certify.bounds.bracket import Multipliers
 from certify.bounds.effort import Work, cubic_units
 from certify.bounds.method import BoundMethod, End, Problem, Proposal
 from certify.bounds.ranges import NodeRanges
 from certify.bounds.residual import stretch_bounds
+from certify.bounds.slope_pairs import FIELDS, PairedInequality, are_pairs, products, violated
 from certify.bounds.structure import IncrementForm, blocks, has_increment_form, increment_form
 from certify.generators.graph import Graph
 
@@ -46,6 +48,21 @@ SHARE = 0.6
 
 POLISHING_STEPS = 8
 """Newton steps from weights in closed form that are worth their time at once: most of the way to the optimum."""
+
+LARGEST_PAIRED = 170
+"""Coordinates of x up to which pairs of slopes are added."""
+
+PAIR_GAPS, MOST_PAIRS = (1e-3, 3e-5), 64
+"""Relative gaps of the searches with pairs; before each as many pairs are added as there are gains, or this many."""
+
+INNER_GAP = 0.1
+"""Relative gap of the search without pairs whose solution that with pairs starts from."""
+
+PAIR_WEIGHT = 1e-4
+"""First weight of a pair, in those of the gains."""
+
+PAIR_STEPS = 60
+"""Newton steps that such a search takes, about."""
 
 _IDLE_MULTIPLIER = 1e10
 
@@ -137,10 +154,27 @@ def closed_form_start(bound: float, weights: tuple[FloatArray, ...]) -> Multipli
 def _start(form: IncrementForm, start: Multipliers, exponent: int) -> tuple[float, FloatArray] | None:
     """Stored multipliers in the units of the normalised matrix; None where they belong to another form."""
     values = np.asarray(start.values, dtype=np.float64)
-    if values.size != form.size - form.latent_dim or not (values >= 0).all():
+    if not _belong(form, values):
         return None
     with np.errstate(all="ignore"):
-        return float(np.ldexp(start.objective, -2 * exponent)), np.ldexp(values, -2 * exponent)
+        return float(np.ldexp(start.objective, -2 * exponent)), _times_power(form, values, -2 * exponent)
+
+
+def _belong(form: IncrementForm, values: FloatArray) -> bool:
+    """Whether the values are weights of the form's gains, and after them pairs of its gains."""
+    count = form.size - form.latent_dim
+    if values.size < count or (values.size - count) % FIELDS:
+        return False
+    return bool((values[:count] >= 0).all()) and are_pairs(values[count:].reshape(-1, FIELDS), count)
+
+
+def _times_power(form: IncrementForm, values: FloatArray, exponent: int) -> FloatArray:
+    """The values with every weight times 2^exponent."""
+    count = form.size - form.latent_dim
+    scaled = values.copy()
+    scaled[:count] = np.ldexp(values[:count], exponent)
+    scaled[count + FIELDS - 1 :: FIELDS] = np.ldexp(values[count + FIELDS - 1 :: FIELDS], exponent)
+    return scaled
 
 
 def _relaxed(
@@ -162,7 +196,7 @@ def _relaxed(
                 root = ball(candidate).sqrt()
                 high, low = unscale_upper(upper(root), exponent), unscale_lower(max(0.0, lower(root)), exponent)
             with np.errstate(all="ignore"):
-                stored = np.ldexp(multipliers, 2 * exponent).tolist()
+                stored = _times_power(form, multipliers, 2 * exponent).tolist()
                 objective = float(np.ldexp(candidate, 2 * exponent))
             return Proved(high if sign > 0 else low, Multipliers(objective, tuple(stored), is_optimal))
     return Proved(math.inf if sign > 0 else 0.0, None)
@@ -213,61 +247,74 @@ def _proposal(
     relative_gap: float,
 ) -> tuple[float, FloatArray] | None:
     """As `_optimum`; the solver works with balanced coordinates."""
-    d = form.latent_dim
-    spans = np.concatenate([*form.spans, np.zeros(0)])
-    rows = np.concatenate([block.midpoint for block in form.inputs] + [np.zeros((0, form.size))])
-    reach = spans[:, None] * rows
-    # A gain that never sees delta is zero: its multiplier would grow without end, and takes a large value instead.
-    idle = ~reach.any(axis=1)
-    seen = np.concatenate([np.ones(d, dtype=bool), ~idle])
-    # A unit of eta_i is what its pre-activation can move per unit of delta, propagated through the layers.
-    units = np.ones(form.size)
-    for block in range(len(form.inputs)):
-        own = form.columns(block)
-        local = reach[own.start - d : own.stop - d]
-        units[own] = np.maximum(np.sqrt(((local * units) ** 2).sum(axis=1)), 1e-12)
-    factor = matrix.midpoint * units
-    size = float(np.linalg.norm(factor, 2)) if factor.size else 0.0
-    if not (math.isfinite(size) and size > 0):
+    balanced = balanced_problem(form, matrix, sign)
+    if balanced is None:
         return None
-    scaled_reach = (reach * units / units[d:, None])[~idle][:, seen]
-    factor = factor[:, seen] / size
-    if sign > 0:
-        factor, scaled_reach, d = _without_idle_directions(factor, scaled_reach, d)
-    first = form.latent_dim
-    counts = np.concatenate([[0], np.cumsum(~idle)])
-    groups = [
-        slice(int(counts[form.columns(k).start - first]), int(counts[form.columns(k).stop - first]))
-        for k in range(len(form.inputs))
-    ]
-    start = None
-    if near is not None:
-        start = near[0] / size**2, (near[1] * (units[first:] / size) ** 2)[~idle]
-    inequality = LinearMatrixInequality(factor.T @ factor, scaled_reach, d, sign)
-    found = solve(inequality, groups, work, relative_gap=relative_gap, start=start, weight=CLOSED_FORM_WEIGHT)
+    start = None if near is None else balanced.inward(*near)
+    options = {"relative_gap": relative_gap, "weight": CLOSED_FORM_WEIGHT}
+    found = solve(balanced.inequality, balanced.groups, work, start=start, **options)
     if found is None or not math.isfinite(found[0]):
         return None
-    multipliers = np.full(idle.size, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
-    multipliers[~idle] = found[1] * (size / units[first:][~idle]) ** 2
-    return found[0] * (size * size), multipliers
+    return balanced.outward(*found, _IDLE_MULTIPLIER * float(np.linalg.norm(matrix.midpoint, 2)) ** 2)
 
 
-def _without_idle_directions(factor: FloatArray, reach: FloatArray, d: int) -> tuple[FloatArray, FloatArray, int]:
-    """The problem for M on the directions delta that reach anything: along the others s|delta|^2 >= 0 remains."""
-    seen = np.concatenate([reach[:, :d], factor[:, :d]])
-    if seen.shape[0] >= d:
-        return factor, reach, d
-    basis = np.linalg.svd(seen, full_matrices=False)[2].T
-    reduced = (np.concatenate([rows[:, :d] @ basis, rows[:, d:]], axis=1) for rows in (factor, reach))
-    smaller_factor, smaller_reach = reduced
-    return smaller_factor, smaller_reach, basis.shape[1]
+def paired_end(form: IncrementForm, matrix: MatrixBall, sign: float, found: Multipliers, work: Work) -> Proved:
+    """A sharper end than `found` proves, by pairs of slopes that its solution violates (`certify.bounds.slope_pairs`).
+
+    For |C x|/|delta|, C = `matrix` (rows, size): upper for `sign` 1, lower for -1. After the weights T the multipliers
+    hold six numbers for every pair. Bounds, rounded outward.
+    """
+    nothing = Proved(math.inf if sign > 0 else 0.0, None)
+    scaled, exponent = normalised(matrix)
+    near = _start(form, found, exponent)
+    if near is None or len(found.values) > form.size - form.latent_dim:
+        return nothing
+    with np.errstate(all="ignore"):
+        try:
+            better = _paired(form, scaled, sign, near, work)
+        except np.linalg.LinAlgError:
+            return nothing
+    return nothing if better is None else _relaxed(form, scaled, exponent, sign, better, not work.is_spent, work)
+
+
+def _paired(
+    form: IncrementForm, matrix: MatrixBall, sign: float, near: tuple[float, FloatArray], work: Work
+) -> tuple[float, FloatArray] | None:
+    """A float proposal with pairs, in the form's own units; None where nothing is added. Estimate."""
+    balanced = balanced_problem(form, matrix, sign)
+    if balanced is None:
+        return None
+    plain = balanced.inequality
+    (s, multipliers), pairs = balanced.inward(*near), np.zeros((0, 5))
+    # The optimum without pairs lies at the boundary; a search with them starts from well inside.
+    inner = solve(plain, balanced.groups, work, INNER_GAP)
+    if inner is None:
+        return None
+    units = PAIR_STEPS * newton_units(len(plain.gram), plain.count + 3 * min(plain.count, MOST_PAIRS))
+    for gap in PAIR_GAPS:
+        problem = PairedInequality.over(plain, pairs)
+        new = violated(plain, problem.solution(s, multipliers), min(plain.count, MOST_PAIRS), pairs)
+        if not len(pairs) + len(new) or not work.affords(units):
+            break
+        trial = np.concatenate([pairs, new])
+        weights = np.concatenate([inner[1], np.full(len(trial), PAIR_WEIGHT * np.median(inner[1]))])
+        found = solve(PairedInequality.over(plain, trial), [], work, gap, (inner[0], weights), CLOSED_FORM_WEIGHT)
+        if found is None or not math.isfinite(found[0]):
+            break
+        (s, multipliers), pairs = found, trial
+    if not len(pairs):
+        return None
+    own, weights = np.split(multipliers, [plain.count])
+    s, values = balanced.outward(s, own, float(near[1][: form.size - form.latent_dim].max()))
+    return s, np.concatenate([values, balanced.pairs_outward(pairs, weights)])
 
 
 def _is_certificate(form: IncrementForm, matrix: MatrixBall, s: float, multipliers: FloatArray, sign: float) -> bool:
-    """Whether sign (s E_0 - C^T C) - sum T_i Q_i is verified positive definite for every matrix of the enclosures."""
-    if not (np.isfinite(multipliers).all() and (multipliers >= 0).all() and math.isfinite(s)):
+    """Whether sign (s E_0 - C^T C) - sum T_i Q_i, less the forms of pairs, is verified positive definite throughout."""
+    if not (np.isfinite(multipliers).all() and _belong(form, multipliers) and math.isfinite(s)):
         return False
     d = form.latent_dim
+    multipliers, pairs = np.split(multipliers, [form.size - d])
     diagonal = np.concatenate([np.full(d, sign * s), multipliers])
     total = exact_matrix(np.diag(diagonal))
     gram = multiply(matrix.transpose, matrix)
@@ -276,6 +323,8 @@ def _is_certificate(form: IncrementForm, matrix: MatrixBall, s: float, multiplie
         weights = multipliers[form.columns(block).start - d : form.columns(block).stop - d]
         reach = scale_columns(form.inputs[block].transpose, exact_matrix(span[None]))
         total = subtract(total, multiply(scale_columns(reach, exact_matrix(weights[None])), reach.transpose))
+    if pairs.size:
+        total = subtract(total, products(form, pairs.reshape(-1, FIELDS)))
     return positive_definite(total) is True
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.bracket import Witness
 from certify.bounds.effort import Work
+from certify.bounds.free_slopes import slope_starts
 from certify.bounds.kinks import kinked_activations
 from certify.bounds.method import BoundMethod, ConstantName, End, Problem, Proposal
 from certify.bounds.search import Candidate, closest_pair, extreme_curvature, extreme_stretch
@@ -55,7 +56,9 @@ def _propose(problem: Problem) -> Iterator[Proposal]:
             continue
         until = _turn(problem, constant)
         if not is_large and not (is_kinked and _is_piecewise_affine(graph, rng)):
-            found = _found(extreme_stretch, graph, region, constant == "M", until, rng, starts)
+            largest = constant == "M"
+            near = slope_starts(graph, problem.ranges, largest, starts // 2, until, np.random.default_rng(problem.seed))
+            found = _found(extreme_stretch, graph, region, largest, until, rng, starts, near)
             yield from _at_a_point(constant, end, found, 1)
         if is_large or is_kinked:
             found = _found(climbed_stretch, graph, region, constant == "M", Work(deadline=until), rng)
