@@ -62,7 +62,7 @@ def noise_or_own(beta: Number | None, generator: Generator) -> Fraction:
     if beta is not None:
         return noise_level(beta)
     if "trained_beta" not in generator.metadata:
-        raise InputError(f"`{generator.name}` names no noise level of its own: give `beta`")
+        raise InputError(f"`{generator.name}` names no noise level of its own: give `beta` (on a command line: --beta)")
     return noise_level(float(generator.metadata["trained_beta"]))
 
 
