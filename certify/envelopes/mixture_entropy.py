@@ -56,6 +56,8 @@ class TiltedMixture:
     @property
     def proper(self) -> bool:
         """Whether the parts fit, all is finite, and shares and spreads are positive. Exact."""
+        if self.means.ndim != 2:
+            return False
         count, d = self.means.shape
         shapes = self.shares.shape == (count,) and self.factor.shape == (d, d)
         shapes = shapes and self.linear.shape == self.spreads.shape == (count, d) and count > 0

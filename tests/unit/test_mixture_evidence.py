@@ -111,7 +111,8 @@ def test_shares_are_divided_by_their_sum_and_an_improper_mixture_proves_nothing(
     for changed in (
         {"shares": np.array([1.0, -0.5, 1.0])}, {"shares": np.array([1.0, 0.0, 1.0])}, {"shares": mixture.shares[1:]},
         {"factor": flat}, {"factor": np.ones((2, 2))}, {"factor": mixture.factor[1:]},
-        {"means": mixture.means[1:]}, {"means": np.where(np.eye(3, 2) > 0, np.nan, mixture.means)},
+        {"means": mixture.means[1:]}, {"means": mixture.means[:, 0]},
+        {"means": np.where(np.eye(3, 2) > 0, np.nan, mixture.means)},
         {"spreads": -mixture.spreads}, {"linear": mixture.linear[:, 1:]},
     ):  # fmt: skip
         assert entropy_lower(replace(mixture, **changed)) == -math.inf
