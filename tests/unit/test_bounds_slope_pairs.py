@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from certify.bounds.effort import Work
 from certify.bounds.evaluation import evaluated_constants
 from certify.bounds.method import Problem
 from certify.bounds.ranges import node_ranges
-from certify.bounds.semidefinite import paired_end, proved_end, recalled, reduced_form
+from certify.bounds.semidefinite import Proved, paired_end, proved_end, recalled, reduced_form
 from certify.bounds.slope_pairs import FIELDS, PairedInequality, are_pairs, products, violated
 from certify.bounds.structure import IncrementForm
 from certify.generators import derivatives
@@ -30,6 +31,15 @@ def form_of(generator: Generator, region: Region | None = None) -> IncrementForm
     form = reduced_form(generator.graph, node_ranges(generator.graph, region or Region()))
     assert form is not None
     return form
+
+
+@cache
+def ends_of_square(name: str) -> tuple[IncrementForm, Proved, Proved]:
+    """The form of `SQUARE` and an end of it without and with pairs."""
+    form = form_of(SQUARE)
+    plain = proved_end(form, form.output, SIGNS[name], Work())
+    assert plain.multipliers is not None
+    return form, plain, paired_end(form, form.output, SIGNS[name], plain.multipliers, Work())
 
 
 def increments(generator: Generator, form: IncrementForm, count: int, size: float) -> np.ndarray:
@@ -118,10 +128,8 @@ def test_the_newton_system_is_that_of_the_barrier() -> None:
 
 @pytest.mark.parametrize("name", ["M", "m"])
 def test_an_end_by_pairs_is_sharper_and_its_numbers_prove_it_again(name: str) -> None:
-    form, sign = form_of(SQUARE), SIGNS[name]
-    plain = proved_end(form, form.output, sign, Work())
-    assert plain.multipliers is not None
-    found = paired_end(form, form.output, sign, plain.multipliers, Work())
+    form, plain, found = ends_of_square(name)
+    sign = SIGNS[name]
     assert found.multipliers is not None
     assert sign * found.value < sign * plain.value * (1 - sign * 1e-3)
     again = {"M" if sign > 0 else "m": found.multipliers}
@@ -149,10 +157,8 @@ FORGERIES = {
 @pytest.mark.parametrize("forgery", FORGERIES)
 @pytest.mark.parametrize("name", ["M", "m"])
 def test_forged_pairs_prove_nothing(forgery: str, name: str) -> None:
-    form, sign = form_of(SQUARE), SIGNS[name]
-    plain = proved_end(form, form.output, sign, Work())
-    assert plain.multipliers is not None
-    found = paired_end(form, form.output, sign, plain.multipliers, Work()).multipliers
+    form, _, proved = ends_of_square(name)
+    found = proved.multipliers
     assert found is not None
     count = form.size - form.latent_dim
     own, rows = np.split(np.array(found.values), [count])
@@ -163,10 +169,7 @@ def test_forged_pairs_prove_nothing(forgery: str, name: str) -> None:
 
 
 def test_a_smaller_objective_is_not_proved() -> None:
-    form = form_of(SQUARE)
-    plain = proved_end(form, form.output, 1.0, Work())
-    assert plain.multipliers is not None
-    found = paired_end(form, form.output, 1.0, plain.multipliers, Work())
+    found = ends_of_square("M")[2]
     assert found.multipliers is not None
     bold = replace(found.multipliers, objective=0.98 * found.multipliers.objective)
     (proposal,) = recalled(Problem(SQUARE, Region(), starts={"M": bold}))
