@@ -117,12 +117,17 @@ def _lower(expansion: MeanExpansion, factor: FloatArray, weights: FloatArray) ->
     if not diagonal.all():
         return -math.inf
     with precision():
-        total = ball(expansion.known)
-        for weight, square in zip(weights, expansion.squares, strict=True):
-            total += ball(float(weight)) * ball(float(square)) / 2
         entropy = sum((ball(float(x)).log() for x in diagonal), len(factor) * (1 + (2 * arb.pi()).log()) / 2)
-        found = lower(entropy - total)
+        found = lower(entropy - mean_upper(expansion, weights))
     return found if math.isfinite(found) else -math.inf
+
+
+def mean_upper(expansion: MeanExpansion, weights: FloatArray) -> arb:
+    """A ball whose upper end E f does not exceed, by `weights` that dominate the expansion's form."""
+    total = ball(expansion.known)
+    for weight, square in zip(weights, expansion.squares, strict=True):
+        total += ball(float(weight)) * ball(float(square)) / 2
+    return total
 
 
 def dominates(weights: FloatArray, form: MatrixBall) -> bool:

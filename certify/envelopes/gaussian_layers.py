@@ -60,6 +60,14 @@ class TwoLayers:
     slopes: MatrixBall
 
 
+def neurons_by_layer(network: LiftedNetwork) -> tuple[IntArray, IntArray] | None:
+    """Numbers of the neurons that see z alone, and of those that see these; None where a third layer is met. Exact."""
+    used = (np.abs(network.inputs.midpoint) + network.inputs.radius)[:, 1 + network.latent_dim :] > 0
+    deep = np.asarray(used.any(axis=1))
+    first, second = np.flatnonzero(~deep), np.flatnonzero(deep)
+    return None if used[second][:, second].any() else (first, second)
+
+
 def two_layers(
     network: LiftedNetwork, mean: FloatArray, factor: FloatArray, lattice: Lattice = EVEN
 ) -> TwoLayers | None:
@@ -67,13 +75,10 @@ def two_layers(
 
     `lattice` as in `gaussian_moments.hermite_cells`.
     """
-    d = network.latent_dim
-    used = (np.abs(network.inputs.midpoint) + network.inputs.radius)[:, 1 + d :] > 0
-    deep = np.asarray(used.any(axis=1))
-    first, second = np.flatnonzero(~deep), np.flatnonzero(deep)
-    if used[second][:, second].any():
+    layers = neurons_by_layer(network)
+    if layers is None:
         return None
-    rows = network.inputs
+    (first, second), d, rows = layers, network.latent_dim, network.inputs
     at_mean = exact_matrix(np.concatenate([[1.0], mean])[:, None])
     offsets = multiply(columns(rows, 0, 1 + d), at_mean)
     slopes = multiply(columns(rows, 1, 1 + d), exact_matrix(factor))

@@ -64,9 +64,7 @@ def hermite_coefficients(
 ) -> tuple[MatrixBall, MatrixBall]:
     """c_n of sigma and of sigma^2 for the laws N(a, s^2), `mean` and `deviation` (k, 1): (k, ORDER + 1) each."""
     cells = hermite_cells(lattice)
-    half = cells.halves
-    points = add(_spread(mean, cells), multiply(deviation, exact_matrix(cells.centres[None])))
-    widened = MatrixBall(points.midpoint, (points.radius + magnitude_upper(deviation) * half) * (1 + 2.0**-50))
+    points, widened = _placed(cells, mean, deviation)
     at = [_range(sigma, order, points) for order in range(3)]
     over = [_range(sigma, order, widened) for order in range(4)]
     first = _integrals(cells, [*at, over[3]], over[0], deviation)
@@ -104,9 +102,7 @@ def slope_moments(sigmas: Sequence[Sigma], mean: MatrixBall, deviation: MatrixBa
 
 def _slope_moments(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall, slopes: FloatArray) -> FloatArray:
     cells = hermite_cells(GRADED)
-    half = cells.halves
-    points = add(_spread(mean, cells), multiply(deviation, exact_matrix(cells.centres[None])))
-    widened = MatrixBall(points.midpoint, (points.radius + magnitude_upper(deviation) * half) * (1 + 2.0**-50))
+    points, widened = _placed(cells, mean, deviation)
     level = _spread(exact_matrix(slopes[:, None]), cells)
     at = subtract(_range(sigma, 1, points), level), _range(sigma, 2, points)
     over = subtract(_range(sigma, 1, widened), level), _range(sigma, 2, widened), _range(sigma, 3, widened)
@@ -122,17 +118,28 @@ def _slope_moments(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall, slopes
     )
     # These weights are not negative: the cell's largest h'' serves for all of it.
     last = multiply(hadamard(exact_matrix(bent), _spread(scale(square, 0.5), cells)), multiply(cells.moments[2], table))
-    with precision():
-        known = activation_constants(*sigma)
-        ends = [
-            max(upper(known.slope_supremum - ball(slope)), upper(ball(slope) - known.slope_infimum))
-            for slope in slopes.tolist()
-        ]
-    lost = np.square(ends)[:, None] * (13.0 * cells.outside)
+    lost = np.square(slope_distances((sigma,) * len(slopes), slopes))[:, None] * (13.0 * cells.outside)
     with np.errstate(invalid="ignore", over="ignore"):
         high = total.midpoint + total.radius + np.maximum(last.midpoint + last.radius, 0.0) + lost
     # Where sigma'' jumps nothing is known.
     return np.where(np.isnan(high), np.inf, np.maximum(high, 0.0) * (1 + 2.0**-48))
+
+
+def slope_distances(sigmas: Sequence[Sigma], slopes: FloatArray) -> FloatArray:
+    """Upper bounds (k,) of sup |sigma' - g|, g = `slopes` (k,)."""
+    found = np.empty(len(slopes))
+    with precision():
+        for place, (sigma, slope) in enumerate(zip(sigmas, slopes.tolist(), strict=True)):
+            known = activation_constants(*sigma)
+            found[place] = max(upper(known.slope_supremum - ball(slope)), upper(ball(slope) - known.slope_infimum))
+    return found
+
+
+def _placed(cells: HermiteCells, mean: MatrixBall, deviation: MatrixBall) -> tuple[MatrixBall, MatrixBall]:
+    """Inputs a + s xi at the cells' centres, and over the whole cells, (k, j)."""
+    points = add(_spread(mean, cells), multiply(deviation, exact_matrix(cells.centres[None])))
+    reach = magnitude_upper(deviation) * cells.halves
+    return points, MatrixBall(points.midpoint, (points.radius + reach) * (1 + 2.0**-50))
 
 
 @cache

@@ -20,7 +20,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from certify.arithmetic.balls import ball, precision, upper
 from certify.arithmetic.intervals import (
     FloatArray,
     MatrixBall,
@@ -42,7 +41,7 @@ from certify.envelopes.gaussian_layers import (
     second_moments,
     upper_ends,
 )
-from certify.envelopes.gaussian_moments import slope_moments
+from certify.envelopes.gaussian_moments import slope_distances, slope_moments
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import (
     CUT,
@@ -59,7 +58,6 @@ from certify.envelopes.mean_expansion import (
     root_half,
     slope_spans,
 )
-from certify.generators.activations import activation_constants
 
 
 def tangent_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> MeanExpansion | None:
@@ -111,12 +109,7 @@ def _sizes(network: LiftedNetwork, layers: TwoLayers, slopes: FloatArray) -> tup
     own, rest = layers.own, layers.rest
     assert own is not None and rest is not None, "the caller has looked"
     bends, _ = slope_spans(network, layers)
-    steepest = np.empty(len(slopes))
-    with precision():
-        for place, index in enumerate(layers.second):
-            known = activation_constants(*network.sigmas[index])
-            ends = known.slope_supremum - ball(slopes[place]), ball(slopes[place]) - known.slope_infimum
-            steepest[place] = max(upper(ends[0]), upper(ends[1]))
+    steepest = slope_distances([network.sigmas[index] for index in layers.second], slopes)
     norms = np.sqrt(rest.orders) * UP
     first = np.sqrt(_second_norm(network, layers, slopes))
     least = steepest * np.sqrt(rest.square)

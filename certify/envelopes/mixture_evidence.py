@@ -25,9 +25,10 @@ from certify.envelopes.gaussian_evidence import (
     best_evidence_lower,
     dominates,
     expanded_mean,
+    mean_upper,
     search_weights,
 )
-from certify.envelopes.gaussian_layers import IntArray, two_layers
+from certify.envelopes.gaussian_layers import IntArray, neurons_by_layer, two_layers
 from certify.envelopes.gaussian_moments import GRADED
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import MeanExpansion
@@ -87,8 +88,8 @@ def best_mixture(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> 
 
     Guarantee: certified, whatever `moments` say. None without a second layer, or where nothing is verified.
     """
-    layers = two_layers(network, moments.mean, moments.factor, GRADED) if network.partners is None else None
-    if layers is None or layers.own is None:
+    layers = neurons_by_layer(network) if network.partners is None else None
+    if layers is None or not len(layers[1]):
         return None
     best, width = None, 1.0
     for tried in NARROWER:
@@ -137,9 +138,7 @@ def _lower(expansions: Sequence[MeanExpansion], mixture: TiltedMixture, weights:
     with precision():
         total, shares = arb(0), [ball(share) for share in mixture.shares.tolist()]
         for share, expansion in zip(shares, expansions, strict=True):
-            pairs = zip(weights.tolist(), expansion.squares.tolist(), strict=True)
-            paid = sum((ball(weight) * ball(square) for weight, square in pairs), arb(0)) / 2
-            total += share * (ball(expansion.known) + paid)
+            total += share * mean_upper(expansion, weights)
         found = lower(ball(entropy) - total / sum(shares, arb(0)))
     return found if math.isfinite(found) else -math.inf
 

@@ -26,7 +26,7 @@ def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
         for quantity in theorem.definitions:
             if quantity.name in values:
                 continue
-            if all(symbol.name in values for symbol in symbols_of(quantity.definition)):
+            if is_known(quantity.definition, values):
                 values[quantity.name] = evaluate_ball(quantity.definition, values)
     return values
 
@@ -52,12 +52,21 @@ def estimate(
         expression = quantity.definition if quantity.definition is not None else rules.get(quantity.name)
         if expression is None:
             continue
-        symbols = symbols_of(expression)
-        if all(symbol.name in values for symbol in symbols):
-            (values[quantity.name],) = compile_estimate([expression], symbols)(
-                *(values[symbol.name] for symbol in symbols)
-            )
+        if is_known(expression, values):
+            values[quantity.name] = estimated(expression, values)
     return values
+
+
+def is_known(expression: sp.Basic, values: Collection[str]) -> bool:
+    """Whether `values` has all that the expression names. Exact."""
+    return all(symbol.name in values for symbol in symbols_of(expression))
+
+
+def estimated(expression: sp.Expr, values: Mapping[str, FloatArray]) -> FloatArray:
+    """The expression at arrays by name, broadcast. Estimate."""
+    symbols = symbols_of(expression)
+    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
+    return result
 
 
 def dependencies(theorem: Theorem, expressions: Iterable[sp.Basic]) -> frozenset[str]:

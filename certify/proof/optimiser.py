@@ -20,9 +20,9 @@ from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, lower, midpoint, precision, upper
 from certify.arithmetic.searches import FROM_THE_EDGE, confirmed, first_feasible, largest
 from certify.proof.certified_choices import Certificate as Certificate
-from certify.proof.closed_forms import dependencies, enclose, estimate
+from certify.proof.closed_forms import dependencies, enclose, estimate, estimated, is_known
 from certify.proof.theorem import Condition, Search, Theorem
-from certify.symbolic.evaluation import compile_estimate, evaluate_ball, symbols_of
+from certify.symbolic.evaluation import evaluate_ball
 
 COARSE_LENGTHS, ZOOM_POINTS, ZOOM_ROUNDS, ZOOM_FACTOR = 96, 9, 10, 0.35
 LARGEST_EXPONENT, SMALLEST_EXPONENT, HALVINGS = 64, -200, 24
@@ -197,14 +197,14 @@ def _best_cell(
     *places, lengths = np.ix_(*axes)
     values = estimate(theorem, {**constants, **_coordinates(search, places)}, wanted=wanted)
     conditions = theorem.conclusion.conditions
-    early = [item for item in conditions if _is_known(item, values)]
+    early = [item for item in conditions if is_known(item.left, values) and is_known(item.right, values)]
     holding = _holding(early, values, (*shape[:-1], 1))
     if not holding.any():
         return None
     values = estimate(theorem, {**values, search.length.name: np.ceil(np.exp(lengths))}, wanted=wanted)
     holding = holding & _holding([item for item in conditions if item not in early], values, shape)
     assert theorem.conclusion.distance is not None
-    distance = np.broadcast_to(_evaluate(theorem.conclusion.distance, values), shape)
+    distance = np.broadcast_to(estimated(theorem.conclusion.distance, values), shape)
     distance = np.where(holding & ~np.isnan(distance), distance, np.inf)
     score = np.where(distance <= epsilon, np.log(values[search.length.name]) - 1e3, distance)
     cell = np.unravel_index(int(np.argmin(score)), shape)
@@ -213,16 +213,12 @@ def _best_cell(
     return float(score[cell]), float(distance[cell]), [float(axis[i]) for axis, i in zip(axes, cell, strict=True)]
 
 
-def _is_known(condition: Condition, values: Mapping[str, FloatArray]) -> bool:
-    return all(symbol.name in values for side in (condition.left, condition.right) for symbol in symbols_of(side))
-
-
 def _holding(
     conditions: Iterable[Condition], values: Mapping[str, FloatArray], shape: tuple[int, ...]
 ) -> npt.NDArray[np.bool_]:
     holding = np.ones(shape, dtype=bool)
     for item in conditions:
-        holding &= _evaluate(item.left, values) <= _evaluate(item.right, values)
+        holding &= estimated(item.left, values) <= estimated(item.right, values)
     return holding
 
 
@@ -242,12 +238,6 @@ def _exact_choices(
     choices = {symbol.name: Fraction(float(values[symbol.name])) for symbol in search.choices}
     choices[search.length.name] = Fraction(int(values[search.length.name]))
     return choices
-
-
-def _evaluate(expression: Any, values: Mapping[str, FloatArray]) -> FloatArray:
-    symbols = symbols_of(expression)
-    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
-    return result
 
 
 def _axis(low: float, high: float, points: int, scale: str) -> FloatArray:

@@ -57,7 +57,6 @@ def without_enclosure(expression: sp.Basic) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=KEPT_EXPRESSIONS)
-@lru_cache(maxsize=KEPT_EXPRESSIONS)
 def symbols_of(expression: sp.Basic) -> tuple[sp.Symbol, ...]:
     """The free symbols of an expression, by name. Exact."""
     return tuple(sorted(expression.free_symbols, key=lambda symbol: str(symbol.name)))

@@ -240,8 +240,8 @@ def test_a_record_with_gaussians_is_confirmed_and_what_is_better_or_damaged_is_r
     document: dict[str, Any] = json.loads(json.dumps(document_of(proof), allow_nan=False))
     assert record_of(document, "it") == proof and verify(proof, generator).holds
     # What concerns regions and the proposal is forged in test_rejection_records.py.
-    ours = {name: forged for name, forged in forgeries(document, np.random.default_rng(0)) if "integral" in name}
-    ours |= {name: forged for name, forged in forgeries(document, np.random.default_rng(0)) if name in GAUSSIANS}
+    drawn_forgeries = forgeries(document, np.random.default_rng(0))
+    ours = {name: forged for name, forged in drawn_forgeries if "integral" in name or name in GAUSSIANS}
     assert len(ours) == 3 + len(GAUSSIANS)
     for name, forged in ours.items():
         assert refusal(forged, generator), f"{name} was believed"
