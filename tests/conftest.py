@@ -1,4 +1,4 @@
-"""Hypothesis profiles, the clock of time budgets, one thread per process, and the option of the golden files.
+"""Hypothesis profiles, one thread per process, a cache for each test, and the option of the golden files.
 
 `--hypothesis-profile=quick` (default) and `ci` draw the same examples on every machine and in every order of the
 tests; `long` draws new ones in every run, keeps what fails in `.hypothesis` and tries it first in its next run.
@@ -14,11 +14,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import gc
 import hashlib
-import importlib
-import pkgutil
 import shutil
 import tempfile
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -28,8 +25,6 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = "long"
-TICK = 2.0**-5
-"""Seconds that pass at each look at the clock; about what the work between two looks takes."""
 
 for _name, _examples in (("quick", 30), ("ci", 300), (LONG, 5000)):
     settings.register_profile(
@@ -46,36 +41,7 @@ settings.register_profile("mutants", settings.get_profile("quick"), phases=[Phas
 settings.load_profile("quick")
 
 
-class CountingClock:
-    """Time that passes by looking at it: a budget ends after the same work on every machine, at any load."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        self.now += TICK
-        return self.now
-
-
-_CLOCK = CountingClock()
 _CACHES: pytest.StashKey[Path] = pytest.StashKey()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _budgets_count_work() -> Iterator[None]:
-    """Give the counting clock to every module that spends a time budget."""
-    with pytest.MonkeyPatch.context() as patch:
-        for package in map(importlib.import_module, ("certify.bounds", "certify.profiles")):
-            for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-                module = importlib.import_module(info.name)
-                if getattr(module, "time", None) is time:
-                    patch.setattr(module, "time", _CLOCK)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _budgets_start_anew() -> None:
-    _CLOCK.now = 0.0
 
 
 @pytest.fixture(autouse=True)

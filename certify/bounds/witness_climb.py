@@ -24,6 +24,9 @@ TRIES = GAUSSIAN + 3
 LONGER, SHORTER, SHORTEST = 1.6, 0.75, 1e-4
 """Factors of a step after a success and after a failure, and the share of its first length at which it starts anew."""
 
+FLAT = 32
+"""Rounds after which an objective that had one value everywhere is taken to be constant."""
+
 Objective = Callable[[FloatArray], FloatArray]
 
 
@@ -51,11 +54,13 @@ def climb(
     rows = project(starts)
     values, (count, k) = _values(objective, rows), rows.shape
     steps, moves = lengths.copy(), np.zeros_like(rows)
-    for _ in range(rounds):
-        if work.is_spent:
+    flat = bool((values == values[0]).all())
+    for done in range(rounds):
+        if work.is_spent or (flat and done == FLAT):
             break
         tried = project(_proposals(rows, moves, steps, rng).reshape(-1, k))
         scores = _values(objective, tried).reshape(count, -1)
+        flat = flat and bool((scores == values[0]).all())
         chosen = np.argmax(scores, axis=1)
         best = scores[np.arange(count), chosen]
         better = best > values
