@@ -198,23 +198,25 @@ def _operators(names: _Variables, needed: Sequence[int]) -> Iterator[Clause]:
 
 def _values(names: _Variables, needed: Sequence[int]) -> Iterator[Clause]:
     """If gate i reads j, k and these are b, c at row t, its value there is that of its operator at b, c."""
+    read = {(source, t): _readings(names, source, t) for source in range(names.gates.stop) for t in names.rows}
     for (i, (j, k)), chosen in names.select.items():
-        for t, a, b, c in product(names.rows, (0, 1), (0, 1), (0, 1)):
-            clause = [-chosen, -names.value[i, t] if a else names.value[i, t]]
-            holds = True
-            for source, bit in ((j, b), (k, c)):
-                if source < names.inputs:
-                    holds &= (t >> source & 1) == bit
-                else:
-                    clause.append(-names.value[source, t] if bit else names.value[source, t])
-            if not holds:
-                continue
-            # The clause asks for operator(b, c) = a, where operator(0, 0) = 0.
-            if (b, c) != (0, 0):
-                clause.append(names.operator[i, b, c] if a else -names.operator[i, b, c])
-            elif not a:
-                continue
-            yield tuple(clause)
+        for t, a in product(names.rows, (0, 1)):
+            value = -names.value[i, t] if a else names.value[i, t]
+            for (b, first), (c, second) in product(read[j, t], read[k, t]):
+                # The clause asks for operator(b, c) = a, where operator(0, 0) = 0.
+                if (b, c) != (0, 0):
+                    asked = names.operator[i, b, c]
+                    yield (-chosen, value, *first, *second, asked if a else -asked)
+                elif a:
+                    yield (-chosen, value, *first, *second)
+
+
+def _readings(names: _Variables, source: int, t: int) -> tuple[tuple[int, Clause], ...]:
+    """What a source may be at row t, and the literals that are false where it is: none for an input, which is known."""
+    if source < names.inputs:
+        return ((t >> source & 1, ()),)
+    value = names.value[source, t]
+    return ((0, (value,)), (1, (-value,)))
 
 
 def _outputs(names: _Variables, needed: Sequence[int]) -> Iterator[Clause]:
