@@ -39,7 +39,7 @@ BENT = "residual:d=2,width=8,depth=2,lipschitz=0.6,seed=0"
 def known_of(specification: str) -> tuple[Generator, GlobalConstants]:
     """A generator and its constants, found once for all tests."""
     generator = load_generator(specification)
-    found = constants(generator, effort=2000.0)
+    found = constants(generator, effort=300.0)
     assert found.m.lower is not None and found.M.upper is not None and found.M2.upper is not None
     return generator, GlobalConstants(found.m.lower, found.M.upper, found.M2.upper)
 
