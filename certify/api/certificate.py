@@ -125,11 +125,11 @@ def _of_network(path: Path, observations: Observations | None, index: int, beta:
 
     if path.suffix != ".onnx":
         raise InputError(f"`generator`: a portable certificate is about an ONNX file, by its digest; got `{path}`")
+    # Numbers first: the file takes longer to read.
+    wanted_row, given = integer("index", index, least=0, below=2**63), None if beta is None else noise_level(beta)
     map_ = loaded(path)
     rows = observations_of(observations, [map_])
-    wanted_row = integer("index", index, least=0, below=2**63 if rows is None else len(rows))
-    row = None if rows is None else rows[wanted_row]
-    given = None if beta is None else noise_level(beta)
+    row = None if rows is None else rows[integer("index", wanted_row, least=0, below=len(rows))]
     noise = None if row is None else float(noise_or_own(given, map_))
     return Question(map_, row, noise)
 
