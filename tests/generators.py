@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product, Sum
+from certify.generators.specification import load_generator
 from certify.strategies.networks import wave
 
-__all__ = ["gated", "one_hidden_layer", "wave"]
+__all__ = ["gated", "loaded", "one_hidden_layer", "wave"]
+
+
+@cache
+def loaded(specification: str) -> Generator:
+    """The decoder of a SPEC, the same object every time: its envelopes are found once, as for one that is held."""
+    return load_generator(specification)
 
 
 def one_hidden_layer(name: str, d: int, n: int, seed: int, width: int = 8) -> Generator:

@@ -19,13 +19,13 @@ from certify.audits.langevin_chain import LangevinChain, PlacedLangevin
 from certify.audits.reference import PosteriorDraws, posterior_draws
 from certify.audits.source import EncoderSource, source_from_file
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
-from certify.generators.specification import load_generator
 from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.gaussian import langevin_law, posterior_law
 from certify.posteriors.gaussian_distance import total_variation_interval
 from certify.posteriors.posterior import Posterior
 from certify.progress import SilentProgress
 from certify.verdict import Verdict
+from tests.generators import loaded
 from theorems.strong_invertibility.network import langevin_encoder
 
 pytestmark = pytest.mark.statistical
@@ -42,7 +42,7 @@ def written(
     """The chain as a file that declares `declared`, by default the truth."""
     said = declared or chain
     program = langevin_encoder(
-        load_generator(spec), beta, chain.descent_step, chain.descent_layers, chain.step_size, chain.layers
+        loaded(spec), beta, chain.descent_step, chain.descent_layers, chain.step_size, chain.layers
     )
     metadata = {
         "certify.encoder": "langevin",
@@ -57,7 +57,7 @@ def written(
 
 
 def posterior_at(spec: str, beta: float = BETA) -> Posterior:
-    generator = load_generator(spec)
+    generator = loaded(spec)
     return Posterior(generator, 0.7 * np.ones(generator.observed_dim), beta)
 
 
@@ -96,7 +96,7 @@ def test_what_declares_no_plain_chain_is_taken_as_any_encoder(metadata: dict[str
 def test_an_affine_generator_needs_no_declaration(tmp_path: Path) -> None:
     chain = LangevinChain(0.2, 30, 2e-3, 60)
     result = audit_encoder(
-        written(tmp_path, LINEAR, chain), load_generator(LINEAR), BETA, None,
+        written(tmp_path, LINEAR, chain), loaded(LINEAR), BETA, None,
         AuditPlan(draws=5000, pairs=0, count=2, epsilon=0.1),
     )  # fmt: skip
     for item in result.observations:
@@ -118,10 +118,10 @@ def test_in_the_plane_the_chain_is_known_by_its_transition_operator(tmp_path: Pa
     chain = LangevinChain(0.2, 40, 1e-2, 200)
     source = written(tmp_path, PLANE, chain)
     plan = AuditPlan(draws=10_000, pairs=0, count=1)
-    item = audit_encoder(source, load_generator(PLANE), BETA, None, plan).observations[0]
+    item = audit_encoder(source, loaded(PLANE), BETA, None, plan).observations[0]
     assert "transition operator" in item.distance.upper.method and "assuming" in item.reason
     stripped = EncoderSource("stripped", 2, 2, source.noise_size, source.pairs)
-    event = audit_encoder(stripped, load_generator(PLANE), BETA, None, plan).observations[0]
+    event = audit_encoder(stripped, loaded(PLANE), BETA, None, plan).observations[0]
     assert 0.01 < event.distance.lower.value <= item.distance.upper.value
 
 
@@ -196,5 +196,5 @@ def test_a_chain_is_never_refuted_on_its_word(tmp_path: Path) -> None:
     # The lower end of a declared chain rests on eight noises: above epsilon it is inconclusive, and says why.
     chain = LangevinChain(0.2, 40, 1e-2, 10)
     source = written(tmp_path, PLANE, chain)
-    result = audit_encoder(source, load_generator(PLANE), BETA, None, AuditPlan(pairs=0, count=1, epsilon=0.001))
+    result = audit_encoder(source, loaded(PLANE), BETA, None, AuditPlan(pairs=0, count=1, epsilon=0.001))
     assert result.verdict is Verdict.INCONCLUSIVE and "sampled ones" in result.reason

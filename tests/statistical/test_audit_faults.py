@@ -19,12 +19,12 @@ from certify.audits.records import AuditResult
 from certify.audits.reference import posterior_draws
 from certify.audits.source import EncoderSource
 from certify.generators.graph import Generator
-from certify.generators.specification import load_generator
 from certify.posteriors.gaussian import GaussianLaw
 from certify.posteriors.gaussian_distance import total_variation_interval
 from certify.posteriors.posterior import Posterior
 from certify.verdict import Verdict
 from tests.audit_encoders import affine_source, exact_parts, hidden, laplace_source
+from tests.generators import loaded
 
 pytestmark = pytest.mark.statistical
 
@@ -43,7 +43,7 @@ def faulty(generator: Generator, fault: str) -> EncoderSource:
         case "mean":
             return affine_source(slope, offset + 0.5 * deviations, factor)
         case "generator":
-            return affine_source(*exact_parts(load_generator("linear:d=4,kappa=2,seed=1"), BETA))
+            return affine_source(*exact_parts(loaded("linear:d=4,kappa=2,seed=1"), BETA))
         case "prior":
             return affine_source(0 * slope, 0 * offset, np.eye(4))
         case "constant":
@@ -56,11 +56,11 @@ FAULTS = ("scale", "mean", "generator", "prior", "constant")
 
 def run(source: EncoderSource, spec: str, beta: float = BETA, count: int = 1, **plan: object) -> AuditResult:
     settings = AuditPlan(**{"epsilon": 0.1, "count": count, "pairs": 0, "draws": 20_000, **plan})  # type: ignore[arg-type]
-    return audit_encoder(source, load_generator(spec), beta, None, settings)
+    return audit_encoder(source, loaded(spec), beta, None, settings)
 
 
 def test_the_exact_encoder_is_supported_and_calibrated() -> None:
-    generator = load_generator(LINEAR)
+    generator = loaded(LINEAR)
     result = run(affine_source(*exact_parts(generator, BETA)), LINEAR, count=2, epsilon=0.001, pairs=2000)
     assert result.verdict is Verdict.SUPPORTED
     assert all(item.distance.lower.value == 0.0 for item in result.observations)
@@ -71,7 +71,7 @@ def test_the_exact_encoder_is_supported_and_calibrated() -> None:
 
 
 def test_the_exact_encoder_known_through_draws_alone_is_not_refuted() -> None:
-    result = run(hidden(affine_source(*exact_parts(load_generator(LINEAR), BETA))), LINEAR, count=2, epsilon=0.001)
+    result = run(hidden(affine_source(*exact_parts(loaded(LINEAR), BETA))), LINEAR, count=2, epsilon=0.001)
     assert result.verdict is Verdict.INCONCLUSIVE
     assert all(item.distance.upper.value == 1.0 for item in result.observations)
     assert result.calibration is None
@@ -79,7 +79,7 @@ def test_the_exact_encoder_known_through_draws_alone_is_not_refuted() -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_refuted_and_its_distance_bracketed(fault: str) -> None:
-    generator = load_generator(LINEAR)
+    generator = loaded(LINEAR)
     result = run(faulty(generator, fault), LINEAR, pairs=2000)
     assert result.verdict is Verdict.REFUTED
     assert "error" in result.reason
@@ -101,13 +101,13 @@ def test_a_planted_fault_is_refuted_and_its_distance_bracketed(fault: str) -> No
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_refuted_from_draws_alone(fault: str) -> None:
-    result = run(hidden(faulty(load_generator(LINEAR), fault)), LINEAR)
+    result = run(hidden(faulty(loaded(LINEAR), fault)), LINEAR)
     assert result.verdict is Verdict.REFUTED
     assert all("held-out event" in item.distance.lower.method for item in result.observations)
 
 
 def test_the_calibration_averages_the_distance_from_below() -> None:
-    result = run(faulty(load_generator(LINEAR), "mean"), LINEAR, pairs=2000)
+    result = run(faulty(loaded(LINEAR), "mean"), LINEAR, pairs=2000)
     assert result.calibration is not None
     average = result.calibration.average
     # Shift of half a deviation in four correlated coordinates: the distance is the same at every x.
@@ -116,7 +116,7 @@ def test_the_calibration_averages_the_distance_from_below() -> None:
 
 
 def test_the_prior_passes_the_ranks_of_coordinates_but_not_that_of_f() -> None:
-    result = run(faulty(load_generator(LINEAR), "prior"), LINEAR, pairs=1000)
+    result = run(faulty(loaded(LINEAR), "prior"), LINEAR, pairs=1000)
     assert result.calibration is not None
     *coordinates, last = result.calibration.tests
     assert last.name == "f" and last.p_value < 1e-100
@@ -133,7 +133,7 @@ def test_the_prior_passes_the_ranks_of_coordinates_but_not_that_of_f() -> None:
 def test_a_curved_posterior_has_two_ends_by_the_best_method(
     spec: str, method: str, faults: tuple[dict[str, float], ...]
 ) -> None:
-    generator = load_generator(spec)
+    generator = loaded(spec)
     good = run(laplace_source(generator, 0.1), spec, 0.1)
     assert good.verdict is Verdict.SUPPORTED
     assert all(method in item.distance.lower.method for item in good.observations)
@@ -145,7 +145,7 @@ def test_a_curved_posterior_has_two_ends_by_the_best_method(
 
 def test_two_methods_agree_on_one_distance() -> None:
     # In the plane both quadrature and rejection know pi_x: the Gaussian encoder's interval and the held-out lower end.
-    generator = load_generator(PLANE)
+    generator = loaded(PLANE)
     wrong = laplace_source(generator, 0.2, scale=1.5)
     by_density = run(wrong, PLANE, 0.2).observations
     by_event = run(hidden(wrong), PLANE, 0.2).observations
@@ -155,7 +155,7 @@ def test_two_methods_agree_on_one_distance() -> None:
 
 
 def test_an_encoder_that_is_not_gaussian_is_refuted_from_its_draws() -> None:
-    generator = load_generator(PLANE)
+    generator = loaded(PLANE)
     inner = laplace_source(generator, 0.2)
 
     def heavy(observations: FloatArray, noise: FloatArray) -> FloatArray:
@@ -171,7 +171,7 @@ def test_without_a_certified_m_mala_measures_and_refutes_nothing(monkeypatch: py
     # Draws of MALA have blind spots that no simulation sees: their lower end never refutes. They are what is left where
     # no envelope is certified, which this decoder would have.
     monkeypatch.setattr("certify.audits.reference.best_envelope", lambda generator, likelihood: "none")
-    generator = load_generator(CURVED)
+    generator = loaded(CURVED)
     posterior = Posterior(generator, model_observations(generator, BETA, 1, 5)[0], BETA)
     source = laplace_source(generator, BETA, scale=1.6)
     law = encoder_law(lambda noise: source.push_one(posterior.observation, noise), 4, 20_000, "float64", 0, 1e-7)

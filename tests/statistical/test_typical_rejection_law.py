@@ -19,8 +19,8 @@ from certify.audits.audit import AuditPlan, audit_encoder, model_observations
 from certify.audits.source import source_from_file
 from certify.audits.typical_rejection import declared_proposals
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
-from certify.generators.specification import load_generator
 from certify.posteriors.posterior import Posterior
+from tests.generators import loaded
 
 pytestmark = pytest.mark.statistical
 
@@ -48,7 +48,7 @@ def written(folder: Path, **changes: str) -> Path:
     certificate = {name: item if isinstance(item, str) else repr(item) for name, item in program.certificate.items()}
     metadata = {
         "certify.encoder": "rejection",
-        "certify.generator_sha256": load_generator(SPEC).sha256,
+        "certify.generator_sha256": loaded(SPEC).sha256,
         "certify.beta": repr(BETA),
         **{f"certify.{name}": text for name, text in (certificate | changes).items()},
     }
@@ -58,7 +58,7 @@ def written(folder: Path, **changes: str) -> Path:
 
 
 def test_the_files_law_is_as_close_as_certified_and_the_audit_says_so(tmp_path: Path) -> None:
-    generator, source = load_generator(SPEC), source_from_file(written(tmp_path))
+    generator, source = loaded(SPEC), source_from_file(written(tmp_path))
     rows, bound = model_observations(generator, BETA, 1, 5), certified().chosen.tv_bound
     result = audit_encoder(source, generator, BETA, rows, AuditPlan(pairs=0, epsilon=bound))
     for row, audited in zip(rows, result.observations, strict=True):
@@ -75,7 +75,7 @@ def test_the_files_law_is_as_close_as_certified_and_the_audit_says_so(tmp_path: 
 
 def test_an_envelope_that_is_too_low_is_seen(tmp_path: Path) -> None:
     """A height that is too small by 1 makes a sampler of another law: the mass above its envelope says so."""
-    generator, choice = load_generator(SPEC), certified()
+    generator, choice = loaded(SPEC), certified()
     program = choice.chosen.program
     height = program.constants["proposal_height"]
     before = height.copy()
@@ -95,7 +95,7 @@ def test_an_envelope_that_is_too_low_is_seen(tmp_path: Path) -> None:
     [{"K": "40"}, {"height": "2.5"}, {"scale": "0.7"}, {"corrections": "x"}, {"beta": "0.31"}],
 )
 def test_a_file_that_is_not_what_it_declares_is_not_believed(changes: dict[str, str], tmp_path: Path) -> None:
-    generator = load_generator(SPEC)
+    generator = loaded(SPEC)
     source = source_from_file(written(tmp_path, **changes))
     row = model_observations(generator, BETA, 1, 5)
     audited = audit_encoder(source, generator, BETA, row, AuditPlan(draws=1000, pairs=0)).observations[0]
