@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,11 +43,10 @@ def search(claim: Claim, seed: int = 0, points: int = POINTS) -> dict[sp.Symbol,
 
     Guarantee: what is returned was confirmed, see `violates`.
     """
-    random = np.random.default_rng(seed)
     parameters = claim.parameters
     if not parameters:
         return {} if violates(claim, {}) else None
-    drawn = draw(claim, random, points)
+    drawn = _first_draw(claim, seed, points)
     for row in violations(claim, drawn)[:CANDIDATES]:
         values = {parameter: exact(row[i], parameter in claim.integers) for i, parameter in enumerate(parameters)}
         if violates(claim, values):
@@ -108,15 +109,36 @@ def shortened(claim: Claim, values: Values) -> dict[sp.Symbol, Fraction]:
 
 def draw(claim: Claim, random: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
     """Points (count, parameters), of all magnitudes, near 0, 1 and the simple bounds. Estimate."""
-    parameters = claim.parameters
-    shape = (count, len(parameters))
+    return _near_bounds(claim, _scattered(random, (count, len(claim.parameters))), random)
+
+
+def _first_draw(claim: Claim, seed: int, count: int) -> npt.NDArray[np.float64]:
+    """`draw` by the seed's generator."""
+    drawn, state = _first_scattered(seed, (count, len(claim.parameters)))
+    random = np.random.default_rng(seed)
+    random.bit_generator.state = state
+    return _near_bounds(claim, drawn.copy(), random)
+
+
+@lru_cache(maxsize=8)
+def _first_scattered(seed: int, shape: tuple[int, int]) -> tuple[npt.NDArray[np.float64], Any]:
+    """What the seed's generator draws first, and its state behind it: kept, as every claim of one size begins so."""
+    random = np.random.default_rng(seed)
+    return _scattered(random, shape), random.bit_generator.state
+
+
+def _scattered(random: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
     kind = random.integers(0, 5, shape)
     magnitude = 10.0 ** random.uniform(-4, 4, shape) * random.choice([-1.0, 1.0], shape)
-    drawn = np.select(
+    return np.select(
         [kind == 0, kind == 1, kind == 2, kind == 3],
         [magnitude, random.uniform(-2, 2, shape), random.uniform(0, 1, shape), random.normal(size=shape) * 5],
         random.integers(-3, 12, shape).astype(np.float64),
     )
+
+
+def _near_bounds(claim: Claim, drawn: npt.NDArray[np.float64], random: np.random.Generator) -> npt.NDArray[np.float64]:
+    parameters, count = claim.parameters, len(drawn)
     for column, parameter in enumerate(parameters):
         low, high = bounds(claim, parameter)
         values = drawn[:, column]
@@ -159,7 +181,7 @@ def has_interior(claim: Claim, seed: int = 0) -> bool:
     """Whether points are found at which every assumption that is an inequality holds strictly. Estimate."""
     if not claim.parameters:
         return True
-    drawn = draw(claim, np.random.default_rng(seed), POINTS // 10)
+    drawn = _first_draw(claim, seed, POINTS // 10)
     strict = [
         Sign.POSITIVE
         if item.sign is Sign.NON_NEGATIVE and not item.expression.free_symbols <= claim.integers
@@ -183,9 +205,10 @@ def violations(claim: Claim, drawn: npt.NDArray[np.float64]) -> list[npt.NDArray
     admissible = np.ones(len(drawn), dtype=bool)
     for relation, values in zip((*premises, goal), found, strict=True):
         admissible &= seems(relation.sign, np.broadcast_to(values, admissible.shape))
-    excess = np.where(admissible, np.abs(np.broadcast_to(found[-1], admissible.shape)), -1.0)
+    rows = drawn[admissible]
+    excess = np.abs(np.broadcast_to(found[-1], admissible.shape)[admissible])
     order = np.argsort(-np.nan_to_num(excess, nan=-1.0, posinf=1e300), kind="stable")
-    return list({drawn[i].tobytes(): drawn[i] for i in order if admissible[i]}.values())
+    return list({row.tobytes(): row for row in rows[order]}.values())
 
 
 def seems(sign: Sign, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
