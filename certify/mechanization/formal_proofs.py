@@ -182,7 +182,6 @@ def _verified(developments: Sequence[Development], place: Path, version: str, pr
     cache = _cache(place)
     found: list[tuple[Development, float]] = []
     progress.start("coqc", len(developments) + 1)
-    coqc.compile_library(place)
     for item in developments:
         key = f"{version} {digest(item.text)}"
         kept = cache.get(key)
@@ -190,6 +189,7 @@ def _verified(developments: Sequence[Development], place: Path, version: str, pr
         if kept is not None and not kept["refused"] and made.is_file():
             found.append((item, kept["seconds"]))
         else:
+            coqc.compile_library(place)
             checked = coqc.check(item, place)
             refused = {claim.theorem for claim in item.proved} - {claim.theorem for claim in checked.development.proved}
             cache[key] = {"seconds": checked.seconds, "refused": sorted(refused)}
@@ -197,6 +197,7 @@ def _verified(developments: Sequence[Development], place: Path, version: str, pr
         progress.advance()
     whole = f"{version} axioms {digest(''.join(item.text for item, _ in found))}"
     if whole not in cache:
+        coqc.compile_library(place)
         cache[whole] = {"axioms": list(coqc.axioms([item for item, _ in found], place))}
     progress.finish()
     write_text_atomically(place / CACHE, json.dumps(cache, indent=1, sort_keys=True) + "\n")
