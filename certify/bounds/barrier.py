@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, lapack
+from scipy.linalg import lapack
 
 from certify.arithmetic.arrays import FloatArray
 from certify.bounds.effort import Work, cubic_units
@@ -65,13 +65,15 @@ class LinearMatrixInequality:
         pairs = reached @ self.reach.T
         mixed, own = reached[:, d:], inverse[d:, d:]
         gradient = np.concatenate(
-            [[sign * (kappa - np.trace(inverse[:d, :d]))], np.diag(pairs) - np.diag(own) - 1.0 / multipliers]
+            [[sign * (kappa - inverse[:d, :d].trace())], pairs.diagonal() - own.diagonal() - 1.0 / multipliers]
         )
         hessian = np.empty((gradient.size, gradient.size))
         hessian[0, 0] = (inverse[:d, :d] ** 2).sum()
         hessian[0, 1:] = -sign * ((reached[:, :d] ** 2).sum(axis=1) - (inverse[d:, :d] ** 2).sum(axis=1))
         hessian[1:, 0] = hessian[0, 1:]
-        hessian[1:, 1:] = pairs**2 - mixed**2 - mixed.T**2 + own**2 + np.diag(1.0 / multipliers**2)
+        hessian[1:, 1:] = pairs**2 - mixed**2 - mixed.T**2 + own**2
+        # The diagonal from the second row on.
+        hessian.flat[gradient.size + 1 :: gradient.size + 1] += 1.0 / multipliers**2
         return gradient, hessian
 
 
@@ -173,12 +175,12 @@ def _centre(
         if factor is None:
             break
         gradient, hessian = problem.newton_system(_inverse(factor), multipliers, kappa)
-        try:
-            # Scaling by the diagonal keeps the system solvable when multipliers differ by many orders.
-            scale = 1.0 / np.sqrt(np.diag(hessian))
-            step = -scale * cho_solve(cho_factor(scale[:, None] * hessian * scale), scale * gradient)
-        except (LinAlgError, ValueError):
+        # Scaling by the diagonal keeps the system solvable when multipliers differ by many orders.
+        scale = 1.0 / np.sqrt(hessian.diagonal())
+        root, info = lapack.dpotrf(scale[:, None] * hessian * scale, clean=0)
+        if info != 0:
             break
+        step = -scale * lapack.dpotrs(root, scale * gradient)[0]
         decrement = float(-gradient @ step)
         if not np.isfinite(decrement):
             break
@@ -213,7 +215,7 @@ def _accepted_length(
 
     The first acceptable length is not enough: full steps at decrement about 3 overshoot and nearly cycle.
     """
-    before = 2.0 * np.log(np.diag(factor)).sum()
+    before = 2.0 * np.log(factor.diagonal()).sum()
     change_of_matrix = problem.direction(float(step[0]), step[1:])
     best, best_change, length = 0.0, 0.0, 1.0
     for _ in range(50):
@@ -222,7 +224,7 @@ def _accepted_length(
         if (moved > 0).all():
             trial = _cholesky(matrix + length * change_of_matrix)
         if trial is not None:
-            after = 2.0 * np.log(np.diag(trial)).sum()
+            after = 2.0 * np.log(trial.diagonal()).sum()
             change = kappa * problem.sign * length * float(step[0]) + before - after
             change -= float(np.log(moved / multipliers).sum())
             if change >= best_change and best > 0.0:
