@@ -147,7 +147,7 @@ def _piece(draw: Draw, kinds: list[str], opset: int, shape: tuple[int, ...] | No
 
 
 def error_bound(graph: Graph, z: FloatArray, unit: float, constant: float = 0.0) -> tuple[FloatArray, FloatArray]:
-    """Value of a graph at z and how far a runtime of unit roundoff `unit` may lie from it, entry by entry.
+    """Values of a graph at the columns of z, and how far a runtime of unit roundoff `unit` may lie from each entry.
 
     A running error analysis: a sum of k terms errs by at most (k + 8) u times the sum of their sizes, where 8 stands
     for the runtime's own rounding of constants that are folded here, an activation by 16 u (1 + |sigma|), as elementary
@@ -164,9 +164,10 @@ def error_bound(graph: Graph, z: FloatArray, unit: float, constant: float = 0.0)
                 errors.append(np.zeros_like(z))
             case Affine():
                 size, v, e = abs(node.weight), values[node.source], errors[node.source]
-                terms = np.diff(node.weight.indptr) if hasattr(node.weight, "indptr") else node.weight.shape[1]
-                values.append(np.asarray(node.weight @ v + node.bias))
-                sizes = size @ np.abs(v) + np.abs(node.bias)
+                is_sparse, bias = hasattr(node.weight, "indptr"), node.bias[:, None]
+                terms = np.diff(node.weight.indptr)[:, None] if is_sparse else node.weight.shape[1]
+                values.append(np.asarray(node.weight @ v + bias))
+                sizes = size @ np.abs(v) + np.abs(bias)
                 errors.append(size @ e + unit * ((terms + 8) * sizes + 8 * constant))
             case Sum():
                 pairs = list(zip(node.sources, node.coefficients, strict=True))
@@ -232,15 +233,16 @@ def compared(proto: onnx.ModelProto, seed: int) -> Outcome:
     constant = _size(proto) ** 2 if "rounded_constants" in generator.metadata else 0.0
     unit = max([float(np.finfo(dtype).eps) / 2, *(UNITS.get(kind, 0.0) for kind in _types(proto))])
     choose, seen = np.random.default_rng(seed), False
-    for _ in range(POINTS):
-        # Multiples of 1/1024 up to 3: the same numbers in every floating type that a model may have.
-        z = choose.integers(-3072, 3073, generator.latent_dim) / 1024
+    # Multiples of 1/1024 up to 3: the same numbers in every floating type that a model may have.
+    places = choose.integers(-3072, 3073, (POINTS, generator.latent_dim)) / 1024
+    with np.errstate(all="ignore"):
+        values, bounds = error_bound(generator.graph, places.T, unit, constant)
+    for z, ours, bound in zip(places, values.T, bounds.T, strict=True):
         try:
             theirs = np.asarray(session.run(None, {"z": z.astype(dtype)})[0], dtype=np.float64)
         except Exception as error:
             return Outcome("refused by the runtime", str(error))
         with np.errstate(all="ignore"):
-            ours, bound = error_bound(generator.graph, z, unit, constant)
             if theirs.shape != ours.shape:
                 return Outcome("different", f"{theirs.size} outputs of the runtime, {ours.size} of the import")
             known = np.isfinite(bound) & (np.abs(ours) < np.finfo(dtype).max)
