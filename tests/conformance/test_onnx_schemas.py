@@ -48,9 +48,6 @@ def versions(kind: str) -> list[int]:
     ]
 
 
-CASES = [(kind, opset) for kind in OPERATORS for opset in versions(kind)]
-
-
 def values(name: str, attribute: onnx.defs.OpSchema.Attribute) -> list[Any]:
     """Values to try for an attribute."""
     match attribute.type.name:
@@ -76,7 +73,7 @@ def outcome(piece: Piece, opset: int) -> Outcome:
     assembly = Assembly(opset, np.float32)
     computed = {0} & set(piece.computable) if piece.kind in lowerings() else set()
     found = compared(assembly.model(assembly.add(piece, computed)), opset)
-    assert found.verdict != "different", f"{piece}: {found.reason}"
+    assert found.verdict != "different", f"{piece} at operator set {opset}: {found.reason}"
     if found.verdict == "refused by us":
         assert found.reason.isprintable() and len(found.reason) < 1500
     return found
@@ -92,19 +89,24 @@ def test_every_operator_has_a_recipe() -> None:
     assert set(OPERATORS) <= set(RECIPES)
 
 
-@pytest.mark.parametrize(("kind", "opset"), CASES)
-def test_what_is_declared_is_read_or_refused(kind: str, opset: int) -> None:
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_what_is_declared_is_read_or_refused(kind: str) -> None:
+    for opset in versions(kind):
+        what_is_declared_is_read_or_refused(kind, opset)
+
+
+def what_is_declared_is_read_or_refused(kind: str, opset: int) -> None:
     declared, draw = schema(kind, opset), Draw(f"{kind} {opset}")
     assert declared is not None
     pieces = [RECIPES[kind](draw, opset, None) for _ in range(DRAWS)]
     verdicts = {outcome(piece, opset).verdict for piece in pieces}
     for piece in pieces[::3]:
         constants_compared(piece, opset)
-    assert verdicts & {"equal", "no kernel"}, "the recipe has no model that both read"
+    assert verdicts & {"equal", "no kernel"}, f"the recipe has no model that both read at operator set {opset}"
     for position, formal in enumerate(declared.inputs):
         if formal.option.name == "Optional":
             given = [len(piece.inputs) > position and piece.inputs[position] is not None for piece in pieces]
-            assert any(given), f"no recipe gives the input {formal.name}"
+            assert any(given), f"no recipe gives the input {formal.name} at operator set {opset}"
     turn = cycle(pieces)
     for name, attribute in declared.attributes.items():
         for value in values(name, attribute):
