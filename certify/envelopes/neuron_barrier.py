@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import lapack
 
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
@@ -280,13 +280,12 @@ def _newton(
     free = constraints.free(q.shape)
     if len(free) < q.size:
         matrix = matrix[np.ix_(free, free)]
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scale = 1.0 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
     move = np.zeros(q.shape)
-    try:
-        factor = cho_factor(scale[:, None] * matrix * scale + 1e-13 * np.eye(len(free)))
-        move.flat[free] = -(scale * cho_solve(factor, scale * reduced.ravel()[free]))
-    except (LinAlgError, ValueError):
+    factor, info = lapack.dpotrf(scale[:, None] * matrix * scale + 1e-13 * np.eye(len(free)), clean=0)
+    if info != 0:
         return None, np.inf
+    move.flat[free] = -(scale * lapack.dpotrs(factor, scale * reduced.ravel()[free])[0])
     shift = -(paid + (cross * move[which]).sum(axis=1)) / square
     decrement = -float((gradient * move).sum() + (paid * shift).sum())
     if not np.isfinite(decrement):
