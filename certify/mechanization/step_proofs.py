@@ -14,6 +14,7 @@ from certify.formal.expressions import NotFormalisedError
 from certify.formal.statement import statement_of
 from certify.proof.theorem import Theorem
 from certify.prover.algebra import AlgebraicClaim
+from certify.prover.proof import Proof
 from certify.prover.proof_records import ClaimProof, StepProof
 from certify.prover.prove import METHOD_VERSION
 from certify.verdict import Evidence, Verdict
@@ -31,13 +32,22 @@ def step_proofs(theorem: Theorem) -> dict[str, StepProof]:
 def claim_proof(claim: AlgebraicClaim, recorded: Mapping[str, Any]) -> ClaimProof:
     """The recorded proof of this very claim by this version of the prover, or a new one."""
     entry = recorded.get(claim.digest)
-    if entry is None or entry["prover"] != METHOD_VERSION:
+    if entry is None or entry["prover"] != METHOD_VERSION or entry["premises"] not in _premises(claim):
         entry = proof_entry(claim)
     evidence = None if entry["evidence"] is None else Evidence(entry["evidence"])
     method = entry["method"]
     if is_kernel_checked(claim, entry):
         evidence, method = Evidence.KERNEL, f"{method}, checked by Coq {entry['kernel']['coq']}"
     return ClaimProof(claim.name, Verdict(entry["verdict"]), evidence, method, claim.leaves)
+
+
+def _premises(claim: AlgebraicClaim) -> tuple[list[str], list[str]]:
+    """What a proof of the claim may rest on: its premises, and with them the ends of its symbols' domains.
+
+    The digest has the domains' signs and not their ends.
+    """
+    plain = [str(item) for item in claim.premises]
+    return plain, [*plain, *(str(item) for item in claim.ends)]
 
 
 def is_kernel_checked(claim: AlgebraicClaim, entry: Mapping[str, Any]) -> bool:
@@ -70,9 +80,16 @@ def proof_entry(claim: AlgebraicClaim) -> dict[str, Any]:
         "premises": list(found.assumptions),
         "verdict": str(found.verdict),
         "evidence": None if found.evidence is None else str(found.evidence),
-        "method": found.method,
+        "method": _how(found),
         "prover": METHOD_VERSION,
     }
+
+
+def _how(found: Proof) -> str:
+    """How it was decided, with the counterexample; why it was not."""
+    if found.witness is not None:
+        return f"{found.method}: {', '.join(f'{name} = {value}' for name, value in found.witness.items())}"
+    return found.method if found.verdict is Verdict.PROVED else found.reason or found.method
 
 
 def every_claim() -> dict[str, AlgebraicClaim]:

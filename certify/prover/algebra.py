@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
 
@@ -16,6 +17,8 @@ import sympy as sp
 
 from certify.prover.proof import Proof
 from certify.prover.prove import prove
+from certify.symbolic.declaration import DeclaredSymbol
+from certify.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Leaf:
 
 @dataclass(frozen=True)
 class AlgebraicClaim:
-    """For all parameters with the premises: the conclusion. Symbols bring the domains that they are declared with.
+    """For all parameters with the premises: the conclusion. Symbols bring the domains that they are declared with:
+
+    their signs at once, the ends of the domains where the claim fails without them.
 
     Relations are sympy's, built with `evaluate=False` (`at_most`, `at_least`, `equal`), so that the conclusion is
     written with the very expressions of the statement; or text, as `certify prove` reads it.
@@ -42,7 +47,43 @@ class AlgebraicClaim:
 
     def prove(self) -> Proof:
         """What the prover finds. See `certify.prover.prove.prove` for the guarantee."""
-        return prove(self.conclusion, self.premises)
+        found = prove(self.conclusion, self.premises)
+        if found.verdict is not Verdict.REFUTED or not self.ends or self._is_inside(found.witness or {}):
+            return found
+        # A counterexample beyond a domain is none.
+        return prove(self.conclusion, (*self.premises, *self.ends))
+
+    @cached_property
+    def ends(self) -> tuple[sp.Basic, ...]:
+        """What the domains of the symbols say besides their signs, and those of the symbols that their ends name."""
+        found: list[sp.Basic] = []
+        for symbol in self._declared:
+            domain = symbol.domain
+            for end, is_open, closed, strict in (
+                (domain.lower, domain.lower_open, at_least, above),
+                (domain.upper, domain.upper_open, at_most, below),
+            ):
+                if end.is_finite is not False and end != 0:
+                    found.append((strict if is_open else closed)(symbol, end))
+        return tuple(found)
+
+    @cached_property
+    def _declared(self) -> tuple[DeclaredSymbol, ...]:
+        relations = [item for item in (self.conclusion, *self.premises) if isinstance(item, sp.Basic)]
+        queue, found = [symbol for item in relations for symbol in item.free_symbols], set[DeclaredSymbol]()
+        while queue:
+            symbol = queue.pop()
+            if isinstance(symbol, DeclaredSymbol) and symbol not in found:
+                found.add(symbol)
+                queue += symbol.domain.symbols
+        return tuple(sorted(found, key=str))
+
+    def _is_inside(self, witness: Mapping[str, Fraction]) -> bool:
+        """Whether the values lie in the domains of their symbols; not where one that a domain names has no value."""
+        names = {str(symbol) for symbol in self._declared}
+        return names <= witness.keys() and all(
+            symbol.domain.contains(witness[str(symbol)], witness) for symbol in self._declared
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -74,6 +115,11 @@ def at_least(left: sp.Expr, right: sp.Expr) -> sp.Basic:
 def below(left: sp.Expr, right: sp.Expr) -> sp.Basic:
     """left < right, kept as it is written."""
     return sp.StrictLessThan(left, right, evaluate=False)
+
+
+def above(left: sp.Expr, right: sp.Expr) -> sp.Basic:
+    """left > right, kept as it is written."""
+    return sp.StrictGreaterThan(left, right, evaluate=False)
 
 
 def equal(left: sp.Expr, right: sp.Expr) -> sp.Basic:

@@ -80,8 +80,8 @@ def open_parts(record: TheoremRecord) -> Iterator[str]:
                 reason = "; ".join(part for part in (numbers, claim.reason) if part)
                 yield f"{printed[step.label]} {claim.name} {claim.verdict}: {reason}"
         for proof in step.proof.claims if step.proof is not None else ():
-            if proof.verdict is Verdict.REFUTED:
-                yield f"{printed[step.label]} algebra `{proof.name}` refuted: {proof.method}"
+            if not proof.verdict.holds:
+                yield f"{printed[step.label]} algebra `{proof.name}` {proof.verdict}: {proof.method}"
 
 
 def closing(result: CheckResult, next_command: str = "") -> Iterator[str]:

@@ -12,11 +12,12 @@ import sympy as sp
 
 from certify.cli.main import main
 from certify.discovery.registry import algebra_of, load_theorem, recorded_proofs, theorems
-from certify.mechanization.step_proofs import claim_proof, every_claim, step_proofs, unknown_leaves
-from certify.prover.algebra import AlgebraicClaim, at_most
+from certify.mechanization.step_proofs import claim_proof, every_claim, proof_entry, step_proofs, unknown_leaves
+from certify.prover.algebra import AlgebraicClaim, at_least, at_most, below
 from certify.prover.proof_records import StepProof
 from certify.prover.prove import METHOD_VERSION
 from certify.report.ledger import ledger_page
+from certify.symbolic.declaration import declare
 from certify.verdict import Evidence, Verdict
 from theorems.strong_invertibility.algebra import ALGEBRA
 from theorems.strong_invertibility.statement import R0, curvature_lower
@@ -107,6 +108,39 @@ def test_a_symbol_s_domain_is_part_of_a_claim() -> None:
     first, second = AlgebraicClaim("a", at_most(-positive, 0)), AlgebraicClaim("a", at_most(-real, 0))
     assert first.digest != second.digest
     assert first.prove().verdict is Verdict.PROVED and second.prove().verdict is Verdict.REFUTED
+
+
+def bounded(domain: str) -> tuple[sp.Symbol, sp.Symbol, sp.Symbol]:
+    """mu, L and an eigenvalue c in the domain."""
+    mu = declare("mu", "(0, inf)", r"\mu", "least")
+    largest = declare("L", "[mu, inf)", "L", "largest", mu)
+    return mu, largest, declare("c", domain, "c", "an eigenvalue", mu, largest)
+
+
+def test_a_counterexample_beyond_a_domain_is_none() -> None:
+    mu, _, c = bounded("[mu, L]")
+    # c alone names mu and L, and mu <= L is known of L alone.
+    for conclusion in (at_least(c, mu), below(0, c), at_most(mu / c, 1)):
+        assert AlgebraicClaim("true", conclusion).prove().verdict is Verdict.PROVED
+    open_ended = declare("h", "(0, 2/(mu + c))", "h", "step", mu, c)
+    assert AlgebraicClaim("true", below(open_ended * c, 2)).prove().verdict is Verdict.PROVED
+    for conclusion in (at_most(c, mu), at_least(c, 2 * mu), at_most(open_ended * c, 1)):
+        found = AlgebraicClaim("false", conclusion).prove()
+        assert found.verdict is Verdict.REFUTED and found.witness is not None
+        assert found.witness["c"] >= found.witness["mu"]
+    nothing = AlgebraicClaim("of nothing", at_most(c, -1), (at_most(c, mu / 2),)).prove()
+    assert nothing.verdict is Verdict.NOT_APPLICABLE
+    assert AlgebraicClaim("false", at_most(bounded("[mu, 3]")[2], 2)).prove().verdict is Verdict.REFUTED
+
+
+def test_a_record_that_rests_on_the_ends_of_a_domain_is_believed_with_these_alone() -> None:
+    (mu, _, narrow), (_, _, wide) = bounded("[mu, L]"), bounded("(0, L]")
+    true, false = (AlgebraicClaim("a", at_least(c, mu)) for c in (narrow, wide))
+    assert true.digest == false.digest
+    entry = proof_entry(true)
+    assert claim_proof(true, {true.digest: {**entry, "method": "kept"}}).method == "kept"
+    found = claim_proof(false, {false.digest: entry})
+    assert found.verdict is Verdict.REFUTED and "a counterexample: " in found.method and "c = " in found.method
 
 
 def planted_fault(claims: Sequence[AlgebraicClaim]) -> tuple[AlgebraicClaim, AlgebraicClaim]:
