@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import typer
 
 from certify.cli import commands
-from certify.cli.command import Command
+from certify.cli.command import Command, Commands
 from certify.cli.groups import spread
 from certify.cli.output import StandardOutputError, write_out
 from certify.errors import CertifyError, InternalError
@@ -46,6 +46,7 @@ def application() -> typer.Typer:
     """The command line with every command of `certify.cli.commands`, each under its module's name."""
     app = typer.Typer(
         name="certify",
+        cls=Commands,
         help="Hold theorems about encoders against a decoder, step by step, with certified numbers.",
         no_args_is_help=False,
         pretty_exceptions_enable=False,

@@ -31,7 +31,10 @@ def _run(*arguments: str, shell: str = "") -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
-@pytest.mark.parametrize("arguments", [("list", "formats"), ("list", "formats", "--json", "-"), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("list", "formats"), ("list", "formats", "--json", "-"), ("--version",), ("--help",), ("list", "--help")],
+)
 def test_full_standard_output_is_one_line_and_code_two(arguments: tuple[str, ...]) -> None:
     done = _run(*arguments, shell=f"> {FULL}")
     assert done.returncode == 2
