@@ -63,16 +63,16 @@ def starting_points(graph: Graph, region: Region, count: int, rng: np.random.Gen
 
 
 def project(graph: Graph, region: Region, points: FloatArray) -> FloatArray:
-    """Nearest points (count, d) of the region, pulled inside by one part in 1e12 where the ball's boundary is reached.
+    """Nearest points (count, d) of the region, pulled inside where the ball's boundary is reached.
 
-    Estimate.
+    By one part in 1e12, and by the spacing of the floats at the centre, to which the points are rounded. Estimate.
     """
     if region.radius is None:
         return points
     centre = _centre(graph, region)
     offsets = points - centre
     lengths = np.linalg.norm(offsets, axis=-1, keepdims=True)
-    reach = region.radius * (1 - 1e-12)
+    reach = max(0.0, region.radius * (1 - 1e-12) - float(np.linalg.norm(np.spacing(centre))))
     inside: FloatArray = centre + offsets * np.minimum(1.0, reach / np.maximum(lengths, 1e-300))
     return inside
 

@@ -14,6 +14,8 @@ from certify.bounds.constants import CrossedBracketError, constants
 from certify.bounds.effort import Work
 from certify.bounds.method import BoundMethod, Problem, Proposal, bound_methods
 from certify.bounds.ranges import box_ranges, node_ranges
+from certify.bounds.recomputation import is_inside
+from certify.bounds.search import project
 from certify.bounds.structure import blocks, increment_form, live_graph
 from certify.errors import InputError, UnknownNameError
 from certify.generators import derivatives
@@ -102,6 +104,16 @@ def test_witnesses_of_a_ball_lie_inside_it() -> None:
         for evidence in (bracket.lower_evidence, bracket.upper_evidence):
             for point in evidence.witness.points if evidence is not None and evidence.witness else ():
                 assert np.linalg.norm(np.array(point) - region.centre) <= 0.5
+
+
+def test_every_point_of_a_search_is_provably_in_its_ball() -> None:
+    """Far from 0 what a sum of centre and offset is rounded by is more than a part in 1e12 of a small radius."""
+    graph, rng = Graph(residual_nodes(d=3)), np.random.default_rng(0)  # type: ignore[arg-type]
+    for scale in (0.0, 1.0, 17.0, 1e3, 1e8):
+        for radius in (1e-12, 1e-9, 1e-6, 1e-3, 1.0, 1e4):
+            region = Region(radius, tuple((scale * rng.normal(size=3)).tolist()))
+            drawn = np.array(region.centre) + radius * rng.normal(size=(40, 3)) * 10.0 ** rng.uniform(-1, 2, (40, 1))
+            assert all(is_inside(region, point) for point in project(graph, region, drawn).tolist()), region
 
 
 def test_local_m_uses_pairs_and_not_only_points() -> None:
