@@ -95,6 +95,7 @@ def summary_line(choice: EncoderChoice) -> str:
     outside = "; outside A0" if choice.noise_level is None else ""
     return (
         f"{built.theorem} on {choice.generator.name}: {built.kind.name}{size}{bound}: {built.verdict}{reason}{outside}"
+        f"{_asking_less(choice)}"
     )
 
 
@@ -102,10 +103,22 @@ def _verdict(choice: EncoderChoice) -> Text:
     built = choice.chosen
     line = Text("verdict: ", style="bold")
     line.append(str(built.verdict), style=VERDICT_STYLES[str(built.verdict)])
-    line.append(f" ({built.reason})" if built.reason else "")
+    if len(choice.candidates) > 1 and built.count is None:
+        line.append(" (no theorem has an encoder here; why not is said above)")
+    else:
+        line.append(f" ({built.reason})" if built.reason else "")
     if len(choice.candidates) > 1 and built.count is not None:
         line.append(f"; the smallest certified encoder is that of {built.theorem}" if not built.reason else "")
+    line.append(_asking_less(choice))
     return line
+
+
+def _asking_less(choice: EncoderChoice) -> str:
+    """That a single observation asks less, where no encoder was built for every x."""
+    single = any(item.kind.at_observation is not None for item in choice.candidates)
+    if choice.chosen.count is not None or choice.single is not None or not single:
+        return ""
+    return "; the encoder of one observation asks less: give `--observations FILE` and `--index I`"
 
 
 def _row(what: str, cell: Cell) -> tuple[Cell, Cell]:

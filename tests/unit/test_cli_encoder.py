@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from certify import encoder
 from certify.cli.main import main
+from certify.construction.choose import choose_encoder
 from certify.discovery.registry import encoder_kinds, theorems
 from certify.encoders.runtime import load_encoder
 from certify.errors import InputError, UnknownNameError
@@ -20,7 +22,10 @@ from certify.generators.specification import load_generator
 from certify.measure.burn_in import gaussian_distance
 from certify.posteriors.gaussian import GaussianLaw, posterior_law
 from certify.posteriors.posterior import Posterior
+from certify.report.encoder_tables import encoder_report, summary_line
+from certify.report.terminal import render_text
 from certify.verdict import Verdict
+from tests.generators import one_hidden_layer
 
 LINEAR = "linear:d=2,kappa=1.3,seed=1"
 
@@ -100,6 +105,16 @@ def test_a_refuted_assumption_is_not_applicable(tmp_path: Path, capsys: pytest.C
     assert main(wide) == 4
     assert "not-applicable" in capsys.readouterr().out
     assert not path.exists()
+
+
+def test_where_no_encoder_serves_every_x_that_of_one_is_pointed_at() -> None:
+    relu = one_hidden_layer("relu", 1, 2, seed=0, width=3)
+    choice = choose_encoder(None, relu, Fraction(1), Fraction(1, 10))
+    for text in (summary_line(choice), render_text(encoder_report(choice, None), 110)):
+        assert " ".join(text.split()).endswith("give `--observations FILE` and `--index I`")
+    assert "--index" not in summary_line(choose_encoder("strong-invertibility", relu, Fraction(1), Fraction(1, 10)))
+    made = choose_encoder(None, relu, Fraction(1), Fraction(1, 10), np.zeros((1, 2)))
+    assert made.chosen.count is not None and "--index" not in summary_line(made)
 
 
 def test_options_of_other_kinds_are_refused() -> None:
