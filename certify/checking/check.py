@@ -209,7 +209,9 @@ def check_theorem(
         beta = Fraction(own)
     origin = GIVEN if own is None else OWN
     if failing:
-        reason = "; ".join(f"{item.label}: {item.reason}" for item in failing)
+        # Where one is refuted, what is not known of another may not have been looked for.
+        gravest = [item for item in failing if item.verdict is Verdict.REFUTED] or failing
+        reason = "; ".join(f"{item.label}: {item.reason}" for item in gravest)
         alone = assumptions_of_each(theorem, assumptions)
         if singly is None or observations is None or alone is None:
             return replace(record, reason=reason)

@@ -345,3 +345,12 @@ def test_a_decoder_with_three_hidden_layers_is_supported() -> None:
     assert result.verdict is Verdict.SUPPORTED and result.exit_code == 0
     text = "\n".join(render_text(draw(table)) for table in observation_tables(result.theorems[0]))
     assert "measured, not proved" in text and "0 of 1" in text
+
+
+def test_what_was_not_looked_for_is_no_reason_beside_a_refuted_assumption() -> None:
+    generator = one_hidden_layer("relu", 1, 2, 0, width=3)
+    result = certify.check("rejection-encoder", generator, observations=np.zeros((1, 2)), beta="1")
+    conclusion = result["rejection-encoder"].conclusion
+    assert conclusion is not None
+    (why,) = (note for note in conclusion.notes if note.startswith("no choice for all observations"))
+    assert "M2 is infinite" in why and "could be certified" not in why
