@@ -258,13 +258,15 @@ def constants_from_text(text: str, required: Sequence[str], domains: Mapping[str
     return values
 
 
-def literals_from_text(name: str, text: str) -> dict[str, str]:
+def literals_from_text(name: str, text: str, example: str = "d=8,m=1") -> dict[str, str]:
     """`name=value,...` as literals by name, unread; InputError for an entry that is none, or a name given twice."""
     found: dict[str, str] = {}
     for entry in (part for part in text.split(",") if part.strip()):
         key, separator, literal = (part.strip() for part in entry.partition("="))
         if not separator or not key or not literal:
-            raise InputError(f"`{name}` must be name=value pairs between commas; got `{entry.strip()}`")
+            raise InputError(
+                f"`{name}` must be name=value pairs between commas, such as {example}; got `{entry.strip()}`"
+            )
         if key in found:
             raise InputError(f"`{name}` names `{key}` twice")
         found[key] = literal
@@ -274,7 +276,7 @@ def literals_from_text(name: str, text: str) -> dict[str, str]:
 def axes_from_text(name: str, text: str) -> dict[str, tuple[str, ...]]:
     """`d=2:4:8,kappa=1.1:1.5` as literals by name: every one a number, none twice on an axis; InputError otherwise."""
     found: dict[str, tuple[str, ...]] = {}
-    for key, literal in literals_from_text(name, text).items():
+    for key, literal in literals_from_text(name, text, "d=2:4:8,kappa=1.1:1.5").items():
         values = tuple(part.strip() for part in literal.split(":"))
         exact = [exact_number(key, value) for value in values]
         if len(set(exact)) < len(exact):

@@ -170,6 +170,8 @@ def test_a_cell_over_its_budget_is_given_up_and_tried_again() -> None:
         ("m=1,M2=0,d=2,kappa=2", "size=1:2", "unknown constant"),
         ("m=1,m=2", "d=2", "names `m` twice"),
         ("m=1", "", "must name what is swept over"),
+        ("m=1", "d=2,4", "such as d=2:4:8,"),
+        ("m1", "d=2:4", "such as d=8,m=1; got `m1`"),
         ("m=1", "d", "name=value pairs"),
         ("m=1", "d=2:two", "`d`"),
         ("m=1", "d=2:2.0", "twice"),
