@@ -264,9 +264,7 @@ def literals_from_text(name: str, text: str, example: str = "d=8,m=1") -> dict[s
     for entry in (part for part in text.split(",") if part.strip()):
         key, separator, literal = (part.strip() for part in entry.partition("="))
         if not separator or not key or not literal:
-            raise InputError(
-                f"`{name}` must be name=value pairs between commas, such as {example}; got `{entry.strip()}`"
-            )
+            raise InputError(f"`{name}` must be name=value pairs such as {example}; got `{entry.strip()}`")
         if key in found:
             raise InputError(f"`{name}` names `{key}` twice")
         found[key] = literal
