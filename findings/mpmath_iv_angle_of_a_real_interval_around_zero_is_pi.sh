@@ -2,9 +2,9 @@
 # mpmath 1.4.1, interval context `iv`: atan2(0, [-2, 2]) is pi alone, and atan2([-1, 0], [-2, -1]) has its ends exchanged.
 # Expected (mpmath documentation, Contexts, on iv: an interval function's value contains the function's values on the
 #   interval): [0, pi] in the first case, as atan2(0, 1) = 0 and atan2(0, -1) = pi, and [-pi, pi] in the second, where the values
-#   fill (-pi, -2.03] and at y = 0 are pi.
+#   fill (-pi, -2.36] and at y = 0 are pi.
 # Happens: for y = 0 only the lower end of x is looked at. For y from below up to 0 at a negative x the lower end is the value
-#   on the cut, pi, and the upper end -2.03: no number is in it. iv.arg and the imaginary part of iv.log are this function. Of
+#   on the cut, pi, and the upper end -2.36: no number is in it. iv.arg and the imaginary part of iv.log are this function. Of
 #   random intervals a few in a hundred miss by the last place, too, as mpf_atan2 does not round in the direction it is told. No
 #   message. (No report of it was found.)
 # Our users: an argument or a complex logarithm that is enclosed by it excludes values that are taken; acb.arg and acb.log of
