@@ -282,10 +282,11 @@ def _newton(
         matrix = matrix[np.ix_(free, free)]
     scale = 1.0 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
     move = np.zeros(q.shape)
-    factor, info = lapack.dpotrf(scale[:, None] * matrix * scale + 1e-13 * np.eye(len(free)), clean=0)
-    if info != 0:
-        return None, np.inf
-    move.flat[free] = -(scale * lapack.dpotrs(factor, scale * reduced.ravel()[free])[0])
+    if len(free):
+        factor, info = lapack.dpotrf(scale[:, None] * matrix * scale + 1e-13 * np.eye(len(free)), clean=0)
+        if info != 0:
+            return None, np.inf
+        move.flat[free] = -(scale * lapack.dpotrs(factor, scale * reduced.ravel()[free])[0])
     shift = -(paid + (cross * move[which]).sum(axis=1)) / square
     decrement = -float((gradient * move).sum() + (paid * shift).sum())
     if not np.isfinite(decrement):
