@@ -30,6 +30,7 @@ from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matrix, multiply, subtract
 from certify.bounds.ranges import Interval
 from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.cell_envelope import cell_bound
 from certify.envelopes.lifted_form import (
     LiftedNetwork,
     lifted_network,
@@ -55,6 +56,12 @@ FIRST_WEIGHT = 1.0
 WARM_WEIGHT = 1e-2
 LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
+
+WEAK, HOPELESS = 10.6, 24.0
+"""-log p between which regions are cut into cells: from 10^5 proposals at epsilon = 0.1 on, to where none helps."""
+
+ENOUGH = 9.5
+"""-log p expected at which no more cells are cut."""
 
 METHOD = "quadratic form"
 
@@ -165,9 +172,10 @@ def quadratic_envelope(
     if whole is None:
         return None
     moments = posterior_moments(generator.graph, likelihood, whole.proposal, seed)
+    parts = _layers(prepared, objective, outer, moments)
     bounds = (
         _single_bound(network, form, whole, outer.last),
-        _layered_bound(prepared, form, objective, outer, moments, seed),
+        verified_mixture(network, form, objective, parts, seed) if parts else None,
     )
     proofs = [bound for bound in bounds if bound is not None]
     if not proofs:
@@ -175,6 +183,14 @@ def quadratic_envelope(
     best = min(proofs, key=lambda bound: bound.log_constant)
     integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
+    if parts and network.partners is None and WEAK < best.log_constant - lower < HOPELESS:
+        forms = [
+            minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
+        ]
+        scales, known = prepared.constraints.scales, [item for item in forms if item is not None]
+        sharper = cell_bound(network, form, objective, scales, outer, moments, known, lower + ENOUGH, seed)
+        if sharper is not None and sharper.log_constant < best.log_constant:
+            best = sharper
     return Envelope(best.proposal, best.log_constant, lower, 0, METHOD, best, integral)
 
 
@@ -190,27 +206,21 @@ def _single_bound(
     return None if proof is None else MixtureBound(whole.proposal, proof.log_constant, (proof,))
 
 
-def _layered_bound(
-    prepared: Preparation,
-    form: MatrixBall,
-    objective: LowerObjective,
-    outer: BarrierPath,
-    moments: Moments,
-    seed: int,
-) -> MixtureBound | None:
-    """The bound by regions around the posterior's mean, or None."""
+def _layers(
+    prepared: Preparation, objective: LowerObjective, outer: BarrierPath, moments: Moments
+) -> list[tuple[Region, Interval | None, FloatArray]]:
+    """Regions around the posterior's mean with their inputs' ranges and forms, the last on all of R^d; none if none."""
     network = prepared.network
     far = minorant(network, objective, Region(None, None), None, outer.last.coefficients)
     if far is None:
-        return None
+        return []
     ellipsoids = ellipsoids_of(moments, far)
     ranges = input_ranges(network, ellipsoids)
     searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
     forms = search_forms(network, objective, outer, prepared.constraints.scales, searched)
     coefficients = [forms[index // STEPS_BETWEEN] for index in range(len(ellipsoids))]
     coefficients.append(outer.last.coefficients)
-    parts = list(zip(regions_between(ellipsoids), [*ranges, None], coefficients, strict=True))
-    return verified_mixture(network, form, objective, parts, seed)
+    return list(zip(regions_between(ellipsoids), [*ranges, None], coefficients, strict=True))
 
 
 def verified_mixture(

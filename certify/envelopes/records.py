@@ -65,6 +65,7 @@ class RegionProof:
 
     form      which of the forms its neurons have; shares    p_j in units of 2^-20, adding up to 2^20
     inside, outside    multipliers of its two ellipsoids; offset    h
+    sides     multipliers (d,) of its box where regions are cut; else none
     """
 
     form: int
@@ -72,6 +73,7 @@ class RegionProof:
     inside: Exact
     outside: Exact
     offset: Exact
+    sides: tuple[Exact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class RegionsProof:
     """Regions that cover R^d: between ellipsoids {|L'(z - c)| <= R} of one centre and root, and beyond the last.
 
     forms    rows (b_v, b_s, q_vv, q_vs, q_ss) for every neuron, (k, 5) each; where there are products nine, (k, 9)
-    regions  one more than there are radii
+    regions  one more than there are radii, where they are not cut
+    axes, cuts   rows (d, d), and for every radius a tree in preorder, (axis, place) or (-1, 0) for a leaf: what its
+                 ellipsoid adds is cut by the tree, region by region in its order (`regions.boxes_of`)
     """
 
     centre: tuple[Exact, ...]
@@ -87,6 +91,8 @@ class RegionsProof:
     radii: tuple[Exact, ...]
     forms: tuple[Rows, ...]
     regions: tuple[RegionProof, ...]
+    axes: Rows = ()
+    cuts: tuple[tuple[tuple[int, Exact], ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -239,7 +245,10 @@ def table(values: FloatArray) -> Rows:
 
 def _regions(proof: MixtureBound) -> RegionsProof:
     """Neighbouring regions share forms, which are written once."""
-    ellipsoids = [part.region.inside for part in proof.regions if part.region.inside is not None]
+    inside = [part.region.inside for part in proof.regions if part.region.inside is not None]
+    # What an ellipsoid adds may be cut into several regions.
+    ellipsoids = list({id(item): item for item in inside}.values())
+    boxes = [part.region.box for part in proof.regions if part.region.box is not None]
     d = proof.proposal.latent_dim
     forms: list[FloatArray] = []
     regions = []
@@ -253,12 +262,15 @@ def _regions(proof: MixtureBound) -> RegionsProof:
         exact([item.radius for item in ellipsoids]),
         tuple(table(form) for form in forms),
         tuple(regions),
+        table(boxes[0].axes) if boxes else (),
+        tuple(tuple((axis, Exact(place)) for axis, place in tree) for tree in proof.cuts),
     )
 
 
 def _region(part: RegionBound, form: int) -> RegionProof:
     shares = tuple(int(share) for share in part.shares * SHARE_STEPS)
-    return RegionProof(form, shares, Exact(part.inside), Exact(part.outside), Exact(part.offset))
+    sides = () if part.sides is None else exact(part.sides)
+    return RegionProof(form, shares, Exact(part.inside), Exact(part.outside), Exact(part.offset), sides)
 
 
 def _mean(bound: MeanBound) -> MeanProof:

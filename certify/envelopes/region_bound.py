@@ -5,10 +5,12 @@ Over a region D = {|L'(z - c)| <= R} minus the interior of {|L_0'(z - c_0)| <= R
 - f(z) >= x'(A + Psi)x/2 - sum eta at x = (1, z, s), eta_k >= sup psi_k over the inputs that neuron k has in D;
 - for any shares p_j >= 0 of sum 1 (Jensen) log rho(z) >= sum_j p_j (g_j - log p_j - |L_j'(z - mu_j)|^2/2), g_j the
   logarithm of w_j N_j at its own mean;
-- u (|L'(z - c)|^2 - R^2) <= 0 and v (R_0^2 - |L_0'(z - c_0)|^2) <= 0 for multipliers u, v >= 0 (S-procedure).
+- u (|L'(z - c)|^2 - R^2) <= 0 and v (R_0^2 - |L_0'(z - c_0)|^2) <= 0 for multipliers u, v >= 0 (S-procedure), and
+  where D is cut by a box low <= t <= high, t = A (z - c), sum_i w_i (t_i - low_i)(t_i - high_i) <= 0 for w >= 0.
 
-So if A + Psi - sum_j p_j T_j + u (..) + v (..) + 2h e_0 e_0' is positive definite, T_j the form |L_j'(z - mu_j)|^2, one
-Cholesky factorisation in midpoint-radius arithmetic, then -f - log rho <= h + sum eta - sum_j p_j (g_j - log p_j) on D.
+So if A + Psi - sum_j p_j T_j + u (..) + v (..) + sum_i w_i (..) + 2h e_0 e_0' is positive definite, T_j the form
+|L_j'(z - mu_j)|^2, one Cholesky factorisation in midpoint-radius arithmetic, then -f - log rho <= h + sum eta -
+sum_j p_j (g_j - log p_j) on D.
 The largest of these over regions that cover R^d is log C of (R1).
 """
 
@@ -28,7 +30,7 @@ from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import LiftedNetwork, neuron_form
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.product_forms import payments_upper
-from certify.envelopes.regions import Region, distance_form, excess_form
+from certify.envelopes.regions import Cut, Region, distance_form, excess_form, sides_form
 
 SHARE_STEPS = 2.0**20
 """Shares are whole multiples of 1/SHARE_STEPS, so that floats add them without rounding."""
@@ -44,6 +46,7 @@ class RegionBound:
     coefficients    rows (b_v, b_s, q_vv, q_vs, q_ss) of psi_k, (k, 5), or nine (`neuron_form`); payments    eta (k,)
     shares          p (j,), whole multiples of 2^-20 with sum 1
     inside, outside multipliers u, v >= 0 of the region's two ellipsoids; offset    h
+    sides           multipliers w (d,) of the region's box, where it has one
     """
 
     region: Region
@@ -54,15 +57,20 @@ class RegionBound:
     outside: float
     offset: float
     log_constant: float
+    sides: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class MixtureBound:
-    """(R1) for a mixture: log C from above, and the regions, covering R^d, with what proves it on each."""
+    """(R1) for a mixture: log C from above, and the regions, covering R^d, with what proves it on each.
+
+    `cuts`: for each ellipsoid the tree by which what it adds is cut into regions, in the tree's order; none: uncut.
+    """
 
     proposal: Mixture
     log_constant: float
     regions: tuple[RegionBound, ...]
+    cuts: tuple[tuple[Cut, ...], ...] = ()
 
 
 def whole_shares(shares: FloatArray) -> FloatArray:
@@ -84,6 +92,7 @@ def region_bound(
     outside: float,
     offset: float,
     room: Sequence[float] = ROOM,
+    sides: FloatArray | None = None,
 ) -> RegionBound | None:
     """The bound with the least offset near `offset` that is verified, or None. Guarantee: certified, whatever is given.
 
@@ -108,12 +117,18 @@ def region_bound(
         rest = subtract(rest, excess_form(region.outside, outside))
     if (region.inside is None and inside) or (region.outside is None and outside):
         return None
+    if (region.box is None) != (sides is None):
+        return None
+    if region.box is not None and sides is not None:
+        if not (np.isfinite(sides).all() and (sides >= 0.0).all()):
+            return None
+        rest = add(rest, sides_form(region.box, sides))
     total = add(add(form, neuron_form(network, coefficients)), _padded(rest, network.size))
     for share in room:
         given = offset + share * (1.0 + abs(offset))
         if positive_definite(add(total, _corner(2.0 * given, network.size))) is True:
             log_constant = _log_constant(proposal, payments, shares, given)
-            return RegionBound(region, coefficients, payments, shares, inside, outside, given, log_constant)
+            return RegionBound(region, coefficients, payments, shares, inside, outside, given, log_constant, sides)
     return None
 
 

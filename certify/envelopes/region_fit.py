@@ -97,7 +97,7 @@ def fit_mixture(
         kept[0] = True
         chosen = Mixture(weights[kept], dictionary.means[kept], dictionary.roots[kept])
         found = [best_multipliers(item, chosen) for item in minorants[:-1]]
-        found.append(_at_shares(minorants[-1], chosen, np.eye(chosen.size)[0]))
+        found.append(at_shares(minorants[-1], chosen, np.eye(chosen.size)[0]))
         worst = max(item.excess for item in found)
         if math.isfinite(worst) and (best is None or worst < best[0]):
             best = worst, chosen, found
@@ -118,7 +118,7 @@ def alone(minorant: Minorant) -> tuple[float, Mixture] | None:
     found = []
     for scale in WIDER:
         wide = Mixture(np.ones(1), minorant.mean[None], root[None] / scale)
-        found.append((_at_shares(minorant, wide, np.ones(1)).excess, wide))
+        found.append((at_shares(minorant, wide, np.ones(1)).excess, wide))
     return min(found, key=lambda item: item[0])
 
 
@@ -155,7 +155,7 @@ def best_multipliers(minorant: Minorant, proposal: Mixture) -> Multipliers:
         there = np.exp(parts - parts.max())
         mixing = 1.0 if step == 0 else 0.5
         shares = (1.0 - mixing) * shares + mixing * there / there.sum()
-        found = _at_shares(minorant, proposal, whole_shares(shares))
+        found = at_shares(minorant, proposal, whole_shares(shares))
         place = found.place
         if best is None or found.excess < best.excess:
             best = found
@@ -165,7 +165,8 @@ def best_multipliers(minorant: Minorant, proposal: Mixture) -> Multipliers:
     return best
 
 
-def _at_shares(minorant: Minorant, proposal: Mixture, shares: FloatArray) -> Multipliers:
+def at_shares(minorant: Minorant, proposal: Mixture, shares: FloatArray) -> Multipliers:
+    """The multipliers that are best for these shares."""
     used = np.flatnonzero(shares)
     precisions = np.matmul(proposal.roots[used], np.swapaxes(proposal.roots[used], 1, 2))
     weights = shares[used]

@@ -22,7 +22,7 @@ from certify.envelopes.quadratic_search import LowerObjective, minimised
 from certify.envelopes.region_fit import Minorant, alone
 from certify.envelopes.regions import Ellipsoid, Region
 
-BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0)
+BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0, 64.0, 100.0, 160.0)
 """Radii of the ellipsoids that forms are searched for, less sqrt(d): as many as it takes, three at least."""
 
 NEGLIGIBLE = -5.0

@@ -46,6 +46,15 @@ def values_over_balls(graph: Graph, centre: FloatArray, factor: FloatArray, radi
         return _values(graph, forms.coordinates(radii, centre, factor, graph.neurons))
 
 
+def values_from(graph: Graph, start: Form, used: int) -> tuple[Form, ...]:
+    """Forms of every node's value at inputs in `start`, of whose symbols e the first `used` are taken.
+
+    Enclosure, rounded outward.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _values(graph, start, used)
+
+
 def propagate(
     graph: Graph, observation: FloatArray, beta: float, centre: FloatArray, factor: FloatArray, radii: FloatArray
 ) -> Propagation:
@@ -59,9 +68,8 @@ def propagate(
         return Propagation(graph, values, _adjoints(graph, values, observation, beta))
 
 
-def _values(graph: Graph, start: Form) -> tuple[Form, ...]:
+def _values(graph: Graph, start: Form, symbol: int = 0) -> tuple[Form, ...]:
     values: list[Form] = []
-    symbol = 0
     for node in graph.nodes:
         match node:
             case Input():

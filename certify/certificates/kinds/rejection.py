@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from certify.arithmetic.balls import ball, precision, upper
 from certify.arithmetic.intervals import FloatArray, MatrixBall
 from certify.bounds.bracket import Region as Domain
-from certify.bounds.ranges import node_ranges, uncertified_domains
+from certify.bounds.ranges import Interval, node_ranges, uncertified_domains
 from certify.certificates.kind import Kind, Verification
 from certify.envelopes.box_certificate import acceptance_lower, tail_constant
 from certify.envelopes.box_search import BATCH, log_masses_lower, log_ratio_upper, log_sum_lower
@@ -29,14 +30,22 @@ from certify.envelopes.mixture_evidence import mixture_evidence_again
 from certify.envelopes.quadratic_envelope import form_of, network_of
 from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, matrix, same_rows
 from certify.envelopes.region_bound import SHARE_STEPS, region_bound
-from certify.envelopes.regions import Ellipsoid, input_ranges, regions_between
+from certify.envelopes.regions import (
+    Ellipsoid,
+    Region,
+    box_around,
+    box_ranges,
+    boxes_of,
+    input_ranges,
+    regions_between,
+)
 from certify.envelopes.rejection import MOST_PROPOSALS
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
 from certify.profiles.records import exact
 from certify.threads import one_thread
 
-MOST_COMPONENTS, MOST_REGIONS = 2000, 200
+MOST_COMPONENTS, MOST_REGIONS = 2000, 1000
 """More are no record of ours, and would take what memory there is."""
 
 ROOM = (0.0, 1e-14, 1e-13)
@@ -127,13 +136,16 @@ def _regions(record: RejectionProof, lifted: _Lifted) -> float:
     network, form = parts
     centre, root = np.array(proof.centre), matrix(proof.root)
     ellipsoids = [Ellipsoid(centre, root, float(radius)) for radius in proof.radii]
-    ranges = [*input_ranges(network, ellipsoids), None]
+    pieces = _pieces(proof, network, ellipsoids)
+    if pieces is None or len(pieces) != len(proof.regions):
+        return math.inf
     forms = [np.array(rows).reshape(network.neurons, network.width) for rows in proof.forms]
     mixture, worst = record.mixture(), -math.inf
-    for region, item, interval in zip(regions_between(ellipsoids), proof.regions, ranges, strict=True):
+    for (region, interval), item in zip(pieces, proof.regions, strict=True):
+        sides = np.array(item.sides, dtype=np.float64) if item.sides else None
         found = region_bound(
             network, form, mixture, region, interval, forms[item.form], np.array(item.shares) / SHARE_STEPS,
-            item.inside, item.outside, item.offset, ROOM,
+            item.inside, item.outside, item.offset, ROOM, sides,
         )  # fmt: skip
         if found is None:
             return math.inf
@@ -141,19 +153,43 @@ def _regions(record: RejectionProof, lifted: _Lifted) -> float:
     return worst
 
 
+def _pieces(
+    proof: RegionsProof, network: LiftedNetwork, ellipsoids: list[Ellipsoid]
+) -> list[tuple[Region, Interval | None]] | None:
+    """The regions, which cover R^d, with their inputs' ranges; None where the cuts are no trees."""
+    ranges = [*input_ranges(network, ellipsoids), None]
+    whole = list(zip(regions_between(ellipsoids), ranges, strict=True))
+    if not proof.cuts:
+        return whole
+    axes = np.array(proof.axes, dtype=np.float64)
+    found: list[tuple[Region, Interval | None]] = []
+    for (region, interval), tree in zip(whole[:-1], proof.cuts, strict=True):
+        assert region.inside is not None and interval is not None, "all but the last"
+        boxes = boxes_of(box_around(region.inside, axes), [(axis, float(place)) for axis, place in tree])
+        if boxes is None or len(found) + len(boxes) > MOST_REGIONS:
+            return None
+        for box in boxes:
+            found.append((replace(region, box=box), box_ranges(network, region.inside, box, interval)))
+    return [*found, whole[-1]]
+
+
 def _fits(proof: RegionsProof, network: LiftedNetwork, components: int) -> bool:
-    """Whether the parts have the sizes that they need, the regions cover R^d, and no radius is negative."""
+    """Whether the parts have the sizes that they need, and no radius is negative."""
     d, count = network.latent_dim, len(proof.regions)
     return (
         len(proof.centre) == d
         and same_rows(proof.root, d)
-        and 1 <= count == len(proof.radii) + 1 <= MOST_REGIONS
+        and len(proof.radii) < count <= MOST_REGIONS
+        and (bool(proof.cuts) or count == len(proof.radii) + 1)
+        and (not proof.cuts or (len(proof.cuts) == len(proof.radii) and same_rows(proof.axes, d, d)))
+        and not (proof.cuts and network.partners is not None)
         and all(0.0 <= radius < EXTREME for radius in proof.radii)
         and len(proof.forms) <= MOST_REGIONS
         and all(same_rows(form, network.neurons, network.width) for form in proof.forms)
         and all(
             0 <= item.form < len(proof.forms)
             and len(item.shares) == components
+            and len(item.sides) in (0, d)
             and all(0 <= share <= SHARE_STEPS for share in item.shares)
             for item in proof.regions
         )

@@ -1,0 +1,212 @@
+"""Cells: shells between ellipsoids cut by hyperplanes, each with a form made for it. Estimate: proves nothing.
+
+In y with z = c + B y the ellipsoids are balls |y| <= R, and cuts are across axes. On a narrow cell inputs have narrow
+ranges, and what a form says elsewhere does not matter: the search is for the form plus multiples of the cell's own
+inequalities, which make exp(-q) a Gaussian about as wide as the cell. The mixture is chosen from these Gaussians. Of
+the linear programme's dual weights, the shares of C that cells ask for, the largest say what to cut next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from certify.arithmetic.intervals import FloatArray
+from certify.bounds.ranges import Interval
+from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, inside, minimise, neuron_constraints
+from certify.envelopes.product_forms import payments_upper
+from certify.envelopes.quadratic_search import LowerObjective
+from certify.envelopes.regions import LEAF, Box, Cut, Ellipsoid, Region, box_around, box_ranges
+
+FIRST_WEIGHT, AGAIN, LAST_WEIGHT = 1e-2, 1.0, 1e-4
+"""Weights of the barrier: near the path, far from it, end."""
+
+SIDES = 2.0
+"""Multiples of 1/h^2, h half a cell's width, by which its sides count in a search; its radius R counts d/R^2."""
+
+POINTS = 60
+"""Rows of a cell in the linear programme, of which those outside the cell are left out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shells:
+    """What all cells have in common: the network and its objective, B, A = B^-1, c, ellipsoids, and what came before.
+
+    `balls` are the ranges of the inputs over each of the `ellipsoids`.
+    """
+
+    network: LiftedNetwork
+    objective: LowerObjective
+    scales: FloatArray
+    factor: FloatArray
+    axes: FloatArray
+    ellipsoids: Sequence[Ellipsoid]
+    balls: Sequence[Interval]
+
+    def radii(self, shell: int) -> tuple[float, float]:
+        """The inner and the outer one."""
+        return self.ellipsoids[shell - 1].radius if shell else 0.0, self.ellipsoids[shell].radius
+
+    def region(self, shell: int, box: Box) -> Region:
+        return Region(self.ellipsoids[shell], self.ellipsoids[shell - 1] if shell else None, box)
+
+    @property
+    def beyond(self) -> Region:
+        """What is in none of the ellipsoids."""
+        return Region(None, self.ellipsoids[-1])
+
+    def ranges(self, shell: int, box: Box) -> Interval:
+        """Of the inputs over what is in the ellipsoid and in the box. Certified."""
+        return box_ranges(self.network, self.ellipsoids[shell], box, self.balls[shell])
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """What a box has of a shell.
+
+    least         q(y) - paid as x'Mx/2 at x = (1, y), (1 + d, 1 + d): f is above it on the cell
+    constraints   forms at most 0 on the cell, (2 + d, 1 + d, 1 + d): the ball, outside the inner ball, sides
+    multipliers   (2 + d,), with which M and the constraints are a definite form: of the Gaussian N(mean, precision^-1)
+    moments       rows of the linear programme, xx' at points of the cell, (b, 1 + d, 1 + d)
+    """
+
+    shell: int
+    box: Box
+    ranges: Interval
+    coefficients: FloatArray
+    paid: float
+    start: BarrierPoint
+    least: FloatArray
+    constraints: FloatArray
+    multipliers: FloatArray
+    mean: FloatArray
+    precision: FloatArray
+    moments: FloatArray
+
+    def levels(self, moments: FloatArray) -> FloatArray:
+        """The form's means under `moments` (b, 1 + d, 1 + d)."""
+        return np.asarray(0.5 * np.einsum("bij,ij->b", moments, self.least))
+
+    def cut_at(self) -> Cut:
+        """The axis along which the cell's Gaussian is widest, and the middle of what it has of the cell there."""
+        spread = np.sqrt(np.diag(np.linalg.inv(self.precision)))
+        axis = int(np.argmax(spread))
+        low, high = float(self.box.low[axis]), float(self.box.high[axis])
+        near = np.clip(self.mean[axis] + spread[axis] * np.array([-2.0, 2.0]), low, high)
+        middle = float(np.clip(self.mean[axis], *near)) if near[0] < near[1] else 0.5 * (low + high)
+        return axis, min(max(middle, low + 0.2 * (high - low)), high - 0.2 * (high - low))
+
+
+@dataclass(eq=False)
+class Tree:
+    """A cell, or what it was cut into."""
+
+    cell: Cell
+    cut: Cut = LEAF
+    parts: tuple[Tree, ...] = ()
+
+    def leaves(self) -> list[Tree]:
+        return [leaf for part in self.parts for leaf in part.leaves()] if self.parts else [self]
+
+    def cuts(self) -> tuple[Cut, ...]:
+        """In preorder."""
+        return (self.cut, *(cut for part in self.parts for cut in part.cuts()))
+
+
+def first_cells(shells: Shells, whole: BarrierPath, forms: list[FloatArray], random: np.random.Generator) -> list[Tree]:
+    """One cell for every shell in the order of the ellipsoids; the `forms` are tried too."""
+    found: list[Tree] = []
+    start, known = whole.middle, forms
+    for shell in reversed(range(len(shells.ellipsoids))):
+        box = box_around(shells.ellipsoids[shell], shells.axes)
+        cell = searched_cell(shells, shell, box, start, known, random)
+        start, known = cell.start, [cell.coefficients, *forms]
+        found.append(Tree(cell))
+    return found[::-1]
+
+
+def divide(shells: Shells, leaf: Tree, random: np.random.Generator) -> None:
+    """Cut a leaf in two, each with a form of its own."""
+    cell = leaf.cell
+    leaf.cut = cell.cut_at()
+    leaf.parts = tuple(
+        Tree(searched_cell(shells, cell.shell, box, cell.start, [cell.coefficients], random))
+        for box in cell.box.halves(*leaf.cut)
+    )
+
+
+def searched_cell(
+    shells: Shells,
+    shell: int,
+    box: Box,
+    start: BarrierPoint,
+    known: list[FloatArray],
+    random: np.random.Generator,
+) -> Cell:
+    """The cell with the best form of a search and of the `known` ones."""
+    network, d = shells.network, shells.network.latent_dim
+    ranges = shells.ranges(shell, box)
+    constraints, multipliers = _constraints(shells.radii(shell), box)
+    to_y = np.eye(network.size)[: 1 + d]
+    to_y[1:, 0], to_y[1:, 1 : 1 + d] = -box.axes @ box.centre, box.axes
+    own = np.einsum("m,mij->ij", multipliers, constraints)
+    guide = replace(shells.objective, form=shells.objective.form + to_y.T @ own @ to_y)
+    room = neuron_constraints(network, shells.scales, ranges=ranges)
+    point = inside(room, start.coefficients, np.full(network.neurons, -np.inf), FIRST_WEIGHT)
+    path = minimise(guide, room, point, FIRST_WEIGHT, LAST_WEIGHT, AGAIN)
+
+    def height(item: FloatArray) -> float:
+        value = guide.value(item, 0.0) + float(payments_upper(network, item, ranges).sum())
+        return value if math.isfinite(value) else math.inf
+
+    best = min([path.last.coefficients, *known], key=height)
+    paid = float(payments_upper(network, best, ranges).sum())
+    total = shells.objective.matrix(best)
+    least = total[: 1 + d, : 1 + d] - total[: 1 + d, 1 + d :] @ np.linalg.solve(
+        total[1 + d :, 1 + d :], total[1 + d :, : 1 + d]
+    )
+    to_z = np.eye(1 + d)
+    to_z[1:, 0], to_z[1:, 1:] = box.centre, shells.factor
+    least = to_z.T @ (0.5 * (least + least.T)) @ to_z
+    least[0, 0] -= 2.0 * paid
+    local = least + own
+    mean = -np.linalg.solve(local[1:, 1:], local[1:, 0])
+    moments = _moments(shells.radii(shell), box, mean, local[1:, 1:], random)
+    return Cell(
+        shell, box, ranges, best, paid, path.middle if path.finished else start, least, constraints, multipliers,
+        mean, local[1:, 1:], moments,
+    )  # fmt: skip
+
+
+def _constraints(radii: tuple[float, float], box: Box) -> tuple[FloatArray, FloatArray]:
+    """The forms in (1, y) that are at most 0 on a cell, and how much of each a search adds: of sides only if cut."""
+    (inner, outer), d = radii, box.low.size
+    found = [np.diag([-outer * outer, *np.ones(d)]), np.diag([inner * inner, *-np.ones(d)])]
+    multiples = [d / outer**2, 0.0]
+    for axis, (low, high) in enumerate(zip(box.low, box.high, strict=True)):
+        side = np.zeros((1 + d, 1 + d))
+        side[0, 0], side[1 + axis, 1 + axis] = low * high, 1.0
+        side[0, 1 + axis] = side[1 + axis, 0] = -0.5 * (low + high)
+        found.append(side)
+        is_cut = low > -outer or high < outer
+        multiples.append(SIDES / (0.5 * (high - low)) ** 2 if is_cut else 0.0)
+    return np.array(found), np.array(multiples)
+
+
+def _moments(
+    radii: tuple[float, float], box: Box, mean: FloatArray, precision: FloatArray, random: np.random.Generator
+) -> FloatArray:
+    """xx' at points of a cell: of its Gaussian, moved into the box and the shell."""
+    (inner, outer), d = radii, mean.size
+    spread = np.linalg.inv(np.linalg.cholesky(precision))
+    noise = random.standard_normal((POINTS, d)) * random.uniform(0.0, 2.0, (POINTS, 1))
+    points = np.clip(mean + noise @ spread, box.low, box.high)
+    lengths = np.maximum(np.linalg.norm(points, axis=1), 1e-12)
+    points = points * (np.clip(lengths, inner, outer) / lengths)[:, None]
+    points = points[((points >= box.low) & (points <= box.high)).all(axis=1)]
+    x = np.concatenate([np.ones((len(points), 1)), points], axis=1)
+    return np.asarray(x[:, :, None] * x[:, None, :])

@@ -1,0 +1,267 @@
+"""Regions cut into cells: they cover, their ranges hold, what they prove is true, and what is forged is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from certify.arithmetic.intervals import FloatArray
+from certify.certificates.discovery import document_of, record_of
+from certify.certificates.kinds.rejection import verify
+from certify.envelopes import cell_envelope, quadratic_envelope
+from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.box_search import log_ratio
+from certify.envelopes.lifted_form import LiftedNetwork, lifted_network
+from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.quadratic_envelope import prepare
+from certify.envelopes.records import rejection_proof
+from certify.envelopes.region_bound import MixtureBound
+from certify.envelopes.regions import (
+    LEAF,
+    Box,
+    Ellipsoid,
+    box_around,
+    box_ranges,
+    boxes_of,
+    input_ranges,
+    sides_form,
+)
+from certify.errors import InputError
+from certify.generators.activations import activation
+from certify.generators.graph import Generator
+from tests.generators import one_hidden_layer
+from tests.property.test_envelopes_regions import network as residual
+
+BETA, EPSILON = 0.4, Fraction(1, 10)
+
+
+def shape(d: int, seed: int) -> tuple[Ellipsoid, FloatArray]:
+    """An ellipsoid and axes that have nothing to do with it."""
+    random = np.random.default_rng([seed, d])
+    root = np.tril(random.standard_normal((d, d)), -1) + np.diag(random.uniform(0.5, 2.0, d))
+    return Ellipsoid(random.standard_normal(d), root, 1.7), random.standard_normal((d, d)) + 2 * np.eye(d)
+
+
+def inside(ellipsoid: Ellipsoid, box: Box, count: int = 20000) -> FloatArray:
+    """Points of both."""
+    random, d = np.random.default_rng(3), ellipsoid.centre.size
+    directions = random.standard_normal((count, d))
+    directions *= (random.uniform(0, 1, count) ** (1 / d) / np.linalg.norm(directions, axis=1))[:, None]
+    points = ellipsoid.centre + ellipsoid.radius * np.linalg.solve(ellipsoid.root.T, directions.T).T
+    return points[_contains(box, points)]
+
+
+def _contains(box: Box, points: FloatArray) -> FloatArray:
+    places = (points - box.centre) @ box.axes.T
+    return np.asarray(((places >= box.low) & (places <= box.high)).all(axis=1))
+
+
+TREE = [(0, 0.1), (1, -0.4), LEAF, LEAF, (2, 0.3), LEAF, (0, 0.8), LEAF, LEAF]
+
+
+def test_leaves_of_a_tree_cover_and_other_lists_are_none() -> None:
+    ellipsoid, axes = shape(3, 0)
+    whole = box_around(ellipsoid, axes)
+    boxes = boxes_of(whole, TREE)
+    assert boxes is not None and len(boxes) == 5
+    points = inside(ellipsoid, whole)
+    assert len(points) == 20000, "the box is around the ellipsoid"
+    assert np.stack([_contains(box, points) for box in boxes]).any(axis=0).all()
+    # A cut outside the box leaves one half empty, and still covers.
+    outside = boxes_of(whole, [(0, 1e6), LEAF, LEAF])
+    assert outside is not None and _contains(outside[0], points).all()
+    for wrong in ([], TREE[:-1], [*TREE, LEAF], [(3, 0.0), LEAF, LEAF], [(0, np.nan), LEAF, LEAF]):
+        assert boxes_of(whole, wrong) is None
+
+
+def test_sides_are_a_form_that_is_never_positive_inside() -> None:
+    ellipsoid, axes = shape(3, 1)
+    boxes = boxes_of(box_around(ellipsoid, axes), TREE)
+    assert boxes is not None
+    weights = np.array([0.5, 2.0, 0.0])
+    for box in boxes:
+        points = inside(ellipsoid, box)
+        x = np.concatenate([np.ones((len(points), 1)), points], axis=1)
+        values = np.einsum("bi,ij,bj->b", x, sides_form(box, weights).midpoint, x)
+        places = (points - box.centre) @ axes.T
+        assert values == pytest.approx(((places - box.low) * (places - box.high)) @ weights, abs=1e-9)
+        assert len(points) > 10 and values.max() <= 1e-9
+
+
+def lifted(generator: Generator) -> LiftedNetwork:
+    found = lifted_network(generator.graph)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_input_of_a_cell_is_out_of_its_range(seed: int) -> None:
+    d = 3
+    generator = residual(seed, ("tanh", "relu", "softplus"), d, 2)
+    network = lifted(generator)
+    ellipsoid, skew = shape(d, seed)
+    axes = (np.linalg.qr(skew)[0] if seed else skew) @ ellipsoid.root.T
+    (whole,) = input_ranges(network, [ellipsoid])
+    boxes = boxes_of(box_around(ellipsoid, axes), TREE)
+    assert boxes is not None
+    narrower = []
+    for box in boxes:
+        low, high = box_ranges(network, ellipsoid, box, whole)
+        points = inside(ellipsoid, box)
+        x = np.concatenate([np.ones((len(points), 1)), points, np.zeros((len(points), network.neurons))], axis=1)
+        for layer in network.layers:
+            name, parameters = network.sigmas[layer.start]
+            values = x @ network.inputs.midpoint[layer].T
+            (x[:, 1 + d + layer.start : 1 + d + layer.stop],) = activation(name).numeric(values, parameters, 0)
+            assert (values >= low[layer] - 1e-12).all() and (values <= high[layer] + 1e-12).all()
+        assert (low >= whole[0]).all() and (high <= whole[1]).all()
+        narrower.append(((high - low) / (whole[1] - whole[0])).mean())
+    assert np.mean(narrower) < (0.95 if seed else 1.0)
+
+
+Setting = tuple[Generator, FloatArray, Envelope, Envelope]
+
+
+@pytest.fixture(scope="module")
+def setting() -> Iterator[Setting]:
+    """What is proved by cells, whatever they are worth, and what is without."""
+    generator = one_hidden_layer("tanh", 4, 6, 1)
+    random = np.random.default_rng(1)
+    row = generator.value(random.standard_normal(4)) + BETA * random.standard_normal(generator.observed_dim)
+    likelihood = GaussianLikelihood(row, BETA)
+    prepared = prepare(generator.graph, likelihood)
+    assert prepared is not None
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("WEAK", -np.inf), ("ENOUGH", -np.inf), ("HOPELESS", np.inf)):
+            patch.setattr(quadratic_envelope, name, value)
+        patch.setattr(cell_envelope, "WORK", 20 * 6**2.5)
+        patch.setattr(cell_envelope, "LEAST_SHARE", -1.0)
+        shells = quadratic_envelope.verified_mixture
+
+        uncut: list[MixtureBound] = []
+
+        def weaker(*arguments: Any) -> MixtureBound | None:
+            found = shells(*arguments)
+            assert found is not None
+            uncut.append(found)
+            return replace(found, log_constant=1e3)
+
+        patch.setattr(quadratic_envelope, "verified_mixture", weaker)
+        patch.setattr(quadratic_envelope, "_single_bound", lambda *_: None)
+        envelope = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
+    assert envelope is not None and len(uncut) == 1
+    plain = replace(envelope, proposal=uncut[0].proposal, log_constant=uncut[0].log_constant, proof=uncut[0])
+    yield generator, row, envelope, plain
+
+
+def document(setting: Setting, envelope: Envelope) -> dict[str, Any]:
+    record = rejection_proof(setting[0], setting[1], BETA, EPSILON, envelope)
+    found: dict[str, Any] = json.loads(json.dumps(document_of(record), allow_nan=False))
+    return found
+
+
+def test_what_cells_prove_is_true_on_them_and_everywhere(setting: Setting) -> None:
+    generator, row, envelope, _ = setting
+    proof = envelope.proof
+    assert isinstance(proof, MixtureBound) and proof.cuts
+    likelihood, random = GaussianLikelihood(row, BETA), np.random.default_rng(5)
+    cells = [part for part in proof.regions if part.region.box is not None]
+    assert len(cells) > 5 and len(cells) + 1 == len(proof.regions)
+    met = 0
+    for part in cells:
+        region = part.region
+        assert region.inside is not None and region.box is not None
+        points = inside(region.inside, region.box, 4000)
+        if region.outside is not None:
+            lengths = np.linalg.norm((points - region.outside.centre) @ region.outside.root, axis=1)
+            points = points[lengths >= region.outside.radius]
+        if len(points):
+            met += 1
+            found = log_ratio(generator.graph, likelihood, proof.proposal, points).max()
+            assert found <= part.log_constant + 1e-9 <= proof.log_constant + 1e-9
+    assert met > 5
+    for width in (1.0, 3.0, 10.0, 100.0):
+        points = width * random.standard_normal((5000, 4))
+        assert log_ratio(generator.graph, likelihood, proof.proposal, points).max() <= proof.log_constant
+
+
+def doubt(record: dict[str, Any], generator: Generator) -> str:
+    try:
+        return verify(record_of(record, "it"), generator).reason  # type: ignore[arg-type]
+    except InputError as error:
+        return str(error)
+
+
+def test_a_record_of_cells_is_confirmed(setting: Setting) -> None:
+    found = document(setting, setting[2])
+    assert doubt(found, setting[0]) == ""
+    assert len(found["regions"]["cuts"]) == len(found["regions"]["radii"]) < len(found["regions"]["regions"])
+
+
+def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Records of other cells than those that were proved."""
+    proof = found["regions"]
+    shell = next(index for index, tree in enumerate(proof["cuts"]) if len(tree) > 1)
+    first = sum((len(tree) + 1) // 2 for tree in proof["cuts"][:shell])
+
+    def with_(**changes: Any) -> dict[str, Any]:
+        return {**found, "regions": {**proof, **changes}}
+
+    def cuts(tree: list[Any]) -> dict[str, Any]:
+        trees = copy.deepcopy(proof["cuts"])
+        trees[shell] = tree
+        return with_(cuts=trees)
+
+    def cell(**changes: Any) -> dict[str, Any]:
+        parts = copy.deepcopy(proof["regions"])
+        parts[first] |= changes
+        return with_(regions=parts)
+
+    tree = proof["cuts"][shell]
+    axis, place = tree[0]
+    for name, moved in (("cut moved out", 50.0), ("cut moved far out", 1e6), ("cut moved the other way", -50.0)):
+        yield name, cuts([[axis, (float.fromhex(place) + moved).hex()], *tree[1:]])
+    yield "another axis", cuts([[(axis + 1) % 4, place], *tree[1:]])
+    yield "an axis that is none", cuts([[7, place], *tree[1:]])
+    yield "a leaf too many", cuts([*tree, [-1, (0.0).hex()]])
+    yield "a leaf left out", cuts(tree[:-1])
+    yield "uncut", cuts([[-1, (0.0).hex()]])
+    yield "trees left out", with_(cuts=[])
+    yield "a tree left out", with_(cuts=proof["cuts"][1:])
+    yield "axes left out", with_(axes=[])
+    yield "axes of another scale", with_(axes=[[(0.1 * float.fromhex(x)).hex() for x in row] for row in proof["axes"]])
+    yield "axes singular", with_(axes=[proof["axes"][0]] * 4)
+    yield "axes are no numbers", with_(axes=[[float("nan").hex()] * 4] * 4)
+    yield "region left out", with_(regions=proof["regions"][:first] + proof["regions"][first + 1 :])
+    sides = [float.fromhex(side) for side in proof["regions"][first]["sides"]]
+    yield "sides left out", cell(sides=[])
+    yield "a side left out", cell(sides=proof["regions"][first]["sides"][:-1])
+    yield "sides negative", cell(sides=[(-side - 1e-3).hex() for side in sides])
+    yield "sides larger", cell(sides=[(1e3 + 10 * side).hex() for side in sides])
+    height = float.fromhex(proof["regions"][first]["offset"])
+    yield "offset", cell(offset=(height - 0.5 * (1 + abs(height))).hex())
+
+
+def test_forged_cells_are_refused(setting: Setting) -> None:
+    names = []
+    for name, record in forged(document(setting, setting[2])):
+        assert doubt(record, setting[0]) != "", name
+        names.append(name)
+    assert len(names) > 15
+
+
+def test_a_record_from_before_there_were_cuts_is_confirmed(setting: Setting) -> None:
+    found = document(setting, setting[3])
+    assert found["regions"]["cuts"] == found["regions"]["axes"] == []
+    for part in ("cuts", "axes"):
+        del found["regions"][part]
+    for region in found["regions"]["regions"]:
+        del region["sides"]
+    assert doubt(found, setting[0]) == ""
