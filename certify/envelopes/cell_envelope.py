@@ -213,7 +213,9 @@ class _Search:
         top = means.max(axis=1)
         heights = -cell.levels(rows) - top - np.log(np.exp(means - top[:, None]).sum(axis=1))
         start = known[-1].multipliers if known else cell.multipliers
-        found = cell_multipliers(cell, mixture, targets, rows[int(np.argmax(heights))], start)
+        # No point was found in a cell that is small, or empty.
+        first = rows[int(np.argmax(heights))] if len(rows) else cell.own_moments()
+        found = cell_multipliers(cell, mixture, targets, first, start)
         if math.isfinite(found.excess):
             known.append(found)
         return found

@@ -91,6 +91,13 @@ class Cell:
         """The form's means under `moments` (b, 1 + d, 1 + d)."""
         return np.asarray(0.5 * np.einsum("bij,ij->b", moments, self.least))
 
+    def own_moments(self) -> FloatArray:
+        """Mean of xx' under the cell's Gaussian."""
+        x = np.concatenate([[1.0], self.mean])
+        found = np.outer(x, x)
+        found[1:, 1:] += np.linalg.inv(self.precision)
+        return np.asarray(found)
+
     def cut_at(self) -> Cut:
         """The axis along which the cell's Gaussian is widest, and the middle of what it has of the cell there."""
         spread = np.sqrt(np.diag(np.linalg.inv(self.precision)))

@@ -188,7 +188,11 @@ def quadratic_envelope(
             minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
         ]
         scales, known = prepared.constraints.scales, [item for item in forms if item is not None]
-        sharper = cell_bound(network, form, objective, scales, outer, moments, known, lower + ENOUGH, seed)
+        try:
+            sharper = cell_bound(network, form, objective, scales, outer, moments, known, lower + ENOUGH, seed)
+        except np.linalg.LinAlgError:
+            # What is proved without cells stands.
+            sharper = None
         if sharper is not None and sharper.log_constant < best.log_constant:
             best = sharper
     return Envelope(best.proposal, best.log_constant, lower, 0, METHOD, best, integral)

@@ -15,7 +15,7 @@ import pytest
 from certify.arithmetic.intervals import FloatArray
 from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.rejection import verify
-from certify.envelopes import cell_envelope, quadratic_envelope
+from certify.envelopes import cell_envelope, cell_search, quadratic_envelope
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import log_ratio
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network
@@ -265,3 +265,24 @@ def test_a_record_from_before_there_were_cuts_is_confirmed(setting: Setting) -> 
     for region in found["regions"]["regions"]:
         del region["sides"]
     assert doubt(found, setting[0]) == ""
+
+
+def test_a_cell_without_points_and_a_search_that_fails_leave_what_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = one_hidden_layer("tanh", 4, 3, 1)
+    likelihood = GaussianLikelihood(generator.value(np.full(4, 0.3)), BETA)
+    prepared = prepare(generator.graph, likelihood)
+    assert prepared is not None
+    plain = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
+    monkeypatch.setattr(quadratic_envelope, "WEAK", -np.inf)
+    monkeypatch.setattr(cell_envelope, "WORK", 0.0)
+    moments = cell_search._moments
+    monkeypatch.setattr(cell_search, "_moments", lambda radii, *rest: moments(radii, *rest)[: 60 if radii[0] else 0])
+    found = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
+
+    def fails(*_: object) -> None:
+        raise np.linalg.LinAlgError
+
+    monkeypatch.setattr(quadratic_envelope, "cell_bound", fails)
+    again = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
+    assert plain is not None and found is not None and again is not None
+    assert again.log_constant == plain.log_constant >= found.log_constant
