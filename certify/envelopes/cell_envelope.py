@@ -31,12 +31,15 @@ from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.quadratic_search import LowerObjective
 from certify.envelopes.region_bound import MixtureBound, RegionBound, region_bound
 from certify.envelopes.region_fit import Minorant, alone, at_shares
-from certify.envelopes.region_search import STEPS_BETWEEN, ellipsoids_of
+from certify.envelopes.region_search import BEYOND, STEPS_BETWEEN, ellipsoids_of
 from certify.envelopes.region_search import dictionary_of as dictionary
 from certify.envelopes.regions import input_ranges
 
 WORK = 2.5e6
 """Cells times k^2.5, k neurons, after which none is cut: counted, so the same everywhere; a minute or less."""
+
+FARTHER = (64.0, 100.0, 160.0)
+"""More of `BEYOND`: what the form on all of R^d needs beyond the last ellipsoid may be most of C."""
 
 AT_ONCE = 8
 """Cells cut between two linear programmes."""
@@ -65,7 +68,7 @@ def cell_bound(
     `scales` as `neuron_constraints` takes them.
     """
     far = known[-1]
-    ellipsoids = ellipsoids_of(moments, far)[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
+    ellipsoids = ellipsoids_of(moments, far, (*BEYOND, *FARTHER))[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
     axes, factor = _axes(ellipsoids[0].root, far.curvature)
     shells = Shells(network, objective, scales, factor, axes, ellipsoids, input_ranges(network, ellipsoids))
     random = np.random.default_rng([seed, 0xCE])

@@ -63,6 +63,9 @@ WEAK, HOPELESS = 10.6, 24.0
 ENOUGH = 9.5
 """-log p expected at which no more cells are cut."""
 
+MOST_CUT = 80
+"""Neurons beyond which none are cut: in a minute there are too few cells to gain anything (`mlp_d8`)."""
+
 METHOD = "quadratic form"
 
 EnvelopedLikelihood: TypeAlias = GaussianLikelihood | BernoulliLikelihood
@@ -183,7 +186,8 @@ def quadratic_envelope(
     best = min(proofs, key=lambda bound: bound.log_constant)
     integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
-    if parts and network.partners is None and WEAK < best.log_constant - lower < HOPELESS:
+    is_small = network.partners is None and network.neurons <= MOST_CUT
+    if parts and is_small and WEAK < best.log_constant - lower < HOPELESS:
         forms = [
             minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
         ]

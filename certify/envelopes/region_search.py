@@ -22,7 +22,7 @@ from certify.envelopes.quadratic_search import LowerObjective, minimised
 from certify.envelopes.region_fit import Minorant, alone
 from certify.envelopes.regions import Ellipsoid, Region
 
-BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0, 64.0, 100.0, 160.0)
+BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0)
 """Radii of the ellipsoids that forms are searched for, less sqrt(d): as many as it takes, three at least."""
 
 NEGLIGIBLE = -5.0
@@ -44,16 +44,16 @@ TOO_MANY = 120
 """Steps after which the next search starts with the larger weight at once."""
 
 
-def ellipsoids_of(moments: Moments, far: Minorant) -> list[Ellipsoid]:
+def ellipsoids_of(moments: Moments, far: Minorant, beyond: Sequence[float] = BEYOND) -> list[Ellipsoid]:
     """Ellipsoids that grow until `far`, known on all of R^d, has next to nothing left beyond the last.
 
-    Every STEPS_BETWEEN-th is one that forms are searched for.
+    Their radii are sqrt(d) + `beyond`, with others between. Every STEPS_BETWEEN-th is one that forms are searched for.
     """
     covariance = moments.factor @ moments.factor.T
     root = np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)), dtype=np.float64)
     ends = [0.0]
-    for beyond in BEYOND:
-        ends.append(math.sqrt(len(root)) + beyond)
+    for more in beyond:
+        ends.append(math.sqrt(len(root)) + more)
         left = alone(replace(far, region=Region(None, Ellipsoid(moments.mean, root, ends[-1]))))
         if len(ends) > 3 and left is not None and left[0] <= moments.log_integral + NEGLIGIBLE:
             break
