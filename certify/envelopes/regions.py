@@ -15,6 +15,7 @@ import numpy as np
 
 from certify.arithmetic.intervals import (
     EPSILON,
+    SMALLEST_NORMAL,
     FloatArray,
     MatrixBall,
     add,
@@ -140,6 +141,8 @@ def box_around(ellipsoid: Ellipsoid, axes: FloatArray) -> Box:
     # ||A L^-T|| <= ||A B|| ||(L'B)^-1|| for B near L^-T, and ||AB||^2 <= 1 + ||(AB)'AB - I||.
     square = 1.0 + _off(turn.transpose, turn)
     reach = ellipsoid.radius * math.sqrt(square) / (1.0 - off) * (1.0 + 2.0**-40) if off < 0.5 else math.inf
+    # Below the normal range a factor 1 + 2^-40 is none.
+    reach += SMALLEST_NORMAL
     return Box(ellipsoid.centre, axes, np.full(d, -reach), np.full(d, reach))
 
 
@@ -156,18 +159,21 @@ def box_ranges(network: LiftedNetwork, ellipsoid: Ellipsoid, box: Box, known: In
         return known
     grown = 1.0 + 2.0**-40
     # z - c = B y with y = (A B)^-1 t, so |y - t| <= |t| ||AB - I||/(1 - ||AB - I||).
-    moved = reach * off / (1.0 - off) * grown
+    moved = reach * off / (1.0 - off) * grown + SMALLEST_NORMAL
     low, high = np.maximum(box.low, -reach), np.minimum(box.high, reach)
     # What is empty has any range.
     low, high = np.minimum(low, high), np.maximum(low, high)
     cut = (low > -reach) | (high < reach)
     # Along axes that are cut y is in an interval, along the others in a ball.
     near = np.where(cut, np.maximum(0.0, np.maximum(low, -high)), 0.0) / grown
-    rest = math.sqrt(max(0.0, reach * reach * grown - float(near @ near) / grown)) * grown + moved
+    # As shares of the reach, whose square may be no float.
+    shares = near / reach
+    rest = reach * math.sqrt(max(0.0, grown - float(shares @ shares) / grown)) * grown + moved
     middle = np.where(cut, 0.5 * low + 0.5 * high, 0.0)
     blur = moved + 8 * EPSILON * (np.abs(low) + np.abs(high))
     half = np.where(cut, np.maximum(high - middle, middle - low) * grown + blur, 0.0)
     error = (np.abs(box.centre) + np.abs(factor) @ (np.abs(middle) + half)) * ((d + 8) * EPSILON)
+    error += d * SMALLEST_NORMAL
     count = int(cut.sum())
     noise = np.zeros((1, d, count + network.graph.neurons))
     noise[0, :, :count] = (factor * half)[:, cut]

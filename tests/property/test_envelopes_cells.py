@@ -126,6 +126,22 @@ def test_no_input_of_a_cell_is_out_of_its_range(seed: int) -> None:
     assert np.mean(narrower) < (0.95 if seed else 1.0)
 
 
+@pytest.mark.parametrize(("root", "axes"), [(1e50, 1e155), (1e-50, 1e-155), (1e-300, 1e-300)])
+def test_extreme_axes_make_no_range_narrower_than_it_is(root: float, axes: float) -> None:
+    network, radius = lifted(one_hidden_layer("tanh", 2, 4, 1)), 2.0 if root > 1e-300 else 2e-20
+    ellipsoid = Ellipsoid(np.zeros(2), root * np.eye(2), radius * root)
+    # Squares of the box's ends are no floats; in the last case its ends are below the normal range.
+    with np.errstate(all="ignore"):
+        (whole,) = input_ranges(network, [ellipsoid])
+        box = box_around(ellipsoid, axes * np.eye(2)).halves(0, 0.5 * radius * axes)[1]
+        low, high = box_ranges(network, ellipsoid, box, whole)
+    turns = np.linspace(0.0, 2.0 * np.pi, 400)
+    points = radius * (1.0 - 1e-12) * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    points = np.concatenate([points[points[:, 0] >= 0.5 * radius], [[0.5 * radius, 0.0]]])
+    values = np.concatenate([np.ones((len(points), 1)), points], axis=1) @ network.inputs.midpoint[:, :3].T
+    assert (values >= low).all() and (values <= high).all()
+
+
 Setting = tuple[Generator, FloatArray, Envelope, Envelope]
 
 
