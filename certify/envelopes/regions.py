@@ -132,7 +132,7 @@ def sides_form(box: Box, multipliers: FloatArray) -> MatrixBall:
 def box_around(ellipsoid: Ellipsoid, axes: FloatArray) -> Box:
     """The least box of equal sides around an ellipsoid, up to rounding: |t| <= ||A L^-T|| R. Verified.
 
-    Its ends are infinite where A or L is singular, or nearly so.
+    Its ends are infinite where L is nearly singular or A too large; LinAlgError where L is exactly singular.
     """
     d = ellipsoid.centre.size
     inverse = exact_matrix(np.asarray(np.linalg.inv(ellipsoid.root).T, dtype=np.float64))
@@ -149,7 +149,7 @@ def box_around(ellipsoid: Ellipsoid, axes: FloatArray) -> Box:
 def box_ranges(network: LiftedNetwork, ellipsoid: Ellipsoid, box: Box, known: Interval) -> Interval:
     """Lower and upper ends (k,) of the inputs of all neurons over what an ellipsoid and a box have in common.
 
-    `known` are those over the ellipsoid. One centre; no products. Rounded outward.
+    `known` are those over the ellipsoid. One centre; no products. Rounded outward; LinAlgError where A is singular.
     """
     assert network.partners is None and ellipsoid.centre is box.centre, "one centre, no products"
     d = box.centre.size
