@@ -110,6 +110,7 @@ class CellMultipliers:
     offset: float
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def cell_multipliers(
     cell: Cell, proposal: Mixture, targets: FloatArray, moments: FloatArray, start: FloatArray
 ) -> CellMultipliers:

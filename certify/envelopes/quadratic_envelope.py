@@ -57,8 +57,8 @@ WARM_WEIGHT = 1e-2
 LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
 
-WEAK, HOPELESS = 10.6, 24.0
-"""-log p between which regions are cut into cells: from 10^5 proposals at epsilon = 0.1 on, to where none helps."""
+WEAK, HOPELESS = 10.6, 14.0
+"""-log p between which regions are cut into cells: from 10^5 proposals at epsilon = 0.1 on, to 2.8 million."""
 
 ENOUGH = 9.5
 """-log p expected at which no more cells are cut."""

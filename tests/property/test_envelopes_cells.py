@@ -254,6 +254,9 @@ def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "axes left out", with_(axes=[])
     yield "axes of another scale", with_(axes=[[(0.1 * float.fromhex(x)).hex() for x in row] for row in proof["axes"]])
     yield "axes singular", with_(axes=[proof["axes"][0]] * 4)
+    yield "axes extreme", with_(axes=[[(1e155 * float.fromhex(x)).hex() for x in row] for row in proof["axes"]])
+    yield "a place extreme", cuts([[axis, (1e155).hex()], *tree[1:]])
+    yield "more cuts than regions", cuts([[axis, place]] * 5000 + [[-1, (0.0).hex()]] * 5001)
     yield "axes are no numbers", with_(axes=[[float("nan").hex()] * 4] * 4)
     yield "region left out", with_(regions=proof["regions"][:first] + proof["regions"][first + 1 :])
     sides = [float.fromhex(side) for side in proof["regions"][first]["sides"]]

@@ -174,7 +174,7 @@ def _pieces(
 
 
 def _fits(proof: RegionsProof, network: LiftedNetwork, components: int) -> bool:
-    """Whether the parts have the sizes that they need, and no radius is negative."""
+    """Whether the parts have the sizes that they need, no number is extreme, and no radius is negative."""
     d, count = network.latent_dim, len(proof.regions)
     return (
         len(proof.centre) == d
@@ -183,6 +183,9 @@ def _fits(proof: RegionsProof, network: LiftedNetwork, components: int) -> bool:
         and (bool(proof.cuts) or count == len(proof.radii) + 1)
         and (not proof.cuts or (len(proof.cuts) == len(proof.radii) and same_rows(proof.axes, d, d)))
         and not (proof.cuts and network.partners is not None)
+        and sum(map(len, proof.cuts)) <= 2 * MOST_REGIONS
+        and all(abs(number) < EXTREME for row in proof.axes for number in row)
+        and all(abs(place) < EXTREME for tree in proof.cuts for _, place in tree)
         and all(0.0 <= radius < EXTREME for radius in proof.radii)
         and len(proof.forms) <= MOST_REGIONS
         and all(same_rows(form, network.neurons, network.width) for form in proof.forms)
