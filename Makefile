@@ -29,7 +29,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 test: setup  ## all tests; PROFILE=ci or PROFILE=long draws more cases
 	$(BIN)/python -m pytest --quiet --hypothesis-profile=$(PROFILE) \
-	    --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal
+	    --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal --durations=20
 
 repeat:  ## all tests in RUNS fresh clones with cold caches, LOAD busy loops beside them
 	tests/repeat.sh $(RUNS) $(LOAD)
