@@ -16,6 +16,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from certify.arithmetic.arrays import FloatArray
+from certify.arithmetic.definite_systems import scaled_solution
 from certify.bounds.effort import Work, cubic_units
 from certify.clock import ask, fits
 
@@ -177,10 +178,10 @@ def _centre(
         gradient, hessian = problem.newton_system(_inverse(factor), multipliers, kappa)
         # Scaling by the diagonal keeps the system solvable when multipliers differ by many orders.
         scale = 1.0 / np.sqrt(hessian.diagonal())
-        root, info = lapack.dpotrf(scale[:, None] * hessian * scale, clean=0)
-        if info != 0:
+        descent = scaled_solution(hessian, gradient, scale)
+        if descent is None:
             break
-        step = -scale * lapack.dpotrs(root, scale * gradient)[0]
+        step = -descent
         decrement = float(-gradient @ step)
         if not np.isfinite(decrement):
             break

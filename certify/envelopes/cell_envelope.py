@@ -18,8 +18,8 @@ from certify.envelopes.cell_fit import (
     CellMultipliers,
     Dictionary,
     Programme,
+    cell_dictionary,
     cell_multipliers,
-    dictionary_of,
     programme,
     target_forms,
 )
@@ -31,8 +31,7 @@ from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.quadratic_search import LowerObjective
 from certify.envelopes.region_bound import MixtureBound, RegionBound, region_bound
 from certify.envelopes.region_fit import Minorant, alone, at_shares
-from certify.envelopes.region_search import BEYOND, STEPS_BETWEEN, ellipsoids_of
-from certify.envelopes.region_search import dictionary_of as dictionary
+from certify.envelopes.region_search import BEYOND, STEPS_BETWEEN, dictionary_of, ellipsoids_of
 from certify.envelopes.regions import input_ranges
 
 WORK = 2.5e6
@@ -78,7 +77,7 @@ def cell_bound(
         return None
     floor, wide = widest
     forms = list({id(item.coefficients): item.coefficients for item in known}.values())
-    search = _Search(shells, floor, wide, first_cells(shells, outer, forms, random), dictionary(known), random)
+    search = _Search(shells, floor, wide, first_cells(shells, outer, forms, random), dictionary_of(known), random)
     search.cut(target)
     fitted = search.fit()
     if fitted is None:
@@ -192,7 +191,7 @@ class _Search:
         rows = [self._rows(cell) for cell in cells]
         levels = [cell.levels(some) for cell, some in zip(cells, rows, strict=True)]
         return programme(
-            dictionary_of(self._all, self._others), np.concatenate(rows), np.concatenate(levels) - self._volume,
+            cell_dictionary(self._all, self._others), np.concatenate(rows), np.concatenate(levels) - self._volume,
             self._floor,
         )  # fmt: skip
 
@@ -205,8 +204,8 @@ class _Search:
         """In y, with the forms of its components."""
         kept = found.weights > SMALLEST_SHARE
         kept[0] = True
-        dictionary = dictionary_of(self._all, self._others)
-        mixture = Dictionary(dictionary.means[kept], dictionary.precisions[kept]).mixture(found.weights[kept])
+        chosen = Dictionary(found.dictionary.means[kept], found.dictionary.precisions[kept])
+        mixture = chosen.mixture(found.weights[kept])
         return mixture, target_forms(mixture)
 
     def _prove(self, cell: Cell, mixture: Mixture, targets: FloatArray) -> CellMultipliers:

@@ -53,7 +53,7 @@ class Dictionary:
         return np.asarray(same.log_peaks() + math.log(same.size) - 0.5 * moments.reshape(len(moments), -1) @ flat.T)
 
 
-def dictionary_of(cells: Sequence[Cell], others: Dictionary) -> Dictionary:
+def cell_dictionary(cells: Sequence[Cell], others: Dictionary) -> Dictionary:
     """The Gaussians `others` first, then the cells' own at several widths."""
     means = np.array([cell.mean for cell in cells for _ in SCALES])
     precisions = np.array([cell.precision / scale**2 for cell in cells for scale in SCALES])
@@ -62,8 +62,9 @@ def dictionary_of(cells: Sequence[Cell], others: Dictionary) -> Dictionary:
 
 @dataclass(frozen=True, eq=False)
 class Programme:
-    """Weights (k,) with sum 1, log C at the rows, and what share of C each row asks for, (b,)."""
+    """Weights (k,) of a dictionary with sum 1, log C at the rows, and what share of C each row asks for, (b,)."""
 
+    dictionary: Dictionary
     weights: FloatArray
     log_constant: float
     shares: FloatArray
@@ -96,7 +97,7 @@ def programme(dictionary: Dictionary, moments: FloatArray, levels: FloatArray, f
     if last is not None:
         shares[binding] = last[1] / max(float(last[1].sum()), 1e-300)
     total = float(weights.sum())
-    return Programme(np.maximum(weights, 0.0) / total, math.log(total) - base, shares)
+    return Programme(dictionary, np.maximum(weights, 0.0) / total, math.log(total) - base, shares)
 
 
 @dataclass(frozen=True, eq=False)

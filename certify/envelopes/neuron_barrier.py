@@ -17,8 +17,8 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import lapack
 
+from certify.arithmetic.definite_systems import scaled_solution
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import NEURON_WIDTH, LiftedNetwork, Sigma
@@ -282,11 +282,10 @@ def _newton(
         matrix = matrix[np.ix_(free, free)]
     scale = 1.0 / np.sqrt(np.maximum(matrix.diagonal(), 1e-300))
     move = np.zeros(q.shape)
-    if len(free):
-        factor, info = lapack.dpotrf(scale[:, None] * matrix * scale + 1e-13 * np.eye(len(free)), clean=0)
-        if info != 0:
-            return None, np.inf
-        move.flat[free] = -(scale * lapack.dpotrs(factor, scale * reduced.ravel()[free])[0])
+    descent = scaled_solution(matrix, reduced.ravel()[free], scale, 1e-13)
+    if descent is None:
+        return None, np.inf
+    move.flat[free] = -descent
     shift = -(paid + (cross * move[which]).sum(axis=1)) / square
     decrement = -float((gradient * move).sum() + (paid * shift).sum())
     if not np.isfinite(decrement):

@@ -88,7 +88,7 @@ def proof_entry(claim: AlgebraicClaim) -> dict[str, Any]:
 def _how(found: Proof) -> str:
     """How it was decided, with the counterexample; why it was not."""
     if found.witness is not None:
-        return f"{found.method}: {', '.join(f'{name} = {value}' for name, value in found.witness.items())}"
+        return f"{found.method}: {found.counterexample}"
     return found.method if found.verdict is Verdict.PROVED else found.reason or found.method
 
 

@@ -94,7 +94,7 @@ class RowFinding(Readable):
     def __str__(self) -> str:
         detail = ""
         if self.proof is not None and self.proof.witness is not None:
-            detail = f" at {', '.join(f'{name} = {value}' for name, value in self.proof.witness.items())}"
+            detail = f" at {self.proof.counterexample}"
         elif self.proof is not None and self.proof.reason and not self.hypothesis:
             detail = f": {self.proof.reason}"
         if self.hypothesis:

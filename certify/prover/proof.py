@@ -33,6 +33,11 @@ class Proof(Readable):
     reason: str = ""
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def counterexample(self) -> str:
+        """The witness as text, `x = 1/2, y = 3`; empty without one, or without a parameter."""
+        return ", ".join(f"{name} = {value}" for name, value in (self.witness or {}).items())
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; a witness's values are exact, as text."""
         values = None if self.witness is None else {name: str(value) for name, value in self.witness.items()}
@@ -53,7 +58,7 @@ class Proof(Readable):
         if self.assumptions:
             lines.append(f"  for all parameters with {', '.join(self.assumptions)}")
         if self.witness is not None:
-            lines.append(f"  fails at {', '.join(f'{name} = {value}' for name, value in self.witness.items())}")
+            lines.append(f"  fails at {self.counterexample}")
         if self.method:
             lines.append(f"  by {self.method}")
         lines += [f"    {step}" for step in self.steps]

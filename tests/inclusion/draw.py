@@ -89,6 +89,7 @@ def interval(data: Data, *shape: int, unbounded: bool = True) -> tuple[np.ndarra
 
 UNCHECKED |= {
     "certify.arithmetic.balls.midpoint": "an estimate, for display",
+    "certify.arithmetic.definite_systems.scaled_solution": "an estimate: a step of a search",
     "certify.arithmetic.rounding.ratio_text": "to nearest",
     "certify.arithmetic.searches.confirmed": "as good as the check that it is given",
     "certify.arithmetic.searches.first_feasible": "as good as the check that it is given",
