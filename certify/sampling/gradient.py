@@ -6,14 +6,16 @@ posterior has p = 1, s = 1/beta^2 (theory S1); gradient descent on Phi (S6) has 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling.activation_kernels import activate
-from certify.sampling.numba_options import body, kernel
+from certify.sampling.numba_options import body, generated, kernel, shared
 from certify.sampling.products import (
     clear,
     multiply,
@@ -43,6 +45,7 @@ from certify.sampling.program import (
     WIDTH,
     Program,
 )
+from certify.sampling.shared_code import address, call
 from certify.sampling.windows import window
 
 Words = TypeVar("Words", npt.NDArray[np.float64], npt.NDArray[np.uint64])
@@ -136,7 +139,7 @@ def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: Flo
             _multiply(target, first_value, second, step[SECOND_REVERSE_ADDS] != 0)
 
 
-@kernel
+@shared
 def potential_gradient(
     program: Any,
     observations: FloatArray,
@@ -155,6 +158,41 @@ def potential_gradient(
     for i in range(count):
         seeds[i] = misfit_scale * (output[i] - observations[i])
     reverse(program, values, adjoints, scratch, lanes)
+
+
+_REALS, _WORDS = types.float64[::1], types.int64[::1]
+_NAMED: Any = types.NamedTuple
+_SIGNATURE = (
+    _NAMED([_WORDS, _WORDS, _REALS, *[types.int64] * 4], Program),
+    _REALS,
+    types.float64,
+    _REALS,
+    _REALS,
+    _REALS,
+    types.int64,
+)
+
+
+@cache
+def gradient_address() -> int:
+    """Where the machine code of `potential_gradient` begins in this process."""
+    return address(potential_gradient, _SIGNATURE)
+
+
+@generated
+def gradient_at(
+    typing_context: Any,
+    code: Any,
+    program: Any,
+    observations: Any,
+    misfit_scale: Any,
+    values: Any,
+    adjoints: Any,
+    scratch: Any,
+    lanes: Any,
+) -> Any:
+    """`potential_gradient` of the same arguments, whose machine code begins at `code`."""
+    return call(_SIGNATURE, (program, observations, misfit_scale, values, adjoints, scratch, lanes))
 
 
 @kernel

@@ -82,7 +82,7 @@ class Mala:
         team.run(
             advance_mala,
             chains.blocks,
-            *chains.target,
+            *chains.target.arguments,
             chains.recorder,
             *state.parameters,
             chains.positions,

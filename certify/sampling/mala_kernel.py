@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling.elementary import log
-from certify.sampling.gradient import gather, gather_observations, potential_gradient, potential_values, scatter
+from certify.sampling.gradient import gather, gather_observations, gradient_at, potential_values, scatter
 from certify.sampling.numba_options import block_kernel, body, kernel
 from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_normals
 from certify.sampling.recording import record
@@ -24,6 +24,7 @@ StreamArray = npt.NDArray[np.uint64]
 def advance_mala(
     first_block: int,
     last_block: int,
+    gradient: int,
     program: Any,
     observations: FloatArray,
     prior: float,
@@ -49,6 +50,7 @@ def advance_mala(
         first = block * lanes
         width = min(lanes, positions.shape[0] - first)
         _advance_block(
+            gradient,
             program,
             observations,
             prior,
@@ -70,6 +72,7 @@ def advance_mala(
 
 @body
 def _advance_block(
+    gradient: int,
     program: Any,
     observations: FloatArray,
     prior: float,
@@ -121,7 +124,7 @@ def _advance_block(
                 eta,
                 index >= 0,
             )
-        potential_gradient(program, observed, misfit_scale, values, adjoints, scratch, lanes)
+        gradient_at(gradient, program, observed, misfit_scale, values, adjoints, scratch, lanes)
         potential_values(program, observed, prior, misfit_scale, values, proposed, lanes)
         for i in range(size):
             adjoints[i] += prior * values[i]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from certify.arithmetic.arrays import FloatArray
 from certify.errors import InputError
 from certify.generators.graph import Generator
-from certify.sampling.gradient import gather, gather_observations, potential_gradient, potential_values
+from certify.sampling.gradient import gather, gather_observations, gradient_address, gradient_at, potential_values
 from certify.sampling.numba_options import block_kernel
 from certify.sampling.program import Program, compile_program
 from certify.sampling.windows import window
@@ -62,6 +62,11 @@ class Target(NamedTuple):
     def from_posterior(cls, posterior: PosteriorLike) -> Target:
         """Compile the generator of a posterior; use `create` with one `Program` for many observations."""
         return cls.create(compile_program(posterior.generator.graph), posterior.observation, posterior.beta)
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What a block kernel takes for f: where the gradient's machine code begins, and the four fields."""
+        return gradient_address(), *self
 
 
 def check_observations(program: Program, observation: npt.ArrayLike) -> FloatArray:
@@ -159,7 +164,15 @@ def potential_and_gradient(target: Target | PosteriorLike, points: npt.ArrayLike
     potentials = np.empty(positions.shape[0])
     lanes = block_lanes(positions.shape[0])
     with workers(None) as team:
-        team.run(evaluate_blocks, -(-positions.shape[0] // lanes), *compiled, positions, potentials, gradients, lanes)
+        team.run(
+            evaluate_blocks,
+            -(-positions.shape[0] // lanes),
+            *compiled.arguments,
+            positions,
+            potentials,
+            gradients,
+            lanes,
+        )
     return potentials, gradients
 
 
@@ -167,6 +180,7 @@ def potential_and_gradient(target: Target | PosteriorLike, points: npt.ArrayLike
 def evaluate_blocks(
     first_block: int,
     last_block: int,
+    gradient: int,
     program: Any,
     observations: FloatArray,
     prior: float,
@@ -186,7 +200,7 @@ def evaluate_blocks(
         observed = np.empty(program.observed_dim * width)
         gather(positions, first, width, values)
         gather_observations(observations, first, width, observed)
-        potential_gradient(program, observed, misfit_scale, values, adjoints, scratch, width)
+        gradient_at(gradient, program, observed, misfit_scale, values, adjoints, scratch, width)
         potential_values(program, observed, prior, misfit_scale, values, window(potentials, first, width), width)
         for row in range(program.latent_dim):
             for lane in range(width):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from certify.generators.graph import Graph, Input
+from certify.sampling.gradient import potential_gradient
 from certify.sampling.langevin import Langevin
 from certify.sampling.langevin_kernel import advance_langevin
 from certify.sampling.mala import Mala
@@ -26,5 +27,5 @@ def compile_kernels() -> int:
     for unit in (Langevin(), Mala()):
         run(unit, target, np.zeros(1), 0.5, 1, RunOptions(seed=0, threads=1))
     potential_and_gradient(target, np.zeros((1, 1)))
-    kernels: tuple[Any, ...] = (advance_langevin, advance_mala, evaluate_blocks)
+    kernels: tuple[Any, ...] = (potential_gradient, advance_langevin, advance_mala, evaluate_blocks)
     return sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels)

@@ -185,7 +185,7 @@ def test_bad_input_stops_with_its_one_line_and_leaves_the_cluster_usable(client:
 
 
 def test_a_worker_that_hangs_is_ended_and_its_task_tried_again(client: Any, tmp_path: Path) -> None:
-    with Execution(client, limit=2.0) as execution:
+    with Execution(client, limit=1.0) as execution:
         assert execution.collect("squares", work_of(sleeping_once, tmp_path / "mark"), TASKS) == RIGHT
 
 
@@ -196,10 +196,10 @@ def test_a_limit_is_of_a_task_and_not_of_what_waits_beside_it(tmp_path: Path) ->
             n_workers=1, threads_per_worker=4, host="127.0.0.1", dashboard_address=None, silence_logs=logging.CRITICAL
         ) as cluster,
         distributed.Client(cluster) as client,
-        Execution(client, limit=2.0) as execution,
+        Execution(client, limit=1.5) as execution,
     ):
         (pid,) = worker_processes(client)
-        assert execution.collect("squares", work_of(slow_square, 0.7), range(5)) == RIGHT[:5]
+        assert execution.collect("squares", work_of(slow_square, 0.5), range(5)) == RIGHT[:5]
         assert worker_processes(client) == [pid]
 
 
@@ -296,13 +296,13 @@ def test_no_worker_is_one_line() -> None:
     with (
         distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as empty,
         distributed.Client(empty) as client,
-        pytest.raises(InputError, match=r"no worker at tcp://127\.0\.0\.1:\d+ for 1 s"),
+        pytest.raises(InputError, match=r"no worker at tcp://127\.0\.0\.1:\d+ for 0.3 s"),
     ):
-        list(Cluster(client, patience=1.0).answers(work_of(square), iter(())))
+        list(Cluster(client, patience=0.3).answers(work_of(square), iter(())))
 
 
 def test_no_scheduler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CONNECTING", 1.0)
+    monkeypatch.setattr(connection, "CONNECTING", 0.3)
     with pytest.raises(InputError, match="no Dask scheduler answers"), Execution("tcp://127.0.0.1:1"):
         raise AssertionError("the work has begun")
 
@@ -447,12 +447,12 @@ def test_a_restarted_scheduler_is_given_the_rest(tmp_path: Path) -> None:
             time.sleep(0.05)
         with Execution(address, tmp_path) as execution:
             found: dict[int, Any] = {}
-            for place, item in execution.map(work_of(slow_square, 0.05), range(60)):
+            for place, item in execution.map(work_of(slow_square, 0.05), range(30)):
                 found[place] = item
-                if len(found) == 20:
+                if len(found) == 10:
                     end()
                     start()
-            assert found == {task: square(task) for task in range(60)}
-        assert len(list(stored_documents(tmp_path))) == 60
+            assert found == {task: square(task) for task in range(30)}
+        assert len(list(stored_documents(tmp_path))) == 30
     finally:
         end()

@@ -16,6 +16,7 @@ RUNS = """
 import hashlib
 import numpy as np
 import certify.sampling as s
+from certify.sampling.gradient import potential_gradient
 from certify.sampling.langevin_kernel import advance_langevin
 from certify.sampling.mala_kernel import advance_mala
 from certify.generators.graph import Activation, Affine, Graph, Input
@@ -27,7 +28,7 @@ for dimension, chains in ((1, 1), (3, 1), (3, 70), (7, 3), (20, 300)):
     centre = np.zeros(dimension)
     for kernel in (s.Langevin(), s.ProjectedLangevin((centre, 0.5)), s.Mala()):
         digest.update(s.run(kernel, target, centre, 0.01, 30, s.RunOptions(1, chains)).positions.tobytes())
-kernels = advance_langevin, advance_mala
+kernels = potential_gradient, advance_langevin, advance_mala
 print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels), digest.hexdigest())
 print(max(len(kernel.signatures) for kernel in kernels))
 """

@@ -9,13 +9,17 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit, types
+from numba.core.errors import TypingError
 
 from certify.errors import InputError, UnknownNameError
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product, Sum
 from certify.posteriors.posterior import Posterior
 from certify.sampling import Target, compile_program, potential_and_gradient
+from certify.sampling.gradient import gradient_address, potential_gradient
 from certify.sampling.program import ACTIVATION, COLUMNS, DENSE, EXTRA, OPERATION, SCALE, SOURCE
+from certify.sampling.shared_code import address, call
 from certify.sampling.target import evaluate_blocks
 
 SMOOTH = ("tanh", "sigmoid", "softplus", "gelu", "gelu_tanh", "silu", "sin", "cos", "atan", "leaky_softplus", "square")
@@ -145,6 +149,35 @@ def test_a_new_network_compiles_nothing() -> None:
     sparse = Graph((Input(5), Affine(0, sp.csr_array(np.eye(5)), np.zeros(5)), Product((1, 0), 5)))
     potential_and_gradient(Target.create(compile_program(sparse), np.zeros((20, 5)), 1.0), np.zeros((20, 5)))
     assert len(kernel.signatures) == before == 1
+
+
+def test_a_kernel_calls_the_gradient_whose_address_it_is_given() -> None:
+    @njit
+    def sevens(program: Any, observed: Any, scale: float, values: Any, adjoints: Any, scratch: Any, lanes: int) -> None:
+        adjoints[:] = scale * 7.0
+
+    target = Target.create(compile_program(Graph((Input(2),))), np.zeros(2), 0.5)
+    (signature,) = overloads(potential_gradient)
+    points, potentials, gradients = np.array([[1.0, 2.0]]), np.empty(1), np.empty((1, 2))
+    own, *rest = target.arguments
+    evaluate_blocks(0, 1, own, *rest, points, potentials, gradients, 1)
+    np.testing.assert_array_equal(gradients, [[5.0, 10.0]])
+    evaluate_blocks(0, 1, address(sevens, signature), *rest, points, potentials, gradients, 1)
+    np.testing.assert_array_equal(gradients, [[29.0, 30.0]])
+
+
+def overloads(function: Any) -> dict[Any, Any]:
+    """The compiled forms of a function; the gradient has one when a target was asked for its arguments."""
+    gradient_address()
+    return dict(function.overloads)
+
+
+def test_shared_code_is_called_with_its_own_types_alone() -> None:
+    """What an address expects is known to nobody: an integer array in place of a real one would be read as reals."""
+    with pytest.raises(TypingError, match="shared code takes"):
+        call((types.float64[::1],), (types.int64[::1],))
+    signature, _ = call((types.float64[::1],), (types.float64[::1],))
+    assert signature.args == (types.intp, types.float64[::1])
 
 
 def test_bad_graphs_and_targets_are_refused_on_one_line() -> None:

@@ -114,7 +114,7 @@ class PosteriorDensity:
                 potentials, gradients = np.empty(points.shape[0]), np.empty_like(positions)
                 lanes = block_lanes(points.shape[0])
                 blocks = -(-points.shape[0] // lanes)
-                arguments = (*self.target, positions, potentials, gradients, lanes)
+                arguments = (*self.target.arguments, positions, potentials, gradients, lanes)
                 if points.shape[0] * self.target.program.operations < _SMALL_BATCH:
                     evaluate_blocks(0, blocks, *arguments)
                 else:
