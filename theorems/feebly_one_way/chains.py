@@ -67,14 +67,17 @@ def first_outputs(instance: Instance) -> tuple[Finding, ...]:
 def listed() -> Listing:
     """Every chain of different normal functions with the inputs and at most the gates of LISTED; one order of each."""
     count, least_cone, fewest = 0, dict[int, int](), dict[tuple[int, int], int]()
+    supports = set[tuple[int, ...]]()
     for inputs, gates in LISTED:
         for depends, cones in _extended(inputs, _inputs(inputs), (), (), -1, gates):
             count += 1
+            supports.add(depends)
             # Earlier gates had their turn when they were the last.
             least_cone[depends[-1]] = min(least_cone.get(depends[-1], gates), cones[-1].bit_count())
-            for k in range(2, max(depends) + 1):
-                for m in range(1, sum(own >= k for own in depends) + 1):
-                    fewest[k, m] = min(fewest.get((k, m), gates), len(cones))
+    for depends in supports:
+        for k in range(2, max(depends) + 1):
+            for m in range(1, sum(own >= k for own in depends) + 1):
+                fewest[k, m] = min(fewest.get((k, m), len(depends)), len(depends))
     return Listing(count, least_cone, fewest)
 
 
@@ -107,6 +110,7 @@ def _inputs(inputs: int) -> tuple[int, ...]:
     return tuple(sum(1 << t for t in range(1 << inputs) if t >> i & 1) for i in range(inputs))
 
 
+@cache
 def _support(word: int, inputs: int) -> int:
     """How many inputs the function depends on."""
     return sum(any((word >> t ^ word >> (t ^ 1 << i)) & 1 for t in range(1 << inputs)) for i in range(inputs))
