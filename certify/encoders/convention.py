@@ -26,7 +26,9 @@ ELEMENT_TYPES: Mapping[int, type[np.floating]] = {
     onnx.TensorProto.FLOAT: np.float32,
     onnx.TensorProto.DOUBLE: np.float64,
 }
-RANDOM_OPERATORS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
+RANDOM_OPERATORS = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
 
 _OBSERVATION_NAMES = frozenset({"x", "observation", "input"})
 _DRAW_NAMES = frozenset({"z", "draw", "sample", "latent"})
@@ -69,8 +71,9 @@ class NoiseInput:
 class Signature:
     """How a file is to be called and read.
 
-    `batch` is the fixed batch size or None; `random` says that the file draws noise of its own; `scale` turns the
-    second output into a scale or factor, and is None where the first output is the draw itself.
+    `batch` is the fixed batch size or None; `random` says that the file draws noise of its own, `drawn` how many
+    numbers per draw, as far as the file gives shapes; `scale` turns the second output into a scale or factor, and is
+    None where the first output is the draw itself.
     """
 
     observation: str
@@ -81,6 +84,7 @@ class Signature:
     scale: Callable[[FloatArray], FloatArray] | None
     batch: int | None
     random: bool
+    drawn: int
     element_type: type[np.floating]
 
     def latents(self, outputs: Sequence[npt.NDArray[np.floating]], noise: FloatArray) -> FloatArray:
@@ -143,8 +147,8 @@ def read_signature(model: onnx.ModelProto, label: str) -> Signature:
     if len(shape) != 1 or len(latent) != 1:
         raise InputError(f"encoder {label}: x and z must have shapes (batch, n) and (batch, d); got {shape}, {latent}")
     return Signature(
-        observation, shape[0], latent[0], tuple(noises), outputs, scale, batch, _draws_noise(model.graph),
-        ELEMENT_TYPES[kind],
+        observation, shape[0], latent[0], tuple(noises), outputs, scale, batch, _draws_noise(model),
+        _drawn(model.graph), ELEMENT_TYPES[kind],
     )  # fmt: skip
 
 
@@ -181,16 +185,26 @@ def _shape(entry: onnx.ValueInfoProto, label: str) -> tuple[int | None, tuple[in
     return extents[0], tuple(rest)
 
 
-def _draws_noise(graph: onnx.GraphProto) -> bool:
-    """Whether an operator of the graph, or of a graph inside it, draws random numbers."""
-    for node in graph.node:
-        if node.op_type in RANDOM_OPERATORS:
+def _draws_noise(owner: onnx.ModelProto | onnx.GraphProto | onnx.FunctionProto) -> bool:
+    """Whether an operator of the graph, of a graph inside it or of a function of the model draws random numbers."""
+    if isinstance(owner, onnx.ModelProto):
+        return any(_draws_noise(item) for item in (owner.graph, *owner.functions))
+    for node in owner.node:
+        # Dropout draws in training mode only, which is its third input.
+        if node.op_type in RANDOM_OPERATORS or (node.op_type == "Dropout" and any(node.input[2:])):
             return True
         for attribute in node.attribute:
             inner = [attribute.g] if attribute.HasField("g") else list(attribute.graphs)
             if any(_draws_noise(item) for item in inner):
                 return True
     return False
+
+
+def _drawn(graph: onnx.GraphProto) -> int:
+    """Numbers per row of the batch that the graph's random operators draw; those without a fixed shape count 0."""
+    drawn = {node.output[0] for node in graph.node if node.op_type in RANDOM_OPERATORS}
+    shapes = [entry.type.tensor_type.shape.dim[1:] for entry in graph.value_info if entry.name in drawn]
+    return sum(math.prod(axis.dim_value for axis in shape) for shape in shapes)
 
 
 def _unlike(label: str, what: str, names: list[str]) -> InputError:

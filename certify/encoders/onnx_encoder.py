@@ -78,6 +78,10 @@ def onnx_encoder(program: EncoderProgram, options: ExportOptions | None = None) 
     if options.deviations is not None:
         scale = scope.initialisers.tensor("deviations", np.asarray(options.deviations))
         names["x"] = scope.operator("Div", ["x", scale], "x_over_deviations")
+    if program.noise_rows and options.random_normal:
+        # One node for all layers: runtimes seed several alike, and simplifiers make one of those that look alike.
+        like = scope.operator("Expand", [scope.scalar(0.0), _batched(scope, list(_noise_shape(program)))])
+        scope.operator("RandomNormalLike", [like], "noise", dtype=int(TensorProto.DOUBLE))
     for stage in program.stages:
         if not stage.carried or options.unrolled:
             writer.inline(scope, stage, names)
@@ -208,9 +212,6 @@ class _Writer:
         return scope.operator("Expand", [value, _batched(scope, list(constant.shape))])
 
     def _noise(self, scope: Scope, operation: Noise, index: str, iteration: int | None) -> str:
-        if self.options.random_normal:
-            like = scope.operator("Expand", [scope.scalar(0.0), _batched(scope, list(operation.shape))])
-            return scope.operator("RandomNormalLike", [like], dtype=int(TensorProto.DOUBLE))
         if len(operation.shape) == 2:
             return "noise"
         if iteration is not None:
@@ -282,17 +283,21 @@ def _value(name: str, shape: Shape) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["batch", *shape])
 
 
+def _noise_shape(program: EncoderProgram) -> Shape:
+    return (program.noise_rows, program.noise_width)
+
+
 def _model(program: EncoderProgram, scope: Scope, options: ExportOptions) -> onnx.ModelProto:
     inputs = [_value("x", (program.observed_dim,))]
-    if program.noise_rows and not options.random_normal:
-        inputs.append(_value("noise", (program.noise_rows, program.noise_width)))
+    noise = [_value("noise", _noise_shape(program))] if program.noise_rows else []
     used = _used(scope.nodes)
     graph = helper.make_graph(
         scope.nodes,
         f"{program.kind} encoder",
-        inputs,
+        inputs if options.random_normal else inputs + noise,
         [_value("z", (program.latent_dim,))],
         [tensor for name, tensor in scope.initialisers.dense.items() if name in used],
+        value_info=noise if options.random_normal else [],
         sparse_initializer=[tensor for name, tensor in scope.initialisers.sparse.items() if name in used],
     )
     model = helper.make_model(

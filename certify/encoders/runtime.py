@@ -93,7 +93,7 @@ class RuntimeEncoder:
         seed = int(random.integers(2**31 - 1))
         session = self._new_session(seed) if self.noise_size is None else self._session
         size = (self.noise_size or 0) if not self.signature.random else self._own_noise
-        rows = max(1, min(LARGEST_CHUNK, CHUNK_NUMBERS // max(1, size)))
+        rows = max(1, min(LARGEST_CHUNK, CHUNK_NUMBERS // max(1, size + self.signature.drawn)))
         parts = []
         for first in range(0, count, rows):
             block = min(rows, count - first)

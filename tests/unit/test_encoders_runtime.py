@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from certify.encoders.convention import RANDOM_OPERATORS, read_signature
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.runtime import RuntimeEncoder, load_encoder
 from certify.errors import InputError
@@ -96,6 +97,34 @@ def test_a_file_that_draws_its_own_noise(tmp_path: Path) -> None:
     assert np.all(np.abs(draws[0].std(axis=0) / expected.std(axis=0) - 1) < 0.1)
     with pytest.raises(InputError, match="draws its own noise"):
         encoder.push(x[None], np.zeros((1, 0)))
+
+
+@pytest.mark.parametrize("unrolled", [False, True])
+def test_the_layers_of_a_file_that_draws_do_not_share_their_noise(unrolled: bool) -> None:
+    # ONNX Runtime gives two random nodes nearly the same first number, and simplifiers make one of nodes that look
+    # alike: the file has one node for all layers, and says what it draws, so that it is run in chunks that fit.
+    program = langevin_encoder(load_generator("linear:d=2"), 0.5, 0.2, 3, 0.3, 4)
+    model = onnx_encoder(program, ExportOptions(unrolled=unrolled, random_normal=True))
+    bodies = [entry.g.node for node in model.graph.node for entry in node.attribute]
+    nodes = [node for graph in (model.graph.node, *bodies) for node in graph]
+    assert sum(node.op_type in RANDOM_OPERATORS for node in nodes) == 1
+    assert read_signature(model, "m").drawn == program.noise_rows * program.noise_width == 8
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("operator", ["Bernoulli", "Dropout", "RandomUniformLike"])
+def test_every_random_operator_counts_as_noise(operator: str, hidden: bool, tmp_path: Path) -> None:
+    inputs = ["x", "share", "training"]
+    nodes = [helper.make_node(operator, inputs if operator == "Dropout" else ["x"], ["z"])]
+    constants = {"share": np.array(0.5), "training": np.array(True)}
+    model = onnx.load(saved(tmp_path, {"z": ["batch", 2]}, nodes, constants))
+    if hidden:
+        function = helper.make_function("own", "Draw", inputs, ["z"], nodes, [helper.make_opsetid("", 20)])
+        model.functions.append(function)
+        model.graph.node[0].CopyFrom(helper.make_node("Draw", inputs, ["z"], domain="own"))
+    assert read_signature(model, "m").random
+    plain = saved(tmp_path, {"z": ["batch", 2]}, [helper.make_node("Dropout", ["x"], ["z"])], {})
+    assert not read_signature(onnx.load(plain), "m").random
 
 
 def test_draws_do_not_depend_on_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
