@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# onnxslim 0.1.98: Conv followed by Mul with as many numbers as there are channels becomes one Conv, along whichever axis they lie.
+# onnxslim 0.1.98: Conv, then Mul by as many numbers as there are channels, becomes one Conv, along whichever axis they lie.
 # Expected (ONNX broadcasting goes by the last axes: a constant of shape (3,) after a convolution whose output is (1, 3, 3, 3)
 #   scales columns, one of shape (3, 1) rows, one of shape (3, 1, 1) channels; a slimmed model has the model's values).
 # Happens: the weights of channel i are multiplied by the i-th number in all three cases. Div, Add and Sub are left alone, and
