@@ -8,15 +8,16 @@ measured instances stand beside both.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
 
 import sympy as sp
 
+from certify.prover.claim import is_defined_everywhere
 from certify.prover.proof import Proof
-from certify.prover.prove import prove
+from certify.prover.prove import are_contradictory, of_nothing, prove
 from certify.symbolic.declaration import DeclaredSymbol
 from certify.verdict import Verdict
 
@@ -46,16 +47,39 @@ class AlgebraicClaim:
     leaves: tuple[str, ...] = ()
 
     def prove(self) -> Proof:
-        """What the prover finds. See `certify.prover.prove.prove` for the guarantee."""
-        found = prove(self.conclusion, self.premises)
-        if found.verdict is not Verdict.REFUTED or not self.ends or self._is_inside(found.witness or {}):
+        """What the prover finds. See `certify.prover.prove.prove` for the guarantee.
+
+        `proved` speaks of something, as far as z3 can tell: not-applicable where premises and domains contradict.
+        """
+        found, inside = prove(self.conclusion, self.premises), (*self.premises, *self.ends)
+        if found.verdict is Verdict.PROVED:
+            return of_nothing(found, inside) if self.ends and are_contradictory(inside) else found
+        if found.verdict is Verdict.NOT_APPLICABLE or not self.ends or self._is_inside(found.witness):
+            return self._within_domains(found)
+        # A counterexample beyond a domain is none; nor need everything be defined there.
+        return self._within_domains(prove(self.conclusion, inside))
+
+    def _within_domains(self, found: Proof) -> Proof:
+        """The proof; a counterexample that `ends` do not keep in the domains decides nothing."""
+        unstated = [bound for bound in self._bounds if bound not in self.ends]
+        if found.verdict is not Verdict.REFUTED or not unstated or self._is_inside(found.witness):
             return found
-        # A counterexample beyond a domain is none.
-        return prove(self.conclusion, (*self.premises, *self.ends))
+        reason = (
+            f"fails at {found.counterexample}, beyond the domains; `{relation_text(unstated[0])}` has no value "
+            "everywhere: state as a premise what is needed of it"
+        )
+        return replace(found, verdict=Verdict.INCONCLUSIVE, evidence=None, method="", witness=None, reason=reason)
 
     @cached_property
     def ends(self) -> tuple[sp.Basic, ...]:
-        """What the domains of the symbols say besides their signs, and those of the symbols that their ends name."""
+        """What the domains of the symbols say besides their signs, and those of the symbols that their ends name.
+
+        An end that is no number everywhere, as 1/(c - 3) where c may be 3, bounds nothing there and is left out.
+        """
+        return tuple(bound for bound in self._bounds if is_defined_everywhere(bound.rhs))
+
+    @cached_property
+    def _bounds(self) -> tuple[sp.Basic, ...]:
         found: list[sp.Basic] = []
         for symbol in self._declared:
             domain = symbol.domain
@@ -78,21 +102,23 @@ class AlgebraicClaim:
                 queue += symbol.domain.symbols
         return tuple(sorted(found, key=str))
 
-    def _is_inside(self, witness: Mapping[str, Fraction]) -> bool:
+    def _is_inside(self, witness: Mapping[str, Fraction] | None) -> bool:
         """Whether the values lie in the domains of their symbols; not where one that a domain names has no value."""
         names = {str(symbol) for symbol in self._declared}
-        return names <= witness.keys() and all(
-            symbol.domain.contains(witness[str(symbol)], witness) for symbol in self._declared
+        return (
+            witness is not None
+            and names <= witness.keys()
+            and all(symbol.domain.contains(witness[str(symbol)], witness) for symbol in self._declared)
         )
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the conclusion, a premise or the domain of a symbol."""
+        """Changes with the conclusion, a premise, or what sympy knows of a symbol in them or in a domain's end."""
+        relations = [item for item in (self.conclusion, *self.premises) if isinstance(item, sp.Basic)]
+        symbols = [symbol for relation in relations for symbol in relation.free_symbols]
         domains = sorted(
             f"{symbol.name}: {sorted(key for key, value in symbol.assumptions0.items() if value)}"
-            for relation in (self.conclusion, *self.premises)
-            if isinstance(relation, sp.Basic)
-            for symbol in relation.free_symbols
+            for symbol in (*symbols, *(symbol for symbol in self._declared if symbol not in symbols))
         )
         parts = [sp.srepr(item) if isinstance(item, sp.Basic) else item for item in (self.conclusion, *self.premises)]
         return sha256("\n".join((*parts, *domains)).encode()).hexdigest()[:16]

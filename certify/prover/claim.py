@@ -186,6 +186,12 @@ def definedness(expressions: Sequence[sp.Expr], integers: frozenset[sp.Symbol] =
     return tuple(found.values())
 
 
+def is_defined_everywhere(expression: sp.Expr) -> bool:
+    """Whether it has a value wherever its symbols are what sympy knows of them."""
+    known = {Sign.NON_ZERO: "is_nonzero", Sign.POSITIVE: "is_positive", Sign.NON_NEGATIVE: "is_nonnegative"}
+    return all(getattr(item.expression, known[item.sign]) for item in definedness((expression,)))
+
+
 def conditions_of(part: sp.Basic, integers: frozenset[sp.Symbol] = frozenset()) -> tuple[Relation, ...]:
     """What the outermost operation of `part` asks of its arguments; a condition that holds for numbers is left out."""
     if isinstance(part, sp.log):

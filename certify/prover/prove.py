@@ -27,6 +27,9 @@ METHOD_VERSION = 2
 DEPTH = 4
 """How often a claim is reduced to one about a derivative."""
 
+NEVER = Relation(sp.Integer(-1), Sign.NON_NEGATIVE, "-1 >= 0")
+"""A goal that fails wherever the assumptions hold."""
+
 FAR = (10, 1000)
 """An unbounded parameter is cut here: boxes below, lemmas above."""
 
@@ -60,6 +63,25 @@ def prove(claim: str | sp.Basic, assumptions: Iterable[str | sp.Basic] = (), *, 
     return replace(merged, seconds=perf_counter() - start)
 
 
+def are_contradictory(assumptions: Iterable[str | sp.Basic]) -> bool:
+    """Whether z3 shows that they cannot hold together. Verified."""
+    (claim,) = _claims("0 > 0", _relations(assumptions))
+    return smt.satisfiable(claim) is False
+
+
+def of_nothing(found: Proof, assumptions: Iterable[str | sp.Basic], method: str = "z3") -> Proof:
+    """The claim of `found` under assumptions that contradict each other."""
+    return replace(
+        found,
+        assumptions=tuple(map(str, assumptions)),
+        verdict=Verdict.NOT_APPLICABLE,
+        evidence=Evidence.SYMBOLIC if method == "z3" else Evidence.RIGOROUS,
+        method=method,
+        steps=(),
+        reason="the assumptions contradict each other: anything would follow from them",
+    )
+
+
 def _relations(assumptions: Iterable[str | sp.Basic]) -> tuple[str | sp.Basic, ...]:
     """The assumptions, of which one alone may come without a list."""
     if isinstance(assumptions, (str, sp.Basic)):
@@ -90,22 +112,16 @@ def _claims(claim: str | sp.Basic, assumptions: Sequence[str | sp.Basic]) -> tup
 
 
 def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int) -> Proof:
-    empty = smt.satisfiable(claim) if claim.assumptions else None
-    if empty is False:
-        return Proof(
-            text,
-            assumptions,
-            Verdict.NOT_APPLICABLE,
-            Evidence.SYMBOLIC,
-            "z3",
-            reason="the assumptions contradict each other: anything would follow from them",
-        )
+    open_claim = Proof(text, assumptions, Verdict.INCONCLUSIVE, None)
+    possible = smt.satisfiable(claim) if claim.assumptions else None
+    if possible is False:
+        return of_nothing(open_claim, assumptions)
     undefined = _undefined(claim, seed)
     if isinstance(undefined, str):
         # Where it is not defined it says nothing, but it may fail where it is.
         found = witness.search(claim, seed) or boundary.search(claim, seed)
         if found is None:
-            return Proof(text, assumptions, Verdict.INCONCLUSIVE, None, reason=undefined)
+            return replace(open_claim, reason=undefined)
         return replace(_refuted(found, text, assumptions), reason=undefined)
     answer = smt.decide(claim)
     found = _counterexample(claim, answer, seed)
@@ -115,17 +131,32 @@ def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int)
             raise InternalError(f"`{text}` is proved and fails at {values}; please report it with the assumptions")
         return _refuted(found, text, assumptions)
     derivation = _engines(claim, DEPTH, answer)
-    if derivation is not None:
-        return Proof(
-            text, assumptions, Verdict.PROVED, derivation.evidence, derivation.method, (*undefined, *derivation.steps)
-        )
-    return Proof(
-        text,
-        assumptions,
-        Verdict.INCONCLUSIVE,
-        None,
-        reason="no engine decided it and no counterexample was found; bound the parameters or split the claim",
-    )
+    if derivation is None:
+        reason = "no engine decided it and no counterexample was found; bound the parameters or split the claim"
+        return replace(open_claim, reason=reason)
+    reason = ""
+    if claim.assumptions and not _can_hold(claim, possible, seed):
+        count = boxes.proved_on_boxes(claim.with_goal(NEVER))
+        if count is not None:
+            return of_nothing(open_claim, assumptions, f"balls on {count} boxes")
+        reason = "no values were found at which all assumptions hold: it may speak of nothing"
+    steps = (*undefined, *derivation.steps)
+    return Proof(text, assumptions, Verdict.PROVED, derivation.evidence, derivation.method, steps, reason=reason)
+
+
+def _can_hold(claim: Claim, model: smt.SmtModel | bool | None, seed: int) -> bool:
+    """Whether values are known at which all assumptions hold; z3's word is enough where these are polynomials."""
+    never = claim.with_goal(NEVER)
+    if isinstance(model, smt.SmtModel) and (_is_algebraic(claim) or witness.violates(never, model.values)):
+        return True
+    return witness.search(never, seed) is not None or boundary.search(never, seed) is not None
+
+
+def _is_algebraic(claim: Claim) -> bool:
+    """Whether the assumptions are polynomials over the rationals in real parameters: z3 then decides them."""
+    if claim.integers or not all(item.expression.is_polynomial(*claim.parameters) for item in claim.assumptions):
+        return False
+    return all(sp.Poly(item.expression, *claim.parameters).domain in (sp.ZZ, sp.QQ) for item in claim.assumptions)
 
 
 def _refuted(found: Mapping[sp.Symbol, Fraction], text: str, assumptions: tuple[str, ...]) -> Proof:
@@ -257,4 +288,4 @@ def _conjunction(found: Sequence[Proof], text: str, assumptions: tuple[str, ...]
         return replace(worst, claim=text)
     evidence = weakest_evidence(item.evidence for item in found if item.evidence is not None)
     steps = tuple(line for item in found for line in (item.method, *item.steps))
-    return Proof(text, assumptions, verdict, evidence, "each link of the chain", steps)
+    return Proof(text, assumptions, verdict, evidence, "each link of the chain", steps, reason=worst.reason)

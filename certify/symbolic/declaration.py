@@ -28,7 +28,9 @@ class DeclaredSymbol(sp.Symbol):  # type: ignore[misc]  # sympy is untyped
         return (self.name, self.domain, self.tex, self.meaning), {}
 
     def _hashable_content(self) -> tuple[Any, ...]:
-        return (*super()._hashable_content(), str(self.domain), self.tex, self.meaning)
+        # The text of a domain names the symbols of its ends; the ends themselves have these symbols' own domains.
+        ends = (self.domain.lower, self.domain.upper)
+        return (*super()._hashable_content(), str(self.domain), *ends, self.tex, self.meaning)
 
 
 def declare(name: str, domain: str, tex: str, meaning: str, *over: sp.Symbol) -> DeclaredSymbol:

@@ -49,8 +49,18 @@ class Domain:
     def parse(cls, text: str, over: Iterable[sp.Symbol] | None = None) -> Domain:
         """The domain that `text` spells; its ends may name the symbols `over` (None: any name, a real number).
 
-        Raises InputError for any other text or name.
+        Raises InputError for any other text or name, and for a domain that is empty whatever these symbols are.
         """
+        domain = cls._read(text, over)
+        is_point = domain.lower == domain.upper
+        if (domain.lower - domain.upper).is_extended_positive or (
+            is_point and (domain.lower_open or domain.upper_open)
+        ):
+            raise InputError(f"domain `{text}` has no member: expected {VOCABULARY}")
+        return domain
+
+    @classmethod
+    def _read(cls, text: str, over: Iterable[sp.Symbol] | None) -> Domain:
         names = None if over is None else {str(symbol.name): symbol for symbol in over}
         if found := _MEMBERS.fullmatch(text):
             members = [int(item) for item in found[1].split(", ")]
@@ -103,7 +113,10 @@ class Domain:
         return facts | ({"nonpositive": True} if self.upper.is_nonpositive else {})
 
     def at(self, values: Mapping[str, Fraction]) -> Domain:
-        """The domain with the ends' symbols replaced by values; an end whose symbols are not all given is left off."""
+        """The domain with the ends' symbols replaced by values.
+
+        An end whose symbols are not all given is left off, and so is one that is no number there.
+        """
         ends = [_end_at(end, values) for end in (self.lower, self.upper)]
         lower, upper = (-sp.oo if ends[0] is None else ends[0]), (sp.oo if ends[1] is None else ends[1])
         return Domain(lower, upper, self.lower_open or lower is -sp.oo, self.upper_open or upper is sp.oo, self.integer)
@@ -141,8 +154,8 @@ def _end_at(end: sp.Expr, values: Mapping[str, Fraction]) -> sp.Expr | None:
         for symbol in end.free_symbols
     }
     found = end.xreplace(numbers).doit() if numbers else end
-    # m^2/(M M2) with M2 = 0: no bound.
-    return sp.oo if found is sp.zoo else found
+    # m^2/(M M2) with M2 = 0 is no number, and no bound; nor is 0/0, or the root of -1.
+    return found if found.is_extended_real else None
 
 
 def _text(end: sp.Expr) -> str:

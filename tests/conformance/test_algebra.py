@@ -133,6 +133,54 @@ def test_a_counterexample_beyond_a_domain_is_none() -> None:
     assert AlgebraicClaim("false", at_most(bounded("[mu, 3]")[2], 2)).prove().verdict is Verdict.REFUTED
 
 
+def test_a_proof_that_a_domain_makes_speak_of_nothing_is_none() -> None:
+    mu, _, c = bounded("[mu, L]")
+    assert AlgebraicClaim("true", at_least(c + mu, c), (at_most(c, 2 * mu),)).prove().verdict is Verdict.PROVED
+    nothing = AlgebraicClaim("of nothing", at_least(c + mu, c), (at_most(c, mu / 2),)).prove()
+    assert nothing.verdict is Verdict.NOT_APPLICABLE and "c >= mu" in nothing.assumptions
+
+
+def test_an_end_without_a_value_bounds_nothing() -> None:
+    c = declare("c", "[3, inf)", "c", "")
+    b = declare("b", "(0, 1/(c - 3))", "b", "", c)
+    found = AlgebraicClaim("false at c = 3", below(b * (c - 3) ** 2, c - 3)).prove()
+    assert found.verdict is Verdict.REFUTED and found.witness is not None and found.witness["c"] == 3
+    found = AlgebraicClaim("true", at_most(b * (c - 3), 1)).prove()
+    assert found.verdict is Verdict.INCONCLUSIVE and "`b < 1/(c - 3)` has no value everywhere" in found.reason
+    stated = AlgebraicClaim("true", at_most(b * (c - 3), 1), (at_most(b * (c - 3), 1),))
+    assert stated.prove().verdict is Verdict.PROVED
+    # 0/0 at m = 0.
+    m, k = declare("m", "[0, inf)", "m", ""), declare("k", "[0, inf)", "k", "")
+    assert AlgebraicClaim("false", below(declare("b", "(0, m/k)", "b", "", m, k) * k, m)).prove().verdict is (
+        Verdict.REFUTED
+    )
+
+
+def test_a_claim_need_be_defined_inside_the_domains_alone() -> None:
+    x = declare("x", "(1, inf)", "x", "")
+    assert AlgebraicClaim("true", at_most(sp.log(x - 1), x - 2)).prove().verdict is Verdict.PROVED
+
+
+def test_symbols_are_one_only_if_their_ends_are() -> None:
+    """sympy keeps results by equality, and would put the one in the place of the other."""
+    largest = [
+        declare("L", "[mu, inf)", "L", "", declare("mu", domain, "m", "")) for domain in ("[5, inf)", "(0, inf)")
+    ]
+    assert largest[0] != largest[1]
+    true, false = (AlgebraicClaim("a", at_least(symbol**2, 25)) for symbol in largest)
+    assert true.prove().verdict is Verdict.PROVED and false.prove().verdict is Verdict.REFUTED
+
+
+def test_what_is_known_of_a_symbol_that_an_end_names_is_part_of_a_claim() -> None:
+    """With an integer c in place of a real one, c (1 - c) <= 0, and b can only be 0."""
+    first, second = (
+        AlgebraicClaim("a", at_most(declare("b", "[0, c (1 - c)]", "b", "", declare("c", domain, "c", "")), 0))
+        for domain in ("integer >= 0", "[0, inf)")
+    )
+    assert first.digest != second.digest
+    assert claim_proof(second, {first.digest: proof_entry(first)}).verdict is Verdict.REFUTED
+
+
 def test_a_record_that_rests_on_the_ends_of_a_domain_is_believed_with_these_alone() -> None:
     (mu, _, narrow), (_, _, wide) = bounded("[mu, L]"), bounded("(0, L]")
     true, false = (AlgebraicClaim("a", at_least(c, mu)) for c in (narrow, wide))

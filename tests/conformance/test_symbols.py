@@ -211,7 +211,11 @@ def test_a_closed_form_that_leaves_its_domain_is_seen() -> None:
         assert len(list(misplaced(theorem, values))) == 1, domain
 
 
-@pytest.mark.parametrize("text", ["", "positive", "[0, inf]", "(0, 1", "integer", "{0, 2}", "[f(m), 1]", "[0.5, 1]"])
+OUTSIDE = ("", "positive", "[0, inf]", "(0, 1", "integer", "{0, 2}", "[f(m), 1]", "[0.5, 1]")
+EMPTY = ("[1, 0]", "(0, 0]", "(m, m)", "[m + 1, m]", "(inf, 3)")
+
+
+@pytest.mark.parametrize("text", (*OUTSIDE, *EMPTY))
 def test_a_domain_outside_the_vocabulary_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="expected an interval"):
         declare("x", text, "x", "planted", m)

@@ -75,6 +75,17 @@ def test_a_claim_that_is_not_defined_everywhere_says_where_and_is_decided_only_i
 
 def test_contradictory_assumptions_prove_nothing() -> None:
     assert prove("x > 5", ["x > 1", "x < 0"]).verdict is Verdict.NOT_APPLICABLE
+    # On [0, 1] the product is below 2.3, which balls see and no lemma says.
+    found = prove("x >= 100", ["0 <= x <= 1", "exp(x)*sin(x) >= 3"])
+    assert found.verdict is Verdict.NOT_APPLICABLE and found.evidence is Evidence.RIGOROUS
+
+
+def test_a_proof_says_where_nothing_was_found_that_it_speaks_of() -> None:
+    """No integer is a half: reals satisfy the assumption, and anything follows from that."""
+    found = prove("3*n > 1", ["n in Z", "2*n == 1"])
+    assert found.verdict is Verdict.PROVED and "may speak of nothing" in str(found)
+    for assumptions in (["n in Z", "2*n == 4"], ["x**2 == 2", "n >= 1"], ["exp(n) <= 1 + n"]):
+        assert prove("n**2 >= 0", assumptions).reason == ""
 
 
 def test_integers_are_integers() -> None:
