@@ -373,7 +373,7 @@ def boxes(network, record):
         total += exp(level)[0] * math.prod(half) << d if level > -1000 * ONE else 0
     need(0 < p <= min(1, Fraction(total, ONE ** (d + 1))), "the acceptance is not confirmed")
     need(K > 0 and claim >= (1 - p) ** K, "the bound of (R2) is not confirmed")
-    return f"exp(-f) <= C rho, acceptance >= {p}: TV(law of {K} proposals, pi_x) <= {claim}"
+    return f"exp(-f) <= C rho, acceptance >= {p}: TV(law of {K} proposal{'s' if K > 1 else ''}, pi_x) <= {claim}"
 KINDS = {"boxes": (boxes, ("observation", "beta", "proposal", "reach", "cover", "mass"))}
 def check(text, network):
     """What the certificate proves about the network's file, on one line; an exception where it proves nothing."""

@@ -372,7 +372,7 @@ def rejection(network, record):
     Z = abs(math.prod(B[i][i] * L[i][i] for i in range(d))) * Fraction(exp(math.floor(-cost / 2 * ONE))[0], ONE)
     need(0 < p <= min(1, Z), "the acceptance is not confirmed")   # Z <= int exp(-f)/C
     need(K > 0 and claim >= (1 - p) ** K, "the bound of (R2) is not confirmed")
-    return f"exp(-f) <= C rho, acceptance >= {p}: TV(law of {K} proposals, pi_x) <= {claim}"
+    return f"exp(-f) <= C rho, acceptance >= {p}: TV(law of {K} proposal{'s' if K > 1 else ''}, pi_x) <= {claim}"
 KINDS = {"rejection": (rejection, ("observation", "beta", "mean", "root", "forms", "payments", "factor", "above"))}
 def check(text, network):
     """What the certificate proves about the network's file, on one line; an exception where it proves nothing."""

@@ -13,6 +13,7 @@ from certify.progress import Progress
 from certify.report.stress import claims_table, scaling_table, stress_report
 from certify.stress_tests.records import StressResult
 from certify.validation import file_path, integer, names_of, random_seed, text_of
+from certify.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +29,7 @@ class Stress(Shown, StressResult):
         names = ", ".join(item.id for item in self.theorems)
         failures = [item for record in self.theorems for item in record.failures]
         after = "nothing fails" if not failures else f"{len(failures)} fail: replay {failures[0].file or 'the cases'}"
-        return f"<{self.verdict}: {names} on {self.examples} cases; {after}>"
+        return f"<{self.verdict}: {names} on {counted(self.examples, 'case')}; {after}>"
 
     def _tables(self) -> tuple[Table, ...]:
         return tuple(

@@ -22,6 +22,7 @@ from certify.measure.two_sample import total_variation_lower
 from certify.posteriors.estimates import DistanceEstimate
 from certify.posteriors.posterior import Posterior
 from certify.progress import Progress
+from certify.wording import counted
 
 TESTED_NOISES = 8
 AGREEMENT = 1e-8
@@ -103,7 +104,7 @@ def chain_bracket(
         DistanceEnd(
             upper,
             f"{coupled.pairs} pairs of the chain and a stationary Metropolis chain, coupled over the last "
-            f"{coupled.coupled_layers} layers; {drawn.method}",
+            f"{counted(coupled.coupled_layers, 'layer')}; {drawn.method}",
             half + drawn.bias_error,
         ),
         rests,

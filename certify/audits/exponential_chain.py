@@ -29,6 +29,7 @@ from certify.sampling.preconditioned import Preconditioned
 from certify.sampling.preconditioning import Preconditioner, precondition
 from certify.sampling.runs import run
 from certify.sharp.schedule import Schedule
+from certify.wording import counted
 
 SIMULATED, CHAINS = 20_000_000, (256, 20_000)
 COUPLED, PAIRS = 15_000_000, (400, 10_000)
@@ -78,7 +79,7 @@ class PlacedExponential:
     def description(self) -> str:
         """What an audit calls it."""
         start = "a Gaussian start" if self.chain.gaussian_start else "a start at the mode"
-        return f"the preconditioned chain of its generator, {self.chain.times.size} layers after {start}"
+        return f"the preconditioned chain of its generator, {counted(self.chain.times.size, 'layer')} after {start}"
 
     @property
     def noise_size(self) -> int:

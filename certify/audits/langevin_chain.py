@@ -30,6 +30,7 @@ from certify.sampling.options import RunOptions
 from certify.sampling.program import compile_program
 from certify.sampling.runs import run
 from certify.sampling.target import as_target
+from certify.wording import counted
 
 TRANSITION_DIMENSION = 2
 SIMULATED, CHAINS = 20_000_000, (256, 20_000)
@@ -83,7 +84,8 @@ class PlacedLangevin:
     @property
     def description(self) -> str:
         """What an audit calls it."""
-        return f"the Langevin chain of its generator, {self.chain.layers} layers of step {self.chain.step_size:.4g}"
+        layers = counted(self.chain.layers, "layer")
+        return f"the Langevin chain of its generator, {layers} of step {self.chain.step_size:.4g}"
 
     @property
     def noise_size(self) -> int:

@@ -32,6 +32,7 @@ from certify.generators.graph import GAUSSIAN
 from certify.posteriors.estimates import IntervalEstimate, frequency_interval, mean_interval
 from certify.posteriors.posterior import Posterior
 from certify.threads import one_thread
+from certify.wording import counted
 
 CHECKED = 50_000
 """Most noises that the file is held to its sampler at."""
@@ -111,11 +112,12 @@ def rejection_bracket(
     slack = others.upper + (excess / rate.lower if rate.lower > 0 else 1.0)
     lower, upper = max(0.0, ends.lower - slack), min(1.0, ends.upper + slack)
     method = (
-        f"the law that {sampler.proposals} proposals put out, by {PROPOSALS} of them accepted at a rate in "
+        f"the law that {counted(sampler.proposals, 'proposal')} put out, by {PROPOSALS} of them accepted at a rate in "
         f"[{rate.lower:.4g}, {rate.upper:.4g}]; widened by {slack:.2g} for the file and for (R1)"
     )
     low_end, high_end = (DistanceEnd(value, method, error_probability) for value in (lower, upper))
-    description = f"the first accepted of {sampler.proposals} proposals, as its file declares, at {others.cases} noises"
+    first = f"the first accepted of {counted(sampler.proposals, 'proposal')}"
+    description = f"{first}, as its file declares, at {others.cases} noises"
     return description, EncoderBracket(min(max(ends.middle, lower), upper), low_end, high_end)
 
 

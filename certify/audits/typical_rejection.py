@@ -32,6 +32,7 @@ from certify.generators.derivatives import jacobian, value, vector_jacobian_prod
 from certify.generators.graph import GAUSSIAN
 from certify.posteriors.estimates import IntervalEstimate, frequency_interval
 from certify.posteriors.posterior import Posterior
+from certify.wording import counted
 
 ROUNDING = 1e-9
 """By how much log w may exceed 0 in floats; as much is added to both ends."""
@@ -190,8 +191,8 @@ def proposals_bracket(
     ends = accepted_ends(np.exp(np.minimum(logs, 0.0)), sampler.declared.proposals, share)
     slack = others.upper + missed.upper + drawn.bias_upper + ROUNDING
     method = (
-        f"the law that {sampler.declared.proposals} proposals put out, by {PROPOSALS} of them accepted at a rate in "
-        f"[{ends.rate.lower:.4g}, {ends.rate.upper:.4g}]; widened by {slack:.2g} for the file and for "
+        f"the law that {counted(sampler.declared.proposals, 'proposal')} put out, by {PROPOSALS} of them accepted at "
+        f"a rate in [{ends.rate.lower:.4g}, {ends.rate.upper:.4g}]; widened by {slack:.2g} for the file and for "
         f"{bad + outside} of {drawn.method} that are above the envelope or outside the ball"
     )
     lower, upper = max(0.0, ends.lower - slack), min(1.0, ends.upper + slack)
@@ -204,8 +205,8 @@ def proposals_bracket(
         drawn.assumption,
     )
     description = (
-        f"the first accepted of {sampler.declared.proposals} proposals around the point that it finds, as its file "
-        f"declares, at {others.cases} noises"
+        f"the first accepted of {counted(sampler.declared.proposals, 'proposal')} around the point that it finds, "
+        f"as its file declares, at {others.cases} noises"
     )
     return description, bracket
 

@@ -25,6 +25,7 @@ from certify.generators.specification import families, load_generator
 from certify.profiles.records import GeneratorIdentity, GlobalConstants
 from certify.threads import require_rounding_to_nearest
 from certify.verdict import Verdict, exit_code, weakest_verdict
+from certify.wording import counted
 
 
 @dataclass(frozen=True)
@@ -131,23 +132,20 @@ class VerificationResult(Readable):
         """What the file says and no certificate in it is about, a line for each theorem."""
         return (
             *(
-                f"not covered: {theorem}, {_rows(count)} said proved, without any certificate"
+                f"not covered: {theorem}, {counted(count, 'row')} said proved, without any certificate"
                 for theorem, count in self.not_covered.items()
             ),
             *(
-                f"not verified: {theorem}, in {_rows(count)} what no certificate determines: "
+                f"not verified: {theorem}, in {counted(count, 'row')} what no certificate determines: "
                 + _names(self.unheld_names[theorem])
                 for theorem, count in self.unheld.items()
             ),
             *(
-                f"not verified: {theorem}, which is not installed: what {_rows(count)} said beside the certificates"
+                f"not verified: {theorem}, which is not installed: what {counted(count, 'row')} said "
+                "beside the certificates"
                 for theorem, count in self.unknown.items()
             ),
         )
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'s' if count > 1 else ''}"
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from certify.generators.graph import GAUSSIAN
 from certify.marginal.data import evidence_of_rows
 from certify.proof.conclusion import settle_constants
 from certify.verdict import Verdict
+from certify.wording import counted
 
 EVIDENCE_ROWS, AUDIT_ROWS, PROPOSALS, DRAWS = 5, 3, 20_000, 10_000
 NO_M = "none was certified; train with a skip connection and smaller weights beside it (docs/practitioner.md)"
@@ -59,8 +60,9 @@ def theorems_for_all(asked: Asked) -> Answer | None:
     if admitted:
         return Answer(question, Verdict.PROVED, f"by {', '.join(admitted)} at noise {beta:.4g} ({ends})", numbers)
     if not numbers:
-        verdict, how = (Verdict.INCONCLUSIVE, "is open") if is_open else (Verdict.PROVED, "fails")
-        return Answer(question, verdict, f"no theorem has one: an assumption of each {how}")
+        if is_open:
+            return Answer(question, Verdict.INCONCLUSIVE, "no theorem gives one: an assumption of each is open")
+        return Answer(question, Verdict.PROVED, "that no theorem gives one: each has an assumption that fails here")
     advice = "one certified encoder for all x takes less noise in training; single observations are certified as it is"
     # The ends are certified; that nothing reaches further is not.
     return Answer(question, Verdict.INCONCLUSIVE, f"none found at noise {beta:.4g}, only {ends}", numbers, advice)
@@ -117,7 +119,8 @@ def audited(asked: Asked) -> Answer | None:
     found = audit_encoder(encoder, asked.generator, float(asked.beta), rows, plan, asked.progress)
     ends = [(item.distance.lower.value, item.distance.upper.value) for item in found.observations]
     least, most = min(low for low, _ in ends), max(high for _, high in ends)
-    text = f"the encoder is {interval_text(least, most, 3)} in TV from the posterior at {len(ends)} observations"
+    where = counted(len(ends), "observation")
+    text = f"the encoder is {interval_text(least, most, 3)} in TV from the posterior at {where}"
     asks = f"the encoder is farther than {float(asked.epsilon):g} from a posterior: give it more capacity"
     advice = asks if any(low > float(asked.epsilon) for low, _ in ends) else ""
     return Answer("trained encoder", found.verdict, text, {"lower": least, "upper": most}, advice)

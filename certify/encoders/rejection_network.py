@@ -22,6 +22,7 @@ from certify.envelopes.mixture import LOG_TWO_PI
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
+from certify.wording import counted
 
 LARGEST_PARALLEL = 2**24
 """Numbers that one draw of the parallel layout may hold at once: 128 MB."""
@@ -50,8 +51,8 @@ def rejection_network(
     point = (_sequence if layout == "sequence" else _parallel)(tape, design)
     draw = only_at(tape, design.observation, point)
     notes = (
-        f"holds one observation: any other x gives NaN; {layout} layout, {design.proposals} proposals from a mixture "
-        f"of {design.proposal.size} Gaussians",
+        f"holds one observation: any other x gives NaN; {layout} layout, {counted(design.proposals, 'proposal')} from "
+        f"a mixture of {design.proposal.size} Gaussians",
     )
     return tape.finish("rejection", draw, (0, design.proposals), notes, distance)
 

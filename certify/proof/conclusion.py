@@ -80,7 +80,7 @@ def settle(
     inputs |= {"epsilon": epsilon, "t_x": DEFAULT_DEVIATION}
     scope = ""
     if observations is not None:
-        scope = f"holds for each of the {observations.shape[0]} observations given"
+        scope = f"holds for each of the observations given, {observations.shape[0]} in all"
         inputs |= _worst(_bounds(theorem, generator, brackets, observations, None))
     found = largest_beta(theorem, inputs) if theorem.noisy else None
     beta_max = None if found is None else found[0]

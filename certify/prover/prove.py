@@ -20,6 +20,7 @@ from certify.prover.proof import Proof
 from certify.prover.reading import read_claim, read_relation
 from certify.validation import random_seed, shown
 from certify.verdict import Evidence, Verdict, weakest_evidence, weakest_verdict
+from certify.wording import counted
 
 METHOD_VERSION = 2
 """Rises with every change of what the prover admits; a recorded proof of another version is not believed."""
@@ -138,7 +139,7 @@ def _prove_one(claim: Claim, text: str, assumptions: tuple[str, ...], seed: int)
     if claim.assumptions and not _can_hold(claim, possible, seed):
         count = boxes.proved_on_boxes(claim.with_goal(NEVER))
         if count is not None:
-            return of_nothing(open_claim, assumptions, f"balls on {count} boxes")
+            return of_nothing(open_claim, assumptions, f"balls on {counted(count, 'box')}")
         reason = "no values were found at which all assumptions hold: it may speak of nothing"
     steps = (*undefined, *derivation.steps)
     return Proof(text, assumptions, Verdict.PROVED, derivation.evidence, derivation.method, steps, reason=reason)
@@ -185,7 +186,7 @@ def _engines(claim: Claim, depth: int, answer: smt.Answer) -> Derivation | None:
         return Derivation(Evidence.SYMBOLIC, f"z3{lemmas}")
     count = boxes.proved_on_boxes(claim, 1.0, 2_000)
     if count is not None:
-        return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes")
+        return Derivation(Evidence.RIGOROUS, f"balls on {counted(count, 'box')}")
     if depth > 0:
         for split in monotone.splits(claim):
             parts = _all_parts(split.parts, depth - 1)
@@ -202,7 +203,7 @@ def _by_boxes(claim: Claim) -> Derivation | None:
     """Balls on the whole box, or below a cut with the lemmas above it."""
     count = boxes.proved_on_boxes(claim)
     if count is not None:
-        return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes")
+        return Derivation(Evidence.RIGOROUS, f"balls on {counted(count, 'box')}")
     open_ended = boxes.unbounded_parameters(claim)
     if len(open_ended) != 1 or witness.bounds(claim, open_ended[0])[0] is None:
         return None
@@ -213,7 +214,7 @@ def _by_boxes(claim: Claim) -> Derivation | None:
         if isinstance(smt.decide(claim.with_goal(claim.goal, [beyond])), smt.SmtProof):
             count = boxes.proved_on_boxes(claim.with_goal(claim.goal, [below]))
             if count is not None:
-                return Derivation(Evidence.RIGOROUS, f"balls on {count} boxes for {below.text}, z3 beyond")
+                return Derivation(Evidence.RIGOROUS, f"balls on {counted(count, 'box')} for {below.text}, z3 beyond")
     return None
 
 

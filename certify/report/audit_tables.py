@@ -19,6 +19,7 @@ from certify.report.table import (
     verdict_cell,
 )
 from certify.report.terminal import VERDICT_STYLES, draw
+from certify.wording import counted
 
 DIGITS = 4
 
@@ -89,7 +90,7 @@ def summary_line(result: AuditResult) -> str:
     reason = f" ({result.reason})" if result.reason else ""
     return (
         f"{result.encoder['name']} on {result.generator['name']}: mean TV in [{result.mean_lower:.4g}, "
-        f"{result.mean_upper:.4g}] over {len(result.observations)} observations: {result.verdict}{reason}"
+        f"{result.mean_upper:.4g}] over {counted(len(result.observations), 'observation')}: {result.verdict}{reason}"
     )
 
 

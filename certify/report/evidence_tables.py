@@ -9,6 +9,7 @@ from certify.envelopes.log_evidence import Interval
 from certify.marginal.data import EvidenceResult
 from certify.report.table import Cell, Table, columns, label_cell, lower_cell, text_cell, upper_cell
 from certify.report.terminal import VERDICT_STYLES, draw
+from certify.wording import counted
 
 SHOWN = 12
 """Observations printed one by one; the JSON has all of them."""
@@ -44,7 +45,7 @@ def mean_table(result: EvidenceResult) -> Table:
         for name, item in means
         if item is not None
     )
-    title = f"Mean of {len(result.enclosed)} observations"
+    title = f"Mean of {counted(len(result.enclosed), 'observation')}"
     return Table("evidence-mean", title, columns(("mean", "interval", "kind", "error probability")), rows)
 
 

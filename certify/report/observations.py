@@ -20,6 +20,7 @@ from certify.report.table import (
     verdict_cell,
 )
 from certify.verdict import Verdict
+from certify.wording import counted
 
 SHOWN = 12
 """Observations printed one by one; the JSON has all of them."""
@@ -52,7 +53,7 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     reached = [item.values["largest_noise"] for item in records if "largest_noise" in item.values]
     if reached:
         spread = f"{min(reached):.3g} to {max(reached):.3g}"
-        label = f"largest noise certified (first {len(reached)} observations)"
+        label = f"largest noise certified (first {counted(len(reached), 'observation')})"
         rows.append((text_cell(label), text_cell(spread)))
     failures = Counter(_kind(item.reason) for item in records if not item.verdict.holds)
     rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]
@@ -68,7 +69,9 @@ def mean_sentence(mean: ObservationMean) -> str:
 
 
 def _interval(mean: ObservationMean) -> str:
-    which = f"{mean.count} observations" if mean.count == mean.given else f"{mean.count} of {mean.given} observations"
+    which = (
+        counted(mean.count, "observation") if mean.count == mean.given else f"{mean.count} of {mean.given} observations"
+    )
     return f"{interval_text(mean.lower, mean.upper, 4)} over {which}, error probability {1 - mean.confidence:.1g}"
 
 

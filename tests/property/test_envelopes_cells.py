@@ -271,7 +271,8 @@ def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_forged_cells_are_refused(setting: Setting) -> None:
     names = []
     for name, record in forged(document(setting, setting[2])):
-        assert doubt(record, setting[0]) != "", name
+        reason = doubt(record, setting[0])
+        assert reason != "" and (name != "axes singular" or "the axes of its cells" in reason), name
         names.append(name)
     assert len(names) > 15
 

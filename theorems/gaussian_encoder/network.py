@@ -26,6 +26,7 @@ from certify.encoders.program import EncoderProgram
 from certify.encoders.tape import Tape
 from certify.errors import InputError
 from certify.generators.graph import Generator
+from certify.wording import counted
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def gaussian_encoder(
     draw = write_gaussian(tape, point, factor, products is None)
     notes: tuple[str, ...] = ()
     if products is not None:
-        notes = (f"Newton-Schulz: {products.steps} steps, ||B^T H B - I|| <= {products.defect:.2g}",)
+        notes = (f"Newton-Schulz: {counted(products.steps, 'step')}, ||B^T H B - I|| <= {products.defect:.2g}",)
     return tape.finish(
         "gaussian", draw, (descent_layers + newton_steps, 1), notes, distance, size_bounded=products is None
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from certify.diagnosis.question import Asked, Question, weakest
 from certify.diagnosis.records import Answer
+from certify.wording import counted
 from theorems.rejection_encoder.observations import Reach, certify_rows
 from theorems.rejection_encoder.statement import THEOREM
 
@@ -17,8 +18,10 @@ def samplers(asked: Asked) -> Answer:
     where = f"{len(counts)} of {len(found)} observations"
     if not counts:
         return Answer("encoder of one x", weakest(found), f"none is certified: {found[0].reason}", {}, found[0].reason)
-    span = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    text = f"{span} proposals under a certified envelope are within {float(asked.epsilon):g} of the posterior, {where}"
+    least, most = min(counts), max(counts)
+    span = counted(most, "proposal") if least == most else f"{least} to {most} proposals"
+    within = f"the first accepted of {span} under a certified envelope is within {float(asked.epsilon):g}"
+    text = f"{within} of the posterior, {where}"
     numbers = {"proposals_least": float(min(counts)), "proposals_most": float(max(counts)), "rows": float(len(counts))}
     return Answer("encoder of one x", weakest(found), text, numbers)
 

@@ -25,6 +25,7 @@ from certify.profiles.certificate import CHAIN, certify_observation
 from certify.sharp.centre import Centre, find_centre
 from certify.sharp.schedule import Schedule
 from certify.threads import one_thread
+from certify.wording import counted
 from theorems.sharp_langevin.observations import global_constants
 
 
@@ -109,7 +110,7 @@ def _chain(
     tape.close("draw")
     draw = only_at(tape, observation, point)
     start = "a Gaussian start" if gaussian else "a start at c"
-    notes = (f"holds one observation: any other x gives NaN; {shrinks.size} layers after {start}",)
+    notes = (f"holds one observation: any other x gives NaN; {counted(shrinks.size, 'layer')} after {start}",)
     return tape.finish("sharp", draw, (0, shrinks.size + int(gaussian)), notes, distance, size_bounded=False)
 
 

@@ -28,6 +28,7 @@ from certify.sharp.centre import enclose_centre
 from certify.sharp.chain import chain_bound
 from certify.sharp.gaussian_layer import gaussian_layer_bound
 from certify.sharp.search import LAYER_LIMIT
+from certify.wording import counted
 
 MOST_BALLS = 200
 """More are no profile of ours, and would take what memory there is."""
@@ -153,7 +154,7 @@ def _claim(record: ObservationProof, generator: Generator) -> str:
         distances.append(f"one Gaussian layer is within {record.layer.tv_bound!r} of pi_x (G1*)")
     if record.chain is not None:
         layers, bound = record.chain.schedule.layers, record.chain.tv_bound
-        distances.append(f"a chain of {layers} layers is within {bound!r} of pi_x (Theorem 1*)")
+        distances.append(f"a chain of {counted(layers, 'layer')} is within {bound!r} of pi_x (Theorem 1*)")
     asked = f"epsilon {_shown(record.epsilon)} is {'met' if record.theorem else 'not met'}"
     at = f"{generator.name}, beta = {record.beta:.6g}"
     return f"{at}: {'; '.join(distances) or 'no encoder'}; {asked}"

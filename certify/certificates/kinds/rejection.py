@@ -44,6 +44,7 @@ from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
 from certify.profiles.records import exact
 from certify.threads import one_thread
+from certify.wording import counted
 
 MOST_COMPONENTS, MOST_REGIONS = 2000, 1000
 """More are no record of ours, and would take what memory there is."""
@@ -61,8 +62,10 @@ def verify(record: RejectionProof, generator: Generator) -> Verification:
         # What overflows in the arithmetic of a made-up record is no bound, and ends as a refusal.
         with one_thread(), np.errstate(all="ignore"):
             reason = next(_doubts(record, generator), "")
-    except (InputError, np.linalg.LinAlgError) as error:
+    except InputError as error:
         reason = str(error)
+    except np.linalg.LinAlgError:
+        reason = "the root of its ellipsoids, the axes of its cells or a factor of its integral has no inverse"
     return Verification(not reason, _claim(record, generator), reason)
 
 
@@ -281,7 +284,8 @@ def _claim(record: RejectionProof, generator: Generator) -> str:
     noise = "bits" if record.likelihood == BERNOULLI else f"beta = {record.beta:.6g}"
     said = "epsilon not met"
     if record.proposals is not None:
-        said = f"the first accepted of {record.proposals} is within {record.tv_bound!r} of pi_x (Theorem R)"
+        first = f"the first accepted of {counted(record.proposals, 'proposal')}"
+        said = f"{first} is within {record.tv_bound!r} of pi_x (Theorem R)"
     return f"{generator.name}, {noise}: a proposal is accepted with p >= {record.acceptance!r}; {said}"
 
 
