@@ -12,6 +12,7 @@ import json
 import math
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,11 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     chosen = environment.get(FOLDER)
     if chosen:
         return Path(chosen)
-    home = Path.home()
+    try:
+        home = Path.home()
+    except RuntimeError:
+        # A user without a name and a home, as containers have them.
+        home = Path(tempfile.gettempdir())
     places = {"darwin": home / "Library" / "Caches", "win32": Path(environment.get("LOCALAPPDATA", home))}
     base = Path(environment.get("XDG_CACHE_HOME") or places.get(sys.platform, home / ".cache"))
     return base / "certify" / "constants"

@@ -270,6 +270,14 @@ def test_the_cache_folder_is_the_users() -> None:
     assert cache_folder({"CERTIFY_CACHE": "/y"}) == Path("/y")
 
 
+def test_a_user_without_a_home_has_a_cache_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert cache_folder({}).parts[-2:] == ("certify", "constants")
+
+
 def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file" / "cache.json", generator().sha256)
