@@ -60,8 +60,9 @@ def parsed_model(path: Path) -> onnx.ModelProto:
         proto.ParseFromString(content)
     except (DecodeError, *MALFORMED) as error:
         raise InputError(f"{shown(str(path), 400)} is not an ONNX file, or is truncated ({one_line(error)})") from error
-    if not proto.HasField("graph") or not proto.opset_import:
-        raise InputError(f"{shown(str(path), 400)} is not an ONNX file, or is truncated: it holds no graph")
+    for part, is_there in (("graph", proto.HasField("graph")), ("operator set", bool(proto.opset_import))):
+        if not is_there:
+            raise InputError(f"{shown(str(path), 400)} is not an ONNX file, or is truncated: it holds no {part}")
     return proto
 
 

@@ -166,7 +166,9 @@ def _external_bytes(tensor: TensorProto, folder: Path | None, size: int) -> byte
     if not path.is_relative_to(root) or not path.is_file():
         raise InputError(f"{label} points to {shown(location)}, which is not a file in the model's own folder")
     offset, length = options.get("offset", "0"), options.get("length", str(size))
-    if not (offset.isdecimal() and length.isdecimal() and len(offset) < 16) or int(length) != size:
+    if not (offset.isdecimal() and len(offset) < 16):
+        raise InputError(f"{label} has external data at the offset {shown(offset)}; a number of bytes is expected")
+    if not (length.isdecimal() and len(length) < 20) or int(length) != size:
         raise InputError(f"{label} has external data of length {shown(length)}; {size} bytes are expected")
     with path.open("rb") as stream:
         stream.seek(int(offset))

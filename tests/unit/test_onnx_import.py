@@ -241,8 +241,15 @@ def test_external_data_only_from_the_models_own_folder(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.reshape(value(inside.graph, np.zeros(4)), -1), np.ones(5))
     for location in ("../secret.bin", str(tmp_path / "secret.bin"), "link.bin", "", "none.bin", "a\0b", "."):
         assert "own folder" in refused(external(location), folder)
-    for options in ({"offset": "16"}, {"length": "8"}, {"offset": "-8"}, {"offset": "9" * 30}):
-        refused(external("weights.bin", **options), folder)
+    for options in ({"offset": "16"}, {"length": "8"}, {"length": "9" * 5000}, {"offset": "-8"}, {"offset": "9" * 30}):
+        reason = refused(external("weights.bin", **options), folder)
+        assert "ends early" in reason or next(iter(options)) in reason
+
+
+def test_a_model_without_operator_set_is_told_so(tmp_path: Path) -> None:
+    proto = model(GEMM, CONSTANTS)
+    del proto.opset_import[:]
+    assert "holds no operator set" in refused(proto, tmp_path)
 
 
 @pytest.mark.parametrize(
