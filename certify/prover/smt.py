@@ -6,7 +6,10 @@ in stages, the fewest first; the ones that a proof needs are named in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -85,8 +88,35 @@ def constraints(claim: Claim, is_rich: bool) -> tuple[list[Literal], list[Lemma]
     return facts, abstraction.lemmas
 
 
+@contextmanager
+def uninterrupted() -> Iterator[list[int]]:
+    """A Ctrl-C inside comes at the end, and is in the list till then.
+
+    In the arguments of z3's foreign calls it would become another error, in their destructors nothing.
+    """
+    kept: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield kept
+        return
+    signal.signal(signal.SIGINT, lambda number, frame: kept.append(number))
+    try:
+        yield kept
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if kept:
+        signal.raise_signal(signal.SIGINT)
+
+
 def _solve(
     facts: Sequence[Literal], lemmas: Sequence[Lemma], claim: Claim, milliseconds: int
+) -> SmtProof | SmtModel | None:
+    with uninterrupted() as interrupts:
+        return _solved(facts, lemmas, claim, milliseconds, interrupts)
+
+
+def _solved(
+    facts: Sequence[Literal], lemmas: Sequence[Lemma], claim: Claim, milliseconds: int, interrupts: Sequence[int]
 ) -> SmtProof | SmtModel | None:
     z3 = _z3()
     translation = Translation(z3)
@@ -95,7 +125,7 @@ def _solve(
     clauses = [(item.name, z3.Or(*(translation.literal(entry) for entry in item.literals))) for item in lemmas]
     answer, solver = _check(z3, [*hard, *(clause for _, clause in clauses)], milliseconds)
     if answer == z3.unsat:
-        return SmtProof(_needed(z3, hard, clauses))
+        return SmtProof(_needed(z3, hard, clauses, interrupts))
     if answer != z3.sat:
         return None
     return SmtModel(translation.values(solver.model(), claim.parameters))
@@ -104,14 +134,20 @@ def _solve(
 def _check(z3: Any, formulas: Iterable[Any], milliseconds: int) -> tuple[Any, Any]:
     solver = z3.SolverFor("QF_NRA")
     solver.set("timeout", milliseconds)
+    # Else z3 takes a Ctrl-C for itself, answers that it does not know, and the program goes on.
+    solver.set("ctrl_c", False)
     solver.add(*formulas)
     return solver.check(), solver
 
 
-def _needed(z3: Any, hard: Sequence[Any], clauses: Sequence[tuple[str, Any]]) -> tuple[str, ...]:
+def _needed(
+    z3: Any, hard: Sequence[Any], clauses: Sequence[tuple[str, Any]], interrupts: Sequence[int]
+) -> tuple[str, ...]:
     """Names of lemmas without one of which z3 finds no proof in time, by leaving out one after the other."""
     kept = list(clauses)
     for entry in clauses:
+        if interrupts:
+            break
         fewer = [item for item in kept if item is not entry]
         if _check(z3, [*hard, *(clause for _, clause in fewer)], CORE_MILLISECONDS)[0] == z3.unsat:
             kept = fewer

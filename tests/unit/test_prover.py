@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from fractions import Fraction
 from pathlib import Path
+from threading import Timer
 
 import pytest
 import sympy as sp
@@ -12,6 +15,8 @@ import sympy as sp
 from certify.cli.main import main
 from certify.errors import InputError, InternalError
 from certify.prover import prove as pipeline
+from certify.prover import smt
+from certify.prover.claim import Claim, Relation, Sign
 from certify.prover.prove import prove
 from certify.prover.reading import read_claim, read_relation
 from certify.verdict import Evidence, Verdict
@@ -176,3 +181,16 @@ def test_logarithms_of_quotients_whose_parts_are_negative_keep_their_sign() -> N
     assert prove("log((n+1)/n) <= log(2)", ["n <= -1.5"]).verdict is not Verdict.REFUTED
     assert prove("log((n+1)/n) >= 0", ["n <= -1.5"]).verdict is Verdict.REFUTED
     assert prove("log(exp(x) + exp(y)) <= max(x, y) + log(2)").verdict is Verdict.PROVED
+
+
+def test_an_interrupt_in_z3_ends_the_program() -> None:
+    """z3 would take the signal for itself and answer that it does not know."""
+    x, y, w = symbols = [sp.Symbol(name, real=True) for name in "xyw"]
+    hard = [x**7 * y**5 + w**9 - 3 * x * y - 7, x**5 + y**5 * w**3 - w**4 - 11, y**7 - x**6 * w**5 - x * w + 13]
+    claim = Claim(Relation(sum(symbols), Sign.POSITIVE, ""), tuple(Relation(item, Sign.ZERO, "") for item in hard))
+    timer = Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        smt.decide(claim, 400)
+    timer.join()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
