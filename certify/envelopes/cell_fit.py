@@ -80,8 +80,12 @@ def programme(dictionary: Dictionary, moments: FloatArray, levels: FloatArray, f
     bounds = [(math.exp(max(floor + base, -700.0)), None), *[(0.0, None)] * (matrix.shape[1] - 1)]
 
     def solve(some: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        found = linprog(np.ones(some.shape[1]), -some, -np.ones(len(some)), bounds=bounds, method="highs")
-        return None if found.status != 0 or not found.x.sum() > 0 else (found.x, -found.ineqlin.marginals)
+        # The simplex method gives up on rows that are nearly the same.
+        for method in ("highs", "highs-ipm"):
+            found = linprog(np.ones(some.shape[1]), -some, -np.ones(len(some)), bounds=bounds, method=method)
+            if found.status == 0 and found.x.sum() > 0:
+                return found.x, -found.ineqlin.marginals
+        return None
 
     def primal(some: FloatArray) -> FloatArray | None:
         found = solve(some)

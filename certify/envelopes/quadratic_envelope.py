@@ -19,6 +19,7 @@ included, and products of which one factor is bounded (`product_forms`). The for
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -48,7 +49,15 @@ from certify.envelopes.product_forms import has_bounded_factors, payments_upper
 from certify.envelopes.quadratic_search import LowerObjective, first_point, lower_objective, minimised
 from certify.envelopes.region_bound import MixtureBound, region_bound
 from certify.envelopes.region_fit import fit_mixture
-from certify.envelopes.region_search import STEPS_BETWEEN, dictionary_of, ellipsoids_of, minorant, search_forms
+from certify.envelopes.region_search import (
+    BEYOND,
+    FINER,
+    STEPS_BETWEEN,
+    dictionary_of,
+    ellipsoids_of,
+    minorant,
+    search_forms,
+)
 from certify.envelopes.regions import Region, input_ranges, regions_between
 from certify.generators.graph import Generator, Graph
 
@@ -57,8 +66,8 @@ WARM_WEIGHT = 1e-2
 LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
 
-WEAK, HOPELESS = 10.6, 14.0
-"""-log p between which regions are cut into cells: from 10^5 proposals at epsilon = 0.1 on, to 2.8 million."""
+WEAK, HOPELESS = 10.67, 14.0
+"""-log p between which more is tried: from 10^5 proposals at epsilon = 0.1 on, to 2.8 million."""
 
 ENOUGH = 9.5
 """-log p expected at which no more cells are cut."""
@@ -70,6 +79,9 @@ METHOD = "quadratic form"
 
 EnvelopedLikelihood: TypeAlias = GaussianLikelihood | BernoulliLikelihood
 """Whose potential is a quadratic form in (1, z, s)."""
+
+Part: TypeAlias = tuple[Region, Interval | None, FloatArray]
+"""A region with its inputs' ranges and the coefficients of its forms."""
 
 RELAXATIONS = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
 """Shares of the form given up, in this order, until the inequality is verified."""
@@ -186,8 +198,13 @@ def quadratic_envelope(
     best = min(proofs, key=lambda bound: bound.log_constant)
     integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
+    is_weak = bool(parts) and WEAK < best.log_constant - lower < HOPELESS
+    if is_weak:
+        finer = _stretched_mixture(prepared, form, objective, outer, moments, parts, seed)
+        if finer is not None and finer.log_constant < best.log_constant:
+            best = finer
     is_small = network.partners is None and network.neurons <= MOST_CUT
-    if parts and is_small and WEAK < best.log_constant - lower < HOPELESS:
+    if is_weak and is_small and best.log_constant - lower > WEAK:
         forms = [
             minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
         ]
@@ -214,15 +231,43 @@ def _single_bound(
     return None if proof is None else MixtureBound(whole.proposal, proof.log_constant, (proof,))
 
 
+def _stretched_mixture(
+    prepared: Preparation,
+    form: MatrixBall,
+    objective: LowerObjective,
+    outer: BarrierPath,
+    moments: Moments,
+    parts: Sequence[Part],
+    seed: int,
+) -> MixtureBound | None:
+    """The mixture by more ellipsoids, shaped like the form two thirds of the way out in `parts`, proved, or None.
+
+    Forms are wide along few axes: where a ball in the posterior's metric holds their mass, inputs have needless ranges.
+    """
+    wide = minorant(prepared.network, objective, *parts[2 * (len(parts) - 1) // 3])
+    if wide is None:
+        return None
+    try:
+        found = _layers(prepared, objective, outer, moments, FINER, wide.curvature)
+        return verified_mixture(prepared.network, form, objective, found, seed) if found else None
+    except np.linalg.LinAlgError:
+        return None
+
+
 def _layers(
-    prepared: Preparation, objective: LowerObjective, outer: BarrierPath, moments: Moments
-) -> list[tuple[Region, Interval | None, FloatArray]]:
+    prepared: Preparation,
+    objective: LowerObjective,
+    outer: BarrierPath,
+    moments: Moments,
+    beyond: Sequence[float] = BEYOND,
+    wide: FloatArray | None = None,
+) -> list[Part]:
     """Regions around the posterior's mean with their inputs' ranges and forms, the last on all of R^d; none if none."""
     network = prepared.network
     far = minorant(network, objective, Region(None, None), None, outer.last.coefficients)
     if far is None:
         return []
-    ellipsoids = ellipsoids_of(moments, far)
+    ellipsoids = ellipsoids_of(moments, far, beyond, wide)
     ranges = input_ranges(network, ellipsoids)
     searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
     forms = search_forms(network, objective, outer, prepared.constraints.scales, searched)
@@ -235,7 +280,7 @@ def verified_mixture(
     network: LiftedNetwork,
     form: MatrixBall,
     objective: LowerObjective,
-    parts: list[tuple[Region, Interval | None, FloatArray]],
+    parts: Sequence[Part],
     seed: int,
 ) -> MixtureBound | None:
     """The mixture that covers regions with their inputs' ranges and forms, proved, or None."""

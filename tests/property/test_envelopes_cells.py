@@ -170,6 +170,7 @@ def setting() -> Iterator[Setting]:
             return replace(found, log_constant=1e3)
 
         patch.setattr(quadratic_envelope, "verified_mixture", weaker)
+        patch.setattr(quadratic_envelope, "_stretched_mixture", lambda *_: None)
         patch.setattr(quadratic_envelope, "_single_bound", lambda *_: None)
         envelope = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
     assert envelope is not None and len(uncut) == 1
@@ -294,6 +295,7 @@ def test_a_cell_without_points_and_a_search_that_fails_leave_what_is_proved(monk
     assert prepared is not None
     plain = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
     monkeypatch.setattr(quadratic_envelope, "WEAK", -np.inf)
+    monkeypatch.setattr(quadratic_envelope, "_stretched_mixture", lambda *_: None)
     monkeypatch.setattr(cell_envelope, "WORK", 0.0)
     moments = cell_search._moments
     monkeypatch.setattr(cell_search, "_moments", lambda radii, *rest: moments(radii, *rest)[: 60 if radii[0] else 0])
