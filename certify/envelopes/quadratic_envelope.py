@@ -73,7 +73,7 @@ ENOUGH = 9.5
 """-log p expected at which no more cells are cut."""
 
 MOST_CUT = 80
-"""Neurons beyond which none are cut: in a minute there are too few cells to gain anything (`mlp_d8`)."""
+"""Neurons beyond which it is not: in a minute there are too few cells to gain anything (`mlp_d8`)."""
 
 METHOD = "quadratic form"
 
@@ -198,13 +198,13 @@ def quadratic_envelope(
     best = min(proofs, key=lambda bound: bound.log_constant)
     integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
-    is_weak = bool(parts) and WEAK < best.log_constant - lower < HOPELESS
+    is_small = network.partners is None and network.neurons <= MOST_CUT
+    is_weak = bool(parts) and is_small and WEAK < best.log_constant - lower < HOPELESS
     if is_weak:
         finer = _stretched_mixture(prepared, form, objective, outer, moments, parts, seed)
         if finer is not None and finer.log_constant < best.log_constant:
             best = finer
-    is_small = network.partners is None and network.neurons <= MOST_CUT
-    if is_weak and is_small and best.log_constant - lower > WEAK:
+    if is_weak and best.log_constant - lower > WEAK:
         forms = [
             minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
         ]

@@ -73,7 +73,7 @@ def setting() -> Iterator[Setting]:
         patch.setattr(quadratic_envelope, "_single_bound", lambda *_: None)
         plain = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
         assert plain is not None and isinstance(plain.proof, MixtureBound)
-        for name, value in (("WEAK", -np.inf), ("HOPELESS", np.inf), ("MOST_CUT", 0)):
+        for name, value in (("WEAK", -np.inf), ("HOPELESS", np.inf), ("cell_bound", lambda *_: None)):
             patch.setattr(quadratic_envelope, name, value)
         stretched, found = quadratic_envelope._stretched_mixture, []
 
