@@ -96,7 +96,7 @@ def uninterrupted() -> Iterator[list[int]]:
     """
     kept: list[int] = []
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
+    if threading.current_thread() is not threading.main_thread() or before in (None, signal.SIG_IGN):
         yield kept
         return
     signal.signal(signal.SIGINT, lambda number, frame: kept.append(number))

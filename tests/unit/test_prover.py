@@ -188,9 +188,18 @@ def test_an_interrupt_in_z3_ends_the_program() -> None:
     x, y, w = symbols = [sp.Symbol(name, real=True) for name in "xyw"]
     hard = [x**7 * y**5 + w**9 - 3 * x * y - 7, x**5 + y**5 * w**3 - w**4 - 11, y**7 - x**6 * w**5 - x * w + 13]
     claim = Claim(Relation(sum(symbols), Sign.POSITIVE, ""), tuple(Relation(item, Sign.ZERO, "") for item in hard))
+    # What runs in the background of a shell ignores interrupts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        smt.decide(claim, 400)
-    timer.join()
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            smt.decide(claim, 400)
+        timer.join()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with smt.uninterrupted() as kept:
+            signal.raise_signal(signal.SIGINT)
+        assert kept == [], "who ignores interrupts has none"
+    finally:
+        signal.signal(signal.SIGINT, before)
