@@ -15,7 +15,7 @@ from numba import types
 
 from certify.arithmetic.arrays import FloatArray
 from certify.sampling.activation_kernels import activate
-from certify.sampling.numba_options import body, generated, kernel, shared
+from certify.sampling.numba_options import body, generated, kernel
 from certify.sampling.products import (
     clear,
     multiply,
@@ -139,7 +139,7 @@ def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: Flo
             _multiply(target, first_value, second, step[SECOND_REVERSE_ADDS] != 0)
 
 
-@shared
+@kernel
 def potential_gradient(
     program: Any,
     observations: FloatArray,

@@ -88,7 +88,7 @@ class Langevin:
         team.run(
             advance_langevin,
             chains.blocks,
-            *chains.target.arguments,
+            *chains.target,
             state.parameters,
             chains.recorder,
             chains.positions,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.arrays import FloatArray
-from certify.sampling.gradient import borrow, gather, gather_observations, gradient_at, scatter
+from certify.sampling.gradient import borrow, gather, gather_observations, potential_gradient, scatter
 from certify.sampling.numba_options import block_kernel, body, kernel
 from certify.sampling.randomness import fill_uniforms, noise_batch, uniforms_to_normals
 from certify.sampling.recording import record
@@ -36,7 +36,6 @@ class Dynamics(NamedTuple):
 def advance_langevin(
     first_block: int,
     last_block: int,
-    gradient: int,
     program: Any,
     observations: FloatArray,
     prior: float,
@@ -64,7 +63,6 @@ def advance_langevin(
         workspace = np.zeros((3 * program.rows + program.observed_dim + noise_rows) * width)
         _advance_block(
             workspace,
-            gradient,
             borrow(program),
             observations,
             prior,
@@ -86,7 +84,6 @@ def advance_langevin(
 @body
 def _advance_block(
     workspace: FloatArray,
-    gradient: int,
     program: Any,
     observations: FloatArray,
     prior: float,
@@ -121,7 +118,7 @@ def _advance_block(
             uniforms_to_normals(normals, half * batch * lanes)
         if dynamics.radius < math.inf:
             _meet_ball(dynamics, state, window(exits, first, lanes), step, scratch, lanes)
-        gradient_at(gradient, program, observed, misfit_scale, values, adjoints, scratch, lanes)
+        potential_gradient(program, observed, misfit_scale, values, adjoints, scratch, lanes)
         eta = step_sizes[index]
         spread = dynamics.noise_scale * math.sqrt(2.0 * eta - dynamics.damping * (eta * eta))
         if not _take_step(state, adjoints, normals, eta, spread, prior, dim, slot, half, batch, lanes):

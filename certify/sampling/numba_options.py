@@ -55,11 +55,6 @@ def block_kernel(function: Function) -> Function:
     return _compile(function, fastmath=set(REASSOCIATE), nogil=True)
 
 
-def shared(function: Function) -> Function:
-    """Compile a function that kernels call at its address (`shared_code`): its sums may be reordered as theirs."""
-    return _compile(function, fastmath=set(REASSOCIATE), no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-
 def generated(function: Callable[..., Any]) -> Any:
     """A function whose machine instructions are given directly, inlined wherever a kernel calls it."""
     return intrinsic(function)

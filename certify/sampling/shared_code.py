@@ -1,8 +1,9 @@
 """Machine code that several kernels share: compiled once, called at its address.
 
-The gradient is longer than all that stands around it. Inlined into every kernel it would be optimised once for each;
-linked by name its last bits could differ between the process that compiles and one that loads (`numba_options`).
-At its address there is one copy, the one on disk.
+The gradient is longer than all that stands around it, and inlined into a kernel it is optimised once more. The
+Langevin kernel has it inside, for a step of one chain of a small network takes no longer than a call with so many
+arguments; what does more at each step calls it. Linked by name its last bits could differ between the process that
+compiles and one that loads (`numba_options`): at its address there is one copy, the one on disk.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Target(NamedTuple):
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What a block kernel takes for f: where the gradient's machine code begins, and the four fields."""
+        """What a kernel that calls the gradient takes for f: where its machine code begins, and the four fields."""
         return gradient_address(), *self
 
 
