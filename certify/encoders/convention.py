@@ -147,8 +147,8 @@ def read_signature(model: onnx.ModelProto, label: str) -> Signature:
     if len(shape) != 1 or len(latent) != 1:
         raise InputError(f"encoder {label}: x and z must have shapes (batch, n) and (batch, d); got {shape}, {latent}")
     return Signature(
-        observation, shape[0], latent[0], tuple(noises), outputs, scale, batch, _draws_noise(model),
-        _drawn(model.graph), ELEMENT_TYPES[kind],
+        observation, shape[0], latent[0], tuple(noises), outputs, scale, batch,
+        any(map(_draws_noise, (model.graph, *model.functions))), _drawn(model.graph), ELEMENT_TYPES[kind],
     )  # fmt: skip
 
 
@@ -185,10 +185,8 @@ def _shape(entry: onnx.ValueInfoProto, label: str) -> tuple[int | None, tuple[in
     return extents[0], tuple(rest)
 
 
-def _draws_noise(owner: onnx.ModelProto | onnx.GraphProto | onnx.FunctionProto) -> bool:
-    """Whether an operator of the graph, of a graph inside it or of a function of the model draws random numbers."""
-    if isinstance(owner, onnx.ModelProto):
-        return any(_draws_noise(item) for item in (owner.graph, *owner.functions))
+def _draws_noise(owner: onnx.GraphProto | onnx.FunctionProto) -> bool:
+    """Whether an operator of the graph or function, or of a graph inside it, draws random numbers."""
     for node in owner.node:
         # Dropout draws in training mode only, which is its third input.
         if node.op_type in RANDOM_OPERATORS or (node.op_type == "Dropout" and any(node.input[2:])):

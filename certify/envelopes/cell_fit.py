@@ -16,7 +16,7 @@ import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.cell_search import Cell
-from certify.envelopes.cuts import solved_by_cuts
+from certify.envelopes.cuts import least_cover, solved_by_cuts
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.quadratic_search import cholesky, inverse_of
 from certify.envelopes.region_bound import whole_shares
@@ -72,8 +72,6 @@ class Programme:
 
 def programme(dictionary: Dictionary, moments: FloatArray, levels: FloatArray, floor: float) -> Programme | None:
     """The least C with C rho >= exp(-levels) at rows, which are moments; the first weight times C above exp(floor)."""
-    from scipy.optimize import linprog
-
     heights = dictionary.log_densities(moments) + levels[:, None]
     base = min(float(heights.max(axis=1).min()), -floor)
     matrix = np.exp(np.clip(heights - base, -700.0, math.log(LARGEST_RATIO)))
@@ -81,11 +79,7 @@ def programme(dictionary: Dictionary, moments: FloatArray, levels: FloatArray, f
 
     def solve(some: FloatArray) -> tuple[FloatArray, FloatArray] | None:
         # The simplex method gives up on rows that are nearly the same.
-        for method in ("highs", "highs-ipm"):
-            found = linprog(np.ones(some.shape[1]), -some, -np.ones(len(some)), bounds=bounds, method=method)
-            if found.status == 0 and found.x.sum() > 0:
-                return found.x, -found.ineqlin.marginals
-        return None
+        return least_cover(some, bounds, ("highs", "highs-ipm"))
 
     def primal(some: FloatArray) -> FloatArray | None:
         found = solve(some)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,22 @@ from certify.arithmetic.arrays import FloatArray
 
 TOLERANCE = 1e-3
 """By how much a row may be violated: what comes out is a candidate that is certified elsewhere."""
+
+
+def least_cover(
+    rows: FloatArray, bounds: Sequence[tuple[float, float | None]], methods: Sequence[str] = ("highs",)
+) -> tuple[FloatArray, FloatArray] | None:
+    """The x of least sum within `bounds` with rows x >= 1, and its multipliers; None where no method has one. Estimate.
+
+    `methods` are scipy's, asked in turn.
+    """
+    from scipy.optimize import linprog
+
+    for method in methods:
+        found = linprog(np.ones(rows.shape[1]), -rows, -np.ones(len(rows)), bounds=bounds, method=method)
+        if found.status == 0 and found.x.sum() > 0:
+            return np.asarray(found.x), -found.ineqlin.marginals
+    return None
 
 
 def solved_by_cuts(

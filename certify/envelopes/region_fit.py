@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
-from certify.envelopes.cuts import solved_by_cuts
+from certify.envelopes.cuts import least_cover, solved_by_cuts
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.region_bound import whole_shares
 from certify.envelopes.regions import Region
@@ -265,8 +265,6 @@ def _programme(
     dictionary: Mixture, points: FloatArray, levels: FloatArray, floor: float
 ) -> tuple[FloatArray, float] | None:
     """Weights of C rho >= exp(-levels) at the points (b, d), the first above exp(floor), and the least log C."""
-    from scipy.optimize import linprog
-
     parts = dictionary.log_parts(points) - np.log(dictionary.weights) + math.log(dictionary.weights.sum())
     # The floor alone may be the largest of all.
     base = min(float(levels.min()), -floor)
@@ -276,8 +274,8 @@ def _programme(
     chosen = np.argsort(matrix.max(axis=1))[:CUTS]
 
     def solve(some: FloatArray) -> FloatArray | None:
-        found = linprog(np.ones(dictionary.size), -some, -np.ones(len(some)), bounds=bounds, method="highs")
-        return None if found.status != 0 or not found.x.sum() > 0 else np.asarray(found.x)
+        found = least_cover(some, bounds)
+        return None if found is None else found[0]
 
     weights = solved_by_cuts(matrix, chosen, solve, CUTS, CUT_ROUNDS)
     return None if weights is None else (np.maximum(weights, 0.0), float(math.log(weights.sum()) - base))

@@ -59,9 +59,10 @@ def ellipsoids_of(
     Their radii are sqrt(d) + `beyond`, with others between. Every STEPS_BETWEEN-th is one that forms are searched for.
     Their shape is the posterior's, or between that and a form's curvature `wide` (d, d), of the posterior's volume.
     """
-    covariance = moments.factor @ moments.factor.T
-    root = np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)), dtype=np.float64)
-    if wide is not None:
+    if wide is None:
+        covariance = moments.factor @ moments.factor.T
+        root = np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)), dtype=np.float64)
+    else:
         root = stretched_root(moments.factor, wide)
     ends = [0.0]
     for more in beyond:

@@ -164,15 +164,8 @@ def potential_and_gradient(target: Target | PosteriorLike, points: npt.ArrayLike
     potentials = np.empty(positions.shape[0])
     lanes = block_lanes(positions.shape[0])
     with workers(None) as team:
-        team.run(
-            evaluate_blocks,
-            -(-positions.shape[0] // lanes),
-            *compiled.arguments,
-            positions,
-            potentials,
-            gradients,
-            lanes,
-        )
+        blocks = -(-positions.shape[0] // lanes)
+        team.run(evaluate_blocks, blocks, *compiled.arguments, positions, potentials, gradients, lanes)
     return potentials, gradients
 
 

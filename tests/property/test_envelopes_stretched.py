@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.forged_certificates import refusal
 from certify.arithmetic.intervals import FloatArray
-from certify.certificates.discovery import document_of, record_of
-from certify.certificates.kinds.rejection import verify
 from certify.envelopes import quadratic_envelope
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import log_ratio
 from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.quadratic_envelope import prepare
-from certify.envelopes.records import rejection_proof
 from certify.envelopes.region_bound import MixtureBound
 from certify.envelopes.region_search import BEYOND, STRETCH, stretched_root
-from certify.errors import InputError
 from certify.generators.graph import Generator
-from tests.generators import one_hidden_layer
-
-BETA, EPSILON = 0.4, Fraction(1, 10)
+from tests.property.test_envelopes_cells import BETA, document, scene
 
 
 def test_a_shape_has_the_posteriors_volume_and_the_forms_widths() -> None:
@@ -63,12 +55,7 @@ Setting = tuple[Generator, FloatArray, Envelope]
 @pytest.fixture(scope="module")
 def setting() -> Iterator[Setting]:
     """What is proved by stretched ellipsoids, whatever it is worth."""
-    generator = one_hidden_layer("tanh", 4, 6, 1)
-    random = np.random.default_rng(1)
-    row = generator.value(random.standard_normal(4)) + BETA * random.standard_normal(generator.observed_dim)
-    likelihood = GaussianLikelihood(row, BETA)
-    prepared = prepare(generator.graph, likelihood)
-    assert prepared is not None
+    generator, row, likelihood, prepared = scene()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(quadratic_envelope, "_single_bound", lambda *_: None)
         for name, value in (
@@ -93,20 +80,6 @@ def setting() -> Iterator[Setting]:
     yield generator, row, replace(best, proposal=proof.proposal, log_constant=proof.log_constant, proof=proof)
 
 
-def doubt(record: dict[str, Any], generator: Generator) -> str:
-    try:
-        return verify(record_of(record, "it"), generator).reason  # type: ignore[arg-type]
-    except InputError as error:
-        return str(error)
-
-
-def document(setting: Setting) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        json.dumps(document_of(rejection_proof(*setting[:2], BETA, EPSILON, setting[2])))
-    )
-    return found
-
-
 def test_what_stretched_ellipsoids_prove_is_true(setting: Setting) -> None:
     generator, row, envelope = setting
     likelihood, random = GaussianLikelihood(row, BETA), np.random.default_rng(5)
@@ -116,8 +89,8 @@ def test_what_stretched_ellipsoids_prove_is_true(setting: Setting) -> None:
 
 
 def test_their_record_is_confirmed_and_other_ellipsoids_are_refused(setting: Setting) -> None:
-    found = document(setting)
-    assert doubt(found, setting[0]) == ""
+    found = document(*setting)
+    assert refusal(found, setting[0]) == ""
     proof = found["regions"]
 
     def scaled(rows: list[list[str]], factor: float) -> list[list[str]]:
@@ -138,4 +111,4 @@ def test_their_record_is_confirmed_and_other_ellipsoids_are_refused(setting: Set
         "a lower offset": {"regions": lower},
     }
     for name, changes in forged.items():
-        assert doubt({**found, "regions": {**proof, **changes}}, setting[0]) != "", name
+        assert refusal({**found, "regions": {**proof, **changes}}, setting[0]) != "", name

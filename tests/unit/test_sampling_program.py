@@ -17,7 +17,7 @@ from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product, Sum
 from certify.posteriors.posterior import Posterior
 from certify.sampling import Target, compile_program, potential_and_gradient
-from certify.sampling.gradient import gradient_address, potential_gradient
+from certify.sampling.gradient import potential_gradient
 from certify.sampling.program import ACTIVATION, COLUMNS, DENSE, EXTRA, OPERATION, SCALE, SOURCE
 from certify.sampling.shared_code import address, call
 from certify.sampling.target import evaluate_blocks
@@ -157,19 +157,14 @@ def test_a_kernel_calls_the_gradient_whose_address_it_is_given() -> None:
         adjoints[:] = scale * 7.0
 
     target = Target.create(compile_program(Graph((Input(2),))), np.zeros(2), 0.5)
-    (signature,) = overloads(potential_gradient)
-    points, potentials, gradients = np.array([[1.0, 2.0]]), np.empty(1), np.empty((1, 2))
     own, *rest = target.arguments
+    shared: Any = potential_gradient
+    (signature,) = shared.overloads
+    points, potentials, gradients = np.array([[1.0, 2.0]]), np.empty(1), np.empty((1, 2))
     evaluate_blocks(0, 1, own, *rest, points, potentials, gradients, 1)
     np.testing.assert_array_equal(gradients, [[5.0, 10.0]])
     evaluate_blocks(0, 1, address(sevens, signature), *rest, points, potentials, gradients, 1)
     np.testing.assert_array_equal(gradients, [[29.0, 30.0]])
-
-
-def overloads(function: Any) -> dict[Any, Any]:
-    """The compiled forms of a function; the gradient has one when a target was asked for its arguments."""
-    gradient_address()
-    return dict(function.overloads)
 
 
 def test_shared_code_is_called_with_its_own_types_alone() -> None:

@@ -16,6 +16,7 @@ from certify.circuits.builder import FALSE, CircuitBuilder
 from certify.circuits.circuit import Circuit, Operation
 from certify.circuits.formats.definitions import definition_order
 from certify.errors import InputError
+from certify.wording import counted
 
 LARGEST_VARIABLE = 10_000_000
 
@@ -123,7 +124,7 @@ def _ascii(rest: bytes, sizes: Sizes) -> tuple[Netlist, bytes]:
     for number, width in enumerate([1] * (inputs + outputs) + [3] * sizes.gates):
         words = lines[number].split() if number < len(lines) else []
         if len(words) != width or not all(map(_is_number, words)):
-            raise InputError(f"AIGER line {number + 2}: expected {width} literal{'s' if width > 1 else ''}")
+            raise InputError(f"AIGER line {number + 2}: expected {counted(width, 'literal')}")
         rows.append(tuple(map(int, words)))
     literals = [row[0] for row in rows[:inputs]]
     defined = set(literals)
