@@ -12,7 +12,7 @@ from flint import arb
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import Real, ball, precision
 from certify.proof.theorem import Search, Theorem
-from certify.symbolic.evaluation import compile_estimate, evaluate_ball, symbols_of
+from certify.symbolic.evaluation import compile_sequence, evaluate_ball, symbols_of
 
 
 def enclose(theorem: Theorem, inputs: Mapping[str, Real]) -> dict[str, arb]:
@@ -35,38 +35,44 @@ def estimate(
     theorem: Theorem,
     inputs: Mapping[str, npt.ArrayLike],
     choices: Mapping[sp.Symbol, sp.Expr] | None = None,
-    wanted: Collection[str] | None = None,
 ) -> dict[str, FloatArray]:
     """Float arrays of all quantities, broadcast over the inputs; choices not given follow the rules `choices`.
 
-    The default rules are the search's; of quantities only the `wanted` ones where these are named, which must have
-    all that they depend on among them. Estimate: for searching and plotting; `enclose` certifies.
+    The default rules are the search's. Estimate: for searching and plotting; `enclose` certifies.
     """
     values = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
+    return compile_sequence(sequence(theorem, values, choices))(values)
+
+
+def sequence(
+    theorem: Theorem,
+    known: Collection[str],
+    choices: Mapping[sp.Symbol, sp.Expr] | None = None,
+    wanted: Collection[str] | None = None,
+) -> tuple[tuple[str, sp.Expr], ...]:
+    """What `estimate` evaluates at inputs of the names `known`: the quantities and their expressions, in order. Exact.
+
+    Of the quantities only the `wanted` ones where these are named, which must have all that they depend on among them.
+    """
     search = theorem.conclusion.search
     given = choices or (search.choices if isinstance(search, Search) else {})
     rules = {symbol.name: rule for symbol, rule in given.items()}
+    names = set(known)
+    found: list[tuple[str, sp.Expr]] = []
     for quantity in theorem.quantities:
-        if quantity.name in values or (wanted is not None and quantity.name not in wanted):
+        name = quantity.name
+        if name in names or (wanted is not None and name not in wanted):
             continue
-        expression = quantity.definition if quantity.definition is not None else rules.get(quantity.name)
-        if expression is None:
-            continue
-        if is_known(expression, values):
-            values[quantity.name] = estimated(expression, values)
-    return values
+        expression = quantity.definition if quantity.definition is not None else rules.get(name)
+        if expression is not None and is_known(expression, names):
+            names.add(name)
+            found.append((name, expression))
+    return tuple(found)
 
 
 def is_known(expression: sp.Basic, values: Collection[str]) -> bool:
     """Whether `values` has all that the expression names. Exact."""
     return all(symbol.name in values for symbol in symbols_of(expression))
-
-
-def estimated(expression: sp.Expr, values: Mapping[str, FloatArray]) -> FloatArray:
-    """The expression at arrays by name, broadcast. Estimate."""
-    symbols = symbols_of(expression)
-    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
-    return result
 
 
 def dependencies(theorem: Theorem, expressions: Iterable[sp.Basic]) -> frozenset[str]:

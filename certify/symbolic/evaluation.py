@@ -66,13 +66,42 @@ def compile_estimate(
     expressions: Sequence[sp.Expr], symbols: Sequence[sp.Symbol]
 ) -> Callable[..., list[npt.NDArray[np.float64]]]:
     """Vectorised float64 function of `symbols` that returns the values of `expressions`. Estimate."""
-    return _compile(tuple(expressions), tuple(symbols))
+    compiled = _compile(tuple(expressions), tuple(symbols))
+
+    def evaluate(*arguments: Any) -> list[npt.NDArray[np.float64]]:
+        with np.errstate(all="ignore"):
+            return [np.asarray(value, dtype=np.float64) for value in compiled(*arguments)]
+
+    return evaluate
 
 
 @lru_cache(maxsize=KEPT_EXPRESSIONS)
-def _compile(
-    expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]
-) -> Callable[..., list[npt.NDArray[np.float64]]]:
+def compile_sequence(
+    definitions: tuple[tuple[str, sp.Expr], ...],
+) -> Callable[[Mapping[str, npt.NDArray[np.float64]]], dict[str, npt.NDArray[np.float64]]]:
+    """Vectorised function that returns the arrays it is given, by name, and those of the definitions after them.
+
+    Each definition may name what it is given and the definitions before it. Estimate.
+    """
+    steps = [
+        (name, _compile((expression,), symbols), tuple(symbol.name for symbol in symbols))
+        for name, expression in definitions
+        for symbols in [symbols_of(expression)]
+    ]
+
+    def evaluate(given: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:
+        values = dict(given)
+        with np.errstate(all="ignore"):
+            for name, compiled, names in steps:
+                (result,) = compiled(*[values[item] for item in names])
+                values[name] = np.asarray(result, dtype=np.float64)
+        return values
+
+    return evaluate
+
+
+@lru_cache(maxsize=KEPT_EXPRESSIONS)
+def _compile(expressions: tuple[sp.Expr, ...], symbols: tuple[sp.Symbol, ...]) -> Callable[..., Sequence[Any]]:
     special = {item.func for expression in expressions for item in expression.atoms(EnclosedFunction)}
     names = {function.__name__: function.estimate for function in special}
     if len(names) < len(special):
@@ -81,14 +110,13 @@ def _compile(
     # Integers of Python's own that are no floats would end the arithmetic of arrays.
     wide = {item: sp.Dummy() for item in rationals if max(abs(item.p), item.q) > sys.float_info.max}
     given = [expression.xreplace(wide) for expression in expressions]
-    compiled = sp.lambdify((*symbols, *wide.values()), given, modules=[names, "numpy"], cse=True)
+    compiled: Callable[..., Sequence[Any]] = sp.lambdify(
+        (*symbols, *wide.values()), given, modules=[names, "numpy"], cse=True
+    )
+    if not wide:
+        return compiled
     constants = [np.float64(arb(fmpq(int(item.p), int(item.q)))) for item in wide]
-
-    def evaluate(*arguments: Any) -> list[npt.NDArray[np.float64]]:
-        with np.errstate(all="ignore"):
-            return [np.asarray(value, dtype=np.float64) for value in compiled(*arguments, *constants)]
-
-    return evaluate
+    return lambda *arguments: compiled(*arguments, *constants)
 
 
 def latex(expression: sp.Basic, tex: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi
 
 from certify.arithmetic.balls import ball, lower, precision, upper
-from certify.symbolic.evaluation import compile_estimate, evaluate_ball, latex
+from certify.symbolic.evaluation import compile_estimate, compile_sequence, evaluate_ball, latex
 from certify.symbolic.functions import ChiTail, EnclosedFunction, chi_tail_ball, chi_tail_estimate
 
 x, y = sp.symbols("x y", positive=True)
@@ -92,6 +92,15 @@ def test_chi_tail_over_a_wide_ball_spans_both_ends() -> None:
 def test_arrays_broadcast() -> None:
     (values,) = compile_estimate([x * y], [x, y])(np.arange(3.0)[:, None], np.arange(4.0))
     assert values.shape == (3, 4) and values[2, 3] == 6.0
+
+
+def test_a_sequence_uses_what_it_is_given_and_what_came_before() -> None:
+    given = {"x": np.arange(3.0)[:, None], "y": np.arange(1.0, 5.0)}
+    values = compile_sequence((("u", x * y), ("v", sp.Symbol("u") / y)))(given)
+    assert list(values) == ["x", "y", "u", "v"] and list(given) == ["x", "y"]
+    assert values["u"].shape == (3, 4) and values["v"][2, 3] == 2.0
+    with pytest.raises(KeyError):
+        compile_sequence((("v", sp.Symbol("u") / y), ("u", x * y)))(given)
 
 
 def test_latex_uses_the_quantities_tex() -> None:
