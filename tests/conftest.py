@@ -60,12 +60,16 @@ def _no_test_knows_what_another_found(request: pytest.FixtureRequest) -> Iterato
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Thousands of tests are made and none is garbage: the collector neither runs meanwhile nor looks at them later."""
+    """Thousands of tests are made and none is garbage: the collector neither runs meanwhile nor looks at them later.
+
+    Nor does it look often at the expressions and compiled functions that the tests share: that was a fortieth of a run.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 25, 25)
         gc.enable()
 
 
