@@ -48,6 +48,10 @@ from certify.sampling.program import (
 from certify.sampling.shared_code import address, call
 from certify.sampling.windows import window
 
+_INTEGER: Any = types.int64
+_FLAG: Any = types.boolean
+"""A kernel told `_INTEGER(1)` is told a number like any other; a literal is a type, and all would be compiled twice."""
+
 Words = TypeVar("Words", npt.NDArray[np.float64], npt.NDArray[np.uint64])
 
 
@@ -84,13 +88,13 @@ def forward(program: Any, values: FloatArray, scratch: FloatArray, lanes: int) -
             begins = starts_from_target(weight.size, lanes)
             if begins:
                 _start_affine(reals, step[BIAS], target, lanes, adds)
-            multiply(weight, width, columns, columns, 1, source, target, scratch, lanes, adds or begins)
+            multiply(weight, width, columns, columns, _INTEGER(1), source, target, scratch, lanes, adds or begins)
             if not begins:
                 _add_bias(reals, step[BIAS], target, lanes)
         elif operation == ACTIVATION:
             slopes = window(values, step[EXTRA] * lanes, width * lanes)
             if step[EXTRA] != step[SOURCE]:
-                _scale(1.0, source, slopes, False)
+                _scale(1.0, source, slopes, _FLAG(False))
             activate(integers[step[INTEGERS]], reals[step[REALS]], slopes, target)
         elif operation == SCALE:
             _scale(reals[step[REALS]], source, target, adds)
@@ -118,7 +122,7 @@ def reverse(program: Any, values: FloatArray, adjoints: FloatArray, scratch: Flo
         if operation == DENSE:
             weight = window(reals, step[REALS], width * step[SOURCE_WIDTH])
             columns = step[SOURCE_WIDTH]
-            multiply(weight, columns, width, 1, columns, target, source, scratch, lanes, adds)
+            multiply(weight, columns, width, _INTEGER(1), columns, target, source, scratch, lanes, adds)
         elif operation == ACTIVATION:
             slopes = window(values, step[EXTRA] * lanes, width * lanes)
             _multiply(target, slopes, source, adds)
