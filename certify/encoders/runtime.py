@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from certify.arithmetic.arrays import FloatArray
 from certify.encoders.convention import Signature, held_observation, read_signature
 from certify.errors import InputError
 from certify.generators.onnx_model import one_line, parsed_model
+from certify.generators.onnx_tensors import self_contained
 
 CHUNK_NUMBERS = 4_000_000
 """Noise numbers handed to the runtime at once: 32 MB in float64."""
@@ -159,13 +159,12 @@ def load_encoder(path: str | Path, threads: int = 0) -> RuntimeEncoder:
     Nothing in the file is executed but its standard operators. `threads` of the runtime; 0 leaves it to the runtime.
 
     Raises:
-        InputError: for a file that is missing, no ONNX file, not an encoder, or keeps its weights in other files.
+        InputError: for a file that is missing, no ONNX file, not an encoder, or keeps weights outside of its folder.
     """
     file = Path(path)
     model = parsed_model(file)
-    external = [item.name for item in model.graph.initializer if item.data_location == onnx.TensorProto.EXTERNAL]
-    if external:
-        raise InputError(f"encoder `{path}` keeps its weights in another file; export it as one file")
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(self_contained(tensor, file.parent))
     signature = read_signature(model, f"`{path}`")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     only = held_observation(model, f"`{path}`")

@@ -49,12 +49,8 @@ def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
     `folder` is where external data may lie (None refuses it). Raises InputError for unknown types, extents that
     do not fit the data, NaN or infinite entries, and external data outside of the folder.
     """
-    shape = tuple(int(extent) for extent in tensor.dims)
     label = f"tensor {shown(tensor.name)}"
-    check_extents(shape, label)
-    if tensor.data_type not in _RAW_TYPES:
-        raise InputError(f"{label} has the element type {tensor.data_type}; floats, integers and booleans are accepted")
-    kind = np.dtype(_RAW_TYPES[tensor.data_type])
+    shape, kind = _shape_and_type(tensor, label)
     count = math.prod(shape)
     if tensor.data_location == TensorProto.EXTERNAL:
         flat = np.frombuffer(_external_bytes(tensor, folder, count * kind.itemsize), dtype=kind)
@@ -81,12 +77,20 @@ def tensor_array(tensor: TensorProto, folder: Path | None) -> AnyArray:
 
 
 def self_contained(tensor: TensorProto, folder: Path) -> TensorProto:
-    """The tensor with its external data, if any, read into it; the type stays as stored."""
+    """The tensor with its external data, if any, read into it; the type stays as stored. Raises InputError as above."""
     if tensor.data_location != TensorProto.EXTERNAL:
         return tensor
-    count = math.prod(int(extent) for extent in tensor.dims)
-    content = _external_bytes(tensor, folder, count * np.dtype(_RAW_TYPES[tensor.data_type]).itemsize)
+    shape, kind = _shape_and_type(tensor, f"tensor {shown(tensor.name)}")
+    content = _external_bytes(tensor, folder, math.prod(shape) * kind.itemsize)
     return TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type, raw_data=content)
+
+
+def _shape_and_type(tensor: TensorProto, label: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    shape = tuple(int(extent) for extent in tensor.dims)
+    check_extents(shape, label)
+    if tensor.data_type not in _RAW_TYPES:
+        raise InputError(f"{label} has the element type {tensor.data_type}; floats, integers and booleans are accepted")
+    return shape, np.dtype(_RAW_TYPES[tensor.data_type])
 
 
 def check_extents(shape: tuple[int, ...], label: str) -> None:

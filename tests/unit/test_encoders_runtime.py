@@ -195,6 +195,28 @@ def test_files_that_are_not_onnx(tmp_path: Path) -> None:
             load_encoder(tmp_path / name)
 
 
+def test_weights_in_a_file_beside_the_encoder(tmp_path: Path) -> None:
+    """As torch exports them; what lies elsewhere, ends early or is of an unknown type is refused."""
+    whole = saved(
+        tmp_path, {"z": ["batch", 2]}, [helper.make_node("Mul", ["x", "a"], ["z"])], {"a": np.array([2.0, -3.0])}
+    )
+    x, random = np.array([1.0, 2.0]), np.random.default_rng(0)
+    model = onnx.load(whole)
+    path = tmp_path / "split.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="split.onnx.data", size_threshold=0)
+    np.testing.assert_array_equal(load_encoder(path).draw(x, 1, random), [[2.0, -6.0]])
+    for change, says in (("../split.onnx.data", "own folder"), ("none", "own folder"), (None, "element type")):
+        changed = onnx.load(path, load_external_data=False)
+        tensor = changed.graph.initializer[0]
+        if change is None:
+            tensor.data_type = 99
+        else:
+            next(entry for entry in tensor.external_data if entry.key == "location").value = change
+        (tmp_path / "changed.onnx").write_bytes(changed.SerializeToString())
+        with pytest.raises(InputError, match=says):
+            load_encoder(tmp_path / "changed.onnx")
+
+
 def test_wrong_shapes_are_refused(tmp_path: Path) -> None:
     encoder = two_outputs(tmp_path, "scale")
     with pytest.raises(InputError, match="takes x"):
