@@ -10,13 +10,14 @@ from fractions import Fraction
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.arithmetic.rounding import Direction, decimal_text
 from certify.bounds.bracket import ConstantBrackets
 from certify.construction.built import BuiltEncoder, SingleObservation
 from certify.encoders.count import encoder_count
 from certify.encoders.kind import EncoderKind, EncoderOptions, Numbers
 from certify.errors import InputError, NotCertifiedError
 from certify.generators.graph import BERNOULLI, Generator
-from certify.proof.conclusion import Setting, conclude, settle
+from certify.proof.conclusion import conclude, settle, too_far
 from certify.proof.theorem import Theorem
 from certify.verdict import Verdict, weakest_verdict
 
@@ -112,7 +113,7 @@ def build_encoder(
     hypothesis = _start_hypothesis(numbers, options)
     parts = [item.verdict for item in assumptions] + [Verdict.CONDITIONAL if hypothesis else Verdict.PROVED]
     verdict = weakest_verdict([Verdict.PROVED if holds else Verdict.INCONCLUSIVE, *parts])
-    reason = hypothesis if holds else _above(bound, epsilon, setting)
+    reason = hypothesis if holds else too_far(bound, float(epsilon), setting)
     found = replace(
         found, verdict=verdict, reason=reason, program=program, count=encoder_count(program), tv_bound=bound
     )
@@ -128,7 +129,8 @@ def _start_hypothesis(numbers: Numbers, options: EncoderOptions) -> str:
         return ""
     with precision():
         reach = lower(numbers.enclosure("M") * numbers.enclosure("rho"))
-    return f"where the start network's reconstruction |G(start(x)) - x| is at most M rho = {reach:.4g}: not checked"
+    least = decimal_text(reach, 4, Direction.DOWN)
+    return f"where the start network's reconstruction |G(start(x)) - x| is at most M rho = {least}: not checked"
 
 
 def _held_to_size(built: BuiltEncoder) -> BuiltEncoder:
@@ -139,11 +141,3 @@ def _held_to_size(built: BuiltEncoder) -> BuiltEncoder:
         return built
     reason = f"the encoder has {count} parameters, its theorem says at most {bound:g}"
     return replace(built, verdict=Verdict.REFUTED, reason=reason)
-
-
-def _above(bound: float, epsilon: Fraction, setting: Setting) -> str:
-    largest = "none was found" if setting.beta_max is None else f"it is {setting.beta_max:.4g}"
-    return (
-        f"at beta = {setting.beta:g} the smallest bound found is {bound:.4g}, above epsilon = {float(epsilon):g}; "
-        f"the largest noise level that works: {largest}"
-    )

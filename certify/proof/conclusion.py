@@ -303,13 +303,7 @@ def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) 
     if setting.scope:
         notes = (setting.scope, *notes)
     if not holds:
-        largest = "none was found" if setting.beta_max is None else f"it is {_below(setting.beta_max)}"
-        at = f"at beta = {setting.beta:g} " if theorem.noisy else ""
-        works = f"; the largest noise level that works: {largest}" if theorem.noisy else ""
-        notes += (
-            f"{at}the smallest bound found is {decimal_text(certificate.distance_upper, 4, Direction.UP)}, above "
-            f"epsilon = {constants['epsilon']:g}{works}",
-        )
+        notes += (too_far(certificate.distance_upper, constants["epsilon"], setting, theorem.noisy),)
     verdict = Verdict.PROVED if holds else Verdict.INCONCLUSIVE
     size = None if conclusion.size is None else conclusion.size(certificate, generator)
     return ConclusionRecord(verdict, values, None, size, notes)
@@ -366,8 +360,14 @@ def _no_choice(noise: float, beta_max: float | None) -> str:
     return f"at beta = {noise:g} no choice meets the side conditions{largest}"
 
 
+def too_far(bound: float, epsilon: float, setting: Setting, noisy: bool = True) -> str:
+    """That a distance is above epsilon and up to which noise it is not, each number on the side where that is true."""
+    said = f"the smallest bound found is {decimal_text(bound, 4, Direction.UP)}, above epsilon = {epsilon:g}"
+    largest = "none was found" if setting.beta_max is None else f"it is {_below(setting.beta_max)}"
+    return f"at beta = {setting.beta:g} {said}; the largest noise level that works: {largest}" if noisy else said
+
+
 def _below(number: float) -> str:
-    """A number printed so that the decimal is not above it."""
     return decimal_text(number, 4, Direction.DOWN)
 
 

@@ -18,12 +18,13 @@ from certify.report.table import (
     text_cell,
     upper_cell,
     verdict_cell,
+    without_empty_columns,
 )
 from certify.report.terminal import VERDICT_STYLES, draw
 
 
 def candidates_table(choice: EncoderChoice) -> Table:
-    """One row per theorem: layers, parameters, distance, largest noise level, verdict."""
+    """One row per theorem: layers, parameters, distance, verdict, largest noise level (beta <=)."""
     rows = tuple(
         (
             label_cell(item.theorem),
@@ -31,14 +32,17 @@ def candidates_table(choice: EncoderChoice) -> Table:
             _integer(None if item.program is None else item.program.layers[1]),
             _integer(None if item.count is None else item.count.parameters_unrolled),
             text_cell("") if item.tv_bound is None else upper_cell(item.tv_bound, 4),
-            text_cell("") if item.value("beta_max") is None else lower_cell(item.value("beta_max"), 4),
             verdict_cell(str(item.verdict)),
+            text_cell("") if item.value("beta_max") is None else lower_cell(item.value("beta_max"), 4),
         )
         for item in choice.candidates
     )
-    headings = ("theorem", "deterministic", "stochastic", "parameters", "TV <=", "largest beta", "verdict")
+    headings = ("theorem", "deterministic", "stochastic", "parameters", "TV <=", "verdict", "beta <=")
     reasons = tuple(f"{item.theorem}: {item.reason}" for item in choice.candidates if item.reason)
-    return Table("encoders", "Encoders and their theorems", columns(headings, headings[1:6]), rows, reasons)
+    table = Table(
+        "encoders", "Encoders and their theorems", columns(headings, (*headings[1:5], headings[6])), rows, reasons
+    )
+    return without_empty_columns(table)
 
 
 def size_table(built: BuiltEncoder, parameters: int) -> Table:

@@ -44,10 +44,10 @@ _WIDEST_WORD = 14
 def draw(table: Table) -> RenderableType:
     """A table as something rich can print; long texts wrap between words, numbers and labels do not.
 
-    Where even so it is wider than the terminal, one blank is between columns in place of two, then long words are cut,
-    then the last columns are left out, and a note names them.
+    Where even so it is wider than the terminal, one blank is between columns in place of two, then none at the sides,
+    then long words are cut, then the last columns are left out, and a note names them.
     """
-    return Group(_Fitted(table), *(_note(note) for note in table.notes))
+    return Group(Text(table.title, style="bold"), _Fitted(table), *(_note(note) for note in table.notes))
 
 
 def _note(note: str) -> Text:
@@ -65,24 +65,24 @@ class _Fitted:
             for word in (_WIDEST_WORD, _NARROWEST_TEXT)
         }
 
-        def fits(word: int, padding: int, count: int) -> bool:
-            return sum(widths[word][:count]) + (1 + padding) * count + 1 <= options.max_width
+        def fits(word: int, padding: int, edges: bool, count: int) -> bool:
+            return sum(widths[word][:count]) + (1 + padding) * count + (1 if edges else -1) <= options.max_width
 
-        count = max(n for n in range(total + 1) if n <= 2 or fits(_NARROWEST_TEXT, 0, n))
-        ways = ((_WIDEST_WORD, 1), (_WIDEST_WORD, 0), (_NARROWEST_TEXT, 1), (_NARROWEST_TEXT, 0))
-        word, padding = next((way for way in ways if fits(*way, count)), ways[-1])
-        yield _drawn(self.table, padding, widths[word][:count])
+        spaces = ((1, True), (0, True), (0, False))
+        ways = [(word, *space) for word in (_WIDEST_WORD, _NARROWEST_TEXT) for space in spaces]
+        count = max(n for n in range(total + 1) if n <= 2 or fits(*ways[-1], n))
+        word, padding, edges = next((way for way in ways if fits(*way, count)), ways[-1])
+        drawn = _drawn(self.table, padding, edges, widths[word][:count])
+        yield drawn if edges else Group(Text(), drawn, Text())
         if left := [column.heading for column in self.table.columns[count:]]:
             yield _note(f"not shown in {options.max_width} columns: {', '.join(left)}")
 
 
-def _drawn(table: Table, padding: int, widths: Sequence[int]) -> RichTable:
+def _drawn(table: Table, padding: int, edges: bool, widths: Sequence[int]) -> RichTable:
     """The first columns, as many as there are `widths`, none narrower than that where it wraps."""
     drawn = RichTable(
         box=box.SIMPLE_HEAD,
-        title=table.title,
-        title_justify="left",
-        title_style="bold",
+        show_edge=edges,
         pad_edge=False,
         padding=(0, padding),
         collapse_padding=True,
@@ -102,18 +102,20 @@ def _drawn(table: Table, padding: int, widths: Sequence[int]) -> RichTable:
 
 
 def _wraps(table: Table, index: int) -> bool:
-    kinds = {row[index].kind for row in table.rows}
-    return kinds == {"text"} and any(len(row[index].text) > _NARROWEST_TEXT for row in table.rows)
+    cells = [row[index] for row in table.rows]
+    return any(cell.kind == "text" and len(cell.text) > _NARROWEST_TEXT for cell in cells)
 
 
 def _least_width(table: Table, index: int, word: int) -> int:
     """The longest that must stay together: a cell, or where the column wraps a word of up to `word` letters."""
-    cells = [row[index].text for row in table.rows]
+    cells = [row[index] for row in table.rows]
     heading = table.columns[index].heading
     if not _wraps(table, index):
-        return max(len(text) for text in (*cells, heading))
-    longest = max(len(word) for text in (*cells, heading) for word in text.split())
-    return max(_NARROWEST_TEXT, min(longest, word))
+        return max(len(text) for text in (*(cell.text for cell in cells), heading))
+    texts = (*(cell.text for cell in cells if cell.kind == "text"), heading)
+    longest = max(len(word) for text in texts for word in text.split())
+    whole = max((len(cell.text) for cell in cells if cell.kind != "text"), default=0)
+    return max(_NARROWEST_TEXT, min(longest, word), whole)
 
 
 def theorem_report(record: TheoremRecord) -> RenderableType:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import onnx
@@ -22,10 +24,14 @@ from certify.generators.specification import load_generator
 from certify.measure.burn_in import gaussian_distance
 from certify.posteriors.gaussian import GaussianLaw, posterior_law
 from certify.posteriors.posterior import Posterior
+from certify.proof.conclusion import too_far
 from certify.report.encoder_tables import encoder_report, summary_line
 from certify.report.terminal import render_text
 from certify.verdict import Verdict
 from tests.generators import one_hidden_layer
+
+if TYPE_CHECKING:
+    from certify.proof.conclusion import Setting
 
 LINEAR = "linear:d=2,kappa=1.3,seed=1"
 
@@ -97,6 +103,12 @@ def test_above_epsilon_nothing_is_written(tmp_path: Path, capsys: pytest.Capture
     assert main([*command, "--out", str(path)]) == 3
     assert "largest noise level" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_named_as_working_works() -> None:
+    """A largest noise is printed rounded down, a bound that misses epsilon rounded up."""
+    said = too_far(0.158701, 0.1, cast("Setting", SimpleNamespace(beta=0.05, beta_max=0.0343089)))
+    assert "is 0.1588, above epsilon = 0.1" in said and said.endswith("it is 0.03430")
 
 
 def test_a_refuted_assumption_is_not_applicable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

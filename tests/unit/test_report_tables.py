@@ -14,7 +14,7 @@ from certify.report.discovery import formats_from_text
 from certify.report.files import slug, table_files
 from certify.report.json import json_text
 from certify.report.quantities import conclusion_direction
-from certify.report.table import Table, columns, text_cell
+from certify.report.table import Table, columns, number_cell, text_cell
 from certify.report.tables import (
     claims_table,
     conclusion_table,
@@ -152,6 +152,23 @@ def test_a_narrow_terminal_is_told_what_it_does_not_show(width: int) -> None:
         # A column is whole, or it is named.
         shown = any(heading in line.split() for line in lines[:4]) and text.split().count(cell.text) == 2
         assert shown != (heading in hidden)
+
+
+def test_a_title_is_as_wide_as_the_terminal_and_numbers_beside_texts_stay_whole() -> None:
+    title = "A title that is longer than its table is wide"
+    rows = ((text_cell("a count of what there is"), number_cell(1234567)),
+            (text_cell("kinds"), text_cell("comparison 8, division 256, product 10836, tanh 2784")))  # fmt: skip
+    lines = render_text(draw(Table("sizes", title, columns(("what", "n")), rows)), 50).splitlines()
+    assert lines[0] == title and max(map(len, lines)) <= 50
+    assert "tanh 2784" in " ".join(" ".join(lines).split()) and any(line.endswith(" 1234567") for line in lines)
+
+
+def test_words_are_whole_where_the_margins_have_room() -> None:
+    headings = ("step", "title", "claimed", "measured", "slack", "verdict", "evidence", "cases", "algebra")
+    row = ("S7e", "discretisation", "0.012436", "0.006041", "2.059", "supported", "statistical", "100000", "kernel")
+    table = Table("steps", "Steps", columns(headings, headings[2:5]), (tuple(map(text_cell, row)),))
+    lines = render_text(draw(table), 80).splitlines()
+    assert max(map(len, lines)) <= 80 and lines[-2].split() == list(row)
 
 
 def test_the_summary_has_one_row_per_theorem_and_generator() -> None:
