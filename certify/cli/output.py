@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,12 @@ class Output:
     def prints(self) -> bool:
         """Whether standard output is for people."""
         return self.json_file != STANDARD_OUTPUT
+
+    @property
+    def width(self) -> int:
+        """Characters of a line: the terminal's, or PIPE_WIDTH in a pipe."""
+        on_terminal = sys.stdout is not None and sys.stdout.isatty()
+        return shutil.get_terminal_size().columns if on_terminal else PIPE_WIDTH
 
     def first_line(self, work: str, seed: int | None = None) -> None:
         """Say at once what runs, with which version and seed; heavy imports come after it."""

@@ -7,7 +7,7 @@ which noise was used, whether the decoder's own is covered, and the next command
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from certify.arithmetic.rounding import Direction, decimal_text
 from certify.discovery.registry import theorems
@@ -26,10 +26,16 @@ COLUMNS = (
     ("K", 8),
     ("TV bound", 9),
     ("weakest", 7),
+    ("sec", 5),
 )
-"""Headings and widths; the last column is the seconds. Together at most 110 characters."""
-WITHOUT_NOISE = (("theorem", 28), ("constants", 48), ("verdict", 14), ("weakest", 7))
+"""Headings and widths, together at most WIDEST characters."""
+WITHOUT_NOISE = (("theorem", 28), ("constants", 48), ("verdict", 14), ("weakest", 7), ("sec", 5))
 """The same where every theorem is about constants alone and none speaks of a noise level."""
+WIDEST = 110
+_SHORTEST = {"theorem": 20, "generator": 12, "constants": 24}
+"""Names may be cut to this width where the terminal is narrow; the answer in words has them in full."""
+_LEFT_OUT = ("weakest", "sec", "largest")
+"""What a terminal that is narrower still does without, in this order; `--details` has it."""
 _CELLS = {"noise": "beta", "largest": "beta_max", "K": "K", "TV bound": "tv_bound"}
 
 
@@ -37,13 +43,28 @@ LONGEST_LIST = 8
 """Lines of what does not hold that are shown for one theorem and generator."""
 
 
+def fitted(columns: Sequence[tuple[str, int]], width: int) -> tuple[tuple[str, int], ...]:
+    """The columns for a terminal of `width` characters: names are cut first, then columns are left out."""
+    kept = list(columns)
+    for left_out in ("", *_LEFT_OUT):
+        kept = [column for column in kept if column[0] != left_out]
+        excess = sum(wide + 1 for _, wide in kept) - 1 - width
+        spare = {name: wide - _SHORTEST[name] for name, wide in kept if wide > _SHORTEST.get(name, wide)}
+        if excess <= sum(spare.values()):
+            break
+    cut: dict[str, int] = {}
+    for name, most in spare.items():
+        cut[name] = min(most, max(0, excess - sum(cut.values())))
+    return tuple((name, wide - cut.get(name, 0)) for name, wide in kept)
+
+
 def heading(columns: Sequence[tuple[str, int]] = COLUMNS) -> str:
     """The line above the rows."""
-    return " ".join(f"{name:<{width}}" for name, width in columns) + "   sec"
+    return _line({name: name for name, _ in columns}, columns)
 
 
 def row(record: TheoremRecord, columns: Sequence[tuple[str, int]] = COLUMNS) -> str:
-    """One theorem at one generator on one line of at most 110 characters."""
+    """One theorem at one generator on one line, as wide as the columns."""
     values = {} if record.conclusion is None else record.conclusion.values
     cells = {
         "theorem": record.id,
@@ -51,9 +72,10 @@ def row(record: TheoremRecord, columns: Sequence[tuple[str, int]] = COLUMNS) -> 
         "constants": record.generator or "",
         "verdict": str(record.verdict),
         "weakest": weakest_step(record),
+        "sec": f"{record.seconds:.1f}" if record.seconds < 999 else f"{record.seconds:.0f}",
         **{name: _number(values.get(key), key) for name, key in _CELLS.items()},
     }
-    return " ".join(_fit(cells[name], width) for name, width in columns) + f" {record.seconds:5.1f}"
+    return _line(cells, columns)
 
 
 def weakest_step(record: TheoremRecord) -> str:
@@ -197,6 +219,11 @@ def _number(value: object, name: str) -> str:
         return str(value)
     digits = 4 if abs(value) >= 1e-99 or value == 0 else 3
     return decimal_text(value, digits, conclusion_direction(name))
+
+
+def _line(cells: Mapping[str, str], columns: Sequence[tuple[str, int]]) -> str:
+    texts = (cells[name].rjust(width) if name == "sec" else _fit(cells[name], width) for name, width in columns)
+    return " ".join(texts).rstrip()
 
 
 def _fit(text: str, width: int) -> str:

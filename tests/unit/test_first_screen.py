@@ -12,12 +12,22 @@ from certify.checking.check import check
 from certify.cli.main import main
 from certify.proof.noise import NONE_NAMED
 from certify.proof.records import AssumptionRecord, CheckResult, ConclusionRecord, TheoremRecord
-from certify.report.first_screen import LONGEST_LIST, closing, heading, in_words, open_parts, row, weakest_step
+from certify.report.first_screen import (
+    COLUMNS,
+    LONGEST_LIST,
+    WIDEST,
+    WITHOUT_NOISE,
+    closing,
+    fitted,
+    heading,
+    in_words,
+    open_parts,
+    row,
+    weakest_step,
+)
 from certify.verdict import Evidence, Verdict
 from tests.generators import one_hidden_layer
 from tests.records import record as theorem_record
-
-WIDEST = 110
 
 
 def with_values(record: TheoremRecord, **values: float | int | None) -> TheoremRecord:
@@ -35,6 +45,20 @@ def test_rows_fit_and_stand_under_their_headings() -> None:
     assert len(row(record)) <= WIDEST and len(heading()) <= WIDEST
     assert row(record)[heading().index("verdict") :].startswith(str(record.verdict))
     assert "residual" in row(record) and "seed=0" in row(record)
+    assert row(record).endswith("  1234")
+
+
+@pytest.mark.parametrize("columns", [COLUMNS, WITHOUT_NOISE])
+def test_a_narrow_terminal_has_shorter_names_then_fewer_columns(columns: tuple[tuple[str, int], ...]) -> None:
+    assert fitted(columns, WIDEST) == columns
+    before = columns
+    for width in range(WIDEST, 30, -1):
+        found = fitted(columns, width)
+        assert width < 76 or max(len(heading(found)), len(row(theorem_record(), found))) <= width
+        # Of those that stay none is wider than in a wider terminal, and the answer is there at any width.
+        assert {name for name, _ in found} <= {name for name, _ in before} >= {"theorem", "verdict"}
+        before = found
+    assert str(theorem_record().verdict) in row(theorem_record(), fitted(columns, 80))
 
 
 def test_certified_numbers_of_a_row_are_rounded_outward() -> None:

@@ -200,10 +200,10 @@ def _check_constants(
 def _announced(output: Output, names: list[str]) -> Callable[[object], None]:
     """What prints a row for every record, with the heading above the first."""
     from certify.discovery.registry import load_theorem
-    from certify.report.first_screen import COLUMNS, WITHOUT_NOISE, heading, row
+    from certify.report.first_screen import COLUMNS, WITHOUT_NOISE, fitted, heading, row
 
     noiseless = bool(names) and not any(load_theorem(name).noisy for name in names)
-    columns = WITHOUT_NOISE if noiseless else COLUMNS
+    columns = fitted(WITHOUT_NOISE if noiseless else COLUMNS, output.width)
     pending = [heading(columns)]
 
     def announce(record: TheoremRecord) -> None:
