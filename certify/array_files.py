@@ -16,6 +16,11 @@ def read_npy(path: Path, name: str) -> FloatArray:
     import numpy as np
 
     try:
+        # What does not begin as .npy or .npz numpy takes for a pickled object, and advises to allow that.
+        with path.open("rb") as stream:
+            begin = stream.read(6)
+        if begin[:2] != b"PK" and begin != b"\x93NUMPY":
+            raise ValueError("it does not begin like one; numpy.save writes it")
         array: FloatArray = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError) as error:
         raise InputError(f"{name}: not a readable .npy array ({one_line(error)})") from error

@@ -94,7 +94,8 @@ class RowFinding(Readable):
     def __str__(self) -> str:
         detail = ""
         if self.proof is not None and self.proof.witness is not None:
-            detail = f" at {self.proof.counterexample}"
+            fails = ": fails" if self.hypothesis else ""
+            detail = f"{fails} at {self.proof.counterexample}"
         elif self.proof is not None and self.proof.reason and not self.hypothesis:
             detail = f": {self.proof.reason}"
         if self.hypothesis:

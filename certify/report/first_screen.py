@@ -13,7 +13,7 @@ from certify.arithmetic.rounding import Direction, decimal_text
 from certify.discovery.registry import theorems
 from certify.proof.records import CheckResult, StepRecord, TheoremRecord
 from certify.report.labels import step_labels
-from certify.report.observations import mean_sentence
+from certify.report.observations import least_median_most, mean_sentence
 from certify.report.quantities import conclusion_direction
 from certify.verdict import Verdict
 
@@ -204,7 +204,7 @@ def _observations_sentence(record: TheoremRecord) -> str:
     if supported:
         said += f", {supported} supported (measured, not proved)"
     if layers:
-        said += f", layers {layers[0]} / {layers[len(layers) // 2]} / {layers[-1]} (least, median, most)"
+        said += f", layers {least_median_most(layers)} (least, median, most)"
     # Of a certified observation the reason says what was left out.
     left_out = next((item.reason for item in record.observations if item.certified and item.reason), "")
     return said + "".join(f"; {text}" for text in (*map(mean_sentence, record.means), left_out) if text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from certify.arithmetic.rounding import interval_text
 from certify.proof.observation_means import ObservationMean, observation_means
@@ -48,8 +49,7 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     if supported:
         rows.append((text_cell("supported: measured, not proved"), text_cell(str(len(supported)))))
     if layers:
-        middle = layers[(len(layers) - 1) // 2]
-        rows.append((text_cell("layers, least / median / most"), text_cell(f"{layers[0]} / {middle} / {layers[-1]}")))
+        rows.append((text_cell("layers, least / median / most"), text_cell(least_median_most(layers))))
     reached = [item.values["largest_noise"] for item in records if "largest_noise" in item.values]
     if reached:
         spread = f"{min(reached):.3g} to {max(reached):.3g}"
@@ -61,6 +61,11 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     means = observation_means([item.values for item in records])
     rows += [(text_cell(f"mean of {_words(item.quantity)}"), text_cell(_interval(item))) for item in means]
     return Table("observation-summary", "Observations", columns(("quantity", "value")), tuple(rows))
+
+
+def least_median_most(layers: Sequence[int]) -> str:
+    """Of sorted counts the first, the lower median and the last."""
+    return f"{layers[0]} / {layers[(len(layers) - 1) // 2]} / {layers[-1]}"
 
 
 def mean_sentence(mean: ObservationMean) -> str:

@@ -22,6 +22,7 @@ _DOWN, _UP, _NEAREST = Direction.DOWN, Direction.UP, Direction.NEAREST
 
 QUANTITIES: dict[str, Quantity] = {
     "d": Quantity("d", "number of latents", _NEAREST),
+    "n": Quantity("n", "number of outputs", _NEAREST),
     "m": Quantity("m", "lower Lipschitz constant of G", _DOWN),
     "M": Quantity("M", "Lipschitz constant of G", _UP),
     "M2": Quantity("M_2", "bound of the second derivative of G", _UP),

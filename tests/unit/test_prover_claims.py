@@ -29,7 +29,7 @@ def test_planted_faults_are_found_and_nothing_else(tmp_path: Path, capsys: pytes
     target = tmp_path / "out.json"
     assert main(["claims", str(EXAMPLES / "sampling_with_faults.csv"), "--json", str(target)]) == 1
     printed = capsys.readouterr().out
-    assert "5 of 12 proved" in printed and "holds with a >= 0" in printed
+    assert "5 of 12 proved" in printed and "hypothesis: fails at a = -1; holds with a >= 0" in printed
     found = json.loads(target.read_text())["claims"]
     planted = {item["name"].removeprefix("planted: "): item for item in found if item["name"].startswith("planted: ")}
     assert {name: (item["outcome"], item["hypothesis"] or "") for name, item in planted.items()} == PLANTED

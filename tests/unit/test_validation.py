@@ -110,7 +110,7 @@ def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("x.npy", b"not an array", "not a readable"),
+        ("x.npy", b"not an array", "not a readable .npy array .*numpy.save writes it"),
         ("x.npy", b"", "not a readable"),
         ("x.csv", b"1,2\n3\n", "row 0 has 2 entries, row 1 has 1"),
         ("x.csv", b"1,two\n", "not comma-separated"),

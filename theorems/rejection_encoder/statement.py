@@ -44,7 +44,7 @@ R2 = declare("R2", "[R, inf)", "R_2", "radius up to which the tail uses the curv
 K = declare("K", "integer >= 1", "K", "proposals: evaluations of G")
 p = declare("p", "[0, 1]", "p", "probability that one proposal is accepted, from below")
 tail = declare("tail", "[0, 1]", "t(R)", "posterior mass outside |y| <= R")
-tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "R2")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "bound of the encoder's distance (step R2)")
 r, R0 = variables("r R0", "[0, inf)")
 (k,) = variables("k", "integer >= 0")
 

@@ -88,7 +88,7 @@ start_outside = declare("start_outside", "[0, 1]", "st", "mass of the Gaussian s
 exit_bound = declare("exit", "[0, inf)", r"\mathrm{exit}", "reflected diffusion meets the boundary (S7d+)")
 discretisation = declare("discretisation", "[0, inf)", r"\mathrm{disc}", "frozen drift (S7e+)")
 smoothing = declare("smoothing", "[0, inf)", r"\mathrm{smooth}", "Wasserstein to total variation (S7f+)")
-tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "Theorem 1*")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "bound of the distance (Theorem 1*)")
 TERMS = {
     "tail": tail, "start_outside": start_outside, "exit": exit_bound, "discretisation": discretisation,
     "smoothing": smoothing,

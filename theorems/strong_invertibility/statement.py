@@ -100,9 +100,9 @@ exit_projected = declare("exit_projected", "[0, inf)", r"3Ke^{-t^2/2}", "exit of
 exit_plain = declare("exit_plain", "[0, inf)", r"4Ke^{-t^2/2}", "exit of the plain chain (S7d, S7g)")
 KL = declare("KL", "[0, inf)", r"\mathrm{KL}", "discretisation (S7e)")
 burn_in = declare("burn_in", "[0, inf)", r"\mathrm{burn\mbox{-}in}", "burn-in (S7f)")
-tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "S8 for the plain chain, the encoder")
+tv_bound = declare("tv_bound", "[0, inf)", r"\mathrm{TV}", "bound of the encoder's distance (S8, plain chain)")
 tv_bound_projected = declare(
-    "tv_bound_projected", "[0, inf)", r"\mathrm{TV}_{\mathrm{proj}}", "S8 for the projected chain"
+    "tv_bound_projected", "[0, inf)", r"\mathrm{TV}_{\mathrm{proj}}", "bound of the projected chain's distance (S8)"
 )
 w = declare(
     "w", "(0, R_D - delta1)", "w", "width of the shell in S7d+ (any number in (0, R_D - delta1) is valid)", R_D, delta1
