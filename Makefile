@@ -40,7 +40,7 @@ lint: setup  ## style and types
 	$(BIN)/mypy
 
 quickstart: setup  ## runs the commands of the quickstart and of the README
-	$(BIN)/python tests/quickstart.py docs/quickstart.md docs/tutorial.md docs/inverse_problems.md README.md
+	$(BIN)/python tests/quickstart.py docs/quickstart.md docs/tutorial.md docs/inverse_problems.md docs/proving.md README.md
 
 latex: setup  ## compiles every table of every theorem's own examples with LaTeX, in one column and in two
 	mkdir -p build
