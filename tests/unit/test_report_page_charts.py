@@ -37,6 +37,8 @@ def test_a_mark_stands_for_every_certified_cell_and_for_no_other() -> None:
     chart = grid_chart(Grid("toy", AXES["small"], 0.15, layers, bounds))
     # d = 8: kappa 1.2 has 30 and nothing, kappa 2 has 40 and 41; two marks more name the lines.
     assert chart.count('class="mark') == 3 + 2
+    # Fewer than two powers of ten lie between them: the ends make the scale.
+    assert ">30</text>" in chart and ">41</text>" in chart and chart.count('class="tick"') == 2
     assert grid_chart(Grid("toy", AXES["small"], 0.15, (None,) * 8, (None,) * 8)) == ""
 
 

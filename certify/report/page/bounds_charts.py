@@ -59,7 +59,9 @@ def grid_chart(grid: Grid) -> str:
         return LABEL + PLOT * across, 12 + HEIGHT * (high - math.log10(count)) / (high - low)
 
     parts = []
-    for count in decades(10**low, 10**high) or [min(counts), max(counts)]:
+    ticks = decades(10**low, 10**high)
+    # One power of ten alone makes no scale.
+    for count in ticks if len(ticks) > 1 else sorted({min(counts), max(counts)}):
         y = place(axes["beta"][0], count)[1]
         parts.append(f'<line class="tick" x1="{LABEL}" x2="{LABEL + PLOT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="end" x="{LABEL - 10}" y="{y + 4:.1f}">{count:g}</text>')
