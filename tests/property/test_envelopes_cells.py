@@ -141,6 +141,19 @@ def test_extreme_axes_make_no_range_narrower_than_it_is(root: float, axes: float
     assert (values >= low).all() and (values <= high).all()
 
 
+def test_what_floats_do_not_invert_bounds_nothing() -> None:
+    """The residual of the inverse is above 1: divided by 1 less that, a reach would be negative."""
+    network = lifted(one_hidden_layer("tanh", 2, 4, 1))
+    steep = np.array([[1.48e-4, 0.0], [1.43e14, 1.34e-4]])
+    bad, good = (Ellipsoid(np.zeros(2), root, 1.0) for root in (steep, np.eye(2)))
+    with np.errstate(all="ignore"):
+        (whole,), (known,) = (input_ranges(network, [item]) for item in (bad, good))
+        assert np.isinf(whole).all() and np.isinf(box_around(bad, np.eye(2)).high).all()
+        for item, axes in ((bad, np.eye(2)), (good, steep)):
+            box = replace(box_around(good, axes), centre=item.centre, low=np.zeros(2), high=np.full(2, 1e-9))
+            assert box_ranges(network, item, box, known) is known
+
+
 def scene() -> tuple[Generator, FloatArray, GaussianLikelihood, Preparation]:
     """A decoder with four latents and an observation of it."""
     generator = one_hidden_layer("tanh", 4, 6, 1)

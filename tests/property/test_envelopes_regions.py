@@ -18,7 +18,7 @@ from certify.envelopes.quadratic_search import lower_objective
 from certify.envelopes.region_bound import RegionBound, region_bound, whole_shares
 from certify.envelopes.region_fit import best_multipliers
 from certify.envelopes.region_search import minorant
-from certify.envelopes.regions import Ellipsoid, Region, input_ranges, regions_between
+from certify.envelopes.regions import Ellipsoid, Region, box_around, input_ranges, regions_between
 from certify.generators.activations import ACTIVATIONS, activation
 from certify.generators.activations.function import Domain
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Sum
@@ -143,10 +143,35 @@ def test_what_is_not_a_proof_is_refused() -> None:
     assert again() is not None
     assert again(offset=bound.offset - 0.5 * (1 + abs(bound.offset))) is None
     assert again(shares=np.array([0.3, 0.3, 0.3])) is None and again(shares=np.array([2.0, -1.0, 0.0])) is None
+    # Whole steps, but not all of log rho, or more than that.
+    assert all(again(shares=np.array(shares)) is None for shares in ((0.25, 0.25, 0.25), (0.5, 0.5, 0.25)))
     assert again(inside=-1.0) is None and again(outside=-1.0) is None and again(outside=1.0) is None
     assert again(coefficients=np.full_like(bound.coefficients, np.nan)) is None
     assert again(region=Region(None, None), inside=1.0) is None
     assert whole_shares(np.array([1.0, 2.0, 1e-9])).sum() == 1.0
+
+
+def test_a_multiplier_below_zero_is_refused_where_the_matrix_would_be_definite() -> None:
+    """f = |z|^2/2 + |z - x|^2/2 exactly, rho wider: nothing but the signs can be in the way."""
+    generator = Generator("plain", Graph((Input(2), Affine(0, np.eye(2), np.zeros(2)))), 0)
+    lifted = lifted_network(generator.graph)
+    assert lifted is not None
+    form, wide = potential_form(lifted, np.ones(2), 1.0), Mixture(np.ones(1), np.zeros((1, 2)), 0.5 * np.eye(2)[None])
+    inner, outer = (Ellipsoid(np.zeros(2), np.eye(2), radius) for radius in (1.0, 2.0))
+    region = Region(outer, inner, box_around(outer, np.eye(2)).halves(0, 0.5)[0])
+
+    def bound(inside: float, outside: float, side: float, proposal: Mixture = wide) -> RegionBound | None:
+        return region_bound(
+            lifted, form, proposal, region, None, np.zeros((0, 5)), np.ones(1), inside, outside, 5.0,
+            sides=np.array([0.0, side]),
+        )  # fmt: skip
+
+    assert bound(0.1, 0.1, 0.1) is not None and bound(0.0, 0.0, 0.0) is not None
+    for signs in ((-0.1, 0.0, 0.0), (0.0, -0.1, 0.0), (0.0, 0.0, -0.1)):
+        assert bound(*signs) is None
+    # A root that is no triangle: its determinant is not on the diagonal.
+    turned = replace(wide, roots=np.array([[[0.5, 0.3], [0.3, 0.5]]]))
+    assert bound(0.0, 0.0, 0.0, turned) is None
 
 
 @pytest.mark.parametrize("d", [1, 2])

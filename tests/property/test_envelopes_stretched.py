@@ -98,8 +98,10 @@ def test_their_record_is_confirmed_and_other_ellipsoids_are_refused(setting: Set
 
     turned = copy.deepcopy(proof["root"])
     turned[0], turned[3] = [proof["root"][3][3], *turned[0][1:]], [*turned[3][:3], proof["root"][0][0]]
-    lower = copy.deepcopy(proof["regions"])
+    lower, higher = copy.deepcopy(proof["regions"]), copy.deepcopy(proof["regions"])
     lower[0]["offset"] = (float.fromhex(lower[0]["offset"]) - 1.0).hex()
+    # Proved, but not the claim: the largest over all regions counts, not the last one's.
+    higher[0]["offset"] = (float.fromhex(higher[0]["offset"]) + 100.0).hex()
     forged = {
         "larger ellipsoids": {"root": scaled(proof["root"], 0.2)},
         "smaller ellipsoids": {"root": scaled(proof["root"], 5.0)},
@@ -109,6 +111,8 @@ def test_their_record_is_confirmed_and_other_ellipsoids_are_refused(setting: Set
         "a radius left out": {"radii": proof["radii"][:-1]},
         "another centre": {"centre": [(float.fromhex(entry) + 3.0).hex() for entry in proof["centre"]]},
         "a lower offset": {"regions": lower},
+        "a higher offset": {"regions": higher},
+        "radii below zero": {"radii": [(-float.fromhex(entry)).hex() for entry in proof["radii"]]},
     }
     for name, changes in forged.items():
         assert refusal({**found, "regions": {**proof, **changes}}, setting[0]) != "", name

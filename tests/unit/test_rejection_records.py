@@ -90,6 +90,16 @@ def test_everything_better_by_one_digit_or_damaged_is_refused(setting: Setting) 
     assert len(names) >= 19 and refusal(good, setting[0]) == ""
 
 
+def test_a_distance_above_epsilon_and_boxes_that_end_too_early_are_refused(setting: Setting) -> None:
+    generator, _, _ = setting
+    proof = proof_of(setting)
+    assert "not <= epsilon" in verify(replace(proof, tv_bound=0.5), generator).reason
+    if proof.boxes is not None:
+        # All of a box that holds next to nothing is below the claim; what lies beyond it is not.
+        near = replace(proof.boxes, reach=Exact(1e-3), splits=".")
+        assert "log C is not <=" in verify(replace(proof, boxes=near), generator).reason
+
+
 def test_another_decoder_noise_or_observation_is_not_what_the_record_is_about(setting: Setting) -> None:
     generator, row, _ = setting
     proof = proof_of(setting)
