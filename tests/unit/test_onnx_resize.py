@@ -113,3 +113,16 @@ SYMMETRIC_FLOOR = {"coordinate_transformation_mode": "half_pixel_symmetric", "ne
 def test_refused(given: dict[str, AnyArray], options: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         resized(tmp_path, IMAGE, given, **options)
+
+
+def test_corners_at_a_fractional_length_in_double_precision_need_sizes(tmp_path: Path) -> None:
+    # 6 * 1.6 = 9.6: onnx.reference, the only engine with a double kernel, divides by 8.6 where the length is 9.
+    def proto(inputs: str, given: AnyArray) -> Any:
+        options = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
+        nodes = [node("Resize", inputs, "y", **options), node("Flatten", "y", "x")]
+        return model(nodes, {"given": given}, (1, 1, 1, 6))
+
+    with pytest.raises(InputError, match="onnx.reference"):
+        imported(proto("z _ given", np.array([1, 1, 1, 1.6], np.float32)), tmp_path)
+    value = imported(proto("z _ _ given", np.array([1, 1, 1, 9])), tmp_path).value(np.arange(6.0))
+    np.testing.assert_allclose(value, np.arange(9) * 5 / 8, atol=1e-6)
