@@ -4,8 +4,9 @@
 #   length of the resized tensor in axis x", an integer): the first and the last entry of the result are those of the input.
 # Happens: the product of length and scale is taken, before it is rounded down, for length_resized. Where it is no integer the
 #   last source lies before the last entry: six entries 0, 10, ..., 50 by the scale 1.6 have 9.6 for 9, and end at 46.5, not 50;
-#   five by 0.7 have 3.5 for 3 and end at 32, not 40. In all three modes (nearest, linear, cubic), and in tf_crop_and_resize, too. With sizes, or scales whose product is an integer, it is right. onnxruntime keeps
-#   the corners in all. (Reported in 2019, issue 2462 of onnx/onnx: called intended, and closed. The operator's text has no fraction here.)
+#   five by 0.7 have 3.5 for 3 and end at 32, not 40. In all three modes (nearest, linear, cubic), and in tf_crop_and_resize, too.
+#   With sizes, or scales whose product is an integer, it is right. onnxruntime keeps the corners in all. (Reported in 2019, issue
+#   2462 of onnx/onnx: called intended, and closed. The operator's text speaks of lengths here, not of a fraction.)
 # Our users: whoever compares a decoder that upsamples with this evaluator sees a difference that is no fault of the file. So does
 #   `certify`, which takes the integer length: a float64 file, for which onnxruntime has no kernel, is held against this evaluator
 #   and refused. Give `sizes`.

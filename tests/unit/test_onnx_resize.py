@@ -126,3 +126,10 @@ def test_corners_at_a_fractional_length_in_double_precision_need_sizes(tmp_path:
         imported(proto("z _ given", np.array([1, 1, 1, 1.6], np.float32)), tmp_path)
     value = imported(proto("z _ _ given", np.array([1, 1, 1, 9])), tmp_path).value(np.arange(6.0))
     np.testing.assert_allclose(value, np.arange(9) * 5 / 8, atol=1e-6)
+
+
+def test_same_padding_of_a_kernel_narrower_than_the_stride_is_refused(tmp_path: Path) -> None:
+    # The operator's text asks for 4 * 3 entries, the kernel reaches 11, and engines return the one or the other.
+    nodes = [node("ConvTranspose", "z w", "y", auto_pad="SAME_UPPER", strides=[3]), node("Flatten", "y", "x")]
+    with pytest.raises(InputError, match="asks for 12 entries on an axis that has only 11"):
+        imported(model(nodes, {"w": np.array([[[1.0, 10.0]]])}, (1, 1, 4), np.float32), tmp_path)
