@@ -29,7 +29,10 @@ def constants(asked: Asked) -> Answer | None:
     if asked.generator.likelihood != GAUSSIAN:
         return None
     found = asked.brackets
-    text = ", ".join(f"{name} in {interval_text(item.lower, item.upper, 4)}" for name, item in found.items()[:3])
+    text = ", ".join(
+        f"{name} is infinite" if item.lower == math.inf else f"{name} in {interval_text(item.lower, item.upper, 4)}"
+        for name, item in found.items()[:3]
+    )
     advice = ""
     if not found.m.lower:
         reason = None if found.m.upper_evidence is None else found.m.upper_evidence.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from scipy.stats import multivariate_normal
 import certify
 from certify.cli.main import main
 from certify.diagnosis.diagnose import questions
+from certify.diagnosis.own import constants
+from certify.diagnosis.question import Asked
 from certify.diagnosis.records import Answer, Diagnosis
 from certify.errors import InputError
 from certify.progress import SilentProgress
@@ -120,6 +123,15 @@ def test_without_m_the_price_is_by_cells() -> None:
     assert masked["constants"].advice.startswith("for theorems that need m > 0")
     answer = masked["one encoder for all x"]
     assert answer.verdict is Verdict.PROVED and answer.text.startswith("that no theorem gives one")
+
+
+def test_what_is_infinite_is_no_interval() -> None:
+    kinked = certify.load_generator("permutation:bits=2,form=relu")
+    asked = Asked(
+        kinked, certify.constants(kinked), np.zeros((1, 2)), Fraction(1, 2), Fraction(1, 10), None, 0, SilentProgress()
+    )
+    answer = constants(asked)
+    assert answer is not None and "M2 is infinite" in answer.text and "inf]" not in answer.text
 
 
 def test_logits_are_asked_less() -> None:
