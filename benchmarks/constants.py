@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class MethodClock:
         """One more method is done."""
         self.done[self.names[len(self.done)]] = time.perf_counter() - self.started
 
-    def standing(self, text: str) -> None:
+    def standing(self, text: Callable[[], str]) -> None:
         """What is known on the way is not noted."""
 
     def finish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -17,8 +18,8 @@ class Progress(Protocol):
     def finish(self) -> None:
         """The current piece is done."""
 
-    def standing(self, text: str) -> None:
-        """What the current piece knows so far, in a line."""
+    def standing(self, text: Callable[[], str]) -> None:
+        """What the current piece knows so far: a line, made where it is shown."""
 
     def found(self, record: object) -> None:
         """A result of its own is complete while the work goes on: a theorem at a generator."""
@@ -36,7 +37,7 @@ class SilentProgress:
     def finish(self) -> None:
         """Ignore the end."""
 
-    def standing(self, text: str) -> None:
+    def standing(self, text: Callable[[], str]) -> None:
         """Ignore what is known so far."""
 
     def found(self, record: object) -> None:

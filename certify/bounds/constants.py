@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -238,7 +239,7 @@ class _Run:
                 work.mark_cut()
                 without = f" without {', '.join(cap.skipped)}" if cap.skipped else ""
                 self.notes[index].append(f"{method.name}: ended early{without}, {self._ending(work)}")
-            self.progress.standing(self._standing(index))
+            self.progress.standing(partial(self._standing, index))
 
     def _last_moment(self, work: Work) -> float:
         """When a step that runs over its deadline is not to be begun any more."""

@@ -165,7 +165,8 @@ def _belong(form: IncrementForm, values: FloatArray) -> bool:
     count = form.size - form.latent_dim
     if values.size < count or (values.size - count) % FIELDS:
         return False
-    return bool((values[:count] >= 0).all()) and are_pairs(values[count:].reshape(-1, FIELDS), count)
+    has_pairs = values.size > count
+    return bool((values[:count] >= 0).all()) and (not has_pairs or are_pairs(values[count:].reshape(-1, FIELDS), count))
 
 
 def _times_power(form: IncrementForm, values: FloatArray, exponent: int) -> FloatArray:

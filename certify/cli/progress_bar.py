@@ -37,10 +37,10 @@ class BarProgress:
         if self._open:
             self._bars.remove_task(self._open.pop())
 
-    def standing(self, text: str) -> None:
+    def standing(self, text: Callable[[], str]) -> None:
         """Write the line beside the innermost bar."""
         if self._open:
-            self._bars.update(self._open[-1], standing=text)
+            self._bars.update(self._open[-1], standing=text())
 
     def found(self, record: object) -> None:
         """Results are printed by the command that asked for them."""
@@ -64,7 +64,7 @@ class Announcing:
         """Pass the end on."""
         self._inner.finish()
 
-    def standing(self, text: str) -> None:
+    def standing(self, text: Callable[[], str]) -> None:
         """Pass the line on."""
         self._inner.standing(text)
 

@@ -1,7 +1,8 @@
 """Brackets end to end: witnesses that can be recomputed, certificates that cannot be forged, input that is refused."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from certify.bounds.structure import blocks, increment_form, live_graph
 from certify.errors import InputError, UnknownNameError
 from certify.generators import derivatives
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Product, Sum
+from certify.progress import SilentProgress
 
 
 @pytest.fixture(autouse=True)
@@ -298,3 +300,20 @@ def test_a_neuron_that_sees_nothing_does_not_loosen_the_semidefinite_bounds() ->
     found = constants(made, budget=20.0, methods=["semidefinite"])
     assert found.m.lower is not None and (1 - 1e-4) * 0.55 <= found.m.lower <= 0.55 * (1 + 1e-12)
     assert found.M.upper is not None and 1.5 * (1 - 1e-12) <= found.M.upper <= 1.5 * (1 + 1e-4)
+
+
+def test_what_is_known_so_far_is_put_into_words_where_it_is_shown_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = generator(residual_nodes())
+
+    class Shown(SilentProgress):
+        lines: ClassVar[list[str]] = []
+
+        def standing(self, text: Callable[[], str]) -> None:
+            self.lines.append(text())
+
+    constants(network, methods=["composition"], progress=Shown())
+    assert Shown.lines and all(line.startswith("m [") for line in Shown.lines)
+    monkeypatch.setattr("certify.bounds.constants.interval_text", None)
+    constants(network, methods=["composition"])
+    with pytest.raises(TypeError):
+        constants(network, methods=["composition"], progress=Shown())
