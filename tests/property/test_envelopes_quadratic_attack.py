@@ -22,10 +22,6 @@ from certify.generators.graph import Activation, Affine, Generator, Graph, Input
 STEEP = {"exp", "square", "sign"}
 LIPSCHITZ = sorted({name for name, item in ACTIVATIONS.items() if item.domain is Domain.REALS} - STEEP)
 SMOOTH = ("tanh", "sin", "gelu", "softplus", "silu", "mish")
-UNUSUAL: list[Sigma] = [
-    ("leaky_relu", (-0.7,)), ("leaky_relu", (1.8,)), ("elu", (2.0,)), ("swish", (0.02,)), ("swish", (50.0,)),
-    ("leaky_softplus", (0.9,)), ("sign", ()),
-]  # fmt: skip
 KINDS = ("plain", "sparse", "shared", "residual")
 
 
