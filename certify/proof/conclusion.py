@@ -23,7 +23,7 @@ from certify.proof.noise import GIVEN, default_noise, trained_noise
 from certify.proof.optimiser import Certificate, certify_choices, closest, largest_beta, shortest
 from certify.proof.records import AssumptionRecord, ConclusionRecord, StepRecord
 from certify.proof.theorem import Quantity, Theorem
-from certify.symbolic.evaluation import compile_estimate
+from certify.symbolic.evaluation import estimated
 from certify.verdict import Verdict, weakest_verdict
 
 DEFAULT_DEVIATION = 2
@@ -261,7 +261,7 @@ def explicit_beta(theorem: Theorem, inputs: Mapping[str, Real]) -> float | None:
 
     def admitted(noise: float) -> bool:
         values = estimate(theorem, {**constants, "beta": noise}, theorem.conclusion.explicit_form_choices)
-        return noise <= _number(form, values)
+        return noise <= float(estimated(form, values))
 
     return largest(admitted, 0.0, constants.get("m", 1.0), 60, geometric=False)
 
@@ -283,7 +283,7 @@ def _evaluated(theorem: Theorem, setting: Setting, generator: Generator | None) 
             "beta_max": setting.beta_max,
             "beta_paper_form": None
             if conclusion.paper_form_beta is None
-            else _number(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()}),
+            else float(estimated(conclusion.paper_form_beta, {name: np.float64(v) for name, v in constants.items()})),
             "beta_explicit_form": explicit_beta(theorem, setting.inputs),
         }
     names = [quantity.name for quantity in theorem.quantities if quantity.role in {"choice", "definition"}]
@@ -376,12 +376,6 @@ def _spread(sizes: Sequence[float]) -> list[int]:
     order = np.argsort(sizes)[::-1]
     places = np.linspace(0, len(sizes) - 1, min(CHECKED_OBSERVATIONS, len(sizes)))
     return [int(order[round(place)]) for place in places]
-
-
-def _number(expression: object, values: Mapping[str, object]) -> float:
-    symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))  # type: ignore[attr-defined]
-    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
-    return float(result)
 
 
 def _bounds(

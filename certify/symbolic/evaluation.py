@@ -75,6 +75,13 @@ def compile_estimate(
     return evaluate
 
 
+def estimated(expression: sp.Expr, values: Mapping[str, npt.ArrayLike]) -> npt.NDArray[np.float64]:
+    """The expression at arrays by name, broadcast. Estimate."""
+    symbols = symbols_of(expression)
+    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
+    return result
+
+
 @lru_cache(maxsize=KEPT_EXPRESSIONS)
 def compile_sequence(
     definitions: tuple[tuple[str, sp.Expr], ...],

@@ -26,7 +26,7 @@ from certify.sharp.estimates import radial_estimates
 from certify.sharp.far import FarField
 from certify.sharp.problem import SharpProblem
 from certify.sharp.search import LayerChoice, best_layer
-from certify.symbolic.evaluation import compile_estimate
+from certify.symbolic.evaluation import estimated
 
 RADII, ACCURACIES, MOST_NEWTON_STEPS = 160, 24, 6
 LARGEST_RADIUS = 4.0
@@ -107,7 +107,7 @@ class _Table:
         admitted = np.ones(self.shape, dtype=bool)
         for condition in theorem.conclusion.conditions:
             if {symbol.name for symbol in (condition.left - condition.right).free_symbols} <= values.keys():
-                admitted &= _number(condition.left, values) <= _number(condition.right, values)
+                admitted &= estimated(condition.left, values) <= estimated(condition.right, values)
         distance = np.broadcast_to(values["tv_hessian"], self.shape)
         converged = values["g_star"] <= CONVERGED * values["epsilon"]
         layer = self.layer
@@ -184,9 +184,3 @@ def _candidates(constants: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         "delta0": (unit * np.geomspace(1e-9, 1e2, ACCURACIES)).reshape(1, -1, 1),
         "K_newton": np.arange(MOST_NEWTON_STEPS + 1, dtype=np.float64).reshape(1, 1, -1),
     }
-
-
-def _number(expression: object, values: Mapping[str, FloatArray]) -> FloatArray:
-    symbols = sorted(expression.free_symbols, key=lambda symbol: str(symbol.name))  # type: ignore[attr-defined]
-    (result,) = compile_estimate([expression], symbols)(*(values[symbol.name] for symbol in symbols))
-    return result
