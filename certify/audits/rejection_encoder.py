@@ -3,8 +3,10 @@
 With w = exp(-f)/(C rho), h = min(1, w), p = E_rho h and a the law of an accepted proposal (density h rho/p), the
 sampler puts out (1 - (1-p)^{K-1}) a + (1-p)^{K-1} rho, and TV(a, pi_x) <= E (w - 1)_+/p, 0 where (R1) holds. So
     |TV(law, pi_x) - (1-p)^{K-1} TV(rho, a)| <= E (w - 1)_+/p,   TV(rho, a) = E (1 - h/p)_+,
-all means over proposals. (R1) is certified again, up to a bound of w; the file is held against the sampler at sampled
-noises, and how often it puts out another draw widens both ends. No draws of pi_x and no assumption.
+all means over proposals. Where each of the K is the first of T that its cell does not refuse (`cells`) and P is the
+probability that one of them is accepted, TV(law, pi_x) <= (1-P)^K by (R1). (R1) is certified again, up to a bound of w;
+the file is held against the sampler at sampled noises, and how often it puts out another draw widens both ends. No
+draws of pi_x and no assumption.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from certify.encoders.convention import observation_digest
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, LARGEST_REACH, tail_constant, tail_reach
 from certify.envelopes.box_search import BoxLimits, known_log_ratio, supremum_of_ratio
-from certify.envelopes.likelihood import Likelihood, likelihood_of
+from certify.envelopes.cells import Cells
+from certify.envelopes.likelihood import Likelihood, known_potential, likelihood_of
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.rejection import first_accepted
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds, realised_weights
@@ -41,6 +44,9 @@ EFFORT = 20_000_000
 """Proposals that are spent on it."""
 
 PROPOSALS = 200_000
+CELL_DRAWS = 2_000_000
+"""Proposals of which cells refuse most."""
+
 BATCH = 8192
 MOST_COMPONENTS = 1000
 TOLERANCES = {"float32": 1e-4, "float64": AGREEMENT}
@@ -53,11 +59,13 @@ LARGEST_WEIGHT = 2.0
 
 @dataclass(frozen=True, eq=False)
 class DeclaredSampler:
-    """What a file says that it computes: the proposal, log C and K."""
+    """What a file says that it computes: the proposal, log C and K, with cells of how many each of the K is chosen."""
 
     proposal: ThresholdMixture
     log_constant: float
     proposals: int
+    cells: Cells | None = None
+    tries: int = 1
 
 
 def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSampler | None:
@@ -71,6 +79,8 @@ def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSa
             np.array(stored[name], dtype=np.float64) for name in ("weights", "means", "precision_roots", "thresholds")
         )
         log_constant, count = float(metadata["certify.log_constant"]), int(metadata["certify.K"])
+        cells = Cells.from_document(stored["cells"]) if "cells" in stored else None
+        tries = int(stored["tries"]) if cells is not None else 1
         is_here = (
             metadata["certify.generator_sha256"] == posterior.generator.sha256
             and metadata.get("certify.likelihood", GAUSSIAN) == posterior.generator.likelihood
@@ -79,9 +89,10 @@ def declared_sampler(encoder: EncoderSource, posterior: Posterior) -> DeclaredSa
         )
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return None
-    found = DeclaredSampler(ThresholdMixture(Mixture(weights, means, roots), thresholds, 0.0), log_constant, count)
+    proposal = ThresholdMixture(Mixture(weights, means, roots), thresholds, 0.0)
+    found = DeclaredSampler(proposal, log_constant, count, cells, tries)
     fits = is_here and _is_sampler(found, posterior.latent_dim)
-    return found if fits and encoder.noise_size == count * (posterior.latent_dim + 3) else None
+    return found if fits and encoder.noise_size == count * tries * (posterior.latent_dim + 3) else None
 
 
 def rejection_bracket(
@@ -98,6 +109,8 @@ def rejection_bracket(
         others = None if largest is None else _disagreement(sampler, encoder, posterior, likelihood, share, random)
         if largest is None or others is None or others.upper > MOST_OTHERS:
             return None
+        if sampler.cells is not None:
+            return _bracket_of_cells(sampler, posterior, likelihood, others, error_probability, random)
         mixture, graph = sampler.proposal.mixture, posterior.generator.graph
         batches = [mixture.draw(min(BATCH, PROPOSALS - first), random) for first in range(0, PROPOSALS, BATCH)]
         ratios, known = zip(*(known_log_ratio(graph, likelihood, mixture, points) for points in batches), strict=True)
@@ -119,6 +132,39 @@ def rejection_bracket(
     first = f"the first accepted of {counted(sampler.proposals, 'proposal')}"
     description = f"{first}, as its file declares, at {others.cases} noises"
     return description, EncoderBracket(min(max(ends.middle, lower), upper), low_end, high_end)
+
+
+def _bracket_of_cells(
+    sampler: DeclaredSampler,
+    posterior: Posterior,
+    likelihood: Likelihood,
+    others: IntervalEstimate,
+    error_probability: float,
+    random: np.random.Generator,
+) -> tuple[str, EncoderBracket] | None:
+    """The bracket where proposals are refused by cells: (1 - P)^K from above, by proposals and those evaluated."""
+    assert sampler.cells is not None, "the caller has looked"
+    share, mixture = error_probability / 5, sampler.proposal.mixture
+    points, levels = sampler.cells.draw(mixture, CELL_DRAWS, random)
+    value, known = known_potential(posterior.generator.graph, likelihood, points)
+    if not known.all():
+        return None
+    evaluated = frequency_interval(len(points), CELL_DRAWS, share)
+    passing = np.exp(np.minimum(-value - levels - sampler.log_constant, 0.0))
+    rate = mean_interval(passing, 0.0, 1.0, share)
+    missed, middle = (
+        (1.0 - (1.0 - (1.0 - a) ** sampler.tries) * p) ** sampler.proposals
+        for a, p in ((evaluated.lower, rate.lower), (evaluated.estimate, rate.estimate))
+    )
+    upper = min(1.0, missed + others.upper)
+    first = f"the first accepted of {counted(sampler.proposals, 'proposal')}, each of {sampler.tries} draws"
+    method = (
+        f"{first}: of {CELL_DRAWS} draws {evaluated.lower:.3g} or more are evaluated, of these {rate.lower:.3g} or "
+        f"more accepted; widened by {others.upper:.2g} for the file"
+    )
+    low_end, high_end = (DistanceEnd(value, method, error_probability) for value in (0.0, upper))
+    description = f"{first}, as its file declares, at {others.cases} noises"
+    return description, EncoderBracket(min(middle, upper), low_end, high_end)
 
 
 @dataclass(frozen=True)
@@ -151,7 +197,7 @@ def accepted_ends(heights: FloatArray, proposals: int, share: float) -> Accepted
 
 
 def checked_noises(proposals: int) -> tuple[int, int]:
-    """At how many noises a file is held to its sampler, and how many at once."""
+    """At how many noises a file is held to its sampler, and how many at once, of so many proposals each."""
     return int(np.clip(EFFORT // proposals, 200, CHECKED)), max(1, 20 * BATCH // proposals)
 
 
@@ -160,6 +206,8 @@ def _is_sampler(sampler: DeclaredSampler, d: int) -> bool:
     mixture, thresholds = sampler.proposal.mixture, sampler.proposal.thresholds
     k = mixture.weights.size
     shapes = (mixture.weights.shape, mixture.means.shape, mixture.roots.shape, thresholds.shape)
+    if sampler.cells is not None and not (sampler.cells.fits(k, d) and sampler.tries >= 1):
+        return False
     if not 1 <= k <= MOST_COMPONENTS or shapes != ((k,), (k, d), (k, d, d), (k - 1,)) or sampler.proposals < 1:
         return False
     arrays = (mixture.weights, mixture.means, mixture.roots, thresholds, np.array(sampler.log_constant))
@@ -177,6 +225,8 @@ def _largest_weight(sampler: DeclaredSampler, posterior: Posterior, likelihood: 
     mixture = sampler.proposal.mixture
     if posterior.latent_dim > LARGEST_DIMENSION:
         return _bound_by_search(sampler, posterior, likelihood)
+    if sampler.cells is not None:
+        return None
     reach = tail_reach(mixture, sampler.log_constant, likelihood.infimum)
     if not reach <= LARGEST_REACH:
         return None
@@ -198,9 +248,14 @@ def _bound_by_search(sampler: DeclaredSampler, posterior: Posterior, likelihood:
              ("weights", "means", "roots"))  # fmt: skip
     if not all(mine.shape == other.shape and (mine == other).all() for mine, other in pairs):
         return None
+    cells = [None if item is None else item.to_document() for item in (found.cells, sampler.cells)]
+    if cells[0] != cells[1]:
+        return None
     with precision():
         excess = upper(ball(found.log_constant) + ball(proposal.log_loss) - ball(sampler.log_constant))
-    return max(1.0, math.exp(excess) * (1 + 1e-12)) if excess <= math.log(LARGEST_WEIGHT) else None
+    # What a cell refuses is refused whatever the weight is.
+    most = 0.0 if sampler.cells is not None else math.log(LARGEST_WEIGHT)
+    return (1.0 if excess <= 0.0 else math.exp(excess) * (1 + 1e-12)) if excess <= most else None
 
 
 def _disagreement(
@@ -213,12 +268,14 @@ def _disagreement(
 ) -> IntervalEstimate | None:
     """How often the file puts out another draw than the sampler at the same noise; None where it often does."""
     d, generator = posterior.latent_dim, posterior.generator
-    count, rows = checked_noises(sampler.proposals)
+    count, rows = checked_noises(sampler.proposals * sampler.tries)
     different = 0
     for first in range(0, count, rows):
-        noise = random.standard_normal((min(rows, count - first), sampler.proposals, d + 3))
+        noise = random.standard_normal((min(rows, count - first), sampler.proposals, sampler.tries * (d + 3)))
         drawn = encoder.push_one(posterior.observation, noise.reshape(len(noise), -1))
-        expected = first_accepted(generator, likelihood, sampler.proposal, sampler.log_constant, noise)
+        expected = first_accepted(
+            generator, likelihood, sampler.proposal, sampler.log_constant, noise, sampler.cells
+        )  # fmt: skip
         gap = np.linalg.norm(drawn - expected, axis=1)
         different += int((gap > TOLERANCES[encoder.precision] * (1 + np.linalg.norm(expected, axis=1))).sum())
         if different > MOST_OTHERS * count:

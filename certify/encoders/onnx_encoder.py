@@ -33,6 +33,7 @@ from certify.encoders.program import (
     Outer,
     Product,
     RootDivision,
+    Rows,
     Shape,
     Stage,
     TableRow,
@@ -191,7 +192,7 @@ class _Writer:
                 return scope.operator("Expand", [row, _batched(scope, list(operation.shape))])
             case Noise():
                 return self._noise(scope, operation, index, iteration)
-            case Columns() | Comparison() | Choice() | LogSumExp() | FirstAccepted():
+            case Columns() | Rows() | Comparison() | Choice() | LogSumExp() | FirstAccepted():
                 return write_selection(scope, operation, sources)
 
     def _affine(self, scope: Scope, operation: AffineMap, source: str) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from onnx import TensorProto
 
-from certify.encoders.program import Choice, Columns, Comparison, FirstAccepted, LogSumExp
+from certify.encoders.program import Choice, Columns, Comparison, FirstAccepted, LogSumExp, Rows
 from certify.generators.onnx_writer import Scope
 
-Selection = Columns | Comparison | Choice | LogSumExp | FirstAccepted
+Selection = Columns | Rows | Comparison | Choice | LogSumExp | FirstAccepted
 
 
 def write_selection(scope: Scope, operation: Selection, sources: list[str]) -> str:
@@ -19,6 +19,8 @@ def write_selection(scope: Scope, operation: Selection, sources: list[str]) -> s
         case Columns():
             ends = [scope.integers([operation.start]), scope.integers([operation.stop]), scope.integers([-1])]
             return scope.operator("Slice", [sources[0], *ends])
+        case Rows():
+            return scope.operator("Reshape", [sources[0], scope.integers([-1, *operation.shape])])
         case Comparison():
             return scope.operator("Cast", [scope.operator("LessOrEqual", sources)], to=int(TensorProto.DOUBLE))
         case Choice():

@@ -173,6 +173,19 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A vector of rows * w entries as a matrix (rows, w), row by row."""
+
+    output: str
+    shape: Shape
+    source: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True)
 class Comparison:
     """y = 1 where u <= v and 0 elsewhere, entrywise; 0 where either is not a number."""
 
@@ -230,6 +243,7 @@ Operation: TypeAlias = (
     | TableRow
     | Noise
     | Columns
+    | Rows
     | Comparison
     | Choice
     | LogSumExp

@@ -150,6 +150,11 @@ class Tape:
         """Entries `start` to `stop` - 1 of a vector."""
         return self._add(ops.Columns(self._name(), (*self.shapes[source][:-1], stop - start), source, start, stop))
 
+    def rows(self, source: str, count: int) -> str:
+        """A vector as a matrix of `count` rows."""
+        (width,) = self.shapes[source]
+        return self._add(ops.Rows(self._name(), (count, width // count), source))
+
     def compare(self, left: str, right: str) -> str:
         """1 where u <= v, else 0; a vector of one entry is compared with every entry of the other."""
         shape = tuple(np.broadcast_shapes(self.shapes[left], self.shapes[right]))

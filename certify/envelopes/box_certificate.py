@@ -20,6 +20,7 @@ from certify.envelopes import fit
 from certify.envelopes.box_search import BoxLimits, IntegralBound, log_integral_lower, supremum_of_ratio
 from certify.envelopes.box_tree import Tiling
 from certify.envelopes.box_weights import with_dense_weights
+from certify.envelopes.cells import Cells, evaluation_lower
 from certify.envelopes.gaussian_evidence import MeanBound
 from certify.envelopes.likelihood import Likelihood, potential
 from certify.envelopes.mixture import Mixture
@@ -39,7 +40,8 @@ class Envelope:
     """R1 certified: exp(-f) <= C rho on R^d with log C <= `log_constant`, and log int exp(-f) >= `log_integral`.
 
     Both rounded outward; `acceptance` <= the probability that one proposal is accepted. `boxes` were bounded for C.
-    `proof` and `integral` are what is needed to check the two again without a search (`records`).
+    `proof` and `integral` are what is needed to check the two again without a search (`records`). With `cells` only a
+    share of the proposals is evaluated, `evaluated` at most, the first such of `tries`; without them all are.
     """
 
     proposal: Mixture
@@ -49,15 +51,37 @@ class Envelope:
     method: str = "boxes"
     proof: MixtureBound | Tiling | None = None
     integral: IntegralBound | MeanBound | MixtureEvidence | None = None
+    evaluated: float = 1.0
+    tries: int = 1
+    cells: Cells | None = None
 
     @property
     def acceptance(self) -> float:
-        """P = int exp(-f)/C from below."""
-        return acceptance_lower(self.log_constant, self.log_integral)
+        """P = int exp(-f)/(a C) from below, of a proposal that is evaluated."""
+        return acceptance_lower(self.log_constant, self.log_integral, self.evaluated)
+
+    @property
+    def log_integral_upper(self) -> float:
+        """Log int exp(-f) <= log(a C), rounded up."""
+        with precision():
+            return upper(ball(self.log_constant) + ball(self.evaluated).log())
+
+    @property
+    def round_acceptance(self) -> float:
+        """From below, that one of so many proposals is evaluated and the first of these is accepted."""
+        return round_acceptance(self.acceptance, self.evaluated, self.tries)
 
 
-def acceptance_lower(log_constant: float, log_integral: float) -> float:
-    """exp(`log_integral` - `log_constant`) from below; 0 where one of them is not finite.
+def round_acceptance(acceptance: float, evaluated: float, tries: int) -> float:
+    """(1 - (1 - a)^T) p from below: p = `acceptance` of those evaluated, a = `evaluated` of all, T = `tries`."""
+    if evaluated >= 1.0:
+        return acceptance
+    with precision():
+        return max(0.0, lower(ball(evaluation_lower(evaluated, tries)) * ball(acceptance)))
+
+
+def acceptance_lower(log_constant: float, log_integral: float, evaluated: float = 1.0) -> float:
+    """exp(`log_integral` - `log_constant`)/`evaluated` from below; 0 where one of them is not finite.
 
     Raises:
         InternalError: if it is above 1, as no probability is.
@@ -65,7 +89,7 @@ def acceptance_lower(log_constant: float, log_integral: float) -> float:
     if not (math.isfinite(log_constant) and math.isfinite(log_integral)):
         return 0.0
     with precision():
-        found = lower((ball(log_integral) - ball(log_constant)).exp())
+        found = lower((ball(log_integral) - ball(log_constant)).exp() / ball(evaluated))
     if found > 1.0:
         raise InternalError(f"a probability of acceptance is certified to be at least {found}: a bound is wrong")
     return max(0.0, found)

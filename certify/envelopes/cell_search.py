@@ -1,9 +1,9 @@
 """Cells: shells between ellipsoids cut by hyperplanes, each with a form made for it. Estimate: proves nothing.
 
 In y with z = c + B y the ellipsoids are balls |y| <= R, and cuts are across axes. On a narrow cell inputs have narrow
-ranges, and what a form says elsewhere does not matter: the search is for the form plus multiples of the cell's own
-inequalities, which make exp(-q) a Gaussian about as wide as the cell. The mixture is chosen from these Gaussians. Of
-the linear programme's dual weights, the shares of C that cells ask for, the largest say what to cut next.
+ranges, and what a form q says elsewhere does not matter: the search is for the form plus multiples of the cell's own
+inequalities, which make exp(-q) a Gaussian about as wide as the cell, from which the cell's proposals are drawn. Next
+to be cut are the cells that hold most of int exp(-q), which is what evaluations of G are spent on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
+from certify.envelopes.cell_multipliers import least_mass, log_mass
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, inside, minimise, neuron_constraints
 from certify.envelopes.product_forms import payments_upper
@@ -28,8 +29,8 @@ FIRST_WEIGHT, AGAIN, LAST_WEIGHT = 1e-2, 1.0, 1e-4
 SIDES = 2.0
 """Multiples of 1/h^2, h half a cell's width, by which its sides count in a search; its radius R counts d/R^2."""
 
-POINTS = 60
-"""Rows of a cell in the linear programme, of which those outside the cell are left out."""
+DRAWS = 4000
+"""By which the share of a cell's Gaussian is estimated that is evaluated."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class Cell:
     least         q(y) - paid as x'Mx/2 at x = (1, y), (1 + d, 1 + d): f is above it on the cell
     constraints   forms at most 0 on the cell, (2 + d, 1 + d, 1 + d): the ball, outside the inner ball, sides
     multipliers   (2 + d,), with which M and the constraints are a definite form: of the Gaussian N(mean, precision^-1)
-    moments       rows of the linear programme, xx' at points of the cell, (b, 1 + d, 1 + d)
+    evaluated     log int exp(-q) over the cell in y, estimated
     """
 
     shell: int
@@ -85,18 +86,12 @@ class Cell:
     multipliers: FloatArray
     mean: FloatArray
     precision: FloatArray
-    moments: FloatArray
+    evaluated: float
 
-    def levels(self, moments: FloatArray) -> FloatArray:
-        """The form's means under `moments` (b, 1 + d, 1 + d)."""
-        return np.asarray(0.5 * np.einsum("bij,ij->b", moments, self.least))
-
-    def own_moments(self) -> FloatArray:
-        """Mean of xx' under the cell's Gaussian."""
-        x = np.concatenate([[1.0], self.mean])
-        found = np.outer(x, x)
-        found[1:, 1:] += np.linalg.inv(self.precision)
-        return np.asarray(found)
+    @property
+    def total(self) -> FloatArray:
+        """M with the constraints, (1 + d, 1 + d)."""
+        return np.asarray(self.least + np.tensordot(self.multipliers, self.constraints, axes=1))
 
     def cut_at(self) -> Cut:
         """The axis along which the cell's Gaussian is widest, and the middle of what it has of the cell there."""
@@ -180,12 +175,14 @@ def searched_cell(
     to_z[1:, 0], to_z[1:, 1:] = box.centre, shells.factor
     least = to_z.T @ (0.5 * (least + least.T)) @ to_z
     least[0, 0] -= 2.0 * paid
+    multipliers = least_mass(least, constraints, multipliers)
+    own = np.tensordot(multipliers, constraints, axes=1)
     local = least + own
     mean = -np.linalg.solve(local[1:, 1:], local[1:, 0])
-    moments = _moments(shells.radii(shell), box, mean, local[1:, 1:], random)
+    evaluated = log_mass(local) + _log_share(shells.radii(shell), box, mean, local[1:, 1:], own, random)
     return Cell(
         shell, box, ranges, best, paid, path.middle if path.finished else start, least, constraints, multipliers,
-        mean, local[1:, 1:], moments,
+        mean, local[1:, 1:], evaluated,
     )  # fmt: skip
 
 
@@ -204,16 +201,20 @@ def _constraints(radii: tuple[float, float], box: Box) -> tuple[FloatArray, Floa
     return np.array(found), np.array(multiples)
 
 
-def _moments(
-    radii: tuple[float, float], box: Box, mean: FloatArray, precision: FloatArray, random: np.random.Generator
-) -> FloatArray:
-    """xx' at points of a cell: of its Gaussian, moved into the box and the shell."""
+def _log_share(
+    radii: tuple[float, float],
+    box: Box,
+    mean: FloatArray,
+    precision: FloatArray,
+    own: FloatArray,
+    random: np.random.Generator,
+) -> float:
+    """Log E[exp(x'Gx/2); cell] under N(mean, precision^-1), x'Gx <= 0 on the cell, G = `own`; -inf if none is met."""
     (inner, outer), d = radii, mean.size
-    spread = np.linalg.inv(np.linalg.cholesky(precision))
-    noise = random.standard_normal((POINTS, d)) * random.uniform(0.0, 2.0, (POINTS, 1))
-    points = np.clip(mean + noise @ spread, box.low, box.high)
-    lengths = np.maximum(np.linalg.norm(points, axis=1), 1e-12)
-    points = points * (np.clip(lengths, inner, outer) / lengths)[:, None]
-    points = points[((points >= box.low) & (points <= box.high)).all(axis=1)]
-    x = np.concatenate([np.ones((len(points), 1)), points], axis=1)
-    return np.asarray(x[:, :, None] * x[:, None, :])
+    root = np.linalg.cholesky(precision)
+    points = mean + np.linalg.solve(root.T, random.standard_normal((d, DRAWS))).T
+    lengths = np.linalg.norm(points, axis=1)
+    is_in = (lengths <= outer) & (lengths >= inner) & ((points >= box.low) & (points <= box.high)).all(axis=1)
+    x = np.concatenate([np.ones((DRAWS, 1)), points], axis=1)[is_in]
+    found = float(np.exp(np.minimum(0.5 * ((x @ own) * x).sum(axis=1), 0.0)).sum()) / DRAWS
+    return math.log(found) if found > 0.0 else -math.inf

@@ -23,8 +23,8 @@ from certify.bounds.bracket import json_number
 from certify.codec import Readable
 from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import Envelope
-from certify.envelopes.box_search import known_log_ratio
 from certify.envelopes.likelihood import Likelihood, likelihood_of
+from certify.envelopes.rejection import acceptance_probabilities
 from certify.generators.graph import BERNOULLI, Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY, mean_interval
 from certify.threads import one_thread
@@ -157,16 +157,17 @@ def log_integrals(
     random = np.random.default_rng([seed, 0xE71D])
     heights, unknown = [], []
     for start in range(0, proposals, BATCH):
-        points = envelope.proposal.draw(min(BATCH, proposals - start), random)
-        ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
-        heights.append(np.where(known, np.exp(np.minimum(ratio - envelope.log_constant, 0.0)), 0.0))
+        passing, known = acceptance_probabilities(
+            generator, likelihood, envelope, min(BATCH, proposals - start), random
+        )
+        heights.append(passing)
         unknown.append(~known)
     # Where floats do not know f the acceptance is somewhere in [0, 1].
     least, most = np.concatenate(heights), np.concatenate(heights) + np.concatenate(unknown)
     rate = mean_interval(least, 0.0, 1.0, error, "acceptance probabilities of proposals")
     top = mean_interval(most, 0.0, 1.0, error).upper
     rigorous = Interval(
-        envelope.log_integral if envelope.acceptance > 0 else -math.inf, envelope.log_constant, "rigorous", 1.0
+        envelope.log_integral if envelope.acceptance > 0 else -math.inf, envelope.log_integral_upper, "rigorous", 1.0
     )
     with precision():
         base = ball(envelope.log_constant)

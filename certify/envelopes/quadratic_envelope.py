@@ -32,6 +32,7 @@ from certify.arithmetic.intervals import FloatArray, MatrixBall, add, exact_matr
 from certify.bounds.ranges import Interval
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.cell_envelope import cell_bound
+from certify.envelopes.cells import cells_of, tries_for
 from certify.envelopes.lifted_form import (
     LiftedNetwork,
     lifted_network,
@@ -50,8 +51,6 @@ from certify.envelopes.quadratic_search import LowerObjective, first_point, lowe
 from certify.envelopes.region_bound import MixtureBound, region_bound
 from certify.envelopes.region_fit import fit_mixture
 from certify.envelopes.region_search import (
-    BEYOND,
-    FINER,
     STEPS_BETWEEN,
     dictionary_of,
     ellipsoids_of,
@@ -66,11 +65,11 @@ WARM_WEIGHT = 1e-2
 LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
 
-WEAK, HOPELESS = 10.67, 14.0
-"""-log p between which more is tried: from 10^5 proposals at epsilon = 0.1 on, to 2.8 million."""
+WEAK, HOPELESS = 8.0, 18.0
+"""-log p between which cells are tried: from 7,000 proposals at epsilon = 0.1 on."""
 
-ENOUGH = 9.5
-"""-log p expected at which no more cells are cut."""
+ENOUGH = 5.0
+"""Log of the evaluations for one draw that are expected where no more cells are cut."""
 
 MOST_CUT = 80
 """Neurons beyond which it is not: in a minute there are too few cells to gain anything (`mlp_d8`)."""
@@ -199,12 +198,7 @@ def quadratic_envelope(
     integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
     is_small = network.partners is None and network.neurons <= MOST_CUT
-    is_weak = bool(parts) and is_small and WEAK < best.log_constant - lower < HOPELESS
-    if is_weak:
-        finer = _stretched_mixture(prepared, form, objective, outer, moments, parts, seed)
-        if finer is not None and finer.log_constant < best.log_constant:
-            best = finer
-    if is_weak and best.log_constant - lower > WEAK:
+    if is_small and parts and WEAK < best.log_constant - lower < HOPELESS:
         forms = [
             minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
         ]
@@ -214,9 +208,20 @@ def quadratic_envelope(
         except np.linalg.LinAlgError:
             # What is proved without cells stands.
             sharper = None
-        if sharper is not None and sharper.log_constant < best.log_constant:
+        if sharper is not None and sharper.log_constant + math.log(sharper.evaluated) < best.log_constant:
             best = sharper
-    return Envelope(best.proposal, best.log_constant, lower, 0, METHOD, best, integral)
+    return Envelope(
+        best.proposal,
+        best.log_constant,
+        lower,
+        0,
+        METHOD,
+        best,
+        integral,
+        best.evaluated,
+        tries_for(best.evaluated),
+        cells_of(best.regions),
+    )
 
 
 def _single_bound(
@@ -231,43 +236,18 @@ def _single_bound(
     return None if proof is None else MixtureBound(whole.proposal, proof.log_constant, (proof,))
 
 
-def _stretched_mixture(
-    prepared: Preparation,
-    form: MatrixBall,
-    objective: LowerObjective,
-    outer: BarrierPath,
-    moments: Moments,
-    parts: Sequence[Part],
-    seed: int,
-) -> MixtureBound | None:
-    """The mixture by more ellipsoids, shaped like the form two thirds of the way out in `parts`, proved, or None.
-
-    Forms are wide along few axes: where a ball in the posterior's metric holds their mass, inputs have needless ranges.
-    """
-    wide = minorant(prepared.network, objective, *parts[2 * (len(parts) - 1) // 3])
-    if wide is None:
-        return None
-    try:
-        found = _layers(prepared, objective, outer, moments, FINER, wide.curvature)
-        return verified_mixture(prepared.network, form, objective, found, seed) if found else None
-    except np.linalg.LinAlgError:
-        return None
-
-
 def _layers(
     prepared: Preparation,
     objective: LowerObjective,
     outer: BarrierPath,
     moments: Moments,
-    beyond: Sequence[float] = BEYOND,
-    wide: FloatArray | None = None,
 ) -> list[Part]:
     """Regions around the posterior's mean with their inputs' ranges and forms, the last on all of R^d; none if none."""
     network = prepared.network
     far = minorant(network, objective, Region(None, None), None, outer.last.coefficients)
     if far is None:
         return []
-    ellipsoids = ellipsoids_of(moments, far, beyond, wide)
+    ellipsoids = ellipsoids_of(moments, far)
     ranges = input_ranges(network, ellipsoids)
     searched = ranges[STEPS_BETWEEN - 1 :: STEPS_BETWEEN]
     forms = search_forms(network, objective, outer, prepared.constraints.scales, searched)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 
@@ -17,14 +17,16 @@ import numpy as np
 
 from certify.arithmetic.intervals import FloatArray
 from certify.codec import Exact
-from certify.envelopes.box_certificate import Envelope, acceptance_lower
+from certify.envelopes.box_certificate import Envelope, acceptance_lower, round_acceptance
 from certify.envelopes.box_search import IntegralBound
 from certify.envelopes.box_tree import Tiling
+from certify.envelopes.cells import Cells, cells_between
 from certify.envelopes.gaussian_evidence import MeanBound
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.mixture_entropy import TiltedMixture
 from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import SHARE_STEPS, MixtureBound, RegionBound
+from certify.envelopes.regions import Ellipsoid, Region, box_around, boxes_of, regions_between
 from certify.envelopes.rejection import proposals_needed
 from certify.generators.graph import Generator
 from certify.profiles.records import GeneratorIdentity, exact, identity
@@ -94,6 +96,26 @@ class RegionsProof:
     axes: Rows = ()
     cuts: tuple[tuple[tuple[int, Exact], ...], ...] = ()
 
+    def ellipsoids(self) -> list[Ellipsoid]:
+        """In their order. Exact."""
+        centre, root = np.array(self.centre), matrix(self.root)
+        return [Ellipsoid(centre, root, float(radius)) for radius in self.radii]
+
+    def pieces(self) -> list[Region] | None:
+        """The regions, which cover R^d; None where the cuts are no trees. Exact but for the boxes around ellipsoids."""
+        whole = list(regions_between(self.ellipsoids()))
+        if not self.cuts:
+            return whole
+        axes = np.array(self.axes, dtype=np.float64)
+        found: list[Region] = []
+        for region, tree in zip(whole[:-1], self.cuts, strict=True):
+            assert region.inside is not None, "all but the last"
+            boxes = boxes_of(box_around(region.inside, axes), [(axis, float(place)) for axis, place in tree])
+            if boxes is None:
+                return None
+            found.extend(replace(region, box=box) for box in boxes)
+        return [*found, whole[-1]]
+
 
 @dataclass(frozen=True)
 class BoxesProof:
@@ -157,8 +179,10 @@ class RejectionProof:
     regions, boxes the one of the two that proves exp(-f) <= C rho on R^d
     mean, cells, gaussians    the one that bounds int exp(-f); none where nothing does
     log_constant   log C from above; log_integral   log int exp(-f) from below
-    acceptance     P(one proposal is accepted) from below
+    acceptance     P(a proposal that is evaluated is accepted) from below
     proposals, tv_bound   K, and how close the first accepted of K is to pi_x; None where epsilon is not met
+    evaluated, tries      the share of proposals that are evaluated, from above (`cells`), and of how many each of the K
+                   is the first such; 1 and 1 where all are
     """
 
     method: str
@@ -178,6 +202,8 @@ class RejectionProof:
     proposals: int | None = None
     tv_bound: float | None = None
     gaussians: GaussiansProof | None = None
+    evaluated: float = 1.0
+    tries: int = 1
 
     def mixture(self) -> Mixture:
         """Rho. Exact."""
@@ -190,7 +216,25 @@ class RejectionProof:
     def envelope(self) -> Envelope:
         """The envelope that is claimed. Exact: as claimed."""
         boxes = 0 if self.boxes is None else len(self.boxes.splits)
-        return Envelope(self.mixture(), self.log_constant, self.log_integral, boxes, self.envelope_method)
+        return Envelope(
+            self.mixture(), self.log_constant, self.log_integral, boxes, self.envelope_method,
+            evaluated=self.evaluated, tries=self.tries, cells=self.rejecting_cells(),
+        )  # fmt: skip
+
+    def rejecting_cells(self) -> Cells | None:
+        """The cells by which proposals are refused; None where all are evaluated, or where there are none. Exact."""
+        proof = self.regions
+        if self.evaluated >= 1.0 or proof is None or len(proof.regions) != len(self.proposal):
+            return None
+        regions = proof.pieces()
+        alone = all(item.shares[place] == SHARE_STEPS for place, item in enumerate(proof.regions))
+        if regions is None or len(regions) != len(proof.regions) or not alone:
+            return None
+        return cells_between(
+            regions, np.array([item.inside for item in proof.regions], dtype=np.float64),
+            np.array([item.outside for item in proof.regions], dtype=np.float64),
+            [np.array(item.sides, dtype=np.float64) if item.sides else None for item in proof.regions],
+        )  # fmt: skip
 
     @property
     def envelope_method(self) -> str:
@@ -204,8 +248,9 @@ def rejection_proof(
     """The record of a certified envelope: its claims rounded outward, p, K and the distance from them."""
     mixture = envelope.proposal
     log_constant, log_integral = _above(envelope.log_constant), -_above(-envelope.log_integral)
-    acceptance = acceptance_lower(log_constant, log_integral)
-    needed = proposals_needed(acceptance, epsilon)
+    evaluated = min(1.0, envelope.evaluated * (1.0 + 1e-9))
+    acceptance, tries = acceptance_lower(log_constant, log_integral, evaluated), envelope.tries
+    needed = proposals_needed(round_acceptance(acceptance, evaluated, tries), epsilon)
     proof, integral = envelope.proof, envelope.integral
     assert proof is not None, "envelopes are made with their proofs"
     return RejectionProof(
@@ -222,6 +267,8 @@ def rejection_proof(
         proposals=None if needed is None else needed.proposals,
         tv_bound=None if needed is None else needed.tv_bound,
         gaussians=_gaussians(integral) if isinstance(integral, MixtureEvidence) else None,
+        evaluated=evaluated,
+        tries=tries,
     )  # fmt: skip
 
 

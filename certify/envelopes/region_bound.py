@@ -65,12 +65,15 @@ class MixtureBound:
     """(R1) for a mixture: log C from above, and the regions, covering R^d, with what proves it on each.
 
     `cuts`: for each ellipsoid the tree by which what it adds is cut into regions, in the tree's order; none: uncut.
+    `evaluated`: the share of proposals whose f is needed, from above, where each region has its own component
+    (`cells`).
     """
 
     proposal: Mixture
     log_constant: float
     regions: tuple[RegionBound, ...]
     cuts: tuple[tuple[Cut, ...], ...] = ()
+    evaluated: float = 1.0
 
 
 def whole_shares(shares: FloatArray) -> FloatArray:
@@ -127,12 +130,12 @@ def region_bound(
     for share in room:
         given = offset + share * (1.0 + abs(offset))
         if positive_definite(add(total, _corner(2.0 * given, network.size))) is True:
-            log_constant = _log_constant(proposal, payments, shares, given)
+            log_constant = log_constant_of(proposal, payments, shares, given)
             return RegionBound(region, coefficients, payments, shares, inside, outside, given, log_constant, sides)
     return None
 
 
-def _log_constant(proposal: Mixture, payments: FloatArray, shares: FloatArray, offset: float) -> float:
+def log_constant_of(proposal: Mixture, payments: FloatArray, shares: FloatArray, offset: float) -> float:
     """h + sum eta - sum_j p_j (g_j - log p_j), rounded up."""
     with precision():
         total = sum((ball(float(payment)) for payment in payments), ball(offset))

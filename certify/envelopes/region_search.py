@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -25,12 +24,6 @@ from certify.envelopes.regions import Ellipsoid, Region
 
 BEYOND = (0.15, 1.0, 1.85, 3.1, 5.0, 9.0, 15.0, 25.0, 40.0)
 """Radii of the ellipsoids that forms are searched for, less sqrt(d): as many as it takes, three at least."""
-
-FINER = tuple(sorted((*BEYOND, *(0.5 * (low + high) for low, high in pairwise(BEYOND)))))
-"""As many again between them, where that may decide."""
-
-STRETCH, SMALLEST = 0.85, 1e-6
-"""Of stretched ellipsoids: the power of a form's widths, from the posterior's (0) to the form's (1), and flat axes."""
 
 NEGLIGIBLE = -5.0
 """Log of the share of int exp(-f) that the form on all of R^d may add for what is left to it far out."""
@@ -51,19 +44,14 @@ TOO_MANY = 120
 """Steps after which the next search starts with the larger weight at once."""
 
 
-def ellipsoids_of(
-    moments: Moments, far: Minorant, beyond: Sequence[float] = BEYOND, wide: FloatArray | None = None
-) -> list[Ellipsoid]:
+def ellipsoids_of(moments: Moments, far: Minorant, beyond: Sequence[float] = BEYOND) -> list[Ellipsoid]:
     """Ellipsoids that grow until `far`, known on all of R^d, has next to nothing left beyond the last.
 
     Their radii are sqrt(d) + `beyond`, with others between. Every STEPS_BETWEEN-th is one that forms are searched for.
-    Their shape is the posterior's, or between that and a form's curvature `wide` (d, d), of the posterior's volume.
+    Their shape is the posterior's.
     """
-    if wide is None:
-        covariance = moments.factor @ moments.factor.T
-        root = np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)), dtype=np.float64)
-    else:
-        root = stretched_root(moments.factor, wide)
+    covariance = moments.factor @ moments.factor.T
+    root = np.asarray(np.linalg.cholesky(np.linalg.inv(covariance)), dtype=np.float64)
     ends = [0.0]
     for more in beyond:
         ends.append(math.sqrt(len(root)) + more)
@@ -73,20 +61,6 @@ def ellipsoids_of(
     steps = np.linspace(0.0, 1.0, STEPS_BETWEEN + 1)[1:]
     radii = (np.array(ends[:-1])[:, None] * (1.0 - steps) + np.array(ends[1:])[:, None] * steps).ravel()
     return [Ellipsoid(moments.mean, root, float(radius)) for radius in radii]
-
-
-def stretched_root(factor: FloatArray, wide: FloatArray) -> FloatArray:
-    """L (d, d): {|L'z| <= R} has the volume of {|B^-1 z| <= R}, B = `factor`, and is longer where `wide` is flat.
-
-    Along the axes that both forms have, lengths are multiplied by s^STRETCH over its geometric mean, s the ratio of the
-    widths of `wide` and of B. LinAlgError where `wide` has no positive eigenvalue. Estimate.
-    """
-    values, axes = np.linalg.eigh(factor.T @ wide @ factor)
-    if not values[-1] > 0.0:
-        raise np.linalg.LinAlgError("a form without curvature has no shape")
-    powers = np.maximum(values, SMALLEST * values[-1]) ** STRETCH
-    rows = np.sqrt(powers / math.exp(np.log(powers).mean()))[:, None] * axes.T @ np.linalg.inv(factor)
-    return np.asarray(np.linalg.cholesky(rows.T @ rows), dtype=np.float64)
 
 
 def search_forms(

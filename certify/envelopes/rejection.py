@@ -18,7 +18,8 @@ from flint import arb
 from certify.arithmetic.balls import ball, precision, upper
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import known_log_ratio, log_ratio
-from certify.envelopes.likelihood import Likelihood
+from certify.envelopes.cells import Cells
+from certify.envelopes.likelihood import Likelihood, known_potential, potential
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
 from certify.generators.graph import FloatArray, Generator
@@ -26,6 +27,11 @@ from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, fr
 
 MOST_PROPOSALS = 10**9
 BATCH = 8192
+MOST_DRAWN = 2**20
+"""Proposals at once of which a share is evaluated."""
+
+MOST_BATCHES = 64
+"""Times as many proposals as are expected to be enough."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,22 @@ def proposals_needed(acceptance: float, epsilon: Fraction, tail: float = 0.0) ->
 def measured_acceptance(
     generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, seed: int
 ) -> IntervalEstimate:
-    """Clopper-Pearson interval of P(one proposal is accepted), from `count` proposals of the float sampler.
+    """Clopper-Pearson interval of P(a proposal that is evaluated is accepted), from `count` of the float sampler.
 
     Proposals at which floats do not know f (`known_potential`) may be accepted or not: they widen it.
     """
     random = np.random.default_rng([seed, 0xAC])
-    accepted = unknown = 0
-    for start in range(0, count, BATCH):
-        _, passed, known = propose(generator, likelihood, envelope, min(BATCH, count - start), random)
+    accepted = unknown = done = 0
+    for _ in range(MOST_BATCHES * math.ceil(count / BATCH)):
+        if done >= count:
+            break
+        _, passed, known = propose(generator, likelihood, envelope, min(BATCH, count - done), random)
+        # They are independent of one another and of how many there are.
+        passed, known = passed[: count - done], known[: count - done]
         accepted, unknown = accepted + int(passed.sum()), unknown + int((~known).sum())
+        done += len(passed)
     least, most = (
-        frequency_interval(number, count, ERROR_PROBABILITY, "proposals") for number in (accepted, accepted + unknown)
+        frequency_interval(number, done, ERROR_PROBABILITY, "proposals") for number in (accepted, accepted + unknown)
     )
     return replace(least, upper=most.upper)
 
@@ -76,12 +87,40 @@ def measured_acceptance(
 def propose(
     generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, random: np.random.Generator
 ) -> tuple[FloatArray, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """`count` proposals z (count, d), whether each is accepted: E >= log C - log(exp(-f)/rho), E ~ Exp(1); and whether
-    floats know f there: none is accepted where they do not.
+    """Proposals z (b, d), whether each is accepted: E >= log C - log(exp(-f)/rho), E ~ Exp(1); and whether floats know
+    f there: none is accepted where they do not.
+
+    b = `count`; where only a share is evaluated these alone are put out, about `count` of them or fewer.
     """
-    points = envelope.proposal.draw(count, random)
-    ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
-    return points, known & (random.exponential(size=count) >= envelope.log_constant - ratio), known
+    if envelope.cells is None:
+        points = envelope.proposal.draw(count, random)
+        ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
+    else:
+        drawn = min(MOST_DRAWN, math.ceil(count / envelope.evaluated))
+        points, levels = envelope.cells.draw(envelope.proposal, drawn, random)
+        value, known = known_potential(generator.graph, likelihood, points)
+        ratio = -value - levels
+    return points, known & (random.exponential(size=len(points)) >= envelope.log_constant - ratio), known
+
+
+def acceptance_probabilities(
+    generator: Generator, likelihood: Likelihood, envelope: Envelope, count: int, random: np.random.Generator
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Numbers in [0, 1], (b,), whose mean is int exp(-f)/C, from proposals of which about `count` are evaluated.
+
+    Also whether floats know f there; where they do not the number is 0.
+    """
+    if envelope.cells is None:
+        points = envelope.proposal.draw(count, random)
+        ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
+        return np.where(known, np.exp(np.minimum(ratio - envelope.log_constant, 0.0)), 0.0), known
+    drawn = min(MOST_DRAWN, math.ceil(count / envelope.evaluated))
+    points, levels = envelope.cells.draw(envelope.proposal, drawn, random)
+    value, known = known_potential(generator.graph, likelihood, points)
+    passing = np.where(known, np.exp(np.minimum(-value - levels - envelope.log_constant, 0.0)), 0.0)
+    # Those that are refused without it.
+    rest = drawn - len(points)
+    return np.concatenate([passing, np.zeros(rest)]), np.concatenate([known, np.ones(rest, dtype=bool)])
 
 
 def exact_draws(
@@ -99,12 +138,12 @@ def exact_draws(
         points, passed, known = propose(generator, likelihood, envelope, BATCH, random)
         if not known.all():
             raise InputError(
-                f"`{generator.name}` overflows in floats at {int((~known).sum())} of {BATCH} proposals, so draws would "
-                "not be of the posterior: write exp(a)/(1 + exp(a)) as Sigmoid, log(1 + exp(a)) as Softplus"
+                f"`{generator.name}` overflows in floats at {int((~known).sum())} of {len(known)} proposals, so draws "
+                "would not be of the posterior: write exp(a)/(1 + exp(a)) as Sigmoid, log(1 + exp(a)) as Softplus"
             )
         kept.append(points[passed])
         found += int(passed.sum())
-        tried += BATCH
+        tried += max(len(points), 1)
     return np.concatenate(kept)[:count] if kept else np.zeros((0, generator.latent_dim))
 
 
@@ -114,8 +153,12 @@ def first_accepted(
     proposal: ThresholdMixture,
     log_constant: float,
     noise: FloatArray,
+    cells: Cells | None = None,
 ) -> FloatArray:
     """What the encoder of Theorem R puts out: the first accepted of K proposals, the last one if none is.
+
+    With cells every one of the K is the first of T proposals that must be evaluated; if none must be it is the last of
+    these, and is not accepted.
 
     Args:
         generator: G.
@@ -123,16 +166,40 @@ def first_accepted(
         proposal: what is drawn from.
         log_constant: log C for this proposal.
         noise: standard normals (b, K, d + 3): of the component's Gaussian, of its choice, and two that make
-            E = (xi_1^2 + xi_2^2)/2 ~ Exp(1).
+            E = (xi_1^2 + xi_2^2)/2 ~ Exp(1). With cells (b, K, T (d + 3)).
+        cells: of the proposal's components, if each has its own.
 
     Returns:
         Points (b, d). A proposal at which something is not a number is refused.
     """
     batch, proposals, _ = noise.shape
     d = generator.latent_dim
-    flat = noise.reshape(batch * proposals, d + 3)
-    points = proposal.draw(flat[:, :d], flat[:, d])
-    ratio = log_ratio(generator.graph, likelihood, proposal.mixture, points)
-    passed = (log_constant - ratio <= 0.5 * (flat[:, d + 1] ** 2 + flat[:, d + 2] ** 2)).reshape(batch, proposals)
+    if cells is None:
+        flat = noise.reshape(batch * proposals, d + 3)
+        points = proposal.draw(flat[:, :d], flat[:, d])
+        ratio = log_ratio(generator.graph, likelihood, proposal.mixture, points)
+        margins = log_constant - ratio - 0.5 * (flat[:, d + 1] ** 2 + flat[:, d + 2] ** 2)
+    else:
+        points, levels = _first_evaluated(proposal, cells, noise.reshape(batch * proposals, -1, d + 3))
+        margins = potential(generator.graph, likelihood, points) + log_constant + levels
+    passed = (margins <= 0.0).reshape(batch, proposals)
     chosen = np.where(passed.any(axis=1), passed.argmax(axis=1), proposals - 1)
     return np.asarray(points.reshape(batch, proposals, d)[np.arange(batch), chosen])
+
+
+def _first_evaluated(proposal: ThresholdMixture, cells: Cells, noise: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of T proposals, noise (b, T, d + 3), the first that must be evaluated, (b, d), and log(w_j N_j) - E there.
+
+    The last, with an infinite number, where none must be.
+    """
+    rounds, tries, width = noise.shape
+    d = width - 3
+    flat = noise.reshape(rounds * tries, width)
+    labels, exponential = proposal.labels(flat[:, d]), 0.5 * (flat[:, d + 1] ** 2 + flat[:, d + 2] ** 2)
+    points = proposal.draw(flat[:, :d], flat[:, d])
+    levels = proposal.mixture.log_peaks()[labels] - 0.5 * (flat[:, :d] ** 2).sum(axis=1) - exponential
+    is_needed = cells.heights(points, labels) <= exponential
+    levels = np.where(is_needed, levels, np.inf).reshape(rounds, tries)
+    needed = is_needed.reshape(rounds, tries)
+    first = np.arange(rounds), np.where(needed.any(axis=1), needed.argmax(axis=1), tries - 1)
+    return points.reshape(rounds, tries, d)[first], levels[first]

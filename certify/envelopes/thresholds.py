@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 from flint import arb
 from scipy import special
 
@@ -46,9 +47,13 @@ class ThresholdMixture:
         found = np.linalg.solve(np.swapaxes(self.mixture.roots, 1, 2), np.eye(self.latent_dim)[None])
         return np.asarray(np.triu(found))
 
+    def labels(self, selector: FloatArray) -> npt.NDArray[np.intp]:
+        """Which component each of `selector` (b,) takes."""
+        return np.searchsorted(self.thresholds, selector, side="right")
+
     def draw(self, noise: FloatArray, selector: FloatArray) -> FloatArray:
         """Draws (b, d) from standard normal `noise` (b, d) and `selector` (b,)."""
-        which = np.searchsorted(self.thresholds, selector, side="right")
+        which = self.labels(selector)
         return np.asarray(self.mixture.means[which] + np.einsum("bij,bj->bi", self.factors[which], noise))
 
 

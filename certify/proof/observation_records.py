@@ -15,14 +15,15 @@ from certify.verdict import Verdict
 class RejectionNumbers(Readable):
     """What a rejection sampler rests on at one observation.
 
-    p_certified       P(one proposal is accepted) is at least this, rounded down
+    p_certified       P(a proposal at which G is evaluated is accepted) is at least this, rounded down
     p_measured        interval of it from a run of proposals, at `confidence`
-    layers_measured   proposals that the lower end of that interval asks for
+    layers_measured   such proposals that the lower end of that interval asks for
     envelope          the method that certified exp(-f) <= C rho
     log_constant      log C, rounded up
     log_integral      log int exp(-f), rounded down
     boxes             boxes that were bounded for C
     components        Gaussians in the proposal
+    tries             draws of which each such proposal is the first that is not refused before; 1 where none is refused
     """
 
     p_certified: float
@@ -34,6 +35,7 @@ class RejectionNumbers(Readable):
     log_integral: float
     boxes: int
     components: int
+    tries: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form of the contract."""
@@ -47,6 +49,7 @@ class RejectionNumbers(Readable):
             "log_integral": json_number(self.log_integral),
             "boxes": self.boxes,
             "components": self.components,
+            **({} if self.tries == 1 else {"tries": self.tries}),
         }
 
     @classmethod

@@ -176,7 +176,6 @@ def setting() -> Iterator[Setting]:
         for name, value in (("WEAK", -np.inf), ("ENOUGH", -np.inf), ("HOPELESS", np.inf)):
             patch.setattr(quadratic_envelope, name, value)
         patch.setattr(cell_envelope, "WORK", 20 * 6**2.5)
-        patch.setattr(cell_envelope, "LEAST_SHARE", -1.0)
         shells = quadratic_envelope.verified_mixture
 
         uncut: list[MixtureBound] = []
@@ -188,11 +187,12 @@ def setting() -> Iterator[Setting]:
             return replace(found, log_constant=1e3)
 
         patch.setattr(quadratic_envelope, "verified_mixture", weaker)
-        patch.setattr(quadratic_envelope, "_stretched_mixture", lambda *_: None)
         patch.setattr(quadratic_envelope, "_single_bound", lambda *_: None)
         envelope = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
     assert envelope is not None and len(uncut) == 1
-    plain = replace(envelope, proposal=uncut[0].proposal, log_constant=uncut[0].log_constant, proof=uncut[0])
+    proof = uncut[0]
+    all_of_them = replace(envelope, cells=None, evaluated=1.0, tries=1)
+    plain = replace(all_of_them, proposal=proof.proposal, log_constant=proof.log_constant, proof=proof)
     yield generator, row, envelope, plain
 
 
@@ -306,10 +306,9 @@ def test_a_cell_without_points_and_a_search_that_fails_leave_what_is_proved(monk
     assert prepared is not None
     plain = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
     monkeypatch.setattr(quadratic_envelope, "WEAK", -np.inf)
-    monkeypatch.setattr(quadratic_envelope, "_stretched_mixture", lambda *_: None)
     monkeypatch.setattr(cell_envelope, "WORK", 0.0)
-    moments = cell_search._moments
-    monkeypatch.setattr(cell_search, "_moments", lambda radii, *rest: moments(radii, *rest)[: 60 if radii[0] else 0])
+    share = cell_search._log_share
+    monkeypatch.setattr(cell_search, "_log_share", lambda radii, *rest: share(radii, *rest) if radii[0] else -np.inf)
     found = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
 
     def fails(*_: object) -> None:
@@ -318,4 +317,5 @@ def test_a_cell_without_points_and_a_search_that_fails_leave_what_is_proved(monk
     monkeypatch.setattr(quadratic_envelope, "cell_bound", fails)
     again = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
     assert plain is not None and found is not None and again is not None
-    assert again.log_constant == plain.log_constant >= found.log_constant
+    assert again.log_constant == plain.log_constant and again.cells is None
+    assert found.cells is None or found.acceptance > plain.acceptance

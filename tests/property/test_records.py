@@ -104,7 +104,17 @@ sizes = st.builds(EncoderSize, counts, counts, counts, ends)
 quantities = st.dictionaries(st.sampled_from(["K", "beta", "beta_max"]), st.none() | counts | ends | words, max_size=3)
 conclusions = st.builds(ConclusionRecord, verdicts, quantities, st.none() | distances, st.none() | sizes, notes)
 rejections = st.builds(
-    RejectionNumbers, shares, st.tuples(shares, shares), shares, st.none() | counts, words, ends, ends, counts, counts
+    RejectionNumbers,
+    shares,
+    st.tuples(shares, shares),
+    shares,
+    st.none() | counts,
+    words,
+    ends,
+    ends,
+    counts,
+    counts,
+    counts,
 )
 observations = st.builds(
     ObservationRecord, counts, verdicts, words, st.none() | counts, st.none() | ends, words,

@@ -11,6 +11,7 @@ import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
 from certify.encoders.rejection_network import parameter_bound
+from certify.envelopes.box_certificate import acceptance_lower, round_acceptance
 from certify.envelopes.box_weights import evaluations_of
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.records import THEOREM, RejectionProof
@@ -53,11 +54,13 @@ class Rejection:
         """What the record claims, beside what was measured."""
         if self.proof is None or self.measured is None:
             return None
-        again = proposals_needed(self.measured[0], self.proof.epsilon)
-        envelope = self.proof.envelope()
+        proof = self.proof
+        again = proposals_needed(_measured_round(proof, *self.measured), proof.epsilon)
+        envelope = proof.envelope()
         return RejectionNumbers(
-            self.proof.acceptance, self.measured, 1 - ERROR_PROBABILITY, None if again is None else again.proposals,
+            proof.acceptance, self.measured, 1 - ERROR_PROBABILITY, None if again is None else again.proposals,
             envelope.method, envelope.log_constant, envelope.log_integral, envelope.boxes, envelope.proposal.size,
+            proof.tries,
         )  # fmt: skip
 
     @property
@@ -118,7 +121,7 @@ def said_beside(proof: RejectionProof, generator: Generator) -> dict[str, Any]:
     found = Rejection(proof, "", measured(generator, proof))
     numbers, count = found.numbers, found.proposals
     assert numbers is not None, "it is measured"
-    size = None if count is None else float(parameter_bound(generator, numbers.components, count))
+    size = None if count is None else float(parameter_bound(generator, numbers.components, count, numbers.tries))
     said = {"verdict": str(found.verdict), "theorem": found.theorem, "encoder_parameters": size}
     return {**said, **numbers.to_dict()}
 
@@ -126,6 +129,15 @@ def said_beside(proof: RejectionProof, generator: Generator) -> dict[str, Any]:
 def proposals_measured(generator: Generator) -> int:
     """How many proposals are drawn for it: fewer where an evaluation takes many multiplications."""
     return evaluations_of(generator.graph, WORK, LEAST_PROPOSALS, PROPOSALS)
+
+
+def _measured_round(proof: RejectionProof, low: float, high: float) -> float:
+    """The probability that one of the K is accepted, from below, at an acceptance in [low, high] of those evaluated."""
+    if proof.evaluated >= 1.0:
+        return low
+    # The share a that is evaluated is int exp(-f)/(C p): fewer of them than certified, so more draws find none.
+    share = acceptance_lower(proof.log_constant, proof.log_integral) / max(high, 1e-300)
+    return round_acceptance(low, min(share, proof.evaluated), proof.tries)
 
 
 def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:

@@ -20,6 +20,7 @@ from certify.encoders.program import EncoderProgram
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes.best import certified_envelope
 from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.rejection import proposals_needed
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds
@@ -43,10 +44,13 @@ def at_observation(
     if isinstance(envelope, str):
         return AtObservation(None, envelope)
     proposal, realised = realised_envelope(envelope)
-    needed = proposals_needed(realised.acceptance, epsilon)
+    needed = proposals_needed(realised.round_acceptance, epsilon)
     if needed is None:
         return AtObservation(None, f"the certified acceptance {realised.acceptance:.3g} is too small")
-    design = RejectionDesign(observation, noise, proposal, realised.log_constant, needed.proposals)
+    cells, tries = realised.cells, realised.tries
+    design = RejectionDesign(
+        observation, noise, proposal, realised.log_constant, needed.proposals, cells, tries
+    )  # fmt: skip
     program = rejection_network(generator, design, options.layout, needed.tv_bound)
     mixture = proposal.mixture
     certificate = {
@@ -64,9 +68,11 @@ def at_observation(
             "means": mixture.means.tolist(),
             "precision_roots": mixture.roots.tolist(),
             "thresholds": proposal.thresholds.tolist(),
+            **({} if cells is None else {"cells": cells.to_document(), "tries": tries}),
         },
+        **({} if cells is None else {"tries": tries, "evaluated": realised.evaluated}),
     }
-    return AtObservation(program, "", certificate, parameter_bound(generator, proposal.size, needed.proposals))
+    return AtObservation(program, "", certificate, parameter_bound(generator, proposal.size, needed.proposals, tries))
 
 
 def realised_envelope(envelope: Envelope) -> tuple[ThresholdMixture, Envelope]:
@@ -74,7 +80,10 @@ def realised_envelope(envelope: Envelope) -> tuple[ThresholdMixture, Envelope]:
     proposal = by_thresholds(envelope.proposal)
     with precision():
         log_constant = upper(ball(envelope.log_constant) + ball(proposal.log_loss))
-    return proposal, replace(envelope, proposal=proposal.mixture, log_constant=log_constant)
+    found = replace(envelope, proposal=proposal.mixture, log_constant=log_constant)
+    if envelope.cells is not None:
+        found = replace(found, evaluated=evaluated_upper(envelope.cells, proposal.mixture))
+    return proposal, found
 
 
 def _bound(numbers: Numbers, options: EncoderOptions) -> arb:

@@ -165,5 +165,5 @@ def _record(
             said = f"K = {numbers.layers_measured} by the acceptance measured, at error 1e-6"
             reason = f"supported, not proved: {said}; {reason}"
         return record(found.verdict, found.theorem, None, None, reason, values, numbers, document)
-    values["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals)
+    values["encoder_parameters"] = parameter_bound(generator, numbers.components, found.proposals, numbers.tries)
     return record(found.verdict, found.theorem, found.proposals, found.tv_bound, left_out, values, numbers, document)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -19,9 +18,10 @@ from certify.arithmetic.intervals import FloatArray, MatrixBall
 from certify.bounds.bracket import Region as Domain
 from certify.bounds.ranges import Interval, node_ranges, uncertified_domains
 from certify.certificates.kind import Kind, Verification
-from certify.envelopes.box_certificate import acceptance_lower, tail_constant
+from certify.envelopes.box_certificate import acceptance_lower, round_acceptance, tail_constant
 from certify.envelopes.box_search import BATCH, log_masses_lower, log_ratio_upper, log_sum_lower
 from certify.envelopes.box_tree import Tiling
+from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.gaussian_evidence import evidence_again
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood, likelihood_of
@@ -31,13 +31,9 @@ from certify.envelopes.quadratic_envelope import form_of, network_of
 from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, matrix, same_rows
 from certify.envelopes.region_bound import SHARE_STEPS, region_bound
 from certify.envelopes.regions import (
-    Ellipsoid,
     Region,
-    box_around,
     box_ranges,
-    boxes_of,
     input_ranges,
-    regions_between,
 )
 from certify.envelopes.rejection import MOST_PROPOSALS
 from certify.errors import InputError
@@ -87,6 +83,10 @@ def _doubts(record: RejectionProof, generator: Generator) -> Iterator[str]:
     constant = _regions(record, lifted) if record.boxes is None else _boxes(record, generator, likelihood)
     if not constant <= record.log_constant:
         yield f"log C is not <= {record.log_constant!r}: evaluated, at most {constant!r}"
+    if record.evaluated < 1.0:
+        share = _evaluated(record)
+        if not share <= record.evaluated:
+            yield f"the share that is evaluated is not <= {record.evaluated!r}: evaluated, at most {share!r}"
     integral = _integral(record, generator, likelihood, lifted)
     if not integral >= record.log_integral:
         yield f"log int exp(-f) is not >= {record.log_integral!r}: evaluated, at least {integral!r}"
@@ -137,9 +137,7 @@ def _regions(record: RejectionProof, lifted: _Lifted) -> float:
     if proof is None or parts is None or not _fits(proof, parts[0], len(record.proposal)):
         return math.inf
     network, form = parts
-    centre, root = np.array(proof.centre), matrix(proof.root)
-    ellipsoids = [Ellipsoid(centre, root, float(radius)) for radius in proof.radii]
-    pieces = _pieces(proof, network, ellipsoids)
+    pieces = _pieces(proof, network)
     if pieces is None or len(pieces) != len(proof.regions):
         return math.inf
     forms = [np.array(rows).reshape(network.neurons, network.width) for rows in proof.forms]
@@ -156,24 +154,26 @@ def _regions(record: RejectionProof, lifted: _Lifted) -> float:
     return worst
 
 
-def _pieces(
-    proof: RegionsProof, network: LiftedNetwork, ellipsoids: list[Ellipsoid]
-) -> list[tuple[Region, Interval | None]] | None:
+def _evaluated(record: RejectionProof) -> float:
+    """The share of proposals that are evaluated, from above; 1 where nothing says that it is less."""
+    cells = record.rejecting_cells()
+    return 1.0 if cells is None else evaluated_upper(cells, record.mixture())
+
+
+def _pieces(proof: RegionsProof, network: LiftedNetwork) -> list[tuple[Region, Interval | None]] | None:
     """The regions, which cover R^d, with their inputs' ranges; None where the cuts are no trees."""
-    ranges = [*input_ranges(network, ellipsoids), None]
-    whole = list(zip(regions_between(ellipsoids), ranges, strict=True))
-    if not proof.cuts:
-        return whole
-    axes = np.array(proof.axes, dtype=np.float64)
+    regions = proof.pieces()
+    if regions is None or len(regions) > MOST_REGIONS + 1:
+        return None
+    ellipsoids = list({id(item.inside): item.inside for item in regions if item.inside is not None}.values())
+    known = dict(zip(map(id, ellipsoids), input_ranges(network, ellipsoids), strict=True))
     found: list[tuple[Region, Interval | None]] = []
-    for (region, interval), tree in zip(whole[:-1], proof.cuts, strict=True):
-        assert region.inside is not None and interval is not None, "all but the last"
-        boxes = boxes_of(box_around(region.inside, axes), [(axis, float(place)) for axis, place in tree])
-        if boxes is None or len(found) + len(boxes) > MOST_REGIONS:
-            return None
-        for box in boxes:
-            found.append((replace(region, box=box), box_ranges(network, region.inside, box, interval)))
-    return [*found, whole[-1]]
+    for region in regions:
+        interval = None if region.inside is None else known[id(region.inside)]
+        if region.inside is not None and region.box is not None and interval is not None:
+            interval = box_ranges(network, region.inside, region.box, interval)
+        found.append((region, interval))
+    return found
 
 
 def _fits(proof: RegionsProof, network: LiftedNetwork, components: int) -> bool:
@@ -257,10 +257,13 @@ def _batches(lows: FloatArray, highs: FloatArray) -> Iterator[tuple[FloatArray, 
 
 def _acceptance(record: RejectionProof) -> Iterator[str]:
     """P, K and the distance from log C and the integral alone."""
-    if record.log_integral > record.log_constant:
-        yield "int exp(-f) is above C"
+    if not 0.0 < record.evaluated <= 1.0 or not 1 <= record.tries <= MOST_PROPOSALS:
+        yield f"the share that is evaluated must be in (0, 1], and its proposals in [1, {MOST_PROPOSALS}]"
         return
-    found = acceptance_lower(record.log_constant, record.log_integral)
+    if record.log_integral > record.log_constant + math.log(record.evaluated):
+        yield "int exp(-f) is above what is evaluated"
+        return
+    found = acceptance_lower(record.log_constant, record.log_integral, record.evaluated)
     if not 0.0 <= record.acceptance <= found:
         yield f"p is not >= {record.acceptance!r}: evaluated, at least {found!r}"
     count, bound = record.proposals, record.tv_bound
@@ -271,8 +274,9 @@ def _acceptance(record: RejectionProof) -> Iterator[str]:
     if not 1 <= count <= MOST_PROPOSALS:
         yield f"K must be in [1, {MOST_PROPOSALS}]"
         return
+    passed = round_acceptance(record.acceptance, record.evaluated, record.tries)
     with precision():
-        distance = upper((1 - ball(record.acceptance)) ** count)
+        distance = upper((1 - ball(passed)) ** count)
         if not distance <= bound:
             yield f"the distance is not <= {bound!r}: evaluated, at most {distance!r}"
         if not ball(bound) <= ball(record.epsilon):
@@ -285,6 +289,8 @@ def _claim(record: RejectionProof, generator: Generator) -> str:
     said = "epsilon not met"
     if record.proposals is not None:
         first = f"the first accepted of {counted(record.proposals, 'proposal')}"
+        if record.tries > 1:
+            first += f", each the first of {counted(record.tries, 'draw')} that is not refused before G is evaluated,"
         said = f"{first} is within {record.tv_bound!r} of pi_x (Theorem R)"
     return f"{generator.name}, {noise}: a proposal is accepted with p >= {record.acceptance!r}; {said}"
 
@@ -294,6 +300,7 @@ def _said(record: RejectionProof) -> dict[str, float | int | str | None]:
         "layers": record.proposals, "tv_bound": record.tv_bound, "p_certified": record.acceptance,
         "log_constant": record.log_constant, "log_integral": record.log_integral, "envelope": record.envelope_method,
         "components": len(record.proposal), "epsilon": float(record.epsilon),
+        **({} if record.tries == 1 else {"tries": record.tries, "evaluated": record.evaluated}),
         **({} if record.likelihood == BERNOULLI else {"beta": float(record.beta)}),
         **({} if record.proposals is None else {"theorem": THEOREM}),
     }  # fmt: skip

@@ -1,0 +1,291 @@
+"""Proposals refused by their cells: the share evaluated is bounded, the law is the posterior's, so is the file's.
+
+Statistical: each test of draws fails with probability below 1e-6 where all is as it should be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from benchmarks.forged_certificates import refusal
+from certify.arithmetic.intervals import FloatArray
+from certify.encoders.count import encoder_count
+from certify.encoders.onnx_encoder import ExportOptions
+from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
+from certify.envelopes import evaluated_share
+from certify.envelopes.box_certificate import Envelope, round_acceptance
+from certify.envelopes.cells import Cells, evaluation_lower, tries_for
+from certify.envelopes.evaluated_share import evaluated_upper
+from certify.envelopes.likelihood import GaussianLikelihood, potential
+from certify.envelopes.mixture import Mixture
+from certify.envelopes.rejection import acceptance_probabilities, exact_draws, first_accepted, measured_acceptance
+from certify.errors import InputError
+from certify.generators.graph import Generator
+from certify.posteriors.estimates import frequency_interval, mean_interval
+from tests.property.test_envelopes_cells import BETA, Setting, document
+from tests.property.test_envelopes_cells import setting as setting
+from tests.unit.test_encoders_rejection import run
+from theorems.rejection_encoder.network import realised_envelope
+
+
+def random_cells(d: int, size: int, seed: int) -> tuple[Cells, Mixture]:
+    """Boxes that have nothing to do with one another, components that have little to do with them."""
+    random = np.random.default_rng([seed, d])
+
+    def root() -> FloatArray:
+        return np.asarray(np.tril(random.standard_normal((d, d)), -1) + np.diag(random.uniform(0.5, 2.0, d)))
+
+    inner = np.where(random.random(size) < 0.5, 0.0, random.uniform(0.1, 0.8, size))
+    inner[0] = 0.0
+    low = random.normal(-1.0, 0.7, (size, d))
+    cells = Cells(
+        random.standard_normal(d), root(), random.standard_normal((d, d)) + 2.0 * np.eye(d), inner,
+        inner + random.uniform(0.5, 4.0, size), low, low + random.uniform(0.2, 4.0, (size, d)),
+        random.uniform(0.0, 0.3, size), random.uniform(0.0, 0.1, size), random.uniform(0.0, 1.5, (size, d)),
+    )  # fmt: skip
+    mixture = Mixture(
+        random.uniform(0.2, 1.0, size), cells.centre + 0.5 * random.standard_normal((size, d)),
+        np.array([root() for _ in range(size)]),
+    )  # fmt: skip
+    return cells, mixture
+
+
+def share_interval(cells: Cells, mixture: Mixture, count: int = 400_000) -> tuple[float, float]:
+    """Of the share that is evaluated, at error 1e-6."""
+    points, _ = cells.draw(mixture, count, np.random.default_rng(0))
+    found = frequency_interval(len(points), count, 1e-6)
+    return found.lower, found.upper
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+def test_the_bound_of_the_share_is_above_what_is_drawn(d: int, seed: int) -> None:
+    cells, mixture = random_cells(d, 4, seed)
+    bound = evaluated_upper(cells, mixture)
+    low, _ = share_interval(cells, mixture, 100_000)
+    assert low <= bound <= 1.0
+
+
+@pytest.mark.parametrize("side", [0.0, 0.7])
+def test_in_one_dimension_the_bound_is_sharp(side: float) -> None:
+    """Nothing but the interval counts: E[exp(w (t - a)(t - b)/2); a <= t <= b] in closed form at w = 0."""
+    low, high, mean, root = -0.4, 1.1, 0.3, 1.5
+    cells = Cells(
+        np.zeros(1), np.eye(1), np.eye(1), np.zeros(1), np.array([50.0]), np.array([[low]]), np.array([[high]]),
+        np.zeros(1), np.zeros(1), np.array([[side]]),
+    )  # fmt: skip
+    mixture = Mixture(np.ones(1), np.array([[mean]]), np.array([[[root]]]))
+    places = np.linspace(low, high, 20001)
+    density = root / math.sqrt(2 * math.pi) * np.exp(-((root * (places - mean)) ** 2) / 2)
+    truth = float(np.trapezoid(density * np.exp(side * (places - low) * (places - high) / 2), places))
+    if side == 0.0:
+        assert truth == pytest.approx(special.ndtr(root * (high - mean)) - special.ndtr(root * (low - mean)), rel=1e-6)
+    found = evaluated_upper(cells, mixture)
+    assert truth * (1 - 1e-7) <= found <= 1.02 * truth
+
+
+def test_what_lies_far_off_is_hardly_ever_evaluated() -> None:
+    cells, mixture = random_cells(2, 3, 0)
+    far = replace(cells, low=cells.low + 100.0, high=cells.high + 100.0)
+    assert 0.0 <= evaluated_upper(far, mixture) < 1e-20
+    unbounded = replace(cells, low=np.full((3, 2), -np.inf), high=np.full((3, 2), np.inf), sides=np.zeros((3, 2)))
+    assert evaluated_upper(unbounded, mixture) == 1.0
+
+
+def test_coarser_boxes_give_a_larger_bound_and_no_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(6):
+        cells, mixture = random_cells(3, 3, seed)
+        low, _ = share_interval(cells, mixture, 100_000)
+        with monkeypatch.context() as patch:
+            patch.setattr(evaluated_share, "MOST_STEPS", {1: 2, 2: 2, 3: 1, 4: 1})
+            coarse = evaluated_upper(cells, mixture)
+        assert low <= coarse and evaluated_upper(cells, mixture) <= coarse * (1 + 1e-6)
+
+
+def test_cells_are_written_and_read_again() -> None:
+    cells, _ = random_cells(3, 4, 1)
+    cells = replace(cells, outer=np.append(cells.outer[:3], np.inf))
+    again = Cells.from_document(cells.to_document())
+    assert again.fits(4, 3) and not again.fits(5, 3) and not again.fits(4, 2)
+    assert all(np.array_equal(getattr(again, name), getattr(cells, name)) for name in cells.__dataclass_fields__)
+    assert not replace(again, sides=np.full((4, 3), np.nan)).fits(4, 3)
+
+
+def test_a_round_ends_less_often_the_fewer_are_evaluated_and_the_fewer_tries() -> None:
+    assert tries_for(1.0) == 1 and tries_for(0.1) == 30 and round_acceptance(0.3, 1.0, 1) == 0.3
+    assert evaluation_lower(0.25, 2) == pytest.approx(1 - 0.75**2, rel=1e-12)
+    shares = np.array([0.5, 0.2, 0.05, 0.01])
+    # At the same int exp(-f)/C = 0.004 the probability rises as fewer are evaluated.
+    passed = [round_acceptance(0.004 / share, share, 20) for share in shares]
+    assert passed == sorted(passed) and passed[-1] == pytest.approx((1 - 0.99**20) * 0.4, rel=1e-9)
+
+
+def two(setting: Setting) -> tuple[Generator, GaussianLikelihood, Envelope, Envelope]:
+    generator, row, envelope, plain = setting
+    assert envelope.cells is not None and envelope.evaluated < 0.8 and envelope.tries > 1
+    return generator, GaussianLikelihood(row, BETA), envelope, plain
+
+
+def test_the_share_of_a_real_envelope_is_bounded(setting: Setting) -> None:
+    _, _, envelope, _ = two(setting)
+    assert envelope.cells is not None
+    low, high = share_interval(envelope.cells, envelope.proposal)
+    assert low <= envelope.evaluated <= 8.0 * high
+    # Half of the bound is below what is drawn: a bound that is off by so much would be noticed.
+    assert 0.1 * envelope.evaluated < low
+
+
+def test_nothing_is_below_zero_where_it_is_evaluated(setting: Setting) -> None:
+    """F + log(C w_j N_j) + g_j >= 0, or else a proposal would be refused that ought to be accepted."""
+    generator, likelihood, envelope, _ = two(setting)
+    assert envelope.cells is not None
+    points, levels = envelope.cells.draw(envelope.proposal, 200_000, np.random.default_rng(1))
+    heights = potential(generator.graph, likelihood, points) + levels + envelope.log_constant
+    assert heights.min() >= -1e-9
+
+
+def test_both_samplers_give_one_integral(setting: Setting) -> None:
+    generator, likelihood, envelope, plain = two(setting)
+
+    def integral(item: Envelope) -> tuple[float, float]:
+        batches = [
+            acceptance_probabilities(generator, likelihood, item, 8192, np.random.default_rng([7, i]))[0]
+            for i in range(12)
+        ]
+        rate = mean_interval(np.concatenate(batches), 0.0, 1.0, 1e-7)
+        scale = math.exp(item.log_constant - plain.log_constant)
+        return scale * rate.lower, scale * rate.upper
+
+    (low, high), (least, most) = integral(plain), integral(envelope)
+    assert low <= most and least <= high and most / least < 1.5
+    assert envelope.cells is not None
+    # Cells that refuse nothing count what others hold already.
+    wide = replace(
+        envelope.cells, inner=np.zeros(envelope.cells.size), outer=np.full(envelope.cells.size, 1e9),
+        low=np.full_like(envelope.cells.low, -1e9), high=np.full_like(envelope.cells.high, 1e9),
+        inside=np.zeros(envelope.cells.size), sides=np.zeros_like(envelope.cells.sides),
+        outside=np.zeros(envelope.cells.size),
+    )  # fmt: skip
+    assert integral(replace(envelope, cells=wide))[0] > high
+
+
+def test_draws_have_the_law_of_the_plain_sampler(setting: Setting) -> None:
+    generator, likelihood, envelope, plain = two(setting)
+    found, expected = (exact_draws(generator, likelihood, item, 20_000, 3) for item in (envelope, plain))
+    assert len(found) == len(expected) == 20_000
+    # Four coordinates and a length: 2e-7 each.
+    for one, other in [*zip(found.T, expected.T, strict=True), (np.abs(found).sum(1), np.abs(expected).sum(1))]:
+        assert stats.ks_2samp(one, other).pvalue > 2e-7
+    # The proposals are not the posterior, and this many of them show it.
+    random = np.random.default_rng(0)
+    drawn = envelope.proposal.draw(20_000, random)
+    assert min(stats.ks_2samp(a, b).pvalue for a, b in zip(drawn.T, expected.T, strict=True)) < 1e-9
+
+
+def test_the_certified_acceptance_is_below_the_measured_one(setting: Setting) -> None:
+    generator, likelihood, envelope, plain = two(setting)
+    for item in (envelope, plain):
+        found = measured_acceptance(generator, likelihood, item, 20_000, 0)
+        assert item.acceptance <= found.upper and found.cases == 20_000
+    assert envelope.log_integral_upper == pytest.approx(envelope.log_constant + math.log(envelope.evaluated))
+    assert plain.log_integral <= envelope.log_integral_upper
+
+
+def design(setting: Setting, proposals: int, tries: int) -> tuple[Generator, RejectionDesign, GaussianLikelihood]:
+    generator, row, envelope, _ = setting
+    proposal, realised = realised_envelope(envelope)
+    found = RejectionDesign(row, BETA, proposal, realised.log_constant, proposals, realised.cells, tries)
+    return generator, found, GaussianLikelihood(row, BETA)
+
+
+@pytest.mark.parametrize(("proposals", "tries"), [(1, 2), (3, 7)])
+def test_the_file_draws_what_the_float_sampler_draws(setting: Setting, proposals: int, tries: int) -> None:
+    generator, plan, likelihood = design(setting, proposals, tries)
+    program = rejection_network(generator, plan)
+    noise = np.random.default_rng(0).standard_normal((1000, proposals, tries * 7))
+    rows = np.tile(plan.observation, (1000, 1))
+    encoder = run(program)
+    found = encoder.push(rows, noise)
+    assert encoder.noise_shape == (proposals, tries * 7)
+
+    def expected(cells: Cells | None) -> FloatArray:
+        return first_accepted(generator, likelihood, plan.proposal, plan.log_constant, noise, cells)
+
+    assert np.abs(found - expected(plan.cells)).max() <= 1e-9
+    assert np.array_equal(found, run(program, ExportOptions(unrolled=True)).push(rows, noise))
+    assert plan.cells is not None
+    # Other cells, other draws.
+    assert np.abs(found - expected(replace(plan.cells, low=plan.cells.low + 0.5))).max() > 1e-3
+    assert np.abs(found - expected(replace(plan.cells, sides=3.0 * plan.cells.sides))).max() > 1e-3
+
+
+def test_the_law_of_the_file_is_within_the_bound(setting: Setting) -> None:
+    """Of K = 250 proposals none is accepted as seldom as (1 - P)^K says, and the rest is the posterior's law."""
+    generator, plan, likelihood = design(setting, 250, setting[2].tries)
+    count = 1000
+    noise = np.random.default_rng(5).standard_normal((count, 250, plan.tries * 7))
+    found = run(rejection_network(generator, plan)).push(np.tile(plan.observation, (count, 1)), noise)
+    expected = exact_draws(generator, likelihood, setting[3], 20_000, 8)
+    missed = (1.0 - setting[2].round_acceptance) ** 250
+    assert missed < 0.1
+    for one, other in zip(found.T, expected.T, strict=True):
+        # Kolmogorov's distance is at most that in total variation; both samples add 1e-6.
+        noise_room = math.sqrt(math.log(2e6) / 2) * (count**-0.5 + 20_000**-0.5)
+        assert stats.ks_2samp(one, other).statistic <= missed + noise_room
+
+
+def test_parameters_are_below_the_bound_and_near_it(setting: Setting) -> None:
+    for proposals, tries in ((1, 2), (5, 9)):
+        generator, plan, _ = design(setting, proposals, tries)
+        count = encoder_count(rejection_network(generator, plan)).parameters_unrolled
+        bound = parameter_bound(generator, plan.proposal.size, proposals, tries)
+        # Numbers of cells that are 0 are not stored.
+        assert 0.8 * bound < count <= bound
+    with pytest.raises(InputError, match="layout `sequence`"):
+        rejection_network(generator, plan, "parallel")
+    with pytest.raises(InputError, match="side by side"):
+        rejection_network(generator, replace(plan, tries=10**6))
+
+
+def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Records that claim more of what is refused than is true, or of other cells."""
+    yield "fewer are evaluated", found | {"evaluated": 0.5 * found["evaluated"]}
+    yield "none are evaluated", found | {"evaluated": 0.0}
+    yield "more than all", found | {"evaluated": 1.5}
+    yield "no tries", found | {"tries": 0}
+    yield "fewer tries for the same K", found | {"tries": 1}
+    yield "all are, at the acceptance of those", found | {"evaluated": 1.0, "tries": 1}
+    parts = found["regions"]["regions"]
+    shared = [dict(part) for part in parts]
+    shares = list(shared[0]["shares"])
+    shares[0], shares[1] = shares[0] - 1, 1
+    shared[0]["shares"] = shares
+    yield "a region has two components", found | {"regions": {**found["regions"], "regions": shared}}
+    swapped = [dict(part) for part in parts]
+    swapped[0]["shares"], swapped[1]["shares"] = parts[1]["shares"], parts[0]["shares"]
+    yield "components are swapped", found | {"regions": {**found["regions"], "regions": swapped}}
+    radii = list(found["regions"]["radii"])
+    radii[0], radii[1] = radii[1], radii[0]
+    yield "ellipsoids do not grow", found | {"regions": {**found["regions"], "radii": radii}}
+    radii = [radii[0], *radii[:1], *radii[2:]]
+    yield "two are the same", found | {"regions": {**found["regions"], "radii": radii}}
+    yield "one component less", found | {"proposal": found["proposal"][:-1]}
+    weights = [dict(part) for part in found["proposal"]]
+    weights[0]["weight"] = (100.0 * float.fromhex(weights[0]["weight"])).hex()
+    yield "another weight", found | {"proposal": weights}
+
+
+def test_forged_shares_are_refused(setting: Setting) -> None:
+    found = document(*setting[:3])
+    assert refusal(found, setting[0]) == "" and found["evaluated"] < 1.0 and found["tries"] > 1
+    names = [name for name, record in forged(found) if refusal(record, setting[0]) == ""]
+    assert names == []
+    # Where more are evaluated those are accepted less often than is claimed.
+    assert refusal(found | {"evaluated": min(1.0, 1.2 * found["evaluated"])}, setting[0]) != ""
