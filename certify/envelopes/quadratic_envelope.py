@@ -65,7 +65,7 @@ WARM_WEIGHT = 1e-2
 LAST_WEIGHT = 1e-5
 """Weights of the barrier: cold start, start from another observation's path, end."""
 
-WEAK, HOPELESS = 8.0, 18.0
+WEAK, HOPELESS = 8.0, 30.0
 """-log p between which cells are tried: from 7,000 proposals at epsilon = 0.1 on."""
 
 ENOUGH = 5.0

@@ -15,11 +15,12 @@ import pytest
 from scipy import special, stats
 
 from benchmarks.forged_certificates import refusal
+from certify.arithmetic.balls import precision
 from certify.arithmetic.intervals import FloatArray
 from certify.encoders.count import encoder_count
 from certify.encoders.onnx_encoder import ExportOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
-from certify.envelopes import evaluated_share
+from certify.envelopes import ball_share, evaluated_share
 from certify.envelopes.box_certificate import Envelope, round_acceptance
 from certify.envelopes.cells import Cells, evaluation_lower, tries_for
 from certify.envelopes.evaluated_share import evaluated_upper
@@ -91,6 +92,47 @@ def test_in_one_dimension_the_bound_is_sharp(side: float) -> None:
     assert truth * (1 - 1e-7) <= found <= 1.02 * truth
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_balls_and_boxes_on_any_axes_leave_no_less_than_is_drawn(d: int, seed: int) -> None:
+    cells, mixture = random_cells(d, 3, seed)
+    random = np.random.default_rng([seed, d, 1])
+    for label in range(3):
+        noise = random.standard_normal((60_000, d))
+        drawn = mixture.means[label] + np.linalg.solve(mixture.roots[label].T, noise.T).T
+        kept = random.random(len(noise)) < np.exp(-cells.heights(drawn, np.full(len(noise), label)))
+        low = frequency_interval(int(kept.sum()), len(noise), 1e-8).lower
+        for count in range(min(d, 5)):
+            axes = np.sort(random.permutation(d)[:count])
+            with precision():
+                assert low <= ball_share.ball_share(axes, cells, mixture, label)
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(0.0, 2.0), (1.5, 3.0), (2.5, 4.0)])
+@pytest.mark.parametrize("shift", [0.0, 1.2])
+def test_between_two_balls_the_bound_is_sharp(inner: float, outer: float, shift: float) -> None:
+    """Without sides and multipliers: the noncentral chi-squared law of |y|^2."""
+    d = 5
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.array([inner]), np.array([outer]), np.full((1, d), -outer),
+        np.full((1, d), outer), np.zeros(1), np.zeros(1), np.zeros((1, d)),
+    )  # fmt: skip
+    mixture = Mixture(np.ones(1), np.full((1, d), shift), np.eye(d)[None])
+    law = stats.ncx2(d, d * shift**2) if shift else stats.chi2(d)
+    truth = law.cdf(outer**2) - law.cdf(inner**2)
+    with precision():
+        alone, two = (ball_share.ball_share(np.arange(count), cells, mixture, 0) for count in (0, 2))
+    assert truth <= alone <= 1.15 * truth and truth <= two <= 1.6 * truth
+    # With multipliers: by draws.
+    tilted = replace(cells, inside=np.full(1, 0.3), outside=np.full(1, 0.2))
+    noise = shift + np.random.default_rng(2).standard_normal((400_000, d))
+    values = np.exp(-tilted.heights(noise, np.zeros(len(noise), dtype=int)))
+    mean = mean_interval(values, 0.0, 1.0, 1e-6)
+    with precision():
+        found = ball_share.ball_share(np.arange(0), tilted, mixture, 0)
+    assert mean.lower <= found <= 1.25 * mean.upper
+
+
 def test_what_lies_far_off_is_hardly_ever_evaluated() -> None:
     cells, mixture = random_cells(2, 3, 0)
     far = replace(cells, low=cells.low + 100.0, high=cells.high + 100.0)
@@ -99,12 +141,23 @@ def test_what_lies_far_off_is_hardly_ever_evaluated() -> None:
     assert evaluated_upper(unbounded, mixture) == 1.0
 
 
+@pytest.mark.parametrize("name", ["inside", "outside", "sides"])
+@pytest.mark.parametrize("value", [-1e-6, np.nan])
+def test_of_multipliers_that_are_none_nothing_is_concluded(name: str, value: float) -> None:
+    cells, mixture = random_cells(2, 3, 0)
+    wrong = getattr(cells, name).copy()
+    wrong.flat[0] = value
+    assert evaluated_upper(cells, mixture) < 1.0 and evaluated_upper(replace(cells, **{name: wrong}), mixture) == 1.0
+
+
 def test_coarser_boxes_give_a_larger_bound_and_no_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(6):
         cells, mixture = random_cells(3, 3, seed)
         low, _ = share_interval(cells, mixture, 100_000)
         with monkeypatch.context() as patch:
             patch.setattr(evaluated_share, "MOST_STEPS", {1: 2, 2: 2, 3: 1, 4: 1})
+            for name, values in (("PARTS", (1, 2, 2, 1, 1)), ("STEPS", (1, 1, 1, 1, 1)), ("SQUARES", 20)):
+                patch.setattr(ball_share, name, values)
             coarse = evaluated_upper(cells, mixture)
         assert low <= coarse and evaluated_upper(cells, mixture) <= coarse * (1 + 1e-6)
 
