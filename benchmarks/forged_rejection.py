@@ -27,7 +27,7 @@ from benchmarks.zoo_rejection import own_noise
 from certify.atomic import write_text_atomically
 from certify.certificates.discovery import document_of
 from certify.cli.progress_bar import progress_on_terminal
-from certify.envelopes.box_certificate import acceptance_lower
+from certify.envelopes.box_certificate import acceptance_lower, round_acceptance
 from certify.envelopes.rejection import proposals_needed
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
@@ -46,7 +46,9 @@ DECODERS = (
     ("examples/zoo/sklearn_mlp_iris_d2", "examples/zoo/sklearn_mlp_iris_d2"),
 )
 EPSILON = Fraction(1, 10)
-BETTER: Mapping[str, int] = {"log_constant": -1, "log_integral": 1, "acceptance": 1, "proposals": -1, "tv_bound": -1}
+BETTER: Mapping[str, int] = {
+    "log_constant": -1, "log_integral": 1, "acceptance": 1, "proposals": -1, "tv_bound": -1, "evaluated": -1
+}  # fmt: skip
 """Which way a claim of that name becomes better."""
 
 Document_ = dict[str, Any]
@@ -56,7 +58,7 @@ def forgeries(document: Mapping[str, Any], random: np.random.Generator) -> Itera
     """Every record that differs from `document` in one thing, to its own advantage; with what was changed."""
     for name, sign in BETTER.items():
         yield name, {**document, name: better(document[name], sign)}
-    for name in ("log_constant", "log_integral"):
+    for name in ("log_constant", "log_integral", *(("evaluated",) if document["evaluated"] < 1.0 else ())):
         yield f"{name}, p, K, distance", _followed({**document, name: better(document[name], BETTER[name])})
     yield "p, K, distance of another record", _followed({**document, "log_constant": document["log_integral"]})
     yield "method", {**document, "method": document["method"] + "0"}
@@ -77,9 +79,10 @@ def forgeries(document: Mapping[str, Any], random: np.random.Generator) -> Itera
 
 
 def _followed(document: Document_) -> Document_:
-    """With p, K and the distance that follow from log C and the integral."""
-    acceptance = acceptance_lower(document["log_constant"], document["log_integral"])
-    needed = proposals_needed(acceptance, EPSILON)
+    """With p, K and the distance that follow from log C, the integral and the share that is evaluated."""
+    evaluated = document["evaluated"]
+    acceptance = acceptance_lower(document["log_constant"], document["log_integral"], evaluated)
+    needed = proposals_needed(round_acceptance(acceptance, evaluated, document["tries"]), EPSILON)
     assert needed is not None, "a better claim needs fewer proposals"
     return {**document, "acceptance": acceptance, "proposals": needed.proposals, "tv_bound": needed.tv_bound}
 

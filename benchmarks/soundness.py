@@ -50,7 +50,7 @@ BITS = 512
 
 EFFORT, POINTS = 20_000.0, 6
 
-FULL = ("composition", "neuron by neuron", "semidefinite", "lifted semidefinite", "branch and bound")
+FULL = ("composition", "neuron by neuron", "semidefinite", "lifted semidefinite", "branch and bound", "pairs of slopes")
 
 SEARCH_EVERY = 10
 """Every tenth network is also searched for witnesses, whose ends must not exclude the truth either."""

@@ -248,7 +248,7 @@ def rejection_proof(
     """The record of a certified envelope: its claims rounded outward, p, K and the distance from them."""
     mixture = envelope.proposal
     log_constant, log_integral = _above(envelope.log_constant), -_above(-envelope.log_integral)
-    evaluated = min(1.0, envelope.evaluated * (1.0 + 1e-9))
+    evaluated = _share_above(envelope.evaluated)
     acceptance, tries = acceptance_lower(log_constant, log_integral, evaluated), envelope.tries
     needed = proposals_needed(round_acceptance(acceptance, evaluated, tries), epsilon)
     proof, integral = envelope.proof, envelope.integral
@@ -343,6 +343,12 @@ def _above(value: float) -> float:
     given = value + MARGIN * (1.0 + abs(value))
     found = float(Decimal(given).quantize(PLACES, ROUND_CEILING)) if abs(value) < 1e12 else given
     return found if found > value else given
+
+
+def _share_above(share: float) -> float:
+    """A number above `share`, at most 1, with seven digits."""
+    given = Decimal(share * (1.0 + MARGIN))
+    return min(1.0, float(given.quantize(Decimal(1).scaleb(given.adjusted() - 6), ROUND_CEILING)))
 
 
 def same_rows(rows: Sequence[Sequence[float]], count: int, width: int | None = None) -> bool:
