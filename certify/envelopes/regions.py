@@ -51,7 +51,7 @@ class Ellipsoid:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """{z : low <= t <= high}, t = A (z - c): `centre` c (d,), `axes` A (d, d), ends (d,)."""
+    """{z : low <= t <= high}, t = A (z - c): `centre` c (d,), `axes` A (d, d), ends (d,). Empty where low > high."""
 
     centre: FloatArray
     axes: FloatArray
@@ -59,9 +59,13 @@ class Box:
     high: FloatArray
 
     def halves(self, axis: int, place: float) -> tuple[Box, Box]:
-        """What is below a cut and what is above: together they cover the box, wherever the cut is. Exact."""
+        """What the box has below a cut and above it: a cover, disjoint up to a null set, wherever the cut is. Exact.
+
+        Where the cut does not meet the box one of the two is empty: its low end is above its high end.
+        """
         high, low = self.high.copy(), self.low.copy()
-        high[axis] = low[axis] = place
+        # Not the place itself: what is beyond the box may be in another one.
+        high[axis], low[axis] = min(high[axis], place), max(low[axis], place)
         return replace(self, high=high), replace(self, low=low)
 
 
@@ -100,7 +104,7 @@ def excess_form(ellipsoid: Ellipsoid, multiplier: float) -> MatrixBall:
 
 
 def boxes_of(whole: Box, cuts: Sequence[Cut]) -> list[Box] | None:
-    """The leaves of a tree of cuts, which cover `whole`; None where the cuts are no tree. Exact."""
+    """The leaves of a tree of cuts, which cover `whole`, disjoint up to null sets; None where it is no tree. Exact."""
     left, found = [whole], []
     for axis, place in cuts:
         if not left or not axis < whole.low.size or not math.isfinite(place):

@@ -80,6 +80,24 @@ def test_leaves_of_a_tree_cover_and_other_lists_are_none() -> None:
         assert boxes_of(whole, wrong) is None
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_leaves_have_nothing_in_common_wherever_the_cuts_are(seed: int) -> None:
+    """A second cut of an axis beyond the first: what it leaves must not reach over that one."""
+    random, d = np.random.default_rng(seed), 2
+    whole = Box(np.zeros(d), np.eye(d), np.full(d, -1.0), np.full(d, 1.0))
+
+    def tree(depth: int) -> list[tuple[int, float]]:
+        if depth == 0:
+            return [LEAF]
+        return [(int(random.integers(d)), float(random.uniform(-1.5, 1.5))), *tree(depth - 1), *tree(depth - 1)]
+
+    boxes = boxes_of(whole, tree(4))
+    assert boxes is not None and len(boxes) == 16 and any((box.low > box.high).any() for box in boxes)
+    points, beyond = random.uniform(-1.0, 1.0, (4000, d)), random.uniform(1.0, 2.0, (100, d))
+    assert (sum(_contains(box, points).astype(int) for box in boxes) == 1).all()
+    assert not any(_contains(box, beyond).any() for box in boxes)
+
+
 def test_sides_are_a_form_that_is_never_positive_inside() -> None:
     ellipsoid, axes = shape(3, 1)
     boxes = boxes_of(box_around(ellipsoid, axes), TREE)
