@@ -29,8 +29,8 @@ from certify.envelopes.exponentials import (
     balls,
     exponent,
     grid,
-    linear_integrals,
     log_density,
+    log_linear_integrals,
     midpoints,
     with_sides,
 )
@@ -98,7 +98,7 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
     down = least - (far**2).sum(axis=1) * (1.0 + 16 * EPSILON)
     weights = law.tilted(*ends, most, upper(rise), lower(fall)).between(which, down, up)
     with np.errstate(invalid="ignore"):
-        total = float(np.where(weights > 0.0, integrals * weights, 0.0).sum()) * (1.0 + MARGIN)
+        total = float(np.where(weights == 0.0, 0.0, integrals * weights).sum()) * (1.0 + MARGIN)
     # What is no number is no bound.
     return total if total >= 0.0 else math.inf
 
@@ -191,12 +191,16 @@ class _Law:
         for sign in (1.0, -1.0):
             gap = sign * points - means[:, :, None]
             gap = np.sign(gap) * np.maximum(np.abs(gap) - reach[:, :, None], 0.0)
-            found += np.exp(-0.5 * steep * gap**2) * linear_integrals(-sign * steep * gap, inner, outer, points)
+            lines = log_linear_integrals(-sign * steep * gap, inner, outer, points)
+            with np.errstate(over="ignore", invalid="ignore"):
+                found += np.exp(lines - 0.5 * steep * gap**2)
         sums = step * np.arange(SQUARES + 1)
         tops = rise * np.minimum(sums + step * count, most) - fall * sums
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             tilts = np.exp(0.5 * tops + 8 * EPSILON * (rise + fall) * most)
-        return _Squares(np.array([_convolved(law) for law in found]) * tilts, step, count)
+        laws = np.array([_convolved(law) for law in found]) * tilts
+        # What is no number is no bound.
+        return _Squares(np.where(laws >= 0.0, laws, np.inf), step, count)
 
 
 def _convolved(laws: FloatArray) -> FloatArray:
@@ -220,8 +224,10 @@ class _Squares:
         last = np.floor(up / self._step * (1.0 + 1e-12) + SLACK) + 1
         first = np.ceil(down / self._step * (1.0 - 1e-12 * np.sign(down)) - SLACK) - self._count
         ends = [np.clip(np.where(np.isfinite(k), k, size), 0, size).astype(np.intp) for k in (first, last)]
-        found = self._before[which, ends[1]] * (1.0 + 1e-12) - self._before[which, ends[0]] * (1.0 - 1e-12)
-        return np.asarray(np.where(up >= -SLACK * self._step, np.maximum(found, 0.0), 0.0))
+        with np.errstate(invalid="ignore"):
+            found = self._before[which, ends[1]] * (1.0 + 1e-12) - self._before[which, ends[0]] * (1.0 - 1e-12)
+        found = np.where(np.isnan(found), np.inf, np.maximum(found, 0.0))
+        return np.asarray(np.where(up >= -SLACK * self._step, found, 0.0))
 
 
 def _exponent(

@@ -49,6 +49,8 @@ def evaluated_upper(cells: Cells, mixture: Mixture) -> float:
 def _cell_share(cells: Cells, mixture: Mixture, label: int) -> float:
     """E_{N_j}[exp(g_j); D_j] from above."""
     low, high = cells.low[label], cells.high[label]
+    if (low > high).any():
+        return 0.0
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return 1.0
     mean, covariance = _coordinates(cells, mixture, label)

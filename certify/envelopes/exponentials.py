@@ -15,7 +15,7 @@ import numpy as np
 from flint import arb, arb_mat
 
 from certify.arithmetic.balls import ball, midpoint, upper
-from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
 
 STEP, REACH = 0.6, 4.5
 """Widths of boxes, and how far from the middle they go, in standard deviations."""
@@ -24,7 +24,7 @@ ROUNDING = 256 * EPSILON
 """Share of the sum of magnitudes by which an exponent in floats is off at most."""
 
 MARGIN = 1e-9
-"""What exp, expm1 and sums and products of positive numbers lose in floats, generously."""
+"""What exp, expm1, logarithms and sums of positive numbers lose in floats, generously."""
 
 LARGEST_ERROR = 1e-3
 """Of an exponent: beyond it nothing is concluded."""
@@ -75,7 +75,9 @@ class Exponent:
         bends = np.maximum(0.5 * (np.abs(self.q).sum(axis=1) - np.abs(diagonal) - diagonal), 0.0)
         heights = heights + (bends * np.maximum(highs - points, points - lows) ** 2).sum(axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
-            found = np.exp(heights) * linear_integrals(gradients, lows, highs, points).prod(axis=1)
+            # A product of widths may be too small for a float where the density is large.
+            logs = heights + log_linear_integrals(gradients, lows, highs, points).sum(axis=1)
+            found = np.exp(logs) + SMALLEST_NORMAL
         # What is no number is no bound.
         return np.where(found >= 0.0, found, np.inf)
 
@@ -87,13 +89,14 @@ def grid(parts: Sequence[FloatArray]) -> FloatArray:
     return np.stack([part.ravel() for part in np.meshgrid(*parts, indexing="ij")], axis=1)
 
 
-def linear_integrals(slopes: FloatArray, lows: FloatArray, highs: FloatArray, points: FloatArray) -> FloatArray:
-    """int exp(slope (t - point)) over [low, high], up to rounding."""
+def log_linear_integrals(slopes: FloatArray, lows: FloatArray, highs: FloatArray, points: FloatArray) -> FloatArray:
+    """Log int exp(slope (t - point)) over [low, high], up to rounding."""
     widths = highs - lows
     tops = np.maximum(slopes * (highs - points), slopes * (lows - points))
     falls = np.abs(slopes) * widths
     means = np.where(falls < 1e-8, 1.0, -np.expm1(-np.maximum(falls, 1e-8)) / np.maximum(falls, 1e-8))
-    return np.asarray(np.exp(tops) * widths * means)
+    with np.errstate(divide="ignore"):
+        return np.asarray(tops + np.log(widths) + np.log(means))
 
 
 def exponent(

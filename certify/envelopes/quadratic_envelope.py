@@ -220,7 +220,7 @@ def quadratic_envelope(
         integral,
         best.evaluated,
         tries_for(best.evaluated),
-        cells_of(best.regions),
+        cells_of(best.regions) if best.evaluated < 1.0 else None,
     )
 
 

@@ -249,7 +249,8 @@ def rejection_proof(
     mixture = envelope.proposal
     log_constant, log_integral = _above(envelope.log_constant), -_above(-envelope.log_integral)
     evaluated = _share_above(envelope.evaluated)
-    acceptance, tries = acceptance_lower(log_constant, log_integral, evaluated), envelope.tries
+    acceptance = acceptance_lower(log_constant, log_integral, evaluated)
+    tries = envelope.tries if evaluated < 1.0 else 1
     needed = proposals_needed(round_acceptance(acceptance, evaluated, tries), epsilon)
     proof, integral = envelope.proof, envelope.integral
     assert proof is not None, "envelopes are made with their proofs"

@@ -5,9 +5,11 @@ Statistical: each test of draws fails with probability below 1e-6 where all is a
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,22 +17,31 @@ import pytest
 from scipy import special, stats
 
 from benchmarks.forged_certificates import refusal
-from certify.arithmetic.balls import precision
+from certify.arithmetic.balls import ball, precision
 from certify.arithmetic.intervals import FloatArray
+from certify.certificates.discovery import record_of
 from certify.encoders.count import encoder_count
 from certify.encoders.onnx_encoder import ExportOptions
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
-from certify.envelopes import ball_share, evaluated_share
-from certify.envelopes.box_certificate import Envelope, round_acceptance
+from certify.envelopes import ball_share, cell_envelope, evaluated_share, quadratic_envelope
+from certify.envelopes.box_certificate import Envelope, acceptance_lower, round_acceptance
 from certify.envelopes.cells import Cells, evaluation_lower, tries_for
 from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.rejection import acceptance_probabilities, exact_draws, first_accepted, measured_acceptance
+from certify.envelopes.records import RejectionProof
+from certify.envelopes.rejection import (
+    acceptance_probabilities,
+    exact_draws,
+    first_accepted,
+    measured_acceptance,
+    proposals_needed,
+)
+from certify.envelopes.thresholds import realised_weights
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.posteriors.estimates import frequency_interval, mean_interval
-from tests.property.test_envelopes_cells import BETA, Setting, document
+from tests.property.test_envelopes_cells import BETA, Setting, document, scene
 from tests.property.test_envelopes_cells import setting as setting
 from tests.unit.test_encoders_rejection import run
 from theorems.rejection_encoder.network import realised_envelope
@@ -148,6 +159,41 @@ def test_of_multipliers_that_are_none_nothing_is_concluded(name: str, value: flo
     wrong = getattr(cells, name).copy()
     wrong.flat[0] = value
     assert evaluated_upper(cells, mixture) < 1.0 and evaluated_upper(replace(cells, **{name: wrong}), mixture) == 1.0
+
+
+def one_cell(
+    low: list[float], high: list[float], root: FloatArray, sides: float = 0.0, mean: float = 0.0
+) -> tuple[Cells, Mixture]:
+    """The box alone, t = z, around a Gaussian of precision root root'."""
+    d = len(low)
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.array([1e90]), np.array([low]), np.array([high]),
+        np.zeros(1), np.zeros(1), np.full((1, d), sides),
+    )  # fmt: skip
+    return cells, Mixture(np.ones(1), np.full((1, d), mean), root[None])
+
+
+def test_a_box_that_is_empty_has_no_share_and_no_less() -> None:
+    """Its width is negative: another cell's share must not be reduced by it, however far apart its ends are."""
+    for low, high in (([1.0, -1.0], [-1.0, 1.0]), ([60.0, -1.0], [-60.0, 1.0]), ([1.0, 1.0], [-1.0, -1.0])):
+        assert evaluated_upper(*one_cell(low, high, np.eye(2))) == 0.0
+    flat = evaluated_upper(*one_cell([0.5, -1.0], [0.5, 1.0], np.eye(2)))
+    assert 0.0 <= flat < 1e-300
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+@pytest.mark.parametrize("scale", [1e-110, 1e-80, 1e-30, 1e50])
+def test_widths_whose_product_is_no_float_have_a_share(d: int, scale: float) -> None:
+    """A density of 1e300 on a box of 1e-330: their product is what counts."""
+    wide = scale * 10 ** (30.0 / d)
+    found = evaluated_upper(*one_cell([-0.5 * scale] * d, [0.5 * scale] * d, np.eye(d) / wide))
+    truth = special.erf(0.5 * scale / wide / math.sqrt(2.0)) ** d
+    assert truth * (1 - 1e-9) <= found <= 1.0
+
+
+def test_what_no_exponential_of_a_float_says_is_not_nothing() -> None:
+    """exp(-1250) is below every positive float, and above 0."""
+    assert 0.0 < evaluated_upper(*one_cell([50.0], [51.0], np.eye(1))) < 1e-300
 
 
 def test_coarser_boxes_give_a_larger_bound_and_no_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,6 +353,40 @@ def test_parameters_are_below_the_bound_and_near_it(setting: Setting) -> None:
         rejection_network(generator, replace(plan, tries=10**6))
 
 
+def test_the_share_is_that_of_the_weights_which_thresholds_realise() -> None:
+    """Floats next to them are not enough: here the share is the last weight itself."""
+    size, random = 4, np.random.default_rng(0)
+    ends = 100.0 * np.arange(size)
+    low, high = np.full((size, 1), 50.0), np.full((size, 1), 51.0)
+    low[-1], high[-1] = -np.inf, np.inf
+    cells = Cells(
+        np.zeros(1), np.eye(1), np.eye(1), ends, np.append(ends[1:], np.inf), low, high, np.zeros(size),
+        np.zeros(size), np.zeros((size, 1)),
+    )  # fmt: skip
+    for _ in range(60):
+        weights = random.uniform(0.1, 1.0, size)
+        mixture = Mixture(weights / weights.sum(), np.zeros((size, 1)), np.ones((size, 1, 1)))
+        proposal, found = realised_envelope(Envelope(mixture, 5.0, 0.0, 0, evaluated=0.9, tries=9, cells=cells))
+        with precision():
+            truth = realised_weights(proposal.thresholds)[-1]
+            assert truth < ball(found.evaluated) < truth * (1 + ball(1e-12))
+
+
+def test_where_all_are_evaluated_there_are_no_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, _, likelihood, prepared = scene()
+    for name, value in (("WEAK", -np.inf), ("HOPELESS", np.inf)):
+        monkeypatch.setattr(quadratic_envelope, name, value)
+    monkeypatch.setattr(cell_envelope, "WORK", 0.0)
+    shells = quadratic_envelope.verified_mixture
+    monkeypatch.setattr(quadratic_envelope, "verified_mixture", lambda *rest: replace(shells(*rest), log_constant=1e3))
+    monkeypatch.setattr(quadratic_envelope, "_single_bound", lambda *_: None)
+    for share in (0.9, 1.0):
+        monkeypatch.setattr(cell_envelope, "evaluated_upper", lambda *_, share=share: share)
+        found = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
+        assert found is not None and found.log_constant < 100.0
+        assert (found.cells is None) == (share == 1.0) and (found.tries == 1) == (share == 1.0)
+
+
 def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Records that claim more of what is refused than is true, or of other cells."""
     yield "fewer are evaluated", found | {"evaluated": 0.5 * found["evaluated"]}
@@ -314,6 +394,15 @@ def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "more than all", found | {"evaluated": 1.5}
     yield "no tries", found | {"tries": 0}
     yield "fewer tries for the same K", found | {"tries": 1}
+    yield "all are, and there are more tries", claimed(found, evaluated=1.0)
+    yield (
+        "int exp(-f) is all that is evaluated",
+        found | {"log_integral": found["log_constant"] + math.log(found["evaluated"])},
+    )
+    yield (
+        "int exp(-f) is a little more than that",
+        found | {"log_integral": math.nextafter(found["log_constant"] + math.log(found["evaluated"]), math.inf)},
+    )
     yield "all are, at the acceptance of those", found | {"evaluated": 1.0, "tries": 1}
     parts = found["regions"]["regions"]
     shared = [dict(part) for part in parts]
@@ -333,6 +422,64 @@ def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     weights = [dict(part) for part in found["proposal"]]
     weights[0]["weight"] = (100.0 * float.fromhex(weights[0]["weight"])).hex()
     yield "another weight", found | {"proposal": weights}
+
+
+def claimed(found: dict[str, Any], **changes: float) -> dict[str, Any]:
+    """With other claims, and what follows from them of p, K and the distance."""
+    record = found | changes
+    record["acceptance"] = acceptance_lower(record["log_constant"], record["log_integral"], record["evaluated"])
+    passed = round_acceptance(record["acceptance"], record["evaluated"], record["tries"])
+    needed = proposals_needed(passed, Fraction(record["epsilon"]))
+    assert needed is not None
+    return record | {"proposals": needed.proposals, "tv_bound": needed.tv_bound}
+
+
+def cut_again(found: dict[str, Any], leaf: int, place: float) -> tuple[dict[str, Any], int]:
+    """The first shell's half `leaf` cut once more across the same axis, beyond the first cut; the number of the half.
+
+    Both parts have its proof and its Gaussian, wider, so that it holds on more than it was made for.
+    """
+    record = copy.deepcopy(found)
+    parts, components, trees = record["regions"]["regions"], record["proposal"], record["regions"]["cuts"]
+    (axis, first), *leaves = trees[0]
+    assert len(leaves) == 2
+    again = [[axis, place.hex()], *leaves]
+    trees[0] = [[axis, first], *again, leaves[0]] if leaf == 0 else [[axis, first], leaves[0], *again]
+    components[leaf]["root"] = [[(0.9 * float.fromhex(x)).hex() for x in row] for row in components[leaf]["root"]]
+    parts[leaf]["offset"] = (float.fromhex(parts[leaf]["offset"]) + 8.0).hex()
+    for items in (parts, components):
+        items.insert(leaf + 1, copy.deepcopy(items[leaf]))
+    for number, part in enumerate(parts):
+        part["shares"] = [2**20 if number == place else 0 for place in range(len(parts))]
+    return claimed(record, log_constant=found["log_constant"] + 10.0), leaf
+
+
+@pytest.mark.parametrize(("leaf", "place"), [(0, 0.3), (0, 2.0), (1, -2.0)])
+def test_a_cut_outside_its_cell_makes_no_place_count_twice_and_no_share_smaller(
+    setting: Setting, leaf: int, place: float
+) -> None:
+    found, first = cut_again(document(*setting[:3]), leaf, place)
+    assert refusal(found, setting[0]) == "", "what it claims is true"
+    record = record_of(found, "the record")
+    assert isinstance(record, RejectionProof)
+    cells, mixture = record.rejecting_cells(), record.mixture()
+    assert cells is not None and (cells.low[first : first + 2] > cells.high[first : first + 2]).any()
+    points = cells.centre + np.random.default_rng(0).standard_normal((4000, 4)) @ np.linalg.inv(cells.root)
+    labels = range(cells.size)
+    assert (sum(np.isfinite(cells.heights(points, np.full(4000, label))) for label in labels) == 1).all()
+    low, high = share_interval(cells, mixture, 100_000)
+    assert low <= evaluated_upper(cells, mixture) <= 4.0 * high
+    assert refusal(claimed(found, evaluated=0.9 * low), setting[0]) != ""
+
+
+def test_a_record_whose_parts_do_not_fit_is_refused_where_log_c_is_infinite(setting: Setting) -> None:
+    found = document(*setting[:3]) | {"log_constant": "inf", "acceptance": 0.0, "proposals": None, "tv_bound": None}
+    proof = found["regions"]
+    for changes in (
+        {"cuts": proof["cuts"][1:]}, {"axes": []}, {"axes": proof["axes"][1:]}, {"cuts": [[[9, (0.0).hex()]]]},
+        {"regions": [{**part, "shares": []} for part in proof["regions"]]}, {"radii": []}, {"root": [[(1.0).hex()]]},
+    ):  # fmt: skip
+        assert "is evaluated" in refusal(found | {"regions": {**proof, **changes}}, setting[0])
 
 
 def test_forged_shares_are_refused(setting: Setting) -> None:

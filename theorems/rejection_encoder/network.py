@@ -14,6 +14,7 @@ from flint import arb
 
 from certify.arithmetic.arrays import FloatArray
 from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.intervals import EPSILON
 from certify.bounds.bracket import ConstantBrackets
 from certify.encoders.kind import LAYOUTS, AtObservation, EncoderKind, EncoderOptions, Numbers
 from certify.encoders.program import EncoderProgram
@@ -82,7 +83,9 @@ def realised_envelope(envelope: Envelope) -> tuple[ThresholdMixture, Envelope]:
         log_constant = upper(ball(envelope.log_constant) + ball(proposal.log_loss))
     found = replace(envelope, proposal=proposal.mixture, log_constant=log_constant)
     if envelope.cells is not None:
-        found = replace(found, evaluated=evaluated_upper(envelope.cells, proposal.mixture))
+        # The weights are floats next to those that the thresholds realise, each and their sum.
+        share = evaluated_upper(envelope.cells, proposal.mixture) * (1.0 + 8 * EPSILON)
+        found = replace(found, evaluated=min(1.0, share))
     return proposal, found
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from certify.arithmetic.balls import ball, precision, upper
+from certify.arithmetic.balls import ball, lower, precision, upper
 from certify.arithmetic.intervals import FloatArray, MatrixBall
 from certify.bounds.bracket import Region as Domain
 from certify.bounds.ranges import Interval, node_ranges, uncertified_domains
@@ -84,7 +84,8 @@ def _doubts(record: RejectionProof, generator: Generator) -> Iterator[str]:
     if not constant <= record.log_constant:
         yield f"log C is not <= {record.log_constant!r}: evaluated, at most {constant!r}"
     if record.evaluated < 1.0:
-        share = _evaluated(record)
+        # Where log C is infinite nothing was proved of the regions, and their parts need not fit together.
+        share = _evaluated(record) if math.isfinite(constant) else 1.0
         if not share <= record.evaluated:
             yield f"the share that is evaluated is not <= {record.evaluated!r}: evaluated, at most {share!r}"
     integral = _integral(record, generator, likelihood, lifted)
@@ -260,7 +261,10 @@ def _acceptance(record: RejectionProof) -> Iterator[str]:
     if not 0.0 < record.evaluated <= 1.0 or not 1 <= record.tries <= MOST_PROPOSALS:
         yield f"the share that is evaluated must be in (0, 1], and its proposals in [1, {MOST_PROPOSALS}]"
         return
-    if record.log_integral > record.log_constant + math.log(record.evaluated):
+    if record.evaluated >= 1.0 and record.tries > 1:
+        yield "where all proposals are evaluated there is one for each of the K"
+        return
+    if _is_more_than_evaluated(record):
         yield "int exp(-f) is above what is evaluated"
         return
     found = acceptance_lower(record.log_constant, record.log_integral, record.evaluated)
@@ -281,6 +285,15 @@ def _acceptance(record: RejectionProof) -> Iterator[str]:
             yield f"the distance is not <= {bound!r}: evaluated, at most {distance!r}"
         if not ball(bound) <= ball(record.epsilon):
             yield "the distance is not <= epsilon"
+
+
+def _is_more_than_evaluated(record: RejectionProof) -> bool:
+    """Whether int exp(-f) would be above a C: the acceptance would be above 1."""
+    if not (math.isfinite(record.log_integral) and math.isfinite(record.log_constant)):
+        return record.log_integral > record.log_constant
+    with precision():
+        # Floats would round the right side up.
+        return lower(ball(record.log_integral) - ball(record.log_constant) - ball(record.evaluated).log()) > 0.0
 
 
 def _claim(record: RejectionProof, generator: Generator) -> str:
