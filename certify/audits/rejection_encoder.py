@@ -147,7 +147,8 @@ def _bracket_of_cells(
     share, mixture = error_probability / 5, sampler.proposal.mixture
     points, levels = sampler.cells.draw(mixture, CELL_DRAWS, random)
     value, known = known_potential(posterior.generator.graph, likelihood, points)
-    if not known.all():
+    # Where hardly any is evaluated nothing is known of those that are.
+    if len(points) < 2 or not known.all():
         return None
     evaluated = frequency_interval(len(points), CELL_DRAWS, share)
     passing = np.exp(np.minimum(-value - levels - sampler.log_constant, 0.0))

@@ -6,22 +6,30 @@ Statistical: each test of draws fails with probability below 1e-6 where all is a
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from scipy import special, stats
 
 from benchmarks.forged_certificates import refusal
 from certify.arithmetic.balls import ball, precision
 from certify.arithmetic.intervals import FloatArray
+from certify.audits import rejection_encoder as audit
+from certify.audits.records import EncoderBracket
+from certify.audits.rejection_encoder import declared_sampler, rejection_bracket
+from certify.audits.source import source_from_file
 from certify.certificates.discovery import record_of
+from certify.encoders.convention import observation_digest
 from certify.encoders.count import encoder_count
-from certify.encoders.onnx_encoder import ExportOptions
+from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes import ball_share, cell_envelope, evaluated_share, quadratic_envelope
 from certify.envelopes.box_certificate import Envelope, acceptance_lower, round_acceptance
@@ -41,6 +49,7 @@ from certify.envelopes.thresholds import realised_weights
 from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.posteriors.estimates import frequency_interval, mean_interval
+from certify.posteriors.posterior import Posterior
 from tests.property.test_envelopes_cells import BETA, Setting, document, scene
 from tests.property.test_envelopes_cells import setting as setting
 from tests.unit.test_encoders_rejection import run
@@ -422,6 +431,70 @@ def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     weights = [dict(part) for part in found["proposal"]]
     weights[0]["weight"] = (100.0 * float.fromhex(weights[0]["weight"])).hex()
     yield "another weight", found | {"proposal": weights}
+
+
+def audited(
+    setting: Setting, plan: RejectionDesign, path: Path, said: dict[str, Any] | None = None, seed: int = 0
+) -> EncoderBracket | None:
+    """The bracket of a file that computes `plan` and says the same, but for `said`; None where it is not believed."""
+    generator, row = setting[:2]
+    mixture, cells = plan.proposal.mixture, plan.cells
+    assert cells is not None
+    proposal = {
+        "weights": mixture.weights.tolist(), "means": mixture.means.tolist(), "precision_roots": mixture.roots.tolist(),
+        "thresholds": plan.proposal.thresholds.tolist(), "cells": cells.to_document(), "tries": plan.tries,
+    }  # fmt: skip
+    other = said or {}
+    metadata = {
+        "certify.encoder": "rejection", "certify.generator_sha256": generator.sha256, "certify.beta": repr(BETA),
+        "certify.observation": observation_digest(row), "certify.K": str(other.get("K", plan.proposals)),
+        "certify.log_constant": repr(other.get("log_constant", plan.log_constant)),
+        "certify.proposal": json.dumps({
+            name: other.get(name, item) for name, item in proposal.items() if name not in other.get("without", ())
+        }),
+    }  # fmt: skip
+    onnx.save(onnx_encoder(rejection_network(generator, plan), ExportOptions(metadata=metadata)), str(path))
+    source, posterior = source_from_file(path), Posterior(generator, row, BETA)
+    sampler = declared_sampler(source, posterior)
+    found = None if sampler is None else rejection_bracket(sampler, source, posterior, seed, 1e-6)
+    return None if found is None else found[1]
+
+
+def test_an_audit_knows_the_sampler_of_a_file_with_cells(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is searched again is what was found; every lie, and cells that are not those proved, are no bracket."""
+    path, envelope = tmp_path / "e.onnx", setting[2]
+    # Settings of the fixture are gone: a search of its own would find no cells.
+    monkeypatch.setattr(audit, "best_envelope", lambda *_: envelope)
+    monkeypatch.setattr(audit, "EFFORT", 300_000)
+    _, plan, _ = design(setting, 60, 4)
+    assert plan.cells is not None
+    honest = audited(setting, plan, path)
+    missed = (1.0 - round_acceptance(envelope.acceptance, envelope.evaluated, 4)) ** 60
+    assert honest is not None and honest.lower.value == 0.0
+    measured = measured_acceptance(setting[0], GaussianLikelihood(setting[1], BETA), envelope, 20_000, 0)
+    share, _ = share_interval(envelope.cells, envelope.proposal) if envelope.cells is not None else (1.0, 1.0)
+    least = (1.0 - (1.0 - (1.0 - 1.1 * share) ** 4) * measured.upper) ** 60
+    assert least <= honest.upper.value <= missed + 0.2
+    moved = replace(plan.cells, high=plan.cells.high + 1e-3)
+    lies: list[dict[str, Any]] = [
+        {"K": 30, "tries": 8}, {"K": 120, "tries": 2}, {"K": 61}, {"tries": 5}, {"K": -60, "tries": -4},
+        {"tries": "four"}, {"cells": moved.to_document()}, {"cells": []}, {"without": ("cells",)},
+        {"without": ("tries",)}, {"cells": replace(plan.cells, sides=2.0 * plan.cells.sides).to_document()},
+        {"log_constant": plan.log_constant - 1e-3}, {"log_constant": plan.log_constant + 1.0},
+        {"cells": replace(plan.cells, inside=np.full(plan.cells.size, np.nan)).to_document()},
+    ]  # fmt: skip
+    for lie in lies:
+        assert audited(setting, plan, path, lie) is None, lie
+    # Neither is a file that computes what it says, with other cells than those that are proved.
+    wider = replace(plan.cells, sides=0.0 * plan.cells.sides)
+    for other in (moved, wider):
+        assert audited(setting, replace(plan, cells=other), path) is None
+    assert audited(setting, replace(plan, log_constant=plan.log_constant - 1e-3), path) is None
+    # None is evaluated of so few.
+    monkeypatch.setattr(audit, "CELL_DRAWS", 1)
+    assert audited(setting, plan, path) is None
 
 
 def claimed(found: dict[str, Any], **changes: float) -> dict[str, Any]:
