@@ -78,6 +78,8 @@ def measured_acceptance(
         passed, known = passed[: count - done], known[: count - done]
         accepted, unknown = accepted + int(passed.sum()), unknown + int((~known).sum())
         done += len(passed)
+    if done == 0:
+        return IntervalEstimate(0.0, 0.0, 1.0, ERROR_PROBABILITY, 0, "no proposal was evaluated")
     least, most = (
         frequency_interval(number, done, ERROR_PROBABILITY, "proposals") for number in (accepted, accepted + unknown)
     )

@@ -306,6 +306,15 @@ def test_the_certified_acceptance_is_below_the_measured_one(setting: Setting) ->
     assert plain.log_integral <= envelope.log_integral_upper
 
 
+def test_of_what_is_never_evaluated_nothing_is_measured(setting: Setting) -> None:
+    generator, likelihood, envelope, _ = two(setting)
+    assert envelope.cells is not None
+    none = replace(envelope.cells, low=envelope.cells.low + 1e3, high=envelope.cells.high + 1e3)
+    none = replace(none, low=np.where(np.isfinite(none.low), none.low, 1e3))
+    found = measured_acceptance(generator, likelihood, replace(envelope, cells=none), 20, 0)
+    assert (found.lower, found.upper, found.cases) == (0.0, 1.0, 0)
+
+
 def design(setting: Setting, proposals: int, tries: int) -> tuple[Generator, RejectionDesign, GaussianLikelihood]:
     generator, row, envelope, _ = setting
     proposal, realised = realised_envelope(envelope)
