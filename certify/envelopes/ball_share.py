@@ -66,6 +66,12 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
 
     Infinite where nothing is known. Guarantee: rounded outward.
     """
+    # What overflows is infinite or no number, and bounds nothing.
+    with np.errstate(all="ignore"):
+        return _share(axes, cells, mixture, label)
+
+
+def _share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> float:
     radius, inner = float(cells.outer[label]), float(cells.inner[label])
     low, high = cells.low[label][axes], cells.high[label][axes]
     try:
@@ -78,6 +84,8 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
     off = ball(delta)
     most, least = upper(ball(radius) ** 2 * (1 + off)), lower(ball(inner) ** 2 * (1 - off))
     reach = math.sqrt(most) * (1.0 + 4 * EPSILON)
+    if not math.isfinite(most):
+        return math.inf
     low, high = np.maximum(low, -reach), np.minimum(high, reach)
     if (low > high).any():
         return 0.0
@@ -97,8 +105,7 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
     up = most - (near**2).sum(axis=1) * (1.0 - 16 * EPSILON)
     down = least - (far**2).sum(axis=1) * (1.0 + 16 * EPSILON)
     weights = law.tilted(*ends, most, upper(rise), lower(fall)).between(which, down, up)
-    with np.errstate(invalid="ignore"):
-        total = float(np.where(weights == 0.0, 0.0, integrals * weights).sum()) * (1.0 + MARGIN)
+    total = float(np.where(weights == 0.0, 0.0, integrals * weights).sum()) * (1.0 + MARGIN)
     # What is no number is no bound.
     return total if total >= 0.0 else math.inf
 
@@ -192,12 +199,10 @@ class _Law:
             gap = sign * points - means[:, :, None]
             gap = np.sign(gap) * np.maximum(np.abs(gap) - reach[:, :, None], 0.0)
             lines = log_linear_integrals(-sign * steep * gap, inner, outer, points)
-            with np.errstate(over="ignore", invalid="ignore"):
-                found += np.exp(lines - 0.5 * steep * gap**2)
+            found += np.exp(lines - 0.5 * steep * gap**2)
         sums = step * np.arange(SQUARES + 1)
         tops = rise * np.minimum(sums + step * count, most) - fall * sums
-        with np.errstate(over="ignore", invalid="ignore"):
-            tilts = np.exp(0.5 * tops + 8 * EPSILON * (rise + fall) * most)
+        tilts = np.exp(0.5 * tops + 8 * EPSILON * (rise + fall) * most)
         laws = np.array([_convolved(law) for law in found]) * tilts
         # What is no number is no bound.
         return _Squares(np.where(laws >= 0.0, laws, np.inf), step, count)
@@ -223,11 +228,12 @@ class _Squares:
         size = self._before.shape[1] - 1
         last = np.floor(up / self._step * (1.0 + 1e-12) + SLACK) + 1
         first = np.ceil(down / self._step * (1.0 - 1e-12 * np.sign(down)) - SLACK) - self._count
-        ends = [np.clip(np.where(np.isfinite(k), k, size), 0, size).astype(np.intp) for k in (first, last)]
-        with np.errstate(invalid="ignore"):
-            found = self._before[which, ends[1]] * (1.0 + 1e-12) - self._before[which, ends[0]] * (1.0 - 1e-12)
+        # What is no number takes all.
+        begin = np.where(first > 0, np.minimum(first, size), 0).astype(np.intp)
+        end = np.where(last < size, np.maximum(last, 0), size).astype(np.intp)
+        found = self._before[which, end] * (1.0 + 1e-12) - self._before[which, begin] * (1.0 - 1e-12)
         found = np.where(np.isnan(found), np.inf, np.maximum(found, 0.0))
-        return np.asarray(np.where(up >= -SLACK * self._step, found, 0.0))
+        return np.asarray(np.where(up < -SLACK * self._step, 0.0, found))
 
 
 def _exponent(

@@ -74,7 +74,7 @@ class Exponent:
         diagonal = np.diag(self.q)
         bends = np.maximum(0.5 * (np.abs(self.q).sum(axis=1) - np.abs(diagonal) - diagonal), 0.0)
         heights = heights + (bends * np.maximum(highs - points, points - lows) ** 2).sum(axis=1)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):
             # A product of widths may be too small for a float where the density is large.
             logs = heights + log_linear_integrals(gradients, lows, highs, points).sum(axis=1)
             found = np.exp(logs) + SMALLEST_NORMAL
@@ -95,7 +95,7 @@ def log_linear_integrals(slopes: FloatArray, lows: FloatArray, highs: FloatArray
     tops = np.maximum(slopes * (highs - points), slopes * (lows - points))
     falls = np.abs(slopes) * widths
     means = np.where(falls < 1e-8, 1.0, -np.expm1(-np.maximum(falls, 1e-8)) / np.maximum(falls, 1e-8))
-    with np.errstate(divide="ignore"):
+    with np.errstate(all="ignore"):
         return np.asarray(tops + np.log(widths) + np.log(means))
 
 
