@@ -89,7 +89,7 @@ def block_weight(weight: sp.csr_array) -> BlockWeight | None:
         entries = np.ascontiguousarray(matrix.data[starts[:, None] + np.arange(count)].T)
         entries = kept.setdefault((len(rows), entries.tobytes()), entries)
         columns = matrix.indices[starts[0] : starts[0] + count].astype(np.intp)
-        runs, lines = _runs(columns), _runs(np.array(rows, dtype=np.intp))
+        runs, lines = runs_of(columns), runs_of(np.array(rows, dtype=np.intp))
         blocks.append(
             Block(
                 lines[0] if len(lines) == 1 else np.array(rows, dtype=np.intp),
@@ -100,7 +100,7 @@ def block_weight(weight: sp.csr_array) -> BlockWeight | None:
     return BlockWeight((int(matrix.shape[0]), int(matrix.shape[1])), tuple(blocks))
 
 
-def _runs(ascending: Indices) -> tuple[slice, ...]:
+def runs_of(ascending: Indices) -> tuple[slice, ...]:
     """The indices as runs of neighbours."""
     ends = np.flatnonzero(np.diff(ascending) != 1) + 1
     return tuple(slice(int(part[0]), int(part[-1]) + 1) for part in np.split(ascending, ends))
