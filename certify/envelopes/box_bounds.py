@@ -14,9 +14,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.envelopes.box_chain import Chain
 from certify.envelopes.box_forms import BoxForms, box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
 from certify.envelopes.box_parts import along, spread
@@ -38,18 +38,25 @@ class Quadratic:
 
 @dataclass(frozen=True, eq=False)
 class BoxBounds:
-    """lower (b,) <= f + log rho over each box; `split` (b,) the axis to bisect; f + log rho near `middle` (b,) at c."""
+    """lower (b,) <= f + log rho over each box; `steep` (b, d): the axis to bisect is where it is largest, and halving a
+    box halves it there; f + log rho near `middle` (b,) at c.
+    """
 
     lower: FloatArray
-    split: npt.NDArray[np.intp]
+    steep: FloatArray
     middle: FloatArray
 
 
 def potential_plus_log_density(
-    graph: Graph, likelihood: Likelihood, proposal: Mixture, centres: FloatArray, halves: FloatArray
+    graph: Graph,
+    likelihood: Likelihood,
+    proposal: Mixture,
+    centres: FloatArray,
+    halves: FloatArray,
+    chain: Chain | None = None,
 ) -> BoxBounds:
     """Lower bounds of f + log rho over the boxes `centres` +- `halves`, (b, d) each. Rounded outward."""
-    forms = box_forms(graph, centres, halves)
+    forms = box_forms(graph, centres, halves, chain)
     potential, planes = potential_minorant(forms, likelihood)
     constant, gradient, precision, slack = proposal.minorant(centres, halves)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -81,7 +88,7 @@ def potential_plus_log_density(
         plain = floor + middle + constant + least - slack - rest
     lower = np.fmax(np.where(np.isnan(quadratic), -np.inf, quadratic), np.where(np.isnan(plain), -np.inf, plain))
     steep = halves * np.sqrt(1.0 + planes)
-    return BoxBounds(lower, np.argmax(steep, axis=1), np.where(np.isnan(seen), np.inf, seen))
+    return BoxBounds(lower, steep, np.where(np.isnan(seen), np.inf, seen))
 
 
 def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadratic, FloatArray]:
@@ -125,12 +132,14 @@ class MeanBounds:
     middle: FloatArray
 
 
-def mean_potential_upper(graph: Graph, likelihood: Likelihood, centres: FloatArray, halves: FloatArray) -> MeanBounds:
+def mean_potential_upper(
+    graph: Graph, likelihood: Likelihood, centres: FloatArray, halves: FloatArray, chain: Chain | None = None
+) -> MeanBounds:
     """Upper bounds of the mean of f over each box, rounded outward; by Jensen int_box exp(-f) >= vol exp(-mean).
 
     (A u + s + e)^2 <= (1+t)(A u + s)^2 + (1+1/t) E^2 for |e| <= E and any t > 0; the mean of u_j^2 is R_j^2/3.
     """
-    forms = box_forms(graph, centres, halves)
+    forms = box_forms(graph, centres, halves, chain)
     final = forms.nodes[-1]
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         _, base = likelihood.enclosure(final.value)

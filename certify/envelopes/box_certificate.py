@@ -22,7 +22,7 @@ from certify.envelopes.box_tree import Tiling
 from certify.envelopes.box_weights import with_dense_weights
 from certify.envelopes.cells import Cells, evaluation_lower
 from certify.envelopes.gaussian_evidence import MeanBound
-from certify.envelopes.likelihood import Likelihood, potential
+from certify.envelopes.likelihood import Likelihood, candidate_potential
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import MixtureBound
@@ -125,7 +125,7 @@ def box_envelope(
     rows, potentials = fit.programme_rows(cells, dictionary, seed, count)
     for _ in range(rounds):
         # f is known at the first rows: only the new ones are evaluated.
-        potentials = np.append(potentials, potential(graph, likelihood, rows[len(potentials) :]))
+        potentials = np.append(potentials, candidate_potential(graph, likelihood, rows[len(potentials) :]))
         chosen = fit.choose_weights(graph, likelihood, dictionary, rows, potentials, seed)
         if chosen is None:
             break

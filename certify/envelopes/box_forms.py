@@ -18,16 +18,21 @@ import numpy as np
 
 from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, round_down, round_up
 from certify.envelopes.box_activations import Image, image_of, tangent
+from certify.envelopes.box_chain import Chain
 from certify.envelopes.box_parts import BoxForm, Lines, Plane, spread
 from certify.envelopes.box_rows import nodes_with_rows, row_plane
 from certify.envelopes.box_sums import Chosen, choice_of, chosen, shared_plane
 from certify.envelopes.box_weights import weights_of
+from certify.envelopes.chain_forms import ChainForms, chain_forms
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 
 
 @dataclass(frozen=True, eq=False)
 class BoxForms:
-    """The forms of every node over a batch of boxes with centres (b, d) and half-widths (b, d)."""
+    """The forms of every node over a batch of boxes with centres (b, d) and half-widths (b, d).
+
+    Between the ends of a chain, where there is one, `nodes` has forms with no boxes.
+    """
 
     graph: Graph
     centres: FloatArray
@@ -35,16 +40,21 @@ class BoxForms:
     nodes: tuple[BoxForm, ...]
     lines: dict[int, Lines]
     choices: dict[int, Chosen]
+    chain: ChainForms | None = None
 
 
-def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms:
-    """Forms over the boxes `centres` +- `halves`, both (b, d). Rounded outward."""
+def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray, chain: Chain | None = None) -> BoxForms:
+    """Forms over the boxes `centres` +- `halves`, both (b, d), the nodes of `chain` by float32. Rounded outward."""
     nodes: list[BoxForm] = []
     lines: dict[int, Lines] = {}
     choices: dict[int, Chosen] = {}
     with_rows = nodes_with_rows(graph)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        chained = None if chain is None else chain_forms(chain, centres, halves)
         for position, node in enumerate(graph.nodes):
+            if chained is not None and 0 < position <= chained.chain.last:
+                nodes.append(_chained(chained, halves) if position == chained.chain.last else _NOT_HELD)
+                continue
             match node:
                 case Input():
                     nodes.append(_coordinates(centres, halves))
@@ -69,7 +79,17 @@ def box_forms(graph: Graph, centres: FloatArray, halves: FloatArray) -> BoxForms
             if position in with_rows:
                 found = row_plane(graph, position, nodes, lines, choices, halves)
                 nodes[-1] = _closer(nodes[-1], found, halves)
-    return BoxForms(graph, centres, halves, tuple(nodes), lines, choices)
+    return BoxForms(graph, centres, halves, tuple(nodes), lines, choices, chained)
+
+
+_NOT_HELD = BoxForm(*(np.zeros((0, 0)),) * 7)
+
+
+def _chained(found: ChainForms, halves: FloatArray) -> BoxForm:
+    """The form of the last node of a chain: its range is that of its plane."""
+    ends = np.full_like(found.value, np.inf)
+    plane = found.plane
+    return _met(found.value, plane.slope, plane.shift, plane.radius, -ends, ends, halves)
 
 
 def _closer(item: BoxForm, found: Plane, halves: FloatArray) -> BoxForm:

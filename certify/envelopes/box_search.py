@@ -15,18 +15,25 @@ import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
-from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, lattice
+from certify.envelopes.box_chain import Chain, chain_of
+from certify.envelopes.box_tree import Cuts, IntArray, Tiling, divided, lattice
 from certify.envelopes.box_weights import is_expensive, multiplications
-from certify.envelopes.likelihood import Likelihood, boxes_of, known_potential, potential
+from certify.envelopes.likelihood import Likelihood, boxes_of, candidate_potential, known_potential
 from certify.envelopes.live_neurons import Local, local_graph
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
 
 BATCH = 512
+FAR = (0.45, 0.8, 0.95)
+"""Shares of a bound's looseness above which boxes are divided by four, by eight, by sixteen: halves would be too."""
+
+CHAINED = 24
+"""Boxes whose forms through a chain are held at a time."""
+
 BULK = 6.0
 """Deviations of rho's Gaussians around their means: most boxes lie there."""
 
-LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
+LATTICE = {1: 64, 2: 8, 3: 8, 4: 5}
 """Boxes per axis with which the integral starts, by dimension."""
 
 
@@ -47,12 +54,15 @@ class BoxLimits:
         found = LIMITS[min(graph.latent_dim, 4)]
         work = WORK if graph.latent_dim > 3 else WORK_FEW
         each = (graph.latent_dim + 3) * max(multiplications(graph), 1)
-        share = min(found.share, EXPENSIVE_SHARE) if is_expensive(graph) else found.share
-        return replace(found, boxes=min(found.boxes, max(1, int(work / each))), share=share)
+        boxes = min(found.boxes, max(1, int(work / each)))
+        if not is_expensive(graph):
+            return replace(found, boxes=boxes)
+        tolerance = max(found.tolerance, EXPENSIVE_TOLERANCE)
+        return replace(found, tolerance=tolerance, boxes=boxes, share=min(found.share, EXPENSIVE_SHARE))
 
 
-EXPENSIVE_SHARE = 0.85
-"""Of the integral, where one evaluation is expensive."""
+EXPENSIVE_TOLERANCE, EXPENSIVE_SHARE = 0.15, 0.9
+"""Where one evaluation is expensive: the supremum takes four times as many boxes as the integral, and may lose more."""
 
 LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}
 """By dimension: a tolerance t costs a factor e^-t of the acceptance at most, and boxes grow like t^(-d/2)."""
@@ -115,40 +125,51 @@ def supremum_of_ratio(
     `potentials` (k,): f there, where it is known already. Guarantee: `upper` holds, rounded outward, whatever stopped
     the search.
     """
-    known = potential(graph, likelihood, seen) if potentials is None else potentials
+    known = candidate_potential(graph, likelihood, seen) if potentials is None else potentials
     within = ((seen >= low) & (seen <= high)).all(axis=1)
     middle = 0.5 * (low + high)[None]
     inside = np.concatenate([seen[within], middle])
-    ratios = -np.append(known[within], potential(graph, likelihood, middle)) - proposal.log_density(inside)
+    ratios = -np.append(known[within], candidate_potential(graph, likelihood, middle)) - proposal.log_density(inside)
     best = float(np.max(ratios))
     worst = inside[int(np.argmax(ratios))]
     lows, highs = lattice(low, high, 1)
     numbers, cuts = np.arange(1), Cuts(1)
-    bounds, splits, _ = _log_ratios(graph, likelihood, proposal, lows, highs)
+    bounds, steeps, middles = _log_ratios(graph, likelihood, proposal, lows, highs)
     count, finished_bound = 1, -math.inf
     while len(bounds):
-        # Finished boxes keep their bound; the others are bisected, the worst first.
-        done = bounds <= best + limits.tolerance
+        # Finished boxes keep their bound; the others are divided, the worst first.
+        wanted = best + limits.tolerance
+        done = bounds <= wanted
         if done.any():
             finished_bound = max(finished_bound, float(bounds[done].max()))
-        lows, highs, bounds, splits, numbers = lows[~done], highs[~done], bounds[~done], splits[~done], numbers[~done]
+        lows, highs, bounds, steeps, middles = (part[~done] for part in (lows, highs, bounds, steeps, middles))
+        numbers = numbers[~done]
         if not len(bounds) or count >= limits.boxes:
             break
         order = np.argsort(-bounds)
         taken, kept = order[:BATCH], order[BATCH:]
-        halves = bisected(lows[taken], highs[taken], splits[taken])
-        numbers = np.concatenate([numbers[kept], cuts.bisect(numbers[taken], splits[taken])])
-        found = _log_ratios(graph, likelihood, proposal, *halves)
+        levels = _levels(bounds[taken] - wanted, bounds[taken] - middles[taken])
+        starts, ends, places = divided(lows[taken], highs[taken], steeps[taken], levels, numbers[taken], cuts)
+        found = _log_ratios(graph, likelihood, proposal, starts, ends)
         top = int(np.argmax(found[2]))
         if found[2][top] > best:
-            best, worst = float(found[2][top]), 0.5 * halves[0][top] + 0.5 * halves[1][top]
-        count += len(found[0])
-        lows = np.concatenate([lows[kept], halves[0]])
-        highs = np.concatenate([highs[kept], halves[1]])
-        bounds = np.concatenate([bounds[kept], found[0]])
-        splits = np.concatenate([splits[kept], found[1]])
+            best, worst = float(found[2][top]), 0.5 * starts[top] + 0.5 * ends[top]
+        count += len(starts)
+        lows, highs = np.concatenate([lows[kept], starts]), np.concatenate([highs[kept], ends])
+        numbers = np.concatenate([numbers[kept], places])
+        bounds, steeps, middles = (
+            np.concatenate([old[kept], new]) for old, new in zip((bounds, steeps, middles), found, strict=True)
+        )
     upper = max(finished_bound, float(bounds.max()) if len(bounds) else -math.inf)
     return SupremumBound(upper, best, worst, count, not len(bounds), Tiling(low, high, 1, cuts.splits()))
+
+
+def _levels(excess: FloatArray, loose: FloatArray) -> IntArray:
+    """How often boxes are halved before they are bounded again, by how far a bound is above what is wanted and above f.
+
+    Where most of what a bound is too large by is too much, the halves' bounds would hardly ever do.
+    """
+    return np.asarray(1 + (excess[:, None] > np.array(FAR) * loose[:, None]).sum(axis=1))
 
 
 def log_integral_lower(
@@ -164,7 +185,8 @@ def log_integral_lower(
     The midpoint rule on the same boxes only says when to stop.
     """
     d = low.size
-    graph = local_graph(graph, low, high).inside
+    if chain_of(graph) is None:
+        graph = local_graph(graph, low, high).inside
     sides = LATTICE[min(d, 4)]
     lows, highs = lattice(low, high, sides)
     numbers, cuts = np.arange(len(lows)), Cuts(len(lows))
@@ -182,12 +204,14 @@ def log_integral_lower(
         if not len(taken):
             break
         rest = np.setdiff1d(np.arange(len(lows)), taken)
-        axes = np.argmax(highs[taken] - lows[taken], axis=1)
-        halves = bisected(lows[taken], highs[taken], axes)
-        numbers = np.concatenate([numbers[rest], cuts.bisect(numbers[taken], axes)])
-        count += len(halves[0])
-        lows, highs = np.concatenate([lows[rest], halves[0]]), np.concatenate([highs[rest], halves[1]])
-        found = _log_masses(graph, likelihood, *halves)
+        # Where a box has hardly any of what is hoped for its halves would be divided again.
+        levels = 1 + (missing[taken] > FAR[0] * hoped[taken]).astype(np.intp)
+        widths = highs[taken] - lows[taken]
+        starts, ends, places = divided(lows[taken], highs[taken], widths, levels, numbers[taken], cuts)
+        found = _log_masses(graph, likelihood, starts, ends)
+        count += len(starts)
+        lows, highs = np.concatenate([lows[rest], starts]), np.concatenate([highs[rest], ends])
+        numbers = np.concatenate([numbers[rest], places])
         masses, middles = np.concatenate([masses[rest], found[0]]), np.concatenate([middles[rest], found[1]])
     return IntegralBound(log_sum_lower(masses), Tiling(low, high, sides, cuts.splits()))
 
@@ -202,28 +226,52 @@ def log_sum_lower(masses: FloatArray) -> float:
 
 
 def log_ratio_upper(
-    graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
+    graph: Graph,
+    likelihood: Likelihood,
+    proposal: Mixture,
+    lows: FloatArray,
+    highs: FloatArray,
+    enough: float = math.inf,
 ) -> tuple[FloatArray, IntArray]:
-    """Upper bounds of log exp(-f)/rho over boxes, rounded outward, and the axes to bisect."""
-    return _log_ratios(graph, likelihood, proposal, lows, highs)[:2]
+    """Upper bounds of log exp(-f)/rho over boxes, rounded outward, and the axes to bisect.
+
+    Where float32 leaves one above `enough` it is bounded by float64 too.
+    """
+    bounds, steeps, _ = _log_ratios(graph, likelihood, proposal, lows, highs)
+    above = ~(bounds <= enough)
+    if above.any() and chain_of(graph) is not None:
+        closer = _log_ratios(graph, likelihood, proposal, lows[above], highs[above], single=False)[0]
+        bounds[above] = np.fmin(bounds[above], closer)
+    return bounds, np.argmax(steeps, axis=1)
 
 
 def _log_ratios(
-    graph: Graph, likelihood: Likelihood, proposal: Mixture, lows: FloatArray, highs: FloatArray
-) -> tuple[FloatArray, IntArray, FloatArray]:
-    """What `log_ratio_upper` says, and log exp(-f)/rho near the boxes' centres.
+    graph: Graph,
+    likelihood: Likelihood,
+    proposal: Mixture,
+    lows: FloatArray,
+    highs: FloatArray,
+    single: bool = True,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What `log_ratio_upper` says, how steep boxes are along the axes, and log exp(-f)/rho near their centres.
 
-    Boxes in the bulk of rho are bounded by what is left of the graph there (`live_neurons`).
+    With `single` by float32, where the graph begins with a chain (`box_chain`). Otherwise boxes in the bulk of rho are
+    bounded by what is left of the graph there (`live_neurons`).
     """
     centres, halves = centred_boxes(lows, highs)
-    local = _local_to(graph, proposal)
-    inside = local.holds(lows, highs)
-    lower, split, middle = np.empty(len(lows)), np.empty(len(lows), dtype=np.intp), np.empty(len(lows))
-    for network, boxes in ((local.graph, ~inside), (local.inside, inside)):
-        for part in _parts(network, np.flatnonzero(boxes)):
-            found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part])
-            lower[part], split[part], middle[part] = found.lower, found.split, found.middle
-    return -lower, split, -middle
+    lower, steep, middle = np.empty(len(lows)), np.empty(lows.shape), np.empty(len(lows))
+    chain = chain_of(graph) if single else None
+    if chain is not None:
+        networks = [(graph, np.ones(len(lows), dtype=bool))]
+    else:
+        local = _local_to(graph, proposal)
+        inside = local.holds(lows, highs)
+        networks = [(local.graph, ~inside), (local.inside, inside)]
+    for network, boxes in networks:
+        for part in _parts(network, np.flatnonzero(boxes), chain):
+            found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part], chain)
+            lower[part], steep[part], middle[part] = found.lower, found.steep, found.middle
+    return -lower, steep, -middle
 
 
 @lru_cache(maxsize=1)
@@ -232,19 +280,24 @@ def _local_to(graph: Graph, proposal: Mixture) -> Local:
     return local_graph(graph, *proposal.bulk(BULK))
 
 
-def _parts(graph: Graph, boxes: IntArray) -> list[IntArray]:
+def _parts(graph: Graph, boxes: IntArray, chain: Chain | None) -> list[IntArray]:
     """Boxes that are bounded at a time."""
-    step = boxes_of(graph)
+    step = boxes_of(graph) if chain is None else CHAINED
     return [boxes[start : start + step] for start in range(0, len(boxes), step)]
 
 
-def log_masses_lower(graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray) -> FloatArray:
-    """Lower bounds of log int exp(-f) over boxes: their log volume less the mean of f, rounded down."""
-    return _log_masses(graph, likelihood, lows, highs)[0]
+def log_masses_lower(
+    graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray, single: bool = True
+) -> FloatArray:
+    """Lower bounds of log int exp(-f) over boxes: their log volume less the mean of f, rounded down.
+
+    With `single` by float32, where the graph begins with a chain (`box_chain`).
+    """
+    return _log_masses(graph, likelihood, lows, highs, single)[0]
 
 
 def _log_masses(
-    graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray
+    graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray, single: bool = True
 ) -> tuple[FloatArray, FloatArray]:
     """What `log_masses_lower` says, and the midpoint rule's estimates.
 
@@ -253,8 +306,9 @@ def _log_masses(
     """
     centres = 0.5 * lows + 0.5 * highs
     halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)
-    parts = _parts(graph, np.arange(len(lows)))
-    found = [mean_potential_upper(graph, likelihood, centres[part], halves[part]) for part in parts]
+    chain = chain_of(graph) if single else None
+    parts = _parts(graph, np.arange(len(lows)), chain)
+    found = [mean_potential_upper(graph, likelihood, centres[part], halves[part], chain) for part in parts]
     mean, middle = np.concatenate([item.upper for item in found]), np.concatenate([item.middle for item in found])
     volume = np.log(2 * halves).sum(axis=1)
     lower = volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1])

@@ -110,3 +110,28 @@ def bisected(lows: FloatArray, highs: FloatArray, axes: npt.NDArray[np.int64]) -
     first_high, second_low = highs.copy(), lows.copy()
     first_high[rows, axes], second_low[rows, axes] = middle, middle
     return np.concatenate([lows, second_low]), np.concatenate([first_high, highs])
+
+
+def divided(
+    lows: FloatArray,
+    highs: FloatArray,
+    steeps: FloatArray,
+    levels: IntArray,
+    numbers: IntArray,
+    cuts: Cuts,
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Boxes (k, d) bisected `levels` times (k,), and their parts: corners and numbers, entered in `cuts`.
+
+    Each time along the axis where `steeps` (k, d) is largest, which is halved there.
+    """
+    for level in range(int(levels.max(initial=0))):
+        cut = levels > level
+        axes = np.argmax(steeps[cut], axis=1)
+        halves = bisected(lows[cut], highs[cut], axes)
+        numbers = np.concatenate([numbers[~cut], cuts.bisect(numbers[cut], axes)])
+        flatter = steeps[cut]
+        flatter[np.arange(len(axes)), axes] *= 0.5
+        lows, highs = np.concatenate([lows[~cut], halves[0]]), np.concatenate([highs[~cut], halves[1]])
+        steeps = np.concatenate([steeps[~cut], flatter, flatter])
+        levels = np.concatenate([levels[~cut], levels[cut], levels[cut]])
+    return lows, highs, numbers

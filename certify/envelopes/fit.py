@@ -16,7 +16,7 @@ import numpy.typing as npt
 from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.box_weights import is_expensive
 from certify.envelopes.cuts import solved_by_cuts
-from certify.envelopes.likelihood import Likelihood, potential
+from certify.envelopes.likelihood import Likelihood, candidate_potential, repeated_potential
 from certify.envelopes.mixture import Mixture
 from certify.errors import CertifyError
 from certify.generators.graph import Graph
@@ -53,7 +53,7 @@ class Effort:
     steps: int
 
 
-FULL, SPARING = Effort(1, 1 / 2000, 1800, 6, 64, 16), Effort(3, 1 / 500, 500, 2, 16, 8)
+FULL, SPARING = Effort(1, 1 / 2000, 1800, 6, 64, 16), Effort(3, 1 / 250, 400, 2, 12, 8)
 """The second where one evaluation is expensive: there a thousand points cost as much as a hundred boxes."""
 
 REACHES = (6.0, 12.0, 24.0, 48.0)
@@ -119,9 +119,10 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
     axis = (np.arange(side) + 0.5) / side * 2 * reach - reach
     points = np.array(list(product(axis, repeat=d)))
     widths = np.full(len(points), 2 * reach / side)
+    potentials = repeated_potential(graph, likelihood, points)
     if extra is not None and len(extra):
         points, widths = np.concatenate([points, extra]), np.concatenate([widths, np.full(len(extra), 0.05)])
-    potentials = potential(graph, likelihood, points)
+        potentials = np.concatenate([potentials, candidate_potential(graph, likelihood, extra)])
     offsets = np.array(list(product((-0.25, 0.25), repeat=d)))
     if not np.isfinite(potentials).any():
         raise CertifyError(f"the potential is finite at no point of a lattice on [-{reach:g}, {reach:g}]^d")
@@ -134,7 +135,7 @@ def _divided_cells(graph: Graph, likelihood: Likelihood, extra: FloatArray | Non
             break
         children = (points[heavy][:, None, :] + widths[heavy][:, None, None] * offsets).reshape(-1, d)
         points = np.concatenate([points[~heavy], children])
-        potentials = np.concatenate([potentials[~heavy], potential(graph, likelihood, children)])
+        potentials = np.concatenate([potentials[~heavy], candidate_potential(graph, likelihood, children)])
         widths = np.concatenate([widths[~heavy], np.repeat(widths[heavy] / 2, len(offsets))])
     masses = d * np.log(widths) - potentials
     # Beyond 2^58 nats a difference of 40 is none in floats: the heaviest are kept all the same.
@@ -203,7 +204,7 @@ def choose_weights(
         # The next programme starts with the rows that bind in this one, or nearly, and the new ones.
         binding = np.append(binding, len(rows) + np.arange(len(peaks)))
         rows = np.concatenate([rows, peaks])
-        potentials = np.concatenate([potentials, potential(graph, likelihood, peaks)])
+        potentials = np.concatenate([potentials, candidate_potential(graph, likelihood, peaks)])
     return best
 
 
@@ -218,7 +219,8 @@ def _climbed(
     """Points with large exp(-f)/rho and its logarithms there: random steps around the rows where it is largest."""
 
     def ratio(points: FloatArray, known: FloatArray | None = None) -> FloatArray:
-        found = -(potential(graph, likelihood, points) if known is None else known) - proposal.log_density(points)
+        heights = candidate_potential(graph, likelihood, points) if known is None else known
+        found = -heights - proposal.log_density(points)
         return np.where(np.isnan(found), -np.inf, found)
 
     effort = effort_of(graph)

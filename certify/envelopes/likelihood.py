@@ -6,13 +6,16 @@ Gaussian noise: phi_i(l) = (l - x_i)^2/(2 beta^2). Bernoulli logits: phi_i(l) = 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.envelopes.box_chain import chain_of, chain_values
 from certify.envelopes.box_weights import known_values
 from certify.errors import InputError
 from certify.generators.activations import derivatives, range_enclosure
@@ -67,13 +70,57 @@ def known_potential(
     graph: Graph, likelihood: Likelihood, points: FloatArray
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """`potential` (b,), and where floats know it: elsewhere something overflowed before the likelihood. Estimate."""
-    block = block_of(graph)
-    with np.errstate(over="ignore", invalid="ignore"):
-        parts = [known_values(graph, points[start : start + block]) for start in range(0, max(len(points), 1), block)]
-        misfits = [likelihood.value(outputs) for outputs, _ in parts]
-        found = 0.5 * (points * points).sum(axis=1) + np.concatenate(misfits)
-    return np.where(np.isnan(found), np.inf, found), np.concatenate([known for _, known in parts])
+    return _known(graph, likelihood, points, False)
 
+
+def candidate_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
+    """`potential` for what only looks for candidates: where the graph begins with a chain by float32. Estimate."""
+    return _known(graph, likelihood, points, True)[0]
+
+
+def repeated_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
+    """`candidate_potential` at points that every observation asks for: a chain's outputs there are kept. Estimate."""
+    if chain_of(graph) is None or len(points) * graph.observed_dim > MOST_KEPT:
+        return candidate_potential(graph, likelihood, points)
+    outputs = _kept_outputs(graph, points.shape[0], points.tobytes())
+    return _with_prior(points, likelihood.value(outputs))
+
+
+MOST_KEPT = 2**20
+"""Outputs that are kept at a time."""
+
+
+@lru_cache(maxsize=2)
+def _kept_outputs(graph: Graph, count: int, points: bytes) -> FloatArray:
+    blocks = _blocks(graph, np.frombuffer(points).reshape(count, -1), True)
+    return np.concatenate([outputs for outputs, _ in blocks])
+
+
+def _known(
+    graph: Graph, likelihood: Likelihood, points: FloatArray, single: bool
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [(likelihood.value(outputs), known) for outputs, known in _blocks(graph, points, single)]
+    return _with_prior(points, np.concatenate([misfit for misfit, _ in parts])), np.concatenate([k for _, k in parts])
+
+
+def _with_prior(points: FloatArray, misfits: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = 0.5 * (points * points).sum(axis=1) + misfits
+    return np.where(np.isnan(found), np.inf, found)
+
+
+def _blocks(graph: Graph, points: FloatArray, single: bool) -> Iterator[tuple[FloatArray, npt.NDArray[np.bool_]]]:
+    """G, and where floats know it, a few points at a time."""
+    chain = chain_of(graph)
+    block = block_of(graph) if chain is None else CHAINED
+    for start in range(0, max(len(points), 1), block):
+        part = points[start : start + block]
+        yield known_values(graph, part) if chain is None else chain_values(chain, part, single)
+
+
+CHAINED = 64
+"""Points that are taken through a chain at a time."""
 
 BLOCK, LEAST_BLOCK, CACHED = 256, 32, 2**20
 """Points whose values are held at a time, at most and at least; numbers of the widest node that stay in a cache."""

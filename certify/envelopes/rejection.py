@@ -17,12 +17,14 @@ from flint import arb
 
 from certify.arithmetic.balls import ball, precision, upper
 from certify.envelopes.box_certificate import Envelope
+from certify.envelopes.box_chain import chain_of
 from certify.envelopes.box_search import known_log_ratio, log_ratio
 from certify.envelopes.cells import Cells
-from certify.envelopes.likelihood import Likelihood, known_potential, potential
+from certify.envelopes.likelihood import Likelihood, candidate_potential, known_potential, potential
+from certify.envelopes.mixture import Mixture
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
-from certify.generators.graph import FloatArray, Generator
+from certify.generators.graph import FloatArray, Generator, Graph
 from certify.posteriors.estimates import ERROR_PROBABILITY, IntervalEstimate, frequency_interval
 
 MOST_PROPOSALS = 10**9
@@ -32,6 +34,9 @@ MOST_DRAWN = 2**20
 
 MOST_BATCHES = 64
 """Times as many proposals as are expected to be enough."""
+
+NEAR = 1e-4
+"""Of log exp(-f)/rho: many times what float32 is off by (1e-8 of f was seen); few proposals are as close as that."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,30 @@ def propose(
     """
     if envelope.cells is None:
         points = envelope.proposal.draw(count, random)
-        ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
+        needed = envelope.log_constant - random.exponential(size=count)
+        ratio, known = _ratios(generator.graph, likelihood, envelope.proposal, points, needed)
     else:
         drawn = min(MOST_DRAWN, math.ceil(count / envelope.evaluated))
         points, levels = envelope.cells.draw(envelope.proposal, drawn, random)
+        needed = envelope.log_constant - random.exponential(size=len(points))
         value, known = known_potential(generator.graph, likelihood, points)
         ratio = -value - levels
-    return points, known & (random.exponential(size=len(points)) >= envelope.log_constant - ratio), known
+    return points, known & (ratio >= needed), known
+
+
+def _ratios(
+    graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray, needed: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`known_log_ratio` at points (b, d): by float32, where it has that, unless it is close to `needed` (b,)."""
+    if chain_of(graph) is None:
+        return known_log_ratio(graph, likelihood, proposal, points)
+    density = proposal.log_density(points)
+    ratio = -candidate_potential(graph, likelihood, points) - density
+    close = ~(np.abs(ratio - needed) > NEAR * (1.0 + np.abs(ratio) + np.abs(density)))
+    known = np.ones(len(points), dtype=bool)
+    if close.any():
+        ratio[close], known[close] = known_log_ratio(graph, likelihood, proposal, points[close])
+    return ratio, known
 
 
 def acceptance_probabilities(

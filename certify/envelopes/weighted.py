@@ -18,6 +18,7 @@ from certify.envelopes.box_forms import BoxForms
 from certify.envelopes.box_parts import BoxForm, Lines, along
 from certify.envelopes.box_sums import Chosen
 from certify.envelopes.box_weights import weights_of
+from certify.envelopes.chain_forms import Squares
 from certify.generators.graph import Activation, Affine, Input, Product, Sum
 
 
@@ -57,6 +58,12 @@ def _walked(forms: BoxForms, weights: FloatArray, squares: _Squares | None) -> W
                 continue
             rest = rest - rows.rounding(index, forms.nodes[index].reach)
             match node:
+                case Affine() if forms.chain is not None and index == forms.chain.chain.last:
+                    moved, lost, kept = forms.chain.backward(row)
+                    rows.add(0, moved, products=0)
+                    lost = lost + kept.most(forms.halves) if squares is None else lost
+                    if squares is not None:
+                        squares.join(kept)
                 case Affine():
                     moved, lost = _through_affine(node, row, forms.nodes[node.source])
                     rows.add(node.source, moved, products=node.width)
@@ -102,6 +109,11 @@ class _Squares:
         self.curvature = np.zeros((count, d, d))
         self.linear = np.zeros((count, d))
         self.constant = np.zeros(count)
+
+    def join(self, other: Squares) -> None:
+        """Add squares that a chain has kept."""
+        self.curvature = self.curvature + other.curvature
+        self.linear, self.constant = self.linear + other.linear, self.constant + other.constant
 
     def cost(self, factor: FloatArray, first: BoxForm, second: BoxForm) -> FloatArray:
         """Upper bound of what `add` leaves of factor * increment * increment, entry by entry (b, k)."""

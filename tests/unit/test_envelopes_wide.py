@@ -46,7 +46,7 @@ def test_boxes_in_parts_have_the_bounds_of_all_at_once(monkeypatch: pytest.Monke
                            ("mean_potential_upper", mean_potential_upper)):  # fmt: skip
 
         def counted(*arguments: object, inner: object = function) -> object:
-            asked.append(len(arguments[-1]))  # type: ignore[arg-type]
+            asked.append(len(arguments[-2]))  # type: ignore[arg-type]
             return inner(*arguments)  # type: ignore[operator]
 
         monkeypatch.setattr(box_search, name, counted)
@@ -74,7 +74,8 @@ def test_an_expensive_network_is_certified_from_fewer_points(monkeypatch: pytest
         counts[-1] += len(points)
         return potential(graph, likelihood, points)
 
-    monkeypatch.setattr(fit, "potential", counted)
+    for name in ("candidate_potential", "repeated_potential"):
+        monkeypatch.setattr(fit, name, counted)
     found = []
     for effort in (fit.FULL, fit.SPARING):
         monkeypatch.setattr(fit, "effort_of", lambda graph, effort=effort: effort)
