@@ -33,8 +33,8 @@ CHAINED = 24
 BULK = 6.0
 """Deviations of rho's Gaussians around their means: most boxes lie there."""
 
-LATTICE = {1: 64, 2: 8, 3: 8, 4: 5}
-"""Boxes per axis with which the integral starts, by dimension."""
+LATTICE = {1: 64, 2: 16, 3: 8, 4: 5}
+"""Boxes per axis with which the integral starts, by dimension; half as many where one evaluation is expensive."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +184,10 @@ def log_integral_lower(
 
     The midpoint rule on the same boxes only says when to stop.
     """
-    d = low.size
+    d, is_costly = low.size, is_expensive(graph)
     if chain_of(graph) is None:
         graph = local_graph(graph, low, high).inside
-    sides = LATTICE[min(d, 4)]
+    sides = max(1, LATTICE[min(d, 4)] // (1 + is_costly))
     lows, highs = lattice(low, high, sides)
     numbers, cuts = np.arange(len(lows)), Cuts(len(lows))
     masses, middles = _log_masses(graph, likelihood, lows, highs)
@@ -205,7 +205,7 @@ def log_integral_lower(
             break
         rest = np.setdiff1d(np.arange(len(lows)), taken)
         # Where a box has hardly any of what is hoped for its halves would be divided again.
-        levels = 1 + (missing[taken] > FAR[0] * hoped[taken]).astype(np.intp)
+        levels = 1 + (is_costly & (missing[taken] > FAR[0] * hoped[taken])).astype(np.intp)
         widths = highs[taken] - lows[taken]
         starts, ends, places = divided(lows[taken], highs[taken], widths, levels, numbers[taken], cuts)
         found = _log_masses(graph, likelihood, starts, ends)
