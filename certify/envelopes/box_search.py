@@ -27,7 +27,7 @@ BATCH = 512
 FAR = (0.45, 0.8, 0.95)
 """Shares of a bound's looseness above which boxes are divided by four, by eight, by sixteen: halves would be too."""
 
-CHAINED = 24
+CHAINED = 48
 """Boxes whose forms through a chain are held at a time."""
 
 BULK = 6.0
@@ -61,7 +61,7 @@ class BoxLimits:
         return replace(found, tolerance=tolerance, boxes=boxes, share=min(found.share, EXPENSIVE_SHARE))
 
 
-EXPENSIVE_TOLERANCE, EXPENSIVE_SHARE = 0.15, 0.9
+EXPENSIVE_TOLERANCE, EXPENSIVE_SHARE = 0.13, 0.9
 """Where one evaluation is expensive: the supremum takes four times as many boxes as the integral, and may lose more."""
 
 LIMITS = {1: BoxLimits(), 2: BoxLimits(share=0.92), 3: BoxLimits(0.2, 60_000, 0.85), 4: BoxLimits(0.4, 120_000, 0.75)}

@@ -119,7 +119,7 @@ def _blocks(graph: Graph, points: FloatArray, single: bool) -> Iterator[tuple[Fl
         yield known_values(graph, part) if chain is None else chain_values(chain, part, single)
 
 
-CHAINED = 64
+CHAINED = 128
 """Points that are taken through a chain at a time."""
 
 BLOCK, LEAST_BLOCK, CACHED = 256, 32, 2**20

@@ -32,7 +32,7 @@ def test_no_statement_is_violated(index: int) -> None:
 
 def test_a_constant_that_is_too_small_is_seen() -> None:
     case, envelope = certified()
-    wrong = replace(envelope, log_constant=envelope.log_constant - 0.3)
+    wrong = replace(envelope, log_constant=envelope.log_constant - 0.25)
     assert {"R1"} <= {item.statement for item in ratios_of(case, wrong, 0) if item.violated}
 
 
