@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_chain import Chain
@@ -45,6 +46,11 @@ class BoxBounds:
     lower: FloatArray
     steep: FloatArray
     middle: FloatArray
+
+    @property
+    def split(self) -> npt.NDArray[np.intp]:
+        """The axis to bisect, (b,)."""
+        return np.asarray(np.argmax(self.steep, axis=1))
 
 
 def potential_plus_log_density(
