@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -161,7 +162,9 @@ def test_files_are_verified(
     checked = {"theorems": [{"id": "sharp-langevin", "observations": [{"index": 3, "certificate": light}]}]}
     np.save(tmp_path / "rows.npy", np.stack([row + 1, row]))
     result = certify.verify(alone)
-    assert result.verdict is Verdict.CONDITIONAL and result.exit_code == 0 and "premise: Lip(G)" in str(result)
+    # Whether M is proved by the record too is the search's doing: another processor, other multipliers.
+    assert result.verdict is Verdict.CONDITIONAL and result.exit_code == 0
+    assert re.search(r"premise: (Lip\(G\) <= [\d.]+, )?Lip\(J\) <= ", str(result))
     derived = certify.verify(alone, generator, tmp_path / "rows.npy", constants=True)
     assert derived.verdict is Verdict.PROVED and derived.premises == ()
     for name, content, places in (("kept", kept, 2), ("checked", checked, 1)):
