@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from scipy.linalg import lapack
 
@@ -83,18 +84,26 @@ class LowerObjective:
         core = self.rows[:, 1 + d :] @ inner @ self.rows[:, 1 + d :].T
         i, j = self.first, self.second
         gradient = -reach[i] * reach[j] - (outer[i, j] - core[i, j]) - 2.0 * mu * outer[i, j]
-        ii, ij, jj = self.pairs.of(outer)
-        a, b = reach[i], reach[j]
-        mixed = ij * np.outer(b, a)
-        hessian = ii * np.outer(b, b)
-        hessian += jj * np.outer(a, a)
-        hessian += mixed
-        hessian += mixed.T
-        # tr(H^-1 dH H^-1 dH')/2 for the pairs of directions.
-        hessian += (1.0 + 2.0 * mu) * (ii * jj + ij * ij.T)
-        ii, ij, jj = self.pairs.of(core)
-        hessian -= ii * jj + ij * ij.T
-        return gradient, hessian
+        return gradient, _hessian(i, j, reach, outer, core, 1.0 + 2.0 * mu)
+
+
+@numba.njit(cache=True)
+def _hessian(
+    first: IntArray, second: IntArray, reach: FloatArray, outer: FloatArray, core: FloatArray, weight: float
+) -> FloatArray:
+    """Of h - log det S/2 and the barrier, (p, p): half the traces tr(H^-1 dH H^-1 dH') and what h bends."""
+    count = len(first)
+    found = np.empty((count, count))
+    for p in range(count):
+        i, j = first[p], second[p]
+        for q in range(p + 1):
+            k, m = first[q], second[q]
+            ii, ij, ji, jj = outer[i, k], outer[i, m], outer[j, k], outer[j, m]
+            bend = ii * reach[j] * reach[m] + jj * reach[i] * reach[k]
+            bend += ij * reach[j] * reach[k] + ji * reach[i] * reach[m]
+            bend += weight * (ii * jj + ij * ji) - (core[i, k] * core[j, m] + core[i, m] * core[j, k])
+            found[p, q] = found[q, p] = bend
+    return found
 
 
 def lower_objective(network: LiftedNetwork, form: FloatArray, neurons: IntArray | None = None) -> LowerObjective:
