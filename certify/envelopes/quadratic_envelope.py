@@ -71,7 +71,7 @@ WEAK, HOPELESS = 8.0, 30.0
 ENOUGH = 5.0
 """Log of the evaluations for one draw that are expected where no more cells are cut."""
 
-MOST_CUT = 80
+MOST_CUT = 100
 """Neurons beyond which it is not: in a minute there are too few cells to gain anything (`mlp_d8`)."""
 
 METHOD = "quadratic form"

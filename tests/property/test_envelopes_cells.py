@@ -193,7 +193,7 @@ def setting() -> Iterator[Setting]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (("WEAK", -np.inf), ("ENOUGH", -np.inf), ("HOPELESS", np.inf)):
             patch.setattr(quadratic_envelope, name, value)
-        patch.setattr(cell_envelope, "WORK", 20 * 6**2.5)
+        patch.setattr(cell_envelope, "WORK", 20 * 6**2)
         shells = quadratic_envelope.verified_mixture
 
         uncut: list[MixtureBound] = []
