@@ -89,7 +89,10 @@ def _share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> float:
     low, high = np.maximum(low, -reach), np.minimum(high, reach)
     if (low > high).any():
         return 0.0
-    law = _Law.of(rows, *whole, len(axes))
+    try:
+        law = _Law.of(rows, *whole, len(axes))
+    except ZeroDivisionError:
+        return math.inf
     if law is None:
         return math.inf
     rise, fall = ball(float(cells.inside[label])) / (1 - off), ball(float(cells.outside[label])) / (1 + off)

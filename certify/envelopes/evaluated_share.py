@@ -37,7 +37,8 @@ def evaluated_upper(cells: Cells, mixture: Mixture) -> float:
     """
     if not all((part >= 0.0).all() for part in (cells.inside, cells.outside, cells.sides, cells.inner)):
         return 1.0
-    with precision():
+    # What overflows is no bound.
+    with precision(), np.errstate(all="ignore"):
         weights = [ball(float(weight)) for weight in mixture.weights]
         total = sum(weights, arb(0))
         found = sum(

@@ -118,7 +118,7 @@ def exponent(
     q = 0.5 * (q + q.T)
     try:
         np.linalg.cholesky(q)
-        middle, widths = np.linalg.solve(q, b), np.sqrt(np.diag(np.linalg.inv(q)))
+        middle, widths = np.linalg.solve(q, b), np.sqrt(np.maximum(np.diag(np.linalg.inv(q)), 0.0))
     except np.linalg.LinAlgError:
         middle, widths = 0.5 * (low + high), 0.125 * (high - low)
     return Exponent(q, b, k_middle + error, low, high, np.asarray(middle), np.asarray(widths, dtype=np.float64))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from flint import arb
 from scipy import special, stats
 
 from benchmarks.forged_certificates import refusal
@@ -33,11 +34,13 @@ from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
 from certify.envelopes import ball_share, cell_envelope, evaluated_share, quadratic_envelope
 from certify.envelopes.box_certificate import Envelope, acceptance_lower, round_acceptance
-from certify.envelopes.cells import Cells, evaluation_lower, tries_for
+from certify.envelopes.cells import Cells, cells_between, cells_of, evaluation_lower, tries_for
 from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.records import RejectionProof
+from certify.envelopes.region_bound import RegionBound
+from certify.envelopes.regions import Ellipsoid, Region, regions_between
 from certify.envelopes.rejection import (
     acceptance_probabilities,
     exact_draws,
@@ -203,6 +206,159 @@ def test_widths_whose_product_is_no_float_have_a_share(d: int, scale: float) -> 
 def test_what_no_exponential_of_a_float_says_is_not_nothing() -> None:
     """exp(-1250) is below every positive float, and above 0."""
     assert 0.0 < evaluated_upper(*one_cell([50.0], [51.0], np.eye(1))) < 1e-300
+
+
+def exact_share(cells: Cells, mixture: Mixture) -> arb:
+    """E[exp(w (t - low)(t - high)/2); low <= t <= high] for Gaussian t. Call it in a `precision` context."""
+    numbers = (cells.low, cells.high, cells.sides, cells.axes, cells.centre, mixture.means, mixture.roots)
+    low, high, side, axis, centre, mean, root = (ball(float(item.ravel()[0])) for item in numbers)
+    middle, steep = axis * (mean - centre), (root / axis) ** 2
+    q, b = steep - side, steep * middle - side * (low + high) / 2
+    k = (steep / (2 * arb.pi())).log() / 2 - steep * middle**2 / 2 + side * low * high / 2
+    if q == 0:
+        return k.exp() * (((b * high).exp() - (b * low).exp()) / b if b != 0 else high - low)
+    scale = (abs(q) / 2).sqrt()
+    ends = [(at - b / q) * scale for at in (low, high)]
+    if q < 0:
+        parts = ends[1].erfi() - ends[0].erfi()
+    elif ends[0] > 0:
+        parts = ends[0].erfc() - ends[1].erfc()
+    else:
+        parts = (-ends[1]).erfc() - (-ends[0]).erfc()
+    return (k + b**2 / (2 * q)).exp() * arb.pi().sqrt() / (2 * scale) * parts
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_in_one_dimension_no_bound_is_below_the_exact_integral(seed: int) -> None:
+    """Boxes from 1e-8 to 60 deviations wide, means as far, all scales, sides beyond what the Gaussian holds."""
+    random, sharp = np.random.default_rng([seed, 0x1D]), 0
+    for _ in range(150):
+        root, axis = 10.0 ** random.uniform(-40, 40), random.choice([-1, 1]) * 10.0 ** random.uniform(-40, 40)
+        deviation = abs(axis) / root
+        centre, mean = random.standard_normal(2) * 10.0 ** random.uniform(-4, 4.5, 2) / root
+        width = deviation * 10.0 ** random.uniform(-8, 1.8)
+        low = axis * (mean - centre) + deviation * random.standard_normal() * 3.0 - width * random.random()
+        shares = [0.0, 0.99, 1.01, 10.0 ** random.uniform(-3, 3)]
+        side = random.choice(shares) / deviation**2
+        cells = Cells(
+            np.array([centre]), np.eye(1), np.array([[axis]]), np.zeros(1), np.array([1e99]), np.array([[low]]),
+            np.array([[low + width]]), np.zeros(1), np.zeros(1), np.array([[side]]),
+        )  # fmt: skip
+        mixture = Mixture(np.ones(1), np.array([[mean]]), np.array([[[root]]]))
+        found = evaluated_upper(cells, mixture)
+        with precision(3000):
+            truth = exact_share(cells, mixture)
+            assert truth.rel_accuracy_bits() > 100 and truth <= min(1, ball(found) + ball(2) ** -100)
+            assert found == 1.0 or truth < ball(found)
+            sharp += bool(ball(found) < truth * ball("1.01"))
+    assert sharp > 75
+
+
+def test_a_bound_that_is_all_but_exact_is_not_below_the_integral() -> None:
+    """The exponent is 0 but for 1e-16: what exp and the logarithm of a width lose is left."""
+    random, root = np.random.default_rng(4), np.array([[math.sqrt(2.0 * math.pi)]])
+    for width in 10.0 ** random.uniform(-10, -8, 100):
+        cells, mixture = one_cell([-width], [width], root)
+        with precision():
+            truth, found = exact_share(cells, mixture), ball(evaluated_upper(cells, mixture))
+            assert truth < found < truth * ball("1.000001")
+
+
+def test_where_floats_say_too_little_nothing_is_concluded() -> None:
+    for low, high in ((-1e9, 1.0), (-1.0, 1e9), (-1e200, 1e200)):
+        assert evaluated_upper(*one_cell([low], [high], np.eye(1))) == 1.0
+    assert evaluated_upper(*one_cell([-1e3], [1.0], np.eye(1))) == pytest.approx(special.ndtr(1.0), rel=0.03)
+
+
+@pytest.mark.parametrize("power", range(13, 20))
+def test_what_is_left_of_a_nearly_singular_precision_is_accounted_for(power: int) -> None:
+    """Its inverse's determinant is a difference of numbers of 10^(2 power): at 128 bits little is known of it."""
+    random = np.random.default_rng(power)
+    for place in np.repeat([0.0, 6.0, 30.0], 10):
+        (first, last), steep = random.uniform(0.5, 2.0, 2), 10.0**power * random.uniform(1.0, 2.0)
+        root = np.array([[first, 0.0], [steep, last]])
+        # Constant on so small a box, but for 1e-11.
+        middle, width = place / steep, 1e-13 / steep
+        cells, mixture = one_cell([-width, middle - width], [width, middle + width], root)
+        sizes = cells.high[0] - cells.low[0]
+        exponent = -0.5 * ((steep * middle) ** 2 + (last * middle) ** 2)
+        truth = math.exp(exponent) * first * last * sizes[0] * sizes[1] / (2.0 * math.pi)
+        assert evaluated_upper(cells, mixture) >= truth * (1.0 - 1e-10)
+
+
+def quadrature(cells: Cells, mixture: Mixture, label: int) -> float:
+    """The share of a component by its box alone, where that is small enough."""
+    d = cells.centre.size
+    inverse = cells.axes @ np.linalg.inv(mixture.roots[label]).T
+    spread, place = inverse @ inverse.T, cells.axes @ (mixture.means[label] - cells.centre)
+    middle, half = 0.5 * (cells.low + cells.high)[label], 0.5 * (cells.high - cells.low)[label]
+    nodes, weights = np.polynomial.legendre.leggauss(40 if d == 2 else 30)
+    grid = np.stack([part.ravel() for part in np.meshgrid(*[nodes] * d, indexing="ij")], axis=1)
+    masses = np.prod(np.stack([part.ravel() for part in np.meshgrid(*[weights] * d, indexing="ij")]), axis=0)
+    gaps = np.linalg.solve(np.linalg.cholesky(spread), (middle + half * grid - place).T)
+    logs = -0.5 * (gaps**2).sum(axis=0) + 0.5 * ((half * grid) ** 2 - half**2) @ cells.sides[label]
+    logs -= 0.5 * np.linalg.slogdet(spread)[1] + 0.5 * d * math.log(2.0 * math.pi)
+    return float(np.exp(logs) @ masses * half.prod())
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("d", [2, 3])
+def test_the_bound_is_above_a_quadrature_and_near_it(d: int, seed: int) -> None:
+    """Small boxes within two deviations: the whole covariance counts, and sides that outweigh it or its diagonal."""
+    random = np.random.default_rng([seed, d, 0x60])
+    axes, centre, size = random.standard_normal((d, d)), random.standard_normal(d), 2
+    roots = np.tril(random.standard_normal((size, d, d)), -1)
+    roots += random.uniform(0.3, 2.0, (size, d))[:, None, :] * np.eye(d)
+    means, middles, halves, sides = (random.standard_normal((size, d)) for _ in range(4))
+    for label in range(size):
+        inverse = axes @ np.linalg.inv(roots[label]).T
+        spread = inverse @ inverse.T
+        turned = np.linalg.cholesky(spread) @ random.uniform(-1.0, 1.0, d)
+        middles[label] = axes @ (means[label] - centre) + turned
+        deviations = np.sqrt(np.diag(spread))
+        halves[label] = deviations * random.uniform(0.05, 0.3, d) * (1.0, 2.0)[seed % 2]
+        sides[label] = random.choice([0.0, 0.5, 4.0, 40.0], d) / deviations**2
+        if seed % 3 == 0:
+            # All that is left of the form is off its diagonal: it has no sign.
+            sides[label] = np.diag(np.linalg.inv(spread))
+    zero = np.zeros(size)
+    cells = Cells(
+        centre, np.eye(d), axes, zero, np.full(size, 1e90), middles - halves, middles + halves, zero, zero, sides
+    )
+    weights = random.uniform(0.2, 1.0, size)
+    truth = sum(weights[label] * quadrature(cells, Mixture(weights, means, roots), label) for label in range(size))
+    truth /= weights.sum()
+    found = evaluated_upper(cells, Mixture(weights, means, roots))
+    assert truth * (1.0 - 1e-9) <= found <= (1.0 if seed % 3 == 0 else min(1.0, 20.0 * truth))
+    # What the weights add up to does not matter.
+    assert evaluated_upper(cells, Mixture(1e-3 * weights, means, roots)) == pytest.approx(found, rel=1e-12)
+
+
+def test_cells_are_of_ellipsoids_that_grow_and_of_all_that_is_beyond() -> None:
+    """What shrinks is in two cells or in none, and what is beyond the last must be one."""
+    root, centre = np.eye(2), np.zeros(2)
+
+    def between(*radii: float) -> tuple[Region, ...]:
+        return regions_between([Ellipsoid(centre, root, radius) for radius in radii])
+
+    def cells(regions: Sequence[Region]) -> Cells | None:
+        return cells_between(regions, np.zeros(len(regions)), np.zeros(len(regions)), [None] * len(regions))
+
+    found = cells(between(1.0, 2.0))
+    assert found is not None and found.inner.tolist() == [0.0, 1.0, 2.0] and found.outer.tolist() == [1.0, 2.0, np.inf]
+    for regions in (between(2.0, 1.0), between(1.0, 1.0), between(0.0, 1.0), between(1.0, 2.0)[:-1], between()):
+        assert cells(regions) is None
+
+    def proved(shares: FloatArray) -> Cells | None:
+        nothing = np.zeros((0, 5)), np.zeros(0)
+        return cells_of([
+            RegionBound(region, *nothing, share, 0.0, 0.0, 0.0, 0.0)
+            for region, share in zip(between(1.0, 2.0), shares, strict=True)
+        ])  # fmt: skip
+
+    assert proved(np.eye(3)) is not None
+    for other in (0.9 * np.eye(3) + 0.05 * (1 - np.eye(3)), np.eye(3)[[1, 0, 2]], np.eye(4)[:3]):
+        assert proved(other) is None
 
 
 def test_coarser_boxes_give_a_larger_bound_and_no_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
