@@ -38,7 +38,7 @@ from certify.envelopes.cells import Cells, cells_between, cells_of, evaluation_l
 from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.records import RejectionProof
+from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.envelopes.region_bound import RegionBound
 from certify.envelopes.regions import Ellipsoid, Region, regions_between
 from certify.envelopes.rejection import (
@@ -53,9 +53,10 @@ from certify.errors import InputError
 from certify.generators.graph import Generator
 from certify.posteriors.estimates import frequency_interval, mean_interval
 from certify.posteriors.posterior import Posterior
-from tests.property.test_envelopes_cells import BETA, Setting, document, scene
+from tests.property.test_envelopes_cells import BETA, EPSILON, Setting, document, scene
 from tests.property.test_envelopes_cells import setting as setting
 from tests.unit.test_encoders_rejection import run
+from theorems.rejection_encoder.found import _measured_round
 from theorems.rejection_encoder.network import realised_envelope
 
 
@@ -391,6 +392,29 @@ def test_a_round_ends_less_often_the_fewer_are_evaluated_and_the_fewer_tries() -
     assert passed == sorted(passed) and passed[-1] == pytest.approx((1 - 0.99**20) * 0.4, rel=1e-9)
 
 
+def test_acceptances_are_not_above_what_they_bound() -> None:
+    random = np.random.default_rng(2)
+    for _ in range(200):
+        constant, share, tries = (
+            float(random.uniform(-50, 50)),
+            float(random.uniform(1e-4, 1.0)),
+            random.integers(1, 99),
+        )
+        integral = constant + math.log(share) - float(random.uniform(0.0, 20.0))
+        found = acceptance_lower(constant, integral, share)
+        envelope = Envelope(Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1, 1))), constant, integral, 0)
+        envelope = replace(envelope, evaluated=share, tries=tries)
+        with precision(300):
+            mass, missed = (ball(integral) - ball(constant)).exp(), (1 - ball(share)) ** tries
+            for value, truth in (
+                (found, mass / ball(share)), (envelope.acceptance, mass / ball(share)),
+                (evaluation_lower(share, tries), 1 - missed),
+                (round_acceptance(found, share, tries), (1 - missed) * mass / ball(share)),
+                (-envelope.log_integral_upper, -ball(constant) - ball(share).log()),
+            ):  # fmt: skip
+                assert ball(value) <= truth and abs(truth - ball(value)) < 1e-12 * abs(truth) + 1e-13
+
+
 def two(setting: Setting) -> tuple[Generator, GaussianLikelihood, Envelope, Envelope]:
     generator, row, envelope, plain = setting
     assert envelope.cells is not None and envelope.evaluated < 0.8 and envelope.tries > 1
@@ -460,6 +484,20 @@ def test_the_certified_acceptance_is_below_the_measured_one(setting: Setting) ->
         assert item.acceptance <= found.upper and found.cases == 20_000
     assert envelope.log_integral_upper == pytest.approx(envelope.log_constant + math.log(envelope.evaluated))
     assert plain.log_integral <= envelope.log_integral_upper
+
+
+def test_rounds_are_not_counted_on_beyond_what_is_measured(setting: Setting) -> None:
+    """Whatever in its interval the acceptance P is, int exp(-f)/(C P) is the share evaluated, or more."""
+    generator, _, envelope, plain = setting
+    proof = rejection_proof(generator, setting[1], BETA, EPSILON, envelope)
+    mass = math.exp(proof.log_integral - proof.log_constant)
+    for low, high in ((0.012, 0.013), (0.012, 0.5), (0.3, 0.9), (0.05, 0.05)):
+        rates = np.linspace(low, high, 50)
+        shares = mass / rates
+        found = _measured_round(proof, low, high)
+        assert 0.0 < found <= ((1.0 - (1.0 - shares) ** proof.tries) * rates).min() * (1.0 + 1e-12)
+        assert found <= (1.0 - (1.0 - proof.evaluated) ** proof.tries) * low * (1.0 + 1e-12)
+    assert _measured_round(rejection_proof(generator, setting[1], BETA, EPSILON, plain), 0.25, 0.5) == 0.25
 
 
 def test_of_what_is_never_evaluated_nothing_is_measured(setting: Setting) -> None:
@@ -564,6 +602,7 @@ def test_where_all_are_evaluated_there_are_no_cells(monkeypatch: pytest.MonkeyPa
 def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Records that claim more of what is refused than is true, or of other cells."""
     yield "fewer are evaluated", found | {"evaluated": 0.5 * found["evaluated"]}
+    yield "a little fewer, and all that follows", claimed(found, evaluated=found["evaluated"] * (1.0 - 1e-6))
     yield "none are evaluated", found | {"evaluated": 0.0}
     yield "more than all", found | {"evaluated": 1.5}
     yield "no tries", found | {"tries": 0}
@@ -593,6 +632,11 @@ def forged(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     radii = [radii[0], *radii[:1], *radii[2:]]
     yield "two are the same", found | {"regions": {**found["regions"], "radii": radii}}
     yield "one component less", found | {"proposal": found["proposal"][:-1]}
+    more = [{**part, "shares": [*part["shares"], 0]} for part in parts]
+    small = {**found["proposal"][-1], "weight": (1e-12).hex()}
+    yield "a component without a cell", claimed(found, log_constant=found["log_constant"] + 1e-6) | {
+        "proposal": [*found["proposal"], small], "regions": {**found["regions"], "regions": more}
+    }  # fmt: skip
     weights = [dict(part) for part in found["proposal"]]
     weights[0]["weight"] = (100.0 * float.fromhex(weights[0]["weight"])).hex()
     yield "another weight", found | {"proposal": weights}
@@ -690,6 +734,18 @@ def cut_again(found: dict[str, Any], leaf: int, place: float) -> tuple[dict[str,
     for number, part in enumerate(parts):
         part["shares"] = [2**20 if number == place else 0 for place in range(len(parts))]
     return claimed(record, log_constant=found["log_constant"] + 10.0), leaf
+
+
+def test_a_record_has_the_cells_of_its_envelope(setting: Setting) -> None:
+    generator, row, envelope, _ = setting
+    record = rejection_proof(generator, row, BETA, EPSILON, envelope)
+    cells = record.rejecting_cells()
+    assert cells is not None and envelope.cells is not None and cells.inside.any() and cells.sides.any()
+    names = cells.__dataclass_fields__
+    assert all(np.array_equal(getattr(cells, name), getattr(envelope.cells, name)) for name in names)
+    # Rounded up to all of them there is nothing to choose from.
+    most = rejection_proof(generator, row, BETA, EPSILON, replace(envelope, evaluated=1.0 - 1e-12))
+    assert (most.evaluated, most.tries, most.rejecting_cells()) == (1.0, 1, None)
 
 
 @pytest.mark.parametrize(("leaf", "place"), [(0, 0.3), (0, 2.0), (1, -2.0)])
