@@ -781,5 +781,7 @@ def test_forged_shares_are_refused(setting: Setting) -> None:
     assert refusal(found, setting[0]) == "" and found["evaluated"] < 1.0 and found["tries"] > 1
     names = [name for name, record in forged(found) if refusal(record, setting[0]) == ""]
     assert names == []
+    for wrong in ({"evaluated": 0.0}, {"evaluated": 1.5}, {"tries": 0}, {"tries": 10**9 + 1}):
+        assert "must be in" in refusal(found | wrong, setting[0])
     # Where more are evaluated those are accepted less often than is claimed.
     assert refusal(found | {"evaluated": min(1.0, 1.2 * found["evaluated"])}, setting[0]) != ""
