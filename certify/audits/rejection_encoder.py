@@ -48,6 +48,9 @@ CELL_DRAWS = 2_000_000
 """Proposals of which cells refuse most."""
 
 BATCH = 8192
+LARGEST_NOISE = 2**28
+"""Normals of one draw, 2 GiB, beyond which a file is not held to its sampler."""
+
 MOST_COMPONENTS = 1000
 TOLERANCES = {"float32": 1e-4, "float64": AGREEMENT}
 """Relative gap of draws that are the same but for rounding."""
@@ -269,6 +272,8 @@ def _disagreement(
 ) -> IntervalEstimate | None:
     """How often the file puts out another draw than the sampler at the same noise; None where it often does."""
     d, generator = posterior.latent_dim, posterior.generator
+    if sampler.proposals * sampler.tries * (d + 3) > LARGEST_NOISE:
+        return None
     count, rows = checked_noises(sampler.proposals * sampler.tries)
     different = 0
     for first in range(0, count, rows):

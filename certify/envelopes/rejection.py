@@ -157,8 +157,9 @@ def exact_draws(
     """
     random = np.random.default_rng([seed, 0xED])
     kept: list[FloatArray] = []
-    found = tried = 0
-    while found < count and tried < most:
+    found = tried = batches = 0
+    # Where hardly any proposal is evaluated it ends all the same.
+    while found < count and tried < most and batches < MOST_BATCHES * math.ceil(most / BATCH):
         points, passed, known = propose(generator, likelihood, envelope, BATCH, random)
         if not known.all():
             raise InputError(
@@ -167,7 +168,7 @@ def exact_draws(
             )
         kept.append(points[passed])
         found += int(passed.sum())
-        tried += max(len(points), 1)
+        tried, batches = tried + len(points), batches + 1
     return np.concatenate(kept)[:count] if kept else np.zeros((0, generator.latent_dim))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -105,7 +104,7 @@ class Rejection:
         if self.is_contradicted:
             high = self.numbers.p_measured[1]
             return f"acceptance is certified above {self.proof.acceptance:.6g} but measured below {high:.6g}"
-        return "" if self.proposals is not None else _reason(self.numbers, self.proof.epsilon)
+        return "" if self.proposals is not None else _reason(self.numbers, self.proof)
 
 
 def measured(generator: Generator, proof: RejectionProof) -> tuple[float, float]:
@@ -140,32 +139,33 @@ def _measured_round(proof: RejectionProof, low: float, high: float) -> float:
     return round_acceptance(low, min(share, proof.evaluated), proof.tries)
 
 
-def _reason(numbers: RejectionNumbers, epsilon: Fraction) -> str:
+def _reason(numbers: RejectionNumbers, proof: RejectionProof) -> str:
     """Which quantity fails, by how much, and what to change."""
     low, high = numbers.p_measured
-    limit = -math.log(float(epsilon)) / MOST_PROPOSALS
+    limit = -math.log(float(proof.epsilon)) / MOST_PROPOSALS
+    constant = "log C" if proof.evaluated >= 1.0 else "log(a C)"
     if low > limit:
         # The measured acceptance would do: what is short is the lower bound of int exp(-f).
         failing = (
             "the lower bound of the integral of exp(-f) has no finite form here (at most two hidden layers, or "
             "one and products of its outputs)"
             if numbers.log_integral == -math.inf
-            else f"the lower bound of log int exp(-f) is {_gap(numbers, low):.3g} too low"
+            else f"the lower bound of log int exp(-f) is {_gap(numbers, low, proof.evaluated):.3g} too low"
         )
         return f"exp(-f) <= C rho is certified, the acceptance only measured, {low:.3g} to {high:.3g}: {failing}"
     if numbers.p_certified > 0.0:
         excess = -math.log(numbers.p_certified)
         return (
-            f"the certified acceptance {numbers.p_certified:.3g} needs more than {MOST_PROPOSALS:.0e} proposals: log C "
-            f"is {excess:.3g} above the lower bound of log int exp(-f), {-math.log(limit):.3g} would do"
+            f"the certified acceptance {numbers.p_certified:.3g} needs more than {MOST_PROPOSALS:.0e} proposals: "
+            f"{constant} is {excess:.3g} above the lower bound of log int exp(-f), {-math.log(limit):.3g} would do"
         )
     none = "none of the proposals was" if low == 0.0 else "hardly any proposal was"
     return (
-        f"log C is too large: {none} accepted, so it is at least {-math.log(high):.3g} above log int exp(-f), and "
+        f"{constant} is too large: {none} accepted, so it is at least {-math.log(high):.3g} above log int exp(-f), and "
         f"{-math.log(limit):.3g} would do; the envelope is too weak for a decoder as curved as this"
     )
 
 
-def _gap(numbers: RejectionNumbers, measured: float) -> float:
+def _gap(numbers: RejectionNumbers, measured: float, evaluated: float) -> float:
     """By how much the lower bound of log int exp(-f) is below what the measured acceptance says. Estimate."""
-    return numbers.log_constant + math.log(measured) - numbers.log_integral
+    return numbers.log_constant + math.log(evaluated) + math.log(measured) - numbers.log_integral
