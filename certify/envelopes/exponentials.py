@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from flint import arb, arb_mat
 
-from certify.arithmetic.balls import ball, midpoint, upper
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray
+from certify.arithmetic.balls import midpoint, upper
+from certify.arithmetic.intervals import EPSILON, FloatArray
 
 STEP, REACH = 0.6, 4.5
 """Widths of boxes, and how far from the middle they go, in standard deviations."""
@@ -24,10 +24,13 @@ ROUNDING = 256 * EPSILON
 """Share of the sum of magnitudes by which an exponent in floats is off at most."""
 
 MARGIN = 1e-9
-"""What exp, expm1, logarithms and sums of positive numbers lose in floats, generously."""
+"""What exp, expm1, log and sums and products of positive numbers lose in floats, generously."""
 
 LARGEST_ERROR = 1e-3
 """Of an exponent: beyond it nothing is concluded."""
+
+LEAST = 1e-200
+"""Added to the integral over each box: more than what underflows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +77,10 @@ class Exponent:
         diagonal = np.diag(self.q)
         bends = np.maximum(0.5 * (np.abs(self.q).sum(axis=1) - np.abs(diagonal) - diagonal), 0.0)
         heights = heights + (bends * np.maximum(highs - points, points - lows) ** 2).sum(axis=1)
-        with np.errstate(all="ignore"):
-            # A product of widths may be too small for a float where the density is large.
-            logs = heights + log_linear_integrals(gradients, lows, highs, points).sum(axis=1)
-            found = np.exp(logs) + SMALLEST_NORMAL
+        # Of the product the logarithm: its factors may be too large and too small for floats where it is not.
+        heights = heights + log_linear_integrals(gradients, lows, highs, points).sum(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = np.exp(heights) + LEAST
         # What is no number is no bound.
         return np.where(found >= 0.0, found, np.inf)
 
@@ -90,12 +93,12 @@ def grid(parts: Sequence[FloatArray]) -> FloatArray:
 
 
 def log_linear_integrals(slopes: FloatArray, lows: FloatArray, highs: FloatArray, points: FloatArray) -> FloatArray:
-    """Log int exp(slope (t - point)) over [low, high], up to rounding."""
+    """Log of int exp(slope (t - point)) over [low, high], up to rounding; no number where low > high."""
     widths = highs - lows
     tops = np.maximum(slopes * (highs - points), slopes * (lows - points))
     falls = np.abs(slopes) * widths
     means = np.where(falls < 1e-8, 1.0, -np.expm1(-np.maximum(falls, 1e-8)) / np.maximum(falls, 1e-8))
-    with np.errstate(all="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(tops + np.log(widths) + np.log(means))
 
 
@@ -141,7 +144,7 @@ def with_sides(
 ) -> arb:
     """Add sum_i w_i (t_i - low_i)(t_i - high_i)/2 to an exponent, in place; its new constant."""
     for i, (least, most, side) in enumerate(zip(low, high, sides, strict=True)):
-        a, b, w = ball(float(least)), ball(float(most)), ball(float(side))
+        a, b, w = arb(float(least)), arb(float(most)), arb(float(side))
         quadratic[i][i] -= w
         slopes[i] -= w * (a + b) / 2
         constant += w * a * b / 2
@@ -150,7 +153,7 @@ def with_sides(
 
 def balls(values: FloatArray) -> arb_mat:
     """A matrix of exact numbers."""
-    return arb_mat([[ball(float(value)) for value in row] for row in values])
+    return arb_mat(np.asarray(values, dtype=np.float64).tolist())
 
 
 def midpoints(rows: Sequence[Sequence[arb]]) -> tuple[FloatArray, FloatArray]:
@@ -160,5 +163,5 @@ def midpoints(rows: Sequence[Sequence[arb]]) -> tuple[FloatArray, FloatArray]:
     )
     error = np.full(middle.shape, math.inf)
     for place in zip(*np.nonzero(np.isfinite(middle)), strict=True):
-        error[place] = upper(abs(rows[place[0]][place[1]] - ball(float(middle[place]))))
+        error[place] = upper(abs(rows[place[0]][place[1]] - arb(float(middle[place]))))
     return middle, error

@@ -157,6 +157,83 @@ def test_between_two_balls_the_bound_is_sharp(inner: float, outer: float, shift:
     assert mean.lower <= found <= 1.25 * mean.upper
 
 
+def in_one_dimension(inner: float, outer: float, u: float, v: float, mean: float, root: float = 1.0) -> tuple[
+    Cells, Mixture, float
+]:  # fmt: skip
+    """A cell inner < |t| <= outer, one Gaussian, and the logarithm of its share: exact, by one integral of 16,000."""
+    one = np.ones((1, 1))
+    cells = Cells(
+        np.zeros(1), one, one, np.array([inner]), np.array([outer]), -outer * one, outer * one, np.array([u]),
+        np.array([v]), 0.0 * one,
+    )  # fmt: skip
+    mixture = Mixture(np.ones(1), mean * one, root * one[None])
+    halves = (outer - inner) / 16_000
+    places = inner + halves * np.arange(1, 16_000, 2)
+    logs = [
+        math.log(root) - ((root * (sign * places - mean)) ** 2 + math.log(2 * math.pi)) / 2
+        + (u * (places**2 - outer**2) + v * (inner**2 - places**2)) / 2 + math.log(2 * halves)
+        for sign in (1.0, -1.0)
+    ]  # fmt: skip
+    return cells, mixture, float(special.logsumexp(logs))
+
+
+EXTREME = {
+    "u R^2 beyond what exp gives": (33.0, 34.0, 1.6, 0.0, 33.5),
+    "v R^2 beyond what exp gives": (32.0, 33.0, 0.0, 1.6, 32.5),
+    "both": (60.0, 61.0, 2.0, 3.0, 60.0),
+    "much more": (600.0, 600.01, 2.0, 30.0, 600.0),
+    "a tiny ball": (0.0, 1e-170, 0.0, 0.0, 0.0),
+    "a small one": (0.0, 1e-155, 0.0, 0.0, 0.0),
+    "a huge one": (0.0, 1e140, 0.0, 0.0, 0.0, 1e-140),
+    "a thin shell between means far off": (math.sqrt(159.0001 / 160) * 7680.0, 7680.0, 0.0, 0.0, 7680.0 - 50.8),
+    "a mean that is far off": (1.0, 1.5, 0.1, 0.1, 37.0),
+    "a mean beyond all": (1.0, 1.5, 0.1, 0.1, 1e100, 1e20),
+    "a broad component": (3.0, 4.0, 1.0, 0.1, 1.0, 1e-9),
+    "a narrow component": (3.0, 4.0, 1.0, 0.1, 3.5, 1e9),
+}
+
+
+@pytest.mark.parametrize("name", EXTREME)
+def test_what_floats_do_not_hold_makes_no_bound_too_small(name: str) -> None:
+    cells, mixture, log_share = in_one_dimension(*EXTREME[name])
+    with precision():
+        found = ball_share.ball_share(np.arange(0), cells, mixture, 0)
+    for bound in (found, evaluated_upper(cells, mixture)):
+        assert bound > 0.0 and math.log(bound) >= log_share - 1e-6
+
+
+def test_what_the_inner_ball_pays_is_not_lost_in_sums() -> None:
+    """Within it proposals would pay e^100 times less: sums from the middle on would lose the rest in rounding."""
+    cells, mixture, log_share = in_one_dimension(0.8, 1.0, 0.0, 290.0, 0.9)
+    with precision():
+        found = ball_share.ball_share(np.arange(0), cells, mixture, 0)
+    assert math.exp(log_share) <= found <= 4.0 * math.exp(log_share)
+
+
+def test_tangents_of_boxes_are_no_product_of_what_floats_do_not_hold() -> None:
+    """Far from its peak a strongly correlated density is e^-800 at one end of a box and e^800 times that at another."""
+    turn = np.array([[1.0, 0.0], [0.999, math.sqrt(1 - 0.999**2)]])
+    root = np.linalg.inv(turn).T
+    low, high = np.array([[-2.0, 30.0]]), np.array([[40.0, 38.0]])
+    cells = Cells(
+        np.zeros(2), np.eye(2), np.eye(2), np.zeros(1), np.array([90.0]), low, high, np.zeros(1), np.zeros(1),
+        np.zeros((1, 2)),
+    )  # fmt: skip
+    found = evaluated_upper(cells, Mixture(np.ones(1), np.zeros((1, 2)), np.linalg.cholesky(root @ root.T)[None]))
+    # t_1 is near t_2 > 30, which is N(0, 1): what lies outside of the box is less than half of that.
+    assert 0.5 * stats.norm.sf(30.0) <= found
+
+
+def test_what_has_no_inverse_is_no_bound() -> None:
+    """A component all but flat in one direction: enclosures of its covariance in y are singular."""
+    cells, mixture = random_cells(3, 1, 4)
+    flat = replace(mixture, roots=np.diag([1e-30, 1e30, 1.0])[None] @ np.tril(np.ones((3, 3))))
+    turned = replace(cells, axes=np.array(cells.root.T), low=cells.low - 9.0, high=cells.high + 9.0)
+    with precision():
+        found = [ball_share.ball_share(np.arange(count), turned, flat, 0) for count in range(3)]
+    assert all(value > 0.0 for value in found) and 0.0 <= evaluated_upper(turned, flat) <= 1.0
+
+
 def test_what_lies_far_off_is_hardly_ever_evaluated() -> None:
     cells, mixture = random_cells(2, 3, 0)
     far = replace(cells, low=cells.low + 100.0, high=cells.high + 100.0)
@@ -191,7 +268,7 @@ def test_a_box_that_is_empty_has_no_share_and_no_less() -> None:
     for low, high in (([1.0, -1.0], [-1.0, 1.0]), ([60.0, -1.0], [-60.0, 1.0]), ([1.0, 1.0], [-1.0, -1.0])):
         assert evaluated_upper(*one_cell(low, high, np.eye(2))) == 0.0
     flat = evaluated_upper(*one_cell([0.5, -1.0], [0.5, 1.0], np.eye(2)))
-    assert 0.0 <= flat < 1e-300
+    assert 0.0 <= flat < 1e-150
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 4])
@@ -206,7 +283,7 @@ def test_widths_whose_product_is_no_float_have_a_share(d: int, scale: float) -> 
 
 def test_what_no_exponential_of_a_float_says_is_not_nothing() -> None:
     """exp(-1250) is below every positive float, and above 0."""
-    assert 0.0 < evaluated_upper(*one_cell([50.0], [51.0], np.eye(1))) < 1e-300
+    assert 0.0 < evaluated_upper(*one_cell([50.0], [51.0], np.eye(1))) < 1e-150
 
 
 def exact_share(cells: Cells, mixture: Mixture) -> arb:

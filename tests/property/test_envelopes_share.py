@@ -1,0 +1,311 @@
+"""The share of a cell's Gaussian, from above: near what a grid of points gives, part by part and all together."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from flint import arb
+from scipy import integrate, special, stats
+
+from certify.arithmetic.balls import ball, precision
+from certify.arithmetic.intervals import EPSILON, FloatArray
+from certify.envelopes import ball_share, exponentials
+from certify.envelopes.cells import Cells
+from certify.envelopes.evaluated_share import evaluated_upper
+from certify.envelopes.exponentials import LEAST, Exponent, balls, exponent, log_linear_integrals
+from certify.envelopes.mixture import Mixture
+
+
+def cell(d: int, seed: int) -> tuple[Cells, Mixture]:
+    """One whose axes are orthonormal in y, of any directions; its box cuts the ball and is cut by it."""
+    random = np.random.default_rng([seed, d, 77])
+    root = np.tril(random.standard_normal((d, d)), -1) + np.diag(random.uniform(0.5, 2.0, d))
+    turn = np.linalg.qr(random.standard_normal((d, d)))[0]
+    outer = random.uniform(1.0, 3.0)
+    low = outer * random.uniform(-1.2, 0.2, d)
+    cells = Cells(
+        random.standard_normal(d), root, turn @ root.T, outer * random.uniform(0.0, 0.8, 1) * (seed % 3 > 0),
+        np.array([outer]), low[None], (low + outer * random.uniform(0.4, 1.5, d))[None],
+        random.uniform(0.0, 6.0, 1) / outer**2 * (seed % 2), random.uniform(0.0, 6.0, 1) / outer**2 * (seed % 4 > 1),
+        random.uniform(0.0, 4.0, (1, d)) / outer**2,
+    )  # fmt: skip
+    own = random.standard_normal((d, d)) + 1.5 * np.eye(d)
+    precision_matrix = root @ own @ own.T @ root.T * (2.0 / outer**2)
+    mean = cells.centre + np.linalg.solve(root.T, random.standard_normal(d) * 0.4 * outer)
+    return cells, Mixture(np.ones(1), mean[None], np.array([np.linalg.cholesky(precision_matrix)]))
+
+
+def summed(cells: Cells, mixture: Mixture, count: int) -> float:
+    """The share: a sum over the cubes, `count` along an axis, in which the ball is."""
+    d, radius = cells.centre.size, float(cells.outer[0])
+    side = radius * (2 * np.arange(count) + 1 - count) / count
+    volume = (2 * radius / count) ** d / abs(np.prod(np.diag(cells.root)))
+    total = 0.0
+    for first in side:
+        rest = np.meshgrid(*[side] * (d - 1), indexing="ij") if d > 1 else []
+        y = np.stack([np.full(rest[0].size, first), *(part.ravel() for part in rest)], axis=1)
+        y = y[np.linalg.norm(y, axis=1) <= radius]
+        points = cells.centre + np.linalg.solve(cells.root.T, y.T).T
+        heights = cells.heights(points, np.zeros(len(points), dtype=int))
+        kept = np.isfinite(heights)
+        total += float(np.exp(mixture.log_density(points[kept]) - heights[kept]).sum()) * volume
+    return total
+
+
+def without_sides_off(cells: Cells, axes: ball_share.Places) -> Cells:
+    """Only what the bound on these axes looks at."""
+    off = np.setdiff1d(np.arange(cells.centre.size), axes)
+    low, high, sides = cells.low.copy(), cells.high.copy(), cells.sides.copy()
+    low[:, off], high[:, off], sides[:, off] = -1e3, 1e3, 0.0
+    return replace(cells, low=low, high=high, sides=sides)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_in_the_plane_the_bound_is_sharp(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, mixture = cell(2, seed)
+    for name, values in (("PARTS", (1, 150)), ("STEPS", (1, 6)), ("SQUARES", 1500), ("SPREAD", 99.0)):
+        monkeypatch.setattr(ball_share, name, values)
+    for axes in ([], [0], [1]):
+        chosen = np.array(axes, dtype=np.intp)
+        alone = without_sides_off(cells, chosen)
+        truth = summed(alone, mixture, 800)
+        with precision():
+            found = ball_share.ball_share(chosen, cells, mixture, 0)
+        assert truth > 1e-4 and truth * (1 - 2e-3) <= found
+        assert found <= 1.05 * truth
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_space_the_bound_is_sharp(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells, mixture = cell(3, seed)
+    for name, values in (("PARTS", (1, 80, 24)), ("STEPS", (1, 4, 4)), ("SQUARES", 500), ("SPREAD", 99.0)):
+        monkeypatch.setattr(ball_share, name, values)
+    for axes in ([0], [2], [0, 1], [1, 2]):
+        chosen = np.array(axes, dtype=np.intp)
+        truth = summed(without_sides_off(cells, chosen), mixture, 120)
+        with precision():
+            found = ball_share.ball_share(chosen, cells, mixture, 0)
+        assert truth > 1e-6 and truth * (1 - 2e-2) <= found <= 1.2 * truth
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_one_box_that_holds_the_ball_is_enough_for_a_bound(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A component that is all but flat: next to nothing is lost but by what |s|^2 may be."""
+    for name, values in (("PARTS", (1, 1, 1)), ("STEPS", (1, 1, 1))):
+        monkeypatch.setattr(ball_share, name, values)
+    one = np.ones((1, d))
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.ones(1), -one, one, np.zeros(1), np.zeros(1), 0.0 * one
+    )
+    mixture = Mixture(np.ones(1), 0.0 * one, 1e-3 * np.eye(d)[None])
+    truth = math.pi ** (d / 2) / math.gamma(d / 2 + 1) * (1e-3 / math.sqrt(2 * math.pi)) ** d
+    for inner in (0.0, 0.7):
+        shell = truth * (1.0 - inner**d) * (1 - 1e-5)
+        for count in range(d):
+            with precision():
+                found = ball_share.ball_share(np.arange(count), replace(cells, inner=np.array([inner])), mixture, 0)
+            assert shell <= found <= 3.0 * truth
+
+
+@pytest.mark.parametrize("squares", [4, 12, 400])
+@pytest.mark.parametrize(("d", "root"), [(4, 1e-3), (2, 4.0)])
+def test_what_is_rounded_down_pays_no_more_than_it_does(
+    d: int, root: float, squares: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without axes: |y|^2 has a chi-squared law, of a density that grows, or falls, over the ball."""
+    monkeypatch.setattr(ball_share, "SQUARES", squares)
+    one = np.ones((1, d))
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.ones(1), -one, one, np.zeros(1), np.zeros(1), 0.0 * one
+    )
+    mixture = Mixture(np.ones(1), 0.0 * one, root * np.eye(d)[None])
+
+    def paid(inside: float, outside: float, inner: float) -> float:
+        place = np.linspace(inner**2, 1.0, 20_001)
+        values = np.exp(0.5 * inside * (place - 1.0) + 0.5 * outside * (inner**2 - place))
+        return float(integrate.simpson(values * stats.chi2(d).pdf(place * root**2) * root**2, place))
+
+    u = 20.0
+    for inside, outside, inner in ((u, 0.0, 0.0), (u, 0.0, 0.9), (0.0, u, 0.0), (0.0, u, 0.7), (u, u, 0.8)):
+        tilted = replace(cells, inside=np.full(1, inside), outside=np.full(1, outside), inner=np.full(1, inner))
+        with precision():
+            found = ball_share.ball_share(np.arange(0), tilted, mixture, 0)
+        truth = paid(inside, outside, inner)
+        assert truth * (1 - 1e-5) <= found and (squares < 400 or found <= 1.25 * truth)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 400])
+@pytest.mark.parametrize("inner", [2.0, 2.9])
+def test_a_part_holds_all_means_of_what_is_not_cut(parts: int, inner: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given t the mean of s is 3 t: at the ends of a part, not in its middle, |y| is between the balls."""
+    monkeypatch.setattr(ball_share, "PARTS", (1, parts))
+    own = np.linalg.cholesky(np.linalg.inv(np.array([[0.25, 0.75], [0.75, 2.26]])))
+    one = np.ones((1, 2))
+    cells = Cells(
+        np.zeros(2), np.eye(2), np.eye(2), np.full(1, inner), np.full(1, 3.5), -one, one * [1.0, 9.0], np.zeros(1),
+        np.zeros(1), 0.0 * one,
+    )  # fmt: skip
+    mixture = Mixture(np.ones(1), np.array([[0.1, -0.2]]), own[None])
+    truth = summed(without_sides_off(cells, np.arange(1)), mixture, 800)
+    with precision():
+        found = ball_share.ball_share(np.arange(1), cells, mixture, 0)
+    assert 0.02 < truth <= found * (1 + 4e-3) and (parts < 400 or found <= 1.2 * truth)
+
+
+def test_precisions_are_below_the_matrix_whatever_is_off_its_diagonal() -> None:
+    """Turned by the identity, components of s are dependent: diag(steep) <= P, and the constant is of P."""
+    random = np.random.default_rng(8)
+    for count in (0, 1):
+        root = np.eye(4) + 0.12 * random.standard_normal((4, 4))
+        covariance, mean = root @ root.T, random.standard_normal((4, 1))
+        with precision():
+            law = ball_share._Law.of(balls(np.eye(4)), balls(mean), balls(covariance), count)
+        assert law is not None
+        given = np.linalg.inv(covariance)[count:, count:]
+        gap = np.linalg.eigvalsh(given - np.diag(law._steep))
+        assert -1e-12 <= gap.min() <= 0.5
+        expected = 0.5 * (np.linalg.slogdet(given)[1] - np.log(law._steep).sum())
+        assert float(law.constant.mid()) == pytest.approx(expected, abs=1e-9)
+        # What the precision loses, the product of the densities is larger by.
+        assert expected > 1e-3
+
+
+@pytest.mark.parametrize("steep", [0.3, 4.0, 1e3, 1e7, 1e14])
+@pytest.mark.parametrize("reach", [0.0, 0.05, 0.7])
+def test_laws_of_squares_are_above_the_integrals_and_near_them(steep: float, reach: float) -> None:
+    ends = np.sqrt(0.08 * np.arange(60))
+    means = np.array([-3.0, -0.3, 0.0, 0.9, 2.0, 40.0])
+    halves = 0.5 * np.diff(ends)
+    found = ball_share._law(
+        steep, means[:, None], np.full((6, 1), reach), 0.5 * (ends[1:] + ends[:-1]), halves * (1.0 + 1e-12)
+    )
+    deviation = 1.0 / math.sqrt(steep)
+
+    def below(x: FloatArray, mean: float) -> FloatArray:
+        """int up to x of the density's supremum over means."""
+        left = special.ndtr((np.minimum(x, mean - reach) - mean + reach) / deviation)
+        flat = np.clip(x - mean + reach, 0.0, 2 * reach) / (deviation * math.sqrt(2 * math.pi))
+        right = special.ndtr((np.maximum(x, mean + reach) - mean - reach) / deviation) - 0.5
+        return np.asarray(left + flat + right)
+
+    for mean, law in zip(means, found, strict=True):
+        exact = np.diff(below(ends, mean)) + np.diff(below(ends, -mean))
+        assert (law >= exact * (1 - 1e-9) - 1e-15).all() and (law > 0.0).all()
+        # Tangents are near where an interval is narrow.
+        fine = halves < 0.3 * deviation
+        assert (law[fine] <= 1.03 * exact[fine] + 1e-12).all()
+
+
+def test_sums_between_two_ends_are_all_counted() -> None:
+    """Of 2 numbers with these sums before they are rounded down, by all pairs."""
+    random = np.random.default_rng(3)
+    step, size = 0.37, 12
+    numbers = random.uniform(0.0, size * step / 2, (2, 40))
+    places = np.floor(numbers / step).astype(int)
+    laws = [np.bincount(place, minlength=size).astype(np.float64)[None] for place in places]
+    weights = ball_share._convolved([*laws])
+    sums = numbers[0][:, None] + numbers[1]
+    assert np.array_equal(weights[0], np.bincount(np.add.outer(*places).ravel(), minlength=size)[:size])
+    squares = ball_share._Squares(weights, step, 2)
+    for down, up in itertools.pairwise(np.sort(random.uniform(-1.0, size * step * 0.9, 60))):
+        (found,) = squares.between(np.zeros(1, dtype=np.intp), np.array([down]), np.array([up]))
+        rounded = np.add.outer(*places)
+        assert ((sums >= down) & (sums <= up)).sum() <= found + 1e-9
+        # No more than those that rounding leaves open.
+        assert found <= ((rounded > down / step - 2 - 1e-6) & (rounded <= up / step + 1e-6)).sum() + 1e-6
+    # An end that is a multiple itself: three ones and no more.
+    whole = ball_share._Squares(np.ones((1, 6)), 0.1, 1)
+    for down, up, count in ((0.3, 0.5, 4), (0.1 + 0.2, 0.5 - 1e-14, 4), (-1.0, 0.2 - 1e-15, 3), (0.55, 9.0, 1)):
+        (found,) = whole.between(np.zeros(1, dtype=np.intp), np.array([down]), np.array([up]))
+        assert found == pytest.approx(count, rel=1e-9)
+
+
+@pytest.mark.parametrize("middle", [-9.0, -1.0, 0.3, 2.0, 30.0, math.nan, math.inf])
+@pytest.mark.parametrize("width", [1e-9, 0.2, 5.0, 1e9, math.nan])
+def test_parts_and_boxes_make_up_the_box(middle: float, width: float) -> None:
+    low, high = np.array([-1.0, 0.25, 2.0]), np.array([1.5, 0.25, 2.5])
+    shape = Exponent(np.eye(3), np.zeros(3), 0.0, low, high, np.full(3, middle), np.full(3, width))
+    (starts, stops), lows, highs, points, which = ball_share._boxes(shape, low, high)
+    assert (lows >= starts[which]).all() and (highs <= stops[which]).all()
+    assert (points >= lows).all() and (points <= highs).all()
+    for axis in range(3):
+        for first, last in ((starts, stops), (lows, highs)):
+            pieces = np.unique(np.stack([first[:, axis], last[:, axis]], axis=1), axis=0)
+            pieces = pieces[pieces[:, 0] < pieces[:, 1]] if low[axis] < high[axis] else pieces
+            assert pieces[0, 0] == low[axis] and pieces[-1, 1] == high[axis]
+            assert np.array_equal(pieces[1:, 0], pieces[:-1, 1])
+    # All combinations, each once.
+    assert len(np.unique(np.concatenate([lows, highs], axis=1), axis=0)) == len(lows)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_integrals_of_any_quadratic_are_above_and_come_near(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Definite or not, in the plane, by Simpson's rule."""
+    random = np.random.default_rng([seed, 5])
+    q = random.standard_normal((2, 2)) * 2.0
+    q, b, k = q + q.T, random.standard_normal(2) * 3.0, float(random.normal())
+    low = random.uniform(-1.5, 0.0, 2)
+    high = low + random.uniform(0.5, 2.0, 2)
+    shape = Exponent(q, b, k, low, high, 0.5 * (low + high), np.full(2, 0.25 * (high - low).max()))
+    grid = [np.linspace(a, c, 401) for a, c in zip(low, high, strict=True)]
+    x, y = np.meshgrid(*grid, indexing="ij")
+    values = np.exp(k + b[0] * x + b[1] * y - 0.5 * (q[0, 0] * x * x + 2 * q[0, 1] * x * y + q[1, 1] * y * y))
+    truth = float(integrate.simpson(integrate.simpson(values, grid[1]), grid[0]))
+    found = [shape.integral(low, high, most) for most in (1, 3, 1000)]
+    monkeypatch.setattr(exponentials, "STEP", 0.02)
+    found.append(shape.integral(low, high, 1000))
+    assert all(value >= truth * (1 - 1e-7) for value in found) and found[-1] <= 1.01 * truth
+    # Tangents at any points.
+    points = low + (high - low) * random.random((200, 2))
+    ones = np.ones((200, 1))
+    assert (shape.integrals(low * ones, high * ones, points) >= truth * (1 - 1e-7)).all()
+
+
+def test_one_dimension_has_no_error_where_the_exponent_is_linear() -> None:
+    low, high, point = np.array([[-1.0]]), np.array([[0.7]]), np.array([[0.2]])
+    for slope in (0.0, 1e-9, -0.3, 5.0, -900.0, 900.0):
+        size = abs(slope)
+        # From where it is largest.
+        truth = math.log(1.7 if slope == 0.0 else -math.expm1(-1.7 * size) / size) + size * (
+            0.5 if slope > 0.0 else 1.2
+        )
+        (found,) = log_linear_integrals(np.array([[slope]]), low, high, point)[0]
+        assert found == pytest.approx(truth, rel=1e-8)
+
+
+def test_what_an_exponent_is_off_by_is_added() -> None:
+    low, high = np.array([-3.0, 1.0]), np.array([2.0, 4.0])
+    with precision(53):
+        third = ball(1) / 3
+        wide = third + arb(0, 1e-6)
+        exact = exponent([[third, third], [third, third]], [third, third], third, low, high)
+        found = exponent([[wide, wide], [wide, wide]], [wide, wide], wide, low, high)
+        none = exponent([[third, third], [third, third]], [third, third], third + arb(0, 1), low, high)
+    assert exact is not None and found is not None and none is None
+    size = (3.0 + 4.0) ** 2 / 2 + 3.0 + 4.0 + 1.0
+    assert found.k - exact.k >= 0.999e-6 * size and exact.k - 1 / 3 >= EPSILON * size
+    # What is no number, or too little for floats, is no bound and no zero.
+    assert replace(exact, k=math.nan).integral(low, high, 3) == math.inf
+    assert replace(exact, k=-1e5).integral(low, high, 3) >= LEAST
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_box_alone_holds_what_a_normal_law_gives(seed: int) -> None:
+    cells, mixture = cell(2, seed)
+    alone = replace(cells, inner=np.zeros(1), outer=np.full(1, np.inf), sides=0.0 * cells.sides)
+    covariance = cells.axes @ np.linalg.inv(mixture.roots[0] @ mixture.roots[0].T) @ cells.axes.T
+    law = stats.multivariate_normal(cells.axes @ (mixture.means[0] - cells.centre), covariance)
+    truth = float(law.cdf(cells.high[0], lower_limit=cells.low[0]))
+    assert truth * (1 - 1e-4) <= evaluated_upper(alone, mixture) <= 1.3 * truth
+
+
+def test_of_axes_that_are_not_orthonormal_nothing_is_concluded() -> None:
+    cells, mixture = cell(3, 1)
+    for scale, known in ((1.0, True), (1.0 + 1e-6, False), (1.5, False)):
+        with precision():
+            found = ball_share.ball_share(np.arange(2), replace(cells, axes=scale * cells.axes), mixture, 0)
+        assert math.isfinite(found) == known
