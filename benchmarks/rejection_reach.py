@@ -29,7 +29,6 @@ from certify.atomic import write_text_atomically
 from certify.cli.progress_bar import progress_on_terminal
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.posterior_moments import posterior_moments
-from certify.envelopes.rejection import proposals_needed
 from certify.generators.graph import Generator
 from certify.generators.specification import load_generator
 from certify.progress import Progress
@@ -57,28 +56,34 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Answer:
-    """One digit at one noise: certified p, log C and the lower bound of log Z (None: no envelope), log Z estimated."""
+    """One digit at one noise: certified p, log C and the lower bound of log Z (None: no envelope), log Z estimated, K.
+
+    log C is that of what is evaluated: log(a C) where a share a of the proposals is.
+    """
 
     acceptance: float
     log_constant: float | None
     log_integral: float | None
     estimate: float
+    needed: int | None
 
     @property
     def proposals(self) -> float:
         """K at epsilon = 0.1, infinite where there is none."""
-        needed = proposals_needed(self.acceptance, EPSILON)
-        return math.inf if needed is None else float(needed.proposals)
+        return math.inf if self.needed is None else float(self.needed)
 
 
 def answer(generator: Generator, row: FloatArray, beta: float) -> Answer:
     """What is certified at one digit (n,) and one noise."""
-    numbers = certify_row(generator, beta, EPSILON, row).numbers
+    found = certify_row(generator, beta, EPSILON, row)
+    numbers = found.numbers
     estimate = posterior_moments(generator.graph, likelihood_of(generator, row, beta)).log_integral
     if numbers is None:
-        return Answer(0.0, None, None, estimate)
+        return Answer(0.0, None, None, estimate, None)
     integral = numbers.log_integral if math.isfinite(numbers.log_integral) else None
-    return Answer(numbers.p_certified, numbers.log_constant, integral, estimate)
+    assert found.proof is not None, "its numbers are known"
+    constant = numbers.log_constant + math.log(found.proof.evaluated)
+    return Answer(numbers.p_certified, constant, integral, estimate, found.proposals)
 
 
 def measure(
