@@ -30,6 +30,9 @@ LEAST_WEIGHT, LARGEST_WEIGHT = 1e-28, 1e28
 MOST_TERMS = 2048
 """Entries of a row beyond which float32 rounds too much."""
 
+MOST_LATENTS = 8
+"""Latents beyond which what sums over the axes round is more than `chain_forms` pays for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
@@ -62,7 +65,7 @@ _LAYERS: WeakKeyDictionary[Affine, Layer | None] = WeakKeyDictionary()
 @lru_cache(maxsize=4)
 def chain_of(graph: Graph) -> Chain | None:
     """The longest chain that a graph begins with, of two weights or more; only where one evaluation is expensive."""
-    if not is_expensive(graph) or nodes_with_rows(graph):
+    if not is_expensive(graph) or nodes_with_rows(graph) or graph.latent_dim > MOST_LATENTS:
         return None
     readers = [0] * len(graph.nodes)
     for node in graph.nodes:

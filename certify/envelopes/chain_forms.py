@@ -24,8 +24,11 @@ from certify.envelopes.stencil_weights import SingleArray
 SINGLE = 2.0**-23
 """Twice the unit roundoff of binary32."""
 
-TINY = 1e-36
-"""More than what underflows of float32 can cost in a sum of a million products."""
+TINY = 1e-34
+"""More than what underflows of float32 can cost in a row of a layer, kept or flushed to zero: 4 TINY > 2048 2^-126."""
+
+LEAST_END = 2.0**-126
+"""The least normal number of binary32: products with smaller half-widths might be lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +129,7 @@ class ChainForms:
             # The products here and those of the value, each with its own sum of moduli; underflows besides.
             wide = (moduli @ layer.row_sums) * size + moduli @ np.abs(layer.bias)
             lost = lost + 2 * growth * wide + moduli.sum(axis=1) * SMALLEST_NORMAL * layer.weight.terms
-            lost = lost + layer.transposed.terms * row.shape[1] * SMALLEST_NORMAL * (1 + size)
+            lost = lost + layer.transposed.terms * layer.weight.shape[1] * SMALLEST_NORMAL * (1 + size)
             row, paid = kinks.through(multiplied(layer.transposed, row), squares)
             lost = lost + paid
         growth = (sum(chain.first.shape) + 32) * EPSILON
@@ -175,7 +178,8 @@ def _through_kinks(value: FloatArray, planes: SingleArray, ends: SingleArray) ->
     reach += (1 + 16 * SINGLE) * (span + radius)
     reach += TINY
     centre += shift
-    on, off = centre >= reach, centre <= -reach
+    # Not where both are infinite: what overflows says nothing.
+    on, off = centre > reach, centre < -reach
     places = np.flatnonzero(~(on | off))
     v, s, r, along = (array.reshape(-1)[places].astype(np.float64) for array in (value, shift, radius, span))
     # `reach` is larger than what float64 rounds here.
@@ -208,7 +212,8 @@ def _through_kinks(value: FloatArray, planes: SingleArray, ends: SingleArray) ->
     for axis in range(d):
         planes[axis].reshape(-1)[places] = bends[axis]
     shift.reshape(-1)[places] = moved
-    radius.reshape(-1)[places] = wider * (1 + 4 * SINGLE) + TINY
+    lost = TINY * (1 + ends.sum(axis=1, dtype=np.float64))
+    radius.reshape(-1)[places] = wider * (1 + 4 * SINGLE) + lost[places // value.shape[1]]
     span.reshape(-1)[places] = slope * along * (1 + 4 * SINGLE) + TINY
     return value, kinks, span
 
@@ -251,7 +256,8 @@ def _through_layer(
     radius += span
     radius += moduli
     radius *= 1 + 8 * SINGLE
-    radius += TINY
+    lost = TINY * (1 + ends.sum(axis=1, keepdims=True))
+    radius += lost
     found = np.empty((d + 2, count, layer.weight.shape[0]), dtype=np.float32)
     ask(1e-6 * layer.weight.entries * count * (d + 3))
     flat = found[: d + 1].reshape(-1, layer.weight.shape[0])
@@ -259,10 +265,10 @@ def _through_layer(
     layer.weight.spread_single(radius, found[d + 1])
     found[d + 1] *= 1 + 2 * single
     found[d + 1] += (2 * growth * np.abs(layer.bias)).astype(np.float32)
-    found[d + 1] += TINY * (4 + 4 * ends.sum(axis=1, keepdims=True))
+    found[d + 1] += 4 * lost
     return multiplied(layer.weight, value) + layer.bias, found, size
 
 
 def _single_above(values: FloatArray) -> SingleArray:
-    """Float32 numbers that are not below `values` >= 0."""
-    return np.nextafter(values.astype(np.float32), np.float32(np.inf))
+    """Normal float32 numbers that are not below `values` >= 0."""
+    return np.maximum(np.nextafter(values.astype(np.float32), np.float32(np.inf)), np.float32(LEAST_END))

@@ -229,6 +229,10 @@ def test_what_is_no_chain_is_bounded_as_before() -> None:
     tiny.data[0] = 1e-30
     assert chain_of(Graph((*nodes[:3], replace(first, weight=tiny), *nodes[4:]))) is None
     assert chain_of(Graph((*nodes[:2], Activation(1, "tanh", 72), *nodes[3:]))) is None
+    # Sums over more axes round more than is paid for.
+    for d in (8, 9):
+        wide = Graph((Input(d), Affine(0, np.ones((72, d)), np.zeros(72)), *nodes[2:]))
+        assert (chain_of(wide) is None) == (d > 8)
     # What another node reads is no inner node; the chain ends before it.
     twice = Graph((*nodes, Affine(4, np.ones((36, nodes[4].width)), np.zeros(36)), Sum((5, 6), (1.0, 1.0), 36)))
     assert chain(twice).last == 3
@@ -245,10 +249,31 @@ def test_what_is_no_chain_is_bounded_as_before() -> None:
 def test_an_overflow_says_nothing_of_its_own_box_only() -> None:
     graph = decoder(0)
     centres, halves, _ = boxes(0, 0.1)
-    halves[3] = 1e38
+    halves[3] = 3e38
     last = box_forms(graph, centres, halves, chain(graph)).nodes[-1]
     assert not np.isfinite(last.radius[3]).any() and np.isinf(last.low[3]).all() and np.isinf(last.high[3]).all()
     assert np.isfinite(last.radius[np.arange(30) != 3]).all()
+
+
+def test_a_neuron_beyond_float32_is_not_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_chain, "SPARSE_SHARE", 0.0)
+    # The inner neuron is at -3.41e38 at 0, an infinity of float32, and at 1.69e38 at 1, where the output is 1.69.
+    weights = [np.array(weight) for weight in ([[1.5e38], [1.8e38]], [[1.0, 2.0]], [[1e-28]], [[1e-10]])]
+    graph = dense_layers(weights, [np.array(bias) for bias in ([1.5e38, 0.0], [-4.91e38], [0.0], [0.0])])
+    likelihood = GaussianLikelihood(np.array([1.69]), 0.01)
+    proposal = Mixture(np.ones(1), np.ones((1, 1)), np.ones((1, 1, 1)))
+    seen = log_ratio(graph, likelihood, proposal, np.ones((1, 1)))
+    lows, highs = lattice(-np.ones(1), np.ones(1), 1)
+    assert chain(graph).last == 7
+    assert (log_ratio_upper(graph, likelihood, proposal, lows, highs)[0] >= seen).all()
+
+
+def dense_layers(weights: list[FloatArray], biases: list[FloatArray]) -> Graph:
+    """Affine layers with ReLU between them."""
+    nodes: list[Input | Affine | Activation] = [Input(weights[0].shape[1])]
+    for weight, bias in zip(weights, biases, strict=True):
+        nodes += [Affine(len(nodes) - 1, weight, bias), Activation(len(nodes), "relu", len(bias))]
+    return Graph(tuple(nodes[:-1]))
 
 
 def test_proposals_are_accepted_as_by_float64(monkeypatch: pytest.MonkeyPatch) -> None:
