@@ -119,6 +119,8 @@ class StencilWeight:
 
     def _multiply(self, vectors: FloatLike, entries: tuple[FloatLike, ...], out: FloatLike) -> None:
         assert vectors.flags.c_contiguous and vectors.shape == (len(out), self.shape[1]), "places are counted in them"
+        if not len(vectors):
+            return
         if not self.is_covered:
             out[...] = 0.0
         for piece, own in zip(self.pieces, entries, strict=True):

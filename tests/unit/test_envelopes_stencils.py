@@ -57,6 +57,12 @@ def test_a_convolution_multiplies_as_it_does_in_a_few_pieces(stride: int, outer:
         assert len(found.pieces) < 70
 
 
+def test_no_vector_has_no_product() -> None:
+    weight = transposed_convolution(6, 8, 8, 1, np.random.default_rng(3))
+    found = stencil_weight(weight)
+    assert found is not None and found.times(np.zeros((0, weight.shape[1]))).shape == (0, weight.shape[0])
+
+
 def test_rows_that_nothing_writes_to_are_zero() -> None:
     random = np.random.default_rng(3)
     matrix = transposed_convolution(8, 12, 8, 2, random)
