@@ -75,7 +75,14 @@ def known_potential(
 
 def candidate_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
     """`potential` for what only looks for candidates: where the graph begins with a chain by float32. Estimate."""
-    return _known(graph, likelihood, points, True)[0]
+    return known_candidate_potential(graph, likelihood, points)[0]
+
+
+def known_candidate_potential(
+    graph: Graph, likelihood: Likelihood, points: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`candidate_potential` (b,), and where floats know it. Estimate."""
+    return _known(graph, likelihood, points, True)
 
 
 def repeated_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_chain import chain_of
 from certify.envelopes.box_search import known_log_ratio, log_ratio
 from certify.envelopes.cells import Cells
-from certify.envelopes.likelihood import Likelihood, candidate_potential, known_potential, potential
+from certify.envelopes.likelihood import Likelihood, known_candidate_potential, known_potential, potential
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
@@ -37,6 +37,9 @@ MOST_BATCHES = 64
 
 NEAR = 1e-4
 """Of log exp(-f)/rho: many times what float32 is off by (1e-8 of f was seen); few proposals are as close as that."""
+
+COMPARED, SAFETY = 32, 100.0
+"""Proposals at which float32 is compared with float64, and how many times what it is off by there is close."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +118,20 @@ def propose(
 def _ratios(
     graph: Graph, likelihood: Likelihood, proposal: Mixture, points: FloatArray, needed: FloatArray
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """`known_log_ratio` at points (b, d): by float32, where it has that, unless it is close to `needed` (b,)."""
+    """`known_log_ratio` at points (b, d): by float32, where it has that, unless it is close to `needed` (b,).
+
+    How close is what it takes: little noise, or weights that cancel, leave float32 further off.
+    """
     if chain_of(graph) is None:
         return known_log_ratio(graph, likelihood, proposal, points)
     density = proposal.log_density(points)
-    ratio = -candidate_potential(graph, likelihood, points) - density
-    close = ~(np.abs(ratio - needed) > NEAR * (1.0 + np.abs(ratio) + np.abs(density)))
-    known = np.ones(len(points), dtype=bool)
+    found, known = known_candidate_potential(graph, likelihood, points)
+    ratio = -found - density
+    size = 1.0 + np.abs(ratio) + np.abs(density)
+    exact = known_log_ratio(graph, likelihood, proposal, points[:COMPARED])[0]
+    off = np.abs(exact - ratio[:COMPARED]) / size[:COMPARED]
+    near = max(NEAR, SAFETY * float(off.max(where=np.isfinite(off), initial=0.0)))
+    close = ~(known & (np.abs(ratio - needed) > near * size))
     if close.any():
         ratio[close], known[close] = known_log_ratio(graph, likelihood, proposal, points[close])
     return ratio, known

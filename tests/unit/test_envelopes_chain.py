@@ -15,7 +15,7 @@ from certify.envelopes import block_weights, box_chain, box_rows, box_search, bo
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_chain import Chain, chain_of, chain_values
 from certify.envelopes.box_forms import box_forms
-from certify.envelopes.box_search import log_masses_lower, log_ratio, log_ratio_upper
+from certify.envelopes.box_search import known_log_ratio, log_masses_lower, log_ratio, log_ratio_upper
 from certify.envelopes.box_tree import Cuts, Tiling, divided, lattice
 from certify.envelopes.chain_forms import _bent, chain_forms
 from certify.envelopes.likelihood import GaussianLikelihood, candidate_potential, potential, repeated_potential
@@ -287,6 +287,28 @@ def test_proposals_are_accepted_as_by_float64(monkeypatch: pytest.MonkeyPatch) -
     assert known.all() and np.array_equal(ratio >= needed, exact >= needed)
     single = -candidate_potential(graph, likelihood, points) - proposal.log_density(points)
     assert not np.array_equal(single >= needed, exact >= needed)
+
+
+def test_float64_decides_where_the_noise_is_below_what_float32_knows() -> None:
+    graph, mean = decoder(4, "sigmoid"), np.array([0.4, 0.1])
+    likelihood, proposal = GaussianLikelihood(value(graph, mean), 1e-6), around(mean, 1e-6)
+    random = np.random.default_rng(0)
+    points = mean + 1e-6 * random.standard_normal((3000, 2))
+    exact = log_ratio(graph, likelihood, proposal, points)
+    needed = exact + random.choice([-1.0, 1.0], 3000) * 10.0 ** random.uniform(-3, 1, 3000)
+    assert np.array_equal(rejection._ratios(graph, likelihood, proposal, points, needed)[0] >= needed, exact >= needed)
+
+
+def test_no_proposal_is_accepted_where_floats_do_not_know_the_decoder() -> None:
+    nodes = decoder(4).nodes
+    steep = Affine(5, 1e3 * np.eye(36), np.zeros(36)), Activation(6, "exp", 36), Activation(7, "atan", 36)
+    graph = Graph((*nodes, *steep))
+    likelihood, proposal = GaussianLikelihood(np.zeros(36), 1.0), around(np.zeros(2), 1.0)
+    points = np.random.default_rng(0).standard_normal((50, 2))
+    exact, known = known_log_ratio(graph, likelihood, proposal, points)
+    assert np.isfinite(exact).all() and not known.all()
+    found = rejection._ratios(graph, likelihood, proposal, points, exact - 100.0)
+    assert np.array_equal(found[1], known)
 
 
 def test_parts_of_boxes_are_the_leaves_of_the_tree() -> None:
