@@ -1,4 +1,4 @@
-"""Boxes by float32 against the decoder in exact arithmetic, without any tolerance: rounding at its worst, and chance."""
+"""Boxes by float32 against the decoder in exact arithmetic, without tolerance: rounding at its worst, and chance."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def graph_of(layers: Layers) -> Graph:
 
 
 def numbers(values: FloatArray) -> arb_mat:
-    return arb_mat(*values.shape, [arb(item) for item in values.ravel().tolist()])
+    return arb_mat(values.shape[0], values.shape[1], [arb(item) for item in values.ravel().tolist()])
 
 
 def outside(layers: Layers, centre: FloatArray, halves: FloatArray, rows: FloatArray) -> tuple[float, bool]:
