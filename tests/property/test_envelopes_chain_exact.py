@@ -103,13 +103,14 @@ def check(layers: Layers, centre: FloatArray, halves: FloatArray) -> float:
     return worst
 
 
-def test_small_entries_behind_a_large_one() -> None:
-    # 1 + 2^-25 + ... : whatever part of a sum has the large entry in it, float32 loses what is added to it.
+@pytest.mark.parametrize(("unit", "half"), [(2.0**-24, 0.5), (2.0**-53, 1e-25)])
+def test_small_entries_behind_a_large_one(unit: float, half: float) -> None:
+    # 1 + unit + unit + ... : whatever part of a sum has the large entry in it loses what is added to it, four times.
     terms = 2048
-    first = np.ones((terms, 1)), np.ones(terms)
-    row = np.full((1, terms), 2.0**-25 * 0.99)
+    spread, row = (np.ones((terms, 1)), np.zeros(terms)), np.full((1, terms), 0.99 * unit)
     row[0, 0] = 1.0
-    assert check([first, (row, np.zeros(1))], np.zeros((1, 1)), np.full((1, 1), 0.5)) > 1e-3
+    layers = [(np.ones((terms, 1)), np.ones(terms)), *[(row, np.zeros(1)), spread] * 3, (row, np.zeros(1))]
+    assert check(layers, np.zeros((1, 1)), np.full((1, 1), half)) > 1e-3
 
 
 def test_weights_that_are_rounded_the_same_way() -> None:
