@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from certify.arithmetic.intervals import FloatArray
-from certify.certificates.kinds.rejection import verify
+from certify.certificates.kinds.rejection import _integral, _Lifted, verify
 from certify.envelopes import block_weights, box_chain, box_rows, box_search, box_weights, rejection
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_chain import Chain, chain_of, chain_values
@@ -18,7 +18,13 @@ from certify.envelopes.box_forms import box_forms
 from certify.envelopes.box_search import known_log_ratio, log_masses_lower, log_ratio, log_ratio_upper
 from certify.envelopes.box_tree import Cuts, Tiling, divided, lattice
 from certify.envelopes.chain_forms import _bent, chain_forms
-from certify.envelopes.likelihood import GaussianLikelihood, candidate_potential, potential, repeated_potential
+from certify.envelopes.likelihood import (
+    GaussianLikelihood,
+    candidate_potential,
+    likelihood_of,
+    potential,
+    repeated_potential,
+)
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.stencil_weights import DenseWeight, StencilWeight
 from certify.envelopes.weighted import weighted_lower, weighted_quadratic_lower
@@ -340,3 +346,25 @@ def test_records_of_either_engine_are_verified(monkeypatch: pytest.MonkeyPatch) 
         assert verify(proof, generator).holds
         forged = replace(proof, log_constant=proof.log_constant - 0.3)
         assert not verify(forged, generator).holds
+
+
+def test_an_integral_that_float64_reached_is_reached_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Dense layers stay a chain without the neurons that are off.
+    monkeypatch.setattr(box_chain, "SPARSE_SHARE", 0.0)
+    graph = decoder(4, "sigmoid")
+    generator = Generator("chain", graph, 0)
+    row = value(graph, np.array([0.4, 0.1])) + 0.05
+    likelihood = likelihood_of(generator, row, 0.3)
+    proof = certify_row(generator, 0.3, Fraction(1, 10), row).proof
+    assert proof is not None and proof.cells is not None and chain_of(graph) is not None
+    # So small a box that what float32 rounds is what is lost.
+    cells = replace(proof.cells, low=(0.3, 0.3), high=(0.30001, 0.30001), sides=1, splits=".")
+
+    def reached(claim: float) -> float:
+        record = replace(proof, log_integral=claim, cells=cells)
+        return _integral(record, generator, likelihood, _Lifted(generator, likelihood))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(box_search, "chain_of", lambda graph: None)
+        double = reached(np.inf)
+    assert reached(-np.inf) < double <= reached(double)

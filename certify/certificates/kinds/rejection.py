@@ -247,9 +247,10 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
         if leaves is None or uncertified_domains(node_ranges(generator.graph, Domain())):
             return -math.inf
         found = -math.inf
-        for graph in (generator.graph, local_graph(generator.graph, low, high).inside):
+        local = local_graph(generator.graph, low, high).inside
+        for graph, single in ((generator.graph, True), (local, True), (local, False)):
             # By float32 where that reaches what is claimed.
-            masses = [log_masses_lower(graph, likelihood, *part) for part in _batches(*leaves)]
+            masses = [log_masses_lower(graph, likelihood, *part, single) for part in _batches(*leaves)]
             found = max(found, log_sum_lower(np.concatenate(masses)))
             if found >= record.log_integral:
                 break
