@@ -150,6 +150,14 @@ def test_what_underflows_is_paid_for(half: float) -> None:
     check([first, small, (np.full((2, 3), 1e28), np.zeros(2))], np.zeros((1, 1)), np.full((1, 1), half))
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("bias", [0.0, 0.4, 0.6, 0.8, 0.99])
+def test_a_plane_reaches_as_far_as_its_shift_takes_it(sign: float, bias: float) -> None:
+    # relu(u) is u/2 + 1/4 up to 1/4 over [-1, 1]: bias - relu(u) is below 0 at 1, where 3/4 would not say so.
+    layers = [(np.ones((1, 1)), np.zeros(1)), (np.full((1, 1), -sign), np.full(1, sign * bias))]
+    assert check([*layers, (np.ones((1, 1)), np.zeros(1))], np.zeros((1, 1)), np.ones((1, 1))) > 0.5
+
+
 def drawn(seed: int) -> tuple[Layers, FloatArray, FloatArray]:
     """Layers of every scale, biases that cancel, and a box."""
     random = np.random.default_rng([seed, 3])
