@@ -158,6 +158,27 @@ def test_a_plane_reaches_as_far_as_its_shift_takes_it(sign: float, bias: float) 
     assert check([*layers, (np.ones((1, 1)), np.zeros(1))], np.zeros((1, 1)), np.ones((1, 1))) > 0.5
 
 
+def leaning(seed: int) -> Layers:
+    """Kinks whose planes lean: neurons that are on, and some with kinks, all of the same sign, in front of them."""
+    random = np.random.default_rng([seed, 4])
+    d, kinked, inner = int(random.integers(1, 3)), int(random.integers(1, 5)), int(random.integers(1, 4))
+    first = random.standard_normal((d + kinked, d)), np.concatenate([np.full(d, 10.0), np.zeros(kinked)])
+    steep = random.standard_normal((inner, d)), random.choice([-1.0, 1.0]) * random.uniform(0, 0.3, (inner, kinked))
+    second = np.concatenate(steep, axis=1)
+    return [
+        first,
+        (second, -10.0 * second[:, :d].sum(axis=1) + 0.5 * random.standard_normal(inner)),
+        (random.choice([-1.0, 1.0], (2, inner)), np.zeros(2)),
+    ]
+
+
+def test_squares_of_planes_that_lean() -> None:
+    for seed in range(150):
+        layers = leaning(seed)
+        d = layers[0][0].shape[1]
+        check(layers, np.zeros((1, d)), np.ones((1, d)))
+
+
 def drawn(seed: int) -> tuple[Layers, FloatArray, FloatArray]:
     """Layers of every scale, biases that cancel, and a box."""
     random = np.random.default_rng([seed, 3])
