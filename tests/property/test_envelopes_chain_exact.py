@@ -43,7 +43,7 @@ def numbers(values: FloatArray) -> arb_mat:
 def outside(layers: Layers, centre: FloatArray, halves: FloatArray, rows: FloatArray) -> tuple[float, bool]:
     """How much of its radius the worst value takes, and whether all bounds of the weighted sums and ranges hold.
 
-    At the corners of the box (1, d), at its centre and at points between. Exact up to 2^-1500.
+    At the corners of the box (1, d), at its centre, on its axes and at points between. Exact up to 2^-1500.
     """
     graph = graph_of(layers)
     chain = chain_of(graph)
@@ -56,7 +56,7 @@ def outside(layers: Layers, centre: FloatArray, halves: FloatArray, rows: FloatA
     d = centre.shape[1]
     random = np.random.default_rng(0)
     corners = np.array(np.meshgrid(*[[-1.0, 1.0]] * d)).reshape(d, -1).T
-    moved = halves * np.concatenate([corners, np.zeros((1, d)), random.uniform(-1, 1, (5, d))])
+    moved = halves * np.concatenate([corners, np.eye(d), -np.eye(d), np.zeros((1, d)), random.uniform(-1, 1, (3, d))])
     bits, ctx.prec = ctx.prec, BITS
     try:
         steps = numbers(moved)
@@ -109,8 +109,24 @@ def test_small_entries_behind_a_large_one(unit: float, half: float) -> None:
     terms = 2048
     spread, row = (np.ones((terms, 1)), np.zeros(terms)), np.full((1, terms), 0.99 * unit)
     row[0, 0] = 1.0
-    layers = [(np.ones((terms, 1)), np.ones(terms)), *[(row, np.zeros(1)), spread] * 3, (row, np.zeros(1))]
+    layers = [(np.ones((1, 1)), np.ones(1)), *[spread, (row, np.zeros(1))] * 4]
     assert check(layers, np.zeros((1, 1)), np.full((1, 1), half)) > 1e-3
+
+
+def test_small_radii_behind_a_large_one() -> None:
+    # 10 + relu(u) - u/2 - relu(v) + v/2 has a plane with no slope and no shift, and a radius that is reached.
+    terms, unit = 2048, 2.0**-24
+    first = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]), np.array([0.0, 0.0, 10.0, 10.0])
+    second = np.array([[1.0, -1.0, -0.5, 0.5]]), np.full(1, 10.0)
+    spread, row = (np.ones((terms, 1)), np.zeros(terms)), np.full((1, terms), 0.99 * unit)
+    row[0, 0] = 1.0
+    layers = [first, second, *[spread, (row, np.zeros(1))] * 8]
+    assert check(layers, np.zeros((1, 2)), np.ones((1, 2))) > 0.99
+
+
+def test_so_small_a_box_that_float32_does_not_have_it() -> None:
+    layers = [(np.full((1, 1), 1e38), np.zeros(1)), (np.ones((1, 1)), np.zeros(1))]
+    assert check(layers, np.zeros((1, 1)), np.full((1, 1), 1e-46)) > 1e-3
 
 
 def test_weights_that_are_rounded_the_same_way() -> None:
@@ -137,6 +153,20 @@ def test_values_are_rounded_too(half: float) -> None:
         ]
         needed = max(needed, check(layers, np.zeros((1, 2)), np.full((1, 2), half)))
     assert needed > 1e-4
+
+
+def test_what_cancels_and_what_is_added_is_rounded_too() -> None:
+    halves, one = np.full((1, 1), 1e-25), (np.ones((1, 1)), np.zeros(1))
+    needed = [0.0, 0.0]
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        centre, weight = random.uniform(1e5, 1e6, (1, 1)), random.uniform(0.2, 0.4, (1, 1))
+        # The first value is what is left of two large numbers.
+        needed[0] = max(needed[0], check([(weight, 1e-3 - centre[0] * weight[0]), one], centre, halves))
+        # A bias that is much larger than the product.
+        first = weight / centre, np.zeros(1)
+        needed[1] = max(needed[1], check([first, (one[0], random.uniform(1e3, 1e4, 1))], centre, halves))
+    assert min(needed) > 1e-3
 
 
 @pytest.mark.parametrize("half", [1e-3, 1.0, 1e12])
