@@ -209,6 +209,14 @@ def test_squares_of_planes_that_lean() -> None:
         check(layers, np.zeros((1, d)), np.ones((1, d)))
 
 
+def test_squares_of_what_does_not_lean() -> None:
+    # 1.211 u - 2.205 relu(-u): the plane has hardly more slope than shift.
+    first = np.array([[1.0], [-1.0]]), np.array([10.0, 0.0])
+    for bias in np.linspace(1.3, 1.5, 40):
+        second = np.array([[1.211, -2.205]]), np.full(1, bias - 12.11)
+        check([first, second, (np.ones((1, 1)), np.zeros(1))], np.zeros((1, 1)), np.ones((1, 1)))
+
+
 def drawn(seed: int) -> tuple[Layers, FloatArray, FloatArray]:
     """Layers of every scale, biases that cancel, and a box."""
     random = np.random.default_rng([seed, 3])

@@ -325,6 +325,11 @@ def test_parts_of_boxes_are_the_leaves_of_the_tree() -> None:
     leaves = Tiling(np.zeros(2), np.ones(2), 3, cuts.splits()).leaves()
     assert leaves is not None and len(parts[0]) == (2**levels).sum()
     assert {(*a, *b) for a, b in zip(*parts[:2], strict=True)} == {(*a, *b) for a, b in zip(*leaves, strict=True)}
+    # An axis along which a box was bisected is half as steep.
+    quarters = divided(
+        *lattice(np.zeros(2), np.ones(2), 1), np.array([[1.0, 0.9]]), np.array([2]), np.arange(1), Cuts(1)
+    )
+    assert (quarters[1] - quarters[0] == 0.5).all()
     # The numbers are those of the parts: dividing one again divides that one.
     halves = divided(parts[0][:1], parts[1][:1], np.ones((1, 2)), np.array([1]), parts[2][:1], cuts)
     again = Tiling(np.zeros(2), np.ones(2), 3, cuts.splits()).leaves()
