@@ -145,14 +145,14 @@ def _by_double(chain: Chain, found: FloatArray) -> tuple[FloatArray, npt.NDArray
 def _by_single(chain: Chain, start: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """The same by float32."""
     found = start.astype(np.float32)
-    known = np.isfinite(found).all(axis=1)
+    known = np.asarray(np.isfinite(found).all(axis=1))
     for layer in chain.layers:
         image = np.empty((len(found), layer.weight.shape[0]), dtype=np.float32)
         ask(1e-6 * layer.weight.entries * len(found))
         layer.weight.times_single(np.maximum(found, 0.0, out=found), image)
         image += layer.bias.astype(np.float32)
         found = image
-        known &= np.isfinite(found).all(axis=1)
+        known = np.asarray(known & np.isfinite(found).all(axis=1))
     return found.astype(np.float64), known
 
 
