@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -210,11 +211,12 @@ def test_squares_of_planes_that_lean() -> None:
 
 
 def test_squares_of_what_does_not_lean() -> None:
-    # 1.211 u - 2.205 relu(-u): the plane has hardly more slope than shift.
-    first = np.array([[1.0], [-1.0]]), np.array([10.0, 0.0])
-    for bias in np.linspace(1.3, 1.5, 40):
-        second = np.array([[1.211, -2.205]]), np.full(1, bias - 12.11)
-        check([first, second, (np.ones((1, 1)), np.zeros(1))], np.zeros((1, 1)), np.ones((1, 1)))
+    # As 1.211 u - 2.205 relu(-u): planes with hardly more slope than shift, or nearly reached.
+    for steep, lean, middle in ((1.211, -2.205, 1.4), (3.707, -0.172, 1.26), (1.224, 1.082, -0.81)):
+        for bias, sign in itertools.product(middle + np.linspace(-0.1, 0.1, 40), (1.0, -1.0)):
+            first = np.array([[1.0], [sign]]), np.array([10.0, 0.0])
+            second = np.array([[steep, lean]]), np.full(1, bias - 10 * steep)
+            check([first, second, (np.ones((1, 1)), np.zeros(1))], np.zeros((1, 1)), np.ones((1, 1)))
 
 
 def drawn(seed: int) -> tuple[Layers, FloatArray, FloatArray]:
