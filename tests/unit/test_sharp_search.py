@@ -159,7 +159,8 @@ def test_a_centre_carries_bounds_of_what_it_is_measured_at() -> None:
     posterior = Posterior(generator, np.array([0.5, -0.25]), 0.5)
     centre = find_centre(posterior)
     gradient = np.linalg.norm(centre.factor.T @ posterior.gradient(centre.point))
-    assert gradient <= centre.gradient_upper < 1e-12 and centre.defect_upper < 1e-13
+    # The gradient in floats is off by some 1e-16 of its terms, which are below 10: on some processors by more than all.
+    assert gradient - 1e-14 <= centre.gradient_upper < 1e-12 and centre.defect_upper < 1e-13
     away = certify_centre(posterior, centre.point + 0.25)
     truth = np.linalg.norm(away.factor.T @ posterior.gradient(away.point))
     assert away.gradient_upper == pytest.approx(truth, rel=1e-10)
