@@ -98,6 +98,9 @@ def _log_bound(flat: FloatArray, rows: FloatArray, reach: FloatArray, wanted: Fl
     chosen = np.exp(SHARPNESS * (values / values[-1] - 1.0))
     chosen /= chosen.sum()
     top, growth = float(chosen @ values), 1.0 + theta / (1.0 - share)
+    # Values that are hardly floats may add up to none.
+    if not top > 0.0:
+        return OUTSIDE, np.zeros_like(flat)
     leading = wanted @ vectors
     weight = (leading * chosen) @ leading.T
     # What the gram, the lengths and the contraction lose per unit of the matrix, each as a form in its change.

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from benchmarks.known_networks import known_network
 from benchmarks.networks import network
+from certify.arithmetic.balls import precision
 from certify.arithmetic.intervals import MatrixBall, exact_matrix
 from certify.bounds.bracket import Region
+from certify.bounds.constants import constants
 from certify.bounds.driven import Drive, driven_form
 from certify.bounds.effort import Work
 from certify.bounds.lifted import METHOD, Lifted, root
@@ -134,3 +137,14 @@ def problem_of(specification: str) -> Lifted:
     passage = problem.reach.passage
     assert passage is not None
     return Lifted(generator.graph, problem.ranges, passage)
+
+
+def test_values_that_are_hardly_floats_bound_nothing_and_are_no_error() -> None:
+    """Their weighted sum was divided by, and underflowed: network 157 of the soundness campaign with seed 77."""
+    with precision(512):
+        case = known_network(157, 77)
+    with np.errstate(all="ignore"):
+        used = ["composition", "neuron by neuron", "lifted semidefinite"]
+        found = constants(Generator(case.kind, case.graph, 1), case.region, None, 157, None, used)
+    with precision(512):
+        assert case.truths["M2"].lower <= found.M2.upper
