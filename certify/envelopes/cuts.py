@@ -13,20 +13,12 @@ TOLERANCE = 1e-3
 """By how much a row may be violated: what comes out is a candidate that is certified elsewhere."""
 
 
-def least_cover(
-    rows: FloatArray, bounds: Sequence[tuple[float, float | None]], methods: Sequence[str] = ("highs",)
-) -> tuple[FloatArray, FloatArray] | None:
-    """The x of least sum within `bounds` with rows x >= 1, and its multipliers; None where no method has one. Estimate.
-
-    `methods` are scipy's, asked in turn.
-    """
+def least_cover(rows: FloatArray, bounds: Sequence[tuple[float, float | None]]) -> FloatArray | None:
+    """The x of least sum within `bounds` with rows x >= 1; None where there is none. Estimate."""
     from scipy.optimize import linprog
 
-    for method in methods:
-        found = linprog(np.ones(rows.shape[1]), -rows, -np.ones(len(rows)), bounds=bounds, method=method)
-        if found.status == 0 and found.x.sum() > 0:
-            return np.asarray(found.x), -found.ineqlin.marginals
-    return None
+    found = linprog(np.ones(rows.shape[1]), -rows, -np.ones(len(rows)), bounds=bounds, method="highs")
+    return np.asarray(found.x) if found.status == 0 and found.x.sum() > 0 else None
 
 
 def solved_by_cuts(

@@ -272,12 +272,7 @@ def _programme(
     bounds = [(math.exp(max(floor + base, -700.0)), None), *[(0.0, None)] * (dictionary.size - 1)]
     # Few rows bind: the programme starts with few and is given those that its solution violates most.
     chosen = np.argsort(matrix.max(axis=1))[:CUTS]
-
-    def solve(some: FloatArray) -> FloatArray | None:
-        found = least_cover(some, bounds)
-        return None if found is None else found[0]
-
-    weights = solved_by_cuts(matrix, chosen, solve, CUTS, CUT_ROUNDS)
+    weights = solved_by_cuts(matrix, chosen, lambda some: least_cover(some, bounds), CUTS, CUT_ROUNDS)
     return None if weights is None else (np.maximum(weights, 0.0), float(math.log(weights.sum()) - base))
 
 

@@ -106,8 +106,8 @@ def minorant(
     return Minorant(region, coefficients, mean, curvature, -value, paid)
 
 
-def dictionary_of(minorants: Sequence[Minorant], extra: Mixture | None = None) -> Mixture:
-    """The minorants' own Gaussians at several widths, and `extra` components."""
+def dictionary_of(minorants: Sequence[Minorant]) -> Mixture:
+    """The minorants' own Gaussians at several widths."""
     means, roots = [], []
     for item in minorants:
         try:
@@ -117,7 +117,4 @@ def dictionary_of(minorants: Sequence[Minorant], extra: Mixture | None = None) -
         for scale in SCALES:
             means.append(item.mean)
             roots.append(root / scale)
-    if extra is not None:
-        means.extend(extra.means)
-        roots.extend(extra.roots)
     return Mixture(np.ones(len(means)), np.array(means), np.array(roots))
