@@ -29,25 +29,6 @@ SECOND = np.array([1, 2, 1, 2, 2, 3, 3, 3, 3])
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """Places in a flat square matrix G of all pairs of rows (i, i'), (i, j'), (j, j'), i = first, j = second."""
-
-    firsts: IntArray
-    mixed: IntArray
-    seconds: IntArray
-
-    def of(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The entries of G there."""
-        flat = np.ravel(matrix)
-        return flat.take(self.firsts), flat.take(self.mixed), flat.take(self.seconds)
-
-
-def pairs_of(first: IntArray, second: IntArray, size: int) -> Pairs:
-    """The pairs for a matrix of `size` rows."""
-    return Pairs(first[:, None] * size + first, first[:, None] * size + second, second[:, None] * size + second)
-
-
-@dataclass(frozen=True, eq=False)
 class LowerObjective:
     """J(q) = h without the payments - log det S/2, for the form `form` = A.
 
@@ -60,7 +41,6 @@ class LowerObjective:
     rows: FloatArray
     first: IntArray
     second: IntArray
-    pairs: Pairs
 
     def matrix(self, coefficients: FloatArray) -> FloatArray:
         """M = A + Psi(q)."""
@@ -116,7 +96,7 @@ def lower_objective(network: LiftedNetwork, form: FloatArray, neurons: IntArray 
         rows = np.concatenate([rows, network.partners.rows.midpoint[chosen]])
     places = np.stack([np.zeros(k, dtype=int), *(1 + shift * k + np.arange(k) for shift in range(3))], axis=1)
     first, second = (places[:, part[: network.width]].ravel() for part in (FIRST, SECOND))
-    return LowerObjective(d, form, rows, first, second, pairs_of(first, second, len(rows)))
+    return LowerObjective(d, form, rows, first, second)
 
 
 def first_point(

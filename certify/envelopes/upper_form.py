@@ -63,6 +63,25 @@ class UpperForm:
 
 
 @dataclass(frozen=True, eq=False)
+class Pairs:
+    """Places in a flat square matrix G of all pairs of rows (i, i'), (i, j'), (j, j'), i = first, j = second."""
+
+    firsts: IntArray
+    mixed: IntArray
+    seconds: IntArray
+
+    def of(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The entries of G there."""
+        flat = np.ravel(matrix)
+        return flat.take(self.firsts), flat.take(self.mixed), flat.take(self.seconds)
+
+
+def pairs_of(first: IntArray, second: IntArray, size: int) -> Pairs:
+    """The pairs for a matrix of `size` rows."""
+    return Pairs(first[:, None] * size + first, first[:, None] * size + second, second[:, None] * size + second)
+
+
+@dataclass(frozen=True, eq=False)
 class MeanObjective:
     """J(q) = tr(Q E[uu'])/2 + sum of costs . q for the coefficients q (k, 5), convex. Estimate.
 
@@ -73,6 +92,7 @@ class MeanObjective:
     """
 
     lifted: LowerObjective
+    pairs: Pairs
     head: IntArray
     tail: IntArray
     root: FloatArray
@@ -98,7 +118,7 @@ class MeanObjective:
         rows = self.lifted.rows
         reach = rows[:, self.head] @ self.root - rows[:, self.tail] @ inverse @ mixed
         gram, core = reach @ reach.T, rows[:, self.tail] @ inverse @ rows[:, self.tail].T
-        i, j, pairs = self.lifted.first, self.lifted.second, self.lifted.pairs
+        i, j, pairs = self.lifted.first, self.lifted.second, self.pairs
         gradient = -gram[i, j] - 2.0 * mu * core[i, j] + self.costs.ravel()
         (ii, ij, jj), (core_ii, core_ij, core_jj) = pairs.of(gram), pairs.of(core)
         mixed = ij * core_ij.T
@@ -124,7 +144,9 @@ def upper_form(network: LiftedNetwork, form: FloatArray, mean: FloatArray, facto
     root = np.zeros((1 + d, 1 + d))
     root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
     head, tail = np.arange(1 + d), np.arange(1 + d, network.size)
-    objective = MeanObjective(lower_objective(network, form), head, tail, root, costs)
+    lifted = lower_objective(network, form)
+    pairs = pairs_of(lifted.first, lifted.second, len(lifted.rows))
+    objective = MeanObjective(lifted, pairs, head, tail, root, costs)
     constraints = neuron_constraints(network, np.maximum(1.0, np.diag(form)[1 + d :]), paying)
     start = _start(network, objective, constraints)
     if start is None:
