@@ -27,9 +27,9 @@ from certify.envelopes.best import best_envelope
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, LARGEST_REACH, tail_constant, tail_reach
 from certify.envelopes.box_search import BoxLimits, known_log_ratio, supremum_of_ratio
 from certify.envelopes.cells import Cells
-from certify.envelopes.likelihood import Likelihood, known_potential, likelihood_of
+from certify.envelopes.likelihood import Likelihood, likelihood_of
 from certify.envelopes.mixture import Mixture
-from certify.envelopes.rejection import first_accepted
+from certify.envelopes.rejection import evaluated_draws, first_accepted
 from certify.envelopes.thresholds import ThresholdMixture, by_thresholds, realised_weights
 from certify.generators.graph import GAUSSIAN
 from certify.posteriors.estimates import IntervalEstimate, frequency_interval, mean_interval
@@ -148,13 +148,14 @@ def _bracket_of_cells(
     """The bracket where proposals are refused by cells: (1 - P)^K from above, by proposals and those evaluated."""
     assert sampler.cells is not None, "the caller has looked"
     share, mixture = error_probability / 5, sampler.proposal.mixture
-    points, levels = sampler.cells.draw(mixture, CELL_DRAWS, random)
-    value, known = known_potential(posterior.generator.graph, likelihood, points)
+    points, ratio, known = evaluated_draws(
+        posterior.generator, likelihood, mixture, sampler.cells, CELL_DRAWS, random
+    )  # fmt: skip
     # Where hardly any is evaluated nothing is known of those that are.
     if len(points) < 2 or not known.all():
         return None
     evaluated = frequency_interval(len(points), CELL_DRAWS, share)
-    passing = np.exp(np.minimum(-value - levels - sampler.log_constant, 0.0))
+    passing = np.exp(np.minimum(ratio - sampler.log_constant, 0.0))
     rate = mean_interval(passing, 0.0, 1.0, share)
     missed, middle = (
         (1.0 - (1.0 - (1.0 - a) ** sampler.tries) * p) ** sampler.proposals

@@ -67,22 +67,20 @@ def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> Float
 
 
 def known_potential(
-    graph: Graph, likelihood: Likelihood, points: FloatArray
+    graph: Graph, likelihood: Likelihood, points: FloatArray, single: bool = False
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """`potential` (b,), and where floats know it: elsewhere something overflowed before the likelihood. Estimate."""
-    return _known(graph, likelihood, points, False)
+    """`potential` (b,), and where floats know it: elsewhere something overflowed before the likelihood. Estimate.
+
+    With `single` by float32, where the graph begins with a chain (`box_chain`).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = [(likelihood.value(outputs), known) for outputs, known in _blocks(graph, points, single)]
+    return _with_prior(points, np.concatenate([misfit for misfit, _ in parts])), np.concatenate([k for _, k in parts])
 
 
 def candidate_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
     """`potential` for what only looks for candidates: where the graph begins with a chain by float32. Estimate."""
-    return known_candidate_potential(graph, likelihood, points)[0]
-
-
-def known_candidate_potential(
-    graph: Graph, likelihood: Likelihood, points: FloatArray
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """`candidate_potential` (b,), and where floats know it. Estimate."""
-    return _known(graph, likelihood, points, True)
+    return known_potential(graph, likelihood, points, single=True)[0]
 
 
 def repeated_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
@@ -101,14 +99,6 @@ MOST_KEPT = 2**20
 def _kept_outputs(graph: Graph, count: int, points: bytes) -> FloatArray:
     blocks = _blocks(graph, np.frombuffer(points).reshape(count, -1), True)
     return np.concatenate([outputs for outputs, _ in blocks])
-
-
-def _known(
-    graph: Graph, likelihood: Likelihood, points: FloatArray, single: bool
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        parts = [(likelihood.value(outputs), known) for outputs, known in _blocks(graph, points, single)]
-    return _with_prior(points, np.concatenate([misfit for misfit, _ in parts])), np.concatenate([k for _, k in parts])
 
 
 def _with_prior(points: FloatArray, misfits: FloatArray) -> FloatArray:

@@ -20,7 +20,7 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_chain import chain_of
 from certify.envelopes.box_search import known_log_ratio, log_ratio
 from certify.envelopes.cells import Cells
-from certify.envelopes.likelihood import Likelihood, known_candidate_potential, known_potential, potential
+from certify.envelopes.likelihood import Likelihood, known_potential, potential
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
@@ -107,12 +107,33 @@ def propose(
         needed = envelope.log_constant - random.exponential(size=count)
         ratio, known = _ratios(generator.graph, likelihood, envelope.proposal, points, needed)
     else:
-        drawn = min(MOST_DRAWN, math.ceil(count / envelope.evaluated))
-        points, levels = envelope.cells.draw(envelope.proposal, drawn, random)
+        drawn = drawn_for(envelope, count)
+        points, ratio, known = evaluated_draws(
+            generator, likelihood, envelope.proposal, envelope.cells, drawn, random
+        )  # fmt: skip
         needed = envelope.log_constant - random.exponential(size=len(points))
-        value, known = known_potential(generator.graph, likelihood, points)
-        ratio = -value - levels
     return points, known & (ratio >= needed), known
+
+
+def drawn_for(envelope: Envelope, count: int) -> int:
+    """How many proposals are drawn so that about `count` of them are evaluated, or fewer."""
+    return min(MOST_DRAWN, math.ceil(count / envelope.evaluated))
+
+
+def evaluated_draws(
+    generator: Generator,
+    likelihood: Likelihood,
+    proposal: Mixture,
+    cells: Cells,
+    drawn: int,
+    random: np.random.Generator,
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """Of `drawn` proposals the points (b, d) that their cells do not refuse, r = -f - log(w_j N_j) - g_j there (b,),
+    and whether floats know f. One that is evaluated is accepted with probability exp(r - log C).
+    """
+    points, levels = cells.draw(proposal, drawn, random)
+    value, known = known_potential(generator.graph, likelihood, points)
+    return points, -value - levels, known
 
 
 def _ratios(
@@ -125,7 +146,7 @@ def _ratios(
     if chain_of(graph) is None:
         return known_log_ratio(graph, likelihood, proposal, points)
     density = proposal.log_density(points)
-    found, known = known_candidate_potential(graph, likelihood, points)
+    found, known = known_potential(graph, likelihood, points, single=True)
     ratio = -found - density
     size = 1.0 + np.abs(ratio) + np.abs(density)
     exact = known_log_ratio(graph, likelihood, proposal, points[:COMPARED])[0]
@@ -147,14 +168,15 @@ def acceptance_probabilities(
     if envelope.cells is None:
         points = envelope.proposal.draw(count, random)
         ratio, known = known_log_ratio(generator.graph, likelihood, envelope.proposal, points)
-        return np.where(known, np.exp(np.minimum(ratio - envelope.log_constant, 0.0)), 0.0), known
-    drawn = min(MOST_DRAWN, math.ceil(count / envelope.evaluated))
-    points, levels = envelope.cells.draw(envelope.proposal, drawn, random)
-    value, known = known_potential(generator.graph, likelihood, points)
-    passing = np.where(known, np.exp(np.minimum(-value - levels - envelope.log_constant, 0.0)), 0.0)
-    # Those that are refused without it.
-    rest = drawn - len(points)
-    return np.concatenate([passing, np.zeros(rest)]), np.concatenate([known, np.ones(rest, dtype=bool)])
+        refused = 0
+    else:
+        drawn = drawn_for(envelope, count)
+        points, ratio, known = evaluated_draws(
+            generator, likelihood, envelope.proposal, envelope.cells, drawn, random
+        )  # fmt: skip
+        refused = drawn - len(points)
+    passing = np.where(known, np.exp(np.minimum(ratio - envelope.log_constant, 0.0)), 0.0)
+    return np.concatenate([passing, np.zeros(refused)]), np.concatenate([known, np.ones(refused, dtype=bool)])
 
 
 def exact_draws(
