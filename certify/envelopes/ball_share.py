@@ -32,6 +32,7 @@ from certify.envelopes.exponentials import (
     balls,
     exponent,
     grid,
+    linear_image,
     log_density,
     midpoints,
     with_sides,
@@ -90,7 +91,8 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
     if inner >= radius:
         return 0.0
     try:
-        whole = _whitened(cells, mixture, label)
+        # Of y = L'(z - c).
+        whole = linear_image(cells.root.T, cells.centre, mixture.means[label], mixture.roots[label])
         rows, delta = _turned(axes, cells, *whole)
         law = _Law.of(rows, *whole, len(axes)) if delta <= LARGEST_DELTA else None
     except (ZeroDivisionError, np.linalg.LinAlgError):
@@ -124,14 +126,6 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
     total = found.integrals(lows[left], highs[left], points[left]) @ squares.between(which, down[left], up[left])
     # What is no number is no bound.
     return float(total) * (1.0 + MARGIN) + LEAST if total >= 0.0 else math.inf
-
-
-def _whitened(cells: Cells, mixture: Mixture, label: int) -> tuple[arb_mat, arb_mat]:
-    """Mean (d, 1) and covariance (d, d) of y = L'(z - c) under N_j."""
-    turn = balls(cells.root).transpose()
-    gap = balls(mixture.means[label][:, None]) - balls(cells.centre[:, None])
-    spread = turn * balls(mixture.roots[label]).inv().transpose()
-    return turn * gap, spread * spread.transpose()
 
 
 def _turned(axes: Places, cells: Cells, mean: arb_mat, covariance: arb_mat) -> tuple[arb_mat, float]:

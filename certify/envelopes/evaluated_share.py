@@ -20,7 +20,7 @@ from flint import arb, arb_mat
 from certify.arithmetic.balls import ball, midpoint, precision, upper
 from certify.envelopes.ball_share import ball_share
 from certify.envelopes.cells import Cells
-from certify.envelopes.exponentials import balls, exponent, log_density, with_sides
+from certify.envelopes.exponentials import exponent, linear_image, log_density, with_sides
 from certify.envelopes.mixture import Mixture
 
 MOST_STEPS = {1: 40, 2: 16, 3: 14, 4: 8}
@@ -54,7 +54,8 @@ def _cell_share(cells: Cells, mixture: Mixture, label: int) -> float:
         return 0.0
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return 1.0
-    mean, covariance = _coordinates(cells, mixture, label)
+    # Of t = A (z - c).
+    mean, covariance = linear_image(cells.axes, cells.centre, mixture.means[label], mixture.roots[label])
     spread = np.sqrt(np.maximum([midpoint(covariance[i, i]) for i in range(low.size)], 1e-300))
     order = np.argsort((high - low) / spread, kind="stable")
     found = [1.0]
@@ -65,19 +66,6 @@ def _cell_share(cells: Cells, mixture: Mixture, label: int) -> float:
     found.append(ball_share(np.sort(order[: min(cut, MOST_BALL_AXES, low.size - 1)]), cells, mixture, label))
     # What is no number is no bound.
     return min(value for value in found if value >= 0.0)
-
-
-def _coordinates(cells: Cells, mixture: Mixture, label: int) -> tuple[arb_mat, arb_mat]:
-    """Mean (d, 1) and covariance (d, d) of t = A (z - c) under N_j."""
-    axes = balls(cells.axes)
-    gap = balls(mixture.means[label][:, None]) - balls(cells.centre[:, None])
-    try:
-        # (L L')^-1 = Y'Y with L Y = I.
-        inverse = balls(mixture.roots[label]).inv()
-    except ZeroDivisionError as error:
-        raise np.linalg.LinAlgError("a component's root has no inverse") from error
-    spread = axes * inverse.transpose()
-    return axes * gap, spread * spread.transpose()
 
 
 def _bound_on(

@@ -35,7 +35,7 @@ LEAST = 1e-200
 
 @dataclass(frozen=True, eq=False)
 class Exponent:
-    """-t'Qt/2 + b't + k for t in a box [low, high]: above the true one there, error included.
+    """-t'Qt/2 + b't + k for t in a box: above the true one there, error included.
 
     `middle` and `widths` (r,): where it is largest and how it falls, by which boxes are cut (estimates).
     """
@@ -43,8 +43,6 @@ class Exponent:
     q: FloatArray
     b: FloatArray
     k: float
-    low: FloatArray
-    high: FloatArray
     middle: FloatArray
     widths: FloatArray
 
@@ -124,7 +122,22 @@ def exponent(
         middle, widths = np.linalg.solve(q, b), np.sqrt(np.maximum(np.diag(np.linalg.inv(q)), 0.0))
     except np.linalg.LinAlgError:
         middle, widths = 0.5 * (low + high), 0.125 * (high - low)
-    return Exponent(q, b, k_middle + error, low, high, np.asarray(middle), np.asarray(widths, dtype=np.float64))
+    return Exponent(q, b, k_middle + error, np.asarray(middle), np.asarray(widths, dtype=np.float64))
+
+
+def linear_image(rows: FloatArray, centre: FloatArray, mean: FloatArray, root: FloatArray) -> tuple[arb_mat, arb_mat]:
+    """Mean (r, 1) and covariance (r, r) of `rows` (z - centre), z ~ N(mean, (L L')^-1), L = `root`, enclosed.
+
+    LinAlgError where L has no inverse.
+    """
+    matrix = balls(rows)
+    try:
+        # (L L')^-1 = Y'Y with L Y = I.
+        inverse = balls(root).inv()
+    except ZeroDivisionError as error:
+        raise np.linalg.LinAlgError("a component's root has no inverse") from error
+    spread = matrix * inverse.transpose()
+    return matrix * (balls(mean[:, None]) - balls(centre[:, None])), spread * spread.transpose()
 
 
 def log_density(covariance: arb_mat, mean: arb_mat) -> tuple[list[list[arb]], list[arb], arb] | None:

@@ -228,7 +228,7 @@ def test_sums_between_two_ends_are_all_counted() -> None:
 @pytest.mark.parametrize("width", [1e-9, 0.2, 5.0, 1e9, math.nan])
 def test_parts_and_boxes_make_up_the_box(middle: float, width: float) -> None:
     low, high = np.array([-1.0, 0.25, 2.0]), np.array([1.5, 0.25, 2.5])
-    shape = Exponent(np.eye(3), np.zeros(3), 0.0, low, high, np.full(3, middle), np.full(3, width))
+    shape = Exponent(np.eye(3), np.zeros(3), 0.0, np.full(3, middle), np.full(3, width))
     (starts, stops), lows, highs, points, which = ball_share._boxes(shape, low, high)
     assert (lows >= starts[which]).all() and (highs <= stops[which]).all()
     assert (points >= lows).all() and (points <= highs).all()
@@ -250,7 +250,7 @@ def test_integrals_of_any_quadratic_are_above_and_come_near(seed: int, monkeypat
     q, b, k = q + q.T, random.standard_normal(2) * 3.0, float(random.normal())
     low = random.uniform(-1.5, 0.0, 2)
     high = low + random.uniform(0.5, 2.0, 2)
-    shape = Exponent(q, b, k, low, high, 0.5 * (low + high), np.full(2, 0.25 * (high - low).max()))
+    shape = Exponent(q, b, k, 0.5 * (low + high), np.full(2, 0.25 * (high - low).max()))
     grid = [np.linspace(a, c, 401) for a, c in zip(low, high, strict=True)]
     x, y = np.meshgrid(*grid, indexing="ij")
     values = np.exp(k + b[0] * x + b[1] * y - 0.5 * (q[0, 0] * x * x + 2 * q[0, 1] * x * y + q[1, 1] * y * y))
