@@ -6,24 +6,16 @@ import numpy as np
 import pytest
 
 from certify.arithmetic.intervals import FloatArray
-from certify.envelopes import block_weights, box_chain, box_rows, box_weights, chain_forms
+from certify.envelopes import chain_forms
 from certify.envelopes.box_chain import Chain, chain_of
 from certify.envelopes.box_forms import box_forms
 from certify.envelopes.weighted import weighted_quadratic_lower
 from certify.generators.derivatives import value
 from certify.generators.graph import Activation, Affine, Graph, Input
+from tests.unit.test_envelopes_chain import expensive as expensive
 from tests.unit.test_envelopes_stencils import transposed_convolution
 
 SEEDS = range(60)
-
-
-@pytest.fixture(autouse=True)
-def expensive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small convolutions count as wide ones."""
-    monkeypatch.setattr(box_weights, "EXPENSIVE", 0.0)
-    monkeypatch.setattr(box_rows, "LARGEST_COST", 0.0)
-    monkeypatch.setattr(box_chain, "SPARSE_SHARE", 1.0)
-    monkeypatch.setattr(block_weights, "LEAST_ENTRIES", 100)
 
 
 def drawn(seed: int) -> tuple[Graph, Chain, float]:
