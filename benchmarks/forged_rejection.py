@@ -60,7 +60,8 @@ def forgeries(document: Mapping[str, Any], random: np.random.Generator) -> Itera
         yield name, {**document, name: better(document[name], sign)}
     for name in ("log_constant", "log_integral", *(("evaluated",) if document["evaluated"] < 1.0 else ())):
         yield f"{name}, p, K, distance", _followed({**document, name: better(document[name], BETTER[name])})
-    yield "p, K, distance of another record", _followed({**document, "log_constant": document["log_integral"]})
+    other = {"log_constant": document["log_integral"], "evaluated": 1.0, "tries": 1}
+    yield "p, K, distance of another record", _followed({**document, **other})
     yield "method", {**document, "method": document["method"] + "0"}
     digest = document["generator"]["sha256"]
     other = digest[:-1] + ("0" if digest[-1] != "0" else "1")
