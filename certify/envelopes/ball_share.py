@@ -6,23 +6,35 @@ y = L'(z - c) is Gaussian under N_j. On D_j, with the box B on axes I and multip
     t_I in B,  R_0 <= |y| <= R.
 
 Let (t, s) = W y, t = t_I, with ||W'W - I|| <= delta, so (1 - delta) |y|^2 <= |t|^2 + |s|^2 <= (1 + delta) |y|^2.
-Given t, s is Gaussian with a mean that is affine in t and with one precision, which is diagonal up to what Gershgorin's
-discs take from it: its density is at most a product of one-dimensional ones. B is cut into parts, on each of which the
-means of s are in intervals. The squares s_1^2, s_2^2, .. are independent then: rounded down to multiples of h, their
-sum has a convolution as its law. Every part is cut into boxes, over which the factor in t has an integral
-(`exponentials`), and |t|^2 a range, which says what |s|^2 may be. Any axes I, parts, boxes and h give a bound, and so
-do smaller u and v and a narrower box that holds all t_I of D_j, each of whose payments is smaller on D_j. Of axes that
-are not orthonormal in y nothing is concluded.
+Given t, s is Gaussian with a mean m(t) that is affine and with one precision, which is diagonal up to what Gershgorin's
+discs take from it: its density is at most a product of one-dimensional ones, of precisions p_i. So |s|^2, with what the
+balls pay in s, has a law that is a convolution (`square_sums`), if m(t) is one point.
+
+B is cut into parts. Let t be in a part with the middle t_0 and the corners v, and l_i = p_i (s_i - m_i(t_0)):
+
+    density(s; m(t)) <= density(s; m(t_0)) exp(sum_i l_i (m_i(t) - m_i(t_0))),
+
+which is convex along each axis of t, hence at most its interpolation between corners,
+
+    density(s; m(t)) <= sum_v c_v(t) density(s; m(v)) exp(sum_i p_i (m_i(v) - m_i(t_0))^2/2),
+
+c_v >= 0 of sum 1, linear in each t_i: what is lost is of second order. Parts are cut into boxes, on which |t|^2 has a
+range, which says what |s|^2 may be, and the factor in t is at most an exponential (`exponentials`), with which c_v has
+a mean. Far from where the share is, on parts that are wide, all means of s are in intervals instead. Any axes I, parts,
+boxes and h give a bound, and so do smaller u and v and a narrower box that holds all t_I of D_j, each of whose payments
+is smaller on D_j. Of axes that are not orthonormal in y nothing is concluded.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from flint import arb, arb_mat
-from scipy import special
 
 from certify.arithmetic.balls import ball, lower, upper
 from certify.arithmetic.intervals import EPSILON, FloatArray
@@ -38,31 +50,21 @@ from certify.envelopes.exponentials import (
     with_sides,
 )
 from certify.envelopes.mixture import Mixture
+from certify.envelopes.square_sums import MARGIN, SLACK, SQUARES, SquareSums, square_sums
 
-SQUARES = 160
-"""Multiples of h up to R^2."""
+FIRST_PARTS, MOST_PARTS, NEAR = 60, 600, 0.25
+"""Of the box, then of where the share is, unless over each the means of s move by less than so many deviations."""
 
-PARTS = (1, 24, 8, 5, 4)
-"""Into which an axis of the box is cut, by the number of axes."""
+FIRST_BOXES, MOST_BOXES, FINE = 4_000, 40_000, 0.5
+"""Into which parts are cut, unless over each |t|^2 moves by less than so many multiples of h along any axis."""
 
-STEPS = (1, 4, 4, 3, 3)
-"""Boxes along an axis of a part, by the number of axes."""
-
-SPREAD = 3.2
-"""How far from the middle parts are cut, in widths of the exponent."""
-
-BLOCK = 96
-"""Parts whose laws are found at a time."""
-
-SLACK = 1e-9
-"""In units of h: what R^2 - |t|^2 may be off by in floats."""
+OUTSIDE, OUTER = 1e-4, 4
+"""Of the share, on either side of where parts are cut along an axis, and boxes there."""
 
 LARGEST_DELTA = 1e-9
-MARGIN = 1e-8
-"""What products and convolutions of a thousand positive numbers lose in floats, generously."""
 
 LEAST = 1e-200
-"""Added to each law and to each of its sums: more than what underflows, by `RADII`, `MOST_TILT` and `MOST_ROOM`."""
+"""Added to what is summed: more than what underflows, by `RADII` and `MOST_TILT`."""
 
 RADII = 1e-50, 1e50
 """Between which something is concluded from a ball."""
@@ -72,9 +74,6 @@ FARTHEST = 1e3
 
 MOST_TILT = 300.0
 """Of u R^2 and v R^2: larger u and v are replaced by smaller ones, which pay less."""
-
-MOST_ROOM = 1e100
-"""Of the product over s_i of R in its deviations: beyond it nothing is concluded."""
 
 Places = npt.NDArray[np.intp]
 
@@ -108,24 +107,120 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
         return 0.0
     inside, outside = (ball(min(float(part[label]), MOST_TILT / most)) for part in (cells.inside, cells.outside))
     rise, fall = inside / (1 - off), outside / (1 + off)
-    constant = (outside * ball(inner) ** 2 - inside * ball(radius) ** 2 + rise * ball(most)) / 2
+    constant = (outside * ball(inner) ** 2 - inside * ball(radius) ** 2) / 2
     found = _exponent(law, cells.sides[label][axes], payer, low, high, rise - fall, constant)
     if found is None:
         return math.inf
-    ends, lows, highs, points, which = _boxes(found, low, high)
-    near = np.where((lows <= 0.0) & (highs >= 0.0), 0.0, np.minimum(np.abs(lows), np.abs(highs)))
-    far = np.maximum(np.abs(lows), np.abs(highs))
+    best, cores = math.inf, [*zip(low, high, strict=True)]
+    for most_parts, most_boxes in ((FIRST_PARTS, FIRST_BOXES), (MOST_PARTS, MOST_BOXES)):
+        widths = np.array([last - first for first, last in cores])
+        farthest = np.array([max(abs(first), abs(last)) for first, last in cores])
+        counts = _counts(law.drifts * widths / NEAR, np.ones(len(axes), dtype=np.intp), most_parts)
+        fine = _counts(2.0 * farthest * widths / (FINE * most / SQUARES), counts, most_boxes)
+        parts = _parts(found, low, high, cores, counts, -(-fine // counts)).within(most)
+        shares = _shares(law, found, parts, most, least, upper(rise - fall))
+        # What is no number is no bound.
+        total = math.inf if shares is None else float(shares.sum())
+        if shares is None or not total >= 0.0:
+            return best
+        best = min(best, total * (1.0 + MARGIN) + LEAST)
+        if not shares.size:
+            return best
+        cores = [_core(parts.lows[:, axis], parts.highs[:, axis], shares) for axis in range(len(axes))]
+    return best
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """A box cut into parts by `edges` along each axis, and those into boxes.
+
+    cores                 along each axis the first part that is narrow, and the first behind those
+    lows, highs, points   (b, r), of the boxes: ends, and where tangents are taken
+    places                (b, r), the part along each axis that a box is in
+    """
+
+    edges: Sequence[FloatArray]
+    cores: Sequence[tuple[int, int]]
+    lows: FloatArray
+    highs: FloatArray
+    points: FloatArray
+    places: Places
+
+    def within(self, square: float) -> _Parts:
+        """Without boxes on which |t|^2 is larger."""
+        kept = self.squares()[0] <= square * (1.0 + SLACK)
+        lows, highs, points = (part[kept] for part in (self.lows, self.highs, self.points))
+        return _Parts(self.edges, self.cores, lows, highs, points, self.places[kept])
+
+    def squares(self) -> tuple[FloatArray, FloatArray]:
+        """|t|^2 at least and at most, for every box."""
+        near = np.where((self.lows <= 0.0) & (self.highs >= 0.0), 0.0, np.minimum(abs(self.lows), abs(self.highs)))
+        far = np.maximum(np.abs(self.lows), np.abs(self.highs))
+        return (near**2).sum(axis=1) * (1.0 - 16 * EPSILON), (far**2).sum(axis=1) * (1.0 + 16 * EPSILON)
+
+    @property
+    def is_narrow(self) -> npt.NDArray[np.bool_]:
+        """Boxes (b,) of parts that are narrow along every axis."""
+        first, last = (np.array([core[end] for core in self.cores], dtype=np.intp) for end in (0, 1))
+        return np.asarray(((self.places >= first) & (self.places < last)).all(axis=1))
+
+    def distinct(self, places: Places) -> tuple[Places, Places]:
+        """The different ones of `places` (b, r), and which of them each is."""
+        sizes = [len(edges) for edges in self.edges]
+        flat = np.ravel_multi_index(tuple(places.T), sizes)
+        found = np.bincount(flat, minlength=math.prod(sizes)) > 0
+        used = np.stack(np.unravel_index(np.flatnonzero(found), sizes), axis=1)
+        return used, (np.cumsum(found) - 1)[flat]
+
+    def ends(self, places: Places) -> FloatArray:
+        """The edges with these numbers, (b, r)."""
+        return np.stack([edges[place] for edges, place in zip(self.edges, places.T, strict=True)], axis=1)
+
+
+def _shares(law: _Law, found: Exponent, parts: _Parts, most: float, least: float, tilt: float) -> FloatArray | None:
+    """The share of every box, (b,), from above up to `MARGIN`; None where floats say too little."""
+    if not parts.edges:
+        one = np.zeros((1, 0))
+        squares = law.tilted(one, one, most, tilt)
+        ends = np.array([least]), np.array([most])
+        if squares is None:
+            return None
+        return found.integrals(one, one, one)[0] * squares.between(np.zeros(1, np.intp), *ends)
+    small, large = parts.squares()
     # What |s|^2 may be, at most and at least.
-    up = most - (near**2).sum(axis=1) * (1.0 - 16 * EPSILON)
-    down = least - (far**2).sum(axis=1) * (1.0 + 16 * EPSILON)
-    left = np.flatnonzero(up >= -SLACK * most / SQUARES)
-    used, which = np.unique(which[left], return_inverse=True)
-    squares = law.tilted(ends[0][used], ends[1][used], most, upper(rise), lower(fall))
+    up, down = most - small, least - large
+    masses, means = found.integrals(parts.lows, parts.highs, parts.points)
+    shares, narrow = np.zeros(len(masses)), parts.is_narrow
+    wide, which = parts.distinct(parts.places[~narrow])
+    squares = law.tilted(parts.ends(wide), parts.ends(wide + 1), most, tilt)
     if squares is None:
-        return math.inf
-    total = found.integrals(lows[left], highs[left], points[left]) @ squares.between(which, down[left], up[left])
-    # What is no number is no bound.
-    return float(total) * (1.0 + MARGIN) + LEAST if total >= 0.0 else math.inf
+        return None
+    shares[~narrow] = masses[~narrow] * squares.between(which, down[~narrow], up[~narrow])
+    corners = np.array([*itertools.product((0, 1), repeat=len(parts.edges))], dtype=np.intp)
+    cuboids, which = parts.distinct(parts.places[narrow])
+    used, laws = parts.distinct((cuboids[:, None] + corners).reshape(-1, corners.shape[1]))
+    at = parts.ends(used)
+    squares = law.tilted(at, at, most, tilt)
+    if squares is None:
+        return None
+    lows, widths = parts.ends(cuboids), parts.ends(cuboids + 1) - parts.ends(cuboids)
+    factors = np.stack([law.corner_factors(widths * (corner - 0.5)) for corner in corners], axis=1)
+    # Where in its part the exponential of a box has its mean, from 0 to 1.
+    inner = parts.lows[narrow] - lows[which] + means[narrow] * (parts.highs[narrow] - parts.lows[narrow])
+    shifts = np.clip(inner / widths[which], 0.0, 1.0)
+    shares[narrow] = masses[narrow] * squares.interpolated(
+        laws.reshape(factors.shape), factors, corners, which, shifts, down[narrow], up[narrow]
+    )
+    return shares
+
+
+def _core(lows: FloatArray, highs: FloatArray, shares: FloatArray) -> tuple[float, float]:
+    """Where along an axis nearly all of a share is."""
+    places, which = np.unique(lows, return_inverse=True)
+    sums = np.cumsum(np.bincount(which, shares))
+    first = int(np.searchsorted(sums, OUTSIDE * sums[-1]))
+    last = int(np.searchsorted(sums, (1.0 - OUTSIDE) * sums[-1]))
+    return float(places[min(first, len(places) - 1)]), float(highs[which == min(last, len(places) - 1)].max())
 
 
 def _turned(axes: Places, cells: Cells, mean: arb_mat, covariance: arb_mat) -> tuple[arb_mat, float]:
@@ -193,8 +288,20 @@ class _Law:
             np.array(steep), constant,
         )  # fmt: skip
 
-    def tilted(self, lows: FloatArray, highs: FloatArray, most: float, rise: float, fall: float) -> _Squares | None:
-        """Laws of |s|^2 <= `most` given t in parts (b, r), times exp(rise (|s|^2 - most)/2 - fall |s|^2/2).
+    @property
+    def drifts(self) -> FloatArray:
+        """By how many deviations the mean of s moves with t, (r,)."""
+        return np.sqrt(self._steep @ self._slope**2)
+
+    def corner_factors(self, offsets: FloatArray) -> FloatArray:
+        """exp(sum_i p_i (m_i(t_0 + offset) - m_i(t_0))^2/2) for `offsets` (b, r), from above."""
+        error = self._slope_error + 64 * EPSILON * np.abs(self._slope)
+        moves = np.abs(offsets @ self._slope.T) + np.abs(offsets) @ error.T
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(0.5 * (moves**2 @ self._steep) * (1.0 + 64 * EPSILON)) * (1.0 + 1e-12))
+
+    def tilted(self, lows: FloatArray, highs: FloatArray, most: float, tilt: float) -> SquareSums | None:
+        """Laws of |s|^2 <= `most` given t in [lows, highs], (b, r), times exp(tilt |s|^2/2).
 
         Without exp(`constant`); None where floats say too little.
         """
@@ -204,90 +311,7 @@ class _Law:
         reach = (half + self._origin_error) @ np.abs(self._slope).T + gaps @ self._slope_error.T + self._error
         sizes = np.abs(self._start) + (gaps + np.abs(middle) + np.abs(self._origin)) @ np.abs(self._slope).T
         reach = reach * (1.0 + 64 * EPSILON) + 64 * EPSILON * sizes
-        step, count = most / SQUARES, len(self._steep)
-        with np.errstate(over="ignore"):
-            room = np.prod(1.0 + np.sqrt(self._steep * most))
-        if not (room <= MOST_ROOM and np.isfinite(means).all() and np.isfinite(reach).all()):
-            return None
-        ends = np.sqrt(step * np.arange(SQUARES + 2))
-        points, halves = 0.5 * (ends[:-1] + ends[1:]), 0.5 * np.diff(ends) * (1.0 + 1e-12)
-        laws = []
-        for steep, mean, error in zip(self._steep, means.T, reach.T, strict=True):
-            # In blocks that stay in the cache.
-            blocks = [
-                _law(
-                    float(steep), mean[first : first + BLOCK, None], error[first : first + BLOCK, None], points, halves
-                )
-                for first in range(0, len(mean), BLOCK)
-            ]
-            laws.append(np.concatenate([np.zeros((0, points.size)), *blocks]))
-        sums = step * np.arange(SQUARES + 1)
-        tops = rise * (np.minimum(sums + step * count, most) - most) - fall * sums
-        tilts = np.exp(0.5 * tops + 8 * EPSILON * (rise + fall) * most)
-        return _Squares(_convolved(laws) * tilts, step, count)
-
-
-def _law(steep: float, means: FloatArray, reach: FloatArray, points: FloatArray, halves: FloatArray) -> FloatArray:
-    """From above for |s| in [point +- half], the integrals of sup_m exp(-steep (s - m)^2/2) (steep/(2 pi))^(1/2).
-
-    m in [mean +- reach] (b, 1). On [p - H, p + H] the exponent -steep dist(s)^2/2, g = dist(p), is concave: below its
-    tangent in p. Where it is a parabola there, its bend is counted as well: exp(-steep x^2/2) falls and
-    cosh(steep g x) grows, so that the integral of their product is at most the product of their means (Chebyshev).
-    """
-    found = np.full((len(means), points.size), LEAST)
-    wide = halves * (2.0 * math.sqrt(steep / (2 * math.pi)))
-    bent = np.minimum(special.erf(halves * math.sqrt(steep / 2)) * (1.0 + 1e-12), wide)
-    for sign in (1.0, -1.0):
-        gap = np.abs(sign * points - means)
-        gap -= reach
-        np.maximum(gap, 0.0, out=gap)
-        widths = np.where(gap >= halves, bent, wide)
-        # exp(y - steep g^2/2) (1 - exp(-2 y))/(2 y), y = steep g H; at most 1, which is right where y overflows.
-        with np.errstate(over="ignore", invalid="ignore"):
-            falls = gap * (2.0 * steep * halves)
-            gap *= -0.25 / halves
-            gap += 0.5 + 4 * EPSILON
-            gap *= falls
-            np.exp(gap, out=gap)
-            np.maximum(falls, 1e-12, out=falls)
-            gap *= np.expm1(-falls)
-            gap /= -falls
-        np.fmin(gap, 1.0, out=gap)
-        gap *= widths
-        found += gap
-    return found
-
-
-def _convolved(laws: list[FloatArray]) -> FloatArray:
-    """The laws (b, m) of sums, cut off, of independent numbers with laws (b, m)."""
-    found, size = laws[0].copy(), laws[0].shape[1]
-    padded = np.zeros(2 * size - 1)
-    for law in laws[1:]:
-        for one, other in zip(found, law[:, ::-1], strict=True):
-            padded[size - 1 :] = one
-            one[:] = np.correlate(padded, other, "valid")
-    return found
-
-
-class _Squares:
-    """Weights (b, m) of the sums k h, k = 0, 1, .., of `count` numbers rounded down to multiples of h = `step`."""
-
-    def __init__(self, weights: FloatArray, step: float, count: int) -> None:
-        none = np.zeros((len(weights), 1))
-        self._before = np.concatenate([none, np.cumsum(weights, axis=1)], axis=1)
-        self._from = np.concatenate([np.cumsum(weights[:, ::-1], axis=1)[:, ::-1], none], axis=1)
-        self._step, self._count = step, count
-
-    def between(self, which: Places, down: FloatArray, up: FloatArray) -> FloatArray:
-        """By law `which` (b,) the weight of sums in [down, up] before they were rounded, from above up to `MARGIN`."""
-        size = self._before.shape[1] - 1
-        last = np.floor(up / self._step * (1.0 + 1e-12) + SLACK) + 1
-        first = np.ceil(down / self._step * (1.0 - 1e-12 * np.sign(down)) - SLACK) - self._count
-        ends = [np.clip(k, 0, size).astype(np.intp) for k in (first, last)]
-        # Both differences are above: where weights fall or grow by much one of them loses what the other keeps.
-        one = self._before[which, ends[1]] * (1.0 + 1e-12) - self._before[which, ends[0]] * (1.0 - 1e-12)
-        other = self._from[which, ends[0]] * (1.0 + 1e-12) - self._from[which, ends[1]] * (1.0 - 1e-12)
-        return np.asarray(np.maximum(np.minimum(one, other), 0.0) + LEAST)
+        return square_sums(self._steep, means, reach, most, tilt)
 
 
 def _exponent(
@@ -308,24 +332,46 @@ def _exponent(
     return exponent(quadratic, slopes, own + constant, low, high)
 
 
-def _boxes(
-    found: Exponent, low: FloatArray, high: FloatArray
-) -> tuple[tuple[FloatArray, FloatArray], FloatArray, FloatArray, FloatArray, Places]:
-    """Ends of parts that make up [low, high], of boxes that make up those, points in them, and the part of each."""
-    count, most = PARTS[len(low)], STEPS[len(low)]
-    parts, boxes, numbers = [], [], []
-    for axis, (least, top, middle, width) in enumerate(zip(low, high, found.middle, found.widths, strict=True)):
-        first, last = max(least, middle - SPREAD * width), min(top, middle + SPREAD * width)
-        inner = np.linspace(first, last, count + 1) if first < last else np.zeros(0)
-        ends = np.concatenate([[least], np.unique(inner[(inner > least) & (inner < top)]), [top]])
-        pieces = [found.edges(axis, float(a), float(b), most) for a, b in zip(ends[:-1], ends[1:], strict=True)]
-        parts.append((ends[:-1], ends[1:]))
-        boxes.append([np.concatenate([piece[place] for piece in pieces]) for place in range(3)])
-        numbers.append(np.repeat(np.arange(len(pieces)), [len(piece[0]) for piece in pieces]))
-    edges = grid([part[0] for part in parts]), grid([part[1] for part in parts])
-    lows, highs, points = (grid([box[place] for box in boxes]) for place in range(3))
-    which = grid([number.astype(np.float64) for number in numbers]).astype(np.intp)
-    flat = np.zeros(len(which), dtype=np.intp)
-    for axis, part in enumerate(parts):
-        flat = flat * len(part[0]) + which[:, axis]
-    return edges, lows, highs, points, flat
+def _parts(
+    found: Exponent, low: FloatArray, high: FloatArray, cores: Sequence[tuple[float, float]], counts: Places,
+    steps: Places,
+) -> _Parts:  # fmt: skip
+    """[low, high] cut into so many parts of its core along each axis, those into so many boxes, and what is beyond."""
+    edges, inner, boxes = [], [], []
+    for axis, ((first, last), count, most) in enumerate(zip(cores, counts, steps, strict=True)):
+        least, top = float(low[axis]), float(high[axis])
+        own = np.unique(np.clip(np.linspace(first, last, count + 1), least, top))
+        start = int(own[0] > least)
+        ends = np.concatenate([[least][:start], own, [top][: int(own[-1] < top)]])
+        stop = start + len(own) - 1
+        if len(ends) == 1:
+            ends = np.repeat(ends, 2)
+        pieces = [
+            _even(a, b, most) if start <= part < stop else found.edges(axis, a, b, OUTER)
+            for part, (a, b) in enumerate(itertools.pairwise(ends.tolist()))
+        ]
+        numbers = np.repeat(np.arange(len(pieces)), [len(piece[0]) for piece in pieces])
+        edges.append(ends)
+        inner.append((start, stop))
+        boxes.append([*(np.concatenate([piece[place] for piece in pieces]) for place in range(3)), numbers])
+    lows, highs, points, places = (grid([box[place] for box in boxes]) for place in range(4))
+    return _Parts(edges, inner, lows, highs, points, places.astype(np.intp))
+
+
+def _even(low: float, high: float, count: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Lower ends, upper ends and middles of intervals that make up [low, high]."""
+    ends = np.linspace(low, high, count + 1)
+    ends[0], ends[-1] = low, high
+    return ends[:-1], ends[1:], 0.5 * (ends[:-1] + ends[1:])
+
+
+def _counts(moves: FloatArray, start: Places, most: int) -> Places:
+    """Into how many axes are cut, from `start` on, so that none moves by more than 1 in any; at most so many in all."""
+    counts = start.copy()
+    moves = np.where(np.isfinite(moves), moves, 0.0)
+    while len(counts):
+        axis = int(np.argmax(moves / counts))
+        if moves[axis] <= counts[axis] or counts.prod() // counts[axis] * (counts[axis] + 1) > most:
+            break
+        counts[axis] += 1
+    return counts

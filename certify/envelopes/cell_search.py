@@ -3,7 +3,8 @@
 In y with z = c + B y the ellipsoids are balls |y| <= R, and cuts are across axes. On a narrow cell inputs have narrow
 ranges, and what a form q says elsewhere does not matter: the search is for the form plus multiples of the cell's own
 inequalities, which make exp(-q) a Gaussian about as wide as the cell, from which the cell's proposals are drawn. Next
-to be cut are the cells that hold most of int exp(-q), which is what evaluations of G are spent on.
+to be cut are the cells that hold most of int exp(-q), which is what evaluations of G are spent on, each across the axis
+along which the inputs move whose forms lose most.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from certify.bounds.ranges import Interval
 from certify.envelopes.cell_multipliers import least_mass, log_mass
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, inside, minimise, neuron_constraints
+from certify.envelopes.neuron_forms import graph_points
 from certify.envelopes.product_forms import payments_upper
 from certify.envelopes.quadratic_search import LowerObjective
 from certify.envelopes.regions import LEAF, Box, Cut, Ellipsoid, Region, box_around, box_ranges
+from certify.generators.derivatives import node_tangents, node_values
+from certify.generators.graph import Activation
 
 FIRST_WEIGHT, AGAIN, LAST_WEIGHT = 1e-2, 1.0, 1e-4
 """Weights of the barrier: near the path, far from it, end."""
@@ -29,8 +33,11 @@ FIRST_WEIGHT, AGAIN, LAST_WEIGHT = 1e-2, 1.0, 1e-4
 SIDES = 2.0
 """Multiples of 1/h^2, h half a cell's width, by which its sides count in a search; its radius R counts d/R^2."""
 
-DRAWS = 4000
-"""By which the share of a cell's Gaussian is estimated that is evaluated."""
+DRAWS, LOOKED_AT = 4000, 200
+"""By which the share of a cell's Gaussian is estimated that is evaluated, and what its forms lose."""
+
+NEAR = 1.7
+"""Deviations of its Gaussian up to which a cell's half-width counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +80,7 @@ class Cell:
     constraints   forms at most 0 on the cell, (2 + d, 1 + d, 1 + d): the ball, outside the inner ball, sides
     multipliers   (2 + d,), with which M and the constraints are a definite form: of the Gaussian N(mean, precision^-1)
     evaluated     log int exp(-q) over the cell in y, estimated
+    drawn         points y of the Gaussian that are in the cell, (b, d), or one that is nearly
     """
 
     shell: int
@@ -87,20 +95,12 @@ class Cell:
     mean: FloatArray
     precision: FloatArray
     evaluated: float
+    drawn: FloatArray
 
     @property
     def total(self) -> FloatArray:
         """M with the constraints, (1 + d, 1 + d)."""
         return np.asarray(self.least + np.tensordot(self.multipliers, self.constraints, axes=1))
-
-    def cut_at(self) -> Cut:
-        """The axis along which the cell's Gaussian is widest, and the middle of what it has of the cell there."""
-        spread = np.sqrt(np.diag(np.linalg.inv(self.precision)))
-        axis = int(np.argmax(spread))
-        low, high = float(self.box.low[axis]), float(self.box.high[axis])
-        near = np.clip(self.mean[axis] + spread[axis] * np.array([-2.0, 2.0]), low, high)
-        middle = float(np.clip(self.mean[axis], *near)) if near[0] < near[1] else 0.5 * (low + high)
-        return axis, min(max(middle, low + 0.2 * (high - low)), high - 0.2 * (high - low))
 
 
 @dataclass(eq=False)
@@ -134,11 +134,35 @@ def first_cells(shells: Shells, whole: BarrierPath, forms: list[FloatArray], ran
 def divide(shells: Shells, leaf: Tree, random: np.random.Generator) -> None:
     """Cut a leaf in two, each with a form of its own."""
     cell = leaf.cell
-    leaf.cut = cell.cut_at()
+    leaf.cut = _cut_of(shells, cell)
     leaf.parts = tuple(
         Tree(searched_cell(shells, cell.shell, box, cell.start, [cell.coefficients], random))
         for box in cell.box.halves(*leaf.cut)
     )
+
+
+def _cut_of(shells: Shells, cell: Cell) -> Cut:
+    """The axis along which those inputs move whose forms lose most, and the middle of what is drawn there.
+
+    Neuron k loses eta_k - psi_k, on average over what is drawn from the cell's Gaussian.
+    """
+    network, graph = shells.network, shells.network.graph
+    values = node_values(graph, cell.box.centre + cell.drawn @ shells.factor.T)
+    sources = [node.source for node in graph.nodes if isinstance(node, Activation)]
+    inputs = np.concatenate([values[source] for source in sources], axis=1)
+    tangents = node_tangents(graph, values)
+    moves = np.concatenate([shells.factor.T @ tangents[source] for source in sources], axis=2)
+    losses = payments_upper(network, cell.coefficients, cell.ranges)
+    for sigma in dict.fromkeys(network.sigmas):
+        chosen = np.array([other == sigma for other in network.sigmas])
+        psi = np.einsum("bki,ki->k", graph_points(sigma, inputs[:, chosen]), cell.coefficients[chosen])
+        losses[chosen] -= psi / len(inputs)
+    spread = np.sqrt(np.diag(np.linalg.inv(cell.precision)))
+    parts = (moves**2).mean(axis=0) * np.minimum(0.5 * (cell.box.high - cell.box.low), NEAR * spread)[:, None] ** 2
+    axis = int(np.argmax(parts / np.maximum(parts.sum(axis=0), 1e-300) @ np.maximum(losses, 0.0)))
+    low, high = float(cell.box.low[axis]), float(cell.box.high[axis])
+    middle = float(np.median(cell.drawn[:, axis]))
+    return axis, min(max(middle, low + 0.2 * (high - low)), high - 0.2 * (high - low))
 
 
 def searched_cell(
@@ -179,10 +203,10 @@ def searched_cell(
     own = np.tensordot(multipliers, constraints, axes=1)
     local = least + own
     mean = -np.linalg.solve(local[1:, 1:], local[1:, 0])
-    evaluated = log_mass(local) + _log_share(shells.radii(shell), box, mean, local[1:, 1:], own, random)
+    share, drawn = _log_share(shells.radii(shell), box, mean, local[1:, 1:], own, random)
     return Cell(
         shell, box, ranges, best, paid, path.middle if path.finished else start, least, constraints, multipliers,
-        mean, local[1:, 1:], evaluated,
+        mean, local[1:, 1:], log_mass(local) + share, drawn,
     )  # fmt: skip
 
 
@@ -208,8 +232,11 @@ def _log_share(
     precision: FloatArray,
     own: FloatArray,
     random: np.random.Generator,
-) -> float:
-    """Log E[exp(x'Gx/2); cell] under N(mean, precision^-1), x'Gx <= 0 on the cell, G = `own`; -inf if none is met."""
+) -> tuple[float, FloatArray]:
+    """Log E[exp(x'Gx/2); cell] under N(mean, precision^-1), x'Gx <= 0 on the cell, G = `own`; -inf if none is met.
+
+    And some of the points that are in the cell, or one that is nearly.
+    """
     (inner, outer), d = radii, mean.size
     root = np.linalg.cholesky(precision)
     points = mean + np.linalg.solve(root.T, random.standard_normal((d, DRAWS))).T
@@ -217,4 +244,5 @@ def _log_share(
     is_in = (lengths <= outer) & (lengths >= inner) & ((points >= box.low) & (points <= box.high)).all(axis=1)
     x = np.concatenate([np.ones((DRAWS, 1)), points], axis=1)[is_in]
     found = float(np.exp(np.minimum(0.5 * ((x @ own) * x).sum(axis=1), 0.0)).sum()) / DRAWS
-    return math.log(found) if found > 0.0 else -math.inf
+    drawn = x[:LOOKED_AT, 1:] if len(x) else np.clip(mean, box.low, box.high)[None]
+    return math.log(found) if found > 0.0 else -math.inf, drawn

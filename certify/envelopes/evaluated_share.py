@@ -26,7 +26,7 @@ from certify.envelopes.mixture import Mixture
 MOST_STEPS = {1: 40, 2: 16, 3: 14, 4: 8}
 """Boxes along an axis, by the number of axes: these are tried."""
 
-MOST_BALL_AXES, NARROW = 4, 1.99
+MOST_BALL_AXES, NARROW = 6, 1.99
 """Axes on which boxes are looked at together with balls: those that are cut, narrower than the ball."""
 
 

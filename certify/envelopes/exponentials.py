@@ -50,7 +50,7 @@ class Exponent:
         """Over [low, high], within the box, from above; at most so many boxes along an axis. Guarantee: certified."""
         edges = [self.edges(axis, float(low[axis]), float(high[axis]), most) for axis in range(len(low))]
         lows, highs, points = (grid([part[place] for part in edges]) for place in range(3))
-        return float(self.integrals(lows, highs, points).sum()) * (1.0 + MARGIN)
+        return float(self.integrals(lows, highs, points)[0].sum()) * (1.0 + MARGIN)
 
     def edges(self, axis: int, low: float, high: float, most: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Lower and upper ends of intervals that make up [low, high], and the points of their tangents."""
@@ -68,8 +68,11 @@ class Exponent:
             ends, points = np.concatenate([ends, [high]]), np.concatenate([points, [last]])
         return ends[:-1], ends[1:], points
 
-    def integrals(self, lows: FloatArray, highs: FloatArray, points: FloatArray) -> FloatArray:
-        """Over boxes (b, r), with tangents at points in them, (b,), from above up to `MARGIN`; infinite if unknown."""
+    def integrals(self, lows: FloatArray, highs: FloatArray, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Over boxes (b, r), with tangents at points in them, (b,), from above up to `MARGIN`; infinite if unknown.
+
+        And the mean of t under each of these exponentials, as shares (b, r) of the way from low to high.
+        """
         gradients = self.b - points @ self.q
         heights = self.k + points @ self.b - 0.5 * ((points @ self.q) * points).sum(axis=1)
         diagonal = np.diag(self.q)
@@ -80,7 +83,7 @@ class Exponent:
         with np.errstate(over="ignore", invalid="ignore"):
             found = np.exp(heights) + LEAST
         # What is no number is no bound.
-        return np.where(found >= 0.0, found, np.inf)
+        return np.where(found >= 0.0, found, np.inf), exponential_means(gradients * (highs - lows))
 
 
 def grid(parts: Sequence[FloatArray]) -> FloatArray:
@@ -98,6 +101,15 @@ def log_linear_integrals(slopes: FloatArray, lows: FloatArray, highs: FloatArray
     means = np.where(falls < 1e-8, 1.0, -np.expm1(-np.maximum(falls, 1e-8)) / np.maximum(falls, 1e-8))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(tops + np.log(widths) + np.log(means))
+
+
+def exponential_means(x: FloatArray) -> FloatArray:
+    """The mean of t in [0, 1] with the density exp(x t), up to 1e-12: 1/(1 - e^-x) - 1/x, which is 1/2 + x/12 - .. ."""
+    near = np.abs(x) < 1e-3
+    far = np.where(near, 1.0, x)
+    with np.errstate(over="ignore"):
+        found = np.where(near, 0.5 + x / 12.0 - x**3 / 720.0, -1.0 / np.expm1(-far) - 1.0 / far)
+    return np.asarray(np.clip(found, 0.0, 1.0))
 
 
 def exponent(

@@ -65,7 +65,7 @@ def _in_turn(graph: Graph, points: FloatArray, product: Multiplication | None = 
 def jacobian(graph: Graph, z: npt.ArrayLike) -> FloatArray:
     """J(z) = dG/dz, shape (batch, n, d), by one forward pass with d tangents. Estimate."""
     points, squeeze = _batch(graph, z)
-    tangents = _tangents(graph, node_values(graph, points))[-1]
+    tangents = node_tangents(graph, node_values(graph, points))[-1]
     return _unbatch(np.ascontiguousarray(np.swapaxes(tangents, 1, 2)), squeeze)
 
 
@@ -87,7 +87,7 @@ def hessian_contraction(graph: Graph, z: npt.ArrayLike, r: npt.ArrayLike) -> Flo
     covectors, single = _vectors(r, graph.observed_dim, "r")
     points, covectors = _repeat(points, len(covectors)), _repeat(covectors, len(points))
     values = node_values(graph, points)
-    tangents = _tangents(graph, values)
+    tangents = node_tangents(graph, values)
     adjoints = _adjoints(graph, values, covectors)
     d = graph.latent_dim
     hessian = np.zeros((len(points), d, d))
@@ -188,23 +188,8 @@ def node_values(graph: Graph, points: FloatArray) -> list[FloatArray]:
     return values
 
 
-def _node_value(node: Node, points: FloatArray, values: list[FloatArray]) -> FloatArray:
-    match node:
-        case Input():
-            return points
-        case Affine():
-            return np.asarray(apply_weight(node.weight, values[node.source]) + node.bias)
-        case Sum():
-            return _combine([values[source] for source in node.sources], node.coefficients)
-        case Product():
-            left, right = node.sources
-            return np.asarray(values[left] * values[right])
-        case Activation():
-            return activations.derivatives(node.name, values[node.source], node.parameters, 0)[0]
-
-
-def _tangents(graph: Graph, values: list[FloatArray]) -> list[FloatArray]:
-    """The transposed Jacobian of every node, each of shape (batch, d, width)."""
+def node_tangents(graph: Graph, values: list[FloatArray]) -> list[FloatArray]:
+    """The transposed Jacobian of every node, each of shape (batch, d, width), from `node_values`. Estimate."""
     batch, d = values[0].shape
     tangents: list[FloatArray] = []
     for node in graph.nodes:
@@ -222,6 +207,21 @@ def _tangents(graph: Graph, values: list[FloatArray]) -> list[FloatArray]:
                 slope = activations.derivatives(node.name, values[node.source], node.parameters, 1)[1]
                 tangents.append(tangents[node.source] * slope[:, None, :])
     return tangents
+
+
+def _node_value(node: Node, points: FloatArray, values: list[FloatArray]) -> FloatArray:
+    match node:
+        case Input():
+            return points
+        case Affine():
+            return np.asarray(apply_weight(node.weight, values[node.source]) + node.bias)
+        case Sum():
+            return _combine([values[source] for source in node.sources], node.coefficients)
+        case Product():
+            left, right = node.sources
+            return np.asarray(values[left] * values[right])
+        case Activation():
+            return activations.derivatives(node.name, values[node.source], node.parameters, 0)[0]
 
 
 def _adjoints(graph: Graph, values: list[FloatArray], covectors: FloatArray) -> list[FloatArray]:

@@ -33,7 +33,7 @@ from certify.encoders.convention import observation_digest
 from certify.encoders.count import encoder_count
 from certify.encoders.onnx_encoder import ExportOptions, onnx_encoder
 from certify.encoders.rejection_network import RejectionDesign, parameter_bound, rejection_network
-from certify.envelopes import ball_share, cell_envelope, evaluated_share, quadratic_envelope
+from certify.envelopes import ball_share, cell_envelope, evaluated_share, quadratic_envelope, square_sums
 from certify.envelopes.box_certificate import Envelope, acceptance_lower, round_acceptance
 from certify.envelopes.cells import Cells, cells_between, cells_of, evaluation_lower, tries_for
 from certify.envelopes.evaluated_share import evaluated_upper
@@ -446,8 +446,10 @@ def test_coarser_boxes_give_a_larger_bound_and_no_smaller_one(monkeypatch: pytes
         low, _ = share_interval(cells, mixture, 100_000)
         with monkeypatch.context() as patch:
             patch.setattr(evaluated_share, "MOST_STEPS", {1: 2, 2: 2, 3: 1, 4: 1})
-            for name, values in (("PARTS", (1, 2, 2, 1, 1)), ("STEPS", (1, 1, 1, 1, 1)), ("SQUARES", 20)):
-                patch.setattr(ball_share, name, values)
+            for name, value in (("MOST_PARTS", 4), ("FIRST_PARTS", 2), ("MOST_BOXES", 4), ("FIRST_BOXES", 2)):
+                patch.setattr(ball_share, name, value)
+            for module in (ball_share, square_sums):
+                patch.setattr(module, "SQUARES", 20)
             coarse = evaluated_upper(cells, mixture)
         assert low <= coarse and evaluated_upper(cells, mixture) <= coarse * (1 + 1e-6)
 
@@ -811,7 +813,7 @@ def cut_again(found: dict[str, Any], leaf: int, place: float) -> tuple[dict[str,
         items.insert(leaf + 1, copy.deepcopy(items[leaf]))
     for number, part in enumerate(parts):
         part["shares"] = [2**20 if number == place else 0 for place in range(len(parts))]
-    return claimed(record, log_constant=found["log_constant"] + 10.0), leaf
+    return claimed(record, log_constant=found["log_constant"] + 11.0), leaf
 
 
 def test_a_record_has_the_cells_of_its_envelope(setting: Setting) -> None:
