@@ -22,6 +22,7 @@ from certify.envelopes.box_forms import BoxForms, box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
 from certify.envelopes.box_parts import along, spread
 from certify.envelopes.likelihood import Likelihood
+from certify.envelopes.live_chain import Bits, live_bits
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.weighted import weighted_quadratic_lower
 from certify.generators.graph import Graph
@@ -40,12 +41,13 @@ class Quadratic:
 @dataclass(frozen=True, eq=False)
 class BoxBounds:
     """lower (b,) <= f + log rho over each box; `steep` (b, d): the axis to bisect is where it is largest, and halving a
-    box halves it there; f + log rho near `middle` (b,) at c.
+    box halves it there; f + log rho near `middle` (b,) at c. `bits`: the neurons of a chain that may be on there.
     """
 
     lower: FloatArray
     steep: FloatArray
     middle: FloatArray
+    bits: Bits | None = None
 
     @property
     def split(self) -> npt.NDArray[np.intp]:
@@ -94,7 +96,11 @@ def potential_plus_log_density(
         plain = floor + middle + constant + least - slack - rest
     lower = np.fmax(np.where(np.isnan(quadratic), -np.inf, quadratic), np.where(np.isnan(plain), -np.inf, plain))
     steep = halves * np.sqrt(1.0 + planes)
-    return BoxBounds(lower, steep, np.where(np.isnan(seen), np.inf, seen))
+    return BoxBounds(lower, steep, np.where(np.isnan(seen), np.inf, seen), _bits(forms))
+
+
+def _bits(forms: BoxForms) -> Bits | None:
+    return None if forms.chain is None else live_bits(forms.chain)
 
 
 def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadratic, FloatArray]:
@@ -132,10 +138,11 @@ def potential_minorant(forms: BoxForms, likelihood: Likelihood) -> tuple[Quadrat
 
 @dataclass(frozen=True, eq=False)
 class MeanBounds:
-    """`upper` (b,) >= the mean of f over each box; f near `middle` (b,) at its centre."""
+    """`upper` (b,) >= the mean of f over each box; f near `middle` (b,) at its centre; `bits` as in `BoxBounds`."""
 
     upper: FloatArray
     middle: FloatArray
+    bits: Bits | None = None
 
 
 def mean_potential_upper(
@@ -164,4 +171,5 @@ def mean_potential_upper(
         size = size + np.einsum("bii,bi->b", np.abs(first.curvature), halves * halves)
         mean = mean + 16 * (n + 64) * EPSILON * size + (off * final.reach).sum(axis=1) * (1 + n * EPSILON)
         middle = likelihood.value(final.value) + 0.5 * (centres * centres).sum(axis=1)
-    return MeanBounds(*(np.where(np.isnan(item), np.inf, item) for item in (mean, middle)))
+    upper, seen = (np.where(np.isnan(item), np.inf, item) for item in (mean, middle))
+    return MeanBounds(upper, seen, _bits(forms))

@@ -26,8 +26,8 @@ from certify.envelopes.box_bounds import potential_minorant
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_forms import box_forms
 from certify.envelopes.box_minimum import box_minimum_lower
-from certify.envelopes.box_search import centred_boxes, log_masses_lower
-from certify.envelopes.box_tree import bisected, boxes_between
+from certify.envelopes.box_search import log_masses_lower
+from certify.envelopes.box_tree import bisected, boxes_between, centred_boxes
 from certify.envelopes.likelihood import Likelihood, boxes_of
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph

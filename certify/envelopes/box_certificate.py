@@ -14,15 +14,18 @@ import numpy as np
 from flint import arb
 
 from certify.arithmetic.balls import ball, lower, precision, upper
+from certify.arithmetic.intervals import FloatArray
 from certify.bounds.bracket import Region
 from certify.bounds.ranges import node_ranges, uncertified_domains
 from certify.envelopes import fit
+from certify.envelopes.box_chain import chain_of
 from certify.envelopes.box_search import BoxLimits, IntegralBound, log_integral_lower, supremum_of_ratio
 from certify.envelopes.box_tree import Tiling
 from certify.envelopes.box_weights import with_dense_weights
 from certify.envelopes.cells import Cells, evaluation_lower
 from certify.envelopes.gaussian_evidence import MeanBound
 from certify.envelopes.likelihood import Likelihood, candidate_potential
+from certify.envelopes.live_chain import LiveRegion, live_region
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import MixtureBound
@@ -31,6 +34,9 @@ from certify.generators.graph import Graph
 from certify.heap import keep_freed_memory
 
 LARGEST_REACH = 1e3
+BULK_DEPTH = 16.0
+"""Of the cells that a region is made around, in nats below the heaviest."""
+
 LARGEST_DIMENSION = 3
 """Latents beyond which boxes are too many."""
 
@@ -117,6 +123,7 @@ def box_envelope(
     graph = with_dense_weights(graph)
     limits = limits or BoxLimits.of(graph)
     cells = fit.find_cells(graph, likelihood)
+    region = _region(graph, cells)
     best: tuple[float, Mixture, Tiling] | None = None
     extra = np.zeros((0, graph.latent_dim))
     boxes = 0
@@ -125,8 +132,8 @@ def box_envelope(
     rows, potentials = fit.programme_rows(cells, dictionary, seed, count)
     for _ in range(rounds):
         # f is known at the first rows: only the new ones are evaluated.
-        potentials = np.append(potentials, candidate_potential(graph, likelihood, rows[len(potentials) :]))
-        chosen = fit.choose_weights(graph, likelihood, dictionary, rows, potentials, seed)
+        potentials = np.append(potentials, candidate_potential(graph, likelihood, rows[len(potentials) :], region))
+        chosen = fit.choose_weights(graph, likelihood, dictionary, rows, potentials, seed, region)
         if chosen is None:
             break
         proposal, log_constant = chosen
@@ -144,6 +151,7 @@ def box_envelope(
             np.concatenate([cells.points[heavy], rows]),
             replace(limits, boxes=max(1, limits.boxes - boxes)),
             np.concatenate([cells.potentials[heavy], potentials]),
+            region,
         )
         boxes += found.boxes
         certified = max(found.upper, tail_constant(proposal, reach, likelihood.infimum))
@@ -157,17 +165,28 @@ def box_envelope(
         if found.lower > min(log_constant, cells.log_integral) + 1.0:
             # A mode that the cells have missed: look again around it.
             cells = fit.find_cells(graph, likelihood, extra)
+            region = _region(graph, cells)
             dictionary = fit.dictionary_of(cells, components, seed)
             rows, potentials = fit.programme_rows(cells, dictionary, seed, count)
             rows = np.concatenate([rows, extra])
     if best is None:
         return None
-    support = cells.points[cells.log_masses >= cells.log_masses.max() - 16.0]
-    margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
-    integral = log_integral_lower(
-        graph, likelihood, support.min(axis=0) - margin, support.max(axis=0) + margin, share or limits.share, limits
-    )
+    low, high = _around(cells, 16.0)
+    integral = log_integral_lower(graph, likelihood, low, high, share or limits.share, limits, region)
     return Envelope(best[1], best[0], integral.lower, boxes, proof=best[2], integral=integral)
+
+
+def _around(cells: fit.Cells, depth: float) -> tuple[FloatArray, FloatArray]:
+    """A box around the cells whose mass is within a factor exp(`depth`) of the largest."""
+    support = cells.points[cells.log_masses >= cells.log_masses.max() - depth]
+    margin = 0.05 * (support.max(axis=0) - support.min(axis=0)) + 1e-6
+    return support.min(axis=0) - margin, support.max(axis=0) + margin
+
+
+def _region(graph: Graph, cells: fit.Cells) -> LiveRegion | None:
+    """Where most boxes and points of a search are, with the chain that the graph begins with there."""
+    chain = chain_of(graph)
+    return None if chain is None else live_region(chain, *_around(cells, BULK_DEPTH))
 
 
 def tail_reach(proposal: Mixture, log_constant: float, infimum: float) -> float:

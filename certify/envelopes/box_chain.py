@@ -7,7 +7,8 @@ What is certified through a chain is in `chain_forms`; here are its weights, and
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,6 +21,7 @@ from certify.clock import ask
 from certify.envelopes.box_rows import nodes_with_rows
 from certify.envelopes.box_weights import SPARSE_SHARE, is_expensive
 from certify.envelopes.stencil_weights import DenseWeight, StencilWeight, stencil_weight
+from certify.envelopes.tile_weights import TiledWeight, Tiles, tiles_of
 from certify.generators.derivatives import guarded_value
 from certify.generators.graph import Activation, Affine, Graph, Input, Product, Sum
 from certify.generators.nodes import Node
@@ -34,14 +36,25 @@ MOST_LATENTS = 8
 """Latents beyond which what sums over the axes round is more than `chain_forms` pays for."""
 
 
+Weight: TypeAlias = StencilWeight | DenseWeight | TiledWeight
+
+
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """An affine node's weight W (n, k), its transpose, |W| 1 (n,), and the bias."""
+    """An affine node's weight W (n, k), its transpose, |W| 1 (n,) or more, and the bias; `matrix` is W, where kept."""
 
-    weight: StencilWeight | DenseWeight
-    transposed: StencilWeight | DenseWeight
+    weight: Weight
+    transposed: Weight
     row_sums: FloatArray
     bias: FloatArray
+    matrix: sp.csr_array | None = None
+
+    @cached_property
+    def tiles(self) -> tuple[Tiles, Tiles] | None:
+        """Of the weight and its transpose; None where these are dense."""
+        if self.matrix is None or isinstance(self.weight, DenseWeight):
+            return None
+        return tiles_of(self.matrix), tiles_of(sp.csr_array(self.matrix.T))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +62,7 @@ class Chain:
     """Nodes 0 to `last` of a graph: affine nodes with ReLU between them, nothing else reads any but the last.
 
     `first` (k, d) and `offset` (k,) are the first node's; `rest` is the graph behind, with the last node as its input.
+    `live`, layer by layer of ReLU: of which neurons of a larger chain this one is made (`live_chain`); None: of all.
     """
 
     first: FloatArray
@@ -56,6 +70,7 @@ class Chain:
     layers: tuple[Layer, ...]
     last: int
     rest: Graph
+    live: tuple[npt.NDArray[np.bool_], ...] | None = None
 
 
 _LAYERS: WeakKeyDictionary[Affine, Layer | None] = WeakKeyDictionary()
@@ -109,6 +124,7 @@ def _moved(node: Node, by: int) -> Node:
 
 def _layer(node: Affine) -> Layer | None:
     matrix = sp.csr_array(node.weight)
+    matrix.sum_duplicates()
     sizes = np.abs(matrix.data[matrix.data != 0])
     if not (sizes.size and sizes.min() >= LEAST_WEIGHT and sizes.max() <= LARGEST_WEIGHT):
         return None
@@ -116,7 +132,13 @@ def _layer(node: Affine) -> Layer | None:
     first, second = both
     if first is None or second is None or max(first.terms, second.terms) > MOST_TERMS:
         return None
-    return Layer(first, second, np.asarray(abs(matrix).sum(axis=1)).ravel(), node.bias)
+    return Layer(
+        first,
+        second,
+        np.asarray(abs(matrix).sum(axis=1)).ravel(),
+        node.bias,
+        None if isinstance(first, DenseWeight) else matrix,
+    )
 
 
 def _multiplied(matrix: sp.csr_array) -> StencilWeight | DenseWeight | None:
@@ -156,7 +178,7 @@ def _by_single(chain: Chain, start: FloatArray) -> tuple[FloatArray, npt.NDArray
     return found.astype(np.float64), known
 
 
-def multiplied(weight: StencilWeight | DenseWeight, vectors: FloatArray) -> FloatArray:
+def multiplied(weight: Weight, vectors: FloatArray) -> FloatArray:
     """W v for vectors (b, k) by float64, (b, n). Estimate."""
     ask(2e-6 * weight.entries * len(vectors))
     return weight.times(vectors)

@@ -7,8 +7,10 @@ one, whenever the search is stopped.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +18,10 @@ import numpy.typing as npt
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_chain import Chain, chain_of
-from certify.envelopes.box_tree import Cuts, IntArray, Tiling, divided, lattice
+from certify.envelopes.box_tree import Cuts, IntArray, Tiling, centred_boxes, divided, lattice
 from certify.envelopes.box_weights import is_expensive, multiplications
 from certify.envelopes.likelihood import Likelihood, boxes_of, candidate_potential, known_potential
+from certify.envelopes.live_chain import Bits, LiveChains, LiveRegion, all_live
 from certify.envelopes.live_neurons import Local, local_graph
 from certify.envelopes.mixture import Mixture
 from certify.generators.graph import Graph
@@ -27,8 +30,8 @@ BATCH = 512
 FAR = (0.45, 0.8, 0.95)
 """Shares of a bound's looseness above which boxes are divided by four, by eight, by sixteen: halves would be too."""
 
-CHAINED = 48
-"""Boxes whose forms through a chain are held at a time."""
+CHAINED, CHAINED_LIVE = 48, 96
+"""Boxes whose forms through a chain are held at a time, and through one that has fewer neurons (`live_chain`)."""
 
 BULK = 6.0
 """Deviations of rho's Gaussians around their means: most boxes lie there."""
@@ -119,11 +122,12 @@ def supremum_of_ratio(
     seen: FloatArray,
     limits: BoxLimits,
     potentials: FloatArray | None = None,
+    region: LiveRegion | None = None,
 ) -> SupremumBound:
     """Bounds of log sup exp(-f)/rho over the box [low, high], (d,) each; `seen` (k, d) are points to begin with.
 
-    `potentials` (k,): f there, where it is known already. Guarantee: `upper` holds, rounded outward, whatever stopped
-    the search.
+    `potentials` (k,): f there, where it is known already; `region`: where a smaller chain is known. Guarantee: `upper`
+    holds, rounded outward, whatever stopped the search.
     """
     known = candidate_potential(graph, likelihood, seen) if potentials is None else potentials
     within = ((seen >= low) & (seen <= high)).all(axis=1)
@@ -134,7 +138,8 @@ def supremum_of_ratio(
     worst = inside[int(np.argmax(ratios))]
     lows, highs = lattice(low, high, 1)
     numbers, cuts = np.arange(1), Cuts(1)
-    bounds, steeps, middles = _log_ratios(graph, likelihood, proposal, lows, highs)
+    chains = _chains(graph, region)
+    bounds, steeps, middles, bits = _log_ratios(graph, likelihood, proposal, lows, highs)
     count, finished_bound = 1, -math.inf
     while len(bounds):
         # Finished boxes keep their bound; the others are divided, the worst first.
@@ -142,15 +147,17 @@ def supremum_of_ratio(
         done = bounds <= wanted
         if done.any():
             finished_bound = max(finished_bound, float(bounds[done].max()))
-        lows, highs, bounds, steeps, middles = (part[~done] for part in (lows, highs, bounds, steeps, middles))
-        numbers = numbers[~done]
+        lows, highs, numbers = lows[~done], highs[~done], numbers[~done]
+        bounds, steeps, middles = (part[~done] for part in (bounds, steeps, middles))
+        bits = bits[~done]
         if not len(bounds) or count >= limits.boxes:
             break
         order = np.argsort(-bounds)
         taken, kept = order[:BATCH], order[BATCH:]
         levels = _levels(bounds[taken] - wanted, bounds[taken] - middles[taken])
-        starts, ends, places = divided(lows[taken], highs[taken], steeps[taken], levels, numbers[taken], cuts)
-        found = _log_ratios(graph, likelihood, proposal, starts, ends)
+        starts, ends, places, origins = divided(lows[taken], highs[taken], steeps[taken], levels, numbers[taken], cuts)
+        smaller = None if chains is None else chains.parts(bits[taken][origins], starts, ends)
+        found = _log_ratios(graph, likelihood, proposal, starts, ends, smaller=smaller)
         top = int(np.argmax(found[2]))
         if found[2][top] > best:
             best, worst = float(found[2][top]), 0.5 * starts[top] + 0.5 * ends[top]
@@ -158,8 +165,9 @@ def supremum_of_ratio(
         lows, highs = np.concatenate([lows[kept], starts]), np.concatenate([highs[kept], ends])
         numbers = np.concatenate([numbers[kept], places])
         bounds, steeps, middles = (
-            np.concatenate([old[kept], new]) for old, new in zip((bounds, steeps, middles), found, strict=True)
+            np.concatenate([old[kept], new]) for old, new in zip((bounds, steeps, middles), found[:3], strict=True)
         )
+        bits = np.concatenate([bits[kept], found[3]])
     upper = max(finished_bound, float(bounds.max()) if len(bounds) else -math.inf)
     return SupremumBound(upper, best, worst, count, not len(bounds), Tiling(low, high, 1, cuts.splits()))
 
@@ -179,10 +187,11 @@ def log_integral_lower(
     high: FloatArray,
     share: float,
     limits: BoxLimits,
+    region: LiveRegion | None = None,
 ) -> IntegralBound:
     """Lower bound of log int exp(-f) over the box, rounded down: bisected until it is `share` of the midpoint rule's.
 
-    The midpoint rule on the same boxes only says when to stop.
+    The midpoint rule on the same boxes only says when to stop; `region`: where a smaller chain is known.
     """
     d, is_costly = low.size, is_expensive(graph)
     if chain_of(graph) is None:
@@ -190,7 +199,9 @@ def log_integral_lower(
     sides = max(1, LATTICE[min(d, 4)] // (1 + is_costly))
     lows, highs = lattice(low, high, sides)
     numbers, cuts = np.arange(len(lows)), Cuts(len(lows))
-    masses, middles = _log_masses(graph, likelihood, lows, highs)
+    chains = _chains(graph, region)
+    smaller = None if chains is None else chains.parts(all_live(chains.whole, len(lows)), lows, highs)
+    masses, middles, bits = _log_masses(graph, likelihood, lows, highs, smaller=smaller)
     count = len(masses)
     while True:
         top = max(float(masses.max()), float(middles.max()))
@@ -207,12 +218,14 @@ def log_integral_lower(
         # Where a box has hardly any of what is hoped for its halves would be divided again.
         levels = 1 + (is_costly & (missing[taken] > FAR[0] * hoped[taken])).astype(np.intp)
         widths = highs[taken] - lows[taken]
-        starts, ends, places = divided(lows[taken], highs[taken], widths, levels, numbers[taken], cuts)
-        found = _log_masses(graph, likelihood, starts, ends)
+        starts, ends, places, origins = divided(lows[taken], highs[taken], widths, levels, numbers[taken], cuts)
+        smaller = None if chains is None else chains.parts(bits[taken][origins], starts, ends)
+        found = _log_masses(graph, likelihood, starts, ends, smaller=smaller)
         count += len(starts)
         lows, highs = np.concatenate([lows[rest], starts]), np.concatenate([highs[rest], ends])
         numbers = np.concatenate([numbers[rest], places])
         masses, middles = np.concatenate([masses[rest], found[0]]), np.concatenate([middles[rest], found[1]])
+        bits = np.concatenate([bits[rest], found[2]])
     return IntegralBound(log_sum_lower(masses), Tiling(low, high, sides, cuts.splits()))
 
 
@@ -237,7 +250,7 @@ def log_ratio_upper(
 
     Where float32 leaves one above `enough` it is bounded by float64 too.
     """
-    bounds, steeps, _ = _log_ratios(graph, likelihood, proposal, lows, highs)
+    bounds, steeps, _, _ = _log_ratios(graph, likelihood, proposal, lows, highs)
     above = ~(bounds <= enough)
     if above.any() and chain_of(graph) is not None:
         closer = _log_ratios(graph, likelihood, proposal, lows[above], highs[above], single=False)[0]
@@ -252,26 +265,44 @@ def _log_ratios(
     lows: FloatArray,
     highs: FloatArray,
     single: bool = True,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What `log_ratio_upper` says, how steep boxes are along the axes, and log exp(-f)/rho near their centres.
+    smaller: Inside | None = None,
+) -> tuple[FloatArray, FloatArray, FloatArray, Bits]:
+    """What `log_ratio_upper` says, how steep boxes are along the axes, log exp(-f)/rho near their centres, and the
+    neurons of a chain that may be on in them.
 
-    With `single` by float32, where the graph begins with a chain (`box_chain`). Otherwise boxes in the bulk of rho are
-    bounded by what is left of the graph there (`live_neurons`).
+    With `single` by float32, where the graph begins with a chain (`box_chain`), and by the `smaller` chains.
+    Otherwise boxes in the bulk of rho are bounded by what is left of the graph there (`live_neurons`).
     """
     centres, halves = centred_boxes(lows, highs)
-    lower, steep, middle = np.empty(len(lows)), np.empty(lows.shape), np.empty(len(lows))
     chain = chain_of(graph) if single else None
+    lower, steep, middle, bits = np.empty(len(lows)), np.empty(lows.shape), np.empty(len(lows)), _no_bits(chain, lows)
+    networks: list[tuple[Graph, Chain | None, IntArray]]
     if chain is not None:
-        networks = [(graph, np.ones(len(lows), dtype=bool))]
+        networks = [(graph, *item) for item in smaller or [(chain, np.arange(len(lows)))]]
     else:
         local = _local_to(graph, proposal)
-        inside = local.holds(lows, highs)
-        networks = [(local.graph, ~inside), (local.inside, inside)]
-    for network, boxes in networks:
-        for part in _parts(network, np.flatnonzero(boxes), chain):
-            found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part], chain)
+        held = local.holds(lows, highs)
+        networks = [(local.graph, None, np.flatnonzero(~held)), (local.inside, None, np.flatnonzero(held))]
+    for network, own, boxes in networks:
+        for part in _parts(network, boxes, own):
+            found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part], own)
             lower[part], steep[part], middle[part] = found.lower, found.steep, found.middle
-    return -lower, steep, -middle
+            if found.bits is not None:
+                bits[part] = found.bits
+    return -lower, steep, -middle, bits
+
+
+Inside: TypeAlias = list[tuple[Chain, IntArray]]
+"""Chains, and the boxes on which each of them is the graph's."""
+
+
+def _chains(graph: Graph, region: LiveRegion | None) -> LiveChains | None:
+    chain = chain_of(graph)
+    return None if chain is None else LiveChains(chain, region)
+
+
+def _no_bits(chain: Chain | None, boxes: FloatArray) -> Bits:
+    return np.zeros((len(boxes), 0), dtype=np.uint8) if chain is None else all_live(chain, len(boxes))
 
 
 @lru_cache(maxsize=1)
@@ -282,7 +313,7 @@ def _local_to(graph: Graph, proposal: Mixture) -> Local:
 
 def _parts(graph: Graph, boxes: IntArray, chain: Chain | None) -> list[IntArray]:
     """Boxes that are bounded at a time."""
-    step = boxes_of(graph) if chain is None else CHAINED
+    step = boxes_of(graph) if chain is None else CHAINED if chain.live is None else CHAINED_LIVE
     return [boxes[start : start + step] for start in range(0, len(boxes), step)]
 
 
@@ -297,9 +328,14 @@ def log_masses_lower(
 
 
 def _log_masses(
-    graph: Graph, likelihood: Likelihood, lows: FloatArray, highs: FloatArray, single: bool = True
-) -> tuple[FloatArray, FloatArray]:
-    """What `log_masses_lower` says, and the midpoint rule's estimates.
+    graph: Graph,
+    likelihood: Likelihood,
+    lows: FloatArray,
+    highs: FloatArray,
+    single: bool = True,
+    smaller: Inside | None = None,
+) -> tuple[FloatArray, FloatArray, Bits]:
+    """What `log_masses_lower` says, the midpoint rule's estimates, and the neurons of a chain that may be on.
 
     The centred box must not be larger than the one that is counted, so both are the one of the rounded half-widths
     around the centre, cut by a rounding.
@@ -307,16 +343,14 @@ def _log_masses(
     centres = 0.5 * lows + 0.5 * highs
     halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)
     chain = chain_of(graph) if single else None
-    parts = _parts(graph, np.arange(len(lows)), chain)
-    found = [mean_potential_upper(graph, likelihood, centres[part], halves[part], chain) for part in parts]
-    mean, middle = np.concatenate([item.upper for item in found]), np.concatenate([item.middle for item in found])
+    mean, middle, bits = np.empty(len(lows)), np.empty(len(lows)), _no_bits(chain, lows)
+    chains: Sequence[tuple[Chain | None, IntArray]] = smaller or [(chain, np.arange(len(lows)))]
+    for own, boxes in chains:
+        for part in _parts(graph, boxes, own):
+            found = mean_potential_upper(graph, likelihood, centres[part], halves[part], own)
+            mean[part], middle[part] = found.upper, found.middle
+            if found.bits is not None:
+                bits[part] = found.bits
     volume = np.log(2 * halves).sum(axis=1)
     lower = volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1])
-    return np.asarray(lower), np.asarray(volume - middle)
-
-
-def centred_boxes(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Centres and half-widths, rounded so that the boxes are covered."""
-    centres = 0.5 * lows + 0.5 * highs
-    halves = np.maximum(highs - centres, centres - lows)
-    return centres, np.nextafter(halves * (1 + 2 * EPSILON), np.inf)
+    return np.asarray(lower), np.asarray(volume - middle), bits

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from certify.arithmetic.intervals import FloatArray
+from certify.arithmetic.intervals import EPSILON, FloatArray
 
 IntArray: TypeAlias = npt.NDArray[np.int64]
 
@@ -112,6 +112,13 @@ def bisected(lows: FloatArray, highs: FloatArray, axes: npt.NDArray[np.int64]) -
     return np.concatenate([lows, second_low]), np.concatenate([first_high, highs])
 
 
+def centred_boxes(lows: FloatArray, highs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Centres and half-widths, rounded so that the boxes are covered."""
+    centres = 0.5 * lows + 0.5 * highs
+    halves = np.maximum(highs - centres, centres - lows)
+    return centres, np.nextafter(halves * (1 + 2 * EPSILON), np.inf)
+
+
 def divided(
     lows: FloatArray,
     highs: FloatArray,
@@ -119,11 +126,13 @@ def divided(
     levels: IntArray,
     numbers: IntArray,
     cuts: Cuts,
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Boxes (k, d) bisected `levels` times (k,), and their parts: corners and numbers, entered in `cuts`.
+) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
+    """Boxes (k, d) bisected `levels` times (k,), and their parts: corners and numbers, entered in `cuts`, and of which
+    of the k each is a part.
 
     Each time along the axis where `steeps` (k, d) is largest, which is halved there.
     """
+    origins = np.arange(len(lows))
     for level in range(int(levels.max(initial=0))):
         cut = levels > level
         axes = np.argmax(steeps[cut], axis=1)
@@ -134,4 +143,5 @@ def divided(
         lows, highs = np.concatenate([lows[~cut], halves[0]]), np.concatenate([highs[~cut], halves[1]])
         steeps = np.concatenate([steeps[~cut], flatter, flatter])
         levels = np.concatenate([levels[~cut], levels[cut], levels[cut]])
-    return lows, highs, numbers
+        origins = np.concatenate([origins[~cut], origins[cut], origins[cut]])
+    return lows, highs, numbers, origins

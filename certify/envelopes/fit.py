@@ -17,6 +17,7 @@ from certify.arithmetic.intervals import FloatArray
 from certify.envelopes.box_weights import is_expensive
 from certify.envelopes.cuts import solved_by_cuts
 from certify.envelopes.likelihood import Likelihood, candidate_potential, repeated_potential
+from certify.envelopes.live_chain import LiveRegion
 from certify.envelopes.mixture import Mixture
 from certify.errors import CertifyError
 from certify.generators.graph import Graph
@@ -180,11 +181,18 @@ def dictionary_of(cells: Cells, components: int, seed: int) -> Mixture:
 
 
 def choose_weights(
-    graph: Graph, likelihood: Likelihood, dictionary: Mixture, rows: FloatArray, potentials: FloatArray, seed: int
+    graph: Graph,
+    likelihood: Likelihood,
+    dictionary: Mixture,
+    rows: FloatArray,
+    potentials: FloatArray,
+    seed: int,
+    region: LiveRegion | None = None,
 ) -> tuple[Mixture, float] | None:
     """The mixture with the least C on the rows, f there `potentials`, and on peaks that a climb finds; None: none.
 
-    Estimate, with log C. Peaks of exp(-f)/rho are looked for here, where a point costs one evaluation and no box.
+    Estimate, with log C; in `region` by its smaller chain. Peaks of exp(-f)/rho are looked for here, where a point
+    costs one evaluation and no box.
     """
     best: tuple[Mixture, float] | None = None
     random = np.random.default_rng([seed, 0xC1])
@@ -194,7 +202,7 @@ def choose_weights(
         if found is None:
             return best
         proposal, log_constant, binding = found
-        peaks, heights = _climbed(graph, likelihood, proposal, rows, potentials, random)
+        peaks, heights = _climbed(graph, likelihood, proposal, rows, potentials, random, region)
         seen = max(log_constant, float(heights.max()))
         if best is None or seen < best[1]:
             best = proposal, seen
@@ -204,7 +212,7 @@ def choose_weights(
         # The next programme starts with the rows that bind in this one, or nearly, and the new ones.
         binding = np.append(binding, len(rows) + np.arange(len(peaks)))
         rows = np.concatenate([rows, peaks])
-        potentials = np.concatenate([potentials, candidate_potential(graph, likelihood, peaks)])
+        potentials = np.concatenate([potentials, candidate_potential(graph, likelihood, peaks, region)])
     return best
 
 
@@ -215,11 +223,12 @@ def _climbed(
     rows: FloatArray,
     potentials: FloatArray,
     random: np.random.Generator,
+    region: LiveRegion | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Points with large exp(-f)/rho and its logarithms there: random steps around the rows where it is largest."""
 
     def ratio(points: FloatArray, known: FloatArray | None = None) -> FloatArray:
-        heights = candidate_potential(graph, likelihood, points) if known is None else known
+        heights = candidate_potential(graph, likelihood, points, region) if known is None else known
         found = -heights - proposal.log_density(points)
         return np.where(np.isnan(found), -np.inf, found)
 

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.arithmetic.intervals import EPSILON, FloatArray
-from certify.envelopes.box_chain import chain_of, chain_values
+from certify.envelopes.box_chain import Chain, chain_of, chain_values
 from certify.envelopes.box_weights import known_values
+from certify.envelopes.live_chain import LiveRegion
 from certify.errors import InputError
 from certify.generators.activations import derivatives, range_enclosure
 from certify.generators.graph import BERNOULLI, Generator
@@ -67,20 +68,36 @@ def potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> Float
 
 
 def known_potential(
-    graph: Graph, likelihood: Likelihood, points: FloatArray, single: bool = False
+    graph: Graph, likelihood: Likelihood, points: FloatArray, single: bool = False, region: LiveRegion | None = None
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """`potential` (b,), and where floats know it: elsewhere something overflowed before the likelihood. Estimate.
 
-    With `single` by float32, where the graph begins with a chain (`box_chain`).
+    With `single` by float32, where the graph begins with a chain (`box_chain`), in `region` by its smaller one.
     """
+    if region is not None and single:
+        held = region.holds(points, points)
+        if held.any():
+            found, is_known = np.empty(len(points)), np.empty(len(points), dtype=bool)
+            for chain, part in ((region.small.chain, held), (None, ~held)):
+                found[part], is_known[part] = _known(graph, likelihood, points[part], single, chain)
+            return found, is_known
+    return _known(graph, likelihood, points, single, None)
+
+
+def _known(
+    graph: Graph, likelihood: Likelihood, points: FloatArray, single: bool, chain: Chain | None
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """`known_potential` by `chain`, the graph's at these points, where it is given."""
     with np.errstate(over="ignore", invalid="ignore"):
-        parts = [(likelihood.value(outputs), known) for outputs, known in _blocks(graph, points, single)]
+        parts = [(likelihood.value(outputs), known) for outputs, known in _blocks(graph, points, single, chain)]
     return _with_prior(points, np.concatenate([misfit for misfit, _ in parts])), np.concatenate([k for _, k in parts])
 
 
-def candidate_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
+def candidate_potential(
+    graph: Graph, likelihood: Likelihood, points: FloatArray, region: LiveRegion | None = None
+) -> FloatArray:
     """`potential` for what only looks for candidates: where the graph begins with a chain by float32. Estimate."""
-    return known_potential(graph, likelihood, points, single=True)[0]
+    return known_potential(graph, likelihood, points, True, region)[0]
 
 
 def repeated_potential(graph: Graph, likelihood: Likelihood, points: FloatArray) -> FloatArray:
@@ -107,9 +124,11 @@ def _with_prior(points: FloatArray, misfits: FloatArray) -> FloatArray:
     return np.where(np.isnan(found), np.inf, found)
 
 
-def _blocks(graph: Graph, points: FloatArray, single: bool) -> Iterator[tuple[FloatArray, npt.NDArray[np.bool_]]]:
+def _blocks(
+    graph: Graph, points: FloatArray, single: bool, chain: Chain | None = None
+) -> Iterator[tuple[FloatArray, npt.NDArray[np.bool_]]]:
     """G, and where floats know it, a few points at a time."""
-    chain = chain_of(graph)
+    chain = chain or chain_of(graph)
     block = block_of(graph) if chain is None else CHAINED
     for start in range(0, max(len(points), 1), block):
         part = points[start : start + block]

@@ -21,6 +21,7 @@ from certify.envelopes.box_chain import chain_of
 from certify.envelopes.box_search import known_log_ratio, log_ratio
 from certify.envelopes.cells import Cells
 from certify.envelopes.likelihood import Likelihood, known_potential, potential
+from certify.envelopes.live_chain import live_region
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.thresholds import ThresholdMixture
 from certify.errors import InputError
@@ -37,6 +38,9 @@ MOST_BATCHES = 64
 
 NEAR = 1e-4
 """Of log exp(-f)/rho: many times what float32 is off by (1e-8 of f was seen); few proposals are as close as that."""
+
+MANY, MIDDLE = 1000, (0.02, 0.98)
+"""Proposals for which it pays to look for neurons that are off around most of them; the quantiles of these."""
 
 COMPARED, SAFETY = 32, 100.0
 """Proposals at which float32 is compared with float64, and how many times what it is off by there is close."""
@@ -143,10 +147,12 @@ def _ratios(
 
     How close is what it takes: little noise, or weights that cancel, leave float32 further off.
     """
-    if chain_of(graph) is None:
+    chain = chain_of(graph)
+    if chain is None:
         return known_log_ratio(graph, likelihood, proposal, points)
     density = proposal.log_density(points)
-    found, known = known_potential(graph, likelihood, points, single=True)
+    region = live_region(chain, *np.quantile(points, MIDDLE, axis=0)) if len(points) >= MANY else None
+    found, known = known_potential(graph, likelihood, points, True, region)
     ratio = -found - density
     size = 1.0 + np.abs(ratio) + np.abs(density)
     exact = known_log_ratio(graph, likelihood, proposal, points[:COMPARED])[0]

@@ -148,9 +148,10 @@ class StencilWeight:
 
 @dataclass(frozen=True, eq=False)
 class DenseWeight:
-    """A dense weight (n, k) with the products of `StencilWeight`."""
+    """A dense weight (n, k) with the products of `StencilWeight`; `longer`: terms by which rows are counted longer."""
 
     matrix: FloatArray
+    longer: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -159,8 +160,8 @@ class DenseWeight:
 
     @property
     def terms(self) -> int:
-        """Entries of a row."""
-        return self.shape[1]
+        """Entries of a row, or more."""
+        return self.shape[1] + self.longer
 
     @property
     def entries(self) -> int:

@@ -70,7 +70,7 @@ def test_an_expensive_network_is_certified_from_fewer_points(monkeypatch: pytest
     likelihood = GaussianLikelihood(np.array([0.3, -0.2, 0.4]), 0.3)
     counts: list[int] = []
 
-    def counted(graph: Graph, likelihood: GaussianLikelihood, points: FloatArray) -> FloatArray:
+    def counted(graph: Graph, likelihood: GaussianLikelihood, points: FloatArray, region: None = None) -> FloatArray:
         counts[-1] += len(points)
         return potential(graph, likelihood, points)
 
