@@ -20,7 +20,8 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import log_ratio
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network
 from certify.envelopes.likelihood import GaussianLikelihood
-from certify.envelopes.quadratic_envelope import Preparation, prepare
+from certify.envelopes.quadratic_envelope import Preparation, form_of, prepare
+from certify.envelopes.quadratic_search import lower_objective
 from certify.envelopes.records import rejection_proof
 from certify.envelopes.region_bound import MixtureBound
 from certify.envelopes.regions import (
@@ -34,7 +35,7 @@ from certify.envelopes.regions import (
     sides_form,
 )
 from certify.generators.activations import activation
-from certify.generators.graph import Generator
+from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Sum
 from tests.generators import one_hidden_layer
 from tests.property.test_envelopes_regions import network as residual
 
@@ -337,3 +338,42 @@ def test_a_cell_without_points_and_a_search_that_fails_leave_what_is_proved(monk
     assert plain is not None and found is not None and again is not None
     assert again.log_constant == plain.log_constant and again.cells is None
     assert found.cells is None or found.acceptance > plain.acceptance
+
+
+@pytest.mark.parametrize("bent", [0, 2, 3])
+def test_a_cell_is_cut_across_the_latent_that_neurons_bend_in(bent: int) -> None:
+    """G(z) = (z, tanh(c z_bent) ..): the cell's Gaussian is wider along the other axes, where nothing is lost."""
+    d, random = 4, np.random.default_rng(bent)
+    slopes = np.zeros((3, d))
+    slopes[:, bent] = 1.0, 1.5, -2.0
+    hidden = Affine(0, slopes, np.array([0.0, 0.5, -0.3]))
+    ends = Affine(2, random.uniform(1.0, 2.0, (3, 3)), np.zeros(3))
+    graph = Graph(
+        (
+            Input(d), hidden, Activation(1, "tanh", 3, ()), ends,
+            Affine(3, np.eye(7, 3, k=0), np.zeros(7)), Affine(0, np.eye(7, d, k=-3), np.zeros(7)),
+            Sum((4, 5), (1.0, 1.0), 7),
+        )
+    )  # fmt: skip
+    likelihood = GaussianLikelihood(np.zeros(7), 1.0)
+    prepared = prepare(graph, likelihood)
+    assert prepared is not None
+    network = prepared.network
+    objective = lower_objective(network, form_of(network, likelihood).midpoint)
+    ellipsoid = Ellipsoid(np.zeros(d), np.eye(d), 3.0)
+    shells = cell_search.Shells(
+        network, objective, prepared.constraints.scales, np.eye(d), np.eye(d), [ellipsoid],
+        input_ranges(network, [ellipsoid]),
+    )  # fmt: skip
+    box = box_around(ellipsoid, np.eye(d))
+    cell = cell_search.searched_cell(shells, 0, box, prepared.start, [], random)
+    assert ((cell.drawn >= box.low) & (cell.drawn <= box.high)).all() and len(cell.drawn) == cell_search.LOOKED_AT
+    leaf = cell_search.Tree(cell)
+    cell_search.divide(shells, leaf, random)
+    axis, place = leaf.cut
+    assert axis == bent and place == pytest.approx(np.median(cell.drawn[:, bent]), abs=1e-12)
+    # Both parts have less of exp(-q) than the cell had. Without draws the cell is cut where its Gaussian is.
+    before, after = cell.evaluated, np.logaddexp(*(part.cell.evaluated for part in leaf.parts))
+    assert after < before - 0.01
+    none = cell_search._cut_of(shells, replace(cell, drawn=np.clip(cell.mean, box.low, box.high)[None]))
+    assert none[0] == bent and box.low[bent] < none[1] < box.high[bent]
