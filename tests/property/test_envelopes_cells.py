@@ -327,7 +327,12 @@ def test_a_cell_without_points_and_a_search_that_fails_leave_what_is_proved(monk
     monkeypatch.setattr(quadratic_envelope, "WEAK", -np.inf)
     monkeypatch.setattr(cell_envelope, "WORK", 0.0)
     share = cell_search._log_share
-    monkeypatch.setattr(cell_search, "_log_share", lambda radii, *rest: share(radii, *rest) if radii[0] else -np.inf)
+
+    def none_inside(radii: tuple[float, float], box: Box, mean: FloatArray, *rest: Any) -> tuple[float, FloatArray]:
+        found = share(radii, box, mean, *rest)
+        return found if radii[0] else (-np.inf, np.clip(mean, box.low, box.high)[None])
+
+    monkeypatch.setattr(cell_search, "_log_share", none_inside)
     found = quadratic_envelope.quadratic_envelope(prepared, generator, likelihood)
 
     def fails(*_: object) -> None:
@@ -373,7 +378,7 @@ def test_a_cell_is_cut_across_the_latent_that_neurons_bend_in(bent: int) -> None
     axis, place = leaf.cut
     assert axis == bent and place == pytest.approx(np.median(cell.drawn[:, bent]), abs=1e-12)
     # Both parts have less of exp(-q) than the cell had. Without draws the cell is cut where its Gaussian is.
-    before, after = cell.evaluated, np.logaddexp(*(part.cell.evaluated for part in leaf.parts))
-    assert after < before - 0.01
+    first, second = (part.cell.evaluated for part in leaf.parts)
+    assert np.logaddexp(first, second) < cell.evaluated - 0.01
     none = cell_search._cut_of(shells, replace(cell, drawn=np.clip(cell.mean, box.low, box.high)[None]))
     assert none[0] == bent and box.low[bent] < none[1] < box.high[bent]
