@@ -18,8 +18,9 @@ from certify.arithmetic.balls import ball, lower, precision
 from certify.arithmetic.definiteness import positive_definite
 from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, subtract
 from certify.envelopes.gaussian_layers import two_layers
-from certify.envelopes.gaussian_moments import EVEN, GRADED
+from certify.envelopes.gaussian_moments import EVEN, FINE, GRADED
 from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.mean_curvature import curved_expansion, is_smooth
 from certify.envelopes.mean_expansion import MeanExpansion, mean_expansion
 from certify.envelopes.mean_products import product_expansion
 from certify.envelopes.mean_tangents import tangent_expansion
@@ -102,10 +103,12 @@ def expanded_mean(
         return None
     if network.partners is not None:
         return product_expansion(network, form, mean, factor)
-    layers = two_layers(network, mean, factor, GRADED if tangents else EVEN)
+    layers = two_layers(network, mean, factor, *((GRADED, FINE) if tangents else (EVEN, EVEN)))
     if layers is None:
         return None
-    expansion = tangent_expansion if tangents and layers.own is not None else mean_expansion
+    if not tangents or layers.own is None:
+        return mean_expansion(network, form, layers)
+    expansion = curved_expansion if is_smooth(network, layers) else tangent_expansion
     return expansion(network, form, layers)
 
 

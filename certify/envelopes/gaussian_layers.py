@@ -69,11 +69,11 @@ def neurons_by_layer(network: LiftedNetwork) -> tuple[IntArray, IntArray] | None
 
 
 def two_layers(
-    network: LiftedNetwork, mean: FloatArray, factor: FloatArray, lattice: Lattice = EVEN
+    network: LiftedNetwork, mean: FloatArray, factor: FloatArray, lattice: Lattice = EVEN, base_lattice: Lattice = EVEN
 ) -> TwoLayers | None:
     """The layers under z = m + B y; None where a third layer, which has no such expansion, is met.
 
-    `lattice` as in `gaussian_moments.hermite_cells`.
+    `lattice` and the first layer's `base_lattice` as in `gaussian_moments.hermite_cells`.
     """
     layers = neurons_by_layer(network)
     if layers is None:
@@ -82,7 +82,7 @@ def two_layers(
     at_mean = exact_matrix(np.concatenate([[1.0], mean])[:, None])
     offsets = multiply(columns(rows, 0, 1 + d), at_mean)
     slopes = multiply(columns(rows, 1, 1 + d), exact_matrix(factor))
-    base = expansion(network, first, rows_of(offsets, first), rows_of(slopes, first), lattice)
+    base = expansion(network, first, rows_of(offsets, first), rows_of(slopes, first), base_lattice)
     weights = MatrixBall(rows.midpoint[np.ix_(second, 1 + d + first)], rows.radius[np.ix_(second, 1 + d + first)])
     offsets, slopes = rows_of(offsets, second), rows_of(slopes, second)
     if not len(second):

@@ -15,8 +15,7 @@ M the second layer's block of A,
 
   and the first mean is a finite sum: E[F y] = E grad F and E[F (yy' - I)] = E grad^2 F for F = sigma'(w) R. The best
   c is taken for each neuron; with c = 1 kinks are admitted.
-- |R'|_4 by its orders: 3^(n/2) |R_n| for order n (hypercontractivity), and E R_2^4 <= 15 (E R_2^2)^2, as
-  E (y'Qy - tr Q)^4 = 12 (tr Q^2)^2 + 48 tr Q^4.
+- |R'|_4 by its orders: |R_n|_4 <= |H_n|_4 |R_n| (`chaos_norms`).
 - |rho_k| <= L |r|.
 
 Nothing is taken at its supremum but sigma' and sigma'' in what is of second order in r. Rounded outward.
@@ -44,6 +43,7 @@ from certify.arithmetic.intervals import (
     scale,
     subtract,
 )
+from certify.envelopes.chaos_norms import UP, fourth_growth
 from certify.envelopes.gaussian_layers import (
     Expansion,
     IntArray,
@@ -64,20 +64,19 @@ from certify.generators.activations import activation_constants
 CUT = ORDER - 3
 """Highest order of R: sigma''' is known to it."""
 
-UP = 1 + 2.0**-40
-"""More than all roundings of the short sums of numbers that are not negative."""
-
 
 @dataclass(frozen=True, eq=False)
 class MeanExpansion:
     """E f <= `known` + sum_k mu_k `squares`_k/2 for weights mu (k,) >= 0 with diag(mu) - `form` > 0, rounded up.
 
-    `squares` (k,) >= E rho_k^2, `form` the second layer's block M of A.
+    `squares` (k,) >= E rho_k^2, `form` the second layer's block M of A. `paid` says how much of `known` is bounds of
+    what is not a finite sum.
     """
 
     known: float
     squares: FloatArray
     form: MatrixBall
+    paid: float = 0.0
 
 
 def mean_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> MeanExpansion | None:
@@ -102,15 +101,13 @@ def mean_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) 
     paid = _second_order(network, layers, gradient) + size * gradient.beyond
     first = first_order(layers.base, own, every, layers.weights, gradient)
     known = known_mean(traced, np.concatenate([first, paid * UP]))
-    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail))
+    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail), float(paid.sum()))
 
 
 @cache
 def fourth_norms() -> FloatArray:
     """|R_n|_4 <= growth_n |R_n| for n = 0 .. CUT."""
-    growth = np.asarray(3.0 ** (0.5 * np.arange(CUT + 1)), dtype=np.float64)
-    growth[2] = 15.0**0.25
-    return growth
+    return np.array([fourth_growth(n) for n in range(CUT + 1)])
 
 
 def known_mean(traced: MatrixBall, terms: FloatArray) -> float | None:

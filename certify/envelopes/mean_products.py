@@ -36,6 +36,7 @@ from certify.arithmetic.intervals import (
     scale,
     subtract,
 )
+from certify.envelopes.chaos_norms import UP
 from certify.envelopes.gaussian_layers import (
     BoolArray,
     Expansion,
@@ -54,7 +55,7 @@ from certify.envelopes.gaussian_layers import (
 )
 from certify.envelopes.gaussian_moments import ORDER, hermite_coefficients
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
-from certify.envelopes.mean_expansion import UP, Gradient, MeanExpansion, block, gradient_of, known_mean
+from certify.envelopes.mean_expansion import Gradient, MeanExpansion, block, gradient_of, known_mean
 
 CUT = ORDER - 2
 HALF = ORDER // 2

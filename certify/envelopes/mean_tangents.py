@@ -31,6 +31,7 @@ from certify.arithmetic.intervals import (
     scale_columns,
     subtract,
 )
+from certify.envelopes.chaos_norms import UP
 from certify.envelopes.gaussian_layers import (
     Expansion,
     TwoLayers,
@@ -45,7 +46,6 @@ from certify.envelopes.gaussian_moments import slope_distances, slope_moments
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import (
     CUT,
-    UP,
     Gradient,
     MeanExpansion,
     block,
@@ -71,27 +71,27 @@ def tangent_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayer
     plain = replace(layers, mean=np.zeros(layers.mean.size), factor=np.eye(layers.mean.size))
     every = both(layers.base, own)
     shared = second_moments(every, plain.mean, plain.factor)
-    slopes = _slopes_at(own)
+    slopes = slopes_at(own)
     steepest, size = _sizes(network, layers, slopes)
     if not (shared.is_finite and np.isfinite(size).all()):
         return None
-    tangent = _tangent(layers, slopes)
+    tangent = tangent_matrix(layers, slopes)
     turned = multiply(block(form, index, index), tangent)
     whole = multiply(tangent.transpose, turned)
     gradient = gradient_of(rows_of(turned, np.arange(len(index) - len(tail), len(index))), plain, every)
     paid = _second_order(network, layers, gradient, steepest) + size * gradient.beyond
     first = first_order(layers.base, own, every, layers.weights, gradient, slopes)
     known = known_mean(hadamard(whole, shared), np.concatenate([first, paid * UP]))
-    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail))
+    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail), float(paid.sum()))
 
 
-def _slopes_at(own: Expansion) -> FloatArray:
+def slopes_at(own: Expansion) -> FloatArray:
     """Floats (k,) near E sigma'(w). Any would do."""
     found = outer_derivative(own, 0).midpoint[:, 0]
     return np.asarray(np.where(np.isfinite(found), found, 0.0), dtype=np.float64)
 
 
-def _tangent(layers: TwoLayers, slopes: FloatArray) -> MatrixBall:
+def tangent_matrix(layers: TwoLayers, slopes: FloatArray) -> MatrixBall:
     """T with x = T u + rho: z = m + B y, s, and t + g (v - w) for the second layer's outputs."""
     own, d, j, k = layers.own, layers.mean.size, len(layers.first), len(layers.second)
     assert own is not None, "the caller has looked"

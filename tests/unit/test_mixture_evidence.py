@@ -23,6 +23,7 @@ from certify.envelopes.lifted_form import lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, fitted_tilts
 from certify.envelopes.mixture_evidence import best_integral, best_mixture, mixture_evidence_again
+from certify.envelopes.mixture_search import GROWTH, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments, posterior_moments
 from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.generators.activations import activation
@@ -170,8 +171,8 @@ def log_integral(generator: Generator, likelihood: GaussianLikelihood, moments: 
 def test_the_bound_is_below_the_integral_and_better_than_one_gaussian(
     d: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mixture_evidence_module, "MIXED", 0.0)
-    monkeypatch.setattr(mixture_evidence_module, "MOST_GAUSSIANS", 4)
+    monkeypatch.setattr(mixture_evidence_module, "ENOUGH", (0.0, 0.0))
+    monkeypatch.setattr(mixture_evidence_module, "COUNTS", (1, 4))
     generator = bent(d, seed)
     network = lifted_network(generator.graph)
     assert network is not None
@@ -213,13 +214,36 @@ def test_mixtures_are_for_what_one_gaussian_loses(monkeypatch: pytest.MonkeyPatc
         assert tried == [True] * (lost > 0.25)
 
 
-def test_designs_keep_to_their_number_of_gaussians() -> None:
-    counts = mixture_evidence_module._counts(4, 12, 4)
-    assert (1, 1, 1, 1) in counts and (3, 2, 2, 1) in counts and len(set(counts)) == len(counts)
-    assert all(math.prod(item) <= 12 and sorted(item, reverse=True) == list(item) for item in counts)
-    shares = np.diag([100.0, 1.0, 1e-6])
-    placed, widths = mixture_evidence_module._design(shares, 2.0, 0.6)
-    assert placed[0] >= placed[1] >= placed[2] and widths[0] < widths[1] <= widths[2]
+def test_the_search_follows_gradients_and_pays_for_width() -> None:
+    generator = bent(2, 1)
+    network = lifted_network(generator.graph)
+    assert network is not None
+    row = generator.value(np.array([0.4, -0.3]))
+    likelihood, form = GaussianLikelihood(row, BETA), potential_form(network, row, BETA)
+    moments = posterior_moments(generator.graph, likelihood)
+    slopes = potential_slopes(network, form)
+    points = moments.mean + np.random.default_rng(0).standard_normal((5, 2)) @ moments.factor.T
+    values, gradients = slopes(points)
+    assert values == pytest.approx(potential(generator.graph, likelihood, points), rel=1e-9)
+    for axis, step in enumerate(1e-6 * np.eye(2)):
+        numeric = (slopes(points + step)[0] - slopes(points - step)[0]) / 2e-6
+        assert gradients[:, axis] == pytest.approx(numeric, rel=1e-4, abs=1e-4)
+    curvatures = curvatures_of(network, moments)
+    factor = np.array([[0.8, 0.0], [0.2, 0.6]])
+    steps = [(row_, column, 1e-6) for row_ in range(2) for column in range(2)]
+    for row_, column, step in steps:
+        moved = [factor.copy(), factor.copy()]
+        moved[0][row_, column] += step
+        moved[1][row_, column] -= step
+        numeric_one = (curvatures.size(moved[0]) ** GROWTH - curvatures.size(moved[1]) ** GROWTH) / (2 * step)
+        assert curvatures.slopes(factor)[row_, column] == pytest.approx(numeric_one, rel=1e-5)
+    free, dear = (placed(6, moments, slopes, curvatures, charge) for charge in (0.0, 1e3 / curvatures.size(factor)))
+    assert abs(np.linalg.det(dear.factor)) < 0.9 * abs(np.linalg.det(free.factor))
+    own = np.linalg.solve(dear.factor, dear.means.T).T
+    own = own - dear.shares @ own
+    assert 1 < len(dear.shares) <= 6 and dear.shares.sum() == pytest.approx(1.0)
+    # Along the factor's axes the means are uncorrelated.
+    assert abs((own * dear.shares[:, None]).T @ own)[0, 1] < 1e-9
 
 
 def proof_at(generator: Generator, row: FloatArray) -> RejectionProof:
@@ -231,12 +255,12 @@ def proof_at(generator: Generator, row: FloatArray) -> RejectionProof:
 def test_a_record_with_gaussians_is_confirmed_and_what_is_better_or_damaged_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in (("WORTH", 0.0), ("MIXED", 0.0), ("MOST_GAUSSIANS", 6)):
+    for name, value in (("WORTH", 0.0), ("ENOUGH", (0.0,)), ("COUNTS", (6,))):
         monkeypatch.setattr(mixture_evidence_module, name, value)
     generator = bent(4, 1)
     row = generator.value(np.random.default_rng(1).standard_normal(4))
     proof = proof_at(generator, row)
-    assert proof.gaussians is not None and len(proof.gaussians.shares) == 6
+    assert proof.gaussians is not None and 1 < len(proof.gaussians.shares) <= 6
     document: dict[str, Any] = json.loads(json.dumps(document_of(proof), allow_nan=False))
     assert record_of(document, "it") == proof and verify(proof, generator).holds
     # What concerns regions and the proposal is forged in test_rejection_records.py.

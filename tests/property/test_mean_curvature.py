@@ -1,0 +1,236 @@
+"""Second orders of activations: norms of products, means of ridges and the whole expansion against quadrature."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import certify.envelopes.mean_curvature as mean_curvature_module
+from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, multiply
+from certify.envelopes.chaos_norms import Tensors, fourth_growth, powers_of_units, product_norm
+from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
+from certify.envelopes.gaussian_layers import powers_of, two_layers
+from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, slope_squares
+from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
+from certify.envelopes.mean_curvature import FULL, KEPT, LATER, curved_expansion
+from certify.envelopes.mean_expansion import CUT, MeanExpansion, both, gradient_of
+from certify.envelopes.mean_tangents import slopes_at
+from certify.envelopes.ridge_products import Ridges, ridge_product
+from certify.generators.activations import activation
+from certify.generators.graph import Activation, Affine, Graph, Input
+from tests.property.test_mean_expansion import excesses, nearly_tight
+
+NODES, MASS = np.polynomial.hermite_e.hermegauss(40)
+MASS = MASS / MASS.sum()
+GRID = np.stack([part.ravel() for part in np.meshgrid(NODES, NODES, indexing="ij")], axis=1)
+WEIGHTS = np.outer(MASS, MASS).ravel()
+
+
+def hermite(n: int, x: FloatArray) -> FloatArray:
+    """He_n/sqrt(n!)."""
+    return np.asarray(np.polynomial.hermite_e.hermeval(x, [0.0] * n + [1.0]) / math.sqrt(math.factorial(n)))
+
+
+def drawn_tensor(order: int, random: np.random.Generator) -> FloatArray:
+    """Symmetric, over R^2."""
+    raw = random.standard_normal((2,) * order)
+    return np.asarray(sum(np.transpose(raw, axes) for axes in itertools.permutations(range(order)))).ravel()
+
+
+def chaos(order: int, tensor: FloatArray) -> FloatArray:
+    """<f, He_p> on the grid: products of one-dimensional polynomials."""
+    total = np.zeros(len(GRID))
+    for place, index in enumerate(itertools.product(range(2), repeat=order)):
+        counts = [index.count(0), index.count(1)]
+        parts = [hermite(n, GRID[:, axis]) * math.sqrt(math.factorial(n)) for axis, n in enumerate(counts)]
+        total = total + tensor[place] * parts[0] * parts[1]
+    return total
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (1, 3), (2, 2), (2, 3), (3, 3), (2, 4), (3, 4), (4, 4)])
+def test_products_of_two_orders_have_the_norm_that_is_said(p: int, q: int) -> None:
+    random = np.random.default_rng([p, q])
+    for same in (False, True):
+        first = drawn_tensor(p, random)
+        second = first if same and p == q else drawn_tensor(q, random)
+        one = Tensors(p, exact_matrix(first[None]), 2)
+        other = one if second is first else Tensors(q, exact_matrix(second[None]), 2)
+        exact = math.sqrt(WEIGHTS @ (chaos(p, first) * chaos(q, second)) ** 2)
+        found = float(product_norm(one, other)[0])
+        assert exact * (1 - 1e-12) <= found <= exact * (1 + 1e-9 if p == 1 or (p == q == 2 and same) else 2.5)
+
+
+def test_at_rank_one_the_norms_are_attained_and_the_growth_is_theirs() -> None:
+    direction = np.array([0.6, 0.8])
+    for order in (2, 3, 4):
+        tensor = direction
+        for _ in range(order - 1):
+            tensor = np.outer(tensor, direction).ravel()
+        one = Tensors(order, exact_matrix(tensor[None]), 2)
+        fourth = float(MASS @ hermite(order, NODES) ** 4) ** 0.25
+        assert fourth_growth(order) == pytest.approx(fourth, rel=1e-12) and fourth_growth(order) >= fourth * (1 - 1e-13)
+        own = float(product_norm(one, one)[0]) / math.factorial(order)
+        assert own == pytest.approx(fourth**2, rel=1e-9)
+
+
+@pytest.mark.parametrize(("left", "right"), [(2, 2), (4, 3), (3, 5)])
+def test_means_of_ridges_are_enclosed(left: int, right: int) -> None:
+    random = np.random.default_rng([left, right])
+    turns = [random.standard_normal((count, 2)) for count in (3, 4, 5)]
+    units = [part / np.linalg.norm(part, axis=1, keepdims=True) for part in turns]
+    own, first, second = units
+    weights = [random.standard_normal((3, len(part))) for part in (first, second)]
+    shapes = [random.standard_normal((len(part), degree + 1)) for part, degree in ((first, left), (second, right))]
+    function = random.standard_normal((3, left + right + 1))
+    # Equal parts add up.
+    one = Ridges([(exact_matrix(0.5 * weights[0]), exact_matrix(shapes[0]))] * 2, exact_matrix(own @ first.T))
+    other = Ridges([(exact_matrix(weights[1]), exact_matrix(shapes[1]))], exact_matrix(own @ second.T))
+    found = ridge_product(exact_matrix(function), one, other, powers_of(exact_matrix(first @ second.T)))
+
+    def ridges(rows: FloatArray, shape: FloatArray, directions: FloatArray) -> FloatArray:
+        inputs = GRID @ directions.T
+        return np.asarray(sum(shape[:, n] * hermite(n, inputs) for n in range(shape.shape[1])) @ rows.T)
+
+    along = sum(function[:, n] * hermite(n, GRID @ own.T) for n in range(function.shape[1]))
+    values = along * ridges(weights[0], shapes[0], first) * ridges(weights[1], shapes[1], second)
+    exact = WEIGHTS @ values
+    assert (np.abs(found.midpoint[:, 0] - exact) <= found.radius[:, 0] + 1e-9 * (WEIGHTS @ np.abs(values))).all()
+    assert (found.radius[:, 0] <= 1e-9 * (WEIGHTS @ np.abs(values))).all()
+
+
+@pytest.mark.parametrize("name", ["tanh", "softplus", "sin"])
+def test_squares_of_slopes_have_their_coefficients(name: str) -> None:
+    random = np.random.default_rng(7)
+    middles, widths, slopes = random.normal(0, 2, 9), np.exp(random.uniform(-4, 0.3, 9)), random.uniform(0, 1, 9)
+    found = slope_squares(((name, ()),) * 9, exact_matrix(middles[:, None]), exact_matrix(widths[:, None]), slopes)
+    xi = np.linspace(-11.0, 11.0, 6001)
+    mass = np.exp(-0.5 * xi**2) / np.exp(-0.5 * xi**2).sum()
+    first = activation(name).numeric(middles[:, None] + widths[:, None] * xi, (), 1)[1]
+    for n in range(ORDER + 1):
+        exact = (first - slopes[:, None]) ** 2 @ (mass * hermite(n, xi))
+        assert (np.abs(found.midpoint[:, n] - exact) <= found.radius[:, n] + 1e-11).all()
+        assert (found.radius[:, n] <= 1e-3).all()
+
+
+class Decoder:
+    """Two layers of tanh over two latents, G = O t, and the law N(m, BB')."""
+
+    def __init__(self, seed: int, spread: float, along: float = 0.0) -> None:
+        random = np.random.default_rng([seed, 5])
+        self.first, self.second = 0.7 * random.standard_normal((5, 2)), 0.6 * random.standard_normal((4, 5))
+        self.offsets = random.standard_normal(5), random.standard_normal(4)
+        self.out = random.standard_normal((3, 4))
+        self.mean = random.standard_normal(2)
+        self.factor = spread * np.array([[1.0, 0.0], [0.4, 0.8]])
+        self.row = self.outputs(self.mean[None])[3][0] - along
+
+    def network(self) -> LiftedNetwork:
+        nodes = (
+            Input(2), Affine(0, self.first, self.offsets[0]), Activation(1, "tanh", 5),
+            Affine(2, self.second, self.offsets[1]), Activation(3, "tanh", 4), Affine(4, self.out, np.zeros(3)),
+        )  # fmt: skip
+        found = lifted_network(Graph(nodes))
+        assert found is not None
+        return found
+
+    def outputs(self, z: FloatArray) -> Sequence[FloatArray]:
+        s = np.tanh(z @ self.first.T + self.offsets[0])
+        v = s @ self.second.T + self.offsets[1]
+        t = np.tanh(v)
+        return s, v, t, t @ self.out.T
+
+    def mean_of_f(self) -> float:
+        z = self.mean + GRID @ self.factor.T
+        return float(WEIGHTS @ (0.5 * (z**2).sum(axis=1) + 0.5 * ((self.outputs(z)[3] - self.row) ** 2).sum(axis=1)))
+
+    def expansion(self) -> tuple[MeanExpansion, MatrixBall]:
+        network = self.network()
+        form = potential_form(network, self.row, 1.0)
+        found = expanded_mean(network, form, self.mean, self.factor, tangents=True)
+        assert found is not None
+        return found, form
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.2, 0.5, 1.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_mean_in_two_latents_is_above_its_bound_and_the_finite_sums_are_right(seed: int, spread: float) -> None:
+    for along in (0.0, 3.0):
+        decoder = Decoder(seed, spread, along)
+        found, _ = decoder.expansion()
+        exact = decoder.mean_of_f()
+        weights = search_weights(found.form.midpoint, found.squares)
+        weights = weights + 1e-6 * (1.0 + weights.max())
+        assert dominates(weights, found.form)
+        bound = float(mean_upper(found, weights).upper())
+        assert exact <= bound + 1e-9
+        # All but what is paid is a finite sum: the mean is as far from it as is paid for, on either side.
+        assert bound - exact <= 2.0 * (found.paid + 0.5 * weights @ found.squares) + 1e-7
+
+
+def test_with_the_second_order_little_is_left() -> None:
+    for seed in range(4):
+        paid = []
+        for spread in (0.2, 0.4):
+            found, _ = Decoder(seed, spread, 3.0).expansion()
+            paid.append(found.paid)
+        # Third order in squares of the width.
+        assert 20.0 < paid[1] / paid[0] < 100.0, paid
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize("seed", range(4))
+def test_finite_sums_and_what_is_paid_neuron_by_neuron(seed: int, spread: float) -> None:
+    decoder = Decoder(seed, spread, 2.0)
+    network = decoder.network()
+    layers = two_layers(network, decoder.mean, decoder.factor, GRADED, FINE)
+    assert layers is not None and layers.own is not None
+    plain = replace(layers, mean=np.zeros(2), factor=np.eye(2))
+    every = both(layers.base, layers.own)
+    rows = exact_matrix(np.random.default_rng(seed).standard_normal((4, 1 + 2 + 5 + 4)))
+    gradient = gradient_of(rows, plain, every)
+    flat = multiply(gradient.second, powers_of_units(every.units, 2)[1])
+    slopes = slopes_at(layers.own)
+    base, own = layers.base, layers.own
+    xi, eta, directions = GRID @ base.units.midpoint.T, GRID @ own.units.midpoint.T, GRID @ every.units.midpoint.T
+    orders = [(hermite(n, xi) * base.plain.midpoint[:, n]) @ layers.weights.midpoint.T for n in range(CUT + 1)]
+    w = own.means.midpoint[:, 0] + own.deviations.midpoint[:, 0] * eta
+    t = np.tanh(w)
+    phi, chi = 1.0 - t**2 - slopes, -2.0 * t * (1.0 - t**2)
+    p = gradient.constant.midpoint[:, 0] + GRID @ gradient.linear.midpoint.T
+    p = p + (directions**2 - 1.0) @ gradient.second.midpoint.T
+    inner = rows.midpoint[:, 3:]
+    later = sum((hermite(n, directions) * every.plain.midpoint[:, n]) @ inner.T for n in range(3, LATER + 1))
+    c, q, whole = (sum(orders[2 : last + 1]) for last in (KEPT, FULL, CUT))
+    curved = mean_curvature_module._curved(plain, every, gradient, flat)
+    further = mean_curvature_module._further(rows, plain, every, slopes)
+    kept = mean_curvature_module._kept_squares(network, plain, slopes)
+    for found, values in ((curved, 0.5 * chi * c**2 * p), (further, phi * q * later), (kept, (phi * q) ** 2)):
+        assert (np.abs(found.midpoint[:, 0] - WEIGHTS @ values) <= found.radius[:, 0] + 1e-9).all()
+        assert (found.radius[:, 0] <= 1e-3 * (WEIGHTS @ np.abs(values)) + 1e-4).all()
+    v = decoder.outputs(decoder.mean + GRID @ decoder.factor.T)[1]
+    rho = np.tanh(v) - t - slopes * (v - w)
+    sizes = mean_curvature_module._sizes(network, plain, slopes, gradient, flat)
+    left = np.abs(WEIGHTS @ (rho * p - phi * whole * p - 0.5 * chi * c**2 * p))
+    assert (left <= mean_curvature_module._paid(sizes, gradient) + 1e-10).all()
+    second = np.sqrt(WEIGHTS @ (rho - phi * q) ** 2)
+    assert (second <= sizes.second() + 1e-10).all()
+    # Without sup |sigma''| too little would be said.
+    assert spread > 0.1 or (second > replace(sizes, bends=0.0 * left).second()).any()
+
+
+@pytest.mark.parametrize("row", [-3.0, 3.0])
+def test_the_third_order_is_needed(row: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """V is almost a multiple of H_2 where tanh has its largest third derivative: a fifth of the sup is too little."""
+    network, given = nearly_tight(("tanh", ()), 12.0, 0.0, row)
+    network.c[:] = 0.02
+    above, _, found = excesses(network, given, 0.0, 1.0, curved_expansion)
+    assert found is not None and above <= 0.0
+    third = mean_curvature_module._third
+    monkeypatch.setattr(mean_curvature_module, "_third", lambda *a: 0.2 * third(*a))
+    other = excesses(network, -given, 0.0, 1.0, curved_expansion)[0]
+    assert max(other, excesses(network, given, 0.0, 1.0, curved_expansion)[0]) > 1e-6
