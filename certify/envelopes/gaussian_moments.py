@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from flint import arb
 
-from certify.arithmetic.balls import ball, midpoint, precision, upper
+from certify.arithmetic.balls import ball, lower, midpoint, precision, upper
 from certify.arithmetic.intervals import (
     FloatArray,
     MatrixBall,
@@ -27,6 +27,7 @@ from certify.arithmetic.intervals import (
     magnitude_upper,
     matrix_from_bounds,
     multiply,
+    round_up,
     scale,
     subtract,
 )
@@ -159,12 +160,17 @@ def _slope_moments(sigma: Sigma, mean: MatrixBall, deviation: MatrixBall, slopes
 
 def slope_distances(sigmas: Sequence[Sigma], slopes: FloatArray) -> FloatArray:
     """Upper bounds (k,) of sup |sigma' - g|, g = `slopes` (k,)."""
-    found = np.empty(len(slopes))
+    ends = np.array([_slope_ends(sigma) for sigma in sigmas]).reshape(-1, 2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.maximum(round_up(ends[:, 1] - slopes), round_up(slopes - ends[:, 0])))
+
+
+@cache
+def _slope_ends(sigma: Sigma) -> tuple[float, float]:
+    """Bounds of inf sigma', from below, and of sup sigma', from above."""
     with precision():
-        for place, (sigma, slope) in enumerate(zip(sigmas, slopes.tolist(), strict=True)):
-            known = activation_constants(*sigma)
-            found[place] = max(upper(known.slope_supremum - ball(slope)), upper(ball(slope) - known.slope_infimum))
-    return found
+        known = activation_constants(*sigma)
+        return lower(known.slope_infimum), upper(known.slope_supremum)
 
 
 def _placed(cells: HermiteCells, mean: MatrixBall, deviation: MatrixBall) -> tuple[MatrixBall, MatrixBall]:

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 
@@ -54,7 +54,7 @@ from certify.envelopes.gaussian_layers import (
     upper_ends,
 )
 from certify.envelopes.gaussian_moments import slope_distances, slope_squares
-from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.lifted_form import LiftedNetwork, Sigma
 from certify.envelopes.mean_expansion import (
     CUT,
     Gradient,
@@ -95,11 +95,12 @@ def curved_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers
     gradient = gradient_of(rows, plain, every)
     flat = multiply(gradient.second, powers_of_units(every.units, 2)[1])
     sizes = _sizes(network, layers, slopes, gradient, flat)
-    kept, second = np.sqrt(upper_ends(_kept_squares(network, layers, slopes))[:, 0]) * UP, sizes.second()
+    q = whole_rest(layers)
+    kept, second = np.sqrt(upper_ends(_kept_squares(network, layers, slopes, q))[:, 0]) * UP, sizes.second()
     size = (kept + second) * UP
     paid = _paid(sizes, gradient) + second * gradient.beyond + kept * _later_sizes(rows, network.latent_dim, every)
     first = first_order(layers.base, own, every, layers.weights, gradient, slopes)
-    further = upper_sums(_further(rows, layers, every, slopes), _curved(layers, every, gradient, flat))
+    further = upper_sums(_further(rows, layers, every, slopes, q), _curved(layers, every, gradient, flat))
     if not (shared.is_finite and np.isfinite(size).all()):
         return None
     whole = multiply(tangent.transpose, turned)
@@ -108,13 +109,15 @@ def curved_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers
 
 
 def is_smooth(network: LiftedNetwork, layers: TwoLayers) -> bool:
-    """Whether sup |sigma'''| is finite throughout the second layer."""
-    return all(math.isfinite(_third(network, index)) for index in layers.second.tolist())
+    """Whether sup |sigma^(3)| is finite throughout the second layer."""
+    return all(math.isfinite(_third(network.sigmas[index])) for index in layers.second.tolist())
 
 
-def _third(network: LiftedNetwork, index: int) -> float:
+@cache
+def _third(sigma: Sigma) -> float:
+    """Upper bound of sup |sigma^(3)|."""
     with precision():
-        return upper(activation_constants(*network.sigmas[index]).third_modulus)
+        return upper(activation_constants(*sigma).third_modulus)
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +164,7 @@ def _sizes(
     rest, base, d = layers.rest, layers.base, layers.mean.size
     assert rest is not None, "the caller has looked"
     bends, spread = slope_spans(network, layers)
-    thirds = np.array([_third(network, index) for index in layers.second.tolist()])
+    thirds = np.array([_third(network.sigmas[index]) for index in layers.second.tolist()])
     steepest = slope_distances([network.sigmas[index] for index in layers.second], slopes)
     norms = (np.sqrt(rest.orders) * UP)[:, : CUT + 1]
     beyond = (np.sqrt(rest.orders[:, CUT + 1 :].sum(axis=1)) + rest.tail) * UP
@@ -218,29 +221,32 @@ def _rest_orders(layers: TwoLayers, highest: int, order: int = 0) -> MatrixBall:
     return derivative(MatrixBall(middle, radius), order)
 
 
+def whole_rest(layers: TwoLayers) -> Ridges:
+    """The orders q of r."""
+    return Ridges([(layers.weights, _rest_orders(layers, FULL))], _along(layers))
+
+
 def _along(layers: TwoLayers) -> MatrixBall:
     assert layers.own is not None, "the caller has looked"
     return multiply(layers.own.units, layers.base.units.transpose)
 
 
-def _kept_squares(network: LiftedNetwork, layers: TwoLayers, slopes: FloatArray) -> MatrixBall:
+def _kept_squares(network: LiftedNetwork, layers: TwoLayers, slopes: FloatArray, q: Ridges) -> MatrixBall:
     """E phi^2 q^2, (k, 1)."""
     own = layers.own
     assert own is not None, "the caller has looked"
     sigmas = tuple(network.sigmas[index] for index in layers.second)
     squares = slope_squares(sigmas, own.means, own.deviations, slopes)
-    q = Ridges([(layers.weights, _rest_orders(layers, FULL))], _along(layers))
     return ridge_product(squares, q, q, layers.base.correlations)
 
 
-def _further(rows: MatrixBall, layers: TwoLayers, every: Expansion, slopes: FloatArray) -> MatrixBall:
+def _further(rows: MatrixBall, layers: TwoLayers, every: Expansion, slopes: FloatArray, q: Ridges) -> MatrixBall:
     """E phi q G for the orders 3, ..., LATER of G = `rows` (1, y, s, t), (k, 1)."""
     own = layers.own
     assert own is not None, "the caller has looked"
     inner = columns(rows, 1 + layers.mean.size, rows.shape[1])
     middle, radius = every.plain.midpoint[:, : LATER + 1].copy(), every.plain.radius[:, : LATER + 1].copy()
     middle[:, :3], radius[:, :3] = 0.0, 0.0
-    q = Ridges([(layers.weights, _rest_orders(layers, FULL))], _along(layers))
     others = Ridges([(inner, MatrixBall(middle, radius))], multiply(own.units, every.units.transpose))
     crossed = powers_of(multiply(layers.base.units, every.units.transpose))
     return ridge_product(less(_outer(own, 0), slopes), q, others, crossed)

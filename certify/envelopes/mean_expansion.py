@@ -58,7 +58,7 @@ from certify.envelopes.gaussian_layers import (
     upper_ends,
 )
 from certify.envelopes.gaussian_moments import ORDER
-from certify.envelopes.lifted_form import LiftedNetwork
+from certify.envelopes.lifted_form import LiftedNetwork, Sigma
 from certify.generators.activations import activation_constants
 
 CUT = ORDER - 3
@@ -246,12 +246,15 @@ def _second_order(network: LiftedNetwork, layers: TwoLayers, gradient: Gradient)
 
 def slope_spans(network: LiftedNetwork, layers: TwoLayers) -> tuple[FloatArray, FloatArray]:
     """Upper bounds (k,) of sup |sigma''| and of the width of the range of sigma' in the second layer."""
-    found = np.empty((2, len(layers.second)))
+    found = np.array([_spans(network.sigmas[index]) for index in layers.second]).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+@cache
+def _spans(sigma: Sigma) -> tuple[float, float]:
     with precision():
-        for place, index in enumerate(layers.second):
-            known = activation_constants(*network.sigmas[index])
-            found[:, place] = (upper(known.curvature_modulus), upper(known.slope_supremum - known.slope_infimum))
-    return found[0], found[1]
+        known = activation_constants(*sigma)
+        return upper(known.curvature_modulus), upper(known.slope_supremum - known.slope_infimum)
 
 
 def both(first: Expansion, second: Expansion) -> Expansion:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +38,7 @@ class Ridges:
         """Of the polynomials, at most."""
         return max(coefficients.shape[1] for _, coefficients in self.parts) - 1
 
+    @cached_property
     def derivatives(self) -> list[list[MatrixBall]]:
         """D^i F in orders m, [m][i] for m + i <= degree: the weights (k, j) of H_m(xi_j)."""
         degree = self.degree
@@ -62,7 +64,7 @@ def ridge_product(function: MatrixBall, left: Ridges, right: Ridges, correlation
 
     n is more than both degrees together; `correlations` are those of the xi and the xi' to the powers 0, 1, ...
     """
-    first, second = left.derivatives(), right.derivatives()
+    first, second = left.derivatives, right.derivatives
     count = left.along.shape[0]
     total = exact_matrix(np.zeros((count, 1)))
     for m in range(min(left.degree, right.degree) + 1):

@@ -17,7 +17,7 @@ from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_u
 from certify.envelopes.gaussian_layers import powers_of, two_layers
 from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, slope_squares
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
-from certify.envelopes.mean_curvature import FULL, KEPT, LATER, curved_expansion
+from certify.envelopes.mean_curvature import FULL, KEPT, LATER, curved_expansion, whole_rest
 from certify.envelopes.mean_expansion import CUT, MeanExpansion, both, gradient_of
 from certify.envelopes.mean_tangents import slopes_at
 from certify.envelopes.ridge_products import Ridges, ridge_product
@@ -207,8 +207,8 @@ def test_finite_sums_and_what_is_paid_neuron_by_neuron(seed: int, spread: float)
     later = sum((hermite(n, directions) * every.plain.midpoint[:, n]) @ inner.T for n in range(3, LATER + 1))
     c, q, whole = (sum(orders[2 : last + 1]) for last in (KEPT, FULL, CUT))
     curved = mean_curvature_module._curved(plain, every, gradient, flat)
-    further = mean_curvature_module._further(rows, plain, every, slopes)
-    kept = mean_curvature_module._kept_squares(network, plain, slopes)
+    further = mean_curvature_module._further(rows, plain, every, slopes, whole_rest(plain))
+    kept = mean_curvature_module._kept_squares(network, plain, slopes, whole_rest(plain))
     for found, values in ((curved, 0.5 * chi * c**2 * p), (further, phi * q * later), (kept, (phi * q) ** 2)):
         assert (np.abs(found.midpoint[:, 0] - WEIGHTS @ values) <= found.radius[:, 0] + 1e-9).all()
         assert (found.radius[:, 0] <= 1e-3 * (WEIGHTS @ np.abs(values)) + 1e-4).all()

@@ -286,8 +286,8 @@ def test_what_the_rest_costs_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(excesses()) > 1e-3
 
 
-def _without_squares(known: float, squares: FloatArray, form: MatrixBall) -> MeanExpansion:
-    return MeanExpansion(known, np.zeros_like(squares), form)
+def _without_squares(known: float, squares: FloatArray, form: MatrixBall, paid: float) -> MeanExpansion:
+    return MeanExpansion(known, np.zeros_like(squares), form, paid)
 
 
 def test_a_negative_weight_proves_nothing() -> None:
