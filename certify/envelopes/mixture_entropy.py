@@ -111,12 +111,12 @@ def _exponents(places: MatrixBall, linear: FloatArray, spreads: FloatArray) -> M
 
 
 def fitted_tilts(
-    shares: FloatArray, gaps: FloatArray, linear: FloatArray, curved: FloatArray
+    shares: FloatArray, gaps: FloatArray, linear: FloatArray, curved: FloatArray, steps: int = STEPS
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Bounds (k,) of E_{r_k} log r + log det B + (d/2) log(2 pi); c and p = 2 - 1/s (k, d) that make them. Estimate.
 
     `gaps` (k, j, d) are the e_kj, `shares` (j,) add up to 1; `linear` c and `curved` p are where the search starts.
-    Newton's method, axis by axis.
+    At most so many `steps` of Newton's method, axis by axis.
     """
     logs = np.log(shares) - 0.5 * (gaps**2).sum(axis=2)
     top, bottom = 2.0 - 1.0 / LARGEST_SPREAD, 2.0 - 1.0 / LEAST_SPREAD
@@ -131,7 +131,7 @@ def fitted_tilts(
         return values, tilted / whole[:, None]
 
     values, tilted = evaluated(linear, curved)
-    for _ in range(STEPS):
+    for _ in range(steps):
         s = 1.0 / (2.0 - curved)
         middles = (gaps - linear[:, None]) * s[:, None]
         # Moments 1 to 4 of y under the tilted law, axis by axis.
@@ -141,10 +141,10 @@ def fitted_tilts(
         first, second = -m1, 0.5 * (m2 - 1.0)
         h11, h12, h22 = m2 - m1**2, -0.5 * (m3 - m1 * m2), 0.25 * (m4 - m2**2)
         determinant = h11 * h22 - h12**2 + 1e-9
-        steps = (-(h22 * first - h12 * second) / determinant, -(h11 * second - h12 * first) / determinant)
+        moves = (-(h22 * first - h12 * second) / determinant, -(h11 * second - h12 * first) / determinant)
         length = np.ones((len(shares), 1))
         for _ in range(HALVINGS):
-            c, p = linear + length * steps[0], np.clip(curved + length * steps[1], bottom, top)
+            c, p = linear + length * moves[0], np.clip(curved + length * moves[1], bottom, top)
             tried, others = evaluated(c, p)
             worse = tried > values
             if not worse.any():

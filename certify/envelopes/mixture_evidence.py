@@ -36,10 +36,10 @@ from certify.envelopes.posterior_moments import Moments
 WORTH = 0.25
 """Nats that one Gaussian's bound must lose, by the estimate, for mixtures to be tried."""
 
-COUNTS, ENOUGH = (1, 8, 96), (0.1, 0.1, 0.15)
+COUNTS, ENOUGH = (1, 8, 128), (0.1, 0.1, 0.15)
 """How many Gaussians are tried, in this order, and how much may be lost before."""
 
-ROUNDS, DAMPING, LEAST_SHARE = 30, 0.7, 1e-9
+ROUNDS, FEW, DAMPING, LEAST_SHARE = 12, 2, 0.7, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +160,9 @@ def _fitted(means: FloatArray, factor: FloatArray, shares: FloatArray, heights: 
         given = heights - values
         moved = np.maximum(shares * np.exp(DAMPING * (given - given.max())), LEAST_SHARE)
         shares = moved / moved.sum()
-        values, linear, curved = fitted_tilts(shares, gaps, linear, curved)
+        values, linear, curved = fitted_tilts(shares, gaps, linear, curved, FEW)
         reached = float(shares @ (heights - values))
         if reached > best[0]:
             best = reached, shares, linear, curved
-    return TiltedMixture(best[1], means, factor, best[2], 1.0 / (2.0 - best[3]))
+    _, linear, curved = fitted_tilts(best[1], gaps, best[2], best[3])
+    return TiltedMixture(best[1], means, factor, linear, 1.0 / (2.0 - curved))
