@@ -135,6 +135,9 @@ def _damaged_gaussians(document: Mapping[str, Any]) -> Iterator[tuple[str, Docum
         changed("spreads", [(2.0 * float.fromhex(entry)).hex() for entry in proof["spreads"][place]]),
     )
     yield "spread negative", changed("spreads", [(-float.fromhex(entry)).hex() for entry in proof["spreads"][place]])
+    if proof["shears"]:
+        yield "shear moved", changed("shears", [(float.fromhex(x) + 0.7).hex() for x in proof["shears"][place]])
+        yield "shears too short", changed("shears", proof["shears"][place][1:])
     yield "row too short", changed("means", proof["means"][place][1:])
     yield "factor singular", changed("factor", proof["factor"][0], -1)
     largest = int(np.argmax([float.fromhex(weight) for weight in proof["weights"]]))

@@ -29,7 +29,7 @@ from certify.envelopes.gaussian_evidence import (
 from certify.envelopes.gaussian_layers import neurons_by_layer
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import MeanExpansion
-from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, fitted_tilts
+from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
 from certify.envelopes.mixture_search import GROWTH, NARROW, Placed, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments
 
@@ -153,16 +153,16 @@ def _fitted(means: FloatArray, factor: FloatArray, shares: FloatArray, heights: 
     """Shares and tilts that raise sum_k w_k `heights`_k + entropy, from `shares`. Estimate."""
     points = np.linalg.solve(factor, means.T).T
     gaps = points[None] - points[:, None]
-    linear, curved = np.zeros(points.shape), np.ones(points.shape)
-    values, linear, curved = fitted_tilts(shares, gaps, linear, curved)
-    best = float(shares @ (heights - values)), shares, linear, curved
+    inverse = np.repeat(np.eye(points.shape[1])[None], len(points), axis=0)
+    values, linear, inverse = fitted_tilts(shares, gaps, np.zeros(points.shape), inverse)
+    best = float(shares @ (heights - values)), shares, linear, inverse
     for _ in range(ROUNDS if len(shares) > 1 else 0):
         given = heights - values
         moved = np.maximum(shares * np.exp(DAMPING * (given - given.max())), LEAST_SHARE)
         shares = moved / moved.sum()
-        values, linear, curved = fitted_tilts(shares, gaps, linear, curved, FEW)
+        values, linear, inverse = fitted_tilts(shares, gaps, linear, inverse, FEW)
         reached = float(shares @ (heights - values))
         if reached > best[0]:
-            best = reached, shares, linear, curved
-    _, linear, curved = fitted_tilts(best[1], gaps, best[2], best[3])
-    return TiltedMixture(best[1], means, factor, linear, 1.0 / (2.0 - curved))
+            best = reached, shares, linear, inverse
+    _, linear, inverse = fitted_tilts(best[1], gaps, best[2], best[3])
+    return TiltedMixture(best[1], means, factor, linear, *factors_of(inverse))

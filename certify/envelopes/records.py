@@ -151,7 +151,8 @@ class MeanProof:
 class GaussiansProof:
     """Gaussians N(m_k, BB') of `shares` w: log int exp(-f) >= entropy of the mixture - E f (`mixture_entropy`).
 
-    `means` m (k, d), B = `factor` (d, d); `weights` as in `MeanProof`, for all; `linear`, `spreads` (k, d): the tilts.
+    `means` m (k, d), B = `factor` (d, d); `weights` as in `MeanProof`, for all; `linear`, `spreads` (k, d) and `shears`
+    (k, d (d-1)/2), or none: the tilts.
     """
 
     shares: tuple[Exact, ...]
@@ -160,12 +161,13 @@ class GaussiansProof:
     weights: tuple[Exact, ...]
     linear: Rows
     spreads: Rows
+    shears: Rows = ()
 
     def mixture(self) -> TiltedMixture:
         """The mixture with its tilts. Exact."""
         return TiltedMixture(
             np.array(self.shares), np.array(self.means), np.array(self.factor), np.array(self.linear),
-            np.array(self.spreads),
+            np.array(self.spreads), np.array(self.shears) if self.shears else np.zeros((len(self.shares), 0)),
         )  # fmt: skip
 
 
@@ -329,7 +331,7 @@ def _gaussians(bound: MixtureEvidence) -> GaussiansProof:
     found = bound.mixture
     return GaussiansProof(
         exact(found.shares), table(found.means), table(found.factor), exact(bound.weights), table(found.linear),
-        table(found.spreads),
+        table(found.spreads), table(found.shears) if found.shears.shape[1] else (),
     )  # fmt: skip
 
 

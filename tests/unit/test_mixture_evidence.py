@@ -21,7 +21,7 @@ from certify.envelopes.gaussian_evidence import log_evidence_lower
 from certify.envelopes.gaussian_moments import EVEN, GRADED, hermite_coefficients, slope_moments
 from certify.envelopes.lifted_form import lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
-from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, fitted_tilts
+from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
 from certify.envelopes.mixture_evidence import best_integral, best_mixture, mixture_evidence_again
 from certify.envelopes.mixture_search import GROWTH, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments, posterior_moments
@@ -33,7 +33,7 @@ from tests.generators import one_hidden_layer
 BETA = 0.1
 GAUSSIANS = {
     "share doubled", "share negative", "mean moved", "tilt moved", "spread doubled", "spread negative",
-    "row too short", "factor singular", "weight halved", "Gaussian left out",
+    "row too short", "shear moved", "shears too short", "factor singular", "weight halved", "Gaussian left out",
 }  # fmt: skip
 """Forgeries of `benchmarks.forged_rejection` that damage the mixture."""
 
@@ -45,8 +45,15 @@ def drawn(count: int, d: int, seed: int, spread: float) -> TiltedMixture:
     points = spread * random.standard_normal((count, d))
     shares = random.uniform(0.1, 1.0, count)
     gaps = points[None] - points[:, None]
-    _, linear, curved = fitted_tilts(shares / shares.sum(), gaps, np.zeros((count, d)), np.ones((count, d)))
-    return TiltedMixture(shares, points @ factor.T + random.standard_normal(d), factor, linear, 1.0 / (2.0 - curved))
+    start = np.zeros((count, d)), np.repeat(np.eye(d)[None], count, axis=0)
+    _, linear, inverse = fitted_tilts(shares / shares.sum(), gaps, *start)
+    means = points @ factor.T + random.standard_normal(d)
+    return TiltedMixture(shares, means, factor, linear, *factors_of(inverse))
+
+
+def unsheared(mixture: TiltedMixture) -> TiltedMixture:
+    """The same with T = I."""
+    return replace(mixture, shears=np.zeros((len(mixture.shares), 0)))
 
 
 def entropy(mixture: TiltedMixture) -> float:
@@ -69,6 +76,7 @@ def entropy(mixture: TiltedMixture) -> float:
 def test_no_entropy_is_below_its_bound_and_little_is_lost(d: int, spread: float) -> None:
     for count, seed in ((1, 0), (2, 1), (5, 2)):
         mixture = drawn(count, d, seed, spread)
+        assert entropy_lower(unsheared(mixture)) <= entropy(mixture) + 1e-9
         truth, bound = entropy(mixture), entropy_lower(mixture)
         assert bound <= truth + 1e-9
         assert truth - bound <= (1e-9 if count == 1 else 0.06 * d)
@@ -77,6 +85,7 @@ def test_no_entropy_is_below_its_bound_and_little_is_lost(d: int, spread: float)
 def test_the_axes_of_the_tilts_are_those_of_the_factor() -> None:
     mixture = drawn(3, 2, 1, 2.0)
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    mixture = unsheared(mixture)
     turned = replace(mixture, factor=mixture.factor @ turn)
     # The same law but for rounding, with tilts along other axes.
     assert entropy_lower(turned) <= entropy(mixture) + 1e-9
@@ -98,8 +107,33 @@ def test_any_tilts_serve_and_the_searched_ones_are_better_than_overlaps() -> Non
                 spreads=np.exp(scale * random.standard_normal((4, 2))),
             )
             assert entropy_lower(other) <= truth + 1e-9
-        plain = replace(mixture, linear=np.zeros((4, 2)), spreads=np.full((4, 2), 0.5))
+        plain = replace(unsheared(mixture), linear=np.zeros((4, 2)), spreads=np.full((4, 2), 0.5))
         assert entropy_lower(plain) < best <= truth + 1e-9
+
+
+def test_any_shears_serve_and_the_searched_ones_are_better() -> None:
+    random = np.random.default_rng(4)
+    for seed in range(6):
+        mixture = drawn(5, 2, seed, 1.5)
+        truth, best = entropy(mixture), entropy_lower(mixture)
+        for scale in (0.1, 1.0, 3.0):
+            moved = mixture.shears + scale * random.standard_normal((5, 1))
+            assert entropy_lower(replace(mixture, shears=moved)) <= truth + 1e-9
+            assert entropy_lower(replace(mixture, shears=moved)) < best
+
+
+def test_a_turned_tilt_is_the_plain_one_in_turned_axes() -> None:
+    plain = unsheared(drawn(4, 2, 1, 1.5))
+    angle = np.array([[0.6, -0.8], [0.8, 0.6]])
+    # S = R diag(s) R' along the axes of B R^-1 is diag(s) along those of B.
+    squares = angle @ (plain.spreads[:, :, None] * np.eye(2)) @ angle.T
+    roots = np.linalg.cholesky(squares)
+    diagonal = np.diagonal(roots, axis1=1, axis2=2)
+    turned = replace(
+        plain, factor=plain.factor @ angle.T, linear=plain.linear @ angle.T, spreads=diagonal**2,
+        shears=roots[:, 1:, 0] / diagonal[:, :1],
+    )  # fmt: skip
+    assert entropy_lower(turned) == pytest.approx(entropy_lower(plain), abs=1e-11)
 
 
 def test_shares_are_divided_by_their_sum_and_an_improper_mixture_proves_nothing() -> None:
@@ -114,7 +148,8 @@ def test_shares_are_divided_by_their_sum_and_an_improper_mixture_proves_nothing(
         {"factor": flat}, {"factor": np.ones((2, 2))}, {"factor": mixture.factor[1:]},
         {"means": mixture.means[1:]}, {"means": mixture.means[:, 0]},
         {"means": np.where(np.eye(3, 2) > 0, np.nan, mixture.means)},
-        {"spreads": -mixture.spreads}, {"linear": mixture.linear[:, 1:]},
+        {"spreads": -mixture.spreads}, {"linear": mixture.linear[:, 1:]}, {"shears": np.zeros((3, 2))},
+        {"shears": np.full((3, 1), math.inf)},
     ):  # fmt: skip
         assert entropy_lower(replace(mixture, **changed)) == -math.inf
 
@@ -188,7 +223,7 @@ def test_the_bound_is_below_the_integral_and_better_than_one_gaussian(
     assert again is not None and again.lower == found.lower
     assert all(
         getattr(again.mixture, name).tobytes() == getattr(found.mixture, name).tobytes()
-        for name in ("shares", "means", "linear", "spreads")
+        for name in ("shares", "means", "linear", "spreads", "shears")
     )
     assert mixture_evidence_again(network, form, found.mixture, found.weights) == found.lower
     for weights in (found.weights[1:], 0.5 * found.weights):
@@ -263,6 +298,9 @@ def test_a_record_with_gaussians_is_confirmed_and_what_is_better_or_damaged_is_r
     assert proof.gaussians is not None and 1 < len(proof.gaussians.shares) <= 6
     document: dict[str, Any] = json.loads(json.dumps(document_of(proof), allow_nan=False))
     assert record_of(document, "it") == proof and verify(proof, generator).holds
+    # A record made before there were shears is read.
+    older = json.loads(json.dumps(document))
+    assert older["gaussians"].pop("shears") and record_of(older, "it").gaussians == replace(proof.gaussians, shears=())
     # What concerns regions and the proposal is forged in test_rejection_records.py.
     drawn_forgeries = forgeries(document, np.random.default_rng(0))
     ours = {name: forged for name, forged in drawn_forgeries if "integral" in name or name in GAUSSIANS}

@@ -235,6 +235,7 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
         count = len(given.shares)
         tables = (given.means, given.linear, given.spreads)
         fits = same_rows(given.factor, d, d) and all(same_rows(rows, count, d) for rows in tables)
+        fits = fits and (not given.shears or (d > 1 and same_rows(given.shears, count, d * (d - 1) // 2)))
         if parts is None or not fits or not 1 <= count <= MOST_COMPONENTS:
             return -math.inf
         return mixture_evidence_again(*parts, given.mixture(), np.array(given.weights, dtype=np.float64))
