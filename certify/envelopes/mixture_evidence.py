@@ -36,8 +36,11 @@ from certify.envelopes.posterior_moments import Moments
 WORTH = 0.25
 """Nats that one Gaussian's bound must lose, by the estimate, for mixtures to be tried."""
 
-COUNTS, ENOUGH = (1, 8, 128), (0.1, 0.1, 0.15)
-"""How many Gaussians are tried, in this order, and how much may be lost before."""
+FEW_GAUSSIANS, MOST_GAUSSIANS = 8, 128
+"""How many are tried where one Gaussian loses not so much, and after that."""
+
+ENOUGH, MUCH = 0.1, 0.5
+"""Nats that may be lost without trying more, and beyond which the few are left out."""
 
 ROUNDS, FEW, DAMPING, LEAST_SHARE = 12, 2, 0.7, 1e-9
 
@@ -91,9 +94,12 @@ def best_mixture(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> 
     # What a narrow Gaussian pays says what is charged for width.
     tried = Placed(moments.mean[None], NARROW * moments.factor, np.ones(1))
     best = found = _bound(network, form, tried)
-    for count, enough in zip(COUNTS, ENOUGH, strict=True):
-        if found is None or (best is not None and moments.log_integral - best.lower <= enough):
+    for count in (1, FEW_GAUSSIANS, MOST_GAUSSIANS):
+        lost = math.inf if best is None else moments.log_integral - best.lower
+        if found is None or lost <= ENOUGH:
             break
+        if count == FEW_GAUSSIANS and lost > MUCH:
+            continue
         factor = np.asarray(np.linalg.solve(moments.factor, tried.factor), dtype=np.float64)
         charge = found.paid / max(curvatures.size(factor), 1e-300) ** GROWTH
         tried = placed(count, moments, slopes, curvatures, charge)

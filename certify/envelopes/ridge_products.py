@@ -20,7 +20,7 @@ import numpy as np
 
 from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, hadamard, multiply
 from certify.envelopes.chaos_norms import shaped, stack_multiply
-from certify.envelopes.gaussian_layers import columns, derivative
+from certify.envelopes.gaussian_layers import columns, derivative, row_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +69,15 @@ def ridge_product(function: MatrixBall, left: Ridges, right: Ridges, correlation
     total = exact_matrix(np.zeros((count, 1)))
     for m in range(min(left.degree, right.degree) + 1):
         one, other = first[m], second[m]
-        moved = multiply(stacked(one), correlations[m])
-        pairs = _paired(shaped(moved, len(one), count, -1), other)
+        if m:
+            moved = multiply(stacked(one), correlations[m])
+            pairs = _paired(shaped(moved, len(one), count, -1), other)
+        else:
+            # All correlations are 1 then: a product of two sums.
+            left_sums, right_sums = (shaped(row_sums(stacked(part)), len(part), count, 1) for part in (one, other))
+            pairs = _paired(
+                left_sums, [MatrixBall(*row) for row in zip(right_sums.midpoint, right_sums.radius, strict=True)]
+            )
         factors = multiply(function, _shares(len(one), len(other), function.shape[1]))
         total = add(total, multiply(hadamard(pairs, factors), exact_matrix(np.ones((pairs.shape[1], 1)))))
     return total

@@ -206,8 +206,8 @@ def log_integral(generator: Generator, likelihood: GaussianLikelihood, moments: 
 def test_the_bound_is_below_the_integral_and_better_than_one_gaussian(
     d: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mixture_evidence_module, "ENOUGH", (0.0, 0.0))
-    monkeypatch.setattr(mixture_evidence_module, "COUNTS", (1, 4))
+    monkeypatch.setattr(mixture_evidence_module, "ENOUGH", 0.0)
+    monkeypatch.setattr(mixture_evidence_module, "MOST_GAUSSIANS", 4)
     generator = bent(d, seed)
     network = lifted_network(generator.graph)
     assert network is not None
@@ -290,7 +290,7 @@ def proof_at(generator: Generator, row: FloatArray) -> RejectionProof:
 def test_a_record_with_gaussians_is_confirmed_and_what_is_better_or_damaged_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in (("WORTH", 0.0), ("ENOUGH", (0.0,)), ("COUNTS", (6,))):
+    for name, value in (("WORTH", 0.0), ("ENOUGH", 0.0), ("MUCH", -1.0), ("MOST_GAUSSIANS", 6)):
         monkeypatch.setattr(mixture_evidence_module, name, value)
     generator = bent(4, 1)
     row = generator.value(np.random.default_rng(1).standard_normal(4))
