@@ -98,7 +98,7 @@ def curved_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers
     q = whole_rest(layers)
     kept, second = np.sqrt(upper_ends(_kept_squares(network, layers, slopes, q))[:, 0]) * UP, sizes.second()
     size = (kept + second) * UP
-    paid = _paid(sizes, gradient) + second * gradient.beyond + kept * _later_sizes(rows, network.latent_dim, every)
+    paid = _paid(sizes, gradient) + second * gradient.beyond + kept * _later_size(gradient)
     first = first_order(layers.base, own, every, layers.weights, gradient, slopes)
     further = upper_sums(_further(rows, layers, every, slopes, q), _curved(layers, every, gradient, flat))
     if not (shared.is_finite and np.isfinite(size).all()):
@@ -186,15 +186,9 @@ def _sizes(
     return Sizes(steepest, bends, thirds, spread, norms, beyond, squares, products)
 
 
-def _later_sizes(rows: MatrixBall, d: int, every: Expansion) -> FloatArray:
-    """Upper bounds (k,) of the norm of G's orders beyond `LATER`, G = `rows` (1, y, s, t)."""
-    inner = columns(rows, 1 + d, rows.shape[1])
-    squares = []
-    for n in range(LATER + 1, every.plain.shape[1]):
-        order = hadamard(inner, column(every.plain, n).transpose)
-        squares.append(upper_ends(row_sums(hadamard(multiply(order, every.correlations[n]), order)))[:, 0])
-    lost = (np.abs(inner.midpoint) + inner.radius) @ every.tails
-    return np.asarray((np.sqrt(sum(squares, np.zeros(len(lost)))) + lost) * UP)
+def _later_size(gradient: Gradient) -> FloatArray:
+    """Upper bounds (k,) of the norm of G's orders beyond LATER."""
+    return np.asarray((np.sqrt(np.square(gradient.orders[:, LATER + 1 :]).sum(axis=1)) + gradient.lost) * UP)
 
 
 def _paid(sizes: Sizes, gradient: Gradient) -> FloatArray:

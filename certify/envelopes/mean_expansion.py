@@ -126,7 +126,7 @@ class Gradient:
     """G_k in orders of y: p_0 (k, 1), p_1 (k, d), and Gamma_k = sum_l `second`_kl D_l D_l' over directions D_l.
 
     P_k = p_0 + p_1 . y + Gamma_k : (yy' - I); upper bounds (k,): `size` of |p_0|, `moving` of |P_k - p_0|, `norm` of
-    |P_k|, `beyond` of |G_k - P_k|; `orders` (k, 3) of the norms of P_k's three.
+    |P_k|, `beyond` of |G_k - P_k|; `orders` (k, ORDER + 1) of the norms of G_k's orders, `lost` of what is beyond them.
     """
 
     constant: MatrixBall
@@ -137,6 +137,7 @@ class Gradient:
     norm: FloatArray
     beyond: FloatArray
     orders: FloatArray
+    lost: FloatArray
 
 
 def gradient_of(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradient:
@@ -162,8 +163,8 @@ def gradient_of(rows: MatrixBall, layers: TwoLayers, every: Expansion) -> Gradie
         return np.asarray(np.sqrt(norms[:, start:stop].sum(axis=1)) * UP)
 
     beyond = (length(3, ORDER + 1) + lost) * UP
-    orders = np.asarray(np.sqrt(norms[:, :3]) * UP)
-    return Gradient(constant, linear, second, length(0, 1), length(1, 3), length(0, 3), beyond, orders)
+    orders, lost = np.asarray(np.sqrt(norms) * UP), np.asarray(lost * UP)
+    return Gradient(constant, linear, second, length(0, 1), length(1, 3), length(0, 3), beyond, orders, lost)
 
 
 def first_order(

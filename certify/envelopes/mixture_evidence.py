@@ -33,7 +33,7 @@ from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, fact
 from certify.envelopes.mixture_search import GROWTH, NARROW, Placed, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments
 
-WORTH = 0.25
+WORTH = 0.1
 """Nats that one Gaussian's bound must lose, by the estimate, for mixtures to be tried."""
 
 FEW_GAUSSIANS, MOST_GAUSSIANS = 8, 128
