@@ -30,7 +30,7 @@ from certify.envelopes.gaussian_layers import neurons_by_layer
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mean_expansion import MeanExpansion
 from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
-from certify.envelopes.mixture_search import GROWTH, NARROW, Placed, curvatures_of, placed, potential_slopes
+from certify.envelopes.mixture_search import NARROW, Placed, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments
 
 WORTH = 0.1
@@ -101,9 +101,13 @@ def best_mixture(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> 
         if count == FEW_GAUSSIANS and lost > MUCH:
             continue
         factor = np.asarray(np.linalg.solve(moments.factor, tried.factor), dtype=np.float64)
-        charge = found.paid / max(curvatures.size(factor), 1e-300) ** GROWTH
-        tried = placed(count, moments, slopes, curvatures, charge)
-        found = _bound(network, form, tried)
+        charge = curvatures.charge(factor, found.paid)
+        try:
+            tried = placed(count, moments, slopes, curvatures, charge)
+            found = _bound(network, form, tried)
+        except np.linalg.LinAlgError:
+            # What is proved without it stands.
+            break
         if found is not None and (best is None or found.lower > best.lower):
             best = found
     return best

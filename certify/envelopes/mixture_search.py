@@ -49,6 +49,12 @@ class Curvatures:
         """Sum_k |B' Q_k B|^2."""
         return float(np.square(np.einsum("ai,kab,bj->kij", factor, self.forms, factor)).sum())
 
+    def charge(self, factor: FloatArray, paid: float) -> float:
+        """What makes the model say `paid` at B; 0 where it says nothing."""
+        with np.errstate(all="ignore"):
+            cost = float(np.float64(self.size(factor)) ** GROWTH)
+        return paid / cost if cost > 0.0 else 0.0
+
     def slopes(self, factor: FloatArray) -> FloatArray:
         """Gradient of `size`^GROWTH by B."""
         turned = self.forms @ factor
@@ -119,7 +125,11 @@ def _activated(network: LiftedNetwork, chosen: IntArray, inputs: FloatArray) -> 
 
 
 def placed(count: int, moments: Moments, slopes: Slopes, curvatures: Curvatures, charge: float) -> Placed:
-    """At most `count` Gaussians; the same for the same arguments. Adam's steps, shorter in the second half."""
+    """At most `count` Gaussians; the same for the same arguments. Adam's steps, shorter in the second half.
+
+    Raises:
+        LinAlgError: where the search leaves the floats.
+    """
     random, d = np.random.default_rng([count, 0x61]), moments.mean.size
     each = max(2, DRAWS // (2 * count))
     parts = [SPREAD * random.standard_normal((count, d)) * (count > 1), NARROW * np.eye(d), np.zeros(count)]
@@ -127,18 +137,21 @@ def placed(count: int, moments: Moments, slopes: Slopes, curvatures: Curvatures,
     for step in range(STEPS):
         noise = random.standard_normal((count, each, d))
         noise = np.concatenate([noise, -noise], axis=1)
-        gradients = _gradients(parts, noise, moments, slopes)
-        gradients[1] = np.tril(gradients[1] + charge * curvatures.slopes(parts[1]))
+        with np.errstate(all="ignore"):
+            gradients = _gradients(parts, noise, moments, slopes)
+            gradients[1] = np.tril(gradients[1] + charge * curvatures.slopes(parts[1]))
         rate = RATE * min(1.0, 2.0 * (STEPS - step) / STEPS)
         for place, gradient in enumerate(gradients):
+            if not np.isfinite(gradient).all():
+                raise np.linalg.LinAlgError
             averages[place] = FIRST * averages[place] + (1.0 - FIRST) * gradient
             squares[place] = SECOND * squares[place] + (1.0 - SECOND) * gradient**2
             size = np.sqrt(squares[place] / (1.0 - SECOND ** (step + 1))) + 1e-8
             parts[place] = parts[place] - rate * averages[place] / (1.0 - FIRST ** (step + 1)) / size
     means, factor, shares = parts[0], parts[1], _softmax(parts[2])
-    means, shares = means[shares > LEAST_SHARE], shares[shares > LEAST_SHARE]
-    shares = shares / shares.sum()
-    # Tilts of the entropy's bound are along the factor's axes.
+    chosen = shares > LEAST_SHARE
+    means, shares = means[chosen], shares[chosen] / shares[chosen].sum()
+    # Along the factor's axes the means are uncorrelated: tilts are found there sooner.
     own = np.linalg.solve(factor, means.T).T
     own = own - shares @ own
     _, axes = np.linalg.eigh((own * shares[:, None]).T @ own)

@@ -23,7 +23,7 @@ from certify.envelopes.lifted_form import lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
 from certify.envelopes.mixture_evidence import best_integral, best_mixture, mixture_evidence_again
-from certify.envelopes.mixture_search import GROWTH, curvatures_of, placed, potential_slopes
+from certify.envelopes.mixture_search import GROWTH, Curvatures, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments, posterior_moments
 from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.generators.activations import activation
@@ -272,6 +272,8 @@ def test_the_search_follows_gradients_and_pays_for_width() -> None:
         moved[1][row_, column] -= step
         numeric_one = (curvatures.size(moved[0]) ** GROWTH - curvatures.size(moved[1]) ** GROWTH) / (2 * step)
         assert curvatures.slopes(factor)[row_, column] == pytest.approx(numeric_one, rel=1e-5)
+    assert curvatures.charge(factor, 3.0) * curvatures.size(factor) ** GROWTH == pytest.approx(3.0)
+    assert Curvatures(np.zeros((4, 2, 2))).charge(factor, 3.0) == 0.0
     free, dear = (placed(6, moments, slopes, curvatures, charge) for charge in (0.0, 1e3 / curvatures.size(factor)))
     assert abs(np.linalg.det(dear.factor)) < 0.9 * abs(np.linalg.det(free.factor))
     own = np.linalg.solve(dear.factor, dear.means.T).T
@@ -279,6 +281,22 @@ def test_the_search_follows_gradients_and_pays_for_width() -> None:
     assert 1 < len(dear.shares) <= 6 and dear.shares.sum() == pytest.approx(1.0)
     # Along the factor's axes the means are uncorrelated.
     assert abs((own * dear.shares[:, None]).T @ own)[0, 1] < 1e-9
+
+
+def test_a_search_that_leaves_the_floats_takes_nothing_from_what_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = bent(2, 0)
+    network = lifted_network(generator.graph)
+    assert network is not None
+    row = generator.value(np.array([0.3, -0.2]))
+    form = potential_form(network, row, BETA)
+    moments = posterior_moments(generator.graph, GaussianLikelihood(row, BETA))
+    curvatures, slopes = curvatures_of(network, moments), potential_slopes(network, form)
+    with pytest.raises(np.linalg.LinAlgError):
+        placed(2, moments, slopes, curvatures, math.inf)
+    monkeypatch.setattr(mixture_evidence_module, "ENOUGH", -math.inf)
+    monkeypatch.setattr(mixture_evidence_module, "placed", lambda *given: placed(*given[:4], math.inf))
+    found = best_mixture(network, form, moments)
+    assert found is not None and len(found.mixture.shares) == 1 and math.isfinite(found.lower)
 
 
 def proof_at(generator: Generator, row: FloatArray) -> RejectionProof:
