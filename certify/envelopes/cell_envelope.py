@@ -28,7 +28,7 @@ from certify.envelopes.region_fit import Minorant, alone, at_shares
 from certify.envelopes.region_search import BEYOND, STEPS_BETWEEN, ellipsoids_of
 from certify.envelopes.regions import Cut, input_ranges
 
-WORK = 7.2e5
+WORK = 1.2e6
 """Searches times k^2, k neurons, after which none is cut: counted, so the same everywhere; a minute or less."""
 
 FARTHER = (64.0, 100.0, 160.0)
