@@ -61,6 +61,9 @@ FIRST_BOXES, MOST_BOXES, FINE = 4_000, 40_000, 0.5
 OUTSIDE, OUTER = 1e-4, 4
 """Of the share, on either side of where parts are cut along an axis, and boxes there."""
 
+MOST_IN_ALL = 1_000_000
+"""Boxes, those outside of where parts are cut too: many axes would have more than memory holds."""
+
 LARGEST_DELTA = 1e-9
 
 LEAST = 1e-200
@@ -117,7 +120,10 @@ def ball_share(axes: Places, cells: Cells, mixture: Mixture, label: int) -> floa
         farthest = np.array([max(abs(first), abs(last)) for first, last in cores])
         counts = _counts(law.drifts * widths / NEAR, np.ones(len(axes), dtype=np.intp), most_parts)
         fine = _counts(2.0 * farthest * widths / (FINE * most / SQUARES), counts, most_boxes)
-        parts = _parts(found, low, high, cores, counts, -(-fine // counts)).within(most)
+        parts = _parts(found, low, high, cores, counts, -(-fine // counts))
+        if parts is None:
+            return best
+        parts = parts.within(most)
         shares = _shares(law, found, parts, most, least, upper(rise - fall))
         # What is no number is no bound.
         total = math.inf if shares is None else float(shares.sum())
@@ -335,8 +341,11 @@ def _exponent(
 def _parts(
     found: Exponent, low: FloatArray, high: FloatArray, cores: Sequence[tuple[float, float]], counts: Places,
     steps: Places,
-) -> _Parts:  # fmt: skip
-    """[low, high] cut into so many parts of its core along each axis, those into so many boxes, and what is beyond."""
+) -> _Parts | None:  # fmt: skip
+    """[low, high] cut into so many parts of its core along each axis, those into so many boxes, and what is beyond.
+
+    None for more than `MOST_IN_ALL`.
+    """
     edges, inner, boxes = [], [], []
     for axis, ((first, last), count, most) in enumerate(zip(cores, counts, steps, strict=True)):
         least, top = float(low[axis]), float(high[axis])
@@ -354,6 +363,8 @@ def _parts(
         edges.append(ends)
         inner.append((start, stop))
         boxes.append([*(np.concatenate([piece[place] for piece in pieces]) for place in range(3)), numbers])
+    if math.prod(len(box[0]) for box in boxes) > MOST_IN_ALL:
+        return None
     lows, highs, points, places = (grid([box[place] for box in boxes]) for place in range(4))
     return _Parts(edges, inner, lows, highs, points, places.astype(np.intp))
 

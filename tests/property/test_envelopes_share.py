@@ -307,6 +307,7 @@ def test_parts_and_boxes_make_up_the_box(middle: float, width: float, core: tupl
     shape = Exponent(np.eye(3), np.zeros(3), 0.0, np.full(3, middle), np.full(3, width))
     cores = [(a + core[0] * (b - a), a + core[1] * (b - a)) for a, b in zip(low, high, strict=True)]
     found = ball_share._parts(shape, low, high, cores, np.array([3, 1, 2]), np.array([2, 3, 1]))
+    assert found is not None
     starts, stops = found.ends(found.places), found.ends(found.places + 1)
     assert (found.lows >= starts).all() and (found.highs <= stops).all()
     assert (found.points >= found.lows).all() and (found.points <= found.highs).all()
@@ -413,3 +414,75 @@ def test_of_axes_that_are_not_orthonormal_nothing_is_concluded() -> None:
         with precision():
             found = ball_share.ball_share(np.arange(2), replace(cells, axes=scale * cells.axes), mixture, 0)
         assert math.isfinite(found) == known
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.0, 1.25])
+def test_what_axes_lack_of_being_orthonormal_is_paid_for(scale: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more of it is allowed than floats leave: |t|^2 + |s|^2 is not |y|^2, in what the balls ask and pay."""
+    monkeypatch.setattr(ball_share, "LARGEST_DELTA", 0.9)
+    sharper(monkeypatch, parts=150, boxes=900, squares=400)
+    one = np.ones((1, 2))
+    for inner, inside, outside in ((0.9, 0.0, 0.0), (0.0, 60.0, 0.0), (0.8, 0.0, 60.0), (0.8, 60.0, 60.0)):
+        cells = Cells(
+            np.zeros(2), np.eye(2), scale * np.eye(2), np.full(1, inner), np.ones(1), -2.0 * one, 2.0 * one,
+            np.full(1, inside), np.full(1, outside), 0.0 * one,
+        )  # fmt: skip
+        # Along t, where the axes are too long or too short.
+        mixture = Mixture(np.ones(1), np.array([[0.9, 0.0]]), np.diag([8.0, 8.0])[None])
+        truth = summed(cells, mixture, 800)
+        with precision():
+            found = ball_share.ball_share(np.arange(1), cells, mixture, 0)
+        assert 1e-6 < truth * (1 - 2e-3) <= found
+
+
+def test_what_is_below_all_floats_is_not_nothing() -> None:
+    """A share of e^-1500, along t and given t: neither is a float."""
+    one = np.ones((1, 2))
+    cells = Cells(
+        np.zeros(2), np.eye(2), np.eye(2), np.zeros(1), np.ones(1), -one, one, np.zeros(1), np.zeros(1), 0.0 * one
+    )
+    mixture = Mixture(np.ones(1), 40.0 * one, np.eye(2)[None])
+    with precision():
+        for count in (0, 1):
+            found = ball_share.ball_share(np.arange(count), cells, mixture, 0)
+            assert found > 0.0
+
+
+@pytest.mark.parametrize("turn", [0.3, 0.6, 0.8, 1.0, 1.3])
+@pytest.mark.parametrize("wide", [1e6, 2e6, 3e6])
+def test_of_a_nearly_singular_component_the_whole_density_counts(
+    turn: float, wide: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eigenvectors in floats leave its precision dependent: what diagonal ones lose, a percent or ten, is put back."""
+    sharper(monkeypatch, parts=1, boxes=1, squares=1000)
+    one, narrow, across = np.ones((1, 2)), 0.05, np.array([math.cos(turn), math.sin(turn)])
+    cells = Cells(
+        np.zeros(2), np.eye(2), np.eye(2), np.zeros(1), np.ones(1), -one, one, np.zeros(1), np.zeros(1), 0.0 * one
+    )
+    root = np.array([[across[0] / narrow, 0.0], [across[1] / narrow, 1.0 / (wide * across[0])]])
+    place = np.linspace(-1.0, 1.0, 20_001)
+    values = 2.0 * np.sqrt(1.0 - place**2) * stats.norm(0.5, narrow).pdf(place)
+    truth = float(np.trapezoid(values, place)) / (wide * math.sqrt(2 * math.pi))
+    with precision():
+        found = ball_share.ball_share(np.arange(0), cells, Mixture(np.ones(1), 0.5 * across[None], root[None]), 0)
+    assert truth * (1 - 1e-5) <= found <= 1.01 * truth
+
+
+def test_a_second_look_that_takes_too_many_boxes_is_left_out() -> None:
+    """A component that is narrow along six axes: memory for as many boxes as are written down, and a bound."""
+    d, one = 8, np.ones((1, 8))
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.full(1, 3.0), -one, one, np.zeros(1), np.zeros(1), 0.0 * one
+    )
+    low, high = -np.ones(6), np.ones(6)
+    shape, cores = Exponent(np.eye(6), np.zeros(6), 0.0, np.zeros(6), np.ones(6)), [(-0.3, 0.3)] * 6
+    few, many = np.full(6, 2), np.full(6, 8)
+    assert ball_share._parts(shape, low, high, cores, few, many) is None
+    whole = ball_share._parts(shape, low, high, [(-1.0, 1.0)] * 6, few, few)
+    assert whole is not None and len(whole.lows) == 4**6
+    turn = np.eye(d) + 0.3 * np.random.default_rng(0).standard_normal((d, d))
+    mixture = Mixture(np.ones(1), 0.1 * one, np.linalg.cholesky(np.linalg.inv(0.01 * turn @ turn.T))[None])
+    with precision():
+        found = ball_share.ball_share(np.arange(6), cells, mixture, 0)
+    points = mixture.means[0] + 0.1 * np.random.default_rng(1).standard_normal((20_000, d)) @ turn.T
+    assert np.isfinite(cells.heights(points, np.zeros(len(points), dtype=int))).mean() <= found
