@@ -486,3 +486,27 @@ def test_a_second_look_that_takes_too_many_boxes_is_left_out() -> None:
         found = ball_share.ball_share(np.arange(6), cells, mixture, 0)
     points = mixture.means[0] + 0.1 * np.random.default_rng(1).standard_normal((20_000, d)) @ turn.T
     assert np.isfinite(cells.heights(points, np.zeros(len(points), dtype=int))).mean() <= found
+
+
+def test_corners_whose_laws_are_no_floats_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One part for all t: e^-800 of all is in the ball by the means at its corners, whose factors put back e^620."""
+    sharper(monkeypatch, parts=1, boxes=40, squares=240)
+    d, half, deviations = 4, 0.1, np.array([1.0, 1.1, 1.2])
+    slope = 25.0 * deviations / half * [1.0, 1.0, 0.0]
+    covariance = np.eye(d)
+    covariance[0, 1:] = covariance[1:, 0] = slope
+    covariance[1:, 1:] = np.outer(slope, slope) + np.diag(deviations**2)
+    mean = np.array([0.0, 0.0, 0.0, 1.0 + 20.0 * deviations[2]])
+    low, high = -1.5 * np.ones((1, d)), 1.5 * np.ones((1, d))
+    low[0, 0], high[0, 0] = -half, half
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.ones(1), low, high, np.zeros(1), np.zeros(1), 0.0 * low
+    )
+    mixture = Mixture(np.ones(1), mean[None], np.linalg.cholesky(np.linalg.inv(covariance))[None])
+    # Less than all: |t| <= half/25, where means have moved by a deviation at most, |s_1|, |s_2| <= 0.3, 0.5 <= s_3 <= 0.9.
+    sides = (0.6 * stats.norm(1.0).pdf(-0.3)) * (0.6 / deviations[1] * stats.norm(1.0).pdf(-0.3))
+    along = np.diff(special.ndtr((np.array([0.5, 0.9]) - mean[3]) / deviations[2]))[0]
+    truth = (2.0 * special.ndtr(half / 25) - 1.0) * sides * along
+    with precision():
+        found = ball_share.ball_share(np.arange(1), cells, mixture, 0)
+    assert 1e-100 < truth <= found < math.inf
