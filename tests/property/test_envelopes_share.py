@@ -503,10 +503,120 @@ def test_corners_whose_laws_are_no_floats_still_count(monkeypatch: pytest.Monkey
         np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.ones(1), low, high, np.zeros(1), np.zeros(1), 0.0 * low
     )
     mixture = Mixture(np.ones(1), mean[None], np.linalg.cholesky(np.linalg.inv(covariance))[None])
-    # Less than all: |t| <= half/25, where means have moved by a deviation at most, |s_1|, |s_2| <= 0.3, 0.5 <= s_3 <= 0.9.
+    # Less than all: |t| <= half/25, where means have moved by a deviation, |s_1|, |s_2| <= 0.3, 0.5 <= s_3 <= 0.9.
     sides = (0.6 * stats.norm(1.0).pdf(-0.3)) * (0.6 / deviations[1] * stats.norm(1.0).pdf(-0.3))
     along = np.diff(special.ndtr((np.array([0.5, 0.9]) - mean[3]) / deviations[2]))[0]
     truth = (2.0 * special.ndtr(half / 25) - 1.0) * sides * along
     with precision():
         found = ball_share.ball_share(np.arange(1), cells, mixture, 0)
     assert 1e-100 < truth <= found < math.inf
+
+
+@pytest.mark.parametrize("outside", [0.3, 0.49])
+@pytest.mark.parametrize("seed", range(4))
+def test_wide_parts_hold_all_means_of_what_is_not_cut(
+    outside: float, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most of the share is taken to be outside of the core, where all means of a part are taken at once."""
+    monkeypatch.setattr(ball_share, "OUTSIDE", outside)
+    sharper(monkeypatch, parts=40, boxes=400, squares=160)
+    random = np.random.default_rng(seed)
+    one, slope, narrow = np.ones((1, 2)), random.choice([-3.0, 3.0]), 0.1
+    covariance = np.array([[0.25, 0.25 * slope], [0.25 * slope, 0.25 * slope**2 + narrow**2]])
+    inner = random.uniform(1.5, 2.5, 1)
+    cells = Cells(
+        np.zeros(2), np.eye(2), np.eye(2), inner, np.full(1, 3.0), -one, one * [1.0, 9.0], np.zeros(1), np.zeros(1),
+        0.0 * one,
+    )  # fmt: skip
+    mixture = Mixture(np.ones(1), np.array([[0.1, -0.2]]), np.linalg.cholesky(np.linalg.inv(covariance))[None])
+    truth = summed(without_sides_off(cells, np.arange(1)), mixture, 800)
+    with precision():
+        found = ball_share.ball_share(np.arange(1), cells, mixture, 0)
+    assert 0.02 < truth <= found * (1 + 4e-3)
+
+
+def test_laws_of_an_interval_are_above_those_at_all_of_its_points() -> None:
+    random = np.random.default_rng(6)
+    slope, covariance = random.standard_normal((2, 2)), np.eye(4)
+    covariance[:2, 2:], covariance[2:, :2], covariance[2:, 2:] = slope.T, slope, slope @ slope.T + np.diag([0.1, 0.4])
+    with precision():
+        law = ball_share._Law.of(balls(np.eye(4)), balls(random.standard_normal((4, 1))), balls(covariance), 2)
+    assert law is not None
+    lows = random.uniform(-1.0, 0.0, (30, 2))
+    highs = lows + random.uniform(0.0, 0.6, (30, 2))
+    down, which = random.uniform(-0.5, 2.0, 30), np.arange(30)
+    up, at_once = down + random.uniform(0.2, 2.0, 30), law.tilted(lows, highs, 4.0, -0.4)
+    assert at_once is not None
+    for shares in (0.0, 1.0, np.array([0.0, 1.0]), np.array([1.0, 0.0]), *random.uniform(size=(8, 2))):
+        point = lows + shares * (highs - lows)
+        alone = law.tilted(point, point, 4.0, -0.4)
+        assert alone is not None
+        assert (alone.between(which, down, up) <= at_once.between(which, down, up) * (1 + 1e-9)).all()
+
+
+def moving(
+    half: float, middle: float, drift: float, places: FloatArray, deviation: float
+) -> tuple[Cells, Mixture, float]:
+    """A ball in which |s| is at most a third of its deviation, t in +-half along each other axis, and the share.
+
+    Over the box the mean of s moves by `drift` deviations either way along each axis, from `middle` deviations; t has
+    its mean at `places` and a `deviation`, in units of half.
+    """
+    count, wide, d = len(places), 3.0, len(places) + 1
+    places, deviation = half * places, half * deviation
+    slope, covariance = np.full(count, drift * wide / half), np.eye(d) * deviation**2
+    covariance[-1, :-1] = covariance[:-1, -1] = slope * deviation**2
+    covariance[-1, -1] = slope @ slope * deviation**2 + wide**2
+    low, high = np.full((1, d), -half), np.full((1, d), half)
+    low[0, -1], high[0, -1] = -9.0, 9.0
+    cells = Cells(
+        np.zeros(d), np.eye(d), np.eye(d), np.zeros(1), np.ones(1), low, high, np.zeros(1), np.zeros(1), 0.0 * low
+    )
+    mean = np.append(places, middle * wide + slope @ places)
+    mixture = Mixture(np.ones(1), mean[None], np.linalg.cholesky(np.linalg.inv(covariance))[None])
+    # Along each axis, where the density is.
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    least, most = np.maximum(-half, places - 9 * deviation), np.minimum(half, places + 9 * deviation)
+    lines = 0.5 * (least + most) + 0.5 * (most - least) * nodes[:, None]
+    masses = 0.5 * (most - least) * weights[:, None] * stats.norm(places, deviation).pdf(lines)
+    grid = exponentials.grid([*lines.T])
+    end, mid = np.sqrt(1.0 - (grid**2).sum(axis=1)) / wide, middle + grid @ slope / wide
+    inside = special.ndtr(end - mid) - special.ndtr(-end - mid)
+    return cells, mixture, float(exponentials.grid([*masses.T]).prod(axis=1) @ inside)
+
+
+@pytest.mark.parametrize(("count", "boxes"), [(1, 400), (2, 6400)])
+@pytest.mark.parametrize("drift", [0.5, 1.5])
+@pytest.mark.parametrize("first", [-0.94, 0.0, 0.5])
+@pytest.mark.parametrize("second", [-0.94, 0.3])
+@pytest.mark.parametrize("middle", [-2.5, 0.0, 1.0])
+def test_one_part_holds_what_is_between_its_corners(
+    count: int, boxes: int, drift: float, first: float, second: float, middle: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where t is, at an end or between, counts; what corners pay is all there is in the middle."""
+    sharper(monkeypatch, parts=1, boxes=boxes, squares=1000)
+    cells, mixture, truth = moving(0.1, middle, drift, np.array([first, second])[:count], 0.02)
+    with precision():
+        found = ball_share.ball_share(np.arange(count), cells, mixture, 0)
+    assert truth * (1 - 1e-4) <= found
+    # By the ends of the range of means, of which there are 2^count: weights of a mean between them.
+    chosen = 0.5 * np.array([first, second])[:count] + 0.5
+    corners = np.array([*itertools.product((0, 1), repeat=count)])
+    means = middle + drift * (2 * corners - 1).sum(axis=1)
+    laws = special.ndtr(1 / 3 - means) - special.ndtr(-1 / 3 - means)
+    factors = np.exp(0.5 * (drift * (2 * corners - 1).sum(axis=1)) ** 2)
+    assert found <= 1.25 * ((chosen * corners + (1 - chosen) * (1 - corners)).prod(axis=1) * laws * factors).sum()
+
+
+@pytest.mark.parametrize("middle", [-2.5, 2.5])
+@pytest.mark.parametrize("place", [-16.0, 16.0])
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_box_has_its_mean_where_its_exponential_has(
+    count: int, place: float, middle: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over one box the density of t falls, or grows, by e^8: that of s is by and large what it is at this end."""
+    sharper(monkeypatch, parts=1, boxes=1, squares=1000)
+    cells, mixture, truth = moving(0.02, middle, 0.5 / count, np.full(count, place), 2.0)
+    with precision():
+        found = ball_share.ball_share(np.arange(count), cells, mixture, 0)
+    assert truth * (1 - 1e-4) <= found <= 2.5 * truth
