@@ -18,7 +18,7 @@ import numpy.typing as npt
 from certify.arithmetic.intervals import EPSILON, FloatArray
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_chain import Chain, chain_of
-from certify.envelopes.box_tree import Cuts, IntArray, Tiling, centred_boxes, divided, lattice
+from certify.envelopes.box_tree import Cuts, IntArray, Tiling, bisected, centred_boxes, divided, lattice
 from certify.envelopes.box_weights import is_expensive, multiplications
 from certify.envelopes.likelihood import Likelihood, boxes_of, candidate_potential, known_potential
 from certify.envelopes.live_chain import Bits, LiveChains, LiveRegion, all_live
@@ -248,14 +248,20 @@ def log_ratio_upper(
 ) -> tuple[FloatArray, IntArray]:
     """Upper bounds of log exp(-f)/rho over boxes, rounded outward, and the axes to bisect.
 
-    Where float32 leaves one above `enough` it is bounded by float64 too.
+    Where float32 leaves one above `enough` it is bounded by float64 too, and then by its halves: a search that knew of
+    larger boxes what is off in them may have been closer than what is seen of the box alone.
     """
     bounds, steeps, _, _ = _log_ratios(graph, likelihood, proposal, lows, highs)
-    above = ~(bounds <= enough)
-    if above.any() and chain_of(graph) is not None:
+    axes = np.argmax(steeps, axis=1)
+    above = np.flatnonzero(~(bounds <= enough))
+    if len(above) and chain_of(graph) is not None:
         closer = _log_ratios(graph, likelihood, proposal, lows[above], highs[above], single=False)[0]
         bounds[above] = np.fmin(bounds[above], closer)
-    return bounds, np.argmax(steeps, axis=1)
+        above = above[~(bounds[above] <= enough)]
+        halves = bisected(lows[above], highs[above], axes[above])
+        both = _log_ratios(graph, likelihood, proposal, *halves)[0].reshape(2, -1)
+        bounds[above] = np.fmin(bounds[above], both.max(axis=0))
+    return bounds, axes
 
 
 def _log_ratios(

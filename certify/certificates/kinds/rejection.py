@@ -19,8 +19,9 @@ from certify.bounds.bracket import Region as Domain
 from certify.bounds.ranges import Interval, node_ranges, uncertified_domains
 from certify.certificates.kind import Kind, Verification
 from certify.envelopes.box_certificate import acceptance_lower, round_acceptance, tail_constant
+from certify.envelopes.box_chain import chain_of
 from certify.envelopes.box_search import BATCH, log_masses_lower, log_ratio_upper, log_sum_lower
-from certify.envelopes.box_tree import Tiling
+from certify.envelopes.box_tree import Tiling, bisected
 from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.gaussian_evidence import evidence_again
 from certify.envelopes.lifted_form import LiftedNetwork
@@ -249,9 +250,15 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
             return -math.inf
         found = -math.inf
         local = local_graph(generator.graph, low, high).inside
-        for graph, single in ((generator.graph, True), (local, True), (local, False)):
+        passes = [(generator.graph, leaves, True), (local, leaves, True), (local, leaves, False)]
+        if chain_of(generator.graph) is not None:
+            # A search that knew of larger boxes what is off in them may have been closer on a leaf than what is seen
+            # of the leaf alone: its halves are closer by more.
+            halves = bisected(*leaves, np.argmax(leaves[1] - leaves[0], axis=1))
+            passes.append((generator.graph, halves, True))
+        for graph, boxes, single in passes:
             # By float32 where that reaches what is claimed.
-            masses = [log_masses_lower(graph, likelihood, *part, single) for part in _batches(*leaves)]
+            masses = [log_masses_lower(graph, likelihood, *part, single) for part in _batches(*boxes)]
             found = max(found, log_sum_lower(np.concatenate(masses)))
             if found >= record.log_integral:
                 break
