@@ -124,7 +124,7 @@ class LiveChains:
         if self._region is not None:
             held = self._region.holds(lows, highs)
             bits = np.where(held[:, None], bits & self._region.small.bits, bits)
-        counts = np.unpackbits(bits, axis=1).sum(axis=1)
+        counts = np.bitwise_count(bits).sum(axis=1)
         if self._small is None and not (len(bits) > MAKING and np.median(counts) < MOST_LIVE * 8 * bits.shape[1]):
             return [(self.whole, every)]
         present = np.zeros(len(bits), dtype=bool) if self._small is None else self._small.holds(bits)
@@ -150,7 +150,11 @@ class LiveChains:
     def _layers(self, bits: Bits) -> Live:
         widths = _widths(self.whole)
         flat = np.unpackbits(bits)[: sum(widths)].astype(bool)
-        return tuple(np.split(flat, np.cumsum(widths)[:-1]))
+        found = tuple(np.split(flat, np.cumsum(widths)[:-1]))
+        for part in found:
+            # One that is off is kept where all are: a layer has neurons, and more than those of `bits` are no harm.
+            part[0] |= not part.any()
+        return found
 
     def _cost(self, live: Live | None) -> float:
         """About what a box costs, a layer's entry being 1."""

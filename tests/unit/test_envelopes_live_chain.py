@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,14 +16,15 @@ from certify.envelopes import block_weights, box_chain, box_rows, box_weights, l
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_certificate import box_envelope
 from certify.envelopes.box_chain import Chain, chain_of, chain_values
-from certify.envelopes.box_tree import lattice
+from certify.envelopes.box_search import log_masses_lower, log_sum_lower
+from certify.envelopes.box_tree import Tiling, lattice
 from certify.envelopes.chain_forms import chain_forms
 from certify.envelopes.likelihood import GaussianLikelihood, candidate_potential, likelihood_of, potential
 from certify.envelopes.live_chain import LiveChains, LiveRegion, all_live, live_bits, live_region
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.tile_weights import tiles_of
 from certify.generators.derivatives import value
-from certify.generators.graph import Generator, Graph
+from certify.generators.graph import Affine, Generator, Graph
 from tests.unit.test_envelopes_chain import decoder
 from tests.unit.test_envelopes_stencils import transposed_convolution
 from theorems.rejection_encoder.observations import certify_row
@@ -233,6 +235,52 @@ def test_records_of_smaller_chains_are_verified_through_the_whole_one(
     plain = box_envelope(graph, likelihood_of(generator, row, 0.3))
     assert found is not None and plain is not None and found.log_constant != plain.log_constant
     assert abs(found.log_constant - plain.log_constant) < 0.1 and abs(found.log_integral - plain.log_integral) < 0.1
+
+
+def test_a_record_holds_whose_leaves_alone_say_less_than_the_search_knew() -> None:
+    graph = decoder(6, "sigmoid")
+    generator, row = Generator("chain", graph, 0), value(graph, np.array([0.4, 0.1])) + 0.05
+    proof = certify_row(generator, 0.3, Fraction(1, 10), row).proof
+    assert proof is not None and proof.cells is not None
+    cells = proof.cells
+    leaves = Tiling(np.array(cells.low), np.array(cells.high), cells.sides, cells.splits).leaves()
+    assert leaves is not None
+    # Of a leaf alone fewer neurons are seen to be off than of the box that it was a part of.
+    alone = log_sum_lower(log_masses_lower(graph, likelihood_of(generator, row, 0.3), *leaves))
+    assert alone < proof.log_integral and verify(proof, generator).holds
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("dead", [1, 3])
+def test_a_layer_of_which_all_is_off_keeps_a_neuron(dead: int, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_chain, "SPARSE_SHARE", share)
+    nodes = list(decoder(3, "sigmoid").nodes)
+    node = nodes[dead]
+    assert isinstance(node, Affine)
+    nodes[dead] = replace(node, bias=node.bias - 60.0)
+    graph = Graph(tuple(nodes))
+    found = region(graph)
+    live = found.small.chain.live
+    assert live is not None and live[dead // 2].sum() == 1
+    outputs, known = chain_values(found.small.chain, points(20), False)
+    assert known.all() and np.abs(outputs - value(graph, points(20))).max() < 1e-13
+    generator = Generator("dead", graph, 0)
+    proof = certify_row(generator, 0.3, Fraction(1, 10), value(graph, np.zeros(2)) + 0.05).proof
+    assert proof is not None and verify(proof, generator).holds
+
+
+def test_many_boxes_take_the_memory_of_their_bits() -> None:
+    whole, random = chain(decoder(1)), np.random.default_rng(0)
+    bits = all_live(whole, 8192) & random.integers(0, 256, (8192, 1), dtype=np.uint8)
+    chains = LiveChains(whole)
+    tracemalloc.start()
+    try:
+        chains.parts(bits, np.zeros((8192, 2)), np.ones((8192, 2)))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Unpacked they take eight times as much.
+    assert most < 5 * bits.nbytes
 
 
 def test_proposals_are_accepted_as_without_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
