@@ -344,7 +344,8 @@ def _log_masses(
     """What `log_masses_lower` says, the midpoint rule's estimates, and the neurons of a chain that may be on.
 
     The centred box must not be larger than the one that is counted, so both are the one of the rounded half-widths
-    around the centre, cut by a rounding.
+    around the centre, cut by a rounding. The neurons that are off in it are off in all of [lows, highs]: to the ends it
+    is a rounding of the centre and five of the half-width, and of what the first layer reads `chain_forms` pays for 32.
     """
     centres = 0.5 * lows + 0.5 * highs
     halves = np.minimum(highs - centres, centres - lows) * (1 - 4 * EPSILON)

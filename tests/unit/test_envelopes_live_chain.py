@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +13,36 @@ import scipy.sparse as sp
 
 from certify.arithmetic.intervals import FloatArray
 from certify.certificates.kinds.rejection import verify
-from certify.envelopes import block_weights, box_chain, box_rows, box_weights, live_chain, rejection, tile_weights
+from certify.envelopes import (
+    block_weights,
+    box_chain,
+    box_rows,
+    box_search,
+    box_weights,
+    live_chain,
+    rejection,
+    tile_weights,
+)
 from certify.envelopes.box_bounds import mean_potential_upper, potential_plus_log_density
 from certify.envelopes.box_certificate import box_envelope
 from certify.envelopes.box_chain import Chain, chain_of, chain_values
-from certify.envelopes.box_search import log_masses_lower, log_sum_lower
+from certify.envelopes.box_search import (
+    BoxLimits,
+    _log_masses,
+    log_integral_lower,
+    log_masses_lower,
+    log_sum_lower,
+    supremum_of_ratio,
+)
 from certify.envelopes.box_tree import Tiling, lattice
 from certify.envelopes.chain_forms import chain_forms
 from certify.envelopes.likelihood import GaussianLikelihood, candidate_potential, likelihood_of, potential
-from certify.envelopes.live_chain import LiveChains, LiveRegion, all_live, live_bits, live_region
+from certify.envelopes.live_chain import Bits, LiveChains, LiveRegion, all_live, live_bits, live_region
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.tile_weights import tiles_of
 from certify.generators.derivatives import value
 from certify.generators.graph import Affine, Generator, Graph
-from tests.unit.test_envelopes_chain import decoder
+from tests.unit.test_envelopes_chain import decoder, dense_layers
 from tests.unit.test_envelopes_stencils import transposed_convolution
 from theorems.rejection_encoder.observations import certify_row
 
@@ -108,10 +125,13 @@ def test_the_products_of_tiles_are_those_of_the_rows_and_columns(monkeypatch: py
     assert (expected == 0).all(axis=1).any()
     vectors = random.standard_normal((7, columns.sum()))
     seen = set()
-    for groups in ((1,), (2,), (7,), (1, 2, 7)):
+    for groups, call in (((1,), 600.0), ((2,), 600.0), ((7,), 600.0), ((1, 2, 7), 600.0), ((2,), 1.0)):
         monkeypatch.setattr(tile_weights, "GROUPS", groups)
+        monkeypatch.setattr(tile_weights, "CALL", call)
         tiles = tiles_of(weight)
         seen.add(len(tiles.blocks))
+        # Where calls cost little rows have several tiles, whose products are added.
+        assert (len(np.unique(tiles.blocks[:, 0])) < len(tiles.blocks)) == (call == 1.0)
         small = tiles.small(rows, columns, 99)
         assert small.terms == 99 and small.shape == expected.shape
         assert small.entries == tiles.entries(rows, columns) < weight.shape[0] * weight.shape[1]
@@ -123,6 +143,66 @@ def test_the_products_of_tiles_are_those_of_the_rows_and_columns(monkeypatch: py
         small.spread_single(np.abs(vectors).astype(np.float32), out)
         assert np.allclose(out, np.abs(vectors) @ np.abs(expected).T, atol=1e-5)
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_layers_are_the_rows_and_columns_that_are_kept(share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_chain, "SPARSE_SHARE", share)
+    graph = decoder(1)
+    small, whole = region(graph).small.chain, chain(graph)
+    assert small.live is not None
+    behind = (*small.live[1:], np.ones(36, dtype=bool))
+    for own, layer, columns, rows in zip(small.layers, whole.layers, small.live, behind, strict=True):
+        matrix = layer.weight.times(np.eye(layer.weight.shape[1])).T[rows][:, columns]
+        assert np.array_equal(own.weight.times(np.eye(len(matrix.T))).T, matrix)
+        assert np.array_equal(own.transposed.times(np.eye(len(matrix))), matrix)
+        # What is taken to be rounded is no less than in the whole chain.
+        assert np.array_equal(own.row_sums, layer.row_sums[rows]) and np.array_equal(own.bias, layer.bias[rows])
+        assert own.weight.terms == layer.weight.terms + live_chain.REPEATED
+        assert own.transposed.terms == layer.transposed.terms + live_chain.REPEATED
+
+
+def test_a_region_is_looked_at_in_all_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = decoder(1)
+    bits = region(graph).small.bits
+    monkeypatch.setattr(live_chain, "PARTS", 35)
+    assert np.array_equal(region(graph).small.bits, bits)
+
+
+@pytest.mark.parametrize("has_region", [False, True])
+def test_searches_say_of_no_box_that_a_neuron_is_off_which_is_on(
+    has_region: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = decoder(2, "sigmoid")
+    whole, middle = chain(graph), np.array([0.4, -0.3])
+    likelihood = GaussianLikelihood(value(graph, middle) + 0.05, 0.1)
+    proposal = Mixture(np.ones(1), middle[None], np.eye(2)[None] / 0.4)
+    random, known, plain = np.random.default_rng(4), list[float](), LiveChains.parts
+    corners = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+
+    def seen(chains: LiveChains, bits: Bits, lows: FloatArray, highs: FloatArray) -> list[Any]:
+        shares = np.concatenate([random.uniform(size=(20, 2)), corners])
+        at = lows[:, None] + (highs - lows)[:, None] * shares
+        read = np.concatenate(inputs_of_relu(whole, at.reshape(-1, 2)), axis=1)
+        on = (read > 1e-12).reshape(*at.shape[:2], -1).any(axis=1)
+        said = np.unpackbits(bits, axis=1)[:, : on.shape[1]].astype(bool)
+        assert not (on & ~said).any()
+        known.append(1.0 - float(said.mean()))
+        found = plain(chains, bits, lows, highs)
+        for own, boxes in found:
+            assert own.live is None or not (on[boxes] & ~np.concatenate(own.live)).any()
+        return found
+
+    monkeypatch.setattr(LiveChains, "parts", seen)
+    # Some boxes wait.
+    monkeypatch.setattr(box_search, "BATCH", 6)
+    near = region(graph) if has_region else None
+    limits = BoxLimits(tolerance=0.05, boxes=3000)
+    corner = np.full(2, 3.0)
+    assert supremum_of_ratio(graph, likelihood, proposal, -corner, corner, middle[None], limits, region=near).finished
+    count = len(known)
+    log_integral_lower(graph, likelihood, -corner, corner, 0.95, limits, near)
+    assert count > 5 and len(known) > count + 2 and max(known[:count]) > 0.3 and max(known[count:]) > 0.3
 
 
 def test_a_weight_of_zeros_has_no_tiles() -> None:
@@ -171,6 +251,30 @@ def test_what_overflowed_is_not_off() -> None:
     live = np.unpackbits(live_bits(forms)[0])[: sum(widths)]
     # The first layer's remainders are not finite, and nothing is known behind it.
     assert not np.isfinite(forms.plane.radius).all() and live[widths[0] :].all()
+
+
+def test_what_is_off_is_off_up_to_the_ends_of_a_box_whose_mass_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_chain, "SPARSE_SHARE", 0.0)
+    random, found, close = np.random.default_rng(0), 0, 0
+    likelihood = GaussianLikelihood(np.zeros(1), 1.0)
+    for exponent in range(-51, -11):
+        # Neurons whose kinks are a few roundings, or a little of the width, from an end, beyond it or not.
+        low = float(random.uniform(1.0, 40.0))
+        width = max(low * 2.0**exponent, float(np.spacing(low)))
+        high, slopes = low + width, random.standard_normal(64)
+        kinks = np.where(slopes > 0, high, low)
+        kinks += np.sign(slopes) * (
+            random.integers(-1, 60, 64) * np.spacing(low) + random.choice([0, 1e-5], 64) * width
+        )
+        biases = -slopes * kinks
+        weights = [slopes[:, None], random.standard_normal((5, 64)), np.ones((1, 5))]
+        graph = dense_layers(weights, [biases, np.zeros(5), np.zeros(1)])
+        bits = _log_masses(graph, likelihood, np.array([[low]]), np.array([[high]]))[2]
+        for slope, bias in zip(*(part[np.unpackbits(bits[0])[:64] == 0] for part in (slopes, biases)), strict=True):
+            most = max(Fraction(slope) * Fraction(end) + Fraction(bias) for end in (low, high))
+            found, close = found + 1, close + (most > -1e-4 * abs(slope) * width)
+            assert most < 0
+    assert found > 200 and close > 50
 
 
 def test_every_box_has_a_chain_that_keeps_what_may_be_on_in_it() -> None:
