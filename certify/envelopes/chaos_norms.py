@@ -24,6 +24,9 @@ from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, M
 UP = 1 + 2.0**-40
 """More than all roundings of the short sums of numbers that are not negative."""
 
+UNDERFLOWS = 2.0**-990
+"""More than what underflows among the contractions of two tensors of orders up to 4, times their factors."""
+
 
 def fourth_growth(order: int) -> float:
     """|H_n|_4 for `order` n, rounded up."""
@@ -96,9 +99,11 @@ class Tensors:
 
 
 def squared(entries: MatrixBall) -> FloatArray:
-    """Upper bounds (k,) of the sums of squares of rows."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.square(np.abs(entries.midpoint) + entries.radius).sum(axis=1) * UP)
+    """Upper bounds (k,) of the sums of squares of rows, at least 2^-1022."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = np.square(np.abs(entries.midpoint) + entries.radius).sum(axis=1)
+    # A square that underflows loses less than that.
+    return np.asarray((total + (1 + entries.shape[1]) * SMALLEST_NORMAL) * UP)
 
 
 def _contracted(first: Tensors, second: Tensors, r: int) -> FloatArray:
@@ -112,7 +117,7 @@ def _contracted(first: Tensors, second: Tensors, r: int) -> FloatArray:
     if r > 2:
         # By Cauchy: F_r has the norm of F_(p-r), which is smaller.
         one, other = first.gram(first.order - r), second.gram(second.order - r)
-        return np.sqrt(squared(shaped(one, count, -1)) * squared(shaped(other, count, -1))) * UP
+        return np.sqrt(squared(shaped(one, count, -1))) * np.sqrt(squared(shaped(other, count, -1))) * UP
     one, other = (shaped(item.gram(r), count, -1) for item in (first, second))
     total = multiply(hadamard(one, other), MatrixBall(np.ones((one.shape[1], 1)), np.zeros((one.shape[1], 1))))
     return np.asarray(np.maximum(total.midpoint + total.radius, 0.0)[:, 0] * UP)
@@ -122,7 +127,7 @@ def product_norm(first: Tensors, second: Tensors) -> FloatArray:
     """Upper bounds (k,) of the norm in L2 of <f, He_p> <g, He_q>."""
     first, second = (first, second) if first.order <= second.order else (second, first)
     p, q = first.order, second.order
-    total = np.zeros(len(first.square))
+    total = np.full(len(first.square), UNDERFLOWS)
     for r in range(p + 1):
         ways = math.comb(p, r) * math.comb(q, r)
         factor = math.factorial(p) * math.factorial(q) * ways

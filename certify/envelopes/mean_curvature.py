@@ -76,6 +76,9 @@ KEPT, FULL, LATER = 4, 6, 5
 phi q G for FULL + LATER < ORDER.
 """
 
+LARGEST_TENSORS = 2**22
+"""Entries of all tensors of one order, or of their Gram matrices, that are held; `fourth_growth` serves beyond."""
+
 
 def curved_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> MeanExpansion | None:
     """What is known of E f, f = x'Ax/2 with `form` A, behind two layers; None where a moment is not finite."""
@@ -168,8 +171,10 @@ def _sizes(
     steepest = slope_distances([network.sigmas[index] for index in layers.second], slopes)
     norms = (np.sqrt(rest.orders) * UP)[:, : CUT + 1]
     beyond = (np.sqrt(rest.orders[:, CUT + 1 :].sum(axis=1)) + rest.tail) * UP
-    powers, tensors = powers_of_units(base.units, KEPT), {}
-    for n in range(2, KEPT + 1):
+    count = max(len(slopes), len(base.tails))
+    held = [n for n in range(2, KEPT + 1) if count * d ** max(n, 2 * min(2, n - 1)) <= LARGEST_TENSORS]
+    powers, tensors = powers_of_units(base.units, max(held, default=1)), {}
+    for n in held:
         root = np.full((1, 1), math.sqrt(1.0 / math.factorial(n)))
         part = hadamard(layers.weights, column(base.plain, n).transpose)
         part = hadamard(part, MatrixBall(root, root * 2.0**-50))
@@ -180,7 +185,7 @@ def _sizes(
     products = fourth * (gradient.orders[:, 1] * growth[1] + gradient.orders[:, 2] * growth[2]) * UP
     linear, second = Tensors(1, gradient.linear, d), Tensors(2, flat, d)
     for n, one in tensors.items():
-        for m in range(n, KEPT + 1):
+        for m in held[n - 2 :]:
             squares[n, m] = squares[m, n] = np.fmin(squares[n, m], product_norm(one, tensors[m]))
         products[n] = np.fmin(products[n], (product_norm(linear, one) + product_norm(second, one)) * UP)
     return Sizes(steepest, bends, thirds, spread, norms, beyond, squares, products)

@@ -66,7 +66,11 @@ def best_integral(network: LiftedNetwork, form: MatrixBall, moments: Moments) ->
     single = best_evidence_lower(network, form, moments)
     if single is not None and moments.log_integral - single.lower <= WORTH:
         return single
-    mixed = best_mixture(network, form, moments)
+    try:
+        mixed = best_mixture(network, form, moments)
+    except np.linalg.LinAlgError:
+        # What one Gaussian proves stands.
+        mixed = None
     return single if mixed is None or (single is not None and mixed.lower <= single.lower) else mixed
 
 
@@ -86,6 +90,9 @@ def best_mixture(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> 
     """The best of mixtures of more and more Gaussians, while much is lost.
 
     Guarantee: certified, whatever `moments` say. None without a second layer, or where nothing is verified.
+
+    Raises:
+        LinAlgError: where the factor of `moments` has no inverse.
     """
     layers = neurons_by_layer(network) if network.partners is None else None
     if layers is None or not len(layers[1]):

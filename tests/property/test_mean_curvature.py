@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,12 +15,12 @@ import certify.envelopes.mean_curvature as mean_curvature_module
 from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, multiply
 from certify.envelopes.chaos_norms import Tensors, fourth_growth, powers_of_units, product_norm
 from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
-from certify.envelopes.gaussian_layers import powers_of, two_layers
+from certify.envelopes.gaussian_layers import powers_of, two_layers, upper_ends
 from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, slope_squares
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
-from certify.envelopes.mean_curvature import FULL, KEPT, LATER, curved_expansion, whole_rest
-from certify.envelopes.mean_expansion import CUT, MeanExpansion, both, gradient_of
-from certify.envelopes.mean_tangents import slopes_at
+from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, whole_rest
+from certify.envelopes.mean_expansion import CUT, Gradient, MeanExpansion, both, gradient_of
+from certify.envelopes.mean_tangents import slopes_at, tangent_matrix
 from certify.envelopes.ridge_products import Ridges, ridge_product
 from certify.generators.activations import activation
 from certify.generators.graph import Activation, Affine, Graph, Input
@@ -76,6 +77,21 @@ def test_at_rank_one_the_norms_are_attained_and_the_growth_is_theirs() -> None:
         assert fourth_growth(order) == pytest.approx(fourth, rel=1e-12) and fourth_growth(order) >= fourth * (1 - 1e-13)
         own = float(product_norm(one, one)[0]) / math.factorial(order)
         assert own == pytest.approx(fourth**2, rel=1e-9)
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 2), (2, 2), (2, 3), (4, 4)])
+def test_norms_of_products_do_not_underflow(p: int, q: int) -> None:
+    random = np.random.default_rng([p, q])
+    first, second = drawn_tensor(p, random), drawn_tensor(q, random)
+    exact = math.sqrt(WEIGHTS @ (chaos(p, first) * chaos(q, second)) ** 2)
+    for faint, strong in ((1e-170, 1e150), (1e-300, 1.0), (1e-200, 1e-200)):
+        one, other = (
+            Tensors(p, exact_matrix(faint * first[None]), 2),
+            Tensors(q, exact_matrix(strong * second[None]), 2),
+        )
+        assert float(product_norm(one, other)[0]) >= exact * faint * strong * (1 - 1e-9)
+        assert float(product_norm(other, one)[0]) >= exact * faint * strong * (1 - 1e-9)
+        assert (one.square >= faint**2 * np.square(first).sum() * (1 - 1e-9)).all() and one.square[0] > 0.0
 
 
 @pytest.mark.parametrize(("left", "right"), [(2, 2), (4, 3), (3, 5)])
@@ -221,6 +237,124 @@ def test_finite_sums_and_what_is_paid_neuron_by_neuron(seed: int, spread: float)
     assert (second <= sizes.second() + 1e-10).all()
     # Without sup |sigma''| too little would be said.
     assert spread > 0.1 or (second > replace(sizes, bends=0.0 * left).second()).any()
+
+
+def drawn_sizes(random: np.random.Generator, count: int) -> tuple[Sizes, Gradient]:
+    """Numbers that are not negative, whatever they would be of."""
+
+    def drawn(*shape: int) -> FloatArray:
+        return np.exp(random.normal(0.0, 1.5, shape))
+
+    squares = drawn(CUT + 1, CUT + 1, count)
+    none = exact_matrix(np.zeros((count, 1)))
+    sizes = Sizes(
+        drawn(count), drawn(count), drawn(count), drawn(count), drawn(count, CUT + 1), drawn(count),
+        squares + squares.transpose(1, 0, 2), drawn(CUT + 1, count),
+    )  # fmt: skip
+    size, moving, norm, beyond, lost = (drawn(count) for _ in range(5))
+    return sizes, Gradient(none, none, none, size, moving, norm, beyond, drawn(count, ORDER + 1), lost)
+
+
+def test_what_is_left_is_paid_for_order_by_order() -> None:
+    """The sums of the module's docstring, written out: each term counts, none is smaller than it is said to be."""
+    sizes, gradient = drawn_sizes(np.random.default_rng(11), 40)
+    paid, second, later = (
+        mean_curvature_module._paid(sizes, gradient), sizes.second(), mean_curvature_module._later_size(gradient)
+    )  # fmt: skip
+    chosen = set()
+    for k in range(40):
+        norms, squares, products = sizes.norms[k], sizes.squares[..., k], sizes.products[:, k]
+
+        def root(orders: Sequence[int], norms: FloatArray = norms) -> float:
+            return math.sqrt(sum(float(norms[n]) ** 2 for n in orders))
+
+        def along(orders: Sequence[int], k: int = k, products: FloatArray = products) -> float:
+            return float(gradient.size[k]) * root(orders) + float(sum(products[n] for n in orders))
+
+        def square(last: int, squares: FloatArray = squares) -> float:
+            return float(sum(squares[n, m] for n in range(2, last + 1) for m in range(2, last + 1)))
+
+        low = range(2, KEPT + 1)
+        cubic = sizes.thirds[k] / 6 * square(KEPT) * along(low)
+        moved = [
+            sizes.bends[k] * root(high) * (along(low) + along(high) / 2)
+            + sizes.spread[k] * root(range(last + 1, CUT + 1)) * gradient.norm[k]
+            for last in range(KEPT, CUT + 1)
+            for high in [range(KEPT + 1, last + 1)]
+        ]
+        steep = sizes.steepest[k] * (norms[0] + norms[1] + sizes.beyond[k]) * gradient.norm[k]
+        assert paid[k] == pytest.approx(cubic + min(moved) + steep, rel=1e-9)
+        halves = [
+            sizes.bends[k] / 2 * square(last) + sizes.spread[k] * root(range(last + 1, FULL + 1))
+            for last in range(2, FULL + 1)
+        ]
+        steep = sizes.steepest[k] * (norms[0] + norms[1] + root(range(FULL + 1, CUT + 1)) + sizes.beyond[k])
+        assert second[k] == pytest.approx(min(halves) + steep, rel=1e-9)
+        orders = gradient.orders[k, LATER + 1 :]
+        assert later[k] == pytest.approx(math.sqrt(float(np.square(orders).sum())) + gradient.lost[k], rel=1e-9)
+        chosen.add((int(np.argmin(moved)), int(np.argmin(halves))))
+    assert len({first for first, _ in chosen}) > 2 and len({other for _, other in chosen}) > 2
+
+
+@pytest.mark.parametrize("spread", [0.1, 0.6])
+def test_all_parts_of_what_is_paid_are_in_the_bound(spread: float) -> None:
+    decoder = Decoder(2, spread, 2.0)
+    network = decoder.network()
+    form = potential_form(network, decoder.row, 1.0)
+    layers = two_layers(network, decoder.mean, decoder.factor, GRADED, FINE)
+    assert layers is not None and layers.own is not None and layers.rest is not None
+    found = curved_expansion(network, form, layers)
+    assert found is not None
+    slopes, every = slopes_at(layers.own), both(layers.base, layers.own)
+    plain = replace(layers, mean=np.zeros(2), factor=np.eye(2))
+    rows = multiply(form, tangent_matrix(layers, slopes))
+    gradient = gradient_of(MatrixBall(rows.midpoint[8:], rows.radius[8:]), plain, every)
+    flat = multiply(gradient.second, powers_of_units(every.units, 2)[1])
+    sizes = mean_curvature_module._sizes(network, layers, slopes, gradient, flat)
+    squares = mean_curvature_module._kept_squares(network, layers, slopes, whole_rest(layers))
+    kept, second = np.sqrt(upper_ends(squares)[:, 0]), sizes.second()
+    left = second * gradient.beyond + kept * mean_curvature_module._later_size(gradient)
+    paid = mean_curvature_module._paid(sizes, gradient) + left
+    assert found.paid == pytest.approx(float(paid.sum()), rel=1e-9)
+    assert found.squares == pytest.approx((kept + second) ** 2, rel=1e-9)
+    # What is beyond the cut, the orders and the tail, is in `beyond`.
+    outer = np.sqrt(layers.rest.orders[:, CUT + 1 :].sum(axis=1)) + layers.rest.tail
+    assert sizes.beyond == pytest.approx(outer, rel=1e-9) and (layers.rest.tail > 0.0).all()
+
+
+def test_without_tensors_more_is_paid_and_no_mean_is_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = Decoder(1, 0.4, 3.0)
+    paid, exact = [], decoder.mean_of_f()
+    # 5 times 2^4, 2^2: all orders, the second alone, none.
+    for largest in (80, 79, 19):
+        monkeypatch.setattr(mean_curvature_module, "LARGEST_TENSORS", largest)
+        found, _ = decoder.expansion()
+        weights = 1.01 * search_weights(found.form.midpoint, found.squares) + 1e-6
+        assert dominates(weights, found.form) and exact <= float(mean_upper(found, weights).upper()) + 1e-9
+        paid.append(found.paid)
+    assert paid[0] < paid[1] < paid[2]
+
+
+def test_many_latents_take_little_memory() -> None:
+    d, width = 48, 4
+    random = np.random.default_rng(0)
+    nodes = (
+        Input(d), Affine(0, random.standard_normal((width, d)) / 7.0, np.zeros(width)), Activation(1, "tanh", width),
+        Affine(2, random.standard_normal((width, width)), np.zeros(width)), Activation(3, "tanh", width),
+        Affine(4, random.standard_normal((2, width)), np.zeros(2)),
+    )  # fmt: skip
+    network = lifted_network(Graph(nodes))
+    assert network is not None
+    tracemalloc.start()
+    try:
+        found = expanded_mean(
+            network, potential_form(network, np.zeros(2), 1.0), np.zeros(d), 0.2 * np.eye(d), tangents=True
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # 4 d^4 numbers alone would be 170 MB.
+    assert found is not None and peak < 1e8
 
 
 @pytest.mark.parametrize("row", [-3.0, 3.0])

@@ -299,6 +299,24 @@ def test_a_search_that_leaves_the_floats_takes_nothing_from_what_is_proved(monke
     assert found is not None and len(found.mixture.shares) == 1 and math.isfinite(found.lower)
 
 
+def test_a_posterior_without_width_takes_nothing_from_what_one_gaussian_proves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = bent(2, 0)
+    network = lifted_network(generator.graph)
+    assert network is not None
+    row = generator.value(np.array([0.3, -0.2]))
+    form = potential_form(network, row, BETA)
+    moments = posterior_moments(generator.graph, GaussianLikelihood(row, BETA))
+    single = log_evidence_lower(network, form, moments.mean, 0.5 * moments.factor)
+    flat = replace(moments, factor=moments.factor * [[1.0], [0.0]], log_integral=math.inf)
+    with pytest.raises(np.linalg.LinAlgError):
+        best_mixture(network, form, flat)
+    assert best_integral(network, form, flat) is None
+    monkeypatch.setattr(mixture_evidence_module, "best_evidence_lower", lambda *_: single)
+    assert best_integral(network, form, flat) is single
+
+
 def proof_at(generator: Generator, row: FloatArray) -> RejectionProof:
     envelope = best_envelope(generator, GaussianLikelihood(row, BETA))
     assert not isinstance(envelope, str)
