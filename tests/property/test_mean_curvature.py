@@ -7,21 +7,29 @@ import math
 import tracemalloc
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import certify.envelopes.mean_curvature as mean_curvature_module
-from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, multiply
-from certify.envelopes.chaos_norms import Tensors, fourth_growth, powers_of_units, product_norm
+from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, multiply, scale
+from certify.envelopes.chaos_norms import (
+    Tensors,
+    _contracted,
+    fourth_growth,
+    powers_of_units,
+    product_norm,
+    stack_multiply,
+)
 from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
 from certify.envelopes.gaussian_layers import powers_of, two_layers, upper_ends
 from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, slope_squares
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
-from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, whole_rest
+from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, upper_sums, whole_rest
 from certify.envelopes.mean_expansion import CUT, Gradient, MeanExpansion, both, gradient_of
 from certify.envelopes.mean_tangents import slopes_at, tangent_matrix
-from certify.envelopes.ridge_products import Ridges, ridge_product
+from certify.envelopes.ridge_products import Ridges, _shares, ridge_product
 from certify.generators.activations import activation
 from certify.generators.graph import Activation, Affine, Graph, Input
 from tests.property.test_mean_expansion import excesses, nearly_tight
@@ -92,6 +100,39 @@ def test_norms_of_products_do_not_underflow(p: int, q: int) -> None:
         assert float(product_norm(one, other)[0]) >= exact * faint * strong * (1 - 1e-9)
         assert float(product_norm(other, one)[0]) >= exact * faint * strong * (1 - 1e-9)
         assert (one.square >= faint**2 * np.square(first).sum() * (1 - 1e-9)).all() and one.square[0] > 0.0
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (1, 2), (2, 2), (2, 3), (4, 4)])
+def test_norms_of_products_hold_for_all_tensors_of_a_ball(p: int, q: int) -> None:
+    random = np.random.default_rng([p, q])
+    first = drawn_tensor(p, random)
+    second = first if p == q else drawn_tensor(q, random)
+    exact = math.sqrt(WEIGHTS @ (chaos(p, first) * chaos(q, second)) ** 2)
+    one, other = (
+        Tensors(order, MatrixBall(0.5 * tensor[None], 0.5 * np.abs(tensor[None])), 2)
+        for order, tensor in ((p, first), (q, second))
+    )
+    assert float(product_norm(one, other)[0]) >= exact * (1 - 1e-12)
+    # What is contracted once, twice is of the norm of matrices.
+    turned = [tensor.reshape(2, -1) for tensor in (first, second)]
+    inner = float(np.square(turned[0].T @ turned[1]).sum())
+    assert float(_contracted(one, other, 1)[0]) >= inner * (1 - 1e-12)
+
+
+def test_roundings_of_stacked_products_and_of_shares_are_enclosed() -> None:
+    random = np.random.default_rng(2)
+    left, right = random.standard_normal((3, 4, 5)), random.standard_normal((3, 5, 2))
+    found = stack_multiply(MatrixBall(left, np.zeros(left.shape)), MatrixBall(right, np.zeros(right.shape)))
+    for k, i, j in itertools.product(range(3), range(4), range(2)):
+        exact = sum(Fraction(left[k, i, a]) * Fraction(right[k, a, j]) for a in range(5))
+        assert abs(Fraction(found.midpoint[k, i, j]) - exact) <= Fraction(found.radius[k, i, j]) < Fraction(1, 10**13)
+    shares = _shares(5, 6, 12)
+    for i, j in itertools.product(range(5), range(6)):
+        middle, radius = (Fraction(part[i + j, 6 * i + j]) for part in (shares.midpoint, shares.radius))
+        square = Fraction(math.factorial(i + j), (math.factorial(i) * math.factorial(j)) ** 2)
+        assert (middle - radius) ** 2 <= square <= (middle + radius) ** 2 and radius < middle / 10**13
+    sums = upper_sums(MatrixBall(np.ones((2, 1)), np.full((2, 1), 0.5)), exact_matrix(np.full((2, 1), 0.25)))
+    assert (sums >= 1.75).all() and (sums < 1.75 + 1e-12).all()
 
 
 @pytest.mark.parametrize(("left", "right"), [(2, 2), (4, 3), (3, 5)])
@@ -296,6 +337,32 @@ def test_what_is_left_is_paid_for_order_by_order() -> None:
     assert len({first for first, _ in chosen}) > 2 and len({other for _, other in chosen}) > 2
 
 
+@pytest.mark.parametrize("largest", [mean_curvature_module.LARGEST_TENSORS, 0])
+def test_norms_of_orders_and_of_their_products_are_bounded(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mean_curvature_module, "LARGEST_TENSORS", largest)
+    decoder = Decoder(3, 0.5)
+    network = decoder.network()
+    layers = two_layers(network, decoder.mean, decoder.factor, GRADED, FINE)
+    assert layers is not None and layers.own is not None
+    every, slopes = both(layers.base, layers.own), slopes_at(layers.own)
+    given = gradient_of(exact_matrix(np.random.default_rng(1).standard_normal((4, 12))), layers, every)
+    xi, directions = GRID @ layers.base.units.midpoint.T, GRID @ every.units.midpoint.T
+    orders = [(hermite(n, xi) * layers.base.plain.midpoint[:, n]) @ layers.weights.midpoint.T for n in range(CUT + 1)]
+    # Of G the first order alone, the second alone, and both.
+    for first, second in ((1.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+        linear, curved = scale(given.linear, first), scale(given.second, second)
+        norms = given.orders * np.array([1.0, first, second] + [1.0] * (ORDER - 2))
+        gradient = replace(given, linear=linear, second=curved, orders=norms)
+        flat = multiply(curved, powers_of_units(every.units, 2)[1])
+        sizes = mean_curvature_module._sizes(network, layers, slopes, gradient, flat)
+        p = GRID @ linear.midpoint.T + (directions**2 - 1.0) @ curved.midpoint.T
+        for n in range(2, CUT + 1):
+            assert (np.sqrt(WEIGHTS @ orders[n] ** 2) <= sizes.norms[:, n] * (1 + 1e-9)).all()
+            assert (np.sqrt(WEIGHTS @ (orders[n] * p) ** 2) <= sizes.products[n] * (1 + 1e-9)).all()
+            for m in range(2, CUT + 1):
+                assert (np.sqrt(WEIGHTS @ (orders[n] * orders[m]) ** 2) <= sizes.squares[n, m] * (1 + 1e-9)).all()
+
+
 @pytest.mark.parametrize("spread", [0.1, 0.6])
 def test_all_parts_of_what_is_paid_are_in_the_bound(spread: float) -> None:
     decoder = Decoder(2, spread, 2.0)
@@ -317,6 +384,25 @@ def test_all_parts_of_what_is_paid_are_in_the_bound(spread: float) -> None:
     paid = mean_curvature_module._paid(sizes, gradient) + left
     assert found.paid == pytest.approx(float(paid.sum()), rel=1e-9)
     assert found.squares == pytest.approx((kept + second) ** 2, rel=1e-9)
+    # All else is a finite sum: X'AX/2, phi R P, chi c^2 P/2 and phi q (G - P) on the grid.
+    base, own = layers.base, layers.own
+    xi, eta, directions = (GRID @ part.units.midpoint.T for part in (base, own, every))
+    z = decoder.mean + GRID @ decoder.factor.T
+    s, v = decoder.outputs(z)[:2]
+    w = own.means.midpoint[:, 0] + own.deviations.midpoint[:, 0] * eta
+    t = np.tanh(w)
+    x = np.concatenate([np.ones((len(z), 1)), z, s, t + slopes * (v - w)], axis=1)
+    orders = [(hermite(n, xi) * base.plain.midpoint[:, n]) @ layers.weights.midpoint.T for n in range(CUT + 1)]
+    c, q, whole = (np.asarray(sum(orders[2 : last + 1])) for last in (KEPT, FULL, CUT))
+    p = gradient.constant.midpoint[:, 0] + GRID @ gradient.linear.midpoint.T
+    p = p + (directions**2 - 1.0) @ gradient.second.midpoint.T
+    inner = rows.midpoint[8:, 3:]
+    later = sum((hermite(n, directions) * every.plain.midpoint[:, n]) @ inner.T for n in range(3, LATER + 1))
+    phi, chi = 1.0 - t**2 - slopes, -2.0 * t * (1.0 - t**2)
+    terms = phi * whole * p + 0.5 * chi * c**2 * p + phi * q * later
+    finite = float(WEIGHTS @ (0.5 * ((x @ form.midpoint) * x).sum(axis=1) + terms.sum(axis=1)))
+    last = abs(float(WEIGHTS @ (phi * q * later).sum(axis=1)))
+    assert -1e-9 <= found.known - float(paid.sum()) - finite <= 0.1 * last
     # What is beyond the cut, the orders and the tail, is in `beyond`.
     outer = np.sqrt(layers.rest.orders[:, CUT + 1 :].sum(axis=1)) + layers.rest.tail
     assert sizes.beyond == pytest.approx(outer, rel=1e-9) and (layers.rest.tail > 0.0).all()

@@ -136,6 +136,30 @@ def test_a_turned_tilt_is_the_plain_one_in_turned_axes() -> None:
     assert entropy_lower(turned) == pytest.approx(entropy_lower(plain), abs=1e-11)
 
 
+@pytest.mark.parametrize("d", [1, 2, 3, 5])
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_bound_of_the_entropy_is_its_formula(d: int, count: int) -> None:
+    """The module's inequality with T diag(s) T' multiplied out, by any tilts: log det S is that of s alone."""
+    random = np.random.default_rng([d, count])
+    mixture = TiltedMixture(
+        random.uniform(0.1, 1.0, count), random.standard_normal((count, d)), random.standard_normal((d, d)),
+        random.standard_normal((count, d)), np.exp(random.standard_normal((count, d))),
+        random.standard_normal((count, d * (d - 1) // 2)),
+    )  # fmt: skip
+    shares = mixture.shares / mixture.shares.sum()
+    total = np.linalg.slogdet(mixture.factor)[1] + 0.5 * d * math.log(2 * math.pi)
+    for k, share in enumerate(shares):
+        turn = np.eye(d)
+        turn[np.tril_indices(d, -1)] = mixture.shears[k]
+        square = turn @ np.diag(mixture.spreads[k]) @ turn.T
+        gaps = np.linalg.solve(mixture.factor, (mixture.means - mixture.means[k]).T).T
+        moved = gaps - mixture.linear[k]
+        exponents = 0.5 * (np.einsum("ja,ab,jb->j", moved, square, moved) - np.square(gaps).sum(axis=1))
+        tilted = math.log(shares @ np.exp(exponents)) + 0.5 * np.linalg.slogdet(square)[1]
+        total -= share * (tilted - 0.5 * np.trace(2 * np.eye(d) - np.linalg.inv(square)))
+    assert entropy_lower(mixture) == pytest.approx(total, abs=1e-9 * (1 + abs(total)))
+
+
 def test_shares_are_divided_by_their_sum_and_an_improper_mixture_proves_nothing() -> None:
     mixture = drawn(3, 2, 0, 1.0)
     assert entropy_lower(replace(mixture, shares=8.0 * mixture.shares)) == pytest.approx(
