@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import certify.envelopes.mean_curvature as mean_curvature_module
+import certify.envelopes.mean_tangents as mean_tangents_module
 from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix, multiply, scale
 from certify.envelopes.chaos_norms import (
     Tensors,
@@ -23,11 +24,11 @@ from certify.envelopes.chaos_norms import (
     stack_multiply,
 )
 from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
-from certify.envelopes.gaussian_layers import powers_of, two_layers, upper_ends
+from certify.envelopes.gaussian_layers import Rest, powers_of, two_layers, upper_ends
 from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, slope_squares
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
 from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, upper_sums, whole_rest
-from certify.envelopes.mean_expansion import CUT, Gradient, MeanExpansion, both, gradient_of
+from certify.envelopes.mean_expansion import CUT, Gradient, MeanExpansion, both, gradient_of, slope_spans
 from certify.envelopes.mean_tangents import slopes_at, tangent_matrix
 from certify.envelopes.ridge_products import Ridges, _shares, ridge_product
 from certify.generators.activations import activation
@@ -441,6 +442,56 @@ def test_many_latents_take_little_memory() -> None:
         tracemalloc.stop()
     # 4 d^4 numbers alone would be 170 MB.
     assert found is not None and peak < 1e8
+
+
+def test_what_tangents_pay_is_paid_order_by_order() -> None:
+    """As above, for the sums in the docstrings of `mean_tangents`."""
+    decoder = Decoder(0, 0.5)
+    network = decoder.network()
+    layers = two_layers(network, decoder.mean, decoder.factor, GRADED, FINE)
+    assert layers is not None and layers.own is not None
+    slopes = slopes_at(layers.own)
+    bends, spread = slope_spans(network, layers)
+    first = np.sqrt(mean_tangents_module._second_norm(network, layers, slopes))
+    growth = [fourth_growth(n) for n in range(CUT + 1)]
+    random = np.random.default_rng(3)
+    chosen = set()
+    for _ in range(20):
+        _, gradient = drawn_sizes(random, 4)
+        orders = np.exp(random.normal(-2.0, 1.5, (4, ORDER + 1)) - 1.2 * np.arange(ORDER + 1))
+        tail = np.exp(random.normal(-4.0, 1.0, 4))
+        given = replace(layers, rest=Rest(np.exp(random.normal(1.0, 1.0, 4)), orders, tail))
+        assert given.rest is not None
+        steepest, size = mean_tangents_module._sizes(network, given, slopes)
+        paid = mean_tangents_module._second_order(network, given, gradient, steepest)
+        for k in range(4):
+            norms = np.sqrt(orders[k])
+
+            def root(numbers: Sequence[int], k: int = k, orders: FloatArray = orders) -> float:
+                return math.sqrt(sum(float(orders[k, n]) for n in numbers))
+
+            def grown(factors: Sequence[float], last: int, norms: FloatArray = norms) -> float:
+                return float(sum(factors[n] * norms[n] for n in range(2, last + 1))) ** 2
+
+            low = norms[0] + norms[1] + tail[k]
+            sizes = [steepest[k] * math.sqrt(given.rest.square[k])]
+            for last in range(2, CUT + 1):
+                others = root(range(3, last + 1)) + root(range(last + 1, ORDER + 1)) + low
+                sizes.append(first[k] + steepest[k] * others + 0.5 * bends[k] * grown(growth, last))
+            assert size[k] == pytest.approx(min(sizes), rel=1e-9)
+            # R' in L^p with p = 16/7, 3 and 4, by hypercontractivity and by |H_n|_4.
+            mild, third = [(9 / 7) ** (n / 2) for n in range(CUT + 1)], [2 ** (n / 2) for n in range(CUT + 1)]
+            p = gradient.orders[k]
+            costs = []
+            for last in range(1, CUT + 1):
+                moving = p[1] * 105 ** (1 / 8) * grown(mild, last)
+                moving += p[2] * min(2 * grown(third, last), grown(growth, last))
+                curved = 0.5 * bends[k] * (p[0] * root(range(2, last + 1)) ** 2 + moving)
+                costs.append(curved + spread[k] * root(range(last + 1, CUT + 1)) * gradient.norm[k])
+            steep = steepest[k] * (low + root(range(CUT + 1, ORDER + 1))) * gradient.norm[k]
+            assert paid[k] == pytest.approx(min(costs) + steep, rel=1e-9)
+            chosen.add((int(np.argmin(sizes)), int(np.argmin(costs))))
+    assert len({one for one, _ in chosen}) > 1 and len({other for _, other in chosen}) > 2
 
 
 @pytest.mark.parametrize("row", [-3.0, 3.0])

@@ -17,7 +17,7 @@ from certify.arithmetic.intervals import FloatArray, exact_matrix
 from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.rejection import verify
 from certify.envelopes.best import best_envelope
-from certify.envelopes.gaussian_evidence import log_evidence_lower
+from certify.envelopes.gaussian_evidence import dominates, log_evidence_lower
 from certify.envelopes.gaussian_moments import EVEN, GRADED, hermite_coefficients, slope_moments
 from certify.envelopes.lifted_form import lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
@@ -250,10 +250,21 @@ def test_the_bound_is_below_the_integral_and_better_than_one_gaussian(
         for name in ("shares", "means", "linear", "spreads", "shears")
     )
     assert mixture_evidence_again(network, form, found.mixture, found.weights) == found.lower
+    # Shares are divided by their sum.
+    for factor in (0.25, 3.0):
+        scaled = replace(found.mixture, shares=factor * found.mixture.shares)
+        assert mixture_evidence_again(network, form, scaled, found.weights) == pytest.approx(found.lower, abs=1e-9)
     for weights in (found.weights[1:], 0.5 * found.weights):
         assert mixture_evidence_again(network, form, found.mixture, weights) == -math.inf
     moved = replace(found.mixture, means=found.mixture.means + 0.5 * moments.factor.sum(axis=1))
     assert mixture_evidence_again(network, form, moved, found.weights) < found.lower
+
+
+def test_weights_dominate_a_form_from_zero_on() -> None:
+    assert dominates(np.array([0.5, 1.0]), exact_matrix(np.diag([0.4, -1.0])))
+    # E rho^2 is known from above: below 0 a weight would need it from below.
+    for weights in ([0.5, -0.5], [0.3, 1.0], [math.nan, 1.0], [math.inf, 1.0]):
+        assert not dominates(np.array(weights), exact_matrix(np.diag([0.4, -1.0])))
 
 
 def test_mixtures_are_for_what_one_gaussian_loses(monkeypatch: pytest.MonkeyPatch) -> None:
