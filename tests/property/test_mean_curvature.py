@@ -25,7 +25,7 @@ from certify.envelopes.chaos_norms import (
 )
 from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
 from certify.envelopes.gaussian_layers import Rest, powers_of, two_layers, upper_ends
-from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, slope_squares
+from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, hermite_cells, slope_distances, slope_squares
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
 from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, upper_sums, whole_rest
 from certify.envelopes.mean_expansion import CUT, Gradient, MeanExpansion, both, gradient_of, slope_spans
@@ -173,6 +173,11 @@ def test_squares_of_slopes_have_their_coefficients(name: str) -> None:
         exact = (first - slopes[:, None]) ** 2 @ (mass * hermite(n, xi))
         assert (np.abs(found.midpoint[:, n] - exact) <= found.radius[:, n] + 1e-11).all()
         assert (found.radius[:, n] <= 1e-3).all()
+    # What lies beyond the lattice is in the radius, where there is little else.
+    none = exact_matrix(np.zeros((9, 1)))
+    found = slope_squares(((name, ()),) * 9, exact_matrix(middles[:, None]), none, slopes)
+    lost = np.square(slope_distances(((name, ()),) * 9, slopes)) * hermite_cells(GRADED).outside
+    assert (found.radius >= lost[:, None]).all() and (found.radius <= 1e-12).all()
 
 
 class Decoder:
