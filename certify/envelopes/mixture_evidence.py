@@ -39,6 +39,9 @@ WORTH = 0.1
 FEW_GAUSSIANS, MOST_GAUSSIANS = 8, 128
 """How many are tried where one Gaussian loses not so much, and after that."""
 
+WORK = 2**25
+"""Gaussians times neurons of the second layer times d^4, what a mean of f takes, beyond which fewer are tried."""
+
 ENOUGH, MUCH = 0.1, 0.5
 """Nats that may be lost without trying more, and beyond which the few are left out."""
 
@@ -101,11 +104,12 @@ def best_mixture(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> 
     # What a narrow Gaussian pays says what is charged for width.
     tried = Placed(moments.mean[None], NARROW * moments.factor, np.ones(1))
     best = found = _bound(network, form, tried)
-    for count in (1, FEW_GAUSSIANS, MOST_GAUSSIANS):
+    most = max(1, min(MOST_GAUSSIANS, WORK // (len(layers[1]) * network.latent_dim**4)))
+    for count in sorted({1, min(FEW_GAUSSIANS, most), most}):
         lost = math.inf if best is None else moments.log_integral - best.lower
         if found is None or lost <= ENOUGH:
             break
-        if count == FEW_GAUSSIANS and lost > MUCH:
+        if 1 < count < most and lost > MUCH:
             continue
         factor = np.asarray(np.linalg.solve(moments.factor, tried.factor), dtype=np.float64)
         charge = curvatures.charge(factor, found.paid)

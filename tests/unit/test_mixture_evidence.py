@@ -18,12 +18,21 @@ from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.rejection import verify
 from certify.envelopes.best import best_envelope
 from certify.envelopes.gaussian_evidence import dominates, log_evidence_lower
+from certify.envelopes.gaussian_layers import neurons_by_layer
 from certify.envelopes.gaussian_moments import EVEN, GRADED, hermite_coefficients, slope_moments
 from certify.envelopes.lifted_form import lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
 from certify.envelopes.mixture_evidence import best_integral, best_mixture, mixture_evidence_again
-from certify.envelopes.mixture_search import GROWTH, Curvatures, curvatures_of, placed, potential_slopes
+from certify.envelopes.mixture_search import (
+    GROWTH,
+    NARROW,
+    Curvatures,
+    Placed,
+    curvatures_of,
+    placed,
+    potential_slopes,
+)
 from certify.envelopes.posterior_moments import Moments, posterior_moments
 from certify.envelopes.records import RejectionProof, rejection_proof
 from certify.generators.activations import activation
@@ -381,6 +390,32 @@ def test_a_record_with_gaussians_is_confirmed_and_what_is_better_or_damaged_is_r
     other = {**document, "mean": {name: document["gaussians"][name] for name in ("factor", "weights")}}
     other["mean"]["mean"] = document["gaussians"]["means"][0]
     assert "by a mean, by cells or by Gaussians" in refusal(other, generator)
+
+
+@pytest.mark.parametrize(("share", "tried"), [(0.5, [1]), (5.2, [1, 5]), (40.0, [1, 8, 40]), (1e9, [1, 8, 128])])
+def test_fewer_gaussians_are_tried_where_a_mean_takes_more(
+    monkeypatch: pytest.MonkeyPatch, share: float, tried: list[int]
+) -> None:
+    generator = bent(4, 1)
+    row = generator.value(np.random.default_rng(1).standard_normal(4))
+    network, moments = (
+        lifted_network(generator.graph),
+        posterior_moments(generator.graph, GaussianLikelihood(row, BETA)),
+    )
+    assert network is not None
+    form = potential_form(network, row, BETA)
+    second = len(neurons_by_layer(network)[1])
+    asked = []
+    monkeypatch.setattr(mixture_evidence_module, "WORK", int(share * second * 4**4))
+    monkeypatch.setattr(mixture_evidence_module, "ENOUGH", -np.inf)
+    monkeypatch.setattr(mixture_evidence_module, "MUCH", np.inf)
+
+    def one(count: int, given: Moments, *_: Any) -> Placed:
+        asked.append(count)
+        return Placed(given.mean[None], NARROW * given.factor, np.ones(1))
+
+    monkeypatch.setattr(mixture_evidence_module, "placed", one)
+    assert best_mixture(network, form, moments) is not None and asked == tried
 
 
 def test_a_record_made_before_there_were_gaussians_is_read() -> None:
