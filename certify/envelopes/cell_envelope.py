@@ -15,12 +15,14 @@ from typing import TypeAlias
 import numpy as np
 
 from certify.arithmetic.intervals import FloatArray, MatrixBall
+from certify.bounds.ranges import Interval
 from certify.envelopes.cell_search import Cell, Shells, Tree, divide, first_cells
 from certify.envelopes.cells import cells_of
 from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPath
+from certify.envelopes.neuron_forms import graph_points
 from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.quadratic_search import LowerObjective
 from certify.envelopes.region_bound import MixtureBound, RegionBound, log_constant_of, region_bound
@@ -37,8 +39,11 @@ FARTHER = (64.0, 100.0, 160.0)
 AT_ONCE = 8
 """Cells cut between two looks at all of them."""
 
-NARROWER = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4)
-"""Shares of a Gaussian's precision that are given up, in this order, until its cell's inequality is verified."""
+GIVEN_UP = ((1e-8, 0.0), (1e-7, 0.0), (1e-6, 1e-8), (1e-5, 1e-7), (1e-4, 1e-6), (1e-3, 1e-5))
+"""Shares of a Gaussian's precision and multiples of (s - s_0)^2 for every neuron, until a cell is verified.
+
+Where a neuron hardly matters in a cell the form may be all but singular in its output s.
+"""
 
 
 def cell_bound(
@@ -103,16 +108,30 @@ def _proved(network: LiftedNetwork, form: MatrixBall, shells: Shells, cell: Cell
     x = np.concatenate([[1.0], cell.mean])
     # The least value of the whole form is -offset; payments are added where it is verified.
     offset = -0.5 * float(x @ cell.total @ x) - cell.paid
-    for share in NARROWER:
+    outputs = _middle_outputs(network, cell.ranges)
+    for share, steeper in GIVEN_UP:
+        coefficients = cell.coefficients.copy()
+        coefficients[:, 1] -= 2.0 * steeper * outputs
+        coefficients[:, 4] += steeper
         root = np.asarray(np.linalg.cholesky((1.0 - share) * axes.T @ cell.precision @ axes), dtype=np.float64)
         own = Mixture(np.ones(1), (centre + shells.factor @ cell.mean)[None], root[None])
         found = region_bound(
-            network, form, own, shells.region(cell.shell, cell.box), cell.ranges, cell.coefficients, np.ones(1),
-            float(inside), float(outside) if cell.shell else 0.0, offset, sides=np.array(sides),
+            network, form, own, shells.region(cell.shell, cell.box), cell.ranges, coefficients, np.ones(1),
+            float(inside), float(outside) if cell.shell else 0.0, offset + steeper * float(outputs @ outputs),
+            sides=np.array(sides),
         )  # fmt: skip
         if found is not None:
             return found, own
     return None
+
+
+def _middle_outputs(network: LiftedNetwork, ranges: Interval) -> FloatArray:
+    """s_0 (k,): the neurons' outputs in the middle of their inputs' ranges, 0 where there is none. Estimate."""
+    found, middles = np.zeros(network.neurons), 0.5 * (ranges[0] + ranges[1])
+    for sigma in dict.fromkeys(network.sigmas):
+        chosen = np.array([other == sigma for other in network.sigmas])
+        found[chosen] = graph_points(sigma, middles[chosen])[:, 1]
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 def _beyond(network: LiftedNetwork, form: MatrixBall, shells: Shells, far: Minorant) -> Proof | None:

@@ -19,7 +19,7 @@ from certify.envelopes import cell_envelope, cell_search, quadratic_envelope
 from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.box_search import log_ratio
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network
-from certify.envelopes.likelihood import GaussianLikelihood
+from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.quadratic_envelope import Preparation, form_of, prepare
 from certify.envelopes.quadratic_search import lower_objective
 from certify.envelopes.records import rejection_proof
@@ -382,3 +382,46 @@ def test_a_cell_is_cut_across_the_latent_that_neurons_bend_in(bent: int) -> None
     assert np.logaddexp(first, second) < cell.evaluated - 0.01
     none = cell_search._cut_of(shells, replace(cell, drawn=np.clip(cell.mean, box.low, box.high)[None]))
     assert none[0] == bent and box.low[bent] < none[1] < box.high[bent]
+
+
+def test_a_cell_in_which_a_neuron_hardly_matters_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second neuron has no way out: its own form is all that makes the whole form definite, by 1e-14."""
+    weights = np.array([[1.0, 0.0], [0.5, 0.0], [-1.0, 0.0]])
+    graph = Graph(
+        (
+            Input(2),
+            Affine(0, np.array([[1.0, 0.3], [0.2, -0.8]]), np.array([0.1, 0.4])),
+            Activation(1, "softplus", 2, ()),
+            Affine(2, weights, np.zeros(3)),
+        )
+    )
+    likelihood = GaussianLikelihood(np.array([0.5, 0.2, -0.4]), 1.0)
+    prepared = prepare(graph, likelihood)
+    assert prepared is not None
+    network = prepared.network
+    form = form_of(network, likelihood)
+    ellipsoid = Ellipsoid(np.zeros(2), np.eye(2), 3.0)
+    shells = cell_search.Shells(
+        network, lower_objective(network, form.midpoint), prepared.constraints.scales, np.eye(2), np.eye(2),
+        [ellipsoid], input_ranges(network, [ellipsoid]),
+    )  # fmt: skip
+    box = box_around(ellipsoid, np.eye(2))
+    cell = cell_search.searched_cell(shells, 0, box, prepared.start, [], np.random.default_rng(0))
+    best = cell_envelope._proved(network, form, shells, cell)
+    assert best is not None
+    coefficients = cell.coefficients.copy()
+    coefficients[1] = 0.0, 0.0, 0.0, 0.0, 1e-14
+    flat = replace(cell, coefficients=coefficients)
+    found = cell_envelope._proved(network, form, shells, flat)
+    assert found is not None and found[0].log_constant <= best[0].log_constant + 1e-2
+    # Without what is added to the form it is not.
+    monkeypatch.setattr(cell_envelope, "GIVEN_UP", tuple((share, 0.0) for share, _ in cell_envelope.GIVEN_UP))
+    assert cell_envelope._proved(network, form, shells, flat) is None
+    # And what is added is small beside the proof: f is above the Gaussian that is proved.
+    points = np.random.default_rng(1).standard_normal((4000, 2)) * 1.5
+    points = points[np.linalg.norm(points, axis=1) <= 3.0]
+    proof, mixture = found
+    heights = potential(graph, likelihood, points) + mixture.log_density(points) + proof.log_constant
+    gaps = (points**2).sum(axis=1) - 9.0
+    sides = ((points - box.low) * (points - box.high)) @ proof.sides
+    assert (heights >= -0.5 * (proof.inside * gaps + sides) - 1e-9).all()
