@@ -14,6 +14,7 @@ likewise; empty matrices are legal and give empty or zero results.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,7 +106,7 @@ def matrix_from_bounds(lower: npt.ArrayLike, upper: npt.ArrayLike) -> MatrixBall
 
 
 def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
-    """Product of every left with every right matrix, shapes (n, k) and (k, p).
+    """Product of every left with every right matrix, shapes (n, k) and (k, p), or of stacks (m, n, k) and (m, k, p).
 
     |AB - fl(C_A C_B)| <= |C_A|(R_B + gamma |C_B|) + R_A(|C_B| + R_B) + k 2^-1022. Enclosure, rounded outward.
 
@@ -114,8 +115,8 @@ def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
     >>> bool(0 < product.radius[0, 0] < 1e-16)
     True
     """
-    inner = left.shape[1]
-    ask(6e-6 * left.shape[0] * inner * right.shape[1])
+    inner = left.midpoint.shape[-1]
+    ask(6e-6 * left.midpoint.size * right.midpoint.shape[-1])
     growth = (inner + 8) * EPSILON
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         midpoint = left.midpoint @ right.midpoint
@@ -130,6 +131,13 @@ def multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
     if inner == 0:
         return MatrixBall(np.zeros_like(midpoint), np.zeros_like(midpoint))
     return _guarded(midpoint, radius)
+
+
+def stacked(parts: Sequence[MatrixBall]) -> MatrixBall:
+    """The parts' rows, one part after the other, at least one part. Exact."""
+    return MatrixBall(
+        np.concatenate([part.midpoint for part in parts]), np.concatenate([part.radius for part in parts])
+    )
 
 
 def add(left: MatrixBall, right: MatrixBall) -> MatrixBall:

@@ -38,6 +38,7 @@ from certify.arithmetic.intervals import (
     magnitude_upper,
     multiply,
     scale,
+    stacked,
     subtract,
 )
 from certify.bounds.barrier import newton_units
@@ -132,7 +133,7 @@ class Lifted:
     @property
     def rows(self) -> MatrixBall:
         """The increments of all pre-activations, (k, N). Enclosure, rounded outward."""
-        return _stacked(self.passage.form.inputs)
+        return stacked(self.passage.form.inputs)
 
     def bends(self, order: int) -> tuple[FloatArray, FloatArray]:
         """Ends of sigma^(order) of all neurons, (k,) each. Enclosure, rounded outward."""
@@ -319,17 +320,11 @@ def _products(lifted: Lifted, found: Second) -> tuple[Driver, FloatArray] | None
         return None
     slopes = found.ellipse.image(lifted.rows)
     slopes = MatrixBall(slopes.midpoint[places], slopes.radius[places])
-    bends = bent.image(_stacked(form.inputs[1:]))
+    bends = bent.image(stacked(form.inputs[1:]))
     gram = hadamard(multiply(slopes, slopes.transpose), multiply(bends, bends.transpose))
     with precision():
         size = upper(ball(found.ellipse.growth) * ball(bent.growth))
     return Driver(gram, size), places
-
-
-def _stacked(parts: Sequence[MatrixBall]) -> MatrixBall:
-    return MatrixBall(
-        np.concatenate([part.midpoint for part in parts]), np.concatenate([part.radius for part in parts])
-    )
 
 
 def _units(form: IncrementForm) -> float:

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from certify.arithmetic.intervals import EPSILON, SMALLEST_NORMAL, FloatArray, MatrixBall, hadamard, multiply
+from certify.arithmetic.intervals import SMALLEST_NORMAL, FloatArray, MatrixBall, hadamard, multiply
 
 UP = 1 + 2.0**-40
 """More than all roundings of the short sums of numbers that are not negative."""
@@ -35,20 +35,6 @@ def fourth_growth(order: int) -> float:
         for r in range(order + 1)
     )
     return float((total / math.factorial(order) ** 2) ** 0.25 * (1 + 2.0**-48))
-
-
-def stack_multiply(left: MatrixBall, right: MatrixBall) -> MatrixBall:
-    """Products of matrices (k, n, m) and (k, m, p), each as by `intervals.multiply`."""
-    inner = left.midpoint.shape[2]
-    growth = (inner + 8) * EPSILON
-    with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        size = np.abs(right.midpoint)
-        spread = np.abs(left.midpoint) @ (right.radius + growth * size + SMALLEST_NORMAL * (size > 0))
-        spread = spread + left.radius @ (size + right.radius)
-        radius = (spread + 4 * (inner + 1) * SMALLEST_NORMAL) * (1.0 + 4 * growth)
-        middle = left.midpoint @ right.midpoint
-    known = np.isfinite(middle) & np.isfinite(radius)
-    return MatrixBall(np.where(known, middle, 0.0), np.where(known, radius, np.inf))
 
 
 def shaped(ball: MatrixBall, *shape: int) -> MatrixBall:
@@ -89,7 +75,7 @@ class Tensors:
         for r in range(1, min(self.order, 3)):
             rows = shaped(self.entries, -1, self.d**r, self.d ** (self.order - r))
             turned = MatrixBall(rows.midpoint.transpose(0, 2, 1), rows.radius.transpose(0, 2, 1))
-            found.append(stack_multiply(rows, turned))
+            found.append(multiply(rows, turned))
         return found
 
     @cached_property
@@ -113,7 +99,7 @@ def _contracted(first: Tensors, second: Tensors, r: int) -> FloatArray:
         return first.square * second.square * UP
     if r == first.order:
         rows = shaped(second.entries, count, d ** (second.order - r), d**r)
-        return squared(shaped(stack_multiply(rows, shaped(first.entries, count, d**r, 1)), count, -1))
+        return squared(shaped(multiply(rows, shaped(first.entries, count, d**r, 1)), count, -1))
     if r > 2:
         # By Cauchy: F_r has the norm of F_(p-r), which is smaller.
         one, other = first.gram(first.order - r), second.gram(second.order - r)

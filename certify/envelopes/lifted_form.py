@@ -26,6 +26,7 @@ from certify.arithmetic.intervals import (
     multiply,
     scale,
     scale_columns,
+    stacked,
     subtract,
 )
 from certify.bounds.bracket import Region
@@ -165,12 +166,8 @@ def lifted_network(graph: Graph) -> LiftedNetwork | None:
                 maps.append(_selector(node.width, 1 + d + start, size))
                 seen[np.arange(node.width), 1 + d + start + np.arange(node.width)] = True
         depends.append(seen)
-    empty = np.zeros((0, size))
-    stacked = MatrixBall(
-        np.concatenate([*(rows.midpoint for rows in inputs), empty]),
-        np.concatenate([*(rows.radius for rows in inputs), empty]),
-    )
-    return LiftedNetwork(d, stacked, maps[-1], tuple(sigmas), tuple(layers), live, partners)
+    every = stacked([*inputs, exact_matrix(np.zeros((0, size)))])
+    return LiftedNetwork(d, every, maps[-1], tuple(sigmas), tuple(layers), live, partners)
 
 
 def factor_ends(graph: Graph, ends: Sequence[Interval], swapped: npt.NDArray[np.bool_]) -> Interval:

@@ -39,6 +39,7 @@ from certify.arithmetic.intervals import (
     hadamard,
     multiply,
     scale,
+    stacked,
 )
 from certify.envelopes.chaos_norms import UP, Tensors, fourth_growth, powers_of_units, product_norm
 from certify.envelopes.gaussian_layers import (
@@ -67,7 +68,7 @@ from certify.envelopes.mean_expansion import (
     slope_spans,
 )
 from certify.envelopes.mean_tangents import slopes_at, tangent_matrix
-from certify.envelopes.ridge_products import Ridges, ridge_product, stacked
+from certify.envelopes.ridge_products import Ridges, ridge_product
 from certify.generators.activations import activation_constants
 
 KEPT, FULL, LATER = 4, 6, 5

@@ -41,6 +41,7 @@ from certify.arithmetic.intervals import (
     matrix_from_bounds,
     multiply,
     scale,
+    stacked,
     subtract,
 )
 from certify.envelopes.chaos_norms import UP, fourth_growth
@@ -261,12 +262,11 @@ def _spans(sigma: Sigma) -> tuple[float, float]:
 def both(first: Expansion, second: Expansion) -> Expansion:
     """The neurons of `first`, then those of `second`."""
 
-    def joined(a: MatrixBall, b: MatrixBall) -> MatrixBall:
-        return MatrixBall(np.concatenate([a.midpoint, b.midpoint]), np.concatenate([a.radius, b.radius]))
+    def joined(name: str) -> MatrixBall:
+        return stacked([getattr(first, name), getattr(second, name)])
 
     return Expansion(
-        joined(first.means, second.means), joined(first.deviations, second.deviations),
-        joined(first.units, second.units), joined(first.plain, second.plain), joined(first.square, second.square),
+        joined("means"), joined("deviations"), joined("units"), joined("plain"), joined("square"),
         np.concatenate([first.tails, second.tails]), np.concatenate([first.lipschitz, second.lipschitz]),
     )  # fmt: skip
 

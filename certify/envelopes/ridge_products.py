@@ -18,8 +18,8 @@ from functools import cached_property
 
 import numpy as np
 
-from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, hadamard, multiply
-from certify.envelopes.chaos_norms import shaped, stack_multiply
+from certify.arithmetic.intervals import MatrixBall, add, exact_matrix, hadamard, multiply, stacked
+from certify.envelopes.chaos_norms import shaped
 from certify.envelopes.gaussian_layers import columns, derivative, row_sums
 
 
@@ -83,20 +83,13 @@ def ridge_product(function: MatrixBall, left: Ridges, right: Ridges, correlation
     return total
 
 
-def stacked(parts: Sequence[MatrixBall]) -> MatrixBall:
-    """One under the other."""
-    return MatrixBall(
-        np.concatenate([part.midpoint for part in parts]), np.concatenate([part.radius for part in parts])
-    )
-
-
 def _paired(left: MatrixBall, right: Sequence[MatrixBall]) -> MatrixBall:
     """Inner products of row k of each on the left (i, k, x) with row k of each on the right (k, x): (k, i l)."""
     ours = MatrixBall(left.midpoint.transpose(1, 0, 2), left.radius.transpose(1, 0, 2))
     others = MatrixBall(
         np.stack([part.midpoint for part in right], axis=2), np.stack([part.radius for part in right], axis=2)
     )
-    return shaped(stack_multiply(ours, others), len(ours.midpoint), -1)
+    return shaped(multiply(ours, others), len(ours.midpoint), -1)
 
 
 def _shares(left: int, right: int, count: int) -> MatrixBall:

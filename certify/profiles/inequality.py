@@ -35,6 +35,7 @@ from certify.arithmetic.intervals import (
     exact_matrix,
     multiply,
     scale_columns,
+    stacked,
     subtract,
 )
 from certify.arithmetic.rounding import Direction, outward
@@ -100,7 +101,7 @@ def hessian_form(
     output = scale_columns(output, inverse)
     prior = multiply(exact_matrix(basis[:d][:, kept].T), exact_matrix(basis[:d][:, kept]))
     metric = add(prior, multiply(output.transpose, output))
-    every = _stacked(inputs, output.shape[1])
+    every = stacked([*inputs, exact_matrix(np.zeros((0, output.shape[1])))])
     counts = np.concatenate([[0], np.cumsum(moving)])
     starts = [int(counts[form.columns(k).start - d]) for k in range(len(inputs))]
     ends = [int(counts[form.columns(k).stop - d]) for k in range(len(inputs))]
@@ -243,11 +244,3 @@ def _product_part(first: MatrixBall, second: MatrixBall, coefficient: Interval, 
 def _weighted(left: MatrixBall, right: MatrixBall, weights: FloatArray) -> MatrixBall:
     """left^T diag(weights) right; infinite weights make it unbounded."""
     return multiply(scale_columns(left.transpose, exact_matrix(weights[None])), right)
-
-
-def _stacked(parts: list[MatrixBall], columns: int) -> MatrixBall:
-    empty = np.zeros((0, columns))
-    return MatrixBall(
-        np.concatenate([*(part.midpoint for part in parts), empty]),
-        np.concatenate([*(part.radius for part in parts), empty]),
-    )

@@ -21,7 +21,6 @@ from certify.envelopes.chaos_norms import (
     fourth_growth,
     powers_of_units,
     product_norm,
-    stack_multiply,
 )
 from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
 from certify.envelopes.gaussian_layers import Rest, powers_of, two_layers, upper_ends
@@ -123,7 +122,7 @@ def test_norms_of_products_hold_for_all_tensors_of_a_ball(p: int, q: int) -> Non
 def test_roundings_of_stacked_products_and_of_shares_are_enclosed() -> None:
     random = np.random.default_rng(2)
     left, right = random.standard_normal((3, 4, 5)), random.standard_normal((3, 5, 2))
-    found = stack_multiply(MatrixBall(left, np.zeros(left.shape)), MatrixBall(right, np.zeros(right.shape)))
+    found = multiply(MatrixBall(left, np.zeros(left.shape)), MatrixBall(right, np.zeros(right.shape)))
     for k, i, j in itertools.product(range(3), range(4), range(2)):
         exact = sum(Fraction(left[k, i, a]) * Fraction(right[k, a, j]) for a in range(5))
         assert abs(Fraction(found.midpoint[k, i, j]) - exact) <= Fraction(found.radius[k, i, j]) < Fraction(1, 10**13)
