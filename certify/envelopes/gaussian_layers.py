@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -225,6 +225,20 @@ def derivative(coefficients: MatrixBall, order: int) -> MatrixBall:
     for shift in range(1, 1 + order):
         found = hadamard(found, roots(shift, shift + count))
     return found
+
+
+def orders(coefficients: MatrixBall, first: int, last: int) -> MatrixBall:
+    """Hermite coefficients 0, ..., `last` with those below `first` set to 0."""
+    found = columns(coefficients, 0, last + 1)
+    middle, radius = found.midpoint.copy(), found.radius.copy()
+    middle[:, :first], radius[:, :first] = 0.0, 0.0
+    return MatrixBall(middle, radius)
+
+
+def upper_sums(*parts: MatrixBall) -> FloatArray:
+    """Upper ends (k,) of the sums of columns (k, 1)."""
+    total = reduce(add, parts)
+    return np.asarray(np.nextafter(total.midpoint + total.radius, np.inf)[:, 0])
 
 
 def upper_ends(squares: MatrixBall) -> FloatArray:

@@ -25,7 +25,7 @@ Rounded outward.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, reduce
 
 import numpy as np
@@ -35,7 +35,6 @@ from certify.arithmetic.intervals import (
     FloatArray,
     MatrixBall,
     add,
-    exact_matrix,
     hadamard,
     multiply,
     scale,
@@ -47,27 +46,31 @@ from certify.envelopes.gaussian_layers import (
     TwoLayers,
     column,
     columns,
-    derivative,
+    orders,
     powers_of,
     row_sums,
     rows_of,
-    second_moments,
     upper_ends,
+    upper_sums,
 )
-from certify.envelopes.gaussian_moments import slope_distances, slope_squares
+from certify.envelopes.gaussian_moments import (
+    ORDER,
+    slope_distances,
+    slope_squares,
+)
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
 from certify.envelopes.mean_expansion import (
     CUT,
     Gradient,
     MeanExpansion,
-    block,
-    both,
-    first_order,
-    gradient_of,
-    known_mean,
+    inner_derivative,
+    less,
+    outer_derivative,
     slope_spans,
 )
-from certify.envelopes.mean_tangents import slopes_at, tangent_matrix
+from certify.envelopes.mean_tangents import (
+    tangent_form,
+)
 from certify.envelopes.ridge_products import Ridges, ridge_product
 from certify.generators.activations import activation_constants
 
@@ -83,33 +86,20 @@ LARGEST_TENSORS = 2**22
 
 def curved_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> MeanExpansion | None:
     """What is known of E f, f = x'Ax/2 with `form` A, behind two layers; None where a moment is not finite."""
-    own, rest = layers.own, layers.rest
-    assert own is not None and rest is not None, "the caller has looked"
-    start = 1 + network.latent_dim
-    tail = start + layers.second
-    index = np.concatenate([np.arange(start), start + layers.first, tail])
-    # What is linear in z is so in y: u = (1, y, s, t).
-    plain = replace(layers, mean=np.zeros(layers.mean.size), factor=np.eye(layers.mean.size))
-    every = both(layers.base, own)
-    shared = second_moments(every, plain.mean, plain.factor)
-    slopes = slopes_at(own)
-    tangent = tangent_matrix(layers, slopes)
-    turned = multiply(block(form, index, index), tangent)
-    rows = rows_of(turned, np.arange(len(index) - len(tail), len(index)))
-    gradient = gradient_of(rows, plain, every)
+    found = tangent_form(network, form, layers)
+    if found is None:
+        return None
+    every, slopes, gradient = found.every, found.slopes, found.gradient
     flat = multiply(gradient.second, powers_of_units(every.units, 2)[1])
     sizes = _sizes(network, layers, slopes, gradient, flat)
     q = whole_rest(layers)
     kept, second = np.sqrt(upper_ends(_kept_squares(network, layers, slopes, q))[:, 0]) * UP, sizes.second()
     size = (kept + second) * UP
-    paid = _paid(sizes, gradient) + second * gradient.beyond + kept * _later_size(gradient)
-    first = first_order(layers.base, own, every, layers.weights, gradient, slopes)
-    further = upper_sums(_further(rows, layers, every, slopes, q), _curved(layers, every, gradient, flat))
-    if not (shared.is_finite and np.isfinite(size).all()):
+    if not np.isfinite(size).all():
         return None
-    whole = multiply(tangent.transpose, turned)
-    known = known_mean(hadamard(whole, shared), np.concatenate([first, further, paid * UP]))
-    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail), float(paid.sum()))
+    paid = _paid(sizes, gradient) + second * gradient.beyond + kept * _later_size(gradient)
+    further = upper_sums(_further(found.rows, layers, every, slopes, q), _curved(layers, every, gradient, flat))
+    return found.expansion(size, further, paid)
 
 
 def is_smooth(network: LiftedNetwork, layers: TwoLayers) -> bool:
@@ -213,17 +203,9 @@ def _paid(sizes: Sizes, gradient: Gradient) -> FloatArray:
     return np.asarray((least + sizes.steepest * (low + sizes.beyond) * gradient.norm) * UP)
 
 
-def _rest_orders(layers: TwoLayers, highest: int, order: int = 0) -> MatrixBall:
-    """Coefficients of the derivative of that `order` of the first layer's orders 2, ..., `highest`."""
-    plain = layers.base.plain
-    middle, radius = plain.midpoint[:, : highest + 1].copy(), plain.radius[:, : highest + 1].copy()
-    middle[:, :2], radius[:, :2] = 0.0, 0.0
-    return derivative(MatrixBall(middle, radius), order)
-
-
 def whole_rest(layers: TwoLayers) -> Ridges:
     """The orders q of r."""
-    return Ridges([(layers.weights, _rest_orders(layers, FULL))], _along(layers))
+    return Ridges([(layers.weights, inner_derivative(layers.base, 0, FULL))], _along(layers))
 
 
 def _along(layers: TwoLayers) -> MatrixBall:
@@ -245,23 +227,9 @@ def _further(rows: MatrixBall, layers: TwoLayers, every: Expansion, slopes: Floa
     own = layers.own
     assert own is not None, "the caller has looked"
     inner = columns(rows, 1 + layers.mean.size, rows.shape[1])
-    middle, radius = every.plain.midpoint[:, : LATER + 1].copy(), every.plain.radius[:, : LATER + 1].copy()
-    middle[:, :3], radius[:, :3] = 0.0, 0.0
-    others = Ridges([(inner, MatrixBall(middle, radius))], multiply(own.units, every.units.transpose))
+    others = Ridges([(inner, orders(every.plain, 3, LATER))], multiply(own.units, every.units.transpose))
     crossed = powers_of(multiply(layers.base.units, every.units.transpose))
-    return ridge_product(less(_outer(own, 0), slopes), q, others, crossed)
-
-
-def less(function: MatrixBall, slopes: FloatArray) -> MatrixBall:
-    """Coefficients of a function of eta less constants, `slopes` (k,)."""
-    constants = np.zeros(function.shape)
-    constants[:, 0] = -slopes
-    return add(function, exact_matrix(constants))
-
-
-def _outer(own: Expansion, order: int) -> MatrixBall:
-    """All coefficients of phi^(order), phi(eta) = sigma'(w), that are known."""
-    return hadamard(derivative(own.plain, 1 + order), own.inverse_deviations())
+    return ridge_product(less(outer_derivative(own, 0, ORDER - 1), slopes), q, others, crossed)
 
 
 def _curved(layers: TwoLayers, every: Expansion, gradient: Gradient, flat: MatrixBall) -> MatrixBall:
@@ -272,7 +240,8 @@ def _curved(layers: TwoLayers, every: Expansion, gradient: Gradient, flat: Matri
     towards = multiply(own.units, every.units.transpose)
     crossed = multiply(every.units, base.units.transpose)
     # sigma'' is phi' by w.
-    chi = [hadamard(_outer(own, 1 + order), own.inverse_deviations()) for order in range(3)]
+    phi = [outer_derivative(own, order, ORDER - 1 - order) for order in range(1, 4)]
+    chi = [hadamard(part, own.inverse_deviations()) for part in phi]
     width = chi[2].shape[1]
     constants = [
         gradient.constant,
@@ -280,8 +249,8 @@ def _curved(layers: TwoLayers, every: Expansion, gradient: Gradient, flat: Matri
         row_sums(hadamard(second, hadamard(towards, towards))),
     ]
     function = reduce(add, [hadamard(columns(c, 0, width), factor) for c, factor in zip(chi, constants, strict=True)])
-    once, twice = _rest_orders(layers, KEPT, 1), _rest_orders(layers, KEPT, 2)
-    q = Ridges([(weights, _rest_orders(layers, KEPT))], along)
+    once, twice = (inner_derivative(base, order, KEPT) for order in (1, 2))
+    q = Ridges([(weights, inner_derivative(base, 0, KEPT))], along)
     moved = multiply(gradient.linear, base.units.transpose)
     bent = multiply(second, hadamard(crossed, crossed))
     turned = multiply(hadamard(second, towards), crossed)
@@ -310,9 +279,3 @@ def _curved(layers: TwoLayers, every: Expansion, gradient: Gradient, flat: Matri
     count = len(gradient.size)
     found.extend(rows_of(products, np.arange(axis * count, (axis + 1) * count)) for axis in range(d))
     return reduce(add, found)
-
-
-def upper_sums(*parts: MatrixBall) -> FloatArray:
-    """Upper ends (k,) of the sums of columns (k, 1)."""
-    total = reduce(add, parts)
-    return np.asarray(np.nextafter(total.midpoint + total.radius, np.inf)[:, 0])

@@ -53,10 +53,12 @@ from certify.envelopes.gaussian_layers import (
     column,
     columns,
     derivative,
+    orders,
     row_sums,
     rows_of,
     second_moments,
     upper_ends,
+    upper_sums,
 )
 from certify.envelopes.gaussian_moments import ORDER
 from certify.envelopes.lifted_form import LiftedNetwork, Sigma
@@ -190,10 +192,8 @@ def first_order(
     own_base = [block(power, others, first) for power in every.correlations]
     slopes = [outer_derivative(own, order) for order in range(3)]
     if tangents is not None:
-        unit = np.zeros((1, slopes[0].shape[1]))
-        unit[0, 0] = 1.0
-        slopes[0] = subtract(slopes[0], multiply(exact_matrix(tangents[:, None]), exact_matrix(unit)))
-    inner = [_inner_derivative(base, order) for order in range(3)]
+        slopes[0] = less(slopes[0], tangents)
+    inner = [inner_derivative(base, order) for order in range(3)]
 
     def mean(i: int, j: int) -> MatrixBall:
         """E[phi^(i)(eta_k) h^(j)(xi_j)], phi = sigma' along the neuron's own direction."""
@@ -211,20 +211,24 @@ def first_order(
         scale(hadamard(mean(1, 1), mixed), 2.0),
         hadamard(mean(0, 2), twice),
     ]
-    found = row_sums(hadamard(weights, reduce(add, parts)))
-    return np.asarray(np.nextafter(found.midpoint + found.radius, np.inf)[:, 0])
+    return upper_sums(row_sums(hadamard(weights, reduce(add, parts))))
 
 
-def outer_derivative(own: Expansion, order: int) -> MatrixBall:
-    """Coefficients 0 .. CUT of phi^(order), phi(eta) = sigma'(w): derivatives of sigma by eta, divided by s once."""
-    return hadamard(derivative(columns(own.plain, 0, CUT + 2 + order), 1 + order), own.inverse_deviations())
+def outer_derivative(own: Expansion, order: int, last: int = CUT) -> MatrixBall:
+    """Coefficients 0 .. `last` of phi^(order), phi(eta) = sigma'(w): derivatives of sigma by eta, divided by s once."""
+    return hadamard(derivative(columns(own.plain, 0, last + 2 + order), 1 + order), own.inverse_deviations())
 
 
-def _inner_derivative(base: Expansion, order: int) -> MatrixBall:
-    """Coefficients 0 .. CUT - order of h^(order), h the orders 2 .. CUT of sigma."""
-    middle, radius = base.plain.midpoint[:, : CUT + 1].copy(), base.plain.radius[:, : CUT + 1].copy()
-    middle[:, :2], radius[:, :2] = 0.0, 0.0
-    return derivative(MatrixBall(middle, radius), order)
+def inner_derivative(base: Expansion, order: int, last: int = CUT) -> MatrixBall:
+    """Coefficients 0 .. `last` - order of h^(order), h the orders 2 .. `last` of sigma."""
+    return derivative(orders(base.plain, 2, last), order)
+
+
+def less(function: MatrixBall, constants: FloatArray) -> MatrixBall:
+    """Coefficients of functions (k, n) less `constants` (k,)."""
+    found = np.zeros(function.shape)
+    found[:, 0] = constants
+    return subtract(function, exact_matrix(found))
 
 
 def _second_order(network: LiftedNetwork, layers: TwoLayers, gradient: Gradient) -> FloatArray:

@@ -4,7 +4,7 @@ As in `mean_expansion`, but with t + g r in place of t for slopes g: v and w are
 quadratic form in X = (1, y, s, t) as before, and rho = sigma(v) - t - g r takes the place of rho = sigma(v) - t. Then
 sigma' - g stands for sigma', and
 
-    |rho_k| <= |(sigma'(w) - g) R_2| + D' (|R - R_2| + |r^|) + S/2 |R'|_4^2,    D' >= sup |sigma' - g|,
+    |rho_k| <= |(sigma'(w) - g) R_2| + D' (|R - R_2| + |r^|) + S/2 |R_2|_4^2,    D' >= sup |sigma' - g|,
 
 of third order in the width of the Gaussian where g = E sigma'(w). With R_2 = y'Qy - tr Q, eta the standard Gaussian of
 w = a + s eta, u its direction, h = (sigma'(w) - g)^2 and q = u'Qu, the square of the first term is
@@ -16,7 +16,7 @@ Rounded outward.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,10 +60,32 @@ from certify.envelopes.mean_expansion import (
 )
 
 
-def tangent_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> MeanExpansion | None:
-    """What is known of E f, f = x'Ax/2 with `form` A, behind two layers; None where a moment is not finite."""
-    own, rest = layers.own, layers.rest
-    assert own is not None and rest is not None, "the caller has looked"
+@dataclass(frozen=True, eq=False)
+class TangentForm:
+    """f = X'WX/2 + rho'G + rho'M rho/2 with tangents of `slopes` g (k,), X = (1, y, s, t) of the layers `every`.
+
+    `traced` the entries of W times E XX'; `rows` and `gradient` G; `first` (k,) >= E (sigma'(w) - g) R P; `form` M.
+    """
+
+    every: Expansion
+    slopes: FloatArray
+    traced: MatrixBall
+    rows: MatrixBall
+    gradient: Gradient
+    first: FloatArray
+    form: MatrixBall
+
+    def expansion(self, size: FloatArray, *terms: FloatArray) -> MeanExpansion | None:
+        """E f by upper bounds (k,) of |rho| and of what E rho'G has beyond `first`, the last of them what is paid."""
+        *others, paid = terms
+        known = known_mean(self.traced, np.concatenate([self.first, *others, paid * UP]))
+        return None if known is None else MeanExpansion(known, size * size * UP, self.form, float(paid.sum()))
+
+
+def tangent_form(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> TangentForm | None:
+    """Of f = x'Ax/2 with `form` A; None where a moment is not finite."""
+    own = layers.own
+    assert own is not None, "the caller has looked"
     start = 1 + network.latent_dim
     tail = start + layers.second
     index = np.concatenate([np.arange(start), start + layers.first, tail])
@@ -71,18 +93,28 @@ def tangent_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayer
     plain = replace(layers, mean=np.zeros(layers.mean.size), factor=np.eye(layers.mean.size))
     every = both(layers.base, own)
     shared = second_moments(every, plain.mean, plain.factor)
-    slopes = slopes_at(own)
-    steepest, size = _sizes(network, layers, slopes)
-    if not (shared.is_finite and np.isfinite(size).all()):
+    if not shared.is_finite:
         return None
+    slopes = slopes_at(own)
     tangent = tangent_matrix(layers, slopes)
     turned = multiply(block(form, index, index), tangent)
-    whole = multiply(tangent.transpose, turned)
-    gradient = gradient_of(rows_of(turned, np.arange(len(index) - len(tail), len(index))), plain, every)
-    paid = _second_order(network, layers, gradient, steepest) + size * gradient.beyond
+    traced = hadamard(multiply(tangent.transpose, turned), shared)
+    rows = rows_of(turned, np.arange(len(index) - len(tail), len(index)))
+    gradient = gradient_of(rows, plain, every)
     first = first_order(layers.base, own, every, layers.weights, gradient, slopes)
-    known = known_mean(hadamard(whole, shared), np.concatenate([first, paid * UP]))
-    return None if known is None else MeanExpansion(known, size * size * UP, block(form, tail, tail), float(paid.sum()))
+    return TangentForm(every, slopes, traced, rows, gradient, first, block(form, tail, tail))
+
+
+def tangent_expansion(network: LiftedNetwork, form: MatrixBall, layers: TwoLayers) -> MeanExpansion | None:
+    """What is known of E f, f = x'Ax/2 with `form` A, behind two layers; None where a moment is not finite."""
+    found = tangent_form(network, form, layers)
+    if found is None:
+        return None
+    steepest, size = _sizes(network, layers, found.slopes)
+    if not np.isfinite(size).all():
+        return None
+    gradient = found.gradient
+    return found.expansion(size, _second_order(network, layers, gradient, steepest) + size * gradient.beyond)
 
 
 def slopes_at(own: Expansion) -> FloatArray:
@@ -112,13 +144,10 @@ def _sizes(network: LiftedNetwork, layers: TwoLayers, slopes: FloatArray) -> tup
     steepest = slope_distances([network.sigmas[index] for index in layers.second], slopes)
     norms = np.sqrt(rest.orders) * UP
     first = np.sqrt(_second_norm(network, layers, slopes))
-    least = steepest * np.sqrt(rest.square)
-    for last in range(2, CUT + 1):
-        fourth = (norms[:, 2 : last + 1] @ fourth_norms()[2 : last + 1]) ** 2
-        others = np.sqrt(rest.orders[:, 3 : last + 1].sum(axis=1)) + np.sqrt(rest.orders[:, last + 1 :].sum(axis=1))
-        beyond = others + norms[:, :2].sum(axis=1) + rest.tail
-        # At a kink what is of second order is infinite, and says nothing.
-        least = np.fmin(least, (first + steepest * beyond + 0.5 * bends * fourth) * UP)
+    beyond = np.sqrt(rest.orders[:, 3:].sum(axis=1)) + norms[:, :2].sum(axis=1) + rest.tail
+    # At a kink what is of second order is infinite, and says nothing.
+    curved = (first + steepest * beyond + 0.5 * bends * (norms[:, 2] * fourth_norms()[2]) ** 2) * UP
+    least = np.fmin(steepest * np.sqrt(rest.square), curved)
     return steepest, np.asarray(least * UP)
 
 

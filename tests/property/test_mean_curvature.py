@@ -23,10 +23,10 @@ from certify.envelopes.chaos_norms import (
     product_norm,
 )
 from certify.envelopes.gaussian_evidence import dominates, expanded_mean, mean_upper, search_weights
-from certify.envelopes.gaussian_layers import Rest, powers_of, two_layers, upper_ends
+from certify.envelopes.gaussian_layers import Rest, powers_of, two_layers, upper_ends, upper_sums
 from certify.envelopes.gaussian_moments import FINE, GRADED, ORDER, hermite_cells, slope_distances, slope_squares
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
-from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, upper_sums, whole_rest
+from certify.envelopes.mean_curvature import FULL, KEPT, LATER, Sizes, curved_expansion, whole_rest
 from certify.envelopes.mean_expansion import CUT, Gradient, MeanExpansion, both, gradient_of, slope_spans
 from certify.envelopes.mean_tangents import slopes_at, tangent_matrix
 from certify.envelopes.ridge_products import Ridges, _shares, ridge_product
