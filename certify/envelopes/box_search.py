@@ -7,7 +7,7 @@ one, whenever the search is stopped.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeAlias
@@ -289,12 +289,11 @@ def _log_ratios(
         local = _local_to(graph, proposal)
         held = local.holds(lows, highs)
         networks = [(local.graph, None, np.flatnonzero(~held)), (local.inside, None, np.flatnonzero(held))]
-    for network, own, boxes in networks:
-        for part in _parts(network, boxes, own):
-            found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part], own)
-            lower[part], steep[part], middle[part] = found.lower, found.steep, found.middle
-            if found.bits is not None:
-                bits[part] = found.bits
+    for network, own, part in _batches(networks):
+        found = potential_plus_log_density(network, likelihood, proposal, centres[part], halves[part], own)
+        lower[part], steep[part], middle[part] = found.lower, found.steep, found.middle
+        if found.bits is not None:
+            bits[part] = found.bits
     return -lower, steep, -middle, bits
 
 
@@ -317,10 +316,14 @@ def _local_to(graph: Graph, proposal: Mixture) -> Local:
     return local_graph(graph, *proposal.bulk(BULK))
 
 
-def _parts(graph: Graph, boxes: IntArray, chain: Chain | None) -> list[IntArray]:
-    """Boxes that are bounded at a time."""
-    step = boxes_of(graph) if chain is None else CHAINED if chain.live is None else CHAINED_LIVE
-    return [boxes[start : start + step] for start in range(0, len(boxes), step)]
+def _batches(
+    networks: Sequence[tuple[Graph, Chain | None, IntArray]],
+) -> Iterator[tuple[Graph, Chain | None, IntArray]]:
+    """The same with as many boxes as are bounded at a time."""
+    for graph, chain, boxes in networks:
+        step = boxes_of(graph) if chain is None else CHAINED if chain.live is None else CHAINED_LIVE
+        for start in range(0, len(boxes), step):
+            yield graph, chain, boxes[start : start + step]
 
 
 def log_masses_lower(
@@ -352,12 +355,11 @@ def _log_masses(
     chain = chain_of(graph) if single else None
     mean, middle, bits = np.empty(len(lows)), np.empty(len(lows)), _no_bits(chain, lows)
     chains: Sequence[tuple[Chain | None, IntArray]] = smaller or [(chain, np.arange(len(lows)))]
-    for own, boxes in chains:
-        for part in _parts(graph, boxes, own):
-            found = mean_potential_upper(graph, likelihood, centres[part], halves[part], own)
-            mean[part], middle[part] = found.upper, found.middle
-            if found.bits is not None:
-                bits[part] = found.bits
+    for _, own, part in _batches([(graph, *item) for item in chains]):
+        found = mean_potential_upper(graph, likelihood, centres[part], halves[part], own)
+        mean[part], middle[part] = found.upper, found.middle
+        if found.bits is not None:
+            bits[part] = found.bits
     volume = np.log(2 * halves).sum(axis=1)
     lower = volume - mean - 16 * EPSILON * (np.abs(volume) + np.abs(mean) + lows.shape[1])
     return np.asarray(lower), np.asarray(volume - middle), bits

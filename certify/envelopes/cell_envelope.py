@@ -22,7 +22,7 @@ from certify.envelopes.evaluated_share import evaluated_upper
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.neuron_barrier import BarrierPath
-from certify.envelopes.neuron_forms import graph_points
+from certify.envelopes.neuron_forms import neuron_points
 from certify.envelopes.posterior_moments import Moments
 from certify.envelopes.quadratic_search import LowerObjective
 from certify.envelopes.region_bound import MixtureBound, RegionBound, log_constant_of, region_bound
@@ -127,10 +127,7 @@ def _proved(network: LiftedNetwork, form: MatrixBall, shells: Shells, cell: Cell
 
 def _middle_outputs(network: LiftedNetwork, ranges: Interval) -> FloatArray:
     """s_0 (k,): the neurons' outputs in the middle of their inputs' ranges, 0 where there is none. Estimate."""
-    found, middles = np.zeros(network.neurons), 0.5 * (ranges[0] + ranges[1])
-    for sigma in dict.fromkeys(network.sigmas):
-        chosen = np.array([other == sigma for other in network.sigmas])
-        found[chosen] = graph_points(sigma, middles[chosen])[:, 1]
+    found = neuron_points(network.sigmas, 0.5 * (ranges[0] + ranges[1])[:, None])[:, 0, 1]
     return np.where(np.isfinite(found), found, 0.0)
 
 

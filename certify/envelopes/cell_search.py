@@ -20,7 +20,7 @@ from certify.bounds.ranges import Interval
 from certify.envelopes.cell_multipliers import least_mass, log_mass
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.neuron_barrier import BarrierPath, BarrierPoint, inside, minimise, neuron_constraints
-from certify.envelopes.neuron_forms import graph_points
+from certify.envelopes.neuron_forms import neuron_points
 from certify.envelopes.product_forms import payments_upper
 from certify.envelopes.quadratic_search import LowerObjective
 from certify.envelopes.regions import LEAF, Box, Cut, Ellipsoid, Region, box_around, box_ranges
@@ -152,11 +152,8 @@ def _cut_of(shells: Shells, cell: Cell) -> Cut:
     inputs = np.concatenate([values[source] for source in sources], axis=1)
     tangents = node_tangents(graph, values)
     moves = np.concatenate([shells.factor.T @ tangents[source] for source in sources], axis=2)
-    losses = payments_upper(network, cell.coefficients, cell.ranges)
-    for sigma in dict.fromkeys(network.sigmas):
-        chosen = np.array([other == sigma for other in network.sigmas])
-        psi = np.einsum("bki,ki->k", graph_points(sigma, inputs[:, chosen]), cell.coefficients[chosen])
-        losses[chosen] -= psi / len(inputs)
+    psi = np.einsum("kbi,ki->k", neuron_points(network.sigmas, inputs.T), cell.coefficients) / len(inputs)
+    losses = payments_upper(network, cell.coefficients, cell.ranges) - psi
     spread = np.sqrt(np.diag(np.linalg.inv(cell.precision)))
     parts = (moves**2).mean(axis=0) * np.minimum(0.5 * (cell.box.high - cell.box.low), NEAR * spread)[:, None] ** 2
     axis = int(np.argmax(parts / np.maximum(parts.sum(axis=0), 1e-300) @ np.maximum(losses, 0.0)))

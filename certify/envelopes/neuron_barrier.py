@@ -22,7 +22,7 @@ from certify.arithmetic.definite_systems import scaled_solution
 from certify.arithmetic.intervals import FloatArray
 from certify.bounds.ranges import Interval
 from certify.envelopes.lifted_form import NEURON_WIDTH, LiftedNetwork, Sigma
-from certify.envelopes.neuron_forms import graph_points, half_line_curvatures, search_grid
+from certify.envelopes.neuron_forms import half_line_curvatures, neuron_points, search_grid
 from certify.envelopes.product_forms import factor_ranges, product_peaks, search_points
 
 IntArray: TypeAlias = npt.NDArray[np.intp]
@@ -83,7 +83,7 @@ class NeuronConstraints:
         if self.inputs.size:
             plain = own[~self.products, :NEURON_WIDTH]
             inputs = _peaks(self.inputs, np.einsum("kji,ki->kj", self.table, plain))
-            added = _points(self.sigmas, inputs)
+            added = neuron_points(self.sigmas, inputs)
         if self.factors is not None:
             peaks = product_peaks(own[self.products], *self.factors)
             added = _joined(self.products, added, peaks, peaks.shape[2])
@@ -109,7 +109,7 @@ def neuron_constraints(
     else:
         signs = np.zeros((len(which), 0, 5))
         inputs, grid = (_range_grid(ranges, count) for count in (FINE_GRID, GRID))
-    points, table = _points(sigmas, grid), _points(sigmas, inputs)
+    points, table = neuron_points(sigmas, grid), neuron_points(sigmas, inputs)
     return NeuronConstraints(which, sigmas, points, signs, scales, inputs, table, products)
 
 
@@ -146,16 +146,6 @@ def _range_grid(ranges: Interval, count: int) -> FloatArray:
     steps = np.linspace(0.0, 1.0, count - 1)
     even = low[:, None] * (1.0 - steps) + high[:, None] * steps
     return np.sort(np.concatenate([even, np.clip(0.0, low, high)[:, None]], axis=1), axis=1)
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _points(sigmas: tuple[Sigma, ...], inputs: FloatArray) -> FloatArray:
-    """What the coefficients multiply at each neuron's `inputs` (k, j), (k, j, 5)."""
-    found = np.zeros((*inputs.shape, 5))
-    for sigma in dict.fromkeys(sigmas):
-        chosen = np.array([other == sigma for other in sigmas])
-        found[chosen] = graph_points(sigma, inputs[chosen])
-    return found
 
 
 def _stacked(sigmas: tuple[Sigma, ...], tables: dict[Sigma, FloatArray]) -> FloatArray:

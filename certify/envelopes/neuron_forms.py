@@ -201,6 +201,16 @@ def graph_points(sigma: Sigma, inputs: FloatArray) -> FloatArray:
     return np.stack([inputs, s, inputs * inputs, inputs * s, s * s], axis=-1)
 
 
+@np.errstate(over="ignore", invalid="ignore")
+def neuron_points(sigmas: tuple[Sigma, ...], inputs: FloatArray) -> FloatArray:
+    """What the coefficients multiply at each neuron's `inputs` (k, j), (k, j, 5). Estimate."""
+    found = np.zeros((*inputs.shape, 5))
+    for sigma in dict.fromkeys(sigmas):
+        chosen = np.array([other == sigma for other in sigmas])
+        found[chosen] = graph_points(sigma, inputs[chosen])
+    return found
+
+
 def half_line_curvatures(sigma: Sigma) -> FloatArray:
     """What the coefficients multiply in c_2 at the ends of the ranges of a and a^2, rows (j, 5). Estimate."""
     enclosed = activation_graph(sigma).curvatures

@@ -8,6 +8,7 @@ entries that are not zero, in some order.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,21 +80,19 @@ class Piece:
     fresh: bool
 
 
-@dataclass(frozen=True, eq=False)
-class StencilWeight:
-    """A weight of this `shape` (n, k), its rows with at most `terms` entries, as a sum of pieces.
-
-    `is_covered`: pieces write to every row, and add to none before that.
-    """
+class PiecewiseWeight(ABC):
+    """A weight (n, k) whose products are those of pieces, which are kept as float64, as float32 and as moduli."""
 
     shape: tuple[int, int]
-    terms: int
-    pieces: tuple[Piece, ...]
-    is_covered: bool
 
-    @cached_property
+    @property
+    @abstractmethod
     def _double(self) -> tuple[FloatArray, ...]:
-        return tuple(piece.entries for piece in self.pieces)
+        """The pieces' entries."""
+
+    @abstractmethod
+    def _multiply(self, vectors: FloatLike, entries: tuple[FloatLike, ...], out: FloatLike) -> None:
+        """W v for vectors (m, k) into `out` (m, n), both C-contiguous, with these `entries` for the pieces'."""
 
     @cached_property
     def _single(self) -> tuple[SingleArray, ...]:
@@ -116,6 +115,23 @@ class StencilWeight:
     def spread_single(self, vectors: SingleArray, out: SingleArray) -> None:
         """|W| v in float32, into `out`. Estimate."""
         self._multiply(vectors, self._magnitudes, out)
+
+
+@dataclass(frozen=True, eq=False)
+class StencilWeight(PiecewiseWeight):
+    """A weight of this `shape` (n, k), its rows with at most `terms` entries, as a sum of pieces.
+
+    `is_covered`: pieces write to every row, and add to none before that.
+    """
+
+    shape: tuple[int, int]
+    terms: int
+    pieces: tuple[Piece, ...]
+    is_covered: bool
+
+    @cached_property
+    def _double(self) -> tuple[FloatArray, ...]:
+        return tuple(piece.entries for piece in self.pieces)
 
     def _multiply(self, vectors: FloatLike, entries: tuple[FloatLike, ...], out: FloatLike) -> None:
         assert vectors.flags.c_contiguous and vectors.shape == (len(out), self.shape[1]), "places are counted in them"

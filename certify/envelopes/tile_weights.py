@@ -15,7 +15,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from certify.arithmetic.arrays import FloatArray
-from certify.envelopes.stencil_weights import FloatLike, SingleArray
+from certify.envelopes.stencil_weights import FloatLike, PiecewiseWeight
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
@@ -59,8 +59,8 @@ class Tiles:
 
 
 @dataclass(frozen=True, eq=False)
-class TiledWeight:
-    """A weight (n, k) as tiles of its own rows and columns, as in `Tiles`, with the products of `StencilWeight`."""
+class TiledWeight(PiecewiseWeight):
+    """A weight (n, k) as tiles of its own rows and columns, as in `Tiles`."""
 
     shape: tuple[int, int]
     terms: int
@@ -84,32 +84,14 @@ class TiledWeight:
             written[rows] = True
         return np.flatnonzero(~written)
 
-    @cached_property
-    def _single(self) -> tuple[SingleArray, ...]:
-        return tuple(part.astype(np.float32) for part in self.parts)
-
-    @cached_property
-    def _magnitudes(self) -> tuple[SingleArray, ...]:
-        return tuple(np.abs(part) for part in self._single)
+    @property
+    def _double(self) -> tuple[FloatArray, ...]:
+        return self.parts
 
     @property
     def entries(self) -> int:
         """How many products one vector takes."""
         return sum(part.size for part in self.parts)
-
-    def times(self, vectors: FloatArray) -> FloatArray:
-        """W v for vectors (m, k): (m, n). Estimate."""
-        out = np.empty((len(vectors), self.shape[0]))
-        self._multiply(vectors, self.parts, out)
-        return out
-
-    def times_single(self, vectors: SingleArray, out: SingleArray) -> None:
-        """The same in float32, with the entries rounded, into `out` (m, n). Estimate."""
-        self._multiply(vectors, self._single, out)
-
-    def spread_single(self, vectors: SingleArray, out: SingleArray) -> None:
-        """|W| v in float32, into `out`. Estimate."""
-        self._multiply(vectors, self._magnitudes, out)
 
     def _multiply(self, vectors: FloatLike, entries: tuple[FloatLike, ...], out: FloatLike) -> None:
         if len(self._empty):

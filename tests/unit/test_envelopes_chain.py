@@ -34,13 +34,17 @@ from tests.unit.test_envelopes_stencils import transposed_convolution
 from theorems.rejection_encoder.observations import certify_row
 
 
-@pytest.fixture(autouse=True)
-def expensive(monkeypatch: pytest.MonkeyPatch) -> None:
+def count_as_expensive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every network counts as expensive, small convolutions as such, and rows cost too much, as behind wide ones."""
     monkeypatch.setattr(box_weights, "EXPENSIVE", 0.0)
     monkeypatch.setattr(box_rows, "LARGEST_COST", 0.0)
     monkeypatch.setattr(box_chain, "SPARSE_SHARE", 1.0)
     monkeypatch.setattr(block_weights, "LEAST_ENTRIES", 100)
+
+
+@pytest.fixture(autouse=True)
+def expensive(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_as_expensive(monkeypatch)
 
 
 def decoder(seed: int, end: str = "", bias: float = 0.3) -> Graph:

@@ -14,11 +14,8 @@ import scipy.sparse as sp
 from certify.arithmetic.intervals import FloatArray
 from certify.certificates.kinds.rejection import verify
 from certify.envelopes import (
-    block_weights,
     box_chain,
-    box_rows,
     box_search,
-    box_weights,
     live_chain,
     rejection,
     tile_weights,
@@ -42,7 +39,7 @@ from certify.envelopes.mixture import Mixture
 from certify.envelopes.tile_weights import tiles_of
 from certify.generators.derivatives import value
 from certify.generators.graph import Affine, Generator, Graph
-from tests.unit.test_envelopes_chain import decoder, dense_layers
+from tests.unit.test_envelopes_chain import count_as_expensive, decoder, dense_layers
 from tests.unit.test_envelopes_stencils import transposed_convolution
 from theorems.rejection_encoder.observations import certify_row
 
@@ -50,10 +47,7 @@ from theorems.rejection_encoder.observations import certify_row
 @pytest.fixture(autouse=True)
 def expensive(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small convolutions count as expensive, and smaller chains as cheap to make and to call."""
-    monkeypatch.setattr(box_weights, "EXPENSIVE", 0.0)
-    monkeypatch.setattr(box_rows, "LARGEST_COST", 0.0)
-    monkeypatch.setattr(box_chain, "SPARSE_SHARE", 1.0)
-    monkeypatch.setattr(block_weights, "LEAST_ENTRIES", 100)
+    count_as_expensive(monkeypatch)
     monkeypatch.setattr(live_chain, "CALL", 0.0)
     monkeypatch.setattr(live_chain, "SMALL", 0.3)
     monkeypatch.setattr(live_chain, "MAKING", 0.1)

@@ -13,14 +13,14 @@ import pytest
 
 import certify.envelopes.mixture_evidence as mixture_evidence_module
 from benchmarks.forged_rejection import forgeries, refusal
-from certify.arithmetic.intervals import FloatArray, exact_matrix
+from certify.arithmetic.intervals import FloatArray, MatrixBall, exact_matrix
 from certify.certificates.discovery import document_of, record_of
 from certify.certificates.kinds.rejection import verify
 from certify.envelopes.best import best_envelope
 from certify.envelopes.gaussian_evidence import dominates, log_evidence_lower
 from certify.envelopes.gaussian_layers import neurons_by_layer
 from certify.envelopes.gaussian_moments import EVEN, GRADED, hermite_coefficients, slope_moments
-from certify.envelopes.lifted_form import lifted_network, potential_form
+from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, potential_form
 from certify.envelopes.likelihood import GaussianLikelihood, potential
 from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
 from certify.envelopes.mixture_evidence import best_integral, best_mixture, mixture_evidence_again
@@ -225,6 +225,14 @@ def bent(d: int, seed: int, width: int = 4) -> Generator:
     return Generator("bent", Graph(nodes), 0)
 
 
+def setting(generator: Generator, point: FloatArray) -> tuple[LiftedNetwork, MatrixBall, Moments]:
+    """The network, the potential's form and the posterior's moments at what is observed of a point."""
+    network, row = lifted_network(generator.graph), generator.value(point)
+    assert network is not None
+    moments = posterior_moments(generator.graph, GaussianLikelihood(row, BETA))
+    return network, potential_form(network, row, BETA), moments
+
+
 def log_integral(generator: Generator, likelihood: GaussianLikelihood, moments: Moments) -> float:
     """By the trapezoidal rule around the posterior; what lies outside only adds to it."""
     d = generator.latent_dim
@@ -278,11 +286,7 @@ def test_weights_dominate_a_form_from_zero_on() -> None:
 
 def test_mixtures_are_for_what_one_gaussian_loses(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = bent(2, 0)
-    network = lifted_network(generator.graph)
-    assert network is not None
-    row = generator.value(np.array([0.3, -0.2]))
-    form = potential_form(network, row, BETA)
-    moments = posterior_moments(generator.graph, GaussianLikelihood(row, BETA))
+    network, form, moments = setting(generator, np.array([0.3, -0.2]))
     single = log_evidence_lower(network, form, moments.mean, 0.5 * moments.factor)
     assert single is not None
     tried: list[bool] = []
@@ -329,11 +333,7 @@ def test_the_search_follows_gradients_and_pays_for_width() -> None:
 
 def test_a_search_that_leaves_the_floats_takes_nothing_from_what_is_proved(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = bent(2, 0)
-    network = lifted_network(generator.graph)
-    assert network is not None
-    row = generator.value(np.array([0.3, -0.2]))
-    form = potential_form(network, row, BETA)
-    moments = posterior_moments(generator.graph, GaussianLikelihood(row, BETA))
+    network, form, moments = setting(generator, np.array([0.3, -0.2]))
     curvatures, slopes = curvatures_of(network, moments), potential_slopes(network, form)
     with pytest.raises(np.linalg.LinAlgError):
         placed(2, moments, slopes, curvatures, math.inf)
@@ -347,11 +347,7 @@ def test_a_posterior_without_width_takes_nothing_from_what_one_gaussian_proves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     generator = bent(2, 0)
-    network = lifted_network(generator.graph)
-    assert network is not None
-    row = generator.value(np.array([0.3, -0.2]))
-    form = potential_form(network, row, BETA)
-    moments = posterior_moments(generator.graph, GaussianLikelihood(row, BETA))
+    network, form, moments = setting(generator, np.array([0.3, -0.2]))
     single = log_evidence_lower(network, form, moments.mean, 0.5 * moments.factor)
     flat = replace(moments, factor=moments.factor * [[1.0], [0.0]], log_integral=math.inf)
     with pytest.raises(np.linalg.LinAlgError):
