@@ -41,6 +41,27 @@ def products(data: Data) -> None:
         assert all(holds(found, i, j, a * b + c * d) for a, b, c, d in product(*terms))
 
 
+@checks(NAME + "stacked")
+def rows_and_stacks(data: Data) -> None:
+    """Rows are as they were, and a stack of matrices has the products of its matrices."""
+    left, right = matrix_ball(data, 2, 2), matrix_ball(data, 2, 2)
+    rows = intervals.stacked([left, right])
+    assert rows.shape == (4, 2)
+    for i, j in cells(left):
+        assert all(holds(rows, i, j, a) for a in entry(left, i, j))
+        assert all(holds(rows, 2 + i, j, a) for a in entry(right, i, j))
+    both, turned = (
+        MatrixBall(*(np.stack([getattr(item, part) for item in pair]) for part in ("midpoint", "radius")))
+        for pair in ((left, right), (right, left))
+    )
+    found = intervals.multiply(both, turned)
+    for place, (first, second) in enumerate(((left, right), (right, left))):
+        one = MatrixBall(found.midpoint[place], found.radius[place])
+        for i, j in cells(one):
+            terms = [entry(first, i, 0), entry(second, 0, j), entry(first, i, 1), entry(second, 1, j)]
+            assert all(holds(one, i, j, a * b + c * d) for a, b, c, d in product(*terms))
+
+
 @checks(NAME + "add", NAME + "subtract", NAME + "hadamard")
 def entrywise(data: Data) -> None:
     left, right = matrix_ball(data, 2, 2), matrix_ball(data, 2, 2)
