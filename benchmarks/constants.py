@@ -130,8 +130,9 @@ def main() -> None:
             with record.open("a") as stream:
                 stream.write(json.dumps(row) + "\n")
             print(f"{network.specification}: {row['seconds']:.1f} s", flush=True)
-            (options.out / f"{stem}.md").write_text(report([row for row in rows if row["budget"] == budget]))
-    print((options.out / f"{stem}.md").read_text())
+    text = report([row for row in rows if row["budget"] == budget])
+    (options.out / f"{stem}.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

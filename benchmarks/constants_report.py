@@ -56,7 +56,7 @@ def excess(row: Row, constant: str) -> float | None:
         if low is None or high is None or largest is None or high <= NO_M * largest:
             return None
         return 1.0 - low / high
-    if low is None or high is None or low == 0.0:
+    if low is None or high is None or low == 0.0 or math.isinf(low):
         return None
     return high / low - 1.0
 

@@ -159,3 +159,7 @@ def test_report_names_missed_goals_and_false_peers() -> None:
     assert constants_report.looser_than_peers(stopped, "M") is None
     assert constants_report.excess(row(0.5, 1.0, 0.0, 1e-9), "m") is None
     assert constants_report.excess(row(0.5, 1.0), "M2") == pytest.approx(2.0)
+    kinked = row(0.5, 1.0)
+    kinked["brackets"]["M2"] = {"lower": "inf", "upper": "inf"}
+    assert constants_report.excess(kinked, "M2") is None
+    assert "nan" not in constants_report.report([kinked])
