@@ -69,7 +69,9 @@ def forgeries(document: Mapping[str, Any], random: np.random.Generator) -> Itera
     yield "likelihood", {**document, "likelihood": "bernoulli"}
     yield "component left out", {**document, "proposal": document["proposal"][1:]}
     yield "evidence left out", {**document, "regions": None, "boxes": None}
-    yield "integral left out", {**document, "mean": None, "cells": None, "gaussians": None}
+    yield "integral left out", {**document, "mean": None, "cells": None, "gaussians": None, "shells": None}
+    if document.get("shells") is not None:
+        yield from _damaged_shells(document)
     if document.get("gaussians") is not None:
         yield from _damaged_gaussians(document)
     if document["regions"] is not None:
@@ -152,6 +154,32 @@ def _damaged_gaussians(document: Mapping[str, Any]) -> Iterator[tuple[str, Docum
             },
         },
     )
+
+
+def _damaged_shells(document: Mapping[str, Any]) -> Iterator[tuple[str, Document_]]:
+    """The numbers of the shell with the largest radius but one, or of the only one."""
+    proof = document["shells"]
+    place = max(0, len(proof["shells"]) - 2)
+    shell = proof["shells"][place]
+
+    def changed(**changes: Any) -> Document_:
+        shells = [*proof["shells"]]
+        shells[place] = {**shell, **changes}
+        return {**document, "shells": {**proof, "shells": shells}}
+
+    yield "mean moved", {**document, "shells": {**proof, "mean": [moved(entry, 0.1) for entry in proof["mean"]]}}
+    yield "factor singular", {**document, "shells": {**proof, "factor": [*proof["factor"][:-1], proof["factor"][0]]}}
+    yield "radius negative", changed(radius=(-float.fromhex(shell["radius"])).hex())
+    yield "radius infinite", changed(radius="inf")
+    yield "form above lowered", changed(above=[[*row[:-1], moved(row[-1], -0.1)] for row in shell["above"]])
+    yield "form above too short", changed(above=shell["above"][:-1])
+    yield "neuron left out", changed(form=shell["form"][:-1])
+    yield "shell left out", {**document, "shells": {**proof, "shells": proof["shells"][:place]}}
+
+
+def moved(entry: str, by: float) -> str:
+    """A number of a record and so much."""
+    return (float.fromhex(entry) + by).hex()
 
 
 def _damaged_tree(

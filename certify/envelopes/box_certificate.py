@@ -29,6 +29,7 @@ from certify.envelopes.live_chain import LiveRegion, live_region
 from certify.envelopes.mixture import Mixture
 from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import MixtureBound
+from certify.envelopes.shell_evidence import ShellEvidence
 from certify.errors import CertifyError, InternalError
 from certify.generators.graph import Graph
 from certify.heap import keep_freed_memory
@@ -56,7 +57,7 @@ class Envelope:
     boxes: int
     method: str = "boxes"
     proof: MixtureBound | Tiling | None = None
-    integral: IntegralBound | MeanBound | MixtureEvidence | None = None
+    integral: IntegralBound | MeanBound | MixtureEvidence | ShellEvidence | None = None
     evaluated: float = 1.0
     tries: int = 1
     cells: Cells | None = None

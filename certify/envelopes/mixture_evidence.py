@@ -32,6 +32,7 @@ from certify.envelopes.mean_expansion import MeanExpansion
 from certify.envelopes.mixture_entropy import TiltedMixture, entropy_lower, factors_of, fitted_tilts
 from certify.envelopes.mixture_search import NARROW, Placed, curvatures_of, placed, potential_slopes
 from certify.envelopes.posterior_moments import Moments
+from certify.envelopes.shell_evidence import ShellEvidence, best_shells
 
 WORTH = 0.1
 """Nats that one Gaussian's bound must lose, by the estimate, for mixtures to be tried."""
@@ -61,11 +62,19 @@ class MixtureEvidence:
     paid: float
 
 
-def best_integral(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> MeanBound | MixtureEvidence | None:
+def best_integral(
+    network: LiftedNetwork, form: MatrixBall, moments: Moments
+) -> MeanBound | MixtureEvidence | ShellEvidence | None:
     """The largest lower bound of log int exp(-f): one Gaussian's, or a mixture's where that loses more than `WORTH`.
 
+    Where neither has one, behind a third layer, or products but those of first neurons, that over shells.
     Guarantee: certified, whatever `moments` say.
     """
+    return _by_gaussians(network, form, moments) or best_shells(network, form, moments)
+
+
+def _by_gaussians(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> MeanBound | MixtureEvidence | None:
+    """The larger bound of one Gaussian and of a mixture."""
     single = best_evidence_lower(network, form, moments)
     if single is not None and moments.log_integral - single.lower <= WORTH:
         return single

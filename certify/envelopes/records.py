@@ -8,7 +8,6 @@ found them and however. log C, log int exp(-f), p, K and the distance are claims
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
@@ -28,6 +27,8 @@ from certify.envelopes.mixture_evidence import MixtureEvidence
 from certify.envelopes.region_bound import SHARE_STEPS, MixtureBound, RegionBound
 from certify.envelopes.regions import Ellipsoid, Region, box_around, boxes_of, regions_between
 from certify.envelopes.rejection import proposals_needed
+from certify.envelopes.rows import Rows, matrix, symmetric, table, triangle
+from certify.envelopes.shell_evidence import ShellEvidence, ShellForm
 from certify.generators.graph import Generator
 from certify.profiles.records import GeneratorIdentity, exact, identity
 
@@ -45,8 +46,6 @@ MARGIN = 1e-12
 
 UNUSED_EPSILON = Fraction(1, 10)
 """Of the encoder that an envelope gives beside its integral, where nothing depends on that encoder."""
-
-Rows = tuple[tuple[Exact, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -172,6 +171,34 @@ class GaussiansProof:
 
 
 @dataclass(frozen=True)
+class ShellProof:
+    """What bounds f from above on the shell up to `radius`: `above` Q (1 + d, 1 + d) and a row of psi for each neuron.
+
+    `above` is symmetric: its rows end at the diagonal.
+    """
+
+    radius: Exact
+    above: Rows
+    form: Rows
+
+
+@dataclass(frozen=True)
+class ShellsProof:
+    """Shells of z = `mean` + B y, B = `factor`, one around the other (`shell_evidence`)."""
+
+    mean: tuple[Exact, ...]
+    factor: Rows
+    shells: tuple[ShellProof, ...]
+
+    def forms(self) -> list[ShellForm]:
+        """The shells. Exact."""
+        return [
+            ShellForm(float(shell.radius), symmetric(shell.above), np.array(shell.form, dtype=np.float64))
+            for shell in self.shells
+        ]
+
+
+@dataclass(frozen=True)
 class RejectionProof:
     """One observation x (n,) of one decoder at noise beta: what is claimed of it, with what proves it.
 
@@ -179,7 +206,7 @@ class RejectionProof:
     likelihood     what the decoder's outputs mean; a Bernoulli one has no noise
     proposal       rho
     regions, boxes the one of the two that proves exp(-f) <= C rho on R^d
-    mean, cells, gaussians    the one that bounds int exp(-f); none where nothing does
+    mean, cells, gaussians, shells    the one that bounds int exp(-f); none where nothing does
     log_constant   log C from above; log_integral   log int exp(-f) from below
     acceptance     P(a proposal that is evaluated is accepted) from below
     proposals, tv_bound   K, and how close the first accepted of K is to pi_x; None where epsilon is not met
@@ -206,6 +233,7 @@ class RejectionProof:
     gaussians: GaussiansProof | None = None
     evaluated: float = 1.0
     tries: int = 1
+    shells: ShellsProof | None = None
 
     def mixture(self) -> Mixture:
         """Rho. Exact."""
@@ -272,25 +300,8 @@ def rejection_proof(
         gaussians=_gaussians(integral) if isinstance(integral, MixtureEvidence) else None,
         evaluated=evaluated,
         tries=tries,
+        shells=_shells(integral) if isinstance(integral, ShellEvidence) else None,
     )  # fmt: skip
-
-
-def triangle(root: FloatArray) -> Rows:
-    """The rows of a lower triangular matrix (d, d), each up to its diagonal. Exact."""
-    return tuple(exact(row[: index + 1]) for index, row in enumerate(root))
-
-
-def matrix(rows: Rows) -> FloatArray:
-    """The matrix whose rows `triangle` gives. Exact."""
-    found = np.zeros((len(rows), len(rows)))
-    for index, row in enumerate(rows):
-        found[index, : index + 1] = row
-    return found
-
-
-def table(values: FloatArray) -> Rows:
-    """The rows of any matrix. Exact."""
-    return tuple(exact(row) for row in values)
 
 
 def _regions(proof: MixtureBound) -> RegionsProof:
@@ -327,6 +338,16 @@ def _mean(bound: MeanBound) -> MeanProof:
     return MeanProof(exact(bound.mean), triangle(bound.factor), exact(bound.weights))
 
 
+def _shells(bound: ShellEvidence) -> ShellsProof:
+    return ShellsProof(
+        exact(bound.mean),
+        triangle(bound.factor),
+        tuple(
+            ShellProof(Exact(shell.radius), triangle(shell.above), table(shell.coefficients)) for shell in bound.shells
+        ),
+    )
+
+
 def _gaussians(bound: MixtureEvidence) -> GaussiansProof:
     found = bound.mixture
     return GaussiansProof(
@@ -352,8 +373,3 @@ def _share_above(share: float) -> float:
     """A number above `share`, at most 1, with seven digits."""
     given = Decimal(share * (1.0 + MARGIN))
     return min(1.0, float(given.quantize(Decimal(1).scaleb(given.adjusted() - 6), ROUND_CEILING)))
-
-
-def same_rows(rows: Sequence[Sequence[float]], count: int, width: int | None = None) -> bool:
-    """Whether there are `count` rows, `width` long each, or up to their diagonal. Exact."""
-    return len(rows) == count and all(len(row) == (width or index + 1) for index, row in enumerate(rows))

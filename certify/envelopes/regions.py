@@ -211,6 +211,14 @@ def input_ranges(network: LiftedNetwork, ellipsoids: Sequence[Ellipsoid]) -> lis
     off = _off(exact_matrix(root.T), exact_matrix(factor))
     radii = np.array([item.radius for item in ellipsoids])
     radii = np.nextafter(radii / (1.0 - off) * (1.0 + 2.0**-50), np.inf) if off < 0.5 else np.full(len(radii), np.inf)
+    return ball_ranges(network, centre, factor, radii)
+
+
+def ball_ranges(network: LiftedNetwork, centre: FloatArray, factor: FloatArray, radii: FloatArray) -> list[Interval]:
+    """Ends (k,) of the inputs of all neurons at c + B y over |y| <= R for each of the `radii`, B = `factor` (d, d).
+
+    With products (2k,), those of their other factors last. Rounded outward; the whole line where nothing is known.
+    """
     graph = network.graph
     values = values_over_balls(graph, centre, factor, radii)
     if network.partners is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.linalg import lapack
@@ -83,12 +84,12 @@ def pairs_of(first: IntArray, second: IntArray, size: int) -> Pairs:
 
 @dataclass(frozen=True, eq=False)
 class MeanObjective:
-    """J(q) = tr(Q E[uu'])/2 + sum of costs . q for the coefficients q (k, 5), convex. Estimate.
+    """J(q) = tr(Q E[uu'])/2 + sum of costs . q for the coefficients q, convex. Estimate.
 
     With s the neurons' outputs, D = Psi(q) - A and D_ss > 0, the form Q = -(D_uu - D_us D_ss^-1 D_su) satisfies
     x'Ax/2 <= u'Qu/2 + x'Psi x/2 for every x.
 
-    head, tail    coordinates of u and of s in x;  root    a factor of E[uu'];  costs (k, 5)
+    head, tail    coordinates of u and of s in x;  root    a factor of E[uu'];  costs (k, 5), with products (k, 9)
     """
 
     lifted: LowerObjective
@@ -98,8 +99,30 @@ class MeanObjective:
     root: FloatArray
     costs: FloatArray
 
+    @classmethod
+    def of(cls, network: LiftedNetwork, form: FloatArray, root: FloatArray, costs: FloatArray) -> Self:
+        """The objective for the midpoint `form` of A."""
+        head, tail = np.split(np.arange(network.size), [1 + network.latent_dim])
+        lifted = lower_objective(network, form)
+        return cls(lifted, pairs_of(lifted.first, lifted.second, len(lifted.rows)), head, tail, root, costs)
+
+    def gap(self, coefficients: FloatArray) -> FloatArray:
+        """Psi - A."""
+        return np.asarray(float_form(self.lifted, coefficients) - self.lifted.form)
+
+    def form_above(self, coefficients: FloatArray) -> FloatArray:
+        """Q, (1 + d, 1 + d), symmetric; no numbers where D_ss is singular."""
+        gap = self.gap(coefficients)
+        mixed = gap[np.ix_(self.head, self.tail)]
+        try:
+            inner = np.linalg.solve(gap[np.ix_(self.tail, self.tail)], mixed.T)
+        except np.linalg.LinAlgError:
+            return np.full((len(self.head), len(self.head)), np.nan)
+        found = mixed @ inner - gap[np.ix_(self.head, self.head)]
+        return np.asarray(0.5 * (found + found.T))
+
     def _parts(self, coefficients: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        form = float_form(self.lifted, coefficients) - self.lifted.form
+        form = self.gap(coefficients)
         rows = form[self.tail]
         return form[np.ix_(self.head, self.head)], rows[:, self.tail], rows[:, self.head] @ self.root
 
@@ -143,26 +166,23 @@ def upper_form(network: LiftedNetwork, form: FloatArray, mean: FloatArray, facto
     costs[averaged] = _means(network, averaged, mean, factor)
     root = np.zeros((1 + d, 1 + d))
     root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
-    head, tail = np.arange(1 + d), np.arange(1 + d, network.size)
-    lifted = lower_objective(network, form)
-    pairs = pairs_of(lifted.first, lifted.second, len(lifted.rows))
-    objective = MeanObjective(lifted, pairs, head, tail, root, costs)
+    objective = MeanObjective.of(network, form, root, costs)
     constraints = neuron_constraints(network, np.maximum(1.0, np.diag(form)[1 + d :]), paying)
-    start = _start(network, objective, constraints)
+    start = first_above(network, objective, constraints)
     if start is None:
         return None
     coefficients = minimise(objective, constraints, start, FIRST_WEIGHT, LAST_WEIGHT).last.coefficients
     payments = (costs * coefficients).sum(axis=1)
     payments[paying] = suprema_upper(tuple(network.sigmas[index] for index in paying), coefficients[paying])
-    gap = objective.lifted.matrix(coefficients) - 2.0 * form
-    mixed = gap[np.ix_(head, tail)]
-    proposed = mixed @ np.linalg.solve(gap[np.ix_(tail, tail)], mixed.T) - gap[np.ix_(head, head)]
+    proposed = objective.form_above(coefficients)
     known = np.isfinite(proposed).all() and np.isfinite(payments).all()
     sizes = np.abs(costs * coefficients).sum(axis=1)
-    return UpperForm(0.5 * (proposed + proposed.T), coefficients, payments, sizes) if known else None
+    return UpperForm(proposed, coefficients, payments, sizes) if known else None
 
 
-def _start(network: LiftedNetwork, objective: MeanObjective, constraints: NeuronConstraints) -> BarrierPoint | None:
+def first_above(
+    network: LiftedNetwork, objective: MeanObjective, constraints: NeuronConstraints
+) -> BarrierPoint | None:
     """psi_k = c_k (s^2 - 4 L^2 v^2), doubled until Psi - A is definite in s."""
     weights = sector_weights(network)
     if weights is None:

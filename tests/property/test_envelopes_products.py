@@ -428,9 +428,14 @@ def test_a_gated_decoder_is_certified_and_no_forged_record_of_it_is_believed() -
     assert value(generator.graph, points[:2]).shape == (2, 6)
 
 
-def test_gates_of_a_second_layer_are_enveloped_and_their_integral_is_said_to_be_open() -> None:
+def test_gates_of_a_second_layer_are_certified_and_no_forged_record_of_them_is_believed() -> None:
     graph = gated(4, 4, 2, width=2).graph
     deep = Graph((*graph.nodes, Activation(8, "sigmoid", 4), Product((8, 9), 4), Affine(10, np.eye(4), np.zeros(4))))
     generator = Generator("deep gates", deep, 0)
     found = certify_row(generator, 1.0, Fraction(1, 10), row_of(generator, 0))
-    assert found.proposals is None and "products of its outputs" in found.reason
+    assert found.proposals is not None and found.proposals < 20 and found.proof is not None, found.reason
+    assert found.proof.shells is not None
+    good = document_of(found.proof)
+    for name, forged in forgeries(good, np.random.default_rng(0)):
+        assert refusal(forged, generator), f"{name} was believed"
+    assert refusal(good, generator) == ""

@@ -385,7 +385,7 @@ def test_a_record_with_gaussians_is_confirmed_and_what_is_better_or_damaged_is_r
         assert refusal(forged, generator), f"{name} was believed"
     other = {**document, "mean": {name: document["gaussians"][name] for name in ("factor", "weights")}}
     other["mean"]["mean"] = document["gaussians"]["means"][0]
-    assert "by a mean, by cells or by Gaussians" in refusal(other, generator)
+    assert "by a mean, by cells, by Gaussians or by shells" in refusal(other, generator)
 
 
 @pytest.mark.parametrize(("share", "tried"), [(0.5, [1]), (5.2, [1, 5]), (40.0, [1, 8, 40]), (1e9, [1, 8, 128])])

@@ -287,7 +287,7 @@ def found_with(p: float, low: float, high: float, log_integral: float = -5.0, no
     ("numbers", "verdict", "said"),
     [
         ((1e-130, 0.2, 0.3, -300.0), Verdict.SUPPORTED, "log int exp(-f) is 298 too low"),
-        ((0.0, 0.2, 0.3, -math.inf), Verdict.SUPPORTED, "no finite form"),
+        ((0.0, 0.2, 0.3, -math.inf), Verdict.SUPPORTED, "no lower bound of the integral"),
         ((0.0, 0.0, 7e-4), Verdict.INCONCLUSIVE, "log C is too large: none of the proposals was accepted"),
         ((1e-12, 0.0, 7e-4, -27.7), Verdict.INCONCLUSIVE, "needs more than 1e+09 proposals: log C is 27.6"),
         # What was measured contradicts what was certified: it supports nothing, and there is no certificate.
@@ -330,15 +330,27 @@ def test_work_that_is_counted_leaves_the_other_noise_out_and_says_how_to_ask(mon
     assert found[3].reason == "" and all(item.reason == "" for item in certify_rows(question, Reach(above=())))
 
 
-def test_a_decoder_with_three_hidden_layers_is_supported() -> None:
+def three_layers() -> Generator:
     random = np.random.default_rng(3)
     nodes: list[Node] = [Input(4)]
     for width, fan in ((3, 4), (3, 3), (3, 3)):
         nodes.append(Affine(len(nodes) - 1, random.standard_normal((width, fan)) / fan, np.zeros(width)))
         nodes.append(Activation(len(nodes) - 1, "tanh", width))
     nodes.append(Affine(len(nodes) - 1, random.standard_normal((6, 3)) / 3, np.zeros(6)))
-    generator = Generator("deep", Graph(tuple(nodes)), 100, {})
-    result = check(["rejection-encoder"], [generator], beta=Fraction(1), observations=np.zeros((1, 6)))
+    return Generator("deep", Graph(tuple(nodes)), 100, {})
+
+
+def test_a_decoder_with_three_hidden_layers_is_certified() -> None:
+    result = check(["rejection-encoder"], [three_layers()], beta=Fraction(1), observations=np.zeros((1, 6)))
+    (record,) = result.theorems[0].observations
+    assert record.verdict is Verdict.PROVED and record.rejection is not None and record.layers == 1
+    low, high = record.rejection.p_measured
+    assert 0.8 * low < record.rejection.p_certified <= high
+
+
+def test_where_the_integral_has_no_lower_bound_a_decoder_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("certify.envelopes.shell_evidence.MOST_NEURONS", 8)
+    result = check(["rejection-encoder"], [three_layers()], beta=Fraction(1), observations=np.zeros((1, 6)))
     (record,) = result.theorems[0].observations
     assert record.verdict is Verdict.SUPPORTED and record.rejection is not None
     assert record.rejection.layers_measured is not None and record.rejection.p_certified == 0.0

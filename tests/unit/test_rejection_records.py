@@ -488,7 +488,7 @@ def test_the_leaves_carry_the_bound_of_the_search() -> None:
 def test_the_page_has_the_keys_and_the_method_of_a_record() -> None:
     page = Path("docs/certificates.md").read_text(encoding="utf-8")
     block = page.split("## Format of the kind `rejection`")[1].split("\n## ")[0].split("\n\n")[1]
-    parts = ("Component", "Regions", "Region", "Boxes", "Cells", "Mean", "Gaussians", "Rejection")
+    parts = ("Component", "Regions", "Region", "Boxes", "Cells", "Mean", "Gaussians", "Shells", "Shell", "Rejection")
     names = {field.name for part in parts for field in fields(getattr(records, f"{part}Proof"))}
     values = {"rejection", METHOD, "gaussian", "bernoulli", "1/10"}
     assert set(re.findall(r'"([^"]+)"', block)) == names | values | {"kind"}

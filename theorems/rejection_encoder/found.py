@@ -15,6 +15,7 @@ from certify.envelopes.box_weights import evaluations_of
 from certify.envelopes.likelihood import likelihood_of
 from certify.envelopes.records import THEOREM, RejectionProof
 from certify.envelopes.rejection import MOST_PROPOSALS, measured_acceptance, proposals_needed
+from certify.envelopes.shell_evidence import MOST_NEURONS
 from certify.generators.graph import Generator
 from certify.posteriors.estimates import ERROR_PROBABILITY
 from certify.proof.records import RejectionNumbers
@@ -147,8 +148,8 @@ def _reason(numbers: RejectionNumbers, proof: RejectionProof) -> str:
     if low > limit:
         # The measured acceptance would do: what is short is the lower bound of int exp(-f).
         failing = (
-            "the lower bound of the integral of exp(-f) has no finite form here (at most two hidden layers, or "
-            "one and products of its outputs)"
+            "no lower bound of the integral of exp(-f) was found (behind three hidden layers at most "
+            f"{MOST_NEURONS} neurons are tried)"
             if numbers.log_integral == -math.inf
             else f"the lower bound of log int exp(-f) is {_gap(numbers, low, proof.evaluated):.3g} too low"
         )

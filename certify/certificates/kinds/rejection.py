@@ -2,8 +2,8 @@
 
 In this order, ending with the first claim that is not confirmed: p, K and the distance from log C and the integral;
 exp(-f) <= C rho, region by region by one definite matrix each, or box by box over the leaves of the record's tree; the
-integral of exp(-f), by means under one Gaussian or several, or cell by cell. Nothing is searched: the regions and the
-boxes cover R^d by how they are written. No constant of the decoder is taken for granted.
+integral of exp(-f), by means under one Gaussian or several, over shells, or cell by cell. Nothing is searched: the
+regions and the boxes cover R^d by how they are written. No constant of the decoder is taken for granted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood
 from certify.envelopes.live_neurons import local_graph
 from certify.envelopes.mixture_evidence import mixture_evidence_again
 from certify.envelopes.quadratic_envelope import form_of, network_of
-from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, matrix, same_rows
+from certify.envelopes.records import METHOD, THEOREM, RegionsProof, RejectionProof, ShellsProof
 from certify.envelopes.region_bound import SHARE_STEPS, region_bound
 from certify.envelopes.regions import (
     Region,
@@ -37,6 +37,8 @@ from certify.envelopes.regions import (
     input_ranges,
 )
 from certify.envelopes.rejection import MOST_PROPOSALS
+from certify.envelopes.rows import matrix, same_rows
+from certify.envelopes.shell_evidence import shell_evidence_again
 from certify.errors import InputError
 from certify.generators.graph import BERNOULLI, Generator
 from certify.profiles.records import exact
@@ -115,8 +117,8 @@ def _outside_the_domain(record: RejectionProof, generator: Generator) -> Iterato
         yield "weights and diagonals must be positive, and no number of rho extreme"
     if (record.regions is None) == (record.boxes is None):
         yield "exp(-f) <= C rho must be proved by regions or by boxes"
-    if sum(part is not None for part in (record.mean, record.cells, record.gaussians)) > 1:
-        yield "the integral must be bounded by a mean, by cells or by Gaussians"
+    if sum(part is not None for part in (record.mean, record.cells, record.gaussians, record.shells)) > 1:
+        yield "the integral must be bounded by a mean, by cells, by Gaussians or by shells"
 
 
 class _Lifted:
@@ -240,6 +242,8 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
         if parts is None or not fits or not 1 <= count <= MOST_COMPONENTS:
             return -math.inf
         return mixture_evidence_again(*parts, given.mixture(), np.array(given.weights, dtype=np.float64))
+    if record.shells is not None:
+        return _over_shells(record.shells, lifted)
     if record.cells is not None:
         cells = record.cells
         if len(cells.low) != d or len(cells.high) != d:
@@ -264,6 +268,22 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
                 break
         return found
     return -math.inf
+
+
+def _over_shells(proof: ShellsProof, lifted: _Lifted) -> float:
+    """Log int exp(-f) over shells from below; -inf where nothing is proved."""
+    parts = lifted.parts()
+    if parts is None or len(proof.shells) > MOST_REGIONS:
+        return -math.inf
+    network, d = parts[0], parts[0].latent_dim
+    fits = len(proof.mean) == d and same_rows(proof.factor, d)
+    fits = fits and all(
+        same_rows(shell.above, 1 + d) and same_rows(shell.form, network.neurons, network.width)
+        for shell in proof.shells
+    )
+    if not fits:
+        return -math.inf
+    return shell_evidence_again(*parts, np.array(proof.mean), matrix(proof.factor), proof.forms())
 
 
 def _batches(lows: FloatArray, highs: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
