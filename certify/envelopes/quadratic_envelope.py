@@ -58,6 +58,7 @@ from certify.envelopes.region_search import (
     search_forms,
 )
 from certify.envelopes.regions import Region, input_ranges, regions_between
+from certify.envelopes.shell_evidence import ShellEvidence
 from certify.generators.graph import Generator, Graph
 
 FIRST_WEIGHT = 1.0
@@ -198,13 +199,15 @@ def quadratic_envelope(
     integral = best_integral(network, form, moments)
     lower = -math.inf if integral is None else integral.lower
     is_small = network.partners is None and network.neurons <= MOST_CUT
-    if is_small and parts and WEAK < best.log_constant - lower < HOPELESS:
+    # What is worth cutting is judged by log C alone where most that is missing is missing of the integral.
+    reached = moments.log_integral if isinstance(integral, ShellEvidence) else lower
+    if is_small and parts and WEAK < best.log_constant - reached < HOPELESS:
         forms = [
             minorant(network, objective, *part) for part in (*parts[STEPS_BETWEEN - 1 :: STEPS_BETWEEN], parts[-1])
         ]
         scales, known = prepared.constraints.scales, [item for item in forms if item is not None]
         try:
-            sharper = cell_bound(network, form, objective, scales, outer, moments, known, lower + ENOUGH, seed)
+            sharper = cell_bound(network, form, objective, scales, outer, moments, known, reached + ENOUGH, seed)
         except np.linalg.LinAlgError:
             # What is proved without cells stands.
             sharper = None
