@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from certify.arithmetic.arrays import FloatArray
-from certify.encoders.convention import Signature, held_observation, read_signature
+from certify.encoders.convention import ELEMENT_TYPES, Signature, held_observation, read_signature
 from certify.errors import InputError
 from certify.generators.onnx_model import one_line, parsed_model
 from certify.generators.onnx_tensors import self_contained
@@ -165,6 +166,7 @@ def load_encoder(path: str | Path, threads: int = 0) -> RuntimeEncoder:
     model = parsed_model(file)
     for tensor in model.graph.initializer:
         tensor.CopyFrom(self_contained(tensor, file.parent))
+    _settle_outputs(model)
     signature = read_signature(model, f"`{path}`")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     only = held_observation(model, f"`{path}`")
@@ -172,3 +174,42 @@ def load_encoder(path: str | Path, threads: int = 0) -> RuntimeEncoder:
     # Made at once, so that a file that cannot run is refused here.
     _ = encoder._session
     return encoder
+
+
+def _settle_outputs(model: onnx.ModelProto) -> None:
+    """Fill in, from a run at zeros, the extents of outputs that a file leaves open; the batch axis stays as it is.
+
+    Exporters leave them open behind `chunk` or `split`, as in `mean, logvar = net(x).chunk(2, -1)`. What cannot be run
+    is left to `read_signature`, which says what it misses.
+    """
+    unsettled = [entry for entry in model.graph.output if not all(_extents(entry)[1:] or [0])]
+    if not unsettled:
+        return
+    constants = {tensor.name for tensor in model.graph.initializer}
+    feed, rows = {}, 2
+    for entry in (entry for entry in model.graph.input if entry.name not in constants):
+        batch, *rest = _extents(entry) or [0]
+        if entry.type.tensor_type.elem_type not in ELEMENT_TYPES or not all(rest or [0]):
+            return
+        rows = batch or rows
+        feed[entry.name] = np.zeros((rows, *rest), dtype=ELEMENT_TYPES[entry.type.tensor_type.elem_type])
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        values = session.run([entry.name for entry in unsettled], feed)
+    except Exception:  # the runtime's errors have no common base
+        return
+    for entry, value in zip(unsettled, values, strict=True):
+        if np.ndim(value) >= 2 and len(value) == rows:
+            batch = (_extents(entry) or [0])[0]
+            del entry.type.tensor_type.shape.dim[:]
+            for extent in (batch or None, *value.shape[1:]):
+                entry.type.tensor_type.shape.dim.add(dim_value=extent)
+
+
+def _extents(entry: onnx.ValueInfoProto) -> list[int]:
+    """The extents that an input or output declares, 0 where they are open."""
+    return [axis.dim_value for axis in entry.type.tensor_type.shape.dim]

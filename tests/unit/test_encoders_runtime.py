@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ SECOND = {
 
 def saved(
     folder: Path,
-    outputs: dict[str, list[int | str]],
+    outputs: Mapping[str, Sequence[int | str | None] | None],
     nodes: list[onnx.NodeProto],
     constants: dict[str, np.ndarray],
     inputs: dict[str, list[int | str]] | None = None,
@@ -143,6 +144,40 @@ def test_a_fixed_batch_and_a_deterministic_encoder(tmp_path: Path) -> None:
     x = np.arange(10.0).reshape(5, 2)
     assert np.array_equal(encoder.push(x, np.zeros((5, 0))), -x)
     assert np.array_equal(encoder.draw(x[1], 4, np.random.default_rng(0)), np.tile(-x[1], (4, 1)))
+
+
+@pytest.mark.parametrize("declared", [["batch", "half"], ["batch", None], [], None])
+@pytest.mark.parametrize("batch", ["batch", 3])
+def test_halves_of_one_layer_whose_extents_the_file_leaves_open(
+    declared: Sequence[int | str | None] | None, batch: int | str, tmp_path: Path
+) -> None:
+    # torch's exporter writes `mean, logvar = net(x).chunk(2, -1)` so: Shape, Gather, Div, Slice, and no extents.
+    nodes = [
+        helper.make_node("Gemm", ["x", "weight", "bias"], ["both"]),
+        helper.make_node("Shape", ["both"], ["shape"]),
+        helper.make_node("Gather", ["shape", "axis"], ["width"]),
+        helper.make_node("Div", ["width", "two"], ["half"]),
+        helper.make_node("Slice", ["both", "zero", "half", "axis"], ["mu"]),
+        helper.make_node("Slice", ["both", "half", "width", "axis"], ["logvar"]),
+    ]
+    constants = {
+        "weight": np.arange(12.0).reshape(2, 6), "bias": np.log([1, 1, 1, 4.0, 9.0, 16.0]),
+        "axis": np.array([1]), "two": np.array([2]), "zero": np.array([0]),
+    }  # fmt: skip
+    path = saved(tmp_path, {"mu": declared, "logvar": declared}, nodes, constants, {"x": [batch, 2]})
+    encoder = load_encoder(path)
+    assert (encoder.observed_dim, encoder.latent_dim, encoder.noise_shape) == (2, 3, (3,))
+    x = np.array([[0.1, 0.2], [0.0, 0.0], [0.3, -0.1], [0.2, 0.0]])
+    noise = np.random.default_rng(0).standard_normal((4, 3))
+    both = x @ constants["weight"] + constants["bias"]
+    np.testing.assert_allclose(encoder.push(x, noise), both[:, :3] + np.exp(both[:, 3:] / 2) * noise, rtol=1e-12)
+
+
+def test_open_extents_of_a_file_that_cannot_be_run_are_named(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["z"])]
+    path = saved(tmp_path, {"z": ["batch", "width"]}, nodes, {"shape": np.array([7, 11])})
+    with pytest.raises(InputError, match=r"`z` must have the shape \(batch, \.\.\.\) with all extents"):
+        load_encoder(path)
 
 
 def test_several_noises_and_extra_outputs(tmp_path: Path) -> None:
