@@ -33,6 +33,13 @@ RANDOM_OPERATORS = frozenset(
 _OBSERVATION_NAMES = frozenset({"x", "observation", "input"})
 _DRAW_NAMES = frozenset({"z", "draw", "sample", "latent"})
 _MEAN_NAMES = frozenset({"mean", "mu", "loc", "zmean"})
+
+
+def _half_exponential(values: FloatArray) -> FloatArray:
+    # By name, as a lambda cannot be sent to another process.
+    return np.asarray(np.exp(0.5 * values))
+
+
 _SCALES: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "scale": np.abs,
     "std": np.abs,
@@ -43,10 +50,10 @@ _SCALES: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "logsigma": np.exp,
     "variance": np.sqrt,
     "var": np.sqrt,
-    "logvariance": lambda values: np.asarray(np.exp(0.5 * values)),
-    "logvar": lambda values: np.asarray(np.exp(0.5 * values)),
-    "zlogvar": lambda values: np.asarray(np.exp(0.5 * values)),
-    "factor": lambda values: values,
+    "logvariance": _half_exponential,
+    "logvar": _half_exponential,
+    "zlogvar": _half_exponential,
+    "factor": np.asarray,
 }
 CONVENTION = (
     "inputs x (batch, n) and noises, outputs z (batch, d), or mean and one of scale, log_scale, variance, "

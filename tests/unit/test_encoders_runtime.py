@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_a_gaussian_encoder_with_two_outputs(second: str, tmp_path: Path) -> Non
     draws = encoder.draw(x[0], 40_000, np.random.default_rng(0))
     assert draws.shape == (40_000, 2)
     assert np.all(np.abs(draws.std(axis=0) / [0.5, 2.0] - 1) < 0.03)
+
+
+@pytest.mark.parametrize("second", [*SECOND, "log_variance", "z_log_var", "std", "factor"])
+def test_an_encoder_of_every_convention_goes_to_another_process(second: str, tmp_path: Path) -> None:
+    width: list[int | str] = ["batch", 2, 2] if second == "factor" else ["batch", 2]
+    nodes = [helper.make_node("Identity", ["x"], ["mu"]), helper.make_node("Expand", ["spread", "shape"], [second])]
+    constants = {"spread": np.ones((1, 2, 2) if second == "factor" else (1, 2)), "shape": np.array([1] * len(width))}
+    encoder = load_encoder(saved(tmp_path, {"mu": ["batch", 2], second: width}, nodes, constants))
+    x, noise = np.array([[0.3, -0.5]]), np.array([[1.0, 2.0]])
+    assert np.array_equal(pickle.loads(pickle.dumps(encoder)).push(x, noise), encoder.push(x, noise))
 
 
 def test_a_trained_encoder_of_the_digits() -> None:
