@@ -9,11 +9,12 @@ import numpy as np
 
 from certify.envelopes.box_activations import CONVEX_KINKS
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
-from certify.envelopes.lifted_form import MOST_NEURONS, MOST_PRODUCTS
+from certify.envelopes.lifted_form import MOST_NEURONS, MOST_PRODUCTS, with_softplus
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
-from certify.envelopes.quadratic_envelope import Preparation, prepare, quadratic_envelope
+from certify.envelopes.product_forms import has_bounded_factors
+from certify.envelopes.quadratic_envelope import Preparation, network_of, prepare, quadratic_envelope
 from certify.errors import CertifyError
-from certify.generators.graph import Activation, Generator, Graph
+from certify.generators.graph import Activation, Generator, Graph, Product
 
 LARGEST_KINKED = 4
 """Latents of a ReLU decoder for which boxes are tried where forms are weak: minutes, by `box_search.WORK`."""
@@ -69,14 +70,31 @@ def _found(generator: Generator, likelihood: Likelihood) -> Envelope | str:
             return found
         if prepared is None:
             return (
-                f"boxes certify envelopes up to d = {LARGEST_DIMENSION} ({LARGEST_KINKED} behind ReLU alone), this "
-                f"decoder has d = {generator.latent_dim}, and quadratic forms need Lipschitz activations, a bounded "
-                f"factor in every product, and at most {MOST_NEURONS} neurons (this one has "
-                f"{generator.graph.neurons}), {MOST_PRODUCTS} with products"
+                f"{_unsuited(generator, likelihood)}: quadratic forms, which d = {generator.latent_dim} needs, take "
+                f"Lipschitz activations, a bounded factor in every product, and at most {MOST_NEURONS} neurons, "
+                f"{MOST_PRODUCTS} with products (boxes take any network up to d = {LARGEST_DIMENSION}, "
+                f"{LARGEST_KINKED} behind ReLU alone)"
             )
         return "no envelope was certified: the search for a quadratic form did not end inside"
     except (CertifyError, np.linalg.LinAlgError) as error:
         return f"no proposal was found: {error}"
+
+
+def _unsuited(generator: Generator, likelihood: GaussianLikelihood | BernoulliLikelihood) -> str:
+    """What keeps quadratic forms from a decoder."""
+    network = network_of(generator.graph, likelihood)
+    if network is None:
+        bits = isinstance(likelihood, BernoulliLikelihood)
+        graph = with_softplus(generator.graph) if bits else generator.graph
+        products = sum(node.width for node in graph.nodes if isinstance(node, Product))
+        counted = f"{graph.neurons} neurons" + (f" and {products} products" if products else "")
+        return f"this decoder has {counted}" + (", its logits counted" if bits else "")
+    if "read_as" in generator.metadata:
+        return f"the file has {generator.metadata['read_as']}"
+    if not has_bounded_factors(network):
+        return "this decoder has a product without a bounded factor"
+    names = sorted({node.name for node in generator.graph.nodes if isinstance(node, Activation)})
+    return f"the form of this decoder's activations ({', '.join(names)}) is not bounded"
 
 
 def bends_in_kinks(graph: Graph) -> bool:

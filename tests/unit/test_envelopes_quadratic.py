@@ -17,7 +17,7 @@ from certify.envelopes.gaussian_evidence import evidence_again, log_evidence_low
 from certify.envelopes.gaussian_layers import two_layers
 from certify.envelopes.gaussian_moments import ORDER, hermite_coefficients
 from certify.envelopes.lifted_form import LiftedNetwork, lifted_network, neuron_form, potential_form
-from certify.envelopes.likelihood import GaussianLikelihood, potential
+from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, potential
 from certify.envelopes.mean_expansion import MeanExpansion, mean_expansion
 from certify.envelopes.neuron_forms import graph_points, suprema_upper
 from certify.envelopes.quadratic_envelope import QuadraticBound, prepare, quadratic_bound, quadratic_envelope
@@ -352,10 +352,15 @@ def test_what_forms_do_not_cover_is_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     wide = Graph((Input(4), Affine(0, np.eye(4), np.zeros(4)), Product((0, 1), 4)))
     assert prepare(wide, GaussianLikelihood(np.zeros(4), BETA)) is None
     found = certify_row(Generator("product", wide, 0), BETA, Fraction(1, 10), np.ones(4))
-    assert found.proposals is None and "bounded factor" in found.reason
+    assert found.proposals is None and found.reason.startswith("this decoder has a product without a bounded factor: ")
     steep = Graph((Input(4), Activation(0, "exp", 4)))
     found = certify_row(Generator("exp", steep, 0), BETA, Fraction(1, 10), np.ones(4))
-    assert found.proposals is None and "Lipschitz" in found.reason
+    assert found.proposals is None and "activations (exp) is not bounded: " in found.reason
+    # torch's newer exporter writes softplus with its threshold, a jump: the reason says what to do about it.
+    jump = Graph((Input(4), Activation(0, "sign", 4), Activation(0, "softplus", 4), Product((1, 2), 4)))
+    note = "a softplus that jumps: export it by `dynamo=False`"
+    found = certify_row(Generator("jump", jump, 0, {"read_as": note}), BETA, Fraction(1, 10), np.ones(4))
+    assert found.proposals is None and found.reason.startswith(f"the file has {note}: quadratic forms")
     monkeypatch.setattr("certify.envelopes.shell_evidence.MOST_NEURONS", 5)
     deep = network("tanh", 4, 6, 1, layers=3, width=2)
     found = certify_row(deep, BETA, Fraction(1, 10), observation(deep, 1))
@@ -369,7 +374,10 @@ def test_a_network_too_wide_for_forms_is_refused_before_anything_is_built(monkey
     narrow, wide = network("tanh", 5, 5, 1, layers=1, width=10), network("tanh", 5, 5, 1, layers=1, width=11)
     assert lifted_network(narrow.graph) is not None and lifted_network(wide.graph) is None
     found = certify_row(wide, BETA, Fraction(1, 10), observation(wide, 1))
-    assert found.proposals is None and "at most 10 neurons (this one has 11)" in found.reason
+    assert found.proposals is None and found.reason.startswith("this decoder has 11 neurons: ")
+    assert "at most 10 neurons" in found.reason
+    envelope = best_envelope(narrow, BernoulliLikelihood(np.ones(5)))
+    assert isinstance(envelope, str) and envelope.startswith("this decoder has 15 neurons, its logits counted: ")
 
 
 def test_an_observation_with_four_latents_is_certified() -> None:
