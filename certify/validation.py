@@ -118,10 +118,7 @@ def work_effort(value: Number) -> float:
 
 
 def random_seed(value: int) -> int:
-    """Seed of every random stream, an integer in [0, 2^63).
-
-    Raises InputError outside.
-    """
+    """Seed of every random stream, an integer in [0, 2^63); raises InputError outside."""
     try:
         return integer("seed", value, least=0, below=2**63)
     except InputError:
@@ -133,7 +130,8 @@ def integer(name: str, value: object, *, least: int = -(2**63), below: int = 2**
 
     Raises InputError for anything else.
     """
-    rule = {-(2**63): "an integer", 1: "a positive integer"}.get(least, f"an integer >= {least}")
+    open_ended = {-(2**63): "an integer", 1: "a positive integer"}.get(least, f"an integer >= {least}")
+    rule = open_ended if below == 2**63 else f"an integer from {least} to {below - 1}"
     error = InputError(f"`{name}` must be {rule}; got {shown(value)}")
     try:
         number = value if isinstance(value, str) else exact_number(name, value)  # type: ignore[arg-type]

@@ -74,10 +74,10 @@ def certificate(
     """A portable certificate (docs/certificates.md) about a network, bare constants, a circuit or a formula.
 
     Args:
-        kind: `lipschitz`, `inverse-lipschitz`, `derivatives`, `envelope` or `boxes` of a network;
+        kind: `lipschitz`, `inverse-lipschitz`, `derivatives`, `envelope`, `rejection` or `boxes` of a network;
             `gaussian-layer`, `langevin` or `integral` of constants; `circuit-size`; `refutation`.
         generator: the ONNX file, whose digest the certificate holds.
-        observations: for `envelope` and `boxes`, shape (k, n) or (n,), or a file of them.
+        observations: for `envelope`, `rejection` and `boxes`, shape (k, n) or (n,), or a file of them.
         index: the row that it is about.
         beta: for the same, the noise level > 0; None: the decoder's own.
         constants: `d=..,m=..,M=..,M2=..,beta=..,gradient=..,residual=..`, or a mapping with these names.

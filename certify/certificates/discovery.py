@@ -9,6 +9,7 @@ from typing import Any
 
 from certify.certificates import kinds
 from certify.certificates.kind import Kind
+from certify.certificates.portable.discovery import FORMAT, kind_named
 from certify.codec import decode, encode
 from certify.errors import InputError, UnknownNameError
 
@@ -40,11 +41,17 @@ def record_of(document: Any, what: str) -> Any:
     """The record that `document_of` wrote; `what` names it in messages.
 
     Raises:
-        InputError: if it is not of that form; UnknownNameError if its kind is unknown.
+        InputError: if it is not of that form, or portable; UnknownNameError if its kind is unknown.
     """
     if not isinstance(document, dict) or not isinstance(document.get(NAME), str):
         raise InputError(f'{what} is not a certificate: expected an object with the text "{NAME}"')
     known = certificate_kinds()
+    if document.get("format") == FORMAT:
+        checker = kind_named(document[NAME]).checker
+        raise InputError(
+            f"{what} is portable, confirmed without this package: `python checker/{checker} FILE.json`, "
+            "with the network's or the formula's file behind it where it is about one (docs/certificates.md)"
+        )
     if document[NAME] not in known:
         raise UnknownNameError("kind of certificate", document[NAME], known)
     return decode(known[document[NAME]].record, {key: document[key] for key in document if key != NAME}, what)

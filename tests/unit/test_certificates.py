@@ -246,6 +246,8 @@ def test_a_constant_that_its_own_multipliers_do_not_prove_is_refused(evident: Ob
         ('{"observations": {}}', "holds no certificate"), ('{"kind": "unheard"}', "unknown kind"),
         ('{"kind": "observation"}', "cannot be read"), ('{"observations": {"a": {}}}', "expected a certificate"),
         ('{"observations": {"a": {"certificate": 3}}}', "not a certificate"),
+        ('{"format": "portable-1", "kind": "boxes"}', "is portable, confirmed without this package: `python checker/"),
+        ('{"format": "portable-1", "kind": "unheard"}', "unknown kind of portable certificate"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_none_is_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from hashlib import sha256
@@ -20,10 +21,13 @@ from scipy.special import logsumexp
 import certify
 from benchmarks.corrupted_certificates import checker, refusal, small_network
 from benchmarks.corrupted_kinds import corruptions, made
+from certify.certificates.portable.discovery import portable_kinds
 from certify.certificates.portable.kinds.refutation import dimacs_clauses
 from certify.circuits.drat import check_refutation
 from certify.circuits.exact_synthesis import minimal_chain
 from certify.circuits.hints import hinted_refutation
+from certify.cli.commands.certificate import KINDS as HELP
+from certify.errors import InputError
 
 pytest.importorskip("pysat.solvers")
 
@@ -325,6 +329,16 @@ def test_a_proof_of_nothing_proves_nothing(documents: dict[str, Any]) -> None:
         {"core": proof["core"], "steps": [{"clause": [1, -1], "hints": [len(proof["core"])]}]},
     ):
         assert refusal(CIRCUITS, json.dumps({**document, "proof": wrong}), file)
+
+
+def test_a_row_that_is_not_there_is_named_with_those_that_are() -> None:
+    rows = np.zeros((3, 8))
+    with pytest.raises(InputError, match="^`index` must be an integer from 0 to 2; got 3$"):
+        certify.certificate("boxes", "examples/digits/residual_d8.onnx", rows, index=3, beta="0.3")
+
+
+def test_the_help_names_every_kind() -> None:
+    assert set(portable_kinds()) <= set(re.findall(r"[a-z-]+", HELP))
 
 
 def test_the_checkers_are_scripts(

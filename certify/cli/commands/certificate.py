@@ -11,8 +11,8 @@ from certify.cli.options import JsonOption, ObservationsOption, OwnNoiseOption, 
 from certify.cli.output import Output
 
 KINDS = (
-    "derivatives, envelope, inverse-lipschitz, lipschitz or boxes of a network; gaussian-layer, integral or langevin "
-    "of constants; circuit-size; refutation."
+    "derivatives, envelope, rejection, inverse-lipschitz, lipschitz or boxes of a network; gaussian-layer, integral or "
+    "langevin of constants; circuit-size; refutation."
 )
 KindArgument = Annotated[str, typer.Argument(metavar="KIND", help=KINDS)]
 NetworkOption = Annotated[
@@ -53,7 +53,7 @@ def run(
     """Write a portable certificate: about a network, constants, a circuit or a formula.
 
     Exact numbers and multipliers; a file of `checker/` derives the claim from them again, with nothing but Python
-    (docs/certificates.md says which). An envelope and boxes are of one observation.
+    (docs/certificates.md says which). An envelope, a rejection and boxes are of one observation.
 
     Exit code: 0 the certificate is written, 2 bad input, 3 none was found (nothing is written).
     """
