@@ -141,7 +141,9 @@ class RuntimeEncoder:
 
     def _run_batch(self, session: Any, observations: FloatArray, noise: FloatArray) -> FloatArray:
         signature, rows = self.signature, len(observations)
-        feed = {signature.observation: observations.astype(signature.element_type)}
+        # Beyond float32 an observation is infinite to such a file, and so the file says.
+        with np.errstate(over="ignore"):
+            feed = {signature.observation: observations.astype(signature.element_type)}
         start = 0
         for entry in signature.noises:
             block = noise[:, start : start + entry.size].reshape(rows, *entry.shape)

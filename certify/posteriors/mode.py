@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.arithmetic.arrays import FloatArray
+from certify.errors import InputError
 from certify.posteriors.posterior import Posterior
 
 CURVATURE_FLOOR = 1e-6
@@ -32,9 +33,23 @@ def minimise_potential(posterior: Posterior, starts: FloatArray, iterations: int
 
     The step solves |H| p = -grad f, |H| = Q max(|Lambda|, floor) Q^T, a descent direction at saddles too; it
     is halved until f falls (Armijo). Estimate: local minimisers to about square root of machine precision in
-    f and near machine precision in z.
+    f and near machine precision in z. Starts at which f or its derivatives overflow are left out.
+
+    Raises:
+        InputError: if they overflow at every start, as where x lies 1e160 noise levels from the image of G.
     """
-    points = np.array(starts, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = np.array(starts, dtype=np.float64)
+        parts = (posterior.potential(points)[:, None], posterior.gradient(points), posterior.hessian(points))
+        known = np.all([np.isfinite(part.reshape(len(points), -1)).all(axis=1) for part in parts], axis=0)
+        if not known.any():
+            raise InputError(
+                "no mode was found: the potential or its derivatives overflow at every start of the descent"
+            )
+        return _descend(posterior, points[known], iterations)
+
+
+def _descend(posterior: Posterior, points: FloatArray, iterations: int) -> Minimisers:
     values = posterior.potential(points)
     for _ in range(iterations):
         gradient = posterior.gradient(points)

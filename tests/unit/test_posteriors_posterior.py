@@ -99,6 +99,19 @@ def test_mode_is_a_minimum(posterior: Posterior) -> None:
     assert np.all(posterior.potential(nearby) > posterior.potential(mode))
 
 
+@pytest.mark.filterwarnings("error")
+def test_no_mode_where_the_potential_overflows_at_every_start(posterior: Posterior) -> None:
+    for size in (1e155, 1e308):
+        far = Posterior(posterior.generator, np.full(posterior.observation.shape, size), 0.3)
+        with pytest.raises(InputError, match="overflow at every start"):
+            find_mode(far)
+    # Starts that overflow, or are no numbers, are left out.
+    starts = np.array([[np.nan, 0.0], [1e160, 1e160], [0.1, 0.2]])
+    assert np.array_equal(
+        minimise_potential(posterior, starts).points, minimise_potential(posterior, starts[2:]).points
+    )
+
+
 def test_minimisers_of_two_basins_are_told_apart() -> None:
     square = Generator("square", Graph((Input(1), Activation(0, "square", 1))), 0)
     posterior = Posterior(square, np.array([1.0]), 0.3)
