@@ -144,7 +144,9 @@ def read_rows(path: str | Path) -> tuple[Row, ...]:
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read `{path}`: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
         raise InputError(f"`{path}` cannot be read as UTF-8 text: {error}") from error
     reader = csv.DictReader(StringIO(text), strict=True)
     try:

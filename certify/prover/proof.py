@@ -58,7 +58,9 @@ class Proof(Readable):
         if self.assumptions:
             lines.append(f"  for all parameters with {', '.join(self.assumptions)}")
         if self.witness is not None:
-            lines.append(f"  fails at {self.counterexample}")
+            lines.append(
+                f"  fails at {self.counterexample}" if self.witness else "  fails: there is no parameter in it"
+            )
         if self.method:
             lines.append(f"  by {self.method}")
         lines += [f"    {step}" for step in self.steps]

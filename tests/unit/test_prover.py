@@ -203,3 +203,8 @@ def test_an_interrupt_in_z3_ends_the_program() -> None:
         assert kept == [], "who ignores interrupts has none"
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_false_relation_between_numbers_has_no_empty_witness_in_its_text() -> None:
+    found = prove("0.1 + 0.2 != 0.3")
+    assert found.to_dict()["witness"] == {} and "fails: there is no parameter in it" in str(found)

@@ -85,6 +85,13 @@ def test_bad_files_get_one_line_before_any_work(tmp_path: Path, content: str, me
     assert main(["claims", str(path)]) == 2
 
 
+def test_a_missing_file_and_a_folder_are_named_as_such(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none.csv", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(InputError) as refused:
+            read_rows(path)
+        assert str(refused.value) == f"cannot read `{path}`: {why}"
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     path = tmp_path / "claims.csv"
     path.write_bytes(b"\xef\xbb\xbfname,relation,assumptions\nsquare,x**2 >= 0,\n")
