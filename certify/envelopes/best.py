@@ -9,10 +9,18 @@ import numpy as np
 
 from certify.envelopes.box_activations import CONVEX_KINKS
 from certify.envelopes.box_certificate import LARGEST_DIMENSION, Envelope, box_envelope
-from certify.envelopes.lifted_form import MOST_NEURONS, MOST_PRODUCTS, with_softplus
+from certify.envelopes.lifted_form import with_softplus
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, Likelihood
 from certify.envelopes.product_forms import has_bounded_factors
-from certify.envelopes.quadratic_envelope import Preparation, network_of, prepare, quadratic_envelope
+from certify.envelopes.quadratic_envelope import (
+    MOST_SEARCHED,
+    MOST_SEARCHED_PRODUCTS,
+    Preparation,
+    is_too_wide,
+    network_of,
+    prepare,
+    quadratic_envelope,
+)
 from certify.errors import CertifyError
 from certify.generators.graph import Activation, Generator, Graph, Product
 
@@ -71,8 +79,8 @@ def _found(generator: Generator, likelihood: Likelihood) -> Envelope | str:
         if prepared is None:
             return (
                 f"{_unsuited(generator, likelihood)}: quadratic forms, which d = {generator.latent_dim} needs, take "
-                f"Lipschitz activations, a bounded factor in every product, and at most {MOST_NEURONS} neurons, "
-                f"{MOST_PRODUCTS} with products (boxes take any network up to d = {LARGEST_DIMENSION}, "
+                f"Lipschitz activations, a bounded factor in every product, and at most {MOST_SEARCHED} neurons, "
+                f"{MOST_SEARCHED_PRODUCTS} with products (boxes take any network up to d = {LARGEST_DIMENSION}, "
                 f"{LARGEST_KINKED} behind ReLU alone)"
             )
         return "no envelope was certified: the search for a quadratic form did not end inside"
@@ -83,7 +91,7 @@ def _found(generator: Generator, likelihood: Likelihood) -> Envelope | str:
 def _unsuited(generator: Generator, likelihood: GaussianLikelihood | BernoulliLikelihood) -> str:
     """What keeps quadratic forms from a decoder."""
     network = network_of(generator.graph, likelihood)
-    if network is None:
+    if network is None or is_too_wide(network):
         bits = isinstance(likelihood, BernoulliLikelihood)
         graph = with_softplus(generator.graph) if bits else generator.graph
         products = sum(node.width for node in graph.nodes if isinstance(node, Product))

@@ -34,6 +34,8 @@ from certify.envelopes.box_certificate import Envelope
 from certify.envelopes.cell_envelope import cell_bound
 from certify.envelopes.cells import cells_of, tries_for
 from certify.envelopes.lifted_form import (
+    NEURON_WIDTH,
+    PRODUCT_WIDTH,
     LiftedNetwork,
     lifted_network,
     logits_form,
@@ -71,6 +73,11 @@ WEAK, HOPELESS = 8.0, 30.0
 
 ENOUGH = 5.0
 """Log of the evaluations for one draw that are expected where no more cells are cut."""
+
+MOST_SEARCHED = 500
+"""Neurons beyond which no form is searched for: with 200 of them an observation takes 20 seconds, with 400 140."""
+MOST_SEARCHED_PRODUCTS = MOST_SEARCHED * NEURON_WIDTH // PRODUCT_WIDTH
+"""The same where some are products."""
 
 MOST_CUT = 100
 """Neurons beyond which it is not: in a minute there are too few cells to gain anything (`mlp_d8`)."""
@@ -124,7 +131,7 @@ def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None
     The constraints and the definiteness of A + Psi do not depend on the observation, so any point is feasible for all.
     """
     network = network_of(graph, likelihood)
-    if network is None or not has_bounded_factors(network):
+    if network is None or is_too_wide(network) or not has_bounded_factors(network):
         return None
     form = form_of(network, likelihood).midpoint
     scales = np.maximum(1.0, np.diag(form)[1 + network.latent_dim :])
@@ -135,6 +142,11 @@ def prepare(graph: Graph, likelihood: EnvelopedLikelihood) -> Preparation | None
         return None
     path = minimise(objective, constraints, first, FIRST_WEIGHT, LAST_WEIGHT)
     return Preparation(network, constraints, path.middle)
+
+
+def is_too_wide(network: LiftedNetwork) -> bool:
+    """Whether a search would take longer than anybody waits."""
+    return network.neurons > (MOST_SEARCHED if network.partners is None else MOST_SEARCHED_PRODUCTS)
 
 
 def network_of(graph: Graph, likelihood: EnvelopedLikelihood) -> LiftedNetwork | None:

@@ -53,7 +53,7 @@ def observation_summary(records: tuple[ObservationRecord, ...]) -> Table:
     reached = [item.values["largest_noise"] for item in records if "largest_noise" in item.values]
     if reached:
         spread = f"{min(reached):.3g} to {max(reached):.3g}"
-        label = f"largest noise certified (first {counted(len(reached), 'observation')})"
+        label = f"largest noise certified, of those tried (first {counted(len(reached), 'observation')})"
         rows.append((text_cell(label), text_cell(spread)))
     failures = Counter(_kind(item.reason) for item in records if not item.verdict.holds)
     rows += [(text_cell(f"not certified: {kind}"), text_cell(str(count))) for kind, count in failures.most_common()]

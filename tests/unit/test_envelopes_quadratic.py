@@ -369,15 +369,19 @@ def test_what_forms_do_not_cover_is_a_reason(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_network_too_wide_for_forms_is_refused_before_anything_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("certify.envelopes.lifted_form.MOST_NEURONS", 10)
-    monkeypatch.setattr("certify.envelopes.best.MOST_NEURONS", 10)
+    monkeypatch.setattr("certify.envelopes.quadratic_envelope.MOST_SEARCHED", 10)
+    monkeypatch.setattr("certify.envelopes.best.MOST_SEARCHED", 10)
     narrow, wide = network("tanh", 5, 5, 1, layers=1, width=10), network("tanh", 5, 5, 1, layers=1, width=11)
-    assert lifted_network(narrow.graph) is not None and lifted_network(wide.graph) is None
+    likelihood = GaussianLikelihood(np.zeros(5), BETA)
+    assert prepare(narrow.graph, likelihood) is not None and prepare(wide.graph, likelihood) is None
     found = certify_row(wide, BETA, Fraction(1, 10), observation(wide, 1))
     assert found.proposals is None and found.reason.startswith("this decoder has 11 neurons: ")
     assert "at most 10 neurons" in found.reason
     envelope = best_envelope(narrow, BernoulliLikelihood(np.ones(5)))
     assert isinstance(envelope, str) and envelope.startswith("this decoder has 15 neurons, its logits counted: ")
+    monkeypatch.setattr("certify.envelopes.lifted_form.MOST_NEURONS", 10)
+    assert lifted_network(narrow.graph) is not None and lifted_network(wide.graph) is None
+    assert best_envelope(wide, GaussianLikelihood(np.ones(5), BETA)) == found.reason
 
 
 def test_an_observation_with_four_latents_is_certified() -> None:

@@ -304,8 +304,8 @@ def test_a_measured_acceptance_supports_and_a_reason_names_the_quantity(
     assert "certified at noise 0.05" in record.reason
     assert ("supported, not proved: K = " in record.reason) is (verdict is Verdict.SUPPORTED)
     assert (record.certificate is None) is ("measured below" in said)
-    other = _record(generator, 0, replace(found_with(*numbers), largest_noise=0.0), 0.4, REACH.below)
-    assert "not certified at noise 0.2, 0.1, 0.05 either" in other.reason
+    other = _record(generator, 0, replace(found_with(*numbers), largest_noise=0.0), 0.4, REACH.otherwise)
+    assert "not certified at noise 0.8, 0.2, 0.1, 0.05 either" in other.reason
 
 
 def test_work_that_is_counted_leaves_the_other_noise_out_and_says_how_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:

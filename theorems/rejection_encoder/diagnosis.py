@@ -13,7 +13,7 @@ ROWS = 3
 
 def samplers(asked: Asked) -> Answer:
     """How many proposals put out the posterior within epsilon, at each of a few observations."""
-    found = certify_rows(asked.observations(THEOREM, ROWS), Reach(rows=1, above=(), below=(0.5,)))
+    found = certify_rows(asked.observations(THEOREM, ROWS), Reach(rows=1, above=(), otherwise=(0.5,)))
     counts = [item.layers for item in found if item.verdict.holds and item.layers is not None]
     where = f"{len(counts)} of {len(found)} observations"
     if not counts:

@@ -30,19 +30,20 @@ from theorems.rejection_encoder.kept import decode_rejection, doubt, encode_reje
 LARGEST_WORK = 2e10
 """Multiplications of one search by boxes, some ten seconds, beyond which no other noise is looked at."""
 
-SCHEMA = 4
+SCHEMA = 5
 
 
 @dataclass(frozen=True)
 class Reach:
     """With which other noises the first `rows` observations are looked at too, as multiples of the one asked for.
 
-    `above` where they are certified at it, `below` where they are not; the first that is certified ends the search.
+    `above` where they are certified at it, `otherwise` where they are not: more noise, as for an x far from all that G
+    makes, or less, as for a curved decoder. The first that is certified ends the search.
     """
 
     rows: int = 3
     above: tuple[float, ...] = (2.0,)
-    below: tuple[float, ...] = (0.5, 0.25, 0.125)
+    otherwise: tuple[float, ...] = (2.0, 0.5, 0.25, 0.125)
 
 
 REACH = Reach()
@@ -62,7 +63,7 @@ def certify_rows(asked: ObservationsAsked, reach: Reach = REACH) -> tuple[Observ
         "likelihood": generator.likelihood,
         "beta": beta,
         "epsilon": str(epsilon),
-        **({} if reach == REACH else {"reach": [list(reach.above), list(reach.below)]}),
+        **({} if reach == REACH else {"reach": [list(reach.above), list(reach.otherwise)]}),
     }
     found = certify_each(
         f"observations at {generator.name}",
@@ -111,7 +112,7 @@ def _certify(generator: Generator, beta: float, epsilon: Fraction, reach: Reach,
 
 def _others(reach: Reach, found: Rejection) -> tuple[float, ...]:
     """The multiples of the noise that are tried beside it."""
-    return reach.below if found.proposals is None else reach.above
+    return reach.otherwise if found.proposals is None else reach.above
 
 
 def search_work(generator: Generator, found: Rejection) -> float:

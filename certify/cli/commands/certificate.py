@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import JsonOption, ObservationsOption, OwnNoiseOption, QuietOption
+from certify.cli.options import (
+    DEFAULT_SEED,
+    JsonOption,
+    ObservationsOption,
+    OwnNoiseOption,
+    QuietOption,
+    UnusedSeedOption,
+)
 from certify.cli.output import Output
 
 KINDS = (
@@ -48,6 +55,7 @@ def run(
     index: IndexOption = 0,
     beta: OwnNoiseOption = None,
     json: JsonOption = None,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Write a portable certificate: about a network, constants, a circuit or a formula.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import JsonOption, QuietOption
+from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, UnusedSeedOption
 from certify.cli.output import Output
 from certify.errors import UnknownNameError
 
@@ -23,6 +23,7 @@ def run(
     name: NameArgument,
     out: OutOption = Path(),
     json: JsonOption = None,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Begin a theorem of your own.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import JsonOption, QuietOption
+from certify.cli.options import DEFAULT_SEED, JsonOption, QuietOption, UnusedSeedOption
 from certify.cli.output import Output
 
 CaseArgument = Annotated[Path, typer.Argument(metavar="CASE.json", help="A case that `certify stress` saved.")]
@@ -26,6 +26,7 @@ def run(
     case: CaseArgument,
     theorem: TheoremFileOption = None,
     json: JsonOption = None,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Run one saved case again.

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from certify.cli.options import JsonOption, QuietOption, SchedulerOption, TheoremArgument
+from certify.cli.options import (
+    DEFAULT_SEED,
+    JsonOption,
+    QuietOption,
+    SchedulerOption,
+    TheoremArgument,
+    UnusedSeedOption,
+)
 from certify.cli.output import Output
 from certify.cli.progress_bar import progress_on_terminal
 
@@ -41,6 +48,7 @@ def run(
     seconds: SecondsOption = None,
     scheduler: SchedulerOption = None,
     json: JsonOption = None,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Run a theorem over a grid of constants.

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from certify.cli.options import (
+    DEFAULT_SEED,
     DeviationsOption,
     JsonOption,
     MeasurementOption,
     ObservationsOption,
     OutputOption,
     QuietOption,
+    UnusedSeedOption,
 )
 from certify.cli.output import Output
 
@@ -44,6 +46,7 @@ def run(
     observations: ObservationsOption = None,
     constants: ConstantsOption = False,
     json: JsonOption = None,
+    seed: UnusedSeedOption = DEFAULT_SEED,
     quiet: QuietOption = False,
 ) -> int:
     """Check stored certificates again, in balls, by the evidence that they hold.
