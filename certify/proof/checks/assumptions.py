@@ -159,16 +159,19 @@ def _remedy_for_m(brackets: ConstantBrackets) -> str:
     """What to do where neither m > 0 nor m = 0 was certified: more time only if some method was cut off."""
     if brackets.notes:
         return "give `certify constants` a larger --effort"
-    ball = "ask for a ball with --region RADIUS" if brackets.region.radius is None else "ask for a smaller --region"
-    return f"{ball}, or train with a skip connection and smaller weights beside it (docs/practitioner.md)"
+    return f"{_ball(brackets)}, or train with a skip connection and smaller weights beside it (docs/practitioner.md)"
 
 
 def _remedy_for_infinite(brackets: ConstantBrackets) -> str:
     if brackets.notes:
         return "give `certify constants` a larger --effort"
+    return f"{_ball(brackets)}, or use activations with bounded derivatives (tanh, softplus)"
+
+
+def _ball(brackets: ConstantBrackets) -> str:
     if brackets.region.radius is None:
-        return "ask for a ball with --region RADIUS, or use activations with bounded derivatives (tanh, softplus)"
-    return "ask for a smaller --region, or use activations with bounded derivatives (tanh, softplus)"
+        return "ask for a ball with `certify check --region RADIUS`"
+    return "ask for a smaller --region"
 
 
 def _on_region(assumption: Assumption, brackets: ConstantBrackets, bracket: Bracket, reason: str) -> AssumptionRecord:
