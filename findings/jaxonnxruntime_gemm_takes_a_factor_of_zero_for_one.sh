@@ -3,9 +3,8 @@
 # Expected (ONNX: "Y = alpha * A' * B' + beta * C", beta a float of which 1 is the default only; of Div: "For integer inputs, the
 #   result is computed using truncating division (rounding toward zero)"; onnxruntime and the reference of ONNX agree): A B
 #   without C, and -3 for -7 / 2.
-# Happens: a factor of 0 counts as absent and becomes 1, of alpha too: A B + C for A B, and A B + beta C for beta C. Div of integers with
-#   different signs is one too small where there is a remainder: -4. No message.
-#   (No report of it was found.)
+# Happens: a factor of 0 counts as absent and becomes 1, of alpha too: A B + C for A B, and A B + beta C for beta C. Div of
+#   integers with different signs is one too small where there is a remainder: -4. No message. (No report of it was found.)
 # Our users: a decoder that is run in jax by this importer, to be differentiated or sampled, is another function than the
 #   file that was certified. Compare a few outputs with onnxruntime, of the integers below zero too.
 set -euo pipefail
