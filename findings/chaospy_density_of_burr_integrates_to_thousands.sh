@@ -4,10 +4,10 @@
 #   `cdf`, `inv` and `sample`; `mom` gives raw moments): 0.996, and moments that are those of the draws.
 # Happens: cdf, inv and sample are of type XII, the density has x^(-alpha - 1) for x^(alpha - 1), which is of neither type, and the
 #   moments are those of type III, so that E is 2.09 where the draws have 0.60. The moments of GeneralizedGamma(2, 1.5) have the
-#   two shapes exchanged (E 0.74 for 1.50), those of Frechet(4) are of x^-4 where density, cdf and draws are of the Weibull law
-#   (E 1.23 for 0.91). Gaussian quadrature takes the density, E and Var take the moments: for these two laws the
-#   two differ, and polynomials that are orthogonal by the one are not by the other (0.76 for 0). No message. (A report of 2018
-#   is about which Burr law it is; none about the density or the moments was found.)
+#   two shapes exchanged (E 0.74 for 1.50), those of Frechet(4) are of the Frechet law of its name, while density, cdf and draws
+#   are of the Weibull law (E 1.23 for 0.91). Gaussian quadrature takes the density, E and Var take the moments: for these two
+#   laws they differ, and polynomials that are orthogonal by the one are not by the other (-0.76 for 0). No message. (A closed
+#   report of 2018 asked which Burr law it is, when its E was by quadrature; none of this density or these moments was found.)
 # Our users: a prior or a log-likelihood by such a law, or an expectation of a generator's output by `E`, is of another law than the
 #   draws. Integrate a density once, and hold `mom` against a mean of draws, before either is compared with a certified number.
 set -euo pipefail
