@@ -45,7 +45,7 @@ from certify.profiles.records import exact
 from certify.threads import one_thread
 from certify.wording import counted
 
-MOST_COMPONENTS, MOST_REGIONS = 2000, 1000
+MOST_COMPONENTS, MOST_REGIONS, MOST_SHELLS = 2000, 1000, 50
 """More are no record of ours, and would take what memory there is."""
 
 ROOM = (0.0, 1e-14, 1e-13)
@@ -273,7 +273,7 @@ def _integral(record: RejectionProof, generator: Generator, likelihood: Likeliho
 def _over_shells(proof: ShellsProof, lifted: _Lifted) -> float:
     """Log int exp(-f) over shells from below; -inf where nothing is proved."""
     parts = lifted.parts()
-    if parts is None or len(proof.shells) > MOST_REGIONS:
+    if parts is None or len(proof.shells) > MOST_SHELLS:
         return -math.inf
     network, d = parts[0], parts[0].latent_dim
     fits = len(proof.mean) == d and same_rows(proof.factor, d)
