@@ -51,7 +51,9 @@ def positive_definite(matrix: MatrixLike) -> bool | None:
     symmetric = _symmetric_part(balls)
     diagonal = np.diag(symmetric.midpoint)
     # A diagonal entry is a value of the form: non-positive throughout the ball decides the question.
-    if bool((diagonal + np.diag(symmetric.radius) < 0).any()):
+    with np.errstate(over="ignore"):
+        highest = diagonal + np.diag(symmetric.radius)
+    if bool((highest < 0).any()):
         return False
     scaled = _equilibrated(symmetric)
     size = scaled.shape[0]

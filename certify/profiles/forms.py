@@ -92,8 +92,8 @@ class Form:
 
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Entrywise lower and upper ends, (b, k); an undefined entry is the whole line. Enclosure, rounded outward."""
-        spread = self.spread()
         with np.errstate(invalid="ignore", over="ignore"):
+            spread = self.spread()
             low = np.nextafter(self.centre - spread, -np.inf)
             high = np.nextafter(self.centre + spread, np.inf)
         known = np.isfinite(low) & np.isfinite(high)

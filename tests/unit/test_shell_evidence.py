@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,14 +22,16 @@ from benchmarks.forged_rejection import forgeries, refusal
 from certify.arithmetic.balls import midpoint, precision
 from certify.arithmetic.intervals import FloatArray, MatrixBall
 from certify.certificates.discovery import document_of, record_of
-from certify.certificates.kinds.rejection import verify
+from certify.certificates.kinds.rejection import MOST_SHELLS, verify
 from certify.envelopes.best import best_envelope
 from certify.envelopes.lifted_form import LiftedNetwork
 from certify.envelopes.likelihood import BernoulliLikelihood, GaussianLikelihood, potential
 from certify.envelopes.mixture_evidence import best_integral
 from certify.envelopes.posterior_moments import Moments, posterior_moments
+from certify.envelopes.product_forms import payments_upper
 from certify.envelopes.quadratic_envelope import form_of, network_of
 from certify.envelopes.records import rejection_proof
+from certify.envelopes.regions import ball_ranges
 from certify.envelopes.shell_evidence import ShellEvidence, ShellForm, best_shells, shell_evidence_again
 from certify.generators.graph import Activation, Affine, Generator, Graph, Input, Node, Product
 from tests.generators import one_hidden_layer
@@ -145,6 +149,56 @@ def test_moments_of_shells_are_those_of_chi_squares(d: int, inner: float, outer:
         assert midpoint(second) == pytest.approx(above / expected, rel=1e-9)
 
 
+def bound_by_mpmath(found: ShellEvidence, shell: ShellForm, inner: float, payments: FloatArray) -> mpmath.mpf:
+    """What the formula says of one shell, to forty digits."""
+    d = len(found.mean)
+    with mpmath.workdps(40):
+        ends = [mpmath.mpf(radius) ** 2 / 2 for radius in (inner, shell.radius)]
+        share, more = (mpmath.gammainc(mpmath.mpf(k) / 2, *ends, regularized=True) for k in (d, d + 2))
+        factor, above = mpmath.matrix(found.factor.tolist()), mpmath.matrix(shell.above.tolist())
+        second = mpmath.zeros(1 + d)
+        second[0, 0] = 1
+        for i in range(d):
+            second[0, 1 + i] = second[1 + i, 0] = mpmath.mpf(found.mean[i])
+            for j in range(d):
+                spread = mpmath.fsum(factor[i, k] * factor[j, k] for k in range(d))
+                second[1 + i, 1 + j] = mpmath.mpf(found.mean[i]) * found.mean[j] + more / share * spread
+        mean = mpmath.fsum(above[i, j] * second[i, j] for i in range(1 + d) for j in range(1 + d)) / 2
+        entropy = mpmath.log(share) + mpmath.mpf(d) / 2 * (mpmath.log(2 * mpmath.pi) + more / share)
+        return entropy + mpmath.log(abs(mpmath.det(factor))) - mean - mpmath.fsum(map(mpmath.mpf, payments))
+
+
+@pytest.mark.parametrize("gates", [False, True])
+def test_every_shell_is_worth_what_the_formula_says_rounded_down(gates: bool) -> None:
+    _, _, network, form, moments = problem(deep(3, (4, 4), "tanh", 3, 2, gates), 0)
+    found = best_shells(network, form, moments)
+    assert found is not None and len(found.shells) > 4
+    # An axis turned round: the determinant is meant without its sign.
+    found = replace(found, factor=found.factor * [1.0, -1.0, 1.0])
+    inner, total = 0.0, mpmath.mpf(0)
+    for count, shell in enumerate(found.shells, start=1):
+        (ranges,) = ball_ranges(network, found.mean, found.factor, np.array([shell.radius]))
+        payments = payments_upper(network, shell.coefficients, ranges)
+        mass = shell_evidence_module._log_mass(network, form, found.mean, found.factor, inner, shell, payments)
+        exact, inner = bound_by_mpmath(found, shell, inner, payments), shell.radius
+        assert exact - 1e-12 < mass <= exact
+        with mpmath.workdps(40):
+            total += mpmath.exp(exact)
+            together = mpmath.log(total)
+        lower = shell_evidence_again(network, form, found.mean, found.factor, found.shells[:count])
+        # Ranges of several balls at once differ in their last digits.
+        assert lower <= mass if count == 1 else lower == pytest.approx(float(together), abs=1e-9)
+
+
+@pytest.mark.parametrize("radius", [1.0, math.inf])
+def test_a_form_that_is_hardly_known_proves_nothing(radius: float) -> None:
+    _, _, network, form, moments = problem(deep(1, (4, 4, 4), "tanh", 3, 0), 0)
+    found = best_shells(network, form, moments)
+    assert found is not None
+    vague = MatrixBall(form.midpoint, np.full(form.shape, radius))
+    assert shell_evidence_again(network, vague, found.mean, found.factor, found.shells) == -math.inf
+
+
 def lowered(shell: ShellForm) -> ShellForm:
     return replace(shell, above=shell.above - 0.2 * np.eye(len(shell.above)))
 
@@ -191,6 +245,30 @@ def test_a_wider_shell_pays_for_its_ranges_and_one_that_fails_adds_nothing() -> 
     assert bound() == -math.inf
 
 
+@pytest.mark.parametrize("gates", [False, True])
+def test_extreme_evidence_proves_nothing_false_and_nothing_overflows_aloud(gates: bool) -> None:
+    graph, likelihood, network, form, moments = problem(deep(2, (3, 3), "tanh", 3, 4, gates), 0)
+    found = best_shells(network, form, moments)
+    assert found is not None
+    exact, first = truth(graph, likelihood), found.shells[0]
+    for size in (5e-324, 1e-300, 1e-160, 1e100, 1e154, 1e200, 1e300, sys.float_info.max):
+        whole, corner, column = np.full((3, 3), size), first.above.copy(), found.factor.copy()
+        corner[0, 0], column[:, 0] = size, size
+        tries = [
+            *((found.mean, found.factor, replace(first, above=above)) for above in (whole, -whole, corner)),
+            *(
+                (found.mean, found.factor, replace(first, coefficients=np.full_like(first.coefficients, entry)))
+                for entry in (size, -size)
+            ),
+            (found.mean, found.factor, replace(first, radius=size)),
+            (found.mean, column, first),
+            (found.mean, np.diag([size, -size]), first),
+            (np.full(2, size), found.factor, first),
+        ]
+        for mean, factor, shell in tries:
+            assert shell_evidence_again(network, form, mean, factor, [shell]) <= exact
+
+
 @pytest.mark.parametrize(
     ("mean", "factor"),
     [([0.0, 0.0], [[1.0]]), ([0.0], [[0.0]]), ([math.nan], [[1.0]]), ([0.0], [[1.0, 0.0], [0.0, 1.0]])],
@@ -232,6 +310,11 @@ def test_four_latents_behind_three_layers_are_certified_and_forgeries_refused() 
     for name, forged in drawn:
         assert refusal(forged, generator), f"{name} was believed"
     assert refusal({**document, "log_integral": document["log_integral"] + 1e-6}, generator)
+    last, radius = document["shells"]["shells"][-1], proof.shells.shells[-1].radius
+    shells = [{**last, "radius": (radius * (1 + 1e-9 * index)).hex()} for index in range(1, MOST_SHELLS)]
+    many = {**document, "shells": {**document["shells"], "shells": [*document["shells"]["shells"], *shells]}}
+    # What they add is little, and at least 0: only their number is refused.
+    assert "-inf" in refusal(many, generator)
     other = {**document, "mean": {**{name: document["shells"][name] for name in ("mean", "factor")}, "weights": []}}
     assert "by a mean, by cells, by Gaussians or by shells" in refusal(other, generator)
 
