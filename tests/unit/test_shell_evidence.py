@@ -280,6 +280,22 @@ def test_a_place_that_is_none_proves_nothing(mean: list[float], factor: list[lis
     assert shell_evidence_again(network, form, np.array(mean), np.array(factor), found.shells) == -math.inf
 
 
+def test_a_factor_that_is_not_triangular_and_tables_of_another_shape_prove_nothing() -> None:
+    _, _, network, form, moments = problem(deep(2, (4, 4), "tanh", 3, 4), 0)
+    found = best_shells(network, form, moments)
+    assert found is not None
+    # Of determinant 0, which its diagonal does not say.
+    singular = np.full((2, 2), 0.3)
+    assert shell_evidence_again(network, form, found.mean, singular, found.shells) == -math.inf
+    assert shell_evidence_again(network, form, found.mean, np.tril(singular), found.shells[:1]) > -math.inf
+    first = found.shells[0]
+    wrong = [
+        *(replace(first, above=above) for above in (first.above[:2, :2], first.above[:1], np.eye(4))),
+        *(replace(first, coefficients=table) for table in (first.coefficients[:1], np.pad(first.coefficients, 1))),
+    ]
+    assert all(shell_evidence_again(network, form, found.mean, found.factor, [shell]) == -math.inf for shell in wrong)
+
+
 def test_shells_are_for_what_means_cannot_bound() -> None:
     _, _, network, form, moments = problem(deep(2, (4, 4, 4), "tanh", 3, 2), 0)
     assert isinstance(best_integral(network, form, moments), ShellEvidence)
