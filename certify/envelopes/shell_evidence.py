@@ -92,7 +92,7 @@ def best_shells(network: LiftedNetwork, form: MatrixBall, moments: Moments) -> S
         masses.append(found[1])
         inner = radius
         total = float(np.logaddexp.reduce(masses))
-        if masses[-1] <= total + math.log(LEAST_SHARE) and masses[-1] < masses[-2]:
+        if len(masses) > 1 and masses[-1] <= total + math.log(LEAST_SHARE) and masses[-1] < masses[-2]:
             break
     if not proved:
         return None
@@ -198,6 +198,7 @@ class _Search:
         self._scales = np.maximum(1.0, np.diag(form.midpoint)[1 + network.latent_dim :])
         self._path: BarrierPath | None = None
 
+    @np.errstate(all="ignore")
     def shell(self, inner: float, radius: float) -> tuple[ShellForm, float] | None:
         """The shell with its mass, proved; None where the search fails."""
         network, (mean, factor), d = self._network, (self._moments.mean, self._moments.factor), self._network.latent_dim

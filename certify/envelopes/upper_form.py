@@ -180,6 +180,7 @@ def upper_form(network: LiftedNetwork, form: FloatArray, mean: FloatArray, facto
     return UpperForm(proposed, coefficients, payments, sizes) if known else None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def first_above(
     network: LiftedNetwork, objective: MeanObjective, constraints: NeuronConstraints
 ) -> BarrierPoint | None:

@@ -296,6 +296,23 @@ def test_a_factor_that_is_not_triangular_and_tables_of_another_shape_prove_nothi
     assert all(shell_evidence_again(network, form, found.mean, found.factor, [shell]) == -math.inf for shell in wrong)
 
 
+@pytest.mark.parametrize("size", [1e12, 1e40, 1e140, 1e200, 1e300])
+@pytest.mark.parametrize("place", [3, 5])
+def test_weights_of_any_size_end_as_a_bound_or_none(size: float, place: int) -> None:
+    generator = deep(1, (3, 3), "tanh", 2, 5)
+    _, _, network, form, moments = problem(generator, 1)
+    nodes = list(generator.graph.nodes)
+    node = nodes[place]
+    assert isinstance(node, Affine)
+    nodes[place] = replace(node, weight=size * np.asarray(node.weight))
+    likelihood = GaussianLikelihood(np.zeros(2), BETA)
+    network = network_of(Graph(tuple(nodes)), likelihood)
+    assert network is not None
+    found = best_shells(network, form_of(network, likelihood), moments)
+    # f is at least |z|^2/2.
+    assert found is None or found.lower < 0.5 * math.log(2 * math.pi)
+
+
 def test_shells_are_for_what_means_cannot_bound() -> None:
     _, _, network, form, moments = problem(deep(2, (4, 4, 4), "tanh", 3, 2), 0)
     assert isinstance(best_integral(network, form, moments), ShellEvidence)
