@@ -50,7 +50,7 @@ def test_threads_change_no_bit_and_seeds_do() -> None:
         (
             ("permutation:bits=4", np.ones(4), 5),
             {"beta": 0.3},
-            "has no exact sampler at this observation: boxes certify",
+            "has no exact sampler at this observation: the form of this",
         ),
     ],
 )
