@@ -125,20 +125,20 @@ def _damaged_gaussians(document: Mapping[str, Any]) -> Iterator[tuple[str, Docum
         rows[at] = value
         return {**document, "gaussians": {**proof, name: rows}}
 
-    share, first = float.fromhex(proof["shares"][place]), [float.fromhex(entry) for entry in proof["means"][place]]
+    share = float.fromhex(proof["shares"][place])
     if len(proof["shares"]) > 1:
         # Shares are divided by their sum: that of one Gaussian means nothing.
         yield "share doubled", changed("shares", (2.0 * share).hex())
     yield "share negative", changed("shares", (-share).hex())
-    yield "mean moved", changed("means", [(entry + 0.1).hex() for entry in first])
-    yield "tilt moved", changed("linear", [(float.fromhex(entry) + 0.3).hex() for entry in proof["linear"][place]])
+    yield "mean moved", changed("means", [moved(entry, 0.1) for entry in proof["means"][place]])
+    yield "tilt moved", changed("linear", [moved(entry, 0.3) for entry in proof["linear"][place]])
     yield (
         "spread doubled",
         changed("spreads", [(2.0 * float.fromhex(entry)).hex() for entry in proof["spreads"][place]]),
     )
     yield "spread negative", changed("spreads", [(-float.fromhex(entry)).hex() for entry in proof["spreads"][place]])
     if proof["shears"]:
-        yield "shear moved", changed("shears", [(float.fromhex(x) + 0.7).hex() for x in proof["shears"][place]])
+        yield "shear moved", changed("shears", [moved(entry, 0.7) for entry in proof["shears"][place]])
         yield "shears too short", changed("shears", proof["shears"][place][1:])
     yield "row too short", changed("means", proof["means"][place][1:])
     yield "factor singular", changed("factor", proof["factor"][0], -1)

@@ -207,11 +207,8 @@ class _Search:
             return None
         with precision():
             second = midpoint(_shell_moments(d, inner, radius)[1])
-        root = np.zeros((1 + d, 1 + d))
-        root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, math.sqrt(second) * factor
-        objective = MeanObjective.of(
-            network, self._form.midpoint, root, np.zeros((network.neurons, network.width))
-        )  # fmt: skip
+        free = np.zeros((network.neurons, network.width))
+        objective = MeanObjective.of(network, self._form.midpoint, mean, math.sqrt(second) * factor, free)
         constraints = neuron_constraints(network, self._scales, None, ranges)
         if self._path is None:
             start, first = first_above(network, objective, constraints), FIRST_WEIGHT

@@ -100,8 +100,13 @@ class MeanObjective:
     costs: FloatArray
 
     @classmethod
-    def of(cls, network: LiftedNetwork, form: FloatArray, root: FloatArray, costs: FloatArray) -> Self:
-        """The objective for the midpoint `form` of A."""
+    def of(
+        cls, network: LiftedNetwork, form: FloatArray, mean: FloatArray, factor: FloatArray, costs: FloatArray
+    ) -> Self:
+        """The objective for the midpoint `form` of A, where z has the mean m and the covariance BB', B = `factor`."""
+        d = network.latent_dim
+        root = np.zeros((1 + d, 1 + d))
+        root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
         head, tail = np.split(np.arange(network.size), [1 + network.latent_dim])
         lifted = lower_objective(network, form)
         return cls(lifted, pairs_of(lifted.first, lifted.second, len(lifted.rows)), head, tail, root, costs)
@@ -164,9 +169,7 @@ def upper_form(network: LiftedNetwork, form: FloatArray, mean: FloatArray, facto
     paying = np.setdiff1d(np.arange(k), averaged)
     costs = np.zeros((k, 5))
     costs[averaged] = _means(network, averaged, mean, factor)
-    root = np.zeros((1 + d, 1 + d))
-    root[0, 0], root[1:, 0], root[1:, 1:] = 1.0, mean, factor
-    objective = MeanObjective.of(network, form, root, costs)
+    objective = MeanObjective.of(network, form, mean, factor, costs)
     constraints = neuron_constraints(network, np.maximum(1.0, np.diag(form)[1 + d :]), paying)
     start = first_above(network, objective, constraints)
     if start is None:
